@@ -1,0 +1,55 @@
+"""What the command-line tools have in common: errors for people, quiet libraries, flags from dataclasses."""
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+
+from pipelines.core.errors import EXIT_INTERRUPTED, UsageError, UserError
+
+_QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
+
+
+def quiet_libraries() -> None:
+    """Keeps announcements about future versions, which a user can do nothing about, from the screen.
+
+    To be called before the libraries are imported; processes that are started later inherit it.
+    """
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\..*")
+    inherited = [item for item in os.environ.get("PYTHONWARNINGS", "").split(",") if item]
+    os.environ["PYTHONWARNINGS"] = ",".join([*inherited, *_QUIET_WARNINGS])
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
+
+def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """Runs a tool and gives its exit code; a mistake of the user becomes a line on stderr, not a stack trace."""
+    try:
+        return run(arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str]) -> None:
+    """Ends with an error if anything is left over on a command line.
+
+    Raises:
+        UsageError: something is; the message suggests the nearest flag.
+    """
+    if not unknown:
+        return
+    flag = unknown[0].partition("=")[0]
+    if not flag.startswith("-"):
+        raise UsageError(f"unexpected argument {flag!r}: every value belongs behind its flag, see --help")
+    raise UsageError(f"unknown flag {flag}{nearest_flag(flag, known)}. See --help")
+
+
+def nearest_flag(flag: str, known: Sequence[str], cutoff: float = 0.6) -> str:
+    """`; did you mean --x?` for the known flag which is most like a misspelt one, if any is."""
+    plain = {name.lstrip("-").replace("_", "-").lower(): name for name in known}
+    near = get_close_matches(flag.lstrip("-").replace("_", "-").lower(), plain, n=1, cutoff=cutoff)
+    return f"; did you mean {plain[near[0]]}?" if near else ""

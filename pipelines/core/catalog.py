@@ -1,0 +1,224 @@
+"""The catalogue: which videos there are, with label and group. Pure functions over listings; nothing is opened here."""
+
+import csv
+import io
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import pairwise
+
+from pipelines.core.errors import UsageError
+from pipelines.core.hashing import stable_hash
+
+VIDEO_EXTENSIONS = frozenset(
+    f".{name}"
+    for name in (
+        *("3g2", "3gp", "asf", "avi", "divx", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts"),
+        *("mxf", "ogv", "ts", "vob", "webm", "wmv"),
+    )
+)
+_GROUP = re.compile(r"_g(\d+)(?=_|$)")
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file of a listing: path relative to the listed folder, size, and a mark that changes when the content does.
+
+    `version` is None where the file is named by a manifest and doesn't exist.
+    """
+
+    path: str
+    size_bytes: int
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoRecord:
+    """A video to be preprocessed, without its content.
+
+    Attributes:
+        video_id: path without extension, relative to the tree or manifest; unique.
+        uri: where to read it.
+        label: name of its class.
+        group: what it shares its source with; videos of one group never are on two sides of a split.
+        version: changes when the file does; `missing` where there is no file.
+    """
+
+    video_id: str
+    uri: str
+    label: str
+    group: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All videos, sorted by id, and how many files were passed over because they are no videos."""
+
+    videos: tuple[VideoRecord, ...]
+    num_ignored: int = 0
+    num_ungrouped: int = 0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes, sorted."""
+        return tuple(sorted({video.label for video in self.videos}))
+
+
+def is_video(path: str) -> bool:
+    """Whether a file is taken for a video, by its extension; hidden files never are."""
+    name = posixpath.basename(path)
+    return not name.startswith(".") and posixpath.splitext(name)[1].lower() in VIDEO_EXTENSIONS
+
+
+def group_of(path: str) -> str | None:
+    """The group in a UCF file name: `v_Biking_g07_c02.avi` is of group `g07`."""
+    match = _GROUP.search(posixpath.splitext(posixpath.basename(path))[0])
+    return f"g{match[1]}" if match else None
+
+
+def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ()) -> Catalog:
+    """Catalogue of a UCF50-like tree: the class is the folder that holds a video, the group is `_gNN_` in its name.
+
+    A video without such a mark is a group of its own.
+
+    Args:
+        root: the listed folder, to which paths are relative.
+        files: its files, at any depth.
+        folders: its folders, by relative path, where the file system knows empty ones.
+
+    Raises:
+        UsageError: no videos, a video outside of any class folder, a class folder without videos, two videos of one id.
+    """
+    files = list(files)
+    videos = [file for file in files if is_video(file.path)]
+    if not videos:
+        found = f"{len(files)} other files" if files else "nothing"
+        raise UsageError(
+            f"no videos in {root}: found {found}. Expected a folder for each class with videos in it "
+            f"({', '.join(sorted(VIDEO_EXTENSIONS)[:6])} ...), or give a CSV manifest"
+        )
+    if loose := [file.path for file in videos if not posixpath.dirname(file.path)]:
+        raise UsageError(
+            f"{_some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
+            "Move it into a class folder, or give a CSV manifest (path,label,group)"
+        )
+    used = {posixpath.dirname(file.path) for file in videos}
+    for folder in tuple(used):
+        while folder := posixpath.dirname(folder):
+            used.add(folder)
+    if empty := sorted(f for f in folders if f not in used and not _is_hidden(f)):
+        raise UsageError(f"class folder without videos in {root}: {_some(empty)}. Add videos or remove the folder")
+    records, ungrouped = [], 0
+    for file in videos:
+        group = group_of(file.path)
+        ungrouped += group is None
+        video_id = posixpath.splitext(file.path)[0]
+        label = posixpath.basename(posixpath.dirname(file.path))
+        records.append(
+            VideoRecord(video_id, posixpath.join(root, file.path), label, group or video_id, file.version or "missing")
+        )
+    return _checked(records, root, len(files) - len(videos), ungrouped)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """A line of a manifest. `group` is empty where none is given."""
+
+    line: int
+    path: str
+    label: str
+    group: str
+
+
+def parse_manifest(text: str, name: str) -> list[ManifestRow]:
+    """Lines of a CSV manifest with the columns path, label and, optionally, group.
+
+    Raises:
+        UsageError: a column is missing, a line has no path or label; the message gives the line.
+    """
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True)
+    columns = [column.strip().lower() for column in reader.fieldnames or ()]
+    if "path" not in columns or "label" not in columns:
+        raise UsageError(
+            f"{name}: the first line must name the columns path,label and optionally group, not {','.join(columns)!r}"
+        )
+    reader.fieldnames = columns
+    rows = []
+    for row in reader:
+        values = {key: (row.get(key) or "").strip() for key in ("path", "label", "group")}
+        for key in ("path", "label"):
+            if not values[key]:
+                raise UsageError(f"{name}, line {reader.line_num}: no {key}. Each line needs path,label[,group]")
+        rows.append(ManifestRow(reader.line_num, **values))
+    if not rows:
+        raise UsageError(f"{name}: no videos in this manifest. Each line needs path,label[,group]")
+    return rows
+
+
+def from_manifest(name: str, rows: Sequence[ManifestRow], files: Sequence[FileInfo], uris: Sequence[str]) -> Catalog:
+    """Catalogue of a manifest's lines, with the file and the full address of each.
+
+    A line whose file is missing stays in: it becomes a failure record. A video without a group is a group of its own.
+
+    Raises:
+        UsageError: two lines have one id.
+    """
+    records = []
+    for row, file, uri in zip(rows, files, uris, strict=True):
+        video_id = posixpath.splitext(posixpath.normpath(row.path))[0].lstrip("/")
+        records.append(VideoRecord(video_id, uri, row.label, row.group or video_id, file.version or "missing"))
+    return _checked(records, name, 0, sum(1 for row in rows if not row.group))
+
+
+def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Catalog:
+    """The videos of some classes (all if none are named), and of each class at most `limit` (all if 0).
+
+    Which ones a limit keeps depends on their ids alone, and they are spread over the groups by chance.
+
+    Raises:
+        UsageError: an unknown class; the message suggests the nearest and lists what there is.
+    """
+    known = catalog.labels
+    for name in classes:
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            near = near or [label for label in known if label.lower() == name.lower()]
+            hint = f"; did you mean {near[0]}?" if near else "."
+            raise UsageError(f"no class {name!r}{hint} There are {len(known)}: {', '.join(known)}")
+    kept: Counter[str] = Counter()
+    chosen = []
+    for video in (
+        sorted(catalog.videos, key=lambda v: (stable_hash("limit", v.video_id), v.video_id))
+        if limit
+        else catalog.videos
+    ):
+        if (not classes or video.label in classes) and (not limit or kept[video.label] < limit):
+            kept[video.label] += 1
+            chosen.append(video)
+    ungrouped = sum(1 for video in chosen if video.group == video.video_id)
+    return Catalog(tuple(sorted(chosen, key=lambda v: v.video_id)), catalog.num_ignored, ungrouped)
+
+
+def _checked(records: list[VideoRecord], name: str, num_ignored: int, num_ungrouped: int) -> Catalog:
+    records.sort(key=lambda video: video.video_id)
+    for first, second in pairwise(records):
+        if first.video_id == second.video_id:
+            raise UsageError(
+                f"{name}: two videos have the id {first.video_id!r} (the path without its extension): "
+                f"{first.uri} and {second.uri}. Rename or remove one"
+            )
+    return Catalog(tuple(records), num_ignored, num_ungrouped)
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith((".", "__")) for part in path.split("/"))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -1,0 +1,89 @@
+"""The account of a run: every listed video is written, failed or filtered, proven from what was written."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from pipelines.core.catalog import Catalog
+from pipelines.core.config import PreprocessConfig
+from pipelines.core.errors import IncompleteError, TooManyFailuresError
+from pipelines.core.metadata import FAILURES, DatasetInfo, Failure, ShardReport, summarise_splits
+from pipelines.core.plan import Plan
+
+_SHOWN = 5
+
+
+def check_all_accounted(catalog: Catalog, reports: Sequence[ShardReport]) -> None:
+    """Proves that the reports account for each listed video exactly once, and for nothing else.
+
+    Raises:
+        IncompleteError: they don't; the message names the first few videos.
+    """
+    found = Counter(video_id for report in reports for video_id in report.video_ids())
+    listed = {video.video_id for video in catalog.videos}
+    for what, ids in (
+        ("missing from the output", listed - found.keys()),
+        ("in the output but not in the input", found.keys() - listed),
+        ("in the output twice", {video_id for video_id, count in found.items() if count > 1}),
+    ):
+        if ids:
+            shown = ", ".join(sorted(ids)[:_SHOWN])
+            raise IncompleteError(
+                f"{len(ids)} of {len(listed)} videos are {what} ({shown}); run the same command again"
+            )
+
+
+def check_failure_rate(failures: Sequence[Failure], num_listed: int, max_rate: float) -> None:
+    """Refuses a dataset of which too much is missing.
+
+    Raises:
+        TooManyFailuresError: more than `max_rate` of the videos failed; the message counts the reasons.
+    """
+    if len(failures) <= max_rate * num_listed:
+        return
+    reasons = Counter(failure.type for failure in failures).most_common()
+    verdict = "\n".join(f"  {count:6d} {reason}, for example {_example(failures, reason)}" for reason, count in reasons)
+    raise TooManyFailuresError(
+        f"{len(failures)} of {num_listed} videos failed ({len(failures) / num_listed:.1%}), more than the "
+        f"{max_rate:.1%} that --max-failure-rate allows:\n{verdict}\n"
+        f"All are in {FAILURES}. Mend or remove these videos, or allow more, then run the same command again: "
+        "finished shards are kept"
+    )
+
+
+def _example(failures: Sequence[Failure], reason: str) -> str:
+    failure = next(failure for failure in failures if failure.type == reason)
+    return f"{failure.uri}: {failure.message}"
+
+
+def describe(
+    config: PreprocessConfig, catalog: Catalog, plan: Plan, reports: Sequence[ShardReport], versions: Mapping[str, str]
+) -> DatasetInfo:
+    """The description of a complete dataset, out of the reports of its shards in the order of the plan."""
+    written = [video for report in reports for video in report.written]
+    failed = [failure for report in reports for failure in report.failed]
+    durations = sorted(video.duration_s for video in written) or [0.0]
+    return DatasetInfo(
+        clip_spec=config.clip_spec,
+        encoding=config.frame_encoding,
+        compression=config.compression,
+        labels=plan.labels.names,
+        splits=summarise_splits(reports, plan.splits),
+        counts={
+            "listed": len(catalog.videos),
+            "written": len(written),
+            "failed": len(failed),
+            "filtered": sum(len(report.filtered) for report in reports),
+            "ignored": catalog.num_ignored,
+            "damaged": sum(video.damaged for video in written),
+        },
+        failures_by_reason=dict(sorted(Counter(failure.type for failure in failed).items())),
+        durations_s={
+            "min": durations[0],
+            "median": median(durations),
+            "max": durations[-1],
+            "total": round(sum(durations), 3),
+        },
+        configuration=config.identity(),
+        versions=versions,
+    )

@@ -1,0 +1,152 @@
+"""Configuration: YAML files and command-line values become frozen dataclasses that check themselves."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import yaml
+
+from pipelines.core.errors import UsageError
+from pipelines.core.isolation import DecodeLimits
+from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.core.splits import parse_fractions, parse_groups
+
+_C = TypeVar("_C")
+COMPRESSIONS = ("none", "gzip")
+DEFAULT_SPLITS = "train=0.8,val=0.1,test=0.1"
+
+
+@dataclass(frozen=True)
+class PreprocessConfig:
+    """Settings of the preprocessing job; `--help` of `pipelines.preprocess` explains each.
+
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    """
+
+    input: str
+    output: str
+    classes: tuple[str, ...] = ()
+    limit: int = 0
+    num_frames: int = 20
+    size: str = "64"
+    sampling: str = "uniform"
+    resize: str = "stretch"
+    min_frames: int = 1
+    encoding: str = "raw"
+    jpeg_quality: int = 95
+    compression: str = "none"
+    splits: str = DEFAULT_SPLITS
+    split_groups: tuple[str, ...] = ()
+    split_file: str = ""
+    split_seed: int = 0
+    shards: int = 0
+    workers: int = 0
+    time_limit_s: float = 300.0
+    memory_limit_mb: int = 2048
+    max_failure_rate: float = 0.05
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            _check_type(item.name, getattr(self, item.name), type(item.default) if item.name not in _PATHS else str)
+        for name in ("limit", "shards", "workers"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 (automatic) or more, not {getattr(self, name)}")
+        if self.min_frames < 1:
+            raise ValueError(f"min_frames must be at least 1, not {self.min_frames}")
+        if not 0 <= self.max_failure_rate <= 1:
+            raise ValueError(f"max_failure_rate must be a share from 0 to 1, not {self.max_failure_rate:g}")
+        if self.compression not in COMPRESSIONS:
+            raise ValueError(f"compression must be one of {', '.join(COMPRESSIONS)}, not {self.compression!r}")
+        if self.split_groups and self.split_file:
+            raise ValueError("give groups of splits or a split file, not both")
+        # Made here once, so that a wrong value is found before anything is read.
+        _ = self.clip_spec, self.frame_encoding, self.limits
+        parse_fractions(self.splits)
+        parse_groups(self.split_groups)
+
+    @property
+    def clip_spec(self) -> ClipSpec:
+        """How the pixels of a clip are made."""
+        height, width = parse_size(self.size)
+        return ClipSpec(self.num_frames, height, width, self.sampling, self.resize)
+
+    @property
+    def frame_encoding(self) -> FrameEncoding:
+        """How frames are stored."""
+        return FrameEncoding(self.encoding, self.jpeg_quality)
+
+    @property
+    def limits(self) -> DecodeLimits:
+        """What one video may use."""
+        return DecodeLimits(self.time_limit_s, self.memory_limit_mb)
+
+    def identity(self) -> dict[str, Any]:
+        """The settings which decide about the dataset's content; two runs into one folder must agree in them."""
+        operational = {"output", "workers", "time_limit_s", "memory_limit_mb", "max_failure_rate", "overwrite"}
+        value = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in operational}
+        height, width = parse_size(self.size)
+        value["size"] = f"{height}x{width}"
+        if self.encoding != "jpeg":
+            del value["jpeg_quality"]
+        return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
+
+
+_PATHS = ("input", "output")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Height and width out of `64` or `72x96`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    height, _, width = text.lower().partition("x")
+    try:
+        return int(height), int(width or height)
+    except ValueError:
+        raise ValueError(f"size must be a number or HEIGHTxWIDTH, not {text!r}") from None
+
+
+def _check_type(name: str, value: Any, wanted: type) -> None:
+    accepted = (int, float) if wanted is float else wanted
+    if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
+        what = {int: "a whole number", float: "a number", bool: "true or false", str: "text", tuple: "a list"}[wanted]
+        raise ValueError(f"{name} must be {what}, not {value!r}")
+
+
+def read_yaml(text: str, name: str, known: tuple[str, ...]) -> dict[str, Any]:
+    """Settings in a YAML file, by name. Hyphens in names count as underscores, lists become tuples.
+
+    Raises:
+        UsageError: it is no YAML mapping, or has an unknown key; the message suggests the nearest and lists the known.
+    """
+    try:
+        value = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise UsageError(f"{name} is no valid YAML: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{name} must hold lines `name: value`, not {type(value).__name__}")
+    result = {}
+    for key, item in value.items():
+        plain = str(key).replace("-", "_")
+        if plain not in known:
+            near = get_close_matches(plain, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "."
+            raise UsageError(f"{name}: unknown key {key!r}{hint} Known keys: {', '.join(known)}")
+        result[plain] = tuple(item) if isinstance(item, list) else item
+    return result
+
+
+def build(cls: type[_C], values: Mapping[str, Any]) -> _C:
+    """Makes a configuration, turning what it finds wrong into an error for the user.
+
+    Raises:
+        UsageError: a value is out of range, or a required one is missing.
+    """
+    try:
+        return cls(**values)
+    except (ValueError, TypeError) as error:
+        raise UsageError(str(error)) from error

@@ -1,0 +1,45 @@
+"""Errors meant for the person at the command line, and the exit codes they end in.
+
+A `UserError` is shown as its message alone, without a stack trace: it names what is wrong, the value, and the remedy.
+Anything else that escapes is a defect of this software and keeps its stack trace.
+"""
+
+EXIT_OK = 0
+EXIT_INVALID = 1
+"""`pipelines.verify` found something wrong; also the code of an unexpected error."""
+EXIT_USAGE = 2
+"""The command line, the configuration or the input listing is not usable; no work was started."""
+EXIT_TOO_MANY_FAILURES = 3
+"""More videos failed than `--max-failure-rate` allows; finished shards are kept."""
+EXIT_INCOMPLETE = 4
+"""The job stopped before the dataset was complete (full disk, lost permission, ...); run it again to go on."""
+EXIT_INTERRUPTED = 130
+"""Stopped by Ctrl-C; run it again to go on."""
+
+
+class UserError(Exception):
+    """An error with a message for the user and an exit code."""
+
+    exit_code = EXIT_INVALID
+
+
+class UsageError(UserError):
+    """The request itself can't be carried out; nothing has been written."""
+
+    exit_code = EXIT_USAGE
+
+
+class TooManyFailuresError(UserError):
+    """More inputs failed than the user allows."""
+
+    exit_code = EXIT_TOO_MANY_FAILURES
+
+
+class IncompleteError(UserError):
+    """Work is left over; the same command goes on with it."""
+
+    exit_code = EXIT_INCOMPLETE
+
+
+class OutputError(IncompleteError):
+    """A file of the dataset can't be written or read back."""

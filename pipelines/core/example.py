@@ -1,0 +1,182 @@
+"""A clip as a `tf.train.Example`: the keys, writing without TensorFlow, reading with and without it.
+
+| key | type | value |
+|---|---|---|
+| `frames` | bytes | one value of raw uint8 [T, H, W, 3] RGB, or T values, each a PNG or JPEG file |
+| `label` | int64 | id of the class |
+| `label_name` | bytes | its name |
+| `video_id` | bytes | path of the video without extension, relative to the input |
+| `group` | bytes | what shares a source with it |
+| `timestamps_s` | float | T times in seconds from the video's first frame |
+| `frame_indices` | int64 | T numbers of the frames in display order |
+| `num_source_frames` | int64 | frames of the whole video |
+
+The protocol buffer is declared here, field by field as in TensorFlow's `example.proto` and `feature.proto`, so that
+workers which only write records need not load TensorFlow.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from pipelines.core.spec import ClipSpec, FrameEncoding
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+FRAMES, LABEL, LABEL_NAME, VIDEO_ID, GROUP = "frames", "label", "label_name", "video_id", "group"
+TIMESTAMPS_S, FRAME_INDICES, NUM_SOURCE_FRAMES = "timestamps_s", "frame_indices", "num_source_frames"
+
+
+@dataclass(frozen=True)
+class Example:
+    """The content of a record; `frames` as stored, one part of raw pixels or T encoded pictures."""
+
+    frames: list[bytes]
+    label: int
+    label_name: str
+    video_id: str
+    group: str
+    timestamps_s: list[float]
+    frame_indices: list[int]
+    num_source_frames: int
+
+
+def _message_class() -> Any:
+    """The class of `tensorflow.Example`, in a pool of its own: in the default one TensorFlow has the same names."""
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3")
+    for name, kind in (
+        ("BytesList", field.TYPE_BYTES),
+        ("FloatList", field.TYPE_FLOAT),
+        ("Int64List", field.TYPE_INT64),
+    ):
+        file.message_type.add(name=name).field.add(name="value", number=1, type=kind, label=field.LABEL_REPEATED)
+    feature = file.message_type.add(name="Feature")
+    feature.oneof_decl.add(name="kind")
+    for number, (name, kind_name) in enumerate(
+        (("bytes_list", "BytesList"), ("float_list", "FloatList"), ("int64_list", "Int64List")), 1
+    ):
+        feature.field.add(
+            name=name, number=number, type=field.TYPE_MESSAGE, type_name=f".tensorflow.{kind_name}",
+            label=field.LABEL_OPTIONAL, oneof_index=0,
+        )  # fmt: skip
+    features = file.message_type.add(name="Features")
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
+    entry.field.add(
+        name="value", number=2, type=field.TYPE_MESSAGE, type_name=".tensorflow.Feature", label=field.LABEL_OPTIONAL
+    )
+    features.field.add(
+        name="feature", number=1, type=field.TYPE_MESSAGE, type_name=".tensorflow.Features.FeatureEntry",
+        label=field.LABEL_REPEATED,
+    )  # fmt: skip
+    file.message_type.add(name="Example").field.add(
+        name="features", number=1, type=field.TYPE_MESSAGE, type_name=".tensorflow.Features", label=field.LABEL_OPTIONAL
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))
+
+
+_Message = _message_class()
+
+
+def encode(example: Example) -> bytes:
+    """A serialised `tf.train.Example`, the same bytes for the same content."""
+    message = _Message()
+    feature = message.features.feature
+    feature[FRAMES].bytes_list.value.extend(example.frames)
+    feature[LABEL].int64_list.value.append(example.label)
+    for key, text in ((LABEL_NAME, example.label_name), (VIDEO_ID, example.video_id), (GROUP, example.group)):
+        feature[key].bytes_list.value.append(text.encode("utf-8", "surrogateescape"))
+    feature[TIMESTAMPS_S].float_list.value.extend(example.timestamps_s)
+    feature[FRAME_INDICES].int64_list.value.extend(example.frame_indices)
+    feature[NUM_SOURCE_FRAMES].int64_list.value.append(example.num_source_frames)
+    return bytes(message.SerializeToString(deterministic=True))
+
+
+def decode(record: bytes) -> Example:
+    """The content of a record that `encode` made.
+
+    Raises:
+        ValueError: it is no such record; the message names the key.
+    """
+    message = _Message()
+    try:
+        message.ParseFromString(record)
+    except Exception as error:  # protobuf's class for this differs between its implementations
+        raise ValueError(f"not a tf.train.Example: {error}") from error
+    feature = message.features.feature
+
+    def values(key: str, kind: str, count: int | None = 1) -> list[Any]:
+        if key not in feature or feature[key].WhichOneof("kind") != kind:
+            raise ValueError(f"the key {key!r} is missing or not of the type {kind}")
+        found = list(getattr(feature[key], kind).value)
+        if count is not None and len(found) != count:
+            raise ValueError(f"the key {key!r} has {len(found)} values instead of {count}")
+        return found
+
+    def text(key: str) -> str:
+        return str(values(key, "bytes_list")[0].decode("utf-8", "surrogateescape"))
+
+    return Example(
+        frames=values(FRAMES, "bytes_list", None),
+        label=values(LABEL, "int64_list")[0],
+        label_name=text(LABEL_NAME),
+        video_id=text(VIDEO_ID),
+        group=text(GROUP),
+        timestamps_s=values(TIMESTAMPS_S, "float_list", None),
+        frame_indices=values(FRAME_INDICES, "int64_list", None),
+        num_source_frames=values(NUM_SOURCE_FRAMES, "int64_list")[0],
+    )
+
+
+def decode_frames(frames: list[bytes], spec: ClipSpec, encoding: FrameEncoding) -> np.ndarray:
+    """The pixels of a record: uint8 [T, H, W, 3] RGB.
+
+    Raises:
+        ValueError: the stored frames don't have the shape of `spec`.
+    """
+    if encoding.format == "raw":
+        if len(frames) != 1 or len(frames[0]) != spec.num_bytes:
+            raise ValueError(f"{sum(map(len, frames))} bytes of frames instead of {spec.num_bytes} for {spec.shape}")
+        return np.frombuffer(frames[0], np.uint8).reshape(spec.shape)
+    import cv2  # only needed for encoded frames
+
+    pictures = [cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR) for frame in frames]
+    shapes = [None if picture is None else picture.shape for picture in pictures]
+    if shapes != [spec.shape[1:]] * spec.num_frames:
+        raise ValueError(f"frames of the shapes {sorted(set(map(str, shapes)))} instead of {spec.shape}")
+    return np.stack([picture[..., ::-1] for picture in pictures])
+
+
+def parse(record: "tf.Tensor", spec: ClipSpec, encoding: FrameEncoding) -> "Mapping[str, tf.Tensor]":
+    """One serialised record as tensors, for use in `tf.data`: `frames` uint8 [T, H, W, 3], and the other keys."""
+    import tensorflow as tf
+
+    parts = 1 if encoding.format == "raw" else spec.num_frames
+    features = tf.io.parse_single_example(
+        record,
+        {
+            FRAMES: tf.io.FixedLenFeature([parts], tf.string),
+            LABEL: tf.io.FixedLenFeature([], tf.int64),
+            LABEL_NAME: tf.io.FixedLenFeature([], tf.string),
+            VIDEO_ID: tf.io.FixedLenFeature([], tf.string),
+            GROUP: tf.io.FixedLenFeature([], tf.string),
+            TIMESTAMPS_S: tf.io.FixedLenFeature([spec.num_frames], tf.float32),
+            FRAME_INDICES: tf.io.FixedLenFeature([spec.num_frames], tf.int64),
+            NUM_SOURCE_FRAMES: tf.io.FixedLenFeature([], tf.int64),
+        },
+    )
+    if encoding.format == "raw":
+        frames = tf.reshape(tf.io.decode_raw(features[FRAMES][0], tf.uint8), spec.shape)
+    else:
+        decode_image = tf.io.decode_png if encoding.format == "png" else tf.io.decode_jpeg
+        frames = tf.map_fn(lambda data: decode_image(data, channels=3), features[FRAMES], fn_output_signature=tf.uint8)
+        frames = tf.ensure_shape(frames, spec.shape)
+    return {**features, FRAMES: frames}

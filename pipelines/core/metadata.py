@@ -1,0 +1,215 @@
+"""What a dataset says about itself: `dataset_info.json`, and the reports of its shards from which that is made."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from pipelines.core.errors import UserError
+from pipelines.core.labels import LabelMap
+from pipelines.core.spec import ClipSpec, FrameEncoding
+
+SCHEMA_VERSION = 1
+DATASET_INFO = "dataset_info.json"
+FAILURES = "failures.jsonl"
+PREVIEW = "preview.html"
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenVideo:
+    """A video that became a record."""
+
+    video_id: str
+    label: str
+    group: str
+    num_source_frames: int
+    duration_s: float
+    damaged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A video that did not: where it went wrong (`read`, `decode`, `encode`) and why."""
+
+    video_id: str
+    uri: str
+    label: str
+    stage: str
+    type: str
+    message: str
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """A sound video that was left out on purpose."""
+
+    video_id: str
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ShardReport:
+    """What one shard holds, written beside the dataset once the shard is whole.
+
+    `task` is the fingerprint of the inputs and settings that it was made from; `strips` maps a few video ids to a film
+    strip, a JPEG file in base64.
+    """
+
+    task: str
+    name: str
+    split: str
+    size_bytes: int
+    sha256: str
+    written: tuple[WrittenVideo, ...] = ()
+    failed: tuple[Failure, ...] = ()
+    filtered: tuple[Filtered, ...] = ()
+    strips: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """JSON with a line for each part; `from_json` reads it."""
+        return json.dumps(asdict(self), indent=None, ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: the text is something else or cut off.
+        """
+        value = json.loads(text)
+        value["written"] = tuple(WrittenVideo(**item) for item in value["written"])
+        value["failed"] = tuple(Failure(**item) for item in value["failed"])
+        value["filtered"] = tuple(Filtered(**item) for item in value["filtered"])
+        return cls(**value)
+
+    def video_ids(self) -> list[str]:
+        """Ids of all videos that the report accounts for."""
+        return [video.video_id for part in (self.written, self.failed, self.filtered) for video in part]
+
+
+@dataclass(frozen=True)
+class ShardInfo:
+    """A shard as readers see it."""
+
+    name: str
+    num_examples: int
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SplitInfo:
+    """The shards of a split, its groups, and its number of examples by class."""
+
+    shards: tuple[ShardInfo, ...]
+    groups: tuple[str, ...]
+    num_examples_by_class: Mapping[str, int]
+
+    @property
+    def num_examples(self) -> int:
+        """Records in all shards together."""
+        return sum(shard.num_examples for shard in self.shards)
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """All that a reader of a dataset needs to know. Its file is written last: where it is, the dataset is complete.
+
+    Attributes:
+        clip_spec: how the pixels of a clip were made.
+        encoding: how its frames are stored.
+        compression: `none` or `gzip`, of the shard files.
+        labels: class names; the position is the id.
+        splits: split name to its shards.
+        counts: listed, written, failed, filtered, ignored, damaged.
+        failures_by_reason: error type to number of videos.
+        durations_s: minimum, median, maximum and total duration of the written videos, in seconds.
+        configuration: the settings of the run which decide about the content.
+        versions: package name to version.
+    """
+
+    clip_spec: ClipSpec
+    encoding: FrameEncoding
+    compression: str
+    labels: tuple[str, ...]
+    splits: Mapping[str, SplitInfo]
+    counts: Mapping[str, int]
+    failures_by_reason: Mapping[str, int]
+    durations_s: Mapping[str, float]
+    configuration: Mapping[str, Any]
+    versions: Mapping[str, str]
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def label_map(self) -> LabelMap:
+        """The labels as a `LabelMap`."""
+        return LabelMap(self.labels)
+
+    def to_json(self) -> str:
+        """The text of `dataset_info.json`: the same for the same dataset, without times or host names."""
+        value = {item.name: getattr(self, item.name) for item in fields(self)}
+        value["clip_spec"] = {**self.clip_spec.to_json(), "fingerprint": self.clip_spec.fingerprint()}
+        value["encoding"] = self.encoding.to_json()
+        value["splits"] = {
+            name: {
+                "num_examples": split.num_examples,
+                "num_examples_by_class": dict(split.num_examples_by_class),
+                "groups": list(split.groups),
+                "shards": [asdict(shard) for shard in split.shards],
+            }
+            for name, split in self.splits.items()
+        }
+        value = {"schema_version": value.pop("schema_version"), **value}
+        return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, name: str = DATASET_INFO) -> Self:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            UserError: it isn't that, or of a newer schema.
+        """
+        try:
+            value = json.loads(text)
+            version = value["schema_version"]
+            if version != SCHEMA_VERSION:
+                raise UserError(f"{name}: schema version {version}, this software reads version {SCHEMA_VERSION}")
+            spec = value.pop("clip_spec")
+            recorded = spec.pop("fingerprint")
+            clip_spec = ClipSpec(**spec)
+            if clip_spec.fingerprint() != recorded:
+                raise UserError(
+                    f"{name}: the clips were made by another version of this software (clip fingerprint {recorded}, "
+                    f"here {clip_spec.fingerprint()}); preprocess again"
+                )
+            splits = {
+                split: SplitInfo(
+                    shards=tuple(ShardInfo(**shard) for shard in entry["shards"]),
+                    groups=tuple(entry["groups"]),
+                    num_examples_by_class=entry["num_examples_by_class"],
+                )
+                for split, entry in value.pop("splits").items()
+            }
+            encoding = FrameEncoding.from_json(value.pop("encoding"))
+            labels = tuple(value.pop("labels"))
+            return cls(clip_spec=clip_spec, encoding=encoding, labels=labels, splits=splits, **value)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(f"{name} is damaged or no description of a dataset ({error}); preprocess again") from error
+
+
+def summarise_splits(reports: Iterable[ShardReport], split_names: Iterable[str]) -> dict[str, SplitInfo]:
+    """The splits of a dataset out of the reports of its shards, which come in the order of the shards."""
+    by_split: dict[str, list[ShardReport]] = {name: [] for name in split_names}
+    for report in reports:
+        by_split[report.split].append(report)
+    return {
+        name: SplitInfo(
+            shards=tuple(ShardInfo(r.name, len(r.written), r.size_bytes, r.sha256) for r in split_reports),
+            groups=tuple(sorted({video.group for r in split_reports for video in r.written})),
+            num_examples_by_class=dict(sorted(Counter(v.label for r in split_reports for v in r.written).items())),
+        )
+        for name, split_reports in by_split.items()
+    }

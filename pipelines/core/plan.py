@@ -1,0 +1,189 @@
+"""The plan of a run: which video goes into which shard, and what a shard is made from.
+
+The layout (shards of each split, split of each group) is decided once for a dataset and kept beside it, so that a later
+run over more videos moves none of the old ones.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any, Self
+
+from pipelines.core import sharding
+from pipelines.core.catalog import Catalog, VideoRecord
+from pipelines.core.config import PreprocessConfig
+from pipelines.core.errors import UsageError
+from pipelines.core.hashing import fingerprint, stable_hash
+from pipelines.core.labels import LabelMap
+from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_fractions, parse_groups
+
+_USUAL = ("train", "val", "test")
+STRIPS_PER_CLASS = 4
+"""Clips of each class that get a film strip in the preview."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a dataset keeps from its first run: settings, shards of each split, split of each group."""
+
+    configuration: Mapping[str, Any]
+    num_shards: Mapping[str, int]
+    split_of_group: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """The text of the layout file."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Reads what `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def check_same(self, configuration: Mapping[str, Any], output: str) -> None:
+        """Refuses to go on with other settings than those of the first run.
+
+        Raises:
+            UsageError: some differ; the message gives both values of each.
+        """
+        keys = sorted(set(self.configuration) | set(configuration))
+        differing = [
+            f"{key}: {self.configuration.get(key)!r} there, {configuration.get(key)!r} now"
+            for key in keys
+            if self.configuration.get(key) != configuration.get(key)
+        ]
+        if differing:
+            raise UsageError(
+                f"{output} holds a dataset made with other settings ({'; '.join(differing)}). "
+                "Choose another --output, or replace the dataset with --overwrite"
+            )
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """A shard to be written. Knows nothing that would differ between machines.
+
+    Attributes:
+        name: file name of the shard.
+        split: its split.
+        videos: what goes into it, in this order.
+        strips: ids of the videos that get a film strip.
+        fingerprint: changes when a video or a setting does that the shard's bytes depend on.
+    """
+
+    name: str
+    split: str
+    videos: tuple[VideoRecord, ...]
+    strips: frozenset[str]
+    fingerprint: str
+
+    def to_json(self) -> str:
+        """One line of the plan file."""
+        videos = [[v.video_id, v.uri, v.label, v.group, v.version] for v in self.videos]
+        return json.dumps([self.name, self.split, videos, sorted(self.strips), self.fingerprint])
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """Reads what `to_json` wrote."""
+        name, split, videos, strips, mark = json.loads(line)
+        return cls(name, split, tuple(VideoRecord(*video) for video in videos), frozenset(strips), mark)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All shards of a dataset, by split and number."""
+
+    layout: Layout
+    labels: LabelMap
+    splits: tuple[str, ...]
+    tasks: tuple[ShardTask, ...]
+
+
+def make_plan(
+    catalog: Catalog,
+    config: PreprocessConfig,
+    split_file: Mapping[str, str] | None = None,
+    earlier: Layout | None = None,
+    beam_workers: int = 1,
+) -> Plan:
+    """Deals the videos of a catalogue to splits and shards.
+
+    Args:
+        catalog: the videos.
+        config: the settings.
+        split_file: group to split, where the user gave a file.
+        earlier: the layout of the dataset that is there already; it stays as it is.
+        beam_workers: Beam workers that are to find work at a time.
+
+    Raises:
+        UsageError: groups of the splits don't exist.
+    """
+    fractions = parse_fractions(config.splits)
+    explicit = split_file or parse_groups(config.split_groups)
+    if explicit:
+        split_of_group = assign_explicitly(catalog.videos, explicit)
+    else:
+        kept = earlier.split_of_group if earlier else None
+        split_of_group = assign_by_fractions(catalog.videos, fractions, config.split_seed, kept)
+    by_split: dict[str, list[VideoRecord]] = defaultdict(list)
+    for video in catalog.videos:
+        by_split[split_of_group[video.group]].append(video)
+    splits = tuple(fractions)
+    if explicit:  # in the usual order, other names behind
+        names = {"train", *explicit.values()}
+        splits = tuple(sorted(names, key=lambda name: (_USUAL.index(name) if name in _USUAL else len(_USUAL), name)))
+    counts = {split: len(by_split[split]) for split in splits}
+    num_shards = dict(earlier.num_shards) if earlier else _num_shards(counts, config, beam_workers)
+    for split in splits:
+        if counts[split]:
+            num_shards[split] = num_shards.get(split) or 1
+    labels = LabelMap(catalog.labels)
+    layout = Layout(config.identity(), num_shards, {**(earlier.split_of_group if earlier else {}), **split_of_group})
+    pixels = [config.clip_spec.fingerprint(), version("av"), version("opencv-python-headless")]
+    storage = [config.frame_encoding.to_json(), config.compression]
+    settings = fingerprint([pixels, storage, config.min_frames, labels.names])
+    strips = _choose_strips(catalog)
+    tasks = [
+        task
+        for split in splits
+        for task in _tasks_of_split(split, by_split[split], num_shards.get(split, 0), settings, strips)
+    ]
+    return Plan(layout, labels, splits, tuple(tasks))
+
+
+def _num_shards(counts: Mapping[str, int], config: PreprocessConfig, beam_workers: int) -> dict[str, int]:
+    if not config.shards:
+        record_bytes = sharding.estimate_record_bytes(config.clip_spec, config.frame_encoding)
+        return {s: sharding.shard_count(n, record_bytes, beam_workers) if n else 0 for s, n in counts.items()}
+    used = sum(1 for count in counts.values() if count)
+    if config.shards < used:
+        raise UsageError(f"{config.shards} shards are too few for {used} splits with videos; give at least {used}")
+    return sharding.apportion(config.shards, counts)
+
+
+def _choose_strips(catalog: Catalog) -> frozenset[str]:
+    by_class: dict[str, list[str]] = defaultdict(list)
+    for video in catalog.videos:
+        by_class[video.label].append(video.video_id)
+    return frozenset(
+        video_id
+        for ids in by_class.values()
+        for video_id in sorted(ids, key=lambda i: (stable_hash("strip", i), i))[:STRIPS_PER_CLASS]
+    )
+
+
+def _tasks_of_split(
+    split: str, videos: list[VideoRecord], num_shards: int, settings: str, strips: frozenset[str]
+) -> list[ShardTask]:
+    shards: list[list[VideoRecord]] = [[] for _ in range(num_shards)]
+    for video in videos:
+        shards[sharding.shard_of(video.video_id, num_shards)].append(video)
+    tasks = []
+    for index, members in enumerate(shards):
+        members.sort(key=lambda video: sharding.order_in_shard(video.video_id))
+        name = sharding.shard_name(split, index, num_shards)
+        mark = fingerprint([settings, name, [[v.video_id, v.label, v.group, v.version] for v in members]])
+        chosen = strips & {video.video_id for video in members}
+        tasks.append(ShardTask(name, split, tuple(members), chosen, mark))
+    return tasks

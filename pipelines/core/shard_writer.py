@@ -1,0 +1,138 @@
+"""One shard: decode its videos in order and stream their records into a file. Knows neither Beam nor file systems."""
+
+import base64
+import contextlib
+import gzip
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from pipelines.core.catalog import VideoRecord
+from pipelines.core.example import Example, encode
+from pipelines.core.isolation import DecodedClip, DecodeFailure, DecodeJob, DecodeResult, DecoderPool
+from pipelines.core.labels import LabelMap
+from pipelines.core.metadata import Failure, Filtered, ShardReport, WrittenVideo
+from pipelines.core.plan import ShardTask
+from pipelines.core.tfrecord import frame_record
+
+_GZIP_LEVEL = 6
+
+
+@dataclass(frozen=True)
+class ShardSettings:
+    """What all shards of a run have in common."""
+
+    job: DecodeJob
+    labels: LabelMap
+    compression: str = "none"
+
+
+class _HashingWriter:
+    """Passes bytes on to a file, counting and hashing them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.size_bytes = 0
+
+    def write(self, data: bytes) -> int:
+        self._file.write(data)
+        self.sha256.update(data)
+        self.size_bytes += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def write_shard(
+    task: ShardTask,
+    settings: ShardSettings,
+    pool: DecoderPool,
+    open_local: Callable[[VideoRecord], contextlib.AbstractContextManager[str]],
+    file: BinaryIO,
+    on_video: Callable[[DecodeResult], None] = lambda _: None,
+) -> ShardReport:
+    """Writes the records of a shard and returns the account of its videos.
+
+    The bytes depend on the videos and the settings alone. In memory are a few clips, however many the shard has.
+
+    Args:
+        task: the shard.
+        settings: what its bytes depend on besides the videos.
+        pool: decodes several videos at a time.
+        open_local: gives a local path for a video.
+        file: where to; opened for writing.
+        on_video: called after each video.
+
+    Raises:
+        OSError: `file` can't be written.
+    """
+    out = _HashingWriter(file)
+    written, failed, filtered, strips = [], [], [], {}
+    with contextlib.ExitStack() as stack:
+        records: BinaryIO = cast(BinaryIO, out)
+        if settings.compression == "gzip":
+            # Neither name nor time in the header: the same records give the same file.
+            zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=records, mtime=0)
+            records = cast(BinaryIO, stack.enter_context(zipped))
+        wants_strip = task.strips.__contains__
+        for video, result in pool.map(task.videos, settings.job, open_local, lambda v: wants_strip(v.video_id)):
+            if isinstance(result, DecodedClip):
+                data = encode(_example(video, result, settings.labels))
+                header, footer = frame_record(data)
+                records.write(header)
+                records.write(data)
+                records.write(footer)
+                if result.strip:
+                    strips[video.video_id] = base64.b64encode(result.strip).decode()
+                written.append(
+                    WrittenVideo(
+                        video.video_id,
+                        video.label,
+                        video.group,
+                        result.num_source_frames,
+                        result.duration_s,
+                        result.damaged,
+                    )
+                )
+            elif isinstance(result, DecodeFailure):
+                failed.append(
+                    Failure(
+                        video.video_id,
+                        video.uri,
+                        video.label,
+                        result.stage,
+                        result.type,
+                        result.message,
+                        result.transient,
+                    )
+                )
+            else:
+                filtered.append(Filtered(video.video_id, video.label, result.reason))
+            on_video(result)
+    return ShardReport(
+        task=task.fingerprint,
+        name=task.name,
+        split=task.split,
+        size_bytes=out.size_bytes,
+        sha256=out.sha256.hexdigest(),
+        written=tuple(written),
+        failed=tuple(failed),
+        filtered=tuple(filtered),
+        strips=strips,
+    )
+
+
+def _example(video: VideoRecord, clip: DecodedClip, labels: LabelMap) -> Example:
+    return Example(
+        frames=clip.frames,
+        label=labels.id_of(video.label),
+        label_name=video.label,
+        video_id=video.video_id,
+        group=video.group,
+        timestamps_s=clip.timestamps_s,
+        frame_indices=clip.frame_indices,
+        num_source_frames=clip.num_source_frames,
+    )

@@ -1,0 +1,60 @@
+"""Which shard a video belongs to, how many there are, and what they are called. Nothing else knows shard names."""
+
+import math
+from collections.abc import Mapping
+
+from pipelines.core.hashing import stable_hash
+from pipelines.core.spec import ClipSpec, FrameEncoding
+
+TARGET_SHARD_BYTES = 128 * 1024 * 1024
+MIN_PARALLEL_SHARDS = 16
+"""Shards that a split is cut into even where they stay small, so that it can be read and rewritten in parallel ..."""
+MIN_VIDEOS_PER_SHARD = 16
+"""... as long as each keeps about this many clips."""
+
+_RECORD_OVERHEAD_BYTES = 600
+_ENCODED_SHARE = {"raw": 1.0, "png": 0.6, "jpeg": 0.15}
+"""Measured on UCF clips at 64x64; only the number of shards depends on it."""
+
+
+def estimate_record_bytes(spec: ClipSpec, encoding: FrameEncoding) -> int:
+    """Estimated size of one record in bytes, without compression of the file."""
+    return int(spec.num_bytes * _ENCODED_SHARE[encoding.format]) + _RECORD_OVERHEAD_BYTES
+
+
+def shard_count(num_videos: int, record_bytes: int, beam_workers: int = 1) -> int:
+    """Shards for `num_videos` records: about 128 MB each, and enough for `beam_workers` to find work.
+
+    What is local must not be passed as `beam_workers`: decoder processes share one shard, and a dataset may not depend
+    on how many cores the machine has that makes it.
+    """
+    by_size = math.ceil(num_videos * record_bytes / TARGET_SHARD_BYTES)
+    for_parallelism = max(min(math.ceil(num_videos / MIN_VIDEOS_PER_SHARD), MIN_PARALLEL_SHARDS), beam_workers)
+    return max(1, by_size, min(for_parallelism, num_videos))
+
+
+def shard_of(video_id: str, num_shards: int) -> int:
+    """The shard of a video, by its id alone: it doesn't move when other videos come or go."""
+    return stable_hash("shard", video_id) % num_shards
+
+
+def order_in_shard(video_id: str) -> tuple[int, str]:
+    """Sort key within a shard: a stable shuffle, so that neighbours in a file are of mixed classes."""
+    return (stable_hash("order", video_id), video_id)
+
+
+def shard_name(split: str, index: int, num_shards: int) -> str:
+    """File name of a shard, `train-00000-of-00013.tfrecord`."""
+    return f"{split}-{index:05d}-of-{num_shards:05d}.tfrecord"
+
+
+def apportion(total: int, counts: Mapping[str, int]) -> dict[str, int]:
+    """Shares `total` shards out to splits by their number of videos, at least one to each that has any."""
+    videos = sum(counts.values())
+    shares = {split: max(1, total * count // videos) if count else 0 for split, count in counts.items()}
+    while (rest := total - sum(shares.values())) != 0:
+        step = 1 if rest > 0 else -1
+        movable = [split for split in shares if counts[split] and (step > 0 or shares[split] > 1)]
+        # Videos a shard before the step: the fullest shards are split further, the emptiest joined.
+        shares[max(movable, key=lambda split: step * counts[split] / shares[split])] += step
+    return shares

@@ -1,0 +1,151 @@
+"""Group-safe splits: videos of one group (same actor, place, background) never are on two sides."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from pipelines.core.catalog import VideoRecord
+from pipelines.core.errors import UsageError
+from pipelines.core.hashing import stable_hash
+
+
+def validate_fractions(fractions: Mapping[str, float]) -> None:
+    """Checks that fractions are of proper names, positive, and add up to 1.
+
+    Raises:
+        ValueError: they don't; the message gives them.
+    """
+    shown = ",".join(f"{name}={fraction:g}" for name, fraction in fractions.items())
+    for name, fraction in fractions.items():
+        if not name.isidentifier():
+            raise ValueError(f"{name!r} is no name for a split; use letters, digits and _")
+        if not 0 < fraction <= 1:
+            raise ValueError(f"the fraction of a split must be above 0 and at most 1: {shown}")
+    if abs(sum(fractions.values()) - 1) > 1e-6:
+        raise ValueError(f"fractions of splits must add up to 1: {shown}")
+
+
+def assign_by_fractions(
+    videos: Iterable[VideoRecord],
+    fractions: Mapping[str, float],
+    seed: int = 0,
+    assigned: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The split of each group, so that of each class every split gets about its fraction.
+
+    Groups are taken by size, the largest first, and equal ones in an order drawn by a hash of (seed, group). Each
+    goes to the split which is furthest from its share of the group's classes. With as many groups as splits or more,
+    no split stays empty. The result depends neither on the order of the videos nor on the machine.
+
+    Args:
+        videos: all videos.
+        fractions: split name to fraction; they add up to 1.
+        seed: another seed, another draw.
+        assigned: groups that have a split already and keep it, from an earlier run with other videos.
+
+    Returns:
+        group to split name, for each group of `videos`.
+    """
+    sizes: dict[str, Counter[str]] = {}
+    totals: Counter[str] = Counter()
+    for video in videos:
+        sizes.setdefault(video.group, Counter())[video.label] += 1
+        totals[video.label] += 1
+    result: dict[str, str] = {}
+    have: dict[str, Counter[str]] = {split: Counter() for split in fractions}
+    groups_in: Counter[str] = Counter()
+
+    def place(group: str, split: str) -> None:
+        result[group] = split
+        groups_in[split] += 1
+        have[split].update(sizes[group])
+
+    def shortage(split: str, group: str) -> float:
+        """How much of its share of this group's classes the split lacks, from 1 (all) down to below 0 (has more)."""
+        lack = 0.0
+        for label, count in sizes[group].items():
+            lack += count * (1 - have[split][label] / (fractions[split] * totals[label]))
+        return lack / sizes[group].total()
+
+    todo = []
+    for group in sizes:
+        if assigned and assigned.get(group) in fractions:
+            place(group, assigned[group])
+        else:
+            todo.append(group)
+    todo.sort(key=lambda group: (-sizes[group].total(), stable_hash("split", str(seed), group), group))
+    for position, group in enumerate(todo):
+        empty = [split for split in fractions if not groups_in[split]]
+        candidates = empty if 0 < len(empty) >= len(todo) - position else list(fractions)
+        place(group, max(candidates, key=lambda split: (shortage(split, group), fractions[split])))
+    return result
+
+
+def assign_explicitly(videos: Iterable[VideoRecord], groups: Mapping[str, str], rest: str = "train") -> dict[str, str]:
+    """The split of each group where the user names them; groups that aren't named go to `rest`.
+
+    Raises:
+        UsageError: a named group doesn't exist.
+    """
+    existing = {video.group for video in videos}
+    if unknown := sorted(set(groups) - existing):
+        shown = ", ".join(sorted(existing)[:30]) + (" ..." if len(existing) > 30 else "")
+        raise UsageError(f"no videos are of group {', '.join(unknown)}. The groups are: {shown}")
+    return {group: groups.get(group, rest) for group in existing}
+
+
+def parse_fractions(text: str) -> dict[str, float]:
+    """`train=0.8,val=0.1,test=0.1` as a dictionary.
+
+    Raises:
+        ValueError: it isn't of this form, or the fractions don't add up to 1.
+    """
+    fractions: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        try:
+            fractions[name.strip()] = float(value)
+        except ValueError:
+            raise ValueError(f"splits must look like train=0.8,val=0.1,test=0.1, not {text!r}") from None
+    validate_fractions(fractions)
+    return fractions
+
+
+def parse_groups(texts: Sequence[str]) -> dict[str, str]:
+    """`["test=g01,g02", "val=g03"]` as {g01: test, g02: test, g03: val}.
+
+    Raises:
+        ValueError: it isn't of this form, or a group is named for two splits.
+    """
+    result: dict[str, str] = {}
+    for text in texts:
+        split, equals, names = text.partition("=")
+        if not equals or not split.strip().isidentifier() or not names.strip():
+            raise ValueError(f"groups of a split must look like test=g01,g02, not {text!r}")
+        for group in names.split(","):
+            _add_group(result, group.strip(), split.strip())
+    return result
+
+
+def parse_split_file(text: str) -> dict[str, str]:
+    """A file with lines `group,split` (a header line of these words may come first, `#` starts a comment).
+
+    Raises:
+        ValueError: a line isn't of this form, or a group is named for two splits; the message gives the line.
+    """
+    result: dict[str, str] = {}
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        content = line.partition("#")[0].strip()
+        if not content or content.replace(" ", "") == "group,split":
+            continue
+        group, comma, split = content.rpartition(",")
+        if not comma or not group.strip() or not split.strip().isidentifier():
+            raise ValueError(f"line {number}: expected group,split, not {line!r}")
+        _add_group(result, group.strip(), split.strip())
+    if not result:
+        raise ValueError("no line group,split in it")
+    return result
+
+
+def _add_group(result: dict[str, str], group: str, split: str) -> None:
+    if result.setdefault(group, split) != split:
+        raise ValueError(f"group {group!r} is named for both {result[group]} and {split}")

@@ -1,0 +1,175 @@
+"""Videos become a dataset: `python -m pipelines.preprocess`, see `--help`."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from pipelines import cli, files, store
+from pipelines.core import splits
+from pipelines.core.catalog import Catalog, select
+from pipelines.core.completeness import check_all_accounted, check_failure_rate, describe
+from pipelines.core.config import PreprocessConfig
+from pipelines.core.errors import EXIT_OK, IncompleteError, UsageError
+from pipelines.core.isolation import DecodeJob
+from pipelines.core.metadata import DatasetInfo, ShardReport
+from pipelines.core.plan import Plan, ShardTask, make_plan
+from pipelines.core.shard_writer import ShardSettings
+from pipelines.listing import read_catalog
+from pipelines.preprocess_flags import Request, own_flags, parse
+from pipelines.preview import render_preview
+from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
+from pipelines.summary import print_summary
+
+if TYPE_CHECKING:
+    import apache_beam as beam
+
+    from pipelines.engine import Engine
+
+_PACKAGES = ("apache-beam", "av", "numpy", "opencv-python-headless", "protobuf")
+
+
+def build(
+    pipeline: "beam.Pipeline", plan_uri: str, config: PreprocessConfig, settings: ShardSettings, workers: int
+) -> None:
+    """The job: shards that are to be written go in, their files come out."""
+    import apache_beam as beam
+
+    from pipelines.transforms.shards import ReadPlan, WriteShards
+
+    _ = (
+        pipeline
+        | "PlanFile" >> beam.Create([plan_uri], reshuffle=False)
+        | "ReadPlan" >> ReadPlan()
+        | "WriteShards" >> WriteShards(config.output, settings, workers)
+    )
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the job that a command line asks for and returns the exit code.
+
+    Raises:
+        UserError: it can't be done, or ended without a complete dataset.
+    """
+    start = time.monotonic()
+    request = parse(arguments)
+    from pipelines.engine import make_engine  # Beam takes seconds to import: not for --help, not for a misspelt value
+
+    engine = make_engine(request.runner, request.beam_arguments, own_flags())
+    config = request.config
+    if request.use_sample_data:
+        _make_sample_videos(config)
+    catalog = select(read_catalog(config.input), config.classes, config.limit)
+    with store.exclusive(config.output):
+        if config.overwrite:
+            store.remove_dataset(config.output)
+        layout = store.read_layout(config.output)
+        if layout:
+            layout.check_same(config.identity(), config.output)
+        plan = make_plan(catalog, config, _split_file(config), layout, engine.parallelism)
+        pending = store.prepare(config.output, plan)
+        _log_start(request, engine, catalog, plan, pending)
+        if pending:
+            _write_shards(config, engine, plan, pending)
+        info = _finish(config, catalog, plan)
+    print_summary(info, config.output, time.monotonic() - start)
+    return EXIT_OK
+
+
+def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[ShardTask]) -> None:
+    import apache_beam as beam
+
+    from pipelines.engine import run_pipeline
+    from pipelines.transforms.shards import close_pools
+
+    job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
+    settings = ShardSettings(job, plan.labels, config.compression)
+    pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
+    build(pipeline, store.write_plan(config.output, pending), config, settings, num_decoders(config, engine))
+    videos = {task.name: len(task.videos) for task in pending}
+    before = LOCAL_PROGRESS.videos
+
+    def done() -> int:
+        if engine.in_process:
+            return LOCAL_PROGRESS.videos - before
+        return sum(videos.get(name, 0) for name in store.finished_shards(config.output))
+
+    try:
+        with ProgressDisplay(sum(videos.values()), done, poll_s=0.2 if engine.in_process else 5.0):
+            run_pipeline(pipeline)
+    finally:
+        close_pools()
+
+
+def num_decoders(config: PreprocessConfig, engine: "Engine") -> int:
+    """Decoder processes of each Beam worker: on this machine all cores together, elsewhere one, unless given."""
+    if config.workers:
+        return config.workers
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // engine.local_processes) if engine.local_processes else 1
+
+
+def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetInfo:
+    """Proves that nothing is missing, and only then writes what makes the dataset complete."""
+    found = store.read_reports(config.output, plan.tasks)
+    if lost := [task.name for task in plan.tasks if task.name not in found]:
+        raise IncompleteError(f"{len(lost)} shards were not written, for example {lost[0]}; run the same command again")
+    reports: list[ShardReport] = [found[task.name] for task in plan.tasks]
+    check_all_accounted(catalog, reports)
+    failures = [failure for report in reports for failure in report.failed]
+    store.write_failures(config.output, failures)
+    check_failure_rate(failures, len(catalog.videos), config.max_failure_rate)
+    info = describe(config, catalog, plan, reports, {name: version(name) for name in _PACKAGES})
+    title = os.path.basename(config.output)
+    store.finish(config.output, info.to_json(), render_preview(info, reports, title))
+    return info
+
+
+def _split_file(config: PreprocessConfig) -> Mapping[str, str] | None:
+    if not config.split_file:
+        return None
+    try:
+        text = files.read_text(files.normalise(config.split_file))
+        if text is None:
+            raise UsageError(f"no such split file: {config.split_file}")
+        return splits.parse_split_file(text)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{config.split_file}: {error}") from error
+
+
+def _make_sample_videos(config: PreprocessConfig) -> None:
+    from pipelines.sample_data import SampleDataConfig, generate
+
+    _say(f"No --input given: using generated sample videos in {config.input}")
+    generate(SampleDataConfig(config.input, workers=config.workers or None))
+
+
+def _log_start(request: Request, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[ShardTask]) -> None:
+    config = request.config
+    if catalog.num_ungrouped:
+        _say(
+            f"note: {catalog.num_ungrouped} videos name no group, so each is a group of its own. If some share a "
+            "source (one recording cut up, one actor), scores on the test split will look too good: give groups in a manifest"
+        )
+    kept = len(plan.tasks) - len(pending)
+    again = f", {kept} of {len(plan.tasks)} shards are there already" if kept else ""
+    _say(
+        f"{len(catalog.videos)} videos of {len(plan.labels)} classes{again}; "
+        f"{engine.description} with {num_decoders(config, engine)} decoder process(es)"
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Entry point of the command line."""
+    cli.quiet_libraries()
+    return cli.run_tool(run, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

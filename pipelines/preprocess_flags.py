@@ -1,0 +1,143 @@
+"""The command line of `pipelines.preprocess`: flags, configuration file, and what they become."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pipelines import files
+from pipelines.core import config as configuration
+from pipelines.core.config import PreprocessConfig
+from pipelines.core.errors import UsageError
+from pipelines.core.spec import FRAME_ENCODINGS, RESIZE_MODES, SAMPLING_RULES
+
+SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
+_DESCRIPTION = """\
+Extracts, samples and resizes the frames of many videos into a TFRecord dataset with group-safe splits.
+
+  python -m pipelines.preprocess                                        # generated sample videos, a first look
+  python -m pipelines.preprocess --input UCF50 --output data/ucf50      # a tree: the folder is the class
+  python -m pipelines.preprocess --input videos.csv --output data/mine --classes Swing,TaiChi
+
+Run it again after an interruption: finished shards are kept. Options that are not listed here go to Beam, for example
+--runner=DataflowRunner --project=... --temp_location=gs://... --max_num_workers=100."""
+_EPILOG = """\
+exit codes: 0 the dataset is complete; 1 unexpected error; 2 wrong usage or input, nothing was started; 3 too many
+videos failed; 4 incomplete (full disk, lost permission, failed Beam job): run the same command again; 130 interrupted."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for."""
+
+    config: PreprocessConfig
+    runner: str
+    beam_arguments: tuple[str, ...]
+    use_sample_data: bool
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; flags that are not given are absent from its result."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.preprocess", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
+    )  # fmt: skip
+    default = PreprocessConfig("", "")
+
+    def add(group: Any, name: str, help_text: str, **options: Any) -> None:
+        field = name.removeprefix("--").replace("-", "_")
+        shown = getattr(default, field, None)
+        suffix = f" (default: {shown})" if shown not in (None, "", (), False, 0) else ""
+        if shown is not None and "action" not in options and "type" not in options:
+            options["type"] = type(shown)
+        group.add_argument(name, help=help_text + suffix, **options)
+
+    group = parser.add_argument_group("input and output")
+    what = "folder of class folders, or CSV manifest with the columns path,label[,group]; local, gs://, s3:// ..."
+    add(group, "--input", f"{what} (default: sample videos, generated into {SAMPLE_VIDEOS})", metavar="PATH", type=str)
+    add(group, "--output", "folder of the dataset", metavar="PATH", type=str)
+    add(group, "--classes", "only these classes, separated by commas", metavar="A,B,...", type=_list)
+    add(group, "--limit", "at most N videos of each class, for a quick try", metavar="N")
+    add(group, "--min-frames", "leave out videos with fewer frames", metavar="N")
+    add(group, "--max-failure-rate", "fail if more than this share of the videos can't be read", metavar="SHARE")
+    add(
+        group,
+        "--overwrite",
+        "replace a dataset in the output folder that was made with other settings",
+        action="store_true",
+    )
+    add(group, "--config", "YAML file with any of these settings; flags come before it", metavar="FILE", type=str)
+    group = parser.add_argument_group("clips")
+    add(group, "--num-frames", "frames of a clip", metavar="T")
+    add(group, "--size", "height and width in pixels: 64 or 72x96", metavar="PIXELS")
+    add(
+        group,
+        "--sampling",
+        "which frames: centres of equal segments, or as the public notebooks do",
+        choices=[*SAMPLING_RULES],
+    )
+    add(group, "--resize", "how a picture of another shape is fitted", choices=RESIZE_MODES)
+    group = parser.add_argument_group("storage")
+    add(group, "--encoding", "how frames are stored", choices=FRAME_ENCODINGS)
+    add(group, "--jpeg-quality", "1 to 100", metavar="Q")
+    add(group, "--compression", "of whole shards", choices=configuration.COMPRESSIONS)
+    add(group, "--shards", "number of files (default: about 128 MB each)", metavar="N")
+    group = parser.add_argument_group("splits", "Videos of one group never are on two sides.")
+    add(group, "--splits", "names and fractions", metavar="NAME=F,...")
+    add(group, "--split-groups", "groups of a split, the rest is train; may be repeated", metavar="NAME=GROUP,...",
+        action="append", type=str)  # fmt: skip
+    add(group, "--split-file", "file with lines group,split; the rest is train", metavar="FILE")
+    add(group, "--split-seed", "another draw of groups", metavar="N")
+    group = parser.add_argument_group("running")
+    add(group, "--runner", "Beam runner (default: DirectRunner, this machine)", metavar="NAME", type=str)
+    add(
+        group,
+        "--workers",
+        "decoder processes of each Beam worker (default: all cores with DirectRunner, else 1)",
+        metavar="N",
+    )
+    add(group, "--time-limit-s", "seconds that one video may take", metavar="S")
+    add(group, "--memory-limit-mb", "memory that decoding one video may take", metavar="MB")
+    return parser
+
+
+def own_flags() -> list[str]:
+    """All flags of this tool."""
+    return [flag for action in make_parser()._actions for flag in action.option_strings if flag.startswith("--")]
+
+
+def parse(arguments: Sequence[str]) -> Request:
+    """Understands a command line.
+
+    Raises:
+        UsageError: a value is wrong; nothing has been read or written but the configuration file.
+    """
+    given, beam_arguments = make_parser().parse_known_args(list(arguments))
+    values = vars(given)
+    runner = values.pop("runner", "DirectRunner")
+    if "split_groups" in values:
+        values["split_groups"] = tuple(values["split_groups"])
+    known = tuple(item.name for item in fields(PreprocessConfig))
+    if name := values.pop("config", None):
+        try:
+            text = files.read_text(files.normalise(name))
+        except OSError as error:
+            raise UsageError(f"cannot read the configuration file {name}: {error.strerror}") from error
+        if text is None:
+            raise UsageError(f"no such configuration file: {name}")
+        values = {**configuration.read_yaml(text, name, known), **values}
+    use_sample_data = "input" not in values
+    if use_sample_data:
+        values = {"output": SAMPLE_DATASET, **values, "input": SAMPLE_VIDEOS}
+    if "output" not in values:
+        raise UsageError("say where the dataset is to go: --output FOLDER")
+    for key in ("input", "output"):
+        values[key] = files.normalise(str(values[key]))
+    config = configuration.build(PreprocessConfig, values)
+    if (config.output + "/").startswith(config.input + "/"):
+        raise UsageError(f"--output {config.output} lies in --input {config.input}; choose a folder outside of it")
+    return Request(config, runner, tuple(beam_arguments), use_sample_data)
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())

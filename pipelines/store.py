@@ -1,0 +1,182 @@
+"""The dataset's folder: what lies where, what of an earlier run is still good, and how a run ends.
+
+`_state/` holds what a run needs to go on: the layout, a report for each whole shard, the plan, temporary files.
+Readers of the dataset need none of it.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from pipelines import files
+from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, Failure, ShardReport
+from pipelines.core.plan import Layout, Plan, ShardTask
+
+STATE = "_state"
+_SHARD_SUFFIX = ".tfrecord"
+
+
+def temporary_folder(output: str) -> str:
+    """Where files are written before they are renamed."""
+    return files.join(output, STATE, "tmp")
+
+
+def _layout_uri(output: str) -> str:
+    return files.join(output, STATE, "layout.json")
+
+
+def _report_uri(output: str, shard: str) -> str:
+    return files.join(output, STATE, "shards", f"{shard}.json")
+
+
+def read_layout(output: str) -> Layout | None:
+    """The layout of the dataset in a folder; None where the folder is empty or not there.
+
+    Raises:
+        UsageError: the folder holds other things, or can't be read.
+    """
+    try:
+        text = files.read_text(_layout_uri(output))
+        if text is not None:
+            return Layout.from_json(text)
+        others = [name for name in files.list_folder(output) if not name.startswith(".")]
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"cannot read the dataset folder {output}: {error}") from error
+    if others:
+        raise UsageError(
+            f"{output} is not empty and holds no dataset of this software (found {', '.join(sorted(others)[:3])}). "
+            "Choose another --output or empty the folder"
+        )
+    return None
+
+
+def remove_dataset(output: str) -> None:
+    """Removes a dataset, its description first, and nothing else that lies in the folder.
+
+    Raises:
+        OutputError: something can't be removed.
+    """
+    try:
+        files.delete([files.join(output, DATASET_INFO)])
+        shards = [name for name in files.list_folder(output) if name.endswith(_SHARD_SUFFIX)]
+        files.delete(files.join(output, name) for name in [*shards, FAILURES, PREVIEW])
+        files.delete_folder(files.join(output, STATE))
+    except OSError as error:
+        raise OutputError(f"cannot remove the old dataset in {output}: {error}") from error
+
+
+def write_report(output: str, report: ShardReport) -> None:
+    """Puts down that a shard is whole."""
+    files.write_text(_report_uri(output, report.name), report.to_json(), temporary_folder(output))
+
+
+def read_reports(output: str, tasks: Sequence[ShardTask]) -> dict[str, ShardReport]:
+    """Reports of the shards that are whole and were made from the same videos and settings, by name of the shard."""
+    sizes = files.list_folder(output)
+    known = files.list_folder(files.join(output, STATE, "shards"))
+
+    def read(task: ShardTask) -> ShardReport | None:
+        if task.name not in sizes or f"{task.name}.json" not in known:
+            return None
+        text = files.read_text(_report_uri(output, task.name))
+        try:
+            report = ShardReport.from_json(text or "")
+        except (ValueError, TypeError, KeyError):
+            return None  # not of this version: the shard is made again
+        return report if report.task == task.fingerprint and report.size_bytes == sizes[task.name] else None
+
+    return {report.name: report for report in files.in_parallel(read, tasks) if report}
+
+
+def prepare(output: str, plan: Plan) -> list[ShardTask]:
+    """Makes the folder ready and returns the shards that are still to be written.
+
+    What is no longer part of the dataset goes, its description first: a reader never finds one that is not true.
+    A shard with failures that may have passed (a timeout, a broken connection) is tried again, unless the dataset was
+    complete.
+
+    Raises:
+        OutputError: the folder can't be written.
+    """
+    try:
+        complete = files.exists(files.join(output, DATASET_INFO))
+        done = read_reports(output, plan.tasks)
+        pending = [
+            task
+            for task in plan.tasks
+            if task.name not in done or (not complete and any(f.transient for f in done[task.name].failed))
+        ]
+        names = {task.name for task in plan.tasks}
+        stale = [name for name in files.list_folder(output) if name.endswith(_SHARD_SUFFIX) and name not in names]
+        if pending or stale:
+            files.delete([files.join(output, name) for name in (DATASET_INFO, FAILURES, PREVIEW)])
+        files.delete(files.join(output, name) for name in stale)
+        files.delete(_report_uri(output, name) for name in [*stale, *(task.name for task in pending)])
+        files.delete_folder(temporary_folder(output))
+    except OSError as error:
+        raise OutputError(f"cannot prepare the dataset folder {output}: {error}") from error
+    files.write_text(_layout_uri(output), plan.layout.to_json(), temporary_folder(output))
+    return pending
+
+
+def finished_shards(output: str) -> set[str]:
+    """Names of the shards that have a report."""
+    return {name.removesuffix(".json") for name in files.list_folder(files.join(output, STATE, "shards"))}
+
+
+@contextlib.contextmanager
+def exclusive(output: str) -> Iterator[None]:
+    """Keeps a second run out of a local folder. The lock goes with the process, however that ends.
+
+    Raises:
+        UsageError: another run is at work there.
+        OutputError: the folder can't be written.
+    """
+    if not files.is_local(output):
+        yield
+        return
+    try:
+        os.makedirs(files.join(output, STATE), exist_ok=True)
+        lock = open(files.join(output, STATE, "lock"), "w")  # noqa: SIM115 - closed below, after the try
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {output}: {error.strerror}. Choose another --output or give permission"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another run is writing to {output}; wait for it or choose another --output") from None
+        yield
+
+
+def write_plan(output: str, tasks: Sequence[ShardTask]) -> str:
+    """Writes the tasks of a run where its workers can read them, and returns the address."""
+    uri = files.join(output, STATE, "plan.jsonl")
+    files.write_text(uri, "".join(task.to_json() + "\n" for task in tasks), temporary_folder(output))
+    return uri
+
+
+def write_failures(output: str, failures: Sequence[Failure]) -> None:
+    """Writes `failures.jsonl`, sorted by id; empty where nothing failed."""
+    lines = []
+    for failure in sorted(failures, key=lambda failure: failure.video_id):
+        lines.append(json.dumps({key: value for key, value in asdict(failure).items() if key != "transient"}))
+    files.write_text(files.join(output, FAILURES), "".join(line + "\n" for line in lines), temporary_folder(output))
+
+
+def finish(output: str, info: str, preview: str) -> None:
+    """Writes the preview and then, last of all, the description that makes the dataset complete."""
+    files.write_text(files.join(output, PREVIEW), preview, temporary_folder(output))
+    files.write_text(files.join(output, DATASET_INFO), info, temporary_folder(output))
+    try:
+        files.delete([files.join(output, STATE, "plan.jsonl")])
+        files.delete_folder(temporary_folder(output))
+    except OSError as error:
+        raise OutputError(
+            f"the dataset is complete, but temporary files in {output} can't be removed: {error}"
+        ) from error

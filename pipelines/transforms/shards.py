@@ -1,0 +1,100 @@
+"""Writing shards in a Beam job: small tasks in, files out. Pixels pass through no shuffle."""
+
+import atexit
+import contextlib
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from pipelines import files, store
+from pipelines.core.catalog import VideoRecord
+from pipelines.core.isolation import DecodedClip, DecodeFailure, DecodeLimits, DecodeResult, DecoderPool
+from pipelines.core.plan import ShardTask
+from pipelines.core.shard_writer import ShardSettings, write_shard
+from pipelines.progress import LOCAL_PROGRESS
+from pipelines.transforms.counting import count
+
+_pools: dict[tuple[int, DecodeLimits], DecoderPool] = {}
+_pools_lock = threading.Lock()
+
+
+def shared_pool(workers: int, limits: DecodeLimits) -> DecoderPool:
+    """The decoders of this process: threads of a worker share them, and they outlive a bundle."""
+    with _pools_lock:
+        if (workers, limits) not in _pools:
+            _pools[workers, limits] = DecoderPool(workers, limits)
+        return _pools[workers, limits]
+
+
+@atexit.register
+def close_pools() -> None:
+    """Ends the decoders of this process."""
+    with _pools_lock:
+        for pool in _pools.values():
+            pool.close()
+        _pools.clear()
+
+
+class _ReadPlanFn(beam.DoFn):
+    def process(self, uri: str) -> Iterable[ShardTask]:
+        with files.open_read(uri) as lines:
+            for line in lines:
+                yield ShardTask.from_json(line.decode())
+
+
+@dataclass
+class ReadPlan(beam.PTransform):
+    """PCollection of plan files -> PCollection[ShardTask], spread over the workers."""
+
+    def expand(self, plans: beam.PCollection) -> beam.PCollection:
+        return plans | "Read" >> beam.ParDo(_ReadPlanFn()) | "Spread" >> beam.Reshuffle()
+
+
+@dataclass
+class WriteShards(beam.PTransform):
+    """PCollection[ShardTask] -> PCollection[str], the names of the shards that are whole.
+
+    Writing a shard twice, as runners do after an error or to overtake a slow worker, gives the same file.
+
+    Attributes:
+        output: folder of the dataset.
+        settings: what all shards have in common.
+        workers: decoders of each Beam worker process.
+    """
+
+    output: str
+    settings: ShardSettings
+    workers: int
+
+    def expand(self, tasks: beam.PCollection) -> beam.PCollection:
+        return tasks | beam.ParDo(_WriteShardFn(self.output, self.settings, self.workers))
+
+
+class _WriteShardFn(beam.DoFn):
+    def __init__(self, output: str, settings: ShardSettings, workers: int) -> None:
+        self._output = output
+        self._settings = settings
+        self._workers = workers
+
+    def setup(self) -> None:
+        self._pool = shared_pool(self._workers, self._settings.job.limits)
+
+    def process(self, task: ShardTask) -> Iterable[str]:
+        with files.write_atomically(files.join(self._output, task.name), store.temporary_folder(self._output)) as file:
+            report = write_shard(task, self._settings, self._pool, _open_local, file, _count_video)
+        store.write_report(self._output, report)
+        yield task.name
+
+
+def _open_local(video: VideoRecord) -> contextlib.AbstractContextManager[str]:
+    return files.local_copy(video.uri)
+
+
+def _count_video(result: DecodeResult) -> None:
+    if isinstance(result, DecodedClip):
+        count("videos_written")
+    else:
+        count("videos_failed" if isinstance(result, DecodeFailure) else "videos_filtered")
+    LOCAL_PROGRESS.add_video()

@@ -1,0 +1,205 @@
+"""Checks a dataset by reading it again: `python -m pipelines.verify FOLDER`, see `--help`.
+
+Every record is read: its checksums, the file's checksum and length, keys, shapes, labels, ids, groups against splits, and
+the counts. Nothing is taken from what the job remembered while it wrote.
+"""
+
+import argparse
+import gzip
+import hashlib
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, cast
+
+from pipelines import cli, files
+from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
+from pipelines.core.example import Example, decode, decode_frames
+from pipelines.core.metadata import DATASET_INFO, FAILURES, DatasetInfo, ShardInfo
+from pipelines.core.tfrecord import CorruptRecordError, read_records
+
+_SHOWN = 20
+_DESCRIPTION = """\
+Reads every record of a dataset again and checks it: checksums, keys, shapes, labels, ids, groups against splits, counts.
+
+  python -m pipelines.verify data/ucf50"""
+_EPILOG = "exit codes: 0 all is well; 1 something is wrong, with what to do about it; 2 there is no dataset to check."
+
+
+@dataclass
+class ShardCheck:
+    """What was found in one shard."""
+
+    split: str
+    info: ShardInfo
+    num_records: int = 0
+    ids: list[str] = field(default_factory=list)
+    groups: set[str] = field(default_factory=set)
+    labels: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+
+class _HashingReader:
+    """Reads from a file, hashing and counting what it read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.size_bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.sha256.update(data)
+        self.size_bytes += len(data)
+        return data
+
+
+def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) -> ShardCheck:
+    """Reads one shard to its end and notes everything that isn't as `dataset_info.json` says."""
+    check = ShardCheck(split, shard)
+    try:
+        with files.open_read(files.join(folder, shard.name)) as file:
+            reader = _HashingReader(file)
+            _check_records(cast(BinaryIO, reader), info, check)
+            while reader.read(1 << 20):  # what is behind a damaged record still belongs to the file's checksum
+                pass
+    except FileNotFoundError:
+        check.problems.append("the file is missing")
+        return check
+    except OSError as error:
+        check.problems.append(f"can't be read: {error.strerror or error}")
+        return check
+    if reader.size_bytes != shard.size_bytes:
+        check.problems.append(f"{reader.size_bytes} bytes instead of {shard.size_bytes}")
+    elif reader.sha256.hexdigest() != shard.sha256:
+        check.problems.append("the content differs from the checksum in dataset_info.json")
+    if check.num_records != shard.num_examples:
+        check.problems.append(f"{check.num_records} readable records instead of {shard.num_examples}")
+    return check
+
+
+def _check_records(file: BinaryIO, info: DatasetInfo, check: ShardCheck) -> None:
+    records = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if info.compression == "gzip" else file
+    try:
+        for number, record in enumerate(read_records(records)):
+            check.num_records += 1
+            try:
+                example = decode(record)
+                _check_example(example, info, check)
+            except ValueError as error:
+                check.problems.append(f"record {number}: {error}")
+    except (CorruptRecordError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        check.problems.append(str(error))
+
+
+def _check_example(example: Example, info: DatasetInfo, check: ShardCheck) -> None:
+    check.ids.append(example.video_id)
+    check.groups.add(example.group)
+    check.labels[example.label_name] += 1
+    decode_frames(example.frames, info.clip_spec, info.encoding)
+    if not 0 <= example.label < len(info.labels) or info.labels[example.label] != example.label_name:
+        raise ValueError(f"{example.video_id}: label {example.label} is not that of {example.label_name!r}")
+    if tuple(example.frame_indices) != info.clip_spec.sample(example.num_source_frames):
+        raise ValueError(f"{example.video_id}: its frames are not those of the rule {info.clip_spec.sampling!r}")
+    if len(example.timestamps_s) != info.clip_spec.num_frames:
+        raise ValueError(f"{example.video_id}: {len(example.timestamps_s)} timestamps")
+
+
+def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) -> list[str]:
+    """Problems that only show over all shards together: doubles, groups on two sides, counts."""
+    problems = []
+    ids = Counter(video_id for check in checks for video_id in check.ids)
+    if doubles := sorted(video_id for video_id, count in ids.items() if count > 1):
+        problems.append(f"{len(doubles)} videos occur more than once, for example {doubles[0]}")
+    splits_of: dict[str, set[str]] = {}
+    for check in checks:
+        for group in check.groups:
+            splits_of.setdefault(group, set()).add(check.split)
+    for group, splits in sorted(splits_of.items()):
+        if len(splits) > 1:
+            problems.append(f"group {group} is in {' and '.join(sorted(splits))}: scores would be too good")
+    for name, split in info.splits.items():
+        mine = [check for check in checks if check.split == name]
+        found: Counter[str] = sum((check.labels for check in mine), Counter())
+        if dict(sorted(found.items())) != dict(split.num_examples_by_class):
+            problems.append(f"{name}: the examples by class are not as {DATASET_INFO} says")
+        if not any(check.problems for check in mine) and set().union(*(c.groups for c in mine)) != set(split.groups):
+            problems.append(f"{name}: the groups are not as {DATASET_INFO} says")
+    counts = info.counts
+    accounted = counts["written"] + counts["failed"] + counts["filtered"]
+    if counts["listed"] != accounted:
+        problems.append(f"listed {counts['listed']}, but written + failed + filtered = {accounted}")
+    if sum(check.num_records for check in checks) != counts["written"]:
+        problems.append(f"{sum(c.num_records for c in checks)} records, but {counts['written']} were written")
+    failures = files.read_text(files.join(folder, FAILURES))
+    if failures is None or len(failures.splitlines()) != counts["failed"]:
+        problems.append(f"{FAILURES} doesn't hold the {counts['failed']} failures")
+    known = {check.info.name for check in checks}
+    if strange := sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known):
+        problems.append(f"{len(strange)} files belong to no split, for example {strange[0]}: readers that glob see them")
+    return problems
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Checks a dataset, prints what was found and returns the exit code.
+
+    Raises:
+        UserError: there is no complete dataset.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.verify", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("dataset", metavar="FOLDER", help="the --output of pipelines.preprocess")
+    folder = files.normalise(parser.parse_args(arguments).dataset)
+    try:
+        text = files.read_text(files.join(folder, DATASET_INFO))
+    except OSError as error:
+        raise UsageError(f"cannot read {folder}: {error.strerror or error}") from error
+    if text is None:
+        raise UsageError(
+            f"no complete dataset in {folder}: {DATASET_INFO} is missing. Run pipelines.preprocess, to its end"
+        )
+    info = DatasetInfo.from_json(text, files.join(folder, DATASET_INFO))
+    checks = [check_shard(folder, name, s, info) for name, split in info.splits.items() for s in split.shards]
+    problems = check_whole(folder, info, checks)
+    _print_table(info, checks)
+    listed = [f"{check.info.name}: {problem}" for check in checks for problem in check.problems] + problems
+    if not listed:
+        print(f"All {info.counts['written']} records of {folder} are as they should be.")
+        return EXIT_OK
+    for problem in listed[:_SHOWN]:
+        print(f"wrong: {problem}", file=sys.stderr)
+    if len(listed) > _SHOWN:
+        print(f"... and {len(listed) - _SHOWN} more", file=sys.stderr)
+    bad = " ".join(check.info.name for check in checks if check.problems)
+    remedy = f"remove these shards from {folder} ({bad})" if bad else "add --overwrite to the command that made it"
+    print(f"To mend it: {remedy} and run the same pipelines.preprocess command again.", file=sys.stderr)
+    return EXIT_INVALID
+
+
+def _print_table(info: DatasetInfo, checks: Sequence[ShardCheck]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("split", "shards", "records", "groups", "classes", "wrong")
+    for name, split in info.splits.items():
+        mine = [check for check in checks if check.split == name]
+        groups = {group for check in mine for group in check.groups}
+        classes = {label for check in mine for label in check.labels}
+        wrong = sum(len(check.problems) for check in mine)
+        records = f"{sum(check.num_records for check in mine)} of {split.num_examples}"
+        table.add_row(name, str(len(mine)), records, str(len(groups)), str(len(classes)), str(wrong or "-"))
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
+
+
+def main() -> int:
+    """Entry point of the command line."""
+    cli.quiet_libraries()
+    return cli.run_tool(run, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

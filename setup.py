@@ -1,0 +1,50 @@
+"""Package metadata: what is installed, and which versions work together.
+
+The direct requirements are pinned because three of them constrain each other in ways that pip does not see:
+tensorflow-io 0.37.1 loads with TensorFlow 2.16 only, TensorFlow 2.16 needs protobuf < 5, and Beam's gcp extra needs
+protobuf >= 6.33 from 2.77 on. `requirements.lock` holds the whole resolved set (`scripts/lock` makes it).
+"""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="har-pipelines",
+    version="0.1.0",
+    description="Human activity recognition on video as a distributed batch system",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["pipelines", "pipelines.*", "trainer", "trainer.*"]),
+    package_data={"pipelines": ["py.typed"]},
+    install_requires=[
+        "apache-beam[gcp]==2.72.0",
+        "av==18.1.0",
+        # Beam warns at every start where it finds no crcmod; this fork of it has wheels.
+        "crcmod-plus>=2.3",
+        "google-cloud-storage==2.19.0",
+        "google-crc32c>=1.5",
+        "keras==3.15.1",
+        "numpy==1.26.4",
+        "opencv-python-headless==4.11.0.86",
+        "protobuf==4.25.9",
+        "PyYAML>=6.0",
+        "rich>=13",
+        "tensorflow==2.16.2",
+        "tensorflow-io==0.37.1",
+        # TensorBoard 2.16 still imports pkg_resources, which later versions of setuptools no longer have.
+        "setuptools<81",
+    ],
+    extras_require={
+        "dev": [
+            "hypothesis",
+            "mypy",
+            "psutil",
+            "pytest",
+            "pytest-timeout",
+            "pytest-xdist",
+            "ruff",
+            "types-PyYAML",
+        ],
+        # Not in the lock: PyTorch alone would double its size. Benchmarks skip a method whose package is missing.
+        "benchmarks": ["decord==0.6.0", "psutil", "torch", "torchcodec"],
+    },
+)
