@@ -1,0 +1,221 @@
+"""The preview of a dataset: a page with film strips of every class, the counts, and what was left out and why.
+
+The page is one file that loads nothing else, and is the same for the same dataset. Every name in it comes from outside
+and is escaped by `text`.
+"""
+
+import base64
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from string import Template
+
+from pipelines.core.metadata import FAILURES, DatasetInfo, ShardReport, WrittenVideo
+from pipelines.page_parts import Measure, color_key, folded, histogram, share_bar, table, text
+from pipelines.summary import describe_clips, human_bytes, human_seconds, missing_classes, plural, some
+
+MAX_ROWS = 200
+"""Rows of a table of groups or of videos that were left out."""
+MAX_CLASSES = 1000
+MAX_STRIPS_BYTES = 4_000_000
+"""All film strips together in base64; the first one of each class is there whatever its size."""
+_COUNTS = {
+    "listed": "videos found",
+    "written": "clips in the dataset",
+    "failed": "could not be used",
+    "filtered": "left out on purpose",
+    "damaged": "of the written, decoded in part",
+    "ignored": "other files, not listed",
+}
+
+_Counts = Mapping[str, Counter[str]]
+"""Class or group to split to number of clips."""
+_Placed = tuple[str, WrittenVideo]
+"""A split and one of its videos."""
+
+
+def render_preview(info: DatasetInfo, reports: Sequence[ShardReport], title: str) -> str:
+    """The page for a dataset, from its description and the reports of its shards."""
+    page = files("pipelines").joinpath("preview_page.html").read_text("utf-8")
+    placed = [(report.split, video) for report in reports for video in report.written]
+    strips = {video_id: strip for report in reports for video_id, strip in report.strips.items()}
+    splits = list(info.splits)
+    by_group = _by_group(placed)
+    by_class = {
+        label: Counter({name: split.num_examples_by_class.get(label, 0) for name, split in info.splits.items()})
+        for label in info.labels
+    }
+    return Template(page).substitute(
+        policy=_policy(page),
+        title=text(title),
+        subtitle=_subtitle(info),
+        tiles=_tiles(info.counts),
+        notes=_notes(info, by_group),
+        splits=_splits(info),
+        durations=_durations(info, placed),
+        classes=_classes(by_class, splits, placed, strips),
+        tables=_matrix("class", "classes", by_class, splits, MAX_CLASSES)
+        + _matrix("group", "groups", by_group, splits, MAX_ROWS),
+        left_out=_left_out(info, reports),
+        settings=_settings(info),
+    )
+
+
+def _policy(page: str) -> str:
+    """Lets the browser run the page's own script and load nothing, even if a name got through unescaped."""
+    script = page.partition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+
+
+def _by_group(placed: Iterable[_Placed]) -> _Counts:
+    """Clips by group and split; first any group that lies in two splits, then by name."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for split, video in placed:
+        counts[video.group][split] += 1
+    return {name: counts[name] for name in sorted(counts, key=lambda name: (len(counts[name]) < 2, name))}
+
+
+def _subtitle(info: DatasetInfo) -> str:
+    clips = sum(split.num_examples for split in info.splits.values())
+    size = sum(shard.size_bytes for split in info.splits.values() for shard in split.shards)
+    parts = (plural(clips, "clip"), plural(len(info.labels), "class", "classes"), human_bytes(size))
+    return text(f"{', '.join(parts)}: {describe_clips(info)}")
+
+
+def _tiles(counts: Mapping[str, int]) -> str:
+    return "".join(
+        f"<div><dt>{key.capitalize()}</dt><dd>{counts.get(key, 0):,}<small>{what}</small></dd></div>"
+        for key, what in _COUNTS.items()
+    )
+
+
+def _notes(info: DatasetInfo, by_group: _Counts) -> str:
+    """What a person should know before using the dataset."""
+    listed, written, failed, filtered = (info.counts.get(key, 0) for key in ("listed", "written", "failed", "filtered"))
+    notes = []
+    if listed != written + failed + filtered:
+        notes.append(f"{listed:,} videos were listed, but {written + failed + filtered:,} are accounted for.")
+    if failed:
+        notes.append(f"{plural(failed, 'video')} of {listed:,} ({failed / max(listed, 1):.1%}) failed.")
+    notes += [f"{name} has no clips." for name, split in info.splits.items() if not split.num_examples]
+    for split, labels in missing_classes(info).items():
+        notes.append(f"{split} has no clip of {plural(len(labels), 'class', 'classes')}: {some(labels)}.")
+    if shared := [group for group, counts in by_group.items() if len(counts) > 1]:
+        notes.append(f"{plural(len(shared), 'group')} in more than one split: {some(shared)}.")
+    if not notes:
+        return '<li class="good">No video failed, every split has every class, and no group is in two splits.</li>'
+    return "".join(f"<li>{text(note)}</li>" for note in notes)
+
+
+def _splits(info: DatasetInfo) -> str:
+    sizes = {name: sum(shard.size_bytes for shard in split.shards) for name, split in info.splits.items()}
+    rows = [
+        (name, split.num_examples, len(split.groups), len(split.shards), Measure(human_bytes(sizes[name])))
+        for name, split in info.splits.items()
+    ]
+    totals = [sum(column) for column in zip(*(row[1:4] for row in rows), strict=True)]
+    return table(
+        "Clips, groups and files", ("Split", "Clips", "Groups", "Shards", "Size"), rows,
+        ("Total", *totals, Measure(human_bytes(sum(sizes.values())))),
+    )  # fmt: skip
+
+
+def _durations(info: DatasetInfo, placed: Sequence[_Placed]) -> str:
+    by_split: dict[str, list[float]] = {name: [] for name in info.splits}
+    for split, video in placed:
+        by_split[split].append(video.duration_s)
+    return histogram(by_split, " · ".join(f"{key} {human_seconds(value)}" for key, value in info.durations_s.items()))
+
+
+def _classes(by_class: _Counts, splits: Sequence[str], placed: Sequence[_Placed], strips: Mapping[str, str]) -> str:
+    """A card for each class: its clips by split, and the film strips."""
+    chosen = _choose_strips(list(by_class)[:MAX_CLASSES], splits, placed, strips)
+    cards = []
+    for label, videos in chosen.items():
+        counts = [by_class[label][split] for split in splits]
+        keys = "".join(color_key(i, f"{split} {counts[i]:,}") for i, split in enumerate(splits))
+        figures = "".join(_figure(split, video, strips[video.video_id]) for split, video in videos)
+        cards.append(
+            f'<article class="class panel"><header><h3>{text(label)}</h3><span>{plural(sum(counts), "clip")}</span>'
+            f'<span class="legend soft">{keys}</span></header>{share_bar(counts)}'
+            f'<div class="strips">{figures}</div></article>'
+        )
+    more = len(by_class) - len(cards)
+    return "\n".join(cards) + (f'<p class="more">{more:,} more classes not shown here.</p>' if more else "")
+
+
+def _choose_strips(
+    labels: Sequence[str], splits: Sequence[str], placed: Sequence[_Placed], strips: Mapping[str, str]
+) -> dict[str, list[_Placed]]:
+    """The videos of each class whose strip is shown: one of each class, then more while there is room."""
+    waiting: dict[str, list[_Placed]] = {label: [] for label in labels}
+    for split, video in placed:
+        if video.video_id in strips and video.label in waiting:
+            waiting[video.label].append((split, video))
+    for videos in waiting.values():
+        videos.sort(key=lambda item: (splits.index(item[0]), item[1].video_id))
+    chosen: dict[str, list[_Placed]] = {label: [] for label in labels}
+    room = MAX_STRIPS_BYTES
+    for rank in range(max(map(len, waiting.values()), default=0)):
+        for label, videos in waiting.items():
+            size = len(strips[videos[rank][1].video_id]) if rank < len(videos) else 0
+            if size and (rank == 0 or size <= room):
+                chosen[label].append(videos[rank])
+                room -= size
+    return chosen
+
+
+def _figure(split: str, video: WrittenVideo, strip: str) -> str:
+    facts = (split, f"group {video.group}", plural(video.num_source_frames, "frame"), f"{video.duration_s:.2f} s")
+    damaged = ' <span class="tag">damaged</span>' if video.damaged else ""
+    return (
+        f'<figure><img loading="lazy" decoding="async" src="data:image/jpeg;base64,{text(strip)}" '
+        f'alt="Film strip of {text(video.video_id)}, {text(video.label)}">'
+        f"<figcaption><b>{text(video.video_id)}</b>{text(' · '.join(facts))}{damaged}</figcaption></figure>"
+    )
+
+
+def _matrix(noun: str, nouns: str, counts: _Counts, splits: Sequence[str], max_rows: int) -> str:
+    """Clips by class or group and split."""
+    rows = [(name, *(by[split] for split in splits), sum(by.values())) for name, by in counts.items()]
+    totals = [sum(column) for column in zip(*(row[1:] for row in rows), strict=True)]
+    caption, headers = f"Clips by {noun} and split", (noun.capitalize(), *splits, "Total")
+    return folded(plural(len(rows), noun, nouns), caption, headers, rows, max_rows, ("Total", *totals))
+
+
+def _left_out(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
+    """Failures by reason and one by one, and what was filtered."""
+    failed = sorted((f.video_id, f.label, f.stage, f.type, f.message) for r in reports for f in r.failed)
+    filtered = sorted((f.video_id, f.label, f.reason) for r in reports for f in r.filtered)
+    parts = []
+    if info.failures_by_reason:
+        reasons = sorted(info.failures_by_reason.items(), key=lambda item: (-item[1], item[0]))
+        parts.append(table("Failures by reason", ("Reason", "Videos"), reasons))
+    if failed:
+        headers, where = ("Video", "Class", "Stage", "Reason", "Message"), f"; {FAILURES} has all of them"
+        parts.append(folded(plural(len(failed), "failure"), "Failures", headers, failed, MAX_ROWS, where=where))
+    if filtered:
+        summary = f"{plural(len(filtered), 'video')} filtered"
+        parts.append(folded(summary, "Filtered", ("Video", "Class", "Reason"), filtered, MAX_ROWS))
+    return "".join(parts) or '<p class="soft">None: every listed video became a clip.</p>'
+
+
+def _settings(info: DatasetInfo) -> str:
+    spec = info.clip_spec
+    clip = {
+        "Shape": f"uint8 {list(spec.shape)} RGB",
+        "Sampling": spec.sampling,
+        "Resize": spec.resize,
+        "Raw size": human_bytes(spec.num_bytes),
+        "Encoding": " ".join(map(str, info.encoding.to_json().values())),
+        "Compression": info.compression,
+        "Fingerprint": spec.fingerprint(),
+    }
+    run = {key: value if isinstance(value, str) else json.dumps(value) for key, value in info.configuration.items()}
+    tables = (("Clips", clip), ("Settings of the run", run), ("Package versions", info.versions))
+    return "".join(
+        table(name, (), [(key, str(value)) for key, value in values.items()]) for name, values in tables if values
+    )

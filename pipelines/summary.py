@@ -1,0 +1,166 @@
+"""What a person reads at the end of a run, and how numbers and names are written for people."""
+
+import re
+import shlex
+import sys
+import textwrap
+from typing import IO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.core.metadata import FAILURES, PREVIEW, DatasetInfo
+
+_NAMED = 8
+"""Names in one line of the summary; of more, the number is given."""
+_INDENT = 10
+_LOG_WIDTH = 100
+
+# Controls, lone surrogates, and the marks that turn the direction of text: they would garble a terminal or a page.
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Text that any UTF-8 file or terminal takes: what is no character to be seen becomes `\\uXXXX`, as in JSON."""
+    return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def human_bytes(size_bytes: float) -> str:
+    """A size in the unit that suits it: `512 B`, `1.5 MiB`."""
+    units = iter(("KiB", "MiB", "GiB", "TiB"))
+    unit = "B"
+    while size_bytes >= 1023.95 and unit != "TiB":
+        size_bytes, unit = size_bytes / 1024, next(units)
+    return f"{size_bytes:,.{0 if unit == 'B' else 1}f} {unit}"
+
+
+def human_seconds(seconds: float) -> str:
+    """A duration: `4.2 s`, `3 min 12 s`, `2 h 05 min`."""
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:,} h {minutes % 60:02} min"
+
+
+def plural(number: int, noun: str, nouns: str = "") -> str:
+    """A number with its noun; `nouns` where an s doesn't do."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def some(names: list[str], shown: int = _NAMED) -> str:
+    """The first names of a list and how many more there are."""
+    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+    return ", ".join(visible(name) for name in names[:shown]) + more
+
+
+def missing_classes(info: DatasetInfo) -> dict[str, list[str]]:
+    """The classes without a clip in a split, for each split that lacks some but holds clips."""
+    missing = {
+        name: [label for label in info.labels if not split.num_examples_by_class.get(label)]
+        for name, split in info.splits.items()
+        if split.num_examples
+    }
+    return {name: labels for name, labels in missing.items() if labels}
+
+
+def describe_clips(info: DatasetInfo) -> str:
+    """Type and shape of a clip, and how it is made and stored, in a line."""
+    spec, encoding = info.clip_spec, info.encoding.to_json()
+    quality = f" of quality {encoding['quality']}" if "quality" in encoding else ""
+    packed = "no compression" if info.compression == "none" else f"{info.compression} compression"
+    return (
+        f"uint8 {list(spec.shape)} RGB, {spec.sampling} sampling, {spec.resize} resize; "
+        f"stored as {encoding['format']}{quality}, {packed}"
+    )
+
+
+def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: IO[str] | None = None) -> None:
+    """Prints what a run has made: a table of the splits, the account of the videos, and where to go on.
+
+    Args:
+        info: the dataset.
+        output: its folder.
+        seconds: how long the run took; None leaves it out.
+        file: where to print, standard output if None.
+    """
+    console = Console(file=file or sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console.width = max(_LOG_WIDTH, console.width)
+    console.print(_splits_table(info, console))
+    for key, value, style in _facts(info, seconds):
+        width = console.width if console.is_terminal else sys.maxsize
+        lines = textwrap.fill(
+            value, width, initial_indent=f"{key:<{_INDENT}}", subsequent_indent=" " * _INDENT, break_on_hyphens=False
+        )
+        _print_line(console, lines, style)
+    # Paths and commands are never broken, so that they can be copied.
+    folder = visible(output)
+    _print_line(console, f"{'Preview':<{_INDENT}}{folder.rstrip('/')}/{PREVIEW}")
+    _print_line(console, f"{'Next':<{_INDENT}}python -m pipelines.verify {shlex.quote(folder)}")
+
+
+def _splits_table(info: DatasetInfo, console: Console) -> Table:
+    sizes = {name: sum(shard.size_bytes for shard in split.shards) for name, split in info.splits.items()}
+    table = Table(show_footer=len(sizes) > 1, header_style="bold", footer_style="bold")
+    splits = info.splits.values()
+    totals = (
+        sum(split.num_examples for split in splits),
+        len({group for split in splits for group in split.groups}),
+        sum(len(split.shards) for split in splits),
+    )
+    table.add_column("Split", "Total", overflow="fold")
+    for header, total in zip(("Clips", "Groups", "Shards"), totals, strict=True):
+        table.add_column(header, f"{total:,}", justify="right", no_wrap=True)
+    table.add_column("Size", human_bytes(sum(sizes.values())), justify="right", no_wrap=True)
+    for name, split in info.splits.items():
+        counts = (split.num_examples, len(split.groups), len(split.shards))
+        cells = [_encodable(visible(name), console), *(f"{count:,}" for count in counts), human_bytes(sizes[name])]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str]]:
+    """Key, value and style of the lines below the table."""
+    counts = {key: info.counts.get(key, 0) for key in ("listed", "written", "failed", "filtered", "ignored", "damaged")}
+    account = "{listed:,} listed = {written:,} written + {failed:,} failed + {filtered:,} filtered".format(**counts)
+    if counts["damaged"]:
+        account += f"; {counts['damaged']:,} of the written are damaged"
+    if counts["ignored"]:
+        account += f"; {counts['ignored']:,} other files ignored"
+    facts = [("Videos", account, "")]
+    if counts["failed"]:
+        reasons = sorted(info.failures_by_reason.items(), key=lambda item: (-item[1], item[0]))
+        listed = some([f"{number:,} {reason}" for reason, number in reasons])
+        facts.append(("Failures", f"{listed}; each is in {FAILURES}", "yellow"))
+    facts.append(("Classes", f"{len(info.labels):,}", ""))
+    for split, labels in missing_classes(info).items():
+        facts.append(
+            (
+                "Warning",
+                f"{visible(split)} has no clip of {plural(len(labels), 'class', 'classes')}: {some(labels)}",
+                "yellow",
+            )
+        )
+    for split, entry in info.splits.items():
+        if not entry.num_examples:
+            facts.append(("Warning", f"{visible(split)} has no clips", "yellow"))
+    facts.append(("Clips", describe_clips(info), ""))
+    if seconds is not None:
+        rate = f", {counts['listed'] / seconds:,.1f} videos a second" if seconds > 0 else ""
+        facts.append(("Time", human_seconds(seconds) + rate, ""))
+    return facts
+
+
+def _print_line(console: Console, line: str, style: str = "") -> None:
+    text = Text(_encodable(line, console), style)
+    text.stylize("bold", 0, _INDENT)
+    console.print(text, soft_wrap=True)
+
+
+def _encodable(text: str, console: Console) -> str:
+    """The text with escapes for what the encoding of the output lacks."""
+    return text.encode(console.encoding, "backslashreplace").decode(console.encoding)
