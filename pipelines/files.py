@@ -209,15 +209,15 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
+        folders.append(folder)
         with os.scandir(os.path.join(uri, folder)) as entries:
             for entry in entries:
                 path = posixpath.join(folder, entry.name)
                 if entry.is_dir():
                     pending.append(path)
-                    folders.append(path)
                 else:
                     files.append(stat_file(uri, path))
-    return sorted(files, key=lambda file: file.path), sorted(folders)
+    return sorted(files, key=lambda file: file.path), sorted(folders[1:])
 
 
 def stat_file(root: str, path: str) -> FileInfo:

@@ -133,6 +133,8 @@ def parse(arguments: Sequence[str]) -> Request:
         raise UsageError("say where the dataset is to go: --output FOLDER")
     for key in ("input", "output"):
         values[key] = files.normalise(str(values[key]))
+    if "size" in values:
+        values["size"] = str(values["size"])  # YAML takes 64 for a number
     config = configuration.build(PreprocessConfig, values)
     if (config.output + "/").startswith(config.input + "/"):
         raise UsageError(f"--output {config.output} lies in --input {config.input}; choose a folder outside of it")

@@ -33,7 +33,7 @@ def assign_by_fractions(
     """The split of each group, so that of each class every split gets about its fraction.
 
     Groups are taken by size, the largest first, and equal ones in an order drawn by a hash of (seed, group). Each
-    goes to the split which is furthest from its share of the group's classes. With as many groups as splits or more,
+    goes to the split which lacks most videos of the group's classes. With as many groups as splits or more,
     no split stays empty. The result depends neither on the order of the videos nor on the machine.
 
     Args:
@@ -60,11 +60,10 @@ def assign_by_fractions(
         have[split].update(sizes[group])
 
     def shortage(split: str, group: str) -> float:
-        """How much of its share of this group's classes the split lacks, from 1 (all) down to below 0 (has more)."""
-        lack = 0.0
-        for label, count in sizes[group].items():
-            lack += count * (1 - have[split][label] / (fractions[split] * totals[label]))
-        return lack / sizes[group].total()
+        """How many videos of the group's classes the split lacks; to give to the largest keeps the squared error least."""
+        return sum(
+            count * (fractions[split] * totals[label] - have[split][label]) for label, count in sizes[group].items()
+        )
 
     todo = []
     for group in sizes:
@@ -76,7 +75,7 @@ def assign_by_fractions(
     for position, group in enumerate(todo):
         empty = [split for split in fractions if not groups_in[split]]
         candidates = empty if 0 < len(empty) >= len(todo) - position else list(fractions)
-        place(group, max(candidates, key=lambda split: (shortage(split, group), fractions[split])))
+        place(group, max(candidates, key=lambda split: shortage(split, group)))
     return result
 
 

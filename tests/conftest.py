@@ -1,0 +1,123 @@
+"""Videos whose frames carry their index, trees of them, and the real clips where they are at hand."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipelines import cli
+
+cli.quiet_libraries()
+
+BITS = 10
+WIDTH, HEIGHT = 160, 96
+
+
+def paint(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    """A picture uint8 [height, width, 3] that shows its index as a row of black and white blocks on grey."""
+    picture = np.full((height, width, 3), 128, np.uint8)
+    block = width // BITS
+    for bit in range(BITS):
+        picture[height // 4 : 3 * height // 4, bit * block : (bit + 1) * block] = 255 if index >> bit & 1 else 0
+    return picture
+
+
+def read_index(picture: np.ndarray) -> int:
+    """The index painted into a picture of any size."""
+    height, width, _ = picture.shape
+    row = picture[3 * height // 8 : 5 * height // 8].mean(axis=(0, 2))
+    blocks = [row[int((bit + 0.3) * width / BITS) : int((bit + 0.7) * width / BITS) + 1].mean() for bit in range(BITS)]
+    return sum(1 << bit for bit, value in enumerate(blocks) if value > 128)
+
+
+def write_video(
+    path: Path,
+    num_frames: int,
+    codec: str = "mpeg4",
+    rate: Fraction | int = 25,
+    options: dict[str, str] | None = None,
+    pts: Sequence[int] | None = None,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+) -> Path:
+    """Writes a video of painted frames; `pts`, in units of 1/1000 s, makes its frame rate variable."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.codec_context.thread_count = 1
+        stream.bit_rate = 2_000_000
+        if pts is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for index in range(num_frames):
+            frame = av.VideoFrame.from_ndarray(paint(index, *size), format="rgb24")
+            if pts is not None:
+                frame.pts, frame.time_base = pts[index], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def make_tree(
+    root: Path, classes: Sequence[str] = ("Jump", "Run", "Wave"), groups: int = 5, clips: int = 2, frames: int = 12
+) -> Path:
+    """A UCF-like tree of small videos of different lengths."""
+    for label in classes:
+        for group in range(1, groups + 1):
+            for clip in range(1, clips + 1):
+                name = f"v_{label}_g{group:02d}_c{clip:02d}.avi"
+                write_video(root / label / name, frames + group + 3 * clip, options={"bf": str(clip % 3)})
+    return root
+
+
+Job = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def run_tool(module: str, *arguments: object, timeout: float = 240, **options: object) -> "subprocess.CompletedProcess[str]":
+    """Runs a command-line tool as a user does."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)  # type: ignore[call-overload]
+
+
+def preprocess(*arguments: object, **options: object) -> "subprocess.CompletedProcess[str]":
+    """Runs `python -m pipelines.preprocess`."""
+    return run_tool("pipelines.preprocess", *arguments, **options)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of a dataset but those that only the next run needs."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "_state" not in path.relative_to(folder).parts
+    }
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree of 30 small videos: three classes, five groups. Not to be changed."""
+    return make_tree(tmp_path_factory.mktemp("videos"))
+
+
+@pytest.fixture(scope="session")
+def dataset(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset of `tree`, made without interruption. Not to be changed."""
+    output = tmp_path_factory.mktemp("dataset") / "out"
+    done = preprocess("--input", tree, "--output", output, "--num-frames", 4, "--size", 32, "--shards", 8)
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real clips."""
+    folder = os.environ.get("HAR_TEST_DATA")
+    if not folder:
+        pytest.skip("set HAR_TEST_DATA to the folder of real clips to run this test")
+    return Path(folder)

@@ -1,0 +1,154 @@
+"""Listing trees and manifests: what is a video, its label and group, and what is refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.catalog import FileInfo, from_tree, group_of, is_video, parse_manifest, select
+from pipelines.core.errors import UsageError
+from pipelines.listing import read_catalog
+
+
+def files(*paths: str) -> list[FileInfo]:
+    return [FileInfo(path, 1, "1-1") for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("path", "group"),
+    [
+        ("Biking/v_Biking_g07_c02.avi", "g07"),
+        ("Billiards/v_Billards_g01_c01.avi", "g01"),
+        ("a/x_g3.mp4", "g3"),
+        ("a/clip_gone.mp4", None),
+        ("a_g05_/clip.mp4", None),
+    ],
+)
+def test_group_is_read_from_the_file_name(path: str, group: str | None) -> None:
+    assert group_of(path) == group
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("a/b.AVI", True), ("a/b.mp4", True), ("a/.b.mp4", False), ("a/._b.avi", False), ("a/b.txt", False), ("a/avi", False)],
+)
+def test_is_video(path: str, expected: bool) -> None:
+    assert is_video(path) is expected
+
+
+def test_tree_in_the_layout_of_ucf50() -> None:
+    catalog = from_tree("/ucf", files("B/v_B_g02_c01.avi", "A/v_A_g01_c01.avi", "A/readme.txt", ".DS_Store", "A/x.mp4"))
+    assert [(v.video_id, v.label, v.group, v.uri) for v in catalog.videos] == [
+        ("A/v_A_g01_c01", "A", "g01", "/ucf/A/v_A_g01_c01.avi"),
+        ("A/x", "A", "A/x", "/ucf/A/x.mp4"),
+        ("B/v_B_g02_c01", "B", "g02", "/ucf/B/v_B_g02_c01.avi"),
+    ]
+    assert (catalog.num_ignored, catalog.num_ungrouped, catalog.labels) == (2, 1, ("A", "B"))
+
+
+def test_class_is_the_folder_that_holds_the_video_at_any_depth() -> None:
+    assert from_tree("/r", files("UCF50/A/v.avi", "UCF50/B/w.avi"), ["UCF50", "UCF50/A", "UCF50/B"]).labels == ("A", "B")
+
+
+@pytest.mark.parametrize(
+    ("paths", "folders", "message"),
+    [
+        ([], [], "no videos in /r: found nothing"),
+        (["A/readme.txt"], ["A"], "no videos in /r: found 1 other files"),
+        (["v.avi", "A/w.avi"], ["A"], "v.avi in /r: the class of a video is the name of its folder"),
+        (["A/v.avi"], ["A", "B"], "class folder without videos in /r: B"),
+        (["A/v.avi", "A/v.mp4"], ["A"], "two videos have the id 'A/v'.*v.avi and .*v.mp4"),
+    ],
+)
+def test_trees_that_are_refused(paths: list[str], folders: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        from_tree("/r", files(*paths), folders)
+
+
+def test_hidden_folders_are_no_classes() -> None:
+    assert from_tree("/r", files("A/v.avi"), ["A", ".git", ".git/refs", "__MACOSX"]).labels == ("A",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the first line must name the columns path,label"),
+        ("file,label\na.avi,A\n", "the first line must name the columns path,label"),
+        ("path,label,group\n", "no videos in this manifest"),
+        ("path,label\na.avi,A\nb.avi,\n", "line 3: no label"),
+        ("path,label\n,A\n", "line 2: no path"),
+        ("path,label\na.avi\n", "line 2: no label"),
+    ],
+)
+def test_manifests_that_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        parse_manifest(text, "m.csv")
+
+
+def test_manifest_as_spreadsheets_write_it() -> None:
+    rows = parse_manifest('\ufeffPath, Label ,GROUP\r\n"a, b.avi", Running,g1\r\nc.avi,Run,\r\n', "m.csv")
+    assert [(row.line, row.path, row.label, row.group) for row in rows] == [
+        (2, "a, b.avi", "Running", "g1"),
+        (3, "c.avi", "Run", ""),
+    ]
+
+
+def test_manifest_file_is_relative_to_its_folder_and_keeps_missing_videos(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.avi").write_bytes(b"x")
+    (tmp_path / "m.csv").write_text("path,label,group\nsub/a.avi,A,s1\n./gone.mp4,B,s2\n")
+    catalog = read_catalog(str(tmp_path / "m.csv"))
+    assert [(v.video_id, v.group, v.version == "missing") for v in catalog.videos] == [
+        ("gone", "s2", True),
+        ("sub/a", "s1", False),
+    ]
+    assert catalog.videos[1].uri == str(tmp_path / "sub" / "a.avi")
+    (tmp_path / "m.csv").write_text("path,label\nsub/a.avi,A\nsub/../sub/a.avi,B\n")
+    with pytest.raises(UsageError, match="two videos have the id 'sub/a'"):
+        read_catalog(str(tmp_path / "m.csv"))
+
+
+@pytest.mark.parametrize("name", ["nothing", "nothing.csv", "file.txt"])
+def test_input_that_is_not_there(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file.txt").write_text("x")
+    with pytest.raises(UsageError, match="no such|neither a folder nor a manifest"):
+        read_catalog(str(tmp_path / name))
+
+
+def test_linked_folders_are_followed_once(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "v.avi").write_bytes(b"x")
+    root = tmp_path / "root"
+    (root / "B").mkdir(parents=True)
+    (root / "B" / "w.avi").write_bytes(b"x")
+    os.symlink(tmp_path / "store", root / "A")
+    os.symlink(root, root / "B" / "loop")
+    assert [video.video_id for video in read_catalog(str(root)).videos] == ["A/v", "B/w"]
+
+
+def test_names_that_are_no_utf8_are_kept(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/A"
+    os.mkdir(folder)
+    with open(folder + b"/caf\xe9.avi", "wb") as file:
+        file.write(b"x")
+    (video,) = read_catalog(str(tmp_path)).videos
+    assert os.path.exists(video.uri)
+
+
+CATALOG = from_tree("/r", files(*(f"{c}/v_{c}_g{g:02d}_c01.avi" for c in ("Run", "Swing", "TaiChi") for g in range(1, 9))))
+
+
+def test_select_classes_and_limit() -> None:
+    chosen = select(CATALOG, ("TaiChi", "Run"), 3)
+    assert chosen.labels == ("Run", "TaiChi")
+    assert len(chosen.videos) == 6
+    assert chosen == select(CATALOG, ("Run", "TaiChi"), 3)
+    assert {v.video_id for v in select(CATALOG, (), 2).videos} < {v.video_id for v in select(CATALOG, (), 3).videos}
+    assert select(CATALOG) == CATALOG
+
+
+@pytest.mark.parametrize(("name", "hint"), [("Swng", "did you mean Swing"), ("taichi", "did you mean TaiChi"), ("X", "There are 3")])
+def test_unknown_class_suggests_the_nearest_and_lists_all(name: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=hint) as error:
+        select(CATALOG, ("Run", name))
+    assert "Run, Swing, TaiChi" in str(error.value)
