@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -66,6 +67,10 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         return {"status": "failed", "stage": stage, "type": type(error).__name__, "message": str(error)}, []
     except cv2.error as error:
         return {"status": "failed", "stage": "encode", "type": "EncodeError", "message": str(error)}, []
+    except Exception as error:  # a defect here or in a library: still one record with the reason, and the next video
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        return {"status": "failed", "stage": "decode", "type": "UnexpectedError", "message": message}, []
     return {"status": "ok", **_facts(clip)}, parts
 
 

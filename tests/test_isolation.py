@@ -1,0 +1,157 @@
+"""A video that hangs, kills its decoder or eats memory costs one record, and the others come through."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import psutil
+import pytest
+
+from pipelines.core.isolation import DecodedClip, DecodeFailure, DecodeFiltered, DecodeJob, DecodeLimits, DecoderPool
+from pipelines.core.spec import ClipSpec, FrameEncoding
+from tests.conftest import write_video
+
+SPEC = ClipSpec(num_frames=4, height=32, width=32)
+LIMITS = DecodeLimits(time_s=20, memory_mb=256)
+
+
+@contextlib.contextmanager
+def same_path(path: Path) -> Iterator[str]:
+    yield str(path)
+
+
+@contextlib.contextmanager
+def pool_of(workers: int, limits: DecodeLimits = LIMITS) -> Iterator[DecoderPool]:
+    pool = DecoderPool(workers, limits)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def job(limits: DecodeLimits = LIMITS, min_frames: int = 1) -> DecodeJob:
+    return DecodeJob(SPEC, FrameEncoding(), min_frames, limits)
+
+
+def decoders() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "pipelines.core.decode_child" in p.cmdline()]
+
+
+def write_huge_picture(path: Path) -> Path:
+    """A small file whose one frame needs 300 MB."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=25, options={"compression_level": "1"})
+        stream.width, stream.height, stream.pix_fmt = 10_000, 10_000, "rgb24"
+        frame = av.VideoFrame(10_000, 10_000, "rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_results_come_in_order_and_a_hang_costs_one_record(tmp_path: Path) -> None:
+    good = [write_video(tmp_path / f"{i}.avi", 10 + i) for i in range(6)]
+    os.mkfifo(tmp_path / "hang.avi")  # opening it waits for a writer that never comes
+    paths = [*good[:2], tmp_path / "hang.avi", *good[2:]]
+    limits = DecodeLimits(time_s=1.5, memory_mb=256)
+    with pool_of(2, limits) as pool:
+        results = list(pool.map(paths, job(limits), same_path))
+    assert [path for path, _ in results] == paths
+    failure = results.pop(2)[1]
+    assert failure == DecodeFailure("decode", "DecodeTimeout", "not decoded within 1.5 s", transient=True)
+    assert [clip.num_source_frames for _, clip in results if isinstance(clip, DecodedClip)] == [10 + i for i in range(6)]
+
+
+def test_killed_decoder_costs_one_record_and_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "victim.avi")
+    good = write_video(tmp_path / "good.avi", 10)
+
+    def kill() -> None:
+        deadline = time.monotonic() + 15
+        while not decoders() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(1)  # by now it has answered that it is ready, and waits for the pipe
+        for process in decoders():
+            process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pool_of(1) as pool:
+        results = [result for _, result in pool.map([tmp_path / "victim.avi", good], job(), same_path)]
+    killer.join()
+    assert isinstance(results[0], DecodeFailure)
+    assert (results[0].type, results[0].transient) == ("DecoderKilled", True)
+    assert isinstance(results[1], DecodedClip)
+
+
+def test_memory_eater_costs_one_record(tmp_path: Path) -> None:
+    huge = write_huge_picture(tmp_path / "huge.mov")
+    assert huge.stat().st_size < 5_000_000
+    good = write_video(tmp_path / "good.avi", 10)
+    with pool_of(1) as pool:
+        results = [result for _, result in pool.map([huge, good], job(), same_path)]
+    assert results[0] == DecodeFailure("decode", "DecodeOutOfMemory", "needs more than 256 MB of memory")
+    assert isinstance(results[1], DecodedClip)
+
+
+def test_filtered_and_failed(tmp_path: Path) -> None:
+    good = write_video(tmp_path / "good.avi", 10)
+    (tmp_path / "text.avi").write_text("x")
+    paths = [good, tmp_path / "text.avi", tmp_path / "gone.avi"]
+    with pool_of(1) as pool:
+        results = [result for _, result in pool.map(paths, job(min_frames=11), same_path)]
+    assert isinstance(results[0], DecodeFiltered)
+    assert isinstance(results[1], DecodeFailure) and (results[1].stage, results[1].type) == ("decode", "VideoOpenError")
+    assert isinstance(results[2], DecodeFailure) and (results[2].stage, results[2].type) == ("read", "VideoReadError")
+    assert results[2].transient and not results[1].transient
+
+
+def test_source_that_cannot_be_fetched_is_a_read_failure(tmp_path: Path) -> None:
+    @contextlib.contextmanager
+    def refused(_: Path) -> Iterator[str]:
+        raise PermissionError(13, "Permission denied")
+        yield ""
+
+    with pool_of(1) as pool:
+        ((_, result),) = pool.map([tmp_path], job(), refused)
+    assert result == DecodeFailure("read", "PermissionError", "Permission denied", transient=True)
+
+
+def test_encodings_and_strips(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.avi", 10)
+    with pool_of(1) as pool:
+        for encoding, parts, start in (
+            (FrameEncoding(), 1, b""),
+            (FrameEncoding("png"), 4, b"\x89PNG"),
+            (FrameEncoding("jpeg", 90), 4, b"\xff\xd8"),
+        ):
+            ((_, clip),) = pool.map([path], DecodeJob(SPEC, encoding), same_path, wants_strip=lambda _: True)
+            assert isinstance(clip, DecodedClip)
+            assert len(clip.frames) == parts and all(frame.startswith(start) for frame in clip.frames)
+            assert clip.strip is not None and clip.strip.startswith(b"\xff\xd8")
+
+
+def test_no_more_children_than_workers_and_none_left(tmp_path: Path) -> None:
+    paths = [write_video(tmp_path / f"{i}.avi", 5) for i in range(12)]
+    with pool_of(3) as pool:
+        for _ in pool.map(paths, job(), same_path):
+            assert 1 <= len(decoders()) <= 3
+    assert not decoders()
+
+
+def test_a_consumer_that_stops_early_leaves_the_pool_usable(tmp_path: Path) -> None:
+    paths = [write_video(tmp_path / f"{i}.avi", 5) for i in range(8)]
+    with pool_of(2) as pool:
+        results = pool.map(paths, job(), same_path)
+        next(results)
+        results.close()
+        assert len(list(pool.map(paths, job(), same_path))) == 8
+
+
+@pytest.mark.parametrize("values", [{"time_s": 0}, {"time_s": float("nan")}, {"memory_mb": 10}])
+def test_limits_are_checked(values: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="limit must be"):
+        DecodeLimits(**values)  # type: ignore[arg-type]

@@ -1,0 +1,269 @@
+"""The whole job as a user runs it: what comes out, what is refused, and that nothing but the input decides about it."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+from pipelines import cli, store
+from pipelines.core import tfrecord
+from pipelines.core.catalog import from_tree
+from pipelines.core.config import PreprocessConfig
+from pipelines.core.example import decode, decode_frames
+from pipelines.core.isolation import DecodeJob
+from pipelines.core.metadata import DatasetInfo
+from pipelines.core.plan import make_plan
+from pipelines.core.shard_writer import ShardSettings
+from pipelines.files import list_tree
+from pipelines.preprocess_flags import own_flags, parse
+from pipelines.transforms.shards import ReadPlan, WriteShards
+from tests.conftest import contents, preprocess, read_index, run_tool, write_video
+
+SMALL = ("--num-frames", 4, "--size", 32)
+
+
+def read_info(output: Path) -> DatasetInfo:
+    return DatasetInfo.from_json((output / "dataset_info.json").read_text())
+
+
+def test_every_record_is_the_clip_that_is_meant(tree: Path, dataset: Path) -> None:
+    info = read_info(dataset)
+    assert info.counts == {"listed": 30, "written": 30, "failed": 0, "filtered": 0, "ignored": 0, "damaged": 0}
+    assert sum(len(split.shards) for split in info.splits.values()) == 8
+    seen = {}
+    for name, split in info.splits.items():
+        for shard in split.shards:
+            with open(dataset / shard.name, "rb") as file:
+                for record in tfrecord.read_records(file):
+                    example = decode(record)
+                    assert example.video_id not in seen
+                    seen[example.video_id] = name
+                    label, _, _ = example.video_id.partition("/")
+                    group, clip = example.video_id.split("_")[-2:]
+                    assert (example.label_name, info.labels[example.label], example.group) == (label, label, group)
+                    assert example.num_source_frames == 12 + int(group[1:]) + 3 * int(clip[1:])
+                    frames = decode_frames(example.frames, info.clip_spec, info.encoding)
+                    assert [read_index(frame) for frame in frames] == list(example.frame_indices)
+                    assert example.group in split.groups
+    assert len(seen) == 30
+    groups = [set(split.groups) for split in info.splits.values()]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 5
+
+
+def test_verify_and_summary_are_quiet_and_right(tree: Path, dataset: Path, tmp_path: Path) -> None:
+    done = run_tool("pipelines.verify", dataset)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "All 30 records" in done.stdout
+    done = preprocess("--input", tree, "--output", tmp_path / "out", *SMALL)
+    assert done.returncode == 0
+    # One line of ours and no warning of a library.
+    assert len(done.stderr.splitlines()) == 1 and "FnApiRunner" in done.stderr, done.stderr
+    assert "30 listed = 30 written + 0 failed + 0 filtered" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--workers", "1"],
+        ["--workers", "2"],
+        ["--workers", "4"],
+        ["--direct_running_mode=multi_processing", "--direct_num_workers=1"],
+        ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
+        ["--direct_running_mode=multi_processing", "--direct_num_workers=4", "--workers", "2"],
+    ],
+    ids=" ".join,
+)
+def test_same_bytes_whatever_runs_it(tree: Path, dataset: Path, tmp_path: Path, options: list[str]) -> None:
+    """Elsewhere, with other numbers of processes, from a copy of the videos: the same files."""
+    shutil.copytree(tree, tmp_path / "elsewhere", copy_function=shutil.copyfile)
+    done = preprocess(
+        "--input", tmp_path / "elsewhere", "--output", tmp_path / "out", *SMALL, "--shards", 8, *options
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    mine, reference = contents(tmp_path / "out"), contents(dataset)
+    assert mine.keys() == reference.keys()
+    for name in reference:
+        if name.endswith(".tfrecord") or name == "failures.jsonl":
+            assert mine[name] == reference[name], name
+
+
+def test_default_number_of_shards_does_not_depend_on_the_workers(tree: Path, tmp_path: Path) -> None:
+    names = []
+    for options in (["--workers", "1"], ["--direct_running_mode=multi_processing", "--direct_num_workers=4"]):
+        output = tmp_path / str(len(names))
+        assert preprocess("--input", tree, "--output", output, *SMALL, *options).returncode == 0
+        names.append(sorted(path.name for path in output.glob("*.tfrecord")))
+    assert names[0] == names[1]
+
+
+def test_transforms(tree: Path, dataset: Path, tmp_path: Path) -> None:
+    config = PreprocessConfig(str(tree), str(tmp_path / "out"), num_frames=4, size="32", shards=8)
+    plan = make_plan(from_tree(str(tree), *list_tree(str(tree))), config)
+    settings = ShardSettings(DecodeJob(config.clip_spec, config.frame_encoding), plan.labels)
+    with TestPipeline() as pipeline:
+        tasks = pipeline | beam.Create([store.write_plan(config.output, plan.tasks)]) | ReadPlan()
+        names = tasks | WriteShards(config.output, settings, workers=1)
+        assert_that(tasks, equal_to(list(plan.tasks)), label="tasks")
+        assert_that(names, equal_to([task.name for task in plan.tasks]), label="names")
+    result = pipeline.result.metrics().query()["counters"]
+    assert {counter.key.metric.name: counter.committed for counter in result} == {"videos_written": 30}
+    for task in plan.tasks:
+        assert (tmp_path / "out" / task.name).read_bytes() == (dataset / task.name).read_bytes()
+
+
+@pytest.mark.parametrize("storage", [["--encoding", "png"], ["--encoding", "jpeg", "--compression", "gzip"]], ids=str)
+def test_storage(tree: Path, tmp_path: Path, storage: list[str]) -> None:
+    for output in ("a", "b"):
+        assert preprocess("--input", tree, "--output", tmp_path / output, *SMALL, *storage).returncode == 0
+    assert contents(tmp_path / "a").items() >= {
+        (name, data) for name, data in contents(tmp_path / "b").items() if name.endswith(".tfrecord")
+    }
+    assert run_tool("pipelines.verify", tmp_path / "a").returncode == 0
+
+
+def test_failures_filters_and_the_verdict(tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    for i in range(8):
+        write_video(videos / "A" / f"v_A_g0{i}_c01.avi", 10 + i)
+    (videos / "A" / "broken.avi").write_text("no video")
+    (videos / "A" / "empty.mp4").write_bytes(b"")
+    (videos / "A" / "notes.txt").write_text("ignored")
+    arguments = ["--input", videos, "--output", tmp_path / "out", *SMALL, "--min-frames", 12]
+    done = preprocess(*arguments)
+    assert done.returncode == 3
+    assert "2 of 10 videos failed (20.0%), more than the 5.0%" in done.stderr
+    assert "2 VideoOpenError, for example" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out" / "dataset_info.json").exists()
+    records = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").read_text().splitlines()]
+    assert [(r["video_id"], r["stage"], r["type"]) for r in records] == [
+        ("A/broken", "decode", "VideoOpenError"),
+        ("A/empty", "decode", "VideoOpenError"),
+    ]
+    assert records[0]["uri"] == str(videos / "A" / "broken.avi")
+    done = preprocess(*arguments, "--max-failure-rate", 0.2)
+    assert done.returncode == 0, done.stderr
+    assert read_info(tmp_path / "out").counts == {
+        "listed": 10, "written": 6, "failed": 2, "filtered": 2, "ignored": 1, "damaged": 0,
+    }  # fmt: skip
+    assert run_tool("pipelines.verify", tmp_path / "out").returncode == 0
+
+
+def test_hanging_and_huge_videos_fail_and_the_job_goes_on(tmp_path: Path) -> None:
+    from tests.test_isolation import write_huge_picture
+
+    videos = tmp_path / "videos"
+    for i in range(6):
+        write_video(videos / "A" / f"v_A_g0{i}_c01.avi", 10)
+    os.mkfifo(videos / "A" / "hang.avi")
+    write_huge_picture(videos / "A" / "huge.mov")
+    done = preprocess(
+        "--input", videos, "--output", tmp_path / "out", *SMALL,
+        "--time-limit-s", 3, "--memory-limit-mb", 200, "--max-failure-rate", 0.5,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").read_text().splitlines()]
+    assert [(r["video_id"], r["type"]) for r in records] == [("A/hang", "DecodeTimeout"), ("A/huge", "DecodeOutOfMemory")]
+    assert read_info(tmp_path / "out").counts["written"] == 6
+
+
+def test_manifest_with_its_groups_and_named_splits(tree: Path, tmp_path: Path) -> None:
+    lines = ["path,label,group"]
+    for path in sorted(tree.rglob("*.avi")):
+        lines.append(f"{os.path.relpath(path, tmp_path)},{path.parent.name},site{int(path.stem[-6:-4]) % 3}")
+    (tmp_path / "videos.csv").write_text("\n".join(lines))
+    (tmp_path / "splits.csv").write_text("group,split\nsite0,test\n")
+    for flags in (["--split-groups", "test=site0"], ["--split-file", tmp_path / "splits.csv"]):
+        output = tmp_path / f"out{len(flags[0])}"
+        done = preprocess("--input", tmp_path / "videos.csv", "--output", output, *SMALL, "--classes", "Run,Wave", *flags)
+        assert done.returncode == 0, done.stderr
+        info = read_info(output)
+        assert {name: set(split.groups) for name, split in info.splits.items()} == {
+            "train": {"site1", "site2"},
+            "test": {"site0"},
+        }
+        assert (info.labels, info.counts["written"]) == (("Run", "Wave"), 20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--num-frame", "3"], "unknown flag --num-frame; did you mean --num-frames?"),
+        (["--num_frames=3"], "unknown flag --num_frames; did you mean --num-frames?"),
+        (["--direct_num_worker=3"], "unknown flag --direct_num_worker; did you mean --direct_num_workers?"),
+        (["--runner=FlinkRunner", "--ouput=x"], "unknown flag --ouput; did you mean --output?"),
+        (["UCF50"], "unexpected argument 'UCF50'"),
+        (["--size", "huge"], "size must be a number or HEIGHTxWIDTH, not 'huge'"),
+        (["--classes", "Jmp"], "no class 'Jmp'; did you mean Jump? There are 3: Jump, Run, Wave"),
+        (["--split-groups", "test=g77"], "no videos are of group g77"),
+        (["--config", "nothing.yaml"], "no such configuration file: nothing.yaml"),
+        (["--input", "nowhere"], "no such folder or manifest"),
+        (["--shards", "2"], "2 shards are too few for 3 splits"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_are_named_before_any_work(
+    tree: Path, tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipelines import preprocess as tool
+
+    code = cli.run_tool(tool.run, ["--input", str(tree), "--output", str(tmp_path / "out"), *arguments])
+    assert code == 2
+    assert message in capsys.readouterr().err
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".tfrecord", ".json")]
+
+
+def test_unknown_flags_of_other_runners_are_passed_on() -> None:
+    from pipelines.engine import make_engine
+
+    engine = make_engine("FlinkRunner", ["--flink_master=localhost:1", "--job_server_knows_this=3", "--parallelism=7"], own_flags())
+    assert (engine.description, engine.parallelism) == ("FlinkRunner", 7)
+
+
+def test_flags_come_before_the_configuration_file(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("num-frames: 8\nsize: 48\nclasses: [A, B]\ninput: in\noutput: out\n")
+    config = parse(["--config", str(tmp_path / "c.yaml"), "--size", "32x40", "--split-groups", "test=g1"]).config
+    assert (config.num_frames, config.clip_spec.shape, config.classes) == (8, (8, 32, 40, 3), ("A", "B"))
+    assert config.split_groups == ("test=g1",)
+    assert config.input == os.path.join(os.getcwd(), "in")
+
+
+def test_help_names_every_setting() -> None:
+    done = run_tool("pipelines.preprocess", "--help")
+    assert done.returncode == 0
+    for flag in own_flags():
+        assert flag in done.stdout
+    for word in ("exit codes", "DataflowRunner", "UCF50"):
+        assert word in done.stdout
+
+
+def test_real_clips(real_data: Path, tmp_path: Path) -> None:
+    done = preprocess("--input", real_data / "ucf-clips", "--output", tmp_path / "ucf")
+    assert done.returncode == 0, done.stderr
+    info = read_info(tmp_path / "ucf")
+    assert (info.counts["written"], len(info.labels), info.counts["damaged"]) == (11, 11, 0)
+    assert run_tool("pipelines.verify", tmp_path / "ucf").returncode == 0
+
+
+def test_real_manifest(real_data: Path, tmp_path: Path) -> None:
+    manifest = real_data / "fight-surv" / "manifest.csv"
+    done = preprocess("--input", manifest, "--output", tmp_path / "fight", "--max-failure-rate", 0)
+    assert done.returncode == 0, done.stderr
+    info = read_info(tmp_path / "fight")
+    assert (info.counts["written"], info.labels) == (175, ("fight", "noFight"))
+    groups = {line.split(",")[2] for line in manifest.read_text().split()[1:]}
+    assert {group for split in info.splits.values() for group in split.groups} == groups
+    assert run_tool("pipelines.verify", tmp_path / "fight").returncode == 0
+
+
+def test_odd_videos_are_all_accounted_for(real_data: Path, tmp_path: Path) -> None:
+    videos = tmp_path / "videos" / "Odd"
+    shutil.copytree(real_data / "odd-videos", videos)
+    done = preprocess("--input", tmp_path / "videos", "--output", tmp_path / "out", *SMALL)
+    assert done.returncode == 0, done.stderr
+    counts = read_info(tmp_path / "out").counts
+    assert (counts["listed"], counts["written"], counts["damaged"]) == (3, 3, 1)
