@@ -1,8 +1,9 @@
 """Which Beam engine runs a pipeline, and how its errors reach the user."""
 
+import contextlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,20 +106,31 @@ def run_pipeline(pipeline: beam.Pipeline) -> None:
         OutputError: a worker could not write; with the worker's own message.
         IncompleteError: the runner ended the job in another way than well.
     """
-    # A failing worker's stack trace would come three times: from the worker, from the runner, and from here.
-    loggers = [logging.getLogger(name) for name in ("apache_beam.runners", "apache_beam.utils")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        result = pipeline.run()
-        state = result.wait_until_finish() or result.state
-    except RuntimeError as error:
-        if match := _OUTPUT_ERROR.search(str(error)):
-            raise OutputError(match[1]) from error
-        raise
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with _errors_once():
+        try:
+            result = pipeline.run()
+            state = result.wait_until_finish() or result.state
+        except RuntimeError as error:
+            if match := _OUTPUT_ERROR.search(str(error)):
+                raise OutputError(match[1]) from error
+            raise
     if state != "DONE":
         raise IncompleteError(f"the Beam job ended as {state}; see its log, then run the same command again to go on")
+
+
+@contextlib.contextmanager
+def _errors_once() -> Iterator[None]:
+    """A failing worker's stack trace would come up to three times: from the worker, from the runner, and from here."""
+    runners = logging.getLogger("apache_beam.runners")
+    level = runners.level
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return OutputError.__name__ not in record.getMessage()
+
+    runners.setLevel(logging.CRITICAL)
+    logging.getLogger().addFilter(is_news)  # what other processes log arrives at the root logger
+    try:
+        yield
+    finally:
+        logging.getLogger().removeFilter(is_news)
+        runners.setLevel(level)

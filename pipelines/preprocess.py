@@ -63,10 +63,11 @@ def run(arguments: Sequence[str]) -> int:
         _make_sample_videos(config)
     catalog = select(read_catalog(config.input), config.classes, config.limit)
     with store.exclusive(config.output):
-        if config.overwrite:
-            store.remove_dataset(config.output)
         layout = store.read_layout(config.output)
-        if layout:
+        if layout and config.overwrite:
+            store.remove_dataset(config.output)
+            layout = None
+        elif layout:
             layout.check_same(config.identity(), config.output)
         plan = make_plan(catalog, config, _split_file(config), layout, engine.parallelism)
         pending = store.prepare(config.output, plan)

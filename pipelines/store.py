@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from pipelines import files
+from pipelines.core import sharding
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, Failure, ShardReport
 from pipelines.core.plan import Layout, Plan, ShardTask
 
 STATE = "_state"
-_SHARD_SUFFIX = ".tfrecord"
 
 
 def temporary_folder(output: str) -> str:
@@ -62,7 +62,7 @@ def remove_dataset(output: str) -> None:
     """
     try:
         files.delete([files.join(output, DATASET_INFO)])
-        shards = [name for name in files.list_folder(output) if name.endswith(_SHARD_SUFFIX)]
+        shards = filter(sharding.is_shard_name, files.list_folder(output))
         files.delete(files.join(output, name) for name in [*shards, FAILURES, PREVIEW])
         files.delete_folder(files.join(output, STATE))
     except OSError as error:
@@ -111,7 +111,7 @@ def prepare(output: str, plan: Plan) -> list[ShardTask]:
             if task.name not in done or (not complete and any(f.transient for f in done[task.name].failed))
         ]
         names = {task.name for task in plan.tasks}
-        stale = [name for name in files.list_folder(output) if name.endswith(_SHARD_SUFFIX) and name not in names]
+        stale = [name for name in files.list_folder(output) if sharding.is_shard_name(name) and name not in names]
         if pending or stale:
             files.delete([files.join(output, name) for name in (DATASET_INFO, FAILURES, PREVIEW)])
         files.delete(files.join(output, name) for name in stale)

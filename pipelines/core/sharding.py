@@ -1,6 +1,7 @@
 """Which shard a video belongs to, how many there are, and what they are called. Nothing else knows shard names."""
 
 import math
+import re
 from collections.abc import Mapping
 
 from pipelines.core.hashing import stable_hash
@@ -12,6 +13,7 @@ MIN_PARALLEL_SHARDS = 16
 MIN_VIDEOS_PER_SHARD = 16
 """... as long as each keeps about this many clips."""
 
+_SHARD_NAME = re.compile(r"\w+-\d{5,}-of-\d{5,}\.tfrecord")
 _RECORD_OVERHEAD_BYTES = 600
 _ENCODED_SHARE = {"raw": 1.0, "png": 0.6, "jpeg": 0.15}
 """Measured on UCF clips at 64x64; only the number of shards depends on it."""
@@ -46,6 +48,11 @@ def order_in_shard(video_id: str) -> tuple[int, str]:
 def shard_name(split: str, index: int, num_shards: int) -> str:
     """File name of a shard, `train-00000-of-00013.tfrecord`."""
     return f"{split}-{index:05d}-of-{num_shards:05d}.tfrecord"
+
+
+def is_shard_name(name: str) -> bool:
+    """Whether a file is called as shards are."""
+    return _SHARD_NAME.fullmatch(name) is not None
 
 
 def apportion(total: int, counts: Mapping[str, int]) -> dict[str, int]:
