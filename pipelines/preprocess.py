@@ -152,7 +152,8 @@ def _log_start(request: Request, engine: "Engine", catalog: Catalog, plan: Plan,
     if catalog.num_ungrouped:
         _say(
             f"note: {catalog.num_ungrouped} videos name no group, so each is a group of its own. If some share a "
-            "source (one recording cut up, one actor), scores on the test split will look too good: give groups in a manifest"
+            "source (one recording cut up, one actor), scores on the test split will look too good. Give groups in a "
+            "manifest, or write them as _gNN_ into the names"
         )
     kept = len(plan.tasks) - len(pending)
     again = f", {kept} of {len(plan.tasks)} shards are there already" if kept else ""

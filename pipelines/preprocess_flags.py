@@ -23,7 +23,8 @@ Run it again after an interruption: finished shards are kept. Options that are n
 --runner=DataflowRunner --project=... --temp_location=gs://... --max_num_workers=100."""
 _EPILOG = """\
 exit codes: 0 the dataset is complete; 1 unexpected error; 2 wrong usage or input, nothing was started; 3 too many
-videos failed; 4 incomplete (full disk, lost permission, failed Beam job): run the same command again; 130 interrupted."""
+videos failed; 4 incomplete (full disk, lost permission, failed Beam job): run the same command again;
+130 interrupted."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Checks a dataset by reading it again: `python -m pipelines.verify FOLDER`, see `--help`.
 
-Every record is read: its checksums, the file's checksum and length, keys, shapes, labels, ids, groups against splits, and
-the counts. Nothing is taken from what the job remembered while it wrote.
+Every record is read: its checksums, the file's checksum and length, keys, shapes, labels, ids, groups against splits,
+and the counts. Nothing is taken from what the job remembered while it wrote.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pipelines.core.tfrecord import CorruptRecordError, read_records
 
 _SHOWN = 20
 _DESCRIPTION = """\
-Reads every record of a dataset again and checks it: checksums, keys, shapes, labels, ids, groups against splits, counts.
+Reads every record of a dataset again and checks it: checksums, keys, shapes, labels, ids, groups, splits, counts.
 
   python -m pipelines.verify data/ucf50"""
 _EPILOG = "exit codes: 0 all is well; 1 something is wrong, with what to do about it; 2 there is no dataset to check."
@@ -138,7 +138,7 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
         problems.append(f"{FAILURES} doesn't hold the {counts['failed']} failures")
     known = {check.info.name for check in checks}
     if strange := sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known):
-        problems.append(f"{len(strange)} files belong to no split, for example {strange[0]}: readers that glob see them")
+        problems.append(f"{len(strange)} files belong to no split, for example {strange[0]}; readers may see them")
     return problems
 
 

@@ -79,7 +79,9 @@ def make_tree(
 Job = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def run_tool(module: str, *arguments: object, timeout: float = 240, **options: object) -> "subprocess.CompletedProcess[str]":
+def run_tool(
+    module: str, *arguments: object, timeout: float = 240, **options: object
+) -> "subprocess.CompletedProcess[str]":
     """Runs a command-line tool as a user does."""
     command = [sys.executable, "-m", module, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)  # type: ignore[call-overload]

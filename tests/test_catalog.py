@@ -30,7 +30,14 @@ def test_group_is_read_from_the_file_name(path: str, group: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("a/b.AVI", True), ("a/b.mp4", True), ("a/.b.mp4", False), ("a/._b.avi", False), ("a/b.txt", False), ("a/avi", False)],
+    [
+        ("a/b.AVI", True),
+        ("a/b.mp4", True),
+        ("a/.b.mp4", False),
+        ("a/._b.avi", False),
+        ("a/b.txt", False),
+        ("a/avi", False),
+    ],
 )
 def test_is_video(path: str, expected: bool) -> None:
     assert is_video(path) is expected
@@ -47,7 +54,10 @@ def test_tree_in_the_layout_of_ucf50() -> None:
 
 
 def test_class_is_the_folder_that_holds_the_video_at_any_depth() -> None:
-    assert from_tree("/r", files("UCF50/A/v.avi", "UCF50/B/w.avi"), ["UCF50", "UCF50/A", "UCF50/B"]).labels == ("A", "B")
+    assert from_tree("/r", files("UCF50/A/v.avi", "UCF50/B/w.avi"), ["UCF50", "UCF50/A", "UCF50/B"]).labels == (
+        "A",
+        "B",
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,7 +145,8 @@ def test_names_that_are_no_utf8_are_kept(tmp_path: Path) -> None:
     assert os.path.exists(video.uri)
 
 
-CATALOG = from_tree("/r", files(*(f"{c}/v_{c}_g{g:02d}_c01.avi" for c in ("Run", "Swing", "TaiChi") for g in range(1, 9))))
+PATHS = [f"{c}/v_{c}_g{g:02d}_c01.avi" for c in ("Run", "Swing", "TaiChi") for g in range(1, 9)]
+CATALOG = from_tree("/r", files(*PATHS))
 
 
 def test_select_classes_and_limit() -> None:
@@ -147,7 +158,9 @@ def test_select_classes_and_limit() -> None:
     assert select(CATALOG) == CATALOG
 
 
-@pytest.mark.parametrize(("name", "hint"), [("Swng", "did you mean Swing"), ("taichi", "did you mean TaiChi"), ("X", "There are 3")])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("Swng", "did you mean Swing"), ("taichi", "did you mean TaiChi"), ("X", "There are 3")]
+)
 def test_unknown_class_suggests_the_nearest_and_lists_all(name: str, hint: str) -> None:
     with pytest.raises(UsageError, match=hint) as error:
         select(CATALOG, ("Run", name))

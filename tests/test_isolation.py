@@ -62,7 +62,9 @@ def test_results_come_in_order_and_a_hang_costs_one_record(tmp_path: Path) -> No
     assert [path for path, _ in results] == paths
     failure = results.pop(2)[1]
     assert failure == DecodeFailure("decode", "DecodeTimeout", "not decoded within 1.5 s", transient=True)
-    assert [clip.num_source_frames for _, clip in results if isinstance(clip, DecodedClip)] == [10 + i for i in range(6)]
+    assert [clip.num_source_frames for _, clip in results if isinstance(clip, DecodedClip)] == [
+        10 + i for i in range(6)
+    ]
 
 
 def test_killed_decoder_costs_one_record_and_is_replaced(tmp_path: Path) -> None:

@@ -167,7 +167,10 @@ def test_hanging_and_huge_videos_fail_and_the_job_goes_on(tmp_path: Path) -> Non
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").read_text().splitlines()]
-    assert [(r["video_id"], r["type"]) for r in records] == [("A/hang", "DecodeTimeout"), ("A/huge", "DecodeOutOfMemory")]
+    assert [(r["video_id"], r["type"]) for r in records] == [
+        ("A/hang", "DecodeTimeout"),
+        ("A/huge", "DecodeOutOfMemory"),
+    ]
     assert read_info(tmp_path / "out").counts["written"] == 6
 
 
@@ -179,7 +182,9 @@ def test_manifest_with_its_groups_and_named_splits(tree: Path, tmp_path: Path) -
     (tmp_path / "splits.csv").write_text("group,split\nsite0,test\n")
     for flags in (["--split-groups", "test=site0"], ["--split-file", tmp_path / "splits.csv"]):
         output = tmp_path / f"out{len(flags[0])}"
-        done = preprocess("--input", tmp_path / "videos.csv", "--output", output, *SMALL, "--classes", "Run,Wave", *flags)
+        done = preprocess(
+            "--input", tmp_path / "videos.csv", "--output", output, *SMALL, "--classes", "Run,Wave", *flags
+        )
         assert done.returncode == 0, done.stderr
         info = read_info(output)
         assert {name: set(split.groups) for name, split in info.splits.items()} == {
@@ -220,7 +225,9 @@ def test_mistakes_are_named_before_any_work(
 def test_unknown_flags_of_other_runners_are_passed_on() -> None:
     from pipelines.engine import make_engine
 
-    engine = make_engine("FlinkRunner", ["--flink_master=localhost:1", "--job_server_knows_this=3", "--parallelism=7"], own_flags())
+    engine = make_engine(
+        "FlinkRunner", ["--flink_master=localhost:1", "--job_server_knows_this=3", "--parallelism=7"], own_flags()
+    )
     assert (engine.description, engine.parallelism) == ("FlinkRunner", 7)
 
 

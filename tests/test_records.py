@@ -15,7 +15,9 @@ from pipelines.core.tfrecord import CorruptRecordError, frame_record, read_recor
 
 SPEC = ClipSpec(num_frames=3, height=16, width=24)
 FRAMES = np.random.default_rng(0).integers(0, 256, SPEC.shape, np.uint8)
-SMOOTH = np.stack([np.linspace((i, 40, 90), (200, 180, 90), 16 * 24).reshape(16, 24, 3) for i in range(3)]).astype(np.uint8)
+SMOOTH = np.stack([np.linspace((i, 40, 90), (200, 180, 90), 16 * 24).reshape(16, 24, 3) for i in range(3)]).astype(
+    np.uint8
+)
 
 
 def make(frames: list[bytes]) -> example.Example:
@@ -57,7 +59,9 @@ def test_what_is_no_example_is_refused(garbage: bytes) -> None:
         example.decode(garbage)
 
 
-@pytest.mark.parametrize("encoding", [FrameEncoding(), FrameEncoding("png"), FrameEncoding("jpeg", 95)], ids=lambda e: e.format)
+@pytest.mark.parametrize(
+    "encoding", [FrameEncoding(), FrameEncoding("png"), FrameEncoding("jpeg", 95)], ids=lambda e: e.format
+)
 def test_frames_round_trip(encoding: FrameEncoding) -> None:
     frames = SMOOTH if encoding.format == "jpeg" else FRAMES
     back = example.decode_frames(encode_frames(frames, encoding), SPEC, encoding)
@@ -67,14 +71,18 @@ def test_frames_round_trip(encoding: FrameEncoding) -> None:
         example.decode_frames(encode_frames(frames[:2], encoding), SPEC, encoding)
 
 
-@pytest.mark.parametrize("encoding", [FrameEncoding(), FrameEncoding("png"), FrameEncoding("jpeg", 95)], ids=lambda e: e.format)
+@pytest.mark.parametrize(
+    "encoding", [FrameEncoding(), FrameEncoding("png"), FrameEncoding("jpeg", 95)], ids=lambda e: e.format
+)
 def test_tensorflow_reads_what_we_write(encoding: FrameEncoding, tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow")
     frames = SMOOTH if encoding.format == "jpeg" else FRAMES
     value = make(encode_frames(frames, encoding))
     record = example.encode(value)
     (tmp_path / "x.tfrecord").write_bytes(framed(record, record))
-    records = list(tf.data.TFRecordDataset(str(tmp_path / "x.tfrecord")).map(lambda r: example.parse(r, SPEC, encoding)))
+    records = list(
+        tf.data.TFRecordDataset(str(tmp_path / "x.tfrecord")).map(lambda r: example.parse(r, SPEC, encoding))
+    )
     assert len(records) == 2
     features = records[0]
     assert features["frames"].shape == SPEC.shape

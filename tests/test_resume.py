@@ -183,7 +183,7 @@ def test_two_runs_at_a_time_into_one_folder(tree: Path, dataset: Path, tmp_path:
         time.sleep(0.002)
     second = preprocess(*arguments)
     assert first.wait() == 0
-    assert second.returncode == 2 and "another run is writing" in second.stderr or second.returncode == 0
+    assert (second.returncode == 2 and "another run is writing" in second.stderr) or second.returncode == 0
     assert contents(tmp_path / "out") == contents(dataset)
 
 
@@ -264,7 +264,8 @@ def test_unwritable_folder(tree: Path, tmp_path: Path) -> None:
     folder.mkdir(mode=0o555)
     mounted = False
     if os.geteuid() == 0:  # root may write anywhere but on a file system that is read-only
-        mounted = not subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], capture_output=True).returncode
+        command = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder]
+        mounted = not subprocess.run(command, capture_output=True).returncode
         if not mounted:
             pytest.skip("as root, this needs the right to mount")
     try:

@@ -1,6 +1,7 @@
 """Sampling rules and clip specs."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,23 +45,30 @@ def test_by_hand(rule: str, n: int, t: int, indices: tuple[int, ...]) -> None:
 def test_indices_are_in_range_and_in_order(rule: str, n: int, t: int) -> None:
     indices = ClipSpec(num_frames=t, sampling=rule).sample(n)
     assert len(indices) == t
-    assert 0 <= indices[0] and indices[-1] < n
+    assert indices[0] >= 0 and indices[-1] < n
     assert list(indices) == sorted(indices)
 
 
 @given(st.integers(1, 10**6), st.integers(1, 64))
 def test_uniform_is_symmetric_and_even(n: int, t: int) -> None:
     indices = ClipSpec(num_frames=t).sample(n)
-    steps = {b - a for a, b in zip(indices, indices[1:], strict=False)}
+    steps = {b - a for a, b in pairwise(indices)}
     assert not steps or max(steps) - min(steps) <= 1
     # Mirrored, the same frames are meant, up to the rounding of an exact half.
     assert all(abs((n - 1 - a) - b) <= 1 for a, b in zip(indices, reversed(indices), strict=True))
 
 
 def test_fingerprint_tells_specs_apart() -> None:
-    specs = [ClipSpec(), ClipSpec(num_frames=16), ClipSpec(width=65), ClipSpec(sampling="notebook"), ClipSpec(resize="pad")]
+    specs = [
+        ClipSpec(),
+        ClipSpec(num_frames=16),
+        ClipSpec(width=65),
+        ClipSpec(sampling="notebook"),
+        ClipSpec(resize="pad"),
+    ]
     assert len({spec.fingerprint() for spec in specs}) == len(specs)
-    assert ClipSpec().fingerprint() == "a121c3c59f41dfab"  # stored in datasets and models: must never change by accident
+    # Stored in datasets and models: must never change by accident.
+    assert ClipSpec().fingerprint() == "a121c3c59f41dfab"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def assign_by_fractions(
         have[split].update(sizes[group])
 
     def shortage(split: str, group: str) -> float:
-        """How many videos of the group's classes the split lacks; to give to the largest keeps the squared error least."""
+        """Videos of the group's classes that the split lacks. Giving to the largest keeps the squared error least."""
         return sum(
             count * (fractions[split] * totals[label] - have[split][label]) for label, count in sizes[group].items()
         )

@@ -1,0 +1,157 @@
+"""Whole preprocessing jobs as a user starts them: an input tree of any size, the process, and its memory."""
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.common import REPOSITORY
+
+_GROUPS = 25
+_SAMPLE_S = 0.2
+_SAMPLES_BETWEEN_SEARCHES = 5  # for new processes, which costs more than reading the memory of the known ones
+
+
+def make_tree(root: str, videos: Sequence[str], count: int) -> None:
+    """A tree in UCF50's layout with `count` videos: links to the given ones in turn, 25 groups a class."""
+    made: Counter[str] = Counter()
+    for path in itertools.islice(itertools.cycle(videos), count):
+        label = Path(path).parent.name
+        group, clip = made[label] % _GROUPS + 1, made[label] // _GROUPS + 1
+        made[label] += 1
+        folder = os.path.join(root, label)
+        os.makedirs(folder, exist_ok=True)
+        os.symlink(path, os.path.join(folder, f"v_{label}_g{group:02d}_c{clip:02d}{Path(path).suffix}"))
+
+
+def job_command(tree: str, output: str, workers: int, *more: str) -> list[str]:
+    """The preprocessing job on a tree; `more` are further flags."""
+    flags = ["--runner=DirectRunner", "--input", tree, "--output", output, "--workers", str(workers), *more]
+    return [sys.executable, "-m", "pipelines.preprocess", *flags]
+
+
+def start_job(command: Sequence[str], log: str, scratch: str) -> "subprocess.Popen[bytes]":
+    """Starts a job in a session of its own, so that it can be killed with all its processes.
+
+    Its temporary files go to the folder `scratch`; what it prints is added to the file `log`.
+    """
+    os.makedirs(scratch, exist_ok=True)
+    environment = {**os.environ, "TMPDIR": scratch}
+    with open(log, "ab") as text:
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=text,
+            stderr=text,
+            start_new_session=True,
+        )
+
+
+def tail(log: str, lines: int = 15) -> str:
+    """The end of what a job printed."""
+    return "\n".join(Path(log).read_text(errors="replace").splitlines()[-lines:])
+
+
+class MemoryWatch:
+    """Samples the memory of a process and all its descendants.
+
+    It adds up the proportional set sizes (PSS), in which a page that n processes share counts 1/n for each: resident
+    set sizes would count the code of the libraries once for every process.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._members = [self._root]
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.peak_bytes = 0
+        self.peak_processes = 0
+        self.samples = 0
+        self.cpu_s = 0.0
+
+    def __enter__(self) -> "MemoryWatch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(_SAMPLE_S):
+            start_s = time.thread_time()
+            self._sample()
+            self.samples += 1
+            self.cpu_s += time.thread_time() - start_s
+
+    def _sample(self) -> None:
+        total, processes = 0, 0
+        if self.samples % _SAMPLES_BETWEEN_SEARCHES == 0:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self._members = [self._root, *self._root.children(recursive=True)]
+        for process in self._members:
+            try:
+                total += process.memory_full_info().pss
+                processes += 1
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                continue
+        if total > self.peak_bytes:
+            self.peak_bytes, self.peak_processes = total, processes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended. `watch_cpu_s` is what sampling its memory cost in this process, not part of the job."""
+
+    exit_code: int
+    wall_s: float
+    peak_bytes: int
+    processes_at_peak: int
+    memory_samples: int
+    watch_cpu_s: float
+
+
+def run_job(command: Sequence[str], log: str) -> Outcome:
+    """Runs a job to its end, watching its memory."""
+    with tempfile.TemporaryDirectory(prefix="job-", dir=os.path.dirname(log)) as scratch:
+        start_s = time.perf_counter()
+        process = start_job(command, log, scratch)
+        try:
+            with MemoryWatch(process.pid) as watch:
+                exit_code = process.wait()
+                wall_s = time.perf_counter() - start_s
+        finally:
+            kill_session(process)
+    return Outcome(exit_code, wall_s, watch.peak_bytes, watch.peak_processes, watch.samples, watch.cpu_s)
+
+
+def kill_session(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """Kills a job with all processes that it started, at once, and waits until they are gone.
+
+    Returns:
+        descendants that were out of reach of a signal to the job's process group, and went on for 10 seconds or more.
+    """
+    try:
+        descendants = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        descendants = []
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    _, alive = psutil.wait_procs(descendants, timeout=10)
+    for escaped in alive:
+        escaped.kill()
+    return alive

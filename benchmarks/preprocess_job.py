@@ -1,0 +1,152 @@
+"""Measures whole preprocessing jobs: time, memory, and how much of the decoder's speed is left of end to end.
+
+Makes trees of many videos out of a few (links under other names, so every one is decoded), runs the job on each with
+each number of workers, one after the other, and compares its rate with that of a single process that does nothing but
+call `read_clip` on the same videos. That rate is measured before the first job and after the last; the higher counts.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import cv2
+
+from benchmarks import common, jobs
+from pipelines.core.metadata import DATASET_INFO, DatasetInfo
+from pipelines.core.spec import ClipSpec
+from pipelines.core.video import read_clip
+
+_HEADERS = ["videos", "workers", "wall s", "videos/s", "without start", "speed-up", "of decoding", "MB", "processes"]
+
+
+def decode_rate(tree: str, limit: int) -> float:
+    """Videos a second by the clock that this process alone decodes, of a tree's videos."""
+    videos = common.spread(common.find_videos(tree), limit)
+    spec = ClipSpec()
+    for path in videos[:20]:  # the file cache and the code
+        read_clip(path, spec)
+    start_s = time.perf_counter()
+    for path in videos:
+        read_clip(path, spec)
+    return len(videos) / (time.perf_counter() - start_s)
+
+
+def run_once(tree: str, count: int, workers: int, scratch: str, more: Sequence[str]) -> dict[str, Any]:
+    """Runs the job once, and makes sure that it did it all.
+
+    Raises:
+        RuntimeError: it failed or left something out; the message shows what it printed.
+    """
+    output, log = os.path.join(scratch, "dataset"), os.path.join(scratch, "job.log")
+    outcome = jobs.run_job(jobs.job_command(tree, output, workers, *more), log)
+    if outcome.exit_code:
+        raise RuntimeError(f"the job ended with exit code {outcome.exit_code}:\n{jobs.tail(log)}")
+    with open(os.path.join(output, DATASET_INFO)) as file:
+        written = DatasetInfo.from_json(file.read()).counts["written"]
+    if written != count:
+        raise RuntimeError(f"{written} of {count} videos written:\n{jobs.tail(log)}")
+    shutil.rmtree(output)
+    os.remove(log)
+    return {"videos": count, "workers": workers, **asdict(outcome)}
+
+
+def _rows(results: Sequence[dict[str, Any]], rate: float) -> list[list[str]]:
+    rows = []
+    for result in results:
+        count, workers, wall_s = result["videos"], result["workers"], result["wall_s"]
+        single = [r["wall_s"] for r in results if r["videos"] == count and r["workers"] == 1]
+        smaller = [r for r in results if r["workers"] == workers and r["videos"] < count]
+        without_start = ""
+        if smaller:  # what the additional videos took, as both jobs take equally long to start
+            base = max(smaller, key=lambda r: r["videos"])
+            without_start = f"{(count - base['videos']) / (wall_s - base['wall_s']):.1f}"
+        rows.append(
+            [
+                str(count),
+                str(workers),
+                f"{wall_s:.1f}",
+                f"{count / wall_s:.1f}",
+                without_start,
+                f"{single[0] / wall_s:.2f}" if single else "",
+                f"{count / wall_s / (workers * rate):.0%}",
+                f"{result['peak_bytes'] / 1e6:.0f}",
+                str(result["processes_at_peak"]),
+            ]
+        )
+    return rows
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.preprocess_job",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Flags that are not listed here go to the job, for example --encoding=jpeg.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--videos", nargs=1, metavar="DIR", default=[], help=common.VIDEOS_HELP)
+    copies_help = "names of each video in the largest tree; the smaller has a tenth of them (default %(default)s)"
+    add("--copies", type=common.positive, default=600, metavar="N", help=copies_help)
+    counts_help = "sizes of the trees in videos, instead of --copies"
+    add("--counts", type=common.positive_list, metavar="N,N,...", help=counts_help)
+    workers_help = "numbers of decoder processes to run each tree with (default 1,2)"
+    add("--workers", type=common.positive_list, default=[1, 2], metavar="N,N,...", help=workers_help)
+    decode_help = "videos to measure the speed of decoding alone on (default %(default)s)"
+    add("--decode", type=common.positive, default=300, metavar="N", help=decode_help)
+    scratch_help = "folder for trees and datasets, a quarter megabyte a video; removed at the end"
+    add("--scratch", metavar="DIR", default=tempfile.gettempdir(), help=f"{scratch_help} (default %(default)s)")
+    add("--markdown", action="store_true", help="print the table for a Markdown file")
+    add("--json", metavar="FILE", help="also write all measurements to this file")
+    args, job_flags = parser.parse_known_args(argv)
+    args.job_flags = job_flags
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints a table with a row for each job."""
+    args = _parse(argv)
+    cv2.setNumThreads(1)
+    facts = common.machine()
+    common.print_machine(facts)
+    results: list[dict[str, Any]] = []
+    with (
+        common.video_sets(args.videos) as sets,
+        tempfile.TemporaryDirectory(prefix="job-", dir=args.scratch) as scratch,
+    ):
+        ((folder, videos),) = sets.items()
+        counts = sorted(args.counts or {max(1, args.copies * len(videos) // 10), args.copies * len(videos)})
+        trees = {count: os.path.join(scratch, f"tree-{count}") for count in counts}
+        for count, tree in trees.items():
+            jobs.make_tree(tree, videos, count)
+        rates = [decode_rate(trees[counts[-1]], args.decode)]
+        common.log(f"decoding alone: {rates[0]:.1f} videos/s")
+        try:
+            for count, tree in trees.items():
+                for workers in args.workers:
+                    result = run_once(tree, count, workers, scratch, args.job_flags)
+                    common.log(f"{count} videos, {workers} workers: {result['wall_s']:.1f} s")
+                    results.append(result)
+        except RuntimeError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        rates.append(decode_rate(trees[counts[-1]], args.decode))
+        common.log(f"decoding alone: {rates[1]:.1f} videos/s")
+    watch = max(r["watch_cpu_s"] / r["wall_s"] for r in results)
+    print(
+        f"\n{folder}: {len(videos)} different videos. One process that only decodes: {max(rates):.1f} videos/s "
+        f"({rates[0]:.1f} before, {rates[1]:.1f} after the jobs). Watching the memory took {watch:.1%} of a core.\n"
+    )
+    common.print_table(_HEADERS, _rows(results, max(rates)), args.markdown)
+    common.write_json(args.json, facts, {"decode_videos_per_s": rates, "jobs": results})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

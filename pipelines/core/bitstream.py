@@ -1,0 +1,62 @@
+"""What the parsers of MPEG-4 and H.264 headers share: bits, packets, and giving up where something isn't plain."""
+
+from typing import NamedTuple
+
+import av
+
+
+class NoPlan(Exception):
+    """Packets hold something beyond the plain cases that are understood here; the message names it."""
+
+
+class Part(NamedTuple):
+    """Bytes `begin` to `end` of a packet, or of the packet before it."""
+
+    of_packet_before: bool
+    begin: int
+    end: int
+
+
+class CodedPicture(NamedTuple):
+    """A picture as its packet and headers describe it; the attributes are those of `nonref.Picture`."""
+
+    needs: tuple[int, ...]
+    pts: int | None
+    part: Part | None = None
+
+
+def payload(packet: "av.Packet") -> bytes:
+    # Edit lists make packets whose pictures aren't shown; a second sample description comes as side data.
+    if packet.is_discard or packet.is_corrupt:
+        raise NoPlan("a packet that is damaged or not to be shown")
+    for side in packet.iter_sidedata():
+        if side.data_type in ("new_extradata", "param_change"):
+            raise NoPlan("parameters that change")
+    return bytes(packet)
+
+
+class Bits:
+    """Reads bytes bit by bit, the most significant first."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._left = 8 * len(data)
+
+    def u(self, count: int) -> int:
+        """An unsigned number of `count` bits."""
+        self._left -= count
+        if self._left < 0:
+            raise NoPlan("a header that ends too early")
+        return (self._value >> self._left) & ((1 << count) - 1)
+
+    def ue(self) -> int:
+        """An unsigned Exp-Golomb code (H.264, 9.1)."""
+        zeros = 0
+        while not self.u(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.u(zeros)
+
+    def marker(self) -> None:
+        """A bit that must be 1; decoders that find a 0 start guessing."""
+        if not self.u(1):
+            raise NoPlan("a marker bit is 0")

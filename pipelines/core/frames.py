@@ -1,0 +1,188 @@
+"""Opening a video file, its packets, and their frames in display order."""
+
+import contextlib
+import math
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+import av
+
+from pipelines.core import nonref
+
+_MAX_BUFFERED_BYTES = 32 * 1024 * 1024
+"""Packets are kept between counting and decoding up to this size; beyond it the file is read twice."""
+_DEFAULT_FRAME_RATE = 25.0
+
+
+class VideoError(Exception):
+    """A video from which no clip can be made. The class name is the reason that failure records show."""
+
+
+class VideoReadError(VideoError):
+    """The file can't be read: it is missing, permission is denied, or the disk or network fails."""
+
+
+class VideoOpenError(VideoError):
+    """The file is empty or is no video of a known format."""
+
+
+class NoVideoStreamError(VideoError):
+    """The file holds no pictures, only sound for example."""
+
+
+class VideoDecodeError(VideoError):
+    """Too little of the video could be decoded."""
+
+
+@contextlib.contextmanager
+def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream"]]:
+    """Opens the first video stream of a local file for decoding in this thread alone."""
+    # The prefix keeps a colon in a name from being read as a protocol, the whitelist a playlist from naming hosts.
+    options = {"protocol_whitelist": "file"}
+    try:
+        container = av.open(f"file:{path}", metadata_errors="replace", container_options=options)
+    except MemoryError:
+        raise
+    except OSError as error:
+        raise VideoReadError(_message(error)) from error
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoOpenError(_message(error)) from error
+    with container:
+        if not container.streams.video:
+            raise NoVideoStreamError("the file has no video stream")
+        stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise VideoOpenError("there is no decoder for the video's codec")
+        # Parallelism is over videos: threads within one cost more CPU time for the same pictures.
+        stream.codec_context.thread_count = 1
+        yield container, stream
+
+
+@dataclass(frozen=True)
+class Packets:
+    """What the packets of a stream tell: `count` frames, and whether reading them broke off.
+
+    `time_base` is 0 where the times of packets and frames mean nothing.
+    """
+
+    count: int
+    broken: bool
+    frame_rate: float
+    time_base: float
+    duration_s: float
+    buffered: list["av.Packet"] | None
+
+
+def scan(container: "av.container.InputContainer", stream: "av.VideoStream") -> Packets:
+    """Reads all packets once, keeping them if they are small enough to be decoded from memory."""
+    count, size, broken = 0, 0, False
+    buffered: list[av.Packet] | None = []
+    first_pts, end_pts = None, None
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0:
+                continue
+            count += not packet.is_discard
+            size += packet.size
+            if packet.pts is not None:
+                first_pts = packet.pts if first_pts is None else min(first_pts, packet.pts)
+                end = packet.pts + (packet.duration or 0)
+                end_pts = end if end_pts is None else max(end_pts, end)
+            if size > _MAX_BUFFERED_BYTES:
+                buffered = None
+            if buffered is not None:
+                buffered.append(packet)
+    except MemoryError:
+        raise
+    except av.FFmpegError:
+        broken = True
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    rate = rate if math.isfinite(rate) and rate > 0 else _DEFAULT_FRAME_RATE
+    # AVI holds no presentation times, and those that FFmpeg makes up are wrong for packed B-frames: the rate is right.
+    time_base = 0.0 if container.format.name == "avi" else float(stream.time_base or 0)
+    duration_s = count / rate
+    if first_pts is not None and end_pts is not None and time_base > 0 and end_pts > first_pts:
+        duration_s = (end_pts - first_pts) * time_base
+    return Packets(count, broken, rate, time_base, duration_s, buffered)
+
+
+@contextlib.contextmanager
+def _source(
+    path: str, context: "av.VideoCodecContext", packets: Packets
+) -> Iterator[tuple["av.VideoCodecContext", Iterable["av.Packet"]]]:
+    """A decoder and all packets: those given or, where they were too many to be kept, those of the file read anew."""
+    if packets.buffered is not None:
+        yield context, packets.buffered
+        return
+    with open_video(path) as (container, stream):
+        yield stream.codec_context, (packet for packet in container.demux(stream) if packet.size)
+
+
+def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> nonref.DropPlan | None:
+    """Which packets each frame takes; None where that isn't plain."""
+    try:
+        with _source(path, context, packets) as (decoder, source):
+            plan = nonref.plan(decoder.name, decoder.extradata, source)
+    except MemoryError:
+        raise
+    except av.FFmpegError:
+        return None
+    return plan if plan is not None and len(plan.pictures) == packets.count else None
+
+
+def _decode(
+    context: "av.VideoCodecContext", packets: Iterable["av.Packet"], errors: list[str] | None = None
+) -> Iterator["av.VideoFrame"]:
+    """Yields the frames of packets in display order.
+
+    With `errors` given, what can't be decoded is left out and its reason appended; without, the first error is raised.
+    """
+    try:
+        for packet in packets:
+            if packet.size == 0:
+                continue
+            try:
+                yield from context.decode(packet)
+            except MemoryError:
+                raise
+            except av.FFmpegError as error:
+                if errors is None:
+                    raise
+                errors.append(_message(error))
+        yield from context.decode(None)
+    except MemoryError:
+        raise
+    except av.FFmpegError as error:  # from the demuxer, or from what the decoder still held
+        if errors is None:
+            raise
+        errors.append(_message(error))
+
+
+def decode_all(path: str, context: "av.VideoCodecContext", packets: Packets) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """Yields all frames with their index; raises what the decoder does."""
+    with _source(path, context, packets) as (decoder, source):
+        yield from enumerate(_decode(decoder, source))
+
+
+def decode_needed(
+    path: str, context: "av.VideoCodecContext", packets: Packets, plan: nonref.DropPlan, needed: Collection[int]
+) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """Yields needed frames, and those they depend on, with their index; ends early where one isn't as foreseen."""
+    kept = plan.keep(needed)
+    with _source(path, context, packets) as (decoder, source):
+        frames = _decode(decoder, plan.select(source, kept))
+        for picture, frame in zip(plan.come_out(kept), frames, strict=False):
+            if frame.pts != picture.pts:
+                return
+            yield picture.shown, frame
+
+
+def decode_again(path: str, errors: list[str] | None = None) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """Yields all frames with their index, from a file opened anew; about `errors` see `_decode`."""
+    with open_video(path) as (container, stream):
+        yield from enumerate(_decode(stream.codec_context, container.demux(stream), errors))
+
+
+def _message(error: Exception) -> str:
+    """The reason without the path, which failure records hold apart."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

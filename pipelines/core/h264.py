@@ -1,0 +1,168 @@
+"""The pictures of an H.264 video (ITU-T H.264, ISO/IEC 14496-10)."""
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
+
+import av
+
+from pipelines.core.bitstream import Bits, CodedPicture, NoPlan, payload
+
+_START = b"\x00\x00\x01"
+_SLICE, _IDR, _SEI, _SPS, _PPS, _DELIMITER, _FILLER = 1, 5, 6, 7, 8, 9, 12
+_PLAIN_NALS = frozenset((_SLICE, _IDR, _SEI, _SPS, _PPS, _DELIMITER, _FILLER))
+_HIGH_PROFILES = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 134, 135, 138, 139))
+
+
+def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int], list[CodedPicture]]:
+    """The positions of the pictures in display order, and the pictures in decoding order.
+
+    A picture may refer to every reference picture since the last IDR picture, and to nothing else (7.4.1.2.4).
+
+    It is enough to note that each needs the reference picture before it. The order of display, from one IDR picture to
+    the next, is that of the picture order counts (8.2.1), and the container must confirm it.
+    """
+    length_size, parameters = _parse_extradata(extradata)
+    sps: _Sps | None = None
+    coded: list[CodedPicture] = []
+    orders: list[tuple[int, int]] = []
+    times: list[int] = []
+    idr, reference, reference_order = -1, -1, 0
+    for position, packet in enumerate(packets):
+        nals = list(_nals(payload(packet), length_size))
+        found = {nal for nal in nals if nal[0] & 31 in (_SPS, _PPS)}
+        if sps is None:
+            parameters = found or parameters
+            sps = _only_sps(parameters)
+        elif not found <= parameters:
+            raise NoPlan("parameters that change")
+        first_slice, is_reference, is_idr = _picture_kind(nals)
+        if is_idr:
+            idr, reference_order = position, 0
+        elif idr < 0:
+            raise NoPlan("the first picture is no IDR picture")
+        order = position if sps.order_bits is None else _parse_order(first_slice, sps, sps.order_bits, reference_order)
+        if packet.pts is None:
+            raise NoPlan("no presentation time")
+        coded.append(CodedPicture(() if is_idr else (reference,), packet.pts, None))
+        orders.append((idr, order))
+        times.append(packet.pts)
+        if is_reference:
+            reference, reference_order = position, order
+    shown = sorted(range(len(orders)), key=orders.__getitem__)
+    if any(orders[a] == orders[b] or times[a] >= times[b] for a, b in itertools.pairwise(shown)):
+        raise NoPlan("the container and the pictures disagree about their order")
+    return shown, coded
+
+
+def _picture_kind(nals: list[bytes]) -> tuple[bytes, bool, bool]:
+    """The first slice of a packet's picture, and whether this is a reference picture, and an IDR picture (7.4.1)."""
+    if any(nal[0] & 31 not in _PLAIN_NALS for nal in nals):
+        raise NoPlan("a rare kind of NAL unit")
+    slices = [nal for nal in nals if nal[0] & 31 in (_SLICE, _IDR)]
+    # A picture begins with the slice of macroblock 0, a number whose code is a single bit 1.
+    begins = [nal[1:2] >= b"\x80" for nal in slices]
+    kinds = {(nal[0] & 0x60 != 0, nal[0] & 31 == _IDR) for nal in slices}
+    if sum(begins) != 1 or not begins[0] or len(kinds) != 1:
+        raise NoPlan("not one picture in a packet")
+    is_reference, is_idr = kinds.pop()
+    if is_idr and not is_reference:
+        raise NoPlan("an IDR picture that nothing may refer to")
+    return slices[0], is_reference, is_idr
+
+
+class _Sps(NamedTuple):
+    """Lengths of fields in slice headers; where pictures are shown in decoding order, there is none for their order."""
+
+    frame_num_bits: int
+    order_bits: int | None
+
+
+def _parse_order(nal: bytes, sps: _Sps, order_bits: int, reference_order: int) -> int:
+    """The picture order count from a picture's first slice (7.3.3).
+
+    Of all counts that end in the bits stored there, it is the nearest to the last reference picture's (8.2.1.1).
+    """
+    bits = Bits(_unescaped(nal[1:40]))
+    for _ in range(3):
+        bits.ue()
+    bits.u(sps.frame_num_bits)
+    if nal[0] & 31 == _IDR:
+        bits.ue()
+    half = 1 << (order_bits - 1)
+    lowest = reference_order - half + 1
+    return lowest + (bits.u(order_bits) - lowest) % (2 * half)
+
+
+def _only_sps(parameters: Collection[bytes]) -> _Sps:
+    parsed = {_parse_sps(nal) for nal in parameters if nal[0] & 31 == _SPS}
+    if len(parsed) != 1:
+        raise NoPlan(f"{len(parsed)} different sequence parameter sets")
+    return parsed.pop()
+
+
+def _parse_sps(nal: bytes) -> _Sps:
+    """A sequence parameter set (7.3.2.1.1), as far as needed."""
+    bits = Bits(_unescaped(nal[1:]))
+    profile = bits.u(8)
+    bits.u(8 + 8)
+    bits.ue()
+    if profile in _HIGH_PROFILES:
+        if bits.ue() == 3:
+            bits.u(1)
+        bits.ue()
+        bits.ue()
+        bits.u(1)
+        if bits.u(1):
+            raise NoPlan("scaling matrices")
+    frame_num_bits = bits.ue() + 4
+    order_type = bits.ue()
+    if order_type not in (0, 2):
+        raise NoPlan("an expected cycle of picture order counts")
+    order_bits = bits.ue() + 4 if order_type == 0 else None
+    bits.ue()
+    if bits.u(1):
+        raise NoPlan("frame numbers with gaps")
+    bits.ue()
+    bits.ue()
+    if not bits.u(1):
+        raise NoPlan("pictures that may be fields")
+    return _Sps(frame_num_bits, order_bits)
+
+
+def _unescaped(data: bytes) -> bytes:
+    """Without the bytes that keep start codes from occurring within a NAL unit (7.4.1)."""
+    return data.replace(b"\x00\x00\x03", b"\x00\x00")
+
+
+def _parse_extradata(extradata: bytes) -> tuple[int | None, set[bytes]]:
+    """Bytes of the length before each NAL unit, or None for start codes; and the parameter sets (14496-15, 5.2.4.1)."""
+    if extradata[:1] != b"\x01":
+        return None, {nal for nal in _nals(extradata, None) if nal[0] & 31 in (_SPS, _PPS)}
+    bits = Bits(extradata)
+    bits.u(4 * 8 + 6)
+    length_size = bits.u(2) + 1
+    bits.u(3)
+    parameters = set()
+    for count_bits in (5, 8):
+        for _ in range(bits.u(count_bits)):
+            size = bits.u(16)
+            parameters.add(bits.u(8 * size).to_bytes(size, "big"))
+    return length_size, parameters - {b""}
+
+
+def _nals(data: bytes, length_size: int | None) -> Iterator[bytes]:
+    """The NAL units of a packet, found by the lengths before them or by start codes (Annex B)."""
+    if length_size is None:
+        for unit in data.split(_START)[1:]:
+            if nal := unit.rstrip(b"\x00"):
+                yield nal
+        return
+    offset = 0
+    while offset < len(data):
+        size = int.from_bytes(data[offset : offset + length_size], "big")
+        offset += length_size
+        if not 0 < size <= len(data) - offset:
+            raise NoPlan("a NAL unit that is cut off")
+        yield data[offset : offset + size]
+        offset += size

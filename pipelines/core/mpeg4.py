@@ -1,0 +1,167 @@
+"""The pictures of an MPEG-4 Part 2 video (ISO/IEC 14496-2): DivX, XviD and the like."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import av
+
+from pipelines.core.bitstream import Bits, CodedPicture, NoPlan, Part, payload
+
+_START = b"\x00\x00\x01"
+_VOP, _GOV = _START + b"\xb6", _START + b"\xb3"
+_VOL = re.compile(_START + b"[\x20-\x2f]")
+_PACKED = re.compile(_START + rb"\xb2DivX\d+(?:b|Build)\d+p")
+_I, _B = 0, 2
+_LONGEST_PLACEHOLDER = 19
+"""Bytes of a packet that only fills a gap, at most; the limit that FFmpeg uses."""
+
+
+def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int], list[CodedPicture]]:
+    """The positions of the pictures in display order, and the pictures in decoding order.
+
+    I-VOPs refer to nothing, P and S to the last I, P or S before them (their anchor), B to the last two anchors.
+
+    In display order a B-VOP comes at once, while an anchor waits for the next anchor.
+    """
+    vol: _Vol | None = None
+    known: set[bytes] = set()
+    coded: list[CodedPicture] = []
+    shown: list[int] = []
+    anchors: tuple[int, ...] = ()
+    base_before, base, time_before, time = 0, 0, 0, 0  # of the last two anchors: whole seconds, and ticks
+    singles = _single_vops(packets, packed=_PACKED.search(extradata) is not None)
+    for position, (packet, data, part) in enumerate(singles):
+        start = data.find(_VOP)
+        header, _, time_code = data[:start].partition(_GOV)
+        if vol is None:
+            config = header if _VOL.search(header) else extradata
+            vol, known = _parse_vol(config), {b"", header, config}
+        elif header not in known:
+            raise NoPlan("parameters that change")
+        if time_code:
+            base = _parse_time_code(time_code)
+        kind, seconds, ticks = _parse_vop(data[start + len(_VOP) : start + 32], vol)
+        if kind == _B:
+            # Decoders skip a B-VOP whose time isn't between those of its anchors, which are all they know of the order.
+            between = time_before < (base_before + seconds) * vol.ticks_per_s + ticks < time
+            if len(anchors) < 2 or vol.low_delay or not between:
+                raise NoPlan("a B-VOP without its anchors")
+            coded.append(CodedPicture(anchors, packet.pts, part))
+            shown.insert(-1, position)
+        else:
+            if kind != _I and not anchors:
+                raise NoPlan("the first VOP refers to another")
+            base_before, time_before = base, time
+            base += seconds
+            time = base * vol.ticks_per_s + ticks
+            coded.append(CodedPicture(anchors[-1:] if kind != _I else (), packet.pts, part))
+            shown.append(position)
+            anchors = (*anchors[-1:], position)
+    return shown, coded
+
+
+def _single_vops(packets: Iterable["av.Packet"], packed: bool) -> Iterator[tuple["av.Packet", bytes, Part | None]]:
+    """For each packet its VOP, with the headers before that.
+
+    AVI can't say that frames are shown in another order than stored. DivX and XviD therefore put a P-VOP and the first
+    of its B-VOPs into one packet, let each further B-VOP follow one packet late, and fill the last packet with a P-VOP
+    that is "not coded". As in FFmpeg's decoder, a VOP has the times of the packet in whose place it is decoded.
+    """
+    waiting, part = b"", None
+    for packet in packets:
+        data = payload(packet)
+        start = data.find(_VOP)
+        if not 0 <= start < len(data) - len(_VOP):
+            raise NoPlan("a packet without a VOP")
+        second = data.find(_VOP, start + len(_VOP)) if packed else -1  # elsewhere decoders read no second one
+        if second >= 0:
+            if waiting or data.rfind(_VOP) != second:
+                raise NoPlan("more VOPs than places for them")
+            yield packet, data[:second], Part(False, 0, second)
+            waiting, part = data[second:], Part(True, second, len(data))
+        elif waiting:
+            yield packet, waiting, part
+            is_b = data[start + len(_VOP)] >> 6 == _B
+            if not is_b and len(data) > _LONGEST_PLACEHOLDER:
+                raise NoPlan("no place for a packed B-VOP")
+            waiting, part = data if is_b else b"", Part(True, 0, len(data))
+        else:
+            yield packet, data, None
+    # What still waits at the end has no place and is never shown. Clips cut out of longer videos often end so.
+
+
+class _Vol(NamedTuple):
+    """What the header of a video object layer says of its pictures: their clock, and whether there are no B-VOPs."""
+
+    ticks_per_s: int
+    low_delay: bool
+
+
+def _parse_vol(config: bytes) -> _Vol:
+    """A video object layer's header (ISO/IEC 14496-2, 6.2.3), as far as needed."""
+    found = list(_VOL.finditer(config))
+    if len(found) != 1:
+        raise NoPlan(f"{len(found)} video object layers")
+    bits = Bits(config[found[0].end() :])
+    bits.u(1 + 8)
+    version = 1
+    if bits.u(1):
+        version = bits.u(4)
+        bits.u(3)
+    if bits.u(4) == 15:  # extended_PAR
+        bits.u(8 + 8)
+    low_delay = False
+    if bits.u(1):
+        bits.u(2)
+        low_delay = bits.u(1) == 1
+        if bits.u(1):
+            bits.u(79)
+    if bits.u(2) != 0:
+        raise NoPlan("pictures that are not rectangular")
+    bits.marker()
+    ticks_per_s = bits.u(16)
+    bits.marker()
+    if ticks_per_s == 0:
+        raise NoPlan("a clock that does not tick")
+    if bits.u(1):
+        bits.u(_tick_bits(ticks_per_s))
+    for size_bits in (13, 13, 0):
+        bits.marker()
+        bits.u(size_bits)
+    if bits.u(1):
+        # FFmpeg predicts fields from times since the start and since the first B-VOP: all of them would be needed.
+        raise NoPlan("interlaced pictures")
+    bits.u(1)
+    if bits.u(1 if version == 1 else 2) == 1:
+        raise NoPlan("a static sprite")
+    return _Vol(ticks_per_s, low_delay)
+
+
+def _tick_bits(ticks_per_s: int) -> int:
+    return max(1, (ticks_per_s - 1).bit_length())
+
+
+def _parse_time_code(data: bytes) -> int:
+    """Seconds of the header of a group of VOPs (6.2.4), whose start code has been read."""
+    if _START in data:
+        raise NoPlan("further headers after the time code")
+    bits = Bits(data)
+    hours, minutes = bits.u(5), bits.u(6)
+    bits.marker()
+    return (hours * 60 + minutes) * 60 + bits.u(6)
+
+
+def _parse_vop(data: bytes, vol: _Vol) -> tuple[int, int, int]:
+    """Kind, whole seconds since another VOP, and ticks of a VOP (6.2.5) whose start code has been read."""
+    bits = Bits(data)
+    kind = bits.u(2)
+    seconds = 0
+    while bits.u(1):
+        seconds += 1
+    bits.marker()
+    ticks = bits.u(_tick_bits(vol.ticks_per_s))
+    bits.marker()
+    if not bits.u(1):
+        raise NoPlan("a VOP that is not coded: decoders show nothing for it")
+    return kind, seconds, ticks
