@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -74,9 +74,6 @@ def make_tree(
                 name = f"v_{label}_g{group:02d}_c{clip:02d}.avi"
                 write_video(root / label / name, frames + group + 3 * clip, options={"bf": str(clip % 3)})
     return root
-
-
-Job = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def run_tool(

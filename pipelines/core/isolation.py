@@ -27,6 +27,8 @@ from pipelines.core.spec import ClipSpec, FrameEncoding
 _T = TypeVar("_T")
 _START_TIMEOUT_S = 120.0
 _ALARM_GRACE_S = 30
+_TRANSIENT = ("VideoReadError", "UnexpectedError")
+"""A disk or network may be back, a defect of this software mended."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class _Decoder:
         if status == "out_of_memory":
             self.close()  # its memory may be in pieces
             return DecodeFailure("decode", "DecodeOutOfMemory", f"needs more than {self._memory_mb} MB of memory")
-        return DecodeFailure(**header, transient=header["type"] == "VideoReadError")
+        return DecodeFailure(**header, transient=header["type"] in _TRANSIENT)
 
     def _start(self) -> Connection:
         if self._connection is not None:
