@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation
 
-from pipelines.core.isolation import DecodedClip, DecodeJob, DecodeLimits, DecoderPool
+from pipelines.core.decode_types import DecodedClip, DecodeJob, DecodeLimits
+from pipelines.core.isolation import DecoderPool
 from pipelines.core.resize import AREA
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.video import read_clip

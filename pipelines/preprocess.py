@@ -12,8 +12,8 @@ from pipelines.core import splits
 from pipelines.core.catalog import Catalog, select
 from pipelines.core.completeness import check_all_accounted, check_failure_rate, describe
 from pipelines.core.config import PreprocessConfig
+from pipelines.core.decode_types import DecodeJob
 from pipelines.core.errors import EXIT_OK, IncompleteError, UsageError
-from pipelines.core.isolation import DecodeJob
 from pipelines.core.metadata import DatasetInfo, ShardReport
 from pipelines.core.plan import Plan, ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings

@@ -11,7 +11,8 @@ import av
 import psutil
 import pytest
 
-from pipelines.core.isolation import DecodedClip, DecodeFailure, DecodeFiltered, DecodeJob, DecodeLimits, DecoderPool
+from pipelines.core.decode_types import DecodedClip, DecodeFailure, DecodeFiltered, DecodeJob, DecodeLimits
+from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from tests.conftest import write_video
 

@@ -14,8 +14,8 @@ from pipelines import cli, store
 from pipelines.core import tfrecord
 from pipelines.core.catalog import from_tree
 from pipelines.core.config import PreprocessConfig
+from pipelines.core.decode_types import DecodeJob
 from pipelines.core.example import decode, decode_frames
-from pipelines.core.isolation import DecodeJob
 from pipelines.core.metadata import DatasetInfo
 from pipelines.core.plan import make_plan
 from pipelines.core.shard_writer import ShardSettings

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from pipelines.core.decode_types import DecodeLimits
 from pipelines.core.errors import UsageError
-from pipelines.core.isolation import DecodeLimits
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.splits import parse_fractions, parse_groups
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from pipelines.core.catalog import VideoRecord
+from pipelines.core.decode_types import DecodedClip, DecodeFailure, DecodeJob, DecodeResult
 from pipelines.core.example import Example, encode
-from pipelines.core.isolation import DecodedClip, DecodeFailure, DecodeJob, DecodeResult, DecoderPool
+from pipelines.core.isolation import DecoderPool
 from pipelines.core.labels import LabelMap
 from pipelines.core.metadata import Failure, Filtered, ShardReport, WrittenVideo
 from pipelines.core.plan import ShardTask

@@ -10,7 +10,8 @@ import apache_beam as beam
 
 from pipelines import files, store
 from pipelines.core.catalog import VideoRecord
-from pipelines.core.isolation import DecodedClip, DecodeFailure, DecodeLimits, DecodeResult, DecoderPool
+from pipelines.core.decode_types import DecodedClip, DecodeFailure, DecodeLimits, DecodeResult
+from pipelines.core.isolation import DecoderPool
 from pipelines.core.plan import ShardTask
 from pipelines.core.shard_writer import ShardSettings, write_shard
 from pipelines.progress import LOCAL_PROGRESS
