@@ -19,7 +19,7 @@ import psutil
 from benchmarks.common import REPOSITORY
 
 _GROUPS = 25
-_SAMPLE_S = 0.2
+_SAMPLE_S = 0.5
 _SAMPLES_BETWEEN_SEARCHES = 5  # for new processes, which costs more than reading the memory of the known ones
 
 
