@@ -88,16 +88,44 @@ _Message = _message_class()
 
 def encode(example: Example) -> bytes:
     """A serialised `tf.train.Example`, the same bytes for the same content."""
-    message = _Message()
-    feature = message.features.feature
-    feature[FRAMES].bytes_list.value.extend(example.frames)
+    before, behind = _Message(), _Message()
+    feature = before.features.feature
+    feature[FRAME_INDICES].int64_list.value.extend(example.frame_indices)
+    feature = behind.features.feature
     feature[LABEL].int64_list.value.append(example.label)
     for key, text in ((LABEL_NAME, example.label_name), (VIDEO_ID, example.video_id), (GROUP, example.group)):
         feature[key].bytes_list.value.append(text.encode("utf-8", "surrogateescape"))
     feature[TIMESTAMPS_S].float_list.value.extend(example.timestamps_s)
-    feature[FRAME_INDICES].int64_list.value.extend(example.frame_indices)
     feature[NUM_SOURCE_FRAMES].int64_list.value.append(example.num_source_frames)
-    return bytes(message.SerializeToString(deterministic=True))
+    # The pixels are put in by hand, in the place that the order of the keys gives them: protobuf would copy them twice.
+    parts = [
+        before.features.SerializeToString(deterministic=True),
+        *_serialise_frames(example.frames),
+        behind.features.SerializeToString(deterministic=True),
+    ]
+    return b"".join([_FIELD_1, _varint(sum(map(len, parts))), *parts])
+
+
+_FIELD_1, _FIELD_2 = b"\x0a", b"\x12"
+"""Tags of the fields 1 and 2 of a message where their value is of the wire type LEN."""
+
+
+def _serialise_frames(frames: list[bytes]) -> list[bytes]:
+    """The entry of the map `Features.feature` that holds the frames, in parts."""
+    values = [part for frame in frames for part in (_FIELD_1, _varint(len(frame)), frame)]
+    bytes_list = [_FIELD_1, _varint(sum(map(len, values))), *values]
+    key = FRAMES.encode()
+    entry = [_FIELD_1, _varint(len(key)), key, _FIELD_2, _varint(sum(map(len, bytes_list))), *bytes_list]
+    return [_FIELD_1, _varint(sum(map(len, entry))), *entry]
+
+
+def _varint(value: int) -> bytes:
+    """A length as protobuf writes it (https://protobuf.dev/programming-guides/encoding/#varints)."""
+    digits = []
+    while value > 0x7F:
+        digits.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*digits, value])
 
 
 def decode(record: bytes) -> Example:

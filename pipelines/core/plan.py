@@ -153,13 +153,14 @@ def make_plan(
 
 
 def _num_shards(counts: Mapping[str, int], config: PreprocessConfig, beam_workers: int) -> dict[str, int]:
-    if not config.shards:
-        record_bytes = sharding.estimate_record_bytes(config.clip_spec, config.frame_encoding)
-        return {s: sharding.shard_count(n, record_bytes, beam_workers) if n else 0 for s, n in counts.items()}
     used = sum(1 for count in counts.values() if count)
-    if config.shards < used:
-        raise UsageError(f"{config.shards} shards are too few for {used} splits with videos; give at least {used}")
-    return sharding.apportion(config.shards, counts)
+    total = config.shards
+    if not total:
+        record_bytes = sharding.estimate_record_bytes(config.clip_spec, config.frame_encoding)
+        total = max(used, sharding.shard_count(sum(counts.values()), record_bytes, beam_workers))
+    if total < used:
+        raise UsageError(f"{total} shards are too few for {used} splits with videos; give at least {used}")
+    return sharding.apportion(total, counts)
 
 
 def _choose_strips(catalog: Catalog) -> frozenset[str]:

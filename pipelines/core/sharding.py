@@ -9,7 +9,7 @@ from pipelines.core.spec import ClipSpec, FrameEncoding
 
 TARGET_SHARD_BYTES = 128 * 1024 * 1024
 MIN_PARALLEL_SHARDS = 16
-"""Shards that a split is cut into even where they stay small, so that it can be read and rewritten in parallel ..."""
+"""Shards of a dataset even where they stay small, so that it can be written and read in parallel ..."""
 MIN_VIDEOS_PER_SHARD = 16
 """... as long as each keeps about this many clips."""
 
