@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     DebugOptions,
     DirectOptions,
@@ -21,7 +23,7 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
 from pipelines.cli import nearest_flag, refuse_unknown_flags
-from pipelines.core.errors import IncompleteError, OutputError
+from pipelines.core.errors import IncompleteError, OutputError, UsageError
 
 LOCAL_RUNNER = "DirectRunner"
 _OUTPUT_ERROR = re.compile(
@@ -34,14 +36,14 @@ class Engine:
     """A runner with its options.
 
     Attributes:
+        pipeline: to be filled and run once.
         description: which engine it really is, for the log.
         in_process: whether the workers run in this very process, so that its counters see their progress.
         local_processes: Beam worker processes on this machine.
         parallelism: workers that are to find work at a time.
     """
 
-    runner: Any
-    options: PipelineOptions
+    pipeline: beam.Pipeline
     description: str
     in_process: bool
     local_processes: int
@@ -62,22 +64,30 @@ def make_engine(runner: str, arguments: Sequence[str], own_flags: Sequence[str])
         options = PipelineOptions(["--runner", runner, *arguments])
         workers = options.view_as(WorkerOptions)
         counts = [workers.num_workers, workers.max_num_workers, options.view_as(FlinkRunnerOptions).parallelism, 1]
-        return Engine(None, options, runner, False, 0, max(count or 0 for count in counts))
+        return Engine(_make_pipeline(None, options), runner, False, 0, max(count or 0 for count in counts))
     options = PipelineOptions(list(arguments))
-    direct = options.view_as(DirectOptions)
     options.view_as(DebugOptions).add_experiment("beam_fn_api")
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
     provision = fn_runner.ExtendedProvisionInfo(beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded))
+    direct = options.view_as(DirectOptions)
     mode = direct.direct_running_mode
-    processes = max(1, direct.direct_num_workers) if mode == "multi_processing" else 1
+    workers = direct.direct_num_workers or os.cpu_count() or 1
     return Engine(
-        runner=fn_runner.FnApiRunner(provision_info=provision),
-        options=options,
-        description=f"{LOCAL_RUNNER} (Beam's FnApiRunner, {mode}, {processes} Beam worker{'s' * (processes > 1)})",
+        pipeline=_make_pipeline(fn_runner.FnApiRunner(provision_info=provision), options),
+        description=f"{LOCAL_RUNNER} (Beam's FnApiRunner, {mode}, {workers} Beam worker{'s' * (workers > 1)})",
         in_process=mode != "multi_processing",
-        local_processes=processes,
+        local_processes=workers if mode == "multi_processing" else 1,
         parallelism=1,  # the dataset must not depend on this machine; it has enough shards for some processes anyway
     )
+
+
+def _make_pipeline(runner: Any, options: PipelineOptions) -> beam.Pipeline:
+    try:
+        pipeline = beam.Pipeline(runner=runner, options=options)
+    except (ValueError, ImportError) as error:  # an unknown runner, or options that it lacks
+        raise UsageError(str(error).strip()) from error
+    FileSystems.set_options(options)  # the input is listed before the pipeline runs
+    return pipeline
 
 
 def _check_flags(arguments: Sequence[str], own_flags: Sequence[str], strict: bool) -> None:
@@ -99,21 +109,27 @@ def _check_flags(arguments: Sequence[str], own_flags: Sequence[str], strict: boo
             refuse_unknown_flags([flag], own_flags)
 
 
-def run_pipeline(pipeline: beam.Pipeline) -> None:
-    """Runs a pipeline to its end.
+def run_pipeline(engine: Engine) -> None:
+    """Runs the engine's pipeline to its end.
 
     Raises:
         OutputError: a worker could not write; with the worker's own message.
-        IncompleteError: the runner ended the job in another way than well.
+        IncompleteError: the job failed on another runner than the local one, or ended in another way than well.
     """
-    with _errors_once():
+    local = engine.local_processes > 0
+    with _errors_once() if local else contextlib.nullcontext():
         try:
-            result = pipeline.run()
+            result = engine.pipeline.run()
             state = result.wait_until_finish() or result.state
-        except RuntimeError as error:
+        except Exception as error:  # each runner has a class of its own
             if match := _OUTPUT_ERROR.search(str(error)):
                 raise OutputError(match[1]) from error
-            raise
+            if local:
+                raise
+            raise IncompleteError(
+                f"the job failed on {engine.description}: {str(error).strip() or type(error).__name__}\n"
+                "See its log, then run the same command again to go on"
+            ) from error
     if state != "DONE":
         raise IncompleteError(f"the Beam job ended as {state}; see its log, then run the same command again to go on")
 

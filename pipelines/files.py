@@ -10,10 +10,11 @@ import posixpath
 import shutil
 import tempfile
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 from pipelines.core.catalog import FileInfo
 from pipelines.core.errors import OutputError
@@ -96,6 +97,20 @@ def exists(uri: str) -> bool:
         return bool(_beam_files().exists(uri))
 
 
+class _RemoteWriter:
+    """A Beam stream whose errors are OSErrors."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> int:
+        with _as_os_error():
+            return self._stream.write(data)
+
+    def flush(self) -> None:
+        """Nothing: a store has the file when it is closed."""
+
+
 @contextlib.contextmanager
 def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
     """A file to write to, which appears as `uri` when the block ends well, and else leaves nothing behind.
@@ -121,8 +136,10 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
             from apache_beam.io.filesystem import CompressionTypes
 
             with _as_os_error():
-                with _beam_files().create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
-                    yield stream
+                stream = _beam_files().create(temporary, compression_type=CompressionTypes.UNCOMPRESSED)
+            yield cast(BinaryIO, _RemoteWriter(stream))  # outside: what else goes wrong in the block is no write error
+            with _as_os_error():
+                stream.close()
                 _beam_files().rename([temporary], [uri])
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -191,6 +208,13 @@ def list_folder(uri: str) -> dict[str, int]:
     return {file.path: file.size_bytes for file in _match(uri, join(uri, "*"))}
 
 
+def list_names(uri: str) -> list[str]:
+    """Names of what is directly in a folder, of folders too on local file systems; none where it doesn't exist."""
+    if is_local(uri):
+        return sorted(os.listdir(uri)) if os.path.isdir(uri) else []
+    return sorted(list_folder(uri))
+
+
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
     """All files below a folder, and its folders where the file system knows empty ones, by path relative to it.
 
@@ -202,16 +226,17 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
     if not is_local(uri):
         return _match(uri, join(uri, "**")), []
     files, folders = [], []
-    pending, seen = [""], set()
+    pending, seen = deque([""]), set()
     while pending:
-        folder = pending.pop()
+        folder = pending.popleft()
         status = os.stat(os.path.join(uri, folder))
         if (status.st_dev, status.st_ino) in seen:
             continue
         seen.add((status.st_dev, status.st_ino))
         folders.append(folder)
         with os.scandir(os.path.join(uri, folder)) as entries:
-            for entry in entries:
+            # Sorted, and real folders before links, so that of two ways to a folder the same one is always taken.
+            for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):
                 path = posixpath.join(folder, entry.name)
                 if entry.is_dir():
                     pending.append(path)

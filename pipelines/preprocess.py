@@ -15,7 +15,7 @@ from pipelines.core.config import PreprocessConfig
 from pipelines.core.decode_types import DecodeJob
 from pipelines.core.errors import EXIT_OK, IncompleteError, UsageError
 from pipelines.core.metadata import DatasetInfo, ShardReport
-from pipelines.core.plan import Plan, ShardTask, make_plan
+from pipelines.core.plan import Layout, Plan, ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
 from pipelines.listing import read_catalog
 from pipelines.preprocess_flags import Request, own_flags, parse
@@ -59,17 +59,18 @@ def run(arguments: Sequence[str]) -> int:
 
     engine = make_engine(request.runner, request.beam_arguments, own_flags())
     config = request.config
-    if request.use_sample_data:
-        _make_sample_videos(config)
+    if request.use_sample_data and (code := _make_sample_videos(config)):
+        return code
     catalog = select(read_catalog(config.input), config.classes, config.limit)
+    store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
     with store.exclusive(config.output):
         layout = store.read_layout(config.output)
-        if layout and config.overwrite:
-            store.remove_dataset(config.output)
-            layout = None
-        elif layout:
+        replace = layout is not None and config.overwrite and not _goes_on(layout, config)
+        if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
-        plan = make_plan(catalog, config, _split_file(config), layout, engine.parallelism)
+        plan = make_plan(catalog, config, _split_file(config), None if replace else layout, engine.parallelism)
+        if replace:
+            store.remove_dataset(config.output)
         pending = store.prepare(config.output, plan)
         _log_start(request, engine, catalog, plan, pending)
         if pending:
@@ -79,16 +80,18 @@ def run(arguments: Sequence[str]) -> int:
     return EXIT_OK
 
 
-def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[ShardTask]) -> None:
-    import apache_beam as beam
+def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
+    """Whether `--overwrite` meets its own unfinished work, which it must not throw away."""
+    return not layout.differences(config.identity()) and not store.is_complete(config.output)
 
+
+def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[ShardTask]) -> None:
     from pipelines.engine import run_pipeline
     from pipelines.transforms.shards import close_pools
 
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
     settings = ShardSettings(job, plan.labels, config.compression)
-    pipeline = beam.Pipeline(runner=engine.runner, options=engine.options)
-    build(pipeline, store.write_plan(config.output, pending), config, settings, num_decoders(config, engine))
+    build(engine.pipeline, store.write_plan(config.output, pending), config, settings, num_decoders(config, engine))
     videos = {task.name: len(task.videos) for task in pending}
     before = LOCAL_PROGRESS.videos
 
@@ -99,7 +102,7 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
 
     try:
         with ProgressDisplay(sum(videos.values()), done, poll_s=0.2 if engine.in_process else 5.0):
-            run_pipeline(pipeline)
+            run_pipeline(engine)
     finally:
         close_pools()
 
@@ -140,11 +143,12 @@ def _split_file(config: PreprocessConfig) -> Mapping[str, str] | None:
         raise UsageError(f"{config.split_file}: {error}") from error
 
 
-def _make_sample_videos(config: PreprocessConfig) -> None:
-    from pipelines.sample_data import SampleDataConfig, generate
+def _make_sample_videos(config: PreprocessConfig) -> int:
+    from pipelines import sample_data
 
-    _say(f"No --input given: using generated sample videos in {config.input}")
-    generate(SampleDataConfig(config.input, workers=config.workers or None))
+    _say(f"No --input given: using sample videos in {config.input}")
+    workers = ["--workers", str(config.workers)] if config.workers else []
+    return sample_data.main(["--output", config.input, *workers])
 
 
 def _log_start(request: Request, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[ShardTask]) -> None:

@@ -1,5 +1,6 @@
 """Progress of a job: a bar with rate and time left on a terminal, a line now and then where there is none."""
 
+import contextlib
 import sys
 import threading
 import time
@@ -40,6 +41,7 @@ class ProgressDisplay:
         self._total = total
         self._done = done
         self._poll_s = poll_s
+        self._last = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._show, name="progress", daemon=True)
 
@@ -52,6 +54,11 @@ class ProgressDisplay:
     ) -> None:
         self._stop.set()
         self._thread.join()
+
+    def _count(self) -> int:
+        with contextlib.suppress(OSError):  # a store that doesn't answer now will another time
+            self._last = min(self._done(), self._total)
+        return self._last
 
     def _show(self) -> None:
         if sys.stderr.isatty():
@@ -72,7 +79,7 @@ class ProgressDisplay:
             bar = progress.add_task("", total=self._total, rate="")
             while True:
                 last = self._stop.wait(self._poll_s)
-                done = min(self._done(), self._total)
+                done = self._count()
                 rate = done / (time.monotonic() - start)
                 progress.update(bar, completed=done, rate=f"{rate:.1f}/s")
                 if last:
@@ -85,7 +92,7 @@ class ProgressDisplay:
             if now - shown < _LINE_EVERY_S:
                 continue
             shown = now
-            done = min(self._done(), self._total)
+            done = self._count()
             rate = done / (now - start)
             left = f", about {(self._total - done) / rate:.0f} s left" if rate else ""
             print(f"{done} of {self._total} videos, {rate:.1f}/s{left}", file=sys.stderr, flush=True)

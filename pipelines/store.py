@@ -43,7 +43,7 @@ def read_layout(output: str) -> Layout | None:
         text = files.read_text(_layout_uri(output))
         if text is not None:
             return Layout.from_json(text)
-        others = [name for name in files.list_folder(output) if not name.startswith(".")]
+        others = [name for name in files.list_names(output) if not name.startswith(".") and name != STATE]
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"cannot read the dataset folder {output}: {error}") from error
     if others:
@@ -64,9 +64,16 @@ def remove_dataset(output: str) -> None:
         files.delete([files.join(output, DATASET_INFO)])
         shards = filter(sharding.is_shard_name, files.list_folder(output))
         files.delete(files.join(output, name) for name in [*shards, FAILURES, PREVIEW])
-        files.delete_folder(files.join(output, STATE))
+        files.delete([_layout_uri(output), files.join(output, STATE, "plan.jsonl")])  # not the lock, which is held
+        for folder in (files.join(output, STATE, "shards"), temporary_folder(output)):
+            files.delete_folder(folder)
     except OSError as error:
         raise OutputError(f"cannot remove the old dataset in {output}: {error}") from error
+
+
+def is_complete(output: str) -> bool:
+    """Whether a folder holds a complete dataset."""
+    return files.exists(files.join(output, DATASET_INFO))
 
 
 def write_report(output: str, report: ShardReport) -> None:
@@ -103,7 +110,7 @@ def prepare(output: str, plan: Plan) -> list[ShardTask]:
         OutputError: the folder can't be written.
     """
     try:
-        complete = files.exists(files.join(output, DATASET_INFO))
+        complete = is_complete(output)
         done = read_reports(output, plan.tasks)
         pending = [
             task

@@ -175,8 +175,11 @@ def run(arguments: Sequence[str]) -> int:
     if len(listed) > _SHOWN:
         print(f"... and {len(listed) - _SHOWN} more", file=sys.stderr)
     bad = " ".join(check.info.name for check in checks if check.problems)
-    remedy = f"remove these shards from {folder} ({bad})" if bad else "add --overwrite to the command that made it"
-    print(f"To mend it: {remedy} and run the same pipelines.preprocess command again.", file=sys.stderr)
+    first = f"remove these shards from {folder} ({bad}), then " if bad else ""
+    print(
+        f"To mend it: {first}run the same pipelines.preprocess command again; if that doesn't help, with --overwrite.",
+        file=sys.stderr,
+    )
     return EXIT_INVALID
 
 

@@ -72,7 +72,7 @@ class Catalog:
 def is_video(path: str) -> bool:
     """Whether a file is taken for a video, by its extension; hidden files never are."""
     name = posixpath.basename(path)
-    return not name.startswith(".") and posixpath.splitext(name)[1].lower() in VIDEO_EXTENSIONS
+    return not _is_hidden(path) and posixpath.splitext(name)[1].lower() in VIDEO_EXTENSIONS
 
 
 def group_of(path: str) -> str | None:

@@ -37,9 +37,13 @@ class DecoderChild:
         module, descriptor = "pipelines.core.decode_child", theirs.fileno()
         command = [sys.executable, "-m", module, str(descriptor), str(memory_mb << 20)]
         with theirs, tempfile.TemporaryFile() as stderr:
-            self._process = subprocess.Popen(
-                command, pass_fds=[descriptor], env=environment, stdin=subprocess.DEVNULL, stderr=stderr
-            )
+            try:
+                self._process = subprocess.Popen(
+                    command, pass_fds=[descriptor], env=environment, stdin=subprocess.DEVNULL, stderr=stderr
+                )
+            except OSError as error:
+                ours.close()
+                raise RuntimeError(f"a decoder process could not be started: {error.strerror}") from error
             theirs.close()
             self.connection = Connection(ours.detach())
             try:

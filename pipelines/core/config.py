@@ -136,7 +136,7 @@ def read_yaml(text: str, name: str, known: tuple[str, ...]) -> dict[str, Any]:
             near = get_close_matches(plain, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else "."
             raise UsageError(f"{name}: unknown key {key!r}{hint} Known keys: {', '.join(known)}")
-        result[plain] = tuple(item) if isinstance(item, list) else item
+        result[plain] = tuple(map(str, item)) if isinstance(item, list) else item
     return result
 
 

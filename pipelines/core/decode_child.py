@@ -38,7 +38,7 @@ def encode_frames(frames: np.ndarray, encoding: FrameEncoding) -> list[bytes]:
 def _encode_image(rgb: np.ndarray, extension: str, options: list[int]) -> bytes:
     ok, data = cv2.imencode(extension, rgb[..., ::-1], options)
     if not ok:
-        raise VideoError(f"a frame could not be encoded as {extension}")
+        raise cv2.error(f"a frame could not be encoded as {extension}")
     return data.tobytes()
 
 
@@ -59,7 +59,7 @@ def answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         if request["strip"]:
             parts.append(film_strip(clip.frames))
     except VideoTooShort as short:
-        return {"status": "filtered", "num_source_frames": short.num_source_frames, "reason": str(short)}, []
+        return {"status": "filtered", "reason": str(short)}, []
     except MemoryError:
         return {"status": "out_of_memory"}, []
     except VideoError as error:

@@ -93,11 +93,23 @@ class _Decoder(threading.Thread):
         """Decodes until None comes out of the queue, or the pool is closed."""
         try:
             self._decode_all()
+        except BaseException as error:  # no child can be started, or a defect: nobody may wait for ever
+            self._give_up(error)
         finally:
             if self._child is not None:
                 self._child.end()
             for task in self._handed_over:
                 task.opened.close()
+
+    def _give_up(self, error: BaseException) -> None:
+        waiting = list(self._handed_over)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                task = self._tasks.get_nowait()
+                if task is not None and task.result.set_running_or_notify_cancel():
+                    waiting.append(task)
+        for task in waiting:
+            task.result.set_exception(error)
 
     def _decode_all(self) -> None:
         while not self._closed:
@@ -123,16 +135,10 @@ class _Decoder(threading.Thread):
         if not self._handed_over:
             self._since = time.monotonic()
         self._handed_over.append(task)
-        try:
-            if self._child is None:
-                self._child = DecoderChild(self._memory_mb)
+        if self._child is None:
+            self._child = DecoderChild(self._memory_mb)
+        with contextlib.suppress(OSError):  # it is lost: found out when its answer is awaited
             self._child.connection.send_bytes(task.request)
-        except OSError:
-            pass  # it is lost; found out when its answer is awaited
-        except RuntimeError as error:
-            self._handed_over.remove(task)
-            task.opened.close()
-            task.result.set_exception(error)
 
     def _finish_first(self) -> None:
         """Awaits the answer to the first task that was handed over; after a loss, the others go to a new child."""
@@ -172,7 +178,7 @@ class _Decoder(threading.Thread):
             return DecodeFiltered(header["reason"]), False
         if status == "out_of_memory":  # what it has left may be in pieces
             message = f"needs more than {self._memory_mb} MB of memory"
-            return DecodeFailure("decode", "DecodeOutOfMemory", message), True
+            return DecodeFailure("decode", "DecodeOutOfMemory", message, transient=True), True
         return DecodeFailure(**header, transient=header["type"] in _TRANSIENT), False
 
 

@@ -41,19 +41,21 @@ class Layout:
         """Reads what `to_json` wrote."""
         return cls(**json.loads(text))
 
+    def differences(self, configuration: Mapping[str, Any]) -> list[str]:
+        """The settings that differ from those of the first run, with both values."""
+        return [
+            f"{key}: {self.configuration.get(key)!r} there, {configuration.get(key)!r} now"
+            for key in sorted(set(self.configuration) | set(configuration))
+            if self.configuration.get(key) != configuration.get(key)
+        ]
+
     def check_same(self, configuration: Mapping[str, Any], output: str) -> None:
         """Refuses to go on with other settings than those of the first run.
 
         Raises:
             UsageError: some differ; the message gives both values of each.
         """
-        keys = sorted(set(self.configuration) | set(configuration))
-        differing = [
-            f"{key}: {self.configuration.get(key)!r} there, {configuration.get(key)!r} now"
-            for key in keys
-            if self.configuration.get(key) != configuration.get(key)
-        ]
-        if differing:
+        if differing := self.differences(configuration):
             raise UsageError(
                 f"{output} holds a dataset made with other settings ({'; '.join(differing)}). "
                 "Choose another --output, or replace the dataset with --overwrite"
