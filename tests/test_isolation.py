@@ -156,6 +156,14 @@ def test_a_consumer_that_stops_early_leaves_the_pool_usable(tmp_path: Path) -> N
         assert len(list(pool.map(paths, job(), same_path))) == 8
 
 
+def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "no-python"))
+    with pool_of(2) as pool, pytest.raises(RuntimeError, match="a decoder process could not be started"):
+        list(pool.map([tmp_path / "a.avi", tmp_path / "b.avi", tmp_path / "c.avi"], job(), same_path))
+
+
 @pytest.mark.parametrize("values", [{"time_s": 0}, {"time_s": float("nan")}, {"memory_mb": 10}])
 def test_limits_are_checked(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="limit must be"):

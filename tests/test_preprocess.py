@@ -208,6 +208,8 @@ def test_manifest_with_its_groups_and_named_splits(tree: Path, tmp_path: Path) -
         (["--config", "nothing.yaml"], "no such configuration file: nothing.yaml"),
         (["--input", "nowhere"], "no such folder or manifest"),
         (["--shards", "2"], "2 shards are too few for 3 splits"),
+        (["--runner=DirectRuner"], "DirectRuner"),
+        (["--runner=DataflowRunner"], "project"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

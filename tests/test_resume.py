@@ -167,10 +167,31 @@ def test_other_settings_are_refused_until_overwritten(tree: Path, dataset: Path,
     assert run_tool("pipelines.verify", output).returncode == 0
 
 
+def test_overwriting_loses_nothing_before_or_while_it_works(tree: Path, dataset: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    shutil.copytree(dataset, output)
+    other = ("--input", tree, "--output", output, *ARGUMENTS[:2], "--size", 40, "--shards", 8, "--overwrite")
+    refused = preprocess(*other, "--split-groups", "test=g77")  # a mistake in the command costs no dataset
+    assert refused.returncode == 2
+    assert contents(output) == contents(dataset)
+    process = start(*other)
+    while shards_done(output) != 3 and process.poll() is None:
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")}
+    whole = {path.stem for path in (output / "_state" / "shards").glob("*.json")}
+    again = preprocess(*other)
+    assert again.returncode == 0, again.stderr
+    assert all((output / name).stat().st_mtime_ns == kept[name] for name in whole)
+    assert run_tool("pipelines.verify", output).returncode == 0
+
+
 def test_folder_with_other_things_is_refused(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
     done = preprocess("--input", tree, "--output", tmp_path, *ARGUMENTS)
     assert done.returncode == 2 and "is not empty and holds no dataset" in done.stderr
+    assert preprocess("--input", tree, "--output", tree.parent, *ARGUMENTS).returncode == 2  # nothing but folders
     inside = preprocess("--input", tree, "--output", tree / "out", *ARGUMENTS)
     assert inside.returncode == 2 and "choose a folder outside of it" in inside.stderr
 
