@@ -56,6 +56,9 @@ class _Task:
             message = error.strerror or str(error)
             self.finish(DecodeFailure("read", type(error).__name__, message, transient=True))
             return False
+        except Exception as error:
+            self.result.set_exception(error)
+            return False
         request = {
             "path": path,
             "spec": self.job.spec.to_json(),
@@ -92,24 +95,23 @@ class _Decoder(threading.Thread):
     def run(self) -> None:
         """Decodes until None comes out of the queue, or the pool is closed."""
         try:
-            self._decode_all()
-        except BaseException as error:  # no child can be started, or a defect: nobody may wait for ever
-            self._give_up(error)
+            while not self._closed:
+                try:
+                    self._decode_all()
+                    return
+                except Exception as error:  # no child can be started, or a defect: nobody may wait for ever
+                    self._give_up(error)
         finally:
-            if self._child is not None:
-                self._child.end()
-            for task in self._handed_over:
-                task.opened.close()
+            self._give_up(RuntimeError("the decoders were closed"))
 
-    def _give_up(self, error: BaseException) -> None:
-        waiting = list(self._handed_over)
-        with contextlib.suppress(queue.Empty):
-            while True:
-                task = self._tasks.get_nowait()
-                if task is not None and task.result.set_running_or_notify_cancel():
-                    waiting.append(task)
-        for task in waiting:
+    def _give_up(self, error: Exception) -> None:
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+        for task in self._handed_over:
+            task.opened.close()
             task.result.set_exception(error)
+        self._handed_over.clear()
 
     def _decode_all(self) -> None:
         while not self._closed:
