@@ -137,6 +137,9 @@ class _Decoder(threading.Thread):
         if not self._handed_over:
             self._since = time.monotonic()
         self._handed_over.append(task)
+        self._send(task)
+
+    def _send(self, task: _Task) -> None:
         if self._child is None:
             self._child = DecoderChild(self._memory_mb)
         with contextlib.suppress(OSError):  # it is lost: found out when its answer is awaited
@@ -162,13 +165,12 @@ class _Decoder(threading.Thread):
             result, lost = why_lost(child.exit_code()), True
         self._handed_over.popleft()
         self._since = time.monotonic()
+        task.finish(result)
         if lost and not self._closed:
             child.end()
             self._child = None
-            again, self._handed_over = self._handed_over, deque()
-            for other in again:
-                self._hand_over(other)
-        task.finish(result)
+            for other in self._handed_over:
+                self._send(other)
 
     def _result(self, header: dict[str, Any], parts: list[bytes], strip: bool) -> tuple[DecodeResult, bool]:
         """The result, and whether the child can't be used any more."""
