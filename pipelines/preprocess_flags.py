@@ -54,7 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
         group.add_argument(name, help=help_text + suffix, **options)
 
     group = parser.add_argument_group("input and output")
-    what = "folder of class folders, or CSV manifest with the columns path,label[,group]; local, gs://, s3:// ..."
+    what = "folder of class folders, or CSV manifest with the columns path,label[,group]; local or gs://..."
     add(group, "--input", f"{what} (default: sample videos, generated into {SAMPLE_VIDEOS})", metavar="PATH", type=str)
     add(group, "--output", "folder of the dataset", metavar="PATH", type=str)
     add(group, "--classes", "only these classes, separated by commas", metavar="A,B,...", type=_list)
@@ -64,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         group,
         "--overwrite",
-        "replace a dataset in the output folder that was made with other settings",
+        "replace the dataset in the output folder",
         action="store_true",
     )
     add(group, "--config", "YAML file with any of these settings; flags come before it", metavar="FILE", type=str)
