@@ -76,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
         if pending:
             _write_shards(config, engine, plan, pending)
         info = _finish(config, catalog, plan)
-    print_summary(info, config.output, time.monotonic() - start)
+    print_summary(info, config.output, time.monotonic() - start if len(pending) == len(plan.tasks) else None)
     return EXIT_OK
 
 
