@@ -53,7 +53,6 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UserError: it can't be done, or ended without a complete dataset.
     """
-    start = time.monotonic()
     request = parse(arguments)
     from pipelines.engine import make_engine  # Beam takes seconds to import: not for --help, not for a misspelt value
 
@@ -61,6 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     config = request.config
     if request.use_sample_data and (code := _make_sample_videos(config)):
         return code
+    start = time.monotonic()
     catalog = select(read_catalog(config.input), config.classes, config.limit)
     store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
     with store.exclusive(config.output):

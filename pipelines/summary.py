@@ -130,7 +130,7 @@ def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str
     if counts["damaged"]:
         account += f"; {counts['damaged']:,} of the written are damaged"
     if counts["ignored"]:
-        account += f"; {counts['ignored']:,} other files ignored"
+        account += f"; {plural(counts['ignored'], 'other file')} ignored"
     facts = [("Videos", account, "")]
     if counts["failed"]:
         reasons = sorted(info.failures_by_reason.items(), key=lambda item: (-item[1], item[0]))
