@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apache_beam as beam
 import pytest
-from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines import cli, store
@@ -105,7 +105,7 @@ def test_transforms(tree: Path, dataset: Path, tmp_path: Path) -> None:
     config = PreprocessConfig(str(tree), str(tmp_path / "out"), num_frames=4, size="32", shards=8)
     plan = make_plan(from_tree(str(tree), *list_tree(str(tree))), config)
     settings = ShardSettings(DecodeJob(config.clip_spec, config.frame_encoding), plan.labels)
-    with TestPipeline() as pipeline:
+    with test_pipeline.TestPipeline() as pipeline:
         tasks = pipeline | beam.Create([store.write_plan(config.output, plan.tasks)]) | ReadPlan()
         names = tasks | WriteShards(config.output, settings, workers=1)
         assert_that(tasks, equal_to(list(plan.tasks)), label="tasks")

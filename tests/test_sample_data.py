@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipelines import sample_data
+from pipelines import sample_data, sample_videos
 from pipelines.core import motion
-from pipelines.sample_data import MARKER, STARTED, FolderInUseError, SampleDataConfig, generate, main
+from pipelines.sample_data import main
+from pipelines.sample_videos import MARKER, STARTED, FolderInUseError, SampleDataConfig, generate
 
 SMALL = {"groups": 2, "clips_per_group": 1, "seed": 7}
 
@@ -93,7 +94,7 @@ class TestFiles:
             replace(old, new)
 
         monkeypatch.setattr(os, "replace", recorded)
-        monkeypatch.setattr(sample_data, "encode_avi", lambda frames, b_frames: b"video")
+        monkeypatch.setattr(sample_videos, "encode_avi", lambda frames, b_frames: b"video")
         generate(small(tmp_path))
         assert len(renamed) == 16 + 2
         assert renamed[-1][1] == str(tmp_path / MARKER)
@@ -106,7 +107,7 @@ class TestSecondRun:
     def test_nothing_is_made_twice(
         self, made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.delattr(sample_data, "encode_avi")
+        monkeypatch.delattr(sample_videos, "encode_avi")
         assert main(arguments(made)) == 0
         assert "already there" in capsys.readouterr().out
 
@@ -138,13 +139,13 @@ class TestSecondRun:
             path.unlink()
         (lost[0].parent / f".{lost[0].name}.partial").write_bytes(b"half a vid")
         written = []
-        make = sample_data._make
+        make = sample_videos._make
 
-        def recorded(output: str, video: sample_data.Video) -> None:
+        def recorded(output: str, video: sample_videos.Video) -> None:
             written.append(video)
             make(output, video)
 
-        monkeypatch.setattr(sample_data, "_make", recorded)
+        monkeypatch.setattr(sample_videos, "_make", recorded)
         assert generate(small(copied)) == 16
         assert {str(copied / video.path) for video in written} == set(map(str, lost))
         assert digests(copied) == digests(made)
@@ -172,7 +173,7 @@ class TestCommandLine:
     def test_summary_names_the_next_command(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(sample_data, "encode_avi", lambda frames, b_frames: bytes(500_000))
+        monkeypatch.setattr(sample_videos, "encode_avi", lambda frames, b_frames: bytes(500_000))
         assert main(arguments(tmp_path)) == 0
         out, err = capsys.readouterr()
         for part in ("16 videos", "8 classes", "2 groups", "8 MB"):
@@ -199,11 +200,11 @@ class TestCommandLine:
         assert capsys.readouterr().err.count("\n") == 1
 
     def test_error_in_a_worker_reaches_the_caller(self, made: Path, copied: Path) -> None:
-        videos = sample_data.list_videos(small(copied))
+        videos = sample_videos.list_videos(small(copied))
         for video in videos:
             shutil.rmtree((copied / video.path).parent, ignore_errors=True)
         with pytest.raises(FileNotFoundError, match=r"\.partial"):
-            list(sample_data._make_all(SampleDataConfig(str(copied), workers=2, **SMALL), videos[:2]))
+            list(sample_videos._make_all(SampleDataConfig(str(copied), workers=2, **SMALL), videos[:2]))
 
     @pytest.mark.parametrize(
         ("changes", "value"),

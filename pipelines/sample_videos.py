@@ -1,0 +1,237 @@
+"""Making the videos of the sample data set, in several processes; `sample_data` is the command line."""
+
+import io
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import cv2
+from av.codec.context import Flags
+
+from pipelines.core.motion import ACTIVITIES, HEIGHT_PX, WIDTH_PX, Pixels, render_clip
+
+VERSION = 1  # of the videos: raise it whenever the same configuration gives other bytes than before
+MARKER = "sample_data.json"  # written last: the data set is complete
+STARTED = ".sample_data.started.json"  # written first: whose the videos of an interrupted run are
+FRAMES_PER_SECOND = 25
+BITS_PER_SECOND = 380_000  # a fixed rate, so that a file's size does not tell how much moves in it
+
+OnProgress = Callable[[int, int], None]  # (videos done, videos in all)
+
+
+class FolderInUseError(Exception):
+    """The output folder holds something else than this configuration's videos."""
+
+
+@dataclass(frozen=True)
+class SampleDataConfig:
+    """What to make, and where. `workers` None means one process a core; it never changes what is written."""
+
+    output: str
+    groups: int = 25
+    clips_per_group: int = 3
+    seed: int = 0
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.output or "://" in self.output:
+            raise ValueError(f"output must be a local folder, not {self.output!r}")
+        for name in ("groups", "clips_per_group"):
+            if not 1 <= getattr(self, name) <= 99:
+                raise ValueError(f"{name} must be from 1 to 99, as names have two digits, not {getattr(self, name)}")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers must be at least 1, not {self.workers}")
+
+    def marker(self) -> dict[str, Any]:
+        """What decides the bytes of the data set, as it is written beside the videos."""
+        return {
+            "generator": "pipelines.sample_data",
+            "version": VERSION,
+            "seed": self.seed,
+            "groups": self.groups,
+            "clips_per_group": self.clips_per_group,
+            "videos": len(ACTIVITIES) * self.groups * self.clips_per_group,
+        }
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video to make; group and clip count from 1."""
+
+    seed: int
+    activity: str
+    group: int
+    clip: int
+
+    @property
+    def path(self) -> str:
+        """Relative to the output folder."""
+        return os.path.join(self.activity, f"v_{self.activity}_g{self.group:02d}_c{self.clip:02d}.avi")
+
+
+def list_videos(config: SampleDataConfig) -> list[Video]:
+    """Every video of the data set; neighbours share their group, whose scene a process then draws once."""
+    return [
+        Video(config.seed, activity, group, clip)
+        for group in range(1, config.groups + 1)
+        for clip in range(1, config.clips_per_group + 1)
+        for activity in ACTIVITIES
+    ]
+
+
+def generate(config: SampleDataConfig, on_progress: OnProgress = lambda done, total: None) -> int:
+    """Makes what is missing of the data set and returns the number of its videos.
+
+    Raises FolderInUseError where the folder holds anything else, and OSError where it cannot be written.
+    """
+    videos = list_videos(config)
+    if is_complete(config):
+        return len(videos)
+    missing = _missing(config, videos)
+    for activity in ACTIVITIES:
+        os.makedirs(os.path.join(config.output, activity), exist_ok=True)
+    marker = json.dumps(config.marker(), indent=2).encode() + b"\n"
+    _write(os.path.join(config.output, STARTED), marker)
+    done = len(videos) - len(missing)
+    on_progress(done, len(videos))
+    for _ in _make_all(config, missing):
+        done += 1
+        on_progress(done, len(videos))
+    _write(os.path.join(config.output, MARKER), marker)
+    os.remove(os.path.join(config.output, STARTED))
+    return len(videos)
+
+
+def is_complete(config: SampleDataConfig) -> bool:
+    """Whether the folder holds this data set, whole; raises FolderInUseError where it holds anything else."""
+    return not _missing(config, list_videos(config)) and os.path.exists(os.path.join(config.output, MARKER))
+
+
+def _missing(config: SampleDataConfig, videos: list[Video]) -> list[Video]:
+    """The videos to be made: all where no marker says whose the videos in the folder are."""
+    for name in (MARKER, STARTED):
+        with suppress(FileNotFoundError), open(os.path.join(config.output, name), "rb") as file:
+            _check_marker(config, file.read())
+            return [video for video in videos if not os.path.exists(os.path.join(config.output, video.path))]
+    ours = {video.path for video in videos}
+    for parent, _, names in os.walk(config.output):
+        for path in (os.path.relpath(os.path.join(parent, name), config.output) for name in names):
+            if path not in ours and not os.path.basename(path).startswith("."):
+                raise FolderInUseError(
+                    f"{config.output} holds {path}, which is none of the videos to be made and would be mixed up with "
+                    "them: choose another --output, or delete the folder"
+                )
+    return videos
+
+
+def _check_marker(config: SampleDataConfig, content: bytes) -> None:
+    wanted = config.marker()
+    try:
+        found = dict(json.loads(content))
+    except (TypeError, ValueError):
+        found = {}
+    differing = [f"{key} {found.get(key)} instead of {wanted[key]}" for key in wanted if found.get(key) != wanted[key]]
+    if differing:
+        raise FolderInUseError(
+            f"{config.output} holds sample data made with other settings ({', '.join(differing)}): choose another "
+            "--output, or delete the folder"
+        )
+
+
+# --- Making the videos -----------------------------------------------------------------------------------------------
+
+
+def _make_all(config: SampleDataConfig, videos: list[Video]) -> Iterator[Video]:
+    """Makes the videos and yields each when it is written, in any order."""
+    workers = min(config.workers or _cores(), len(videos))
+    if workers <= 1:
+        for video in videos:
+            _make(config.output, video)
+            yield video
+        return
+    # Spawned, not forked: the caller may have threads (TensorFlow, gRPC), whose locks a fork could leave held for ever.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker)
+    try:
+        with _ctrl_c_later():  # the processes start here and inherit it: Ctrl-C is for this process alone
+            futures = {pool.submit(_make, config.output, video): video for video in videos}
+        for future in as_completed(futures):
+            future.result()
+            yield futures[future]
+    finally:
+        with _ctrl_c_later():  # a second Ctrl-C would leave processes behind that nobody ends
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)  # the processes already take a core each
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _make(output: str, video: Video) -> None:
+    frames = render_clip(video.seed, video.activity, video.group, video.clip)
+    # As in UCF50, some groups have B-frames and others do not.
+    _write(os.path.join(output, video.path), encode_avi(frames, b_frames=2 if video.group % 2 == 0 else 0))
+
+
+def encode_avi(frames: Iterable[Pixels], b_frames: int) -> bytes:
+    """An MPEG-4 AVI file of frames as `render_clip` yields them. Equal frames give equal bytes: no date, no version."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="avi", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("mpeg4", rate=FRAMES_PER_SECOND)
+        codec = stream.codec_context
+        codec.width, codec.height, codec.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        codec.codec_tag = "XVID"
+        codec.bit_rate = BITS_PER_SECOND
+        codec.gop_size = 2 * FRAMES_PER_SECOND
+        codec.max_b_frames = b_frames
+        codec.thread_count = 1  # each thread would encode a slice of its own, and their number would change the bytes
+        codec.flags |= Flags.bitexact
+        for index, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def _write(path: str, content: bytes) -> None:
+    """Writes a file whole or not at all; its temporary name is hidden and does not end like a video's."""
+    folder, name = os.path.split(path)
+    partial = os.path.join(folder, f".{name}.partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+        os.replace(partial, path)
+    except OSError:
+        with suppress(OSError):
+            os.remove(partial)
+        raise
