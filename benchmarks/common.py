@@ -1,5 +1,6 @@
 """What the benchmarks share: which videos they run on, how their results are shown and kept."""
 
+import argparse
 import contextlib
 import json
 import os
@@ -135,3 +136,24 @@ def positive(text: str) -> int:
 def positive_list(text: str) -> list[int]:
     """Whole numbers from 1, separated by commas, for argparse."""
     return [positive(item) for item in text.split(",")]
+
+
+def rotated(names: Sequence[str], number: int) -> list[str]:
+    """The names from another one on in each round, so that none always runs behind the same other."""
+    start = number % len(names)
+    return [*names[start:], *names[:start]]
+
+
+def rounds_parser(name: str, description: str | None, rounds: int) -> argparse.ArgumentParser:
+    """Flags of the benchmarks that compare methods in rounds, over one or more folders of videos."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--videos", nargs="+", metavar="DIR", default=[], help=f"{VIDEOS_HELP}. Each folder gets a table")
+    add("--rounds", type=positive, default=rounds, metavar="N", help="rounds over all methods (default %(default)s)")
+    add("--markdown", action="store_true", help="print tables for a Markdown file")
+    add("--json", metavar="FILE", help="also write every single measurement to this file")
+    return parser

@@ -116,8 +116,7 @@ def measure(runs: Mapping[str, Run], videos: Sequence[str], rounds: int) -> Seco
     seconds: Seconds = {name: [] for name in names}
     children = [child.pid for child in psutil.Process().children()]
     for number in range(rounds):
-        start = number % len(names)
-        for name in names[start:] + names[:start]:
+        for name in common.rotated(names, number):
             run = runs[name]
             gc.collect()
             cpu_s, wall_s = cpu_seconds(children), time.perf_counter()
@@ -153,17 +152,11 @@ def _rows(seconds: Seconds, num_videos: int, others: Mapping[str, int], missing:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.decoding", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.rounds_parser("decoding", __doc__, rounds=9)
     add = parser.add_argument
-    add("--videos", nargs="+", metavar="DIR", default=[], help=f"{common.VIDEOS_HELP}. Each folder gets a table")
     add("--limit", type=int, default=0, metavar="N", help="at most N videos of each folder, evenly spaced (0: all)")
-    add("--rounds", type=common.positive, default=9, metavar="N", help="rounds over all methods (default %(default)s)")
     only_help = "only the methods whose names contain one of these words, and the two they are compared with"
     add("--only", nargs="+", metavar="WORD", default=[], help=only_help)
-    add("--markdown", action="store_true", help="print tables for a Markdown file")
-    add("--json", metavar="FILE", help="also write every single measurement to this file")
     return parser.parse_args(argv)
 
 

@@ -111,8 +111,7 @@ def measure(frames: Sequence[av.VideoFrame], size: int, rounds: int) -> dict[str
         }
     names = list(methods)
     for number in range(rounds):
-        start = number % len(names)
-        for name in names[start:] + names[:start]:
+        for name in common.rotated(names, number):
             gc.collect()
             resize, start_s = methods[name], time.process_time()
             for frame in frames:
@@ -122,19 +121,13 @@ def measure(frames: Sequence[av.VideoFrame], size: int, rounds: int) -> dict[str
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.resize", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = common.rounds_parser("resize", __doc__, rounds=15)
     add = parser.add_argument
-    add("--videos", nargs="+", metavar="DIR", default=[], help=f"{common.VIDEOS_HELP}. Each folder gets a table")
     limit_help = "at most N videos of each folder (0: all; default %(default)s)"
     add("--limit", type=int, default=20, metavar="N", help=limit_help)
     frames_help = "at most N frames of each video, spread over it; all are held in memory (default %(default)s)"
     add("--frames", type=common.positive, default=6, metavar="N", help=frames_help)
     add("--size", type=common.positive, default=64, metavar="N", help="pixels of a side (default %(default)s)")
-    add("--rounds", type=common.positive, default=15, metavar="N", help="rounds over all methods (default %(default)s)")
-    add("--markdown", action="store_true", help="print tables for a Markdown file")
-    add("--json", metavar="FILE", help="also write every single measurement to this file")
     return parser.parse_args(argv)
 
 

@@ -84,10 +84,10 @@ def write_report(output: str, report: ShardReport) -> None:
 def read_reports(output: str, tasks: Sequence[ShardTask]) -> dict[str, ShardReport]:
     """Reports of the shards that are whole and were made from the same videos and settings, by name of the shard."""
     sizes = files.list_folder(output)
-    known = files.list_folder(files.join(output, STATE, "shards"))
+    known = finished_shards(output)
 
     def read(task: ShardTask) -> ShardReport | None:
-        if task.name not in sizes or f"{task.name}.json" not in known:
+        if task.name not in sizes or task.name not in known:
             return None
         text = files.read_text(_report_uri(output, task.name))
         try:
