@@ -36,12 +36,16 @@ setup(
     extras_require={
         "dev": [
             "hypothesis",
+            # A server of the S3 protocol on loopback, for tests.
+            "moto[server]",
             "mypy",
             "psutil",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",
             "ruff",
+            # Keras 2, to make the models of earlier days that tests import.
+            "tf-keras==2.16.0",
             "types-PyYAML",
         ],
         # Not in the lock: PyTorch alone would double its size. Benchmarks skip a method whose package is missing.
