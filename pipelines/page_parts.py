@@ -1,10 +1,13 @@
-"""The parts that a page is made of: tables, folds, colours, a histogram. All take plain text and escape it."""
+"""The parts that a page is made of: style, tables, folds, colours, a histogram. All take plain text and escape it."""
 
+import base64
+import hashlib
 import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from importlib.resources import files
 
 from pipelines.summary import human_seconds, plural, visible
 
@@ -17,6 +20,28 @@ class Measure(str):
     """Text that stands to the right in a table, as numbers do."""
 
     __slots__ = ()
+
+
+class Best(Measure):
+    """A measure that is the best of its column."""
+
+    __slots__ = ()
+
+
+class Share(float):
+    """A share from 0 to 1, shown as a bar and as percent."""
+
+    __slots__ = ()
+
+
+def page_style() -> str:
+    """The style sheet that all pages have in common."""
+    return files("pipelines").joinpath("page_style.css").read_text("utf-8")
+
+
+def allowed(content: str) -> str:
+    """What a content security policy says to allow just this script or style sheet."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
 def text(value: object) -> str:
@@ -40,13 +65,17 @@ def table(caption: str, headers: Sequence[str], rows: Sequence[Sequence[object]]
 
 
 def _side(value: object) -> str:
-    return "n" if isinstance(value, int | Measure) else "text"
+    return "n" if isinstance(value, int | Measure) else "share" if isinstance(value, Share) else "text"
 
 
 def _cell(value: object) -> str:
     if isinstance(value, int):
         return f'<td class="n{"" if value else " zero"}">{value:,}</td>'
-    return f'<td class="{_side(value)}">{text(value)}</td>'
+    if isinstance(value, Share):
+        bar = f'<rect width="{100 * value:.1f}" height="8"/>'
+        drawing = f'<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{bar}</svg>'
+        return f'<td class="share">{drawing}{value:.0%}</td>'
+    return f'<td class="{_side(value)}{" best" if isinstance(value, Best) else ""}">{text(value)}</td>'
 
 
 def _row(row: Sequence[object]) -> str:

@@ -50,7 +50,7 @@ class PreprocessConfig:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            _check_type(item.name, getattr(self, item.name), type(item.default) if item.name not in _PATHS else str)
+            check_type(item.name, getattr(self, item.name), type(item.default) if item.name not in _PATHS else str)
         for name in ("limit", "shards", "workers"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 (automatic) or more, not {getattr(self, name)}")
@@ -110,7 +110,12 @@ def parse_size(text: str) -> tuple[int, int]:
         raise ValueError(f"size must be a number or HEIGHTxWIDTH, not {text!r}") from None
 
 
-def _check_type(name: str, value: Any, wanted: type) -> None:
+def check_type(name: str, value: Any, wanted: type) -> None:
+    """Refuses a setting of another type than `wanted`; whole numbers may stand for fractions.
+
+    Raises:
+        ValueError: it is; the message names the setting and the value.
+    """
     accepted = (int, float) if wanted is float else wanted
     if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
         what = {int: "a whole number", float: "a number", bool: "true or false", str: "text", tuple: "a list"}[wanted]

@@ -13,6 +13,10 @@ EXIT_TOO_MANY_FAILURES = 3
 """More videos failed than `--max-failure-rate` allows; finished shards are kept."""
 EXIT_INCOMPLETE = 4
 """The job stopped before the dataset was complete (full disk, lost permission, ...); run it again to go on."""
+EXIT_DIVERGED = 5
+"""Training ended in numbers that are none; the last good checkpoint is kept."""
+EXIT_PREEMPTED = 75
+"""Asked to stop by SIGTERM; a checkpoint was written, run it again to go on (EX_TEMPFAIL of sysexits.h)."""
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run it again to go on."""
 
@@ -43,3 +47,15 @@ class IncompleteError(UserError):
 
 class OutputError(IncompleteError):
     """A file of the dataset can't be written or read back."""
+
+
+class DivergedError(UserError):
+    """The loss became NaN or infinite, again after going back to the last good checkpoint."""
+
+    exit_code = EXIT_DIVERGED
+
+
+class PreemptedError(UserError):
+    """The process was asked to stop, and what it had done is saved."""
+
+    exit_code = EXIT_PREEMPTED

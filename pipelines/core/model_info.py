@@ -1,0 +1,135 @@
+"""What a model says about itself: `model_info.json`, written by the trainer, read by whoever labels videos."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from pipelines.core.errors import UserError
+from pipelines.core.labels import LabelMap
+from pipelines.core.metadata import DatasetInfo
+from pipelines.core.spec import ClipSpec
+
+SCHEMA_VERSION = 1
+MODEL_INFO = "model_info.json"
+_SHOWN_LABELS = 10
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """All that is needed to use a model: its file is written last.
+
+    Attributes:
+        name: kind of network, or the name that an imported model was given.
+        variant: which of the kind, `imported` for a model that was trained elsewhere.
+        clip_spec: how the pixels of a clip that it takes are made.
+        labels: class names, sorted; the position is the id and the place in the outputs.
+        temperature: what logits are divided by before the softmax, 1 for none.
+        dataset: `uri` and `fingerprint` of what it was trained on; empty where unknown.
+        durations_s: minimum, median and maximum duration of the training videos in seconds; empty where unknown.
+        metrics: top1, macro_f1 and ece on the test split; empty where unknown.
+        parameters: number of weights.
+        fingerprint: of weights, architecture, clip spec, labels and temperature; empty until it is exported.
+        saved_model: folder of the SavedModel, relative to this file.
+        input_name: its input, uint8 [B, T, H, W, 3] RGB.
+        output_name: its output with the probabilities, float32 [B, C].
+        versions: package name to version, of the export.
+        imported: for an imported model, how its input and outputs were adapted.
+
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    """
+
+    name: str
+    variant: str
+    clip_spec: ClipSpec
+    labels: tuple[str, ...]
+    temperature: float = 1.0
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    durations_s: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    parameters: int = 0
+    fingerprint: str = ""
+    saved_model: str = "saved_model"
+    input_name: str = "frames"
+    output_name: str = "probabilities"
+    versions: Mapping[str, str] = field(default_factory=dict)
+    imported: Mapping[str, Any] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if not self.labels or self.labels != LabelMap(self.labels).names:
+            raise ValueError(f"labels must be sorted names, each once, not {list(self.labels)!r}")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"temperature must be a positive number, not {self.temperature!r}")
+
+    @property
+    def label_map(self) -> LabelMap:
+        """The labels as a `LabelMap`."""
+        return LabelMap(self.labels)
+
+    def to_json(self) -> str:
+        """The text of `model_info.json`: the same for the same model, without times or host names."""
+        value = {item.name: getattr(self, item.name) for item in fields(self)}
+        value["clip_spec"] = {**self.clip_spec.to_json(), "fingerprint": self.clip_spec.fingerprint()}
+        value = {"schema_version": value.pop("schema_version"), **value}
+        return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, name: str = MODEL_INFO) -> Self:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            UserError: it isn't that, or of a newer schema, or for clips that this software makes in another way.
+        """
+        try:
+            value = json.loads(text)
+            version = value["schema_version"]
+            if version != SCHEMA_VERSION:
+                raise UserError(f"{name}: schema version {version}, this software reads version {SCHEMA_VERSION}")
+            spec = value.pop("clip_spec")
+            recorded = spec.pop("fingerprint")
+            clip_spec = ClipSpec(**spec)
+            if clip_spec.fingerprint() != recorded:
+                raise UserError(
+                    f"{name}: the model takes clips as another version of this software makes them (clip fingerprint "
+                    f"{recorded}, here {clip_spec.fingerprint()}); use that version, or preprocess and train again"
+                )
+            return cls(clip_spec=clip_spec, labels=tuple(value.pop("labels")), **value)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(
+                f"{name} is damaged or no description of a model ({error}); export or import the model again"
+            ) from error
+
+
+def check_compatible(info: ModelInfo, dataset_info: DatasetInfo) -> None:
+    """Refuses a model and a dataset which disagree about clips or classes.
+
+    Raises:
+        UserError: they do; the message gives both values.
+    """
+    of_model, of_dataset = asdict(info.clip_spec), asdict(dataset_info.clip_spec)
+    differing = [
+        f"{key} is {of_model[key]} for the model and {of_dataset[key]} for the dataset"
+        for key in of_model
+        if of_model[key] != of_dataset[key]
+    ]
+    if differing:
+        raise UserError(
+            f"model {info.name} and the dataset disagree about clips: {'; '.join(differing)}. Preprocess with the "
+            "model's settings, or train on this dataset"
+        )
+    if info.labels != dataset_info.labels:
+        raise UserError(
+            f"model {info.name} and the dataset disagree about classes: the model has {len(info.labels)}, the dataset "
+            f"{len(dataset_info.labels)}; only the model has {_only(info.labels, dataset_info.labels)}, only the "
+            f"dataset has {_only(dataset_info.labels, info.labels)}. Preprocess with --classes of the model, or train "
+            "on this dataset"
+        )
+
+
+def _only(labels: tuple[str, ...], others: tuple[str, ...]) -> str:
+    """Those labels that are not among the others, for a message."""
+    names = [name for name in labels if name not in others]
+    return ", ".join(names[:_SHOWN_LABELS]) + (" ..." if len(names) > _SHOWN_LABELS else "") if names else "none"

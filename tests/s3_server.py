@@ -1,0 +1,92 @@
+"""An S3 server on this machine for tests: moto's, in a process of its own, on a free port."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_START_S = 60.0
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running server.
+
+    Attributes:
+        url: where it listens, `http://127.0.0.1:<port>`.
+    """
+
+    url: str
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment of a process that is to use this server, as the tools of AWS know it."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "S3_"))}
+        return {
+            **inherited,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": self.url,
+            **more,
+        }
+
+    def make_bucket(self, name: str) -> str:
+        """Makes a bucket and returns its address, `s3://<name>`."""
+        self._request("PUT", name)
+        return f"s3://{name}"
+
+    def put(self, uri: str, data: bytes) -> None:
+        """Stores an object without the code under test."""
+        self._request("PUT", uri.removeprefix("s3://"), data)
+
+    def get(self, uri: str) -> bytes:
+        """The content of an object, without the code under test.
+
+        Raises:
+            urllib.error.HTTPError: there is none.
+        """
+        return self._request("GET", uri.removeprefix("s3://"))
+
+    def _request(self, method: str, path: str, data: bytes | None = None) -> bytes:
+        request = urllib.request.Request(f"{self.url}/{path}", data, method=method)
+        # moto takes every signature; without one it would take the request for an anonymous one.
+        request.add_header("Content-Type", "application/octet-stream")  # urllib would say that it is a form
+        request.add_header("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content: bytes = answer.read()
+            return content
+
+
+@contextlib.contextmanager
+def s3_server(**environment: str) -> Iterator[S3Server]:
+    """Starts a server with more variables in its environment, and ends it with the block.
+
+    Raises:
+        RuntimeError: it doesn't start; with what it printed.
+    """
+    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", "0"]
+    env = {**os.environ, **environment}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stderr
+        giving_up = threading.Timer(_START_S, process.kill)
+        giving_up.start()
+        printed = ""
+        try:
+            for line in process.stderr:
+                printed += line
+                if found := re.search(r"http://127\.0\.0\.1:\d+", line):
+                    break
+            else:
+                raise RuntimeError(f"moto's server ended with {process.wait()}:\n{printed}")
+            giving_up.cancel()
+            # It logs every request; unread, its pipe would fill and block it.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            yield S3Server(found.group())
+        finally:
+            giving_up.cancel()
+            process.kill()

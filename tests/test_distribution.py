@@ -1,0 +1,148 @@
+"""Several devices and several workers: the same losses, equal weights, going on after a loss."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import run_tool
+from trainer import checkpoint
+
+LOSSES = """
+import sys
+from functools import partial
+from trainer.quiet import quiet_tensorflow
+quiet_tensorflow()
+import tensorflow as tf
+number = int(sys.argv[2])
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
+from trainer.config import TrainConfig
+from trainer.data import Clips, Reading
+from trainer.dataset import open_dataset
+from trainer.learner import Learner, Learning
+from trainer.models import build_model
+from trainer.parts import cut_parts
+from trainer.storage import join
+from trainer.strategy import make_devices
+devices = make_devices("cpu", "float32", [f"CPU:{i}" for i in range(number)])
+dataset = open_dataset(sys.argv[1])
+info = dataset.info
+part = cut_parts(info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), None).sides["train"]
+reading = Reading(devices.replica_batch(8), devices.local_replicas, augmentations=("flip", "crop", "color"))
+clips = Clips(info, part, reading)
+build = partial(build_model, "lrcn", "default", info.clip_spec.shape, len(info.labels), dropout=0.0)
+learner = Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, (1.0,) * len(info.labels)), 0)
+losses, epoch = [], 0
+while len(losses) < 20:
+    batches = iter(devices.strategy.distribute_datasets_from_function(lambda _: clips.training(epoch)))
+    for _ in range(clips.training_steps(epoch)):
+        result = learner.train_step(batches, 1e-3, False)
+        losses.append(result.loss / result.clips)
+    epoch += 1
+print(*losses[:20])
+"""
+
+
+def run_losses(dataset: Path, devices: int) -> np.ndarray:
+    done = subprocess.run(
+        [sys.executable, "-c", LOSSES, str(dataset), str(devices)], capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    return np.array([float(value) for value in done.stdout.split()])
+
+
+def test_two_devices_lose_as_one_does(dataset: Path) -> None:
+    """The last batch of an epoch is a part of one: it fills one device and leaves the other with empty clips alone."""
+    one, two = run_losses(dataset, 1), run_losses(dataset, 2)
+    assert len(one) == 20
+    assert one.std() > 1e-3, "the losses must change, or their equality would say nothing"
+    np.testing.assert_allclose(two, one, atol=1e-4)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for item in sockets:
+        item.bind(("127.0.0.1", 0))
+    ports = [item.getsockname()[1] for item in sockets]
+    for item in sockets:
+        item.close()
+    return ports
+
+
+def start_workers(dataset: Path, output: Path) -> list["subprocess.Popen[str]"]:
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    arguments = [
+        "--model", "lrcn", "--variant", "reference", "--data", dataset, "--output", output, "--batch-size", 8,
+        "--epochs", 3, "--deterministic", "--checkpoint-every-s", 0, "--no-baseline", "--strategy", "multi_worker",
+    ]  # fmt: skip
+    workers = []
+    for index in range(2):
+        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "TF_CONFIG": json.dumps(cluster)}
+        workers.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "trainer.task", *map(str, arguments)],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    return workers
+
+
+def finish(workers: list["subprocess.Popen[str]"]) -> list[str]:
+    """The weights that each worker ended with."""
+    texts = [worker.communicate(timeout=240)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], texts
+    found = [re.search(r"worker \d of 2: weights ([0-9a-f]{16})", text) for text in texts]
+    assert all(found), texts
+    return [match[1] for match in found if match]
+
+
+@pytest.mark.timeout(600)
+def test_two_workers_end_with_equal_weights_and_go_on_after_a_loss(dataset: Path, tmp_path: Path) -> None:
+    whole = finish(start_workers(dataset, tmp_path / "whole"))
+    assert whole[0] == whole[1]
+    metrics = json.loads((tmp_path / "whole" / "metrics.json").read_text())
+    assert metrics["configuration"]["global_batch_size"] == 8
+    assert metrics["test"]["num_clips"] == 6
+
+    output = tmp_path / "killed"
+    workers = start_workers(dataset, output)
+    last = str(output / "checkpoints" / "last.npz")
+    while not os.path.exists(last) or checkpoint.load(last)[1].global_step < 4:  # type: ignore[index]
+        assert all(worker.poll() is None for worker in workers)
+        time.sleep(0.01)
+    workers[1].kill()
+    try:
+        text = workers[0].communicate(timeout=60)[1]
+        assert workers[0].returncode == 4, text
+        assert "start all workers again" in text
+    except subprocess.TimeoutExpired:  # the transport may wait for the lost one: a scheduler would end it
+        workers[0].kill()
+        workers[0].communicate()
+    workers[1].communicate()
+    assert finish(start_workers(dataset, output)) == whole
+
+
+@pytest.mark.parametrize(
+    "value", ["", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 3}}']
+)
+def test_several_workers_need_a_cluster(dataset: Path, tmp_path: Path, value: str) -> None:
+    environment = {**os.environ, "TF_CONFIG": value}
+    done = run_tool(
+        "trainer.task", "--model", "lrcn", "--data", dataset, "--output", tmp_path, "--strategy", "multi_worker",
+        env=environment,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "needs the environment variable TF_CONFIG" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,91 @@
+"""model_info.json, and whether a model and a dataset fit."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pipelines.core.errors import UserError
+from pipelines.core.labels import LabelMap
+from pipelines.core.metadata import DatasetInfo
+from pipelines.core.model_info import ModelInfo, check_compatible
+from pipelines.core.spec import ClipSpec, FrameEncoding
+
+SPEC = ClipSpec(num_frames=4, height=32, width=48, sampling="notebook", resize="pad")
+INFO = ModelInfo(
+    name="lrcn", variant="default", clip_spec=SPEC, labels=("Jump", "Run", "Wave"), temperature=1.25,
+    dataset={"uri": "data/a", "fingerprint": "ab"}, durations_s={"minimum": 1.0, "median": 2.5, "maximum": 9.0},
+    metrics={"top1": {"value": 0.9, "low": 0.8, "high": 1.0}}, parameters=12, fingerprint="0123456789abcdef",
+    versions={"tensorflow": "2.16.2"}, imported={"scale": "0-1"},
+)  # fmt: skip
+DATASET = DatasetInfo(SPEC, FrameEncoding(), "none", INFO.labels, {}, {}, {}, {}, {}, {})
+
+
+def test_round_trip() -> None:
+    text = INFO.to_json()
+    assert ModelInfo.from_json(text) == INFO
+    assert ModelInfo.from_json(text).to_json() == text
+    assert text.startswith('{\n  "schema_version": 1,\n') and text.endswith("}\n")
+    assert INFO.label_map == LabelMap(INFO.labels)
+    bare = ModelInfo("a", "imported", SPEC, ("A", "B"))
+    assert ModelInfo.from_json(bare.to_json()) == bare
+    assert (bare.saved_model, bare.input_name, bare.output_name) == ("saved_model", "frames", "probabilities")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: v.update(schema_version=2), "m.json: schema version 2, this software reads version 1"),
+        (lambda v: v["clip_spec"].update(fingerprint="0"), "m.json: .* another version .* fingerprint 0, here"),
+        (lambda v: v["clip_spec"].update(height=16), "another version of this software"),
+        (lambda v: v["clip_spec"].update(height=1), "damaged .*height must be"),
+        (lambda v: v.pop("labels"), "m.json is damaged or no description of a model .'labels'.; export or import"),
+        (lambda v: v.update(labels=["Run", "Jump", "Wave"]), "damaged .*labels must be sorted"),
+        (lambda v: v.update(labels=["Jump", "Jump", "Wave"]), "damaged .*labels must be sorted"),
+        (lambda v: v.update(labels=[]), "damaged .*labels must be sorted"),
+        (lambda v: v.update(temperature=0), "damaged .*temperature must be a positive number, not 0"),
+        (lambda v: v.update(more=1), "damaged or no description"),
+    ],
+)
+def test_damage(change: Callable[[dict[str, Any]], object], message: str) -> None:
+    value = json.loads(INFO.to_json())
+    change(value)
+    with pytest.raises(UserError, match=message):
+        ModelInfo.from_json(json.dumps(value), "m.json")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", INFO.to_json()[:200]])
+def test_something_else(text: str) -> None:
+    with pytest.raises(UserError, match="damaged or no description of a model"):
+        ModelInfo.from_json(text)
+
+
+@pytest.mark.parametrize("temperature", [-1.0, float("nan"), float("inf")])
+def test_impossible_temperatures(temperature: float) -> None:
+    with pytest.raises(ValueError, match="temperature must be a positive number"):
+        replace(INFO, temperature=temperature)
+
+
+def test_what_fits_is_accepted() -> None:
+    check_compatible(INFO, DATASET)
+    check_compatible(INFO, replace(DATASET, compression="gzip", encoding=FrameEncoding("png")))
+
+
+@pytest.mark.parametrize(
+    ("spec", "labels", "message"),
+    [
+        (
+            replace(SPEC, num_frames=20, resize="crop"),
+            INFO.labels,
+            "num_frames is 4 for the model and 20 for the dataset; resize is pad for the model and crop for",
+        ),
+        (SPEC, ("Jump", "Run"), "the model has 3, the dataset 2; only the model has Wave, only the dataset has none"),
+        (SPEC, ("Jump", "Swim", "Walk"), "only the model has Run, Wave, only the dataset has Swim, Walk"),
+        (SPEC, tuple("abcdefghijklmnop"), "dataset has a, b, c, d, e, f, g, h, i, j ...[.] Preprocess"),
+    ],
+)
+def test_what_does_not_fit_is_named(spec: ClipSpec, labels: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_compatible(INFO, replace(DATASET, clip_spec=spec, labels=labels))

@@ -1,0 +1,80 @@
+"""What a run needs to go on exactly where it was: one file with all variables and the position, written atomically.
+
+A checkpoint is a NumPy `.npz` archive (zip, each entry with a CRC-32): `v00000` ... are the variables in the order of
+`Learner.variables`, `state` is JSON. It can be read with `numpy.load` alone.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pipelines.core.errors import UserError
+from trainer import storage
+
+
+@dataclass
+class State:
+    """The position of a run, and what it remembers.
+
+    Attributes:
+        epoch: the current epoch, from 0.
+        step: steps done in it.
+        global_step: steps done in all epochs.
+        loss, correct, clips: sums over the clips of this epoch so far.
+        best_loss: the lowest loss on the validation clips; None before the first epoch is done.
+        best_epoch: the epoch that had it.
+        history: a row for each epoch that is done.
+        seconds: time spent training, over all starts.
+        stopped: why training ended, `early` or `finished`; empty while it goes on.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    global_step: int = 0
+    loss: float = 0.0
+    correct: float = 0.0
+    clips: float = 0.0
+    best_loss: float | None = None
+    best_epoch: int = -1
+    history: list[dict[str, float]] = field(default_factory=list)
+    seconds: float = 0.0
+    stopped: str = ""
+
+    def start_epoch(self) -> None:
+        """Nothing of the current epoch is done."""
+        self.step, self.loss, self.correct, self.clips = 0, 0.0, 0.0, 0.0
+
+
+def save(uri: str, arrays: Sequence[np.ndarray], state: State, identity: Mapping[str, Any]) -> None:
+    """Writes a checkpoint; an earlier one of that name is there until the new one is whole.
+
+    Raises:
+        OutputError: it can't be written, on a full disk for example.
+    """
+    buffer = io.BytesIO()
+    text = json.dumps({"state": asdict(state), "identity": dict(identity)})
+    named = {f"v{number:05d}": array for number, array in enumerate(arrays)}
+    np.savez(buffer, state=np.frombuffer(text.encode(), np.uint8), **named)
+    storage.write_bytes(uri, buffer.getvalue())
+
+
+def load(uri: str) -> tuple[list[np.ndarray], State, dict[str, Any]] | None:
+    """Variables, position and the identity of the run that wrote them; None where there is no checkpoint.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    if not storage.exists(uri):
+        return None
+    try:
+        with np.load(io.BytesIO(storage.read_bytes(uri)), allow_pickle=False) as archive:
+            content = json.loads(archive["state"].tobytes())
+            arrays = [archive[name] for name in sorted(archive.files) if name != "state"]
+            return arrays, State(**content["state"]), content["identity"]
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"the checkpoint {uri} is damaged ({error}); delete it to train from the beginning") from error

@@ -1,0 +1,190 @@
+"""Cross-validation over groups: `python -m trainer.crossval`, see `--help`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pipelines import cli
+from pipelines.core.errors import EXIT_OK, UsageError
+from trainer import storage
+from trainer.calibration import bootstrap_over_groups
+from trainer.config import TrainConfig
+from trainer.dataset import OpenDataset, check_shards, open_dataset
+from trainer.flags import add_flags, make_config, make_parser, parse
+from trainer.metrics import Predictions, evaluate
+from trainer.quiet import quiet_tensorflow
+from trainer.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
+
+_DESCRIPTION = """\
+Trains a network once for each fold of groups, tests it on the groups of the fold, and sums up.
+
+  python -m trainer.crossval --model lrcn --data data/ucf50 --folds logo --output runs/logo
+  python -m trainer.crossval --model convlstm --data data/mine --folds 5 --seeds 0,1 --output runs/five
+
+Every clip is tested once for each seed, by a network that has seen no clip of its group. Each fold is a run with a
+folder of its own; run the command again after an interruption, and finished folds are kept."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the cross-validation that a command line asks for and returns the exit code.
+
+    Raises:
+        UserError: it can't be done, or was interrupted.
+    """
+    parser = make_parser("trainer.crossval", _DESCRIPTION)
+    group = parser.add_argument_group("folds")
+    group.add_argument("--folds", required=True, type=_folds, metavar="K|logo",
+                       help="number of folds, or logo: leave one group out at a time")  # fmt: skip
+    group.add_argument("--seeds", type=_seeds, metavar="S,S,...", help="train each fold with each seed (default: 0)")
+    add_flags(parser, leave_out=("fold", "split", "seed"))
+    values = parse(parser, arguments)
+    folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
+    base = make_config(values)
+    storage.prepare(base.data, base.output)
+    dataset = open_dataset(base.data, splits=())
+    groups = {group for split in dataset.info.splits.values() for group in split.groups}
+    count = folds or len(groups)
+    if count > len(groups) or len(groups) < 3:
+        raise UsageError(f"{base.data} has {len(groups)} groups: too few for {count} folds (of 3 groups at least)")
+    configs = [
+        replace(
+            base, fold=f"{number}/{count}", seed=seed, output=storage.join(base.output, f"fold{number:02d}-seed{seed}")
+        )
+        for seed in seeds
+        for number in range(1, count + 1)
+    ]
+    done: list[Mapping[str, Any] | None] = [finished(config, dataset) for config in configs]
+    if base.overwrite or not all(done):
+        check_shards(dataset, dataset.info.splits)
+        done = _train(configs, dataset)
+    summary, predictions = summarise(configs, [metrics for metrics in done if metrics], count)
+    text = predictions.to_jsonl(dataset.info.labels)
+    storage.write_text(storage.join(base.output, PREDICTIONS), text)
+    storage.write_text(storage.join(base.output, CROSSVAL), json.dumps(summary, indent=2) + "\n")
+    _print(summary, base.output)
+    return EXIT_OK
+
+
+def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> list[Mapping[str, Any] | None]:
+    quiet_tensorflow()
+    import keras
+
+    from trainer.session import train_here
+    from trainer.strategy import make_devices
+
+    devices = make_devices(configs[0].strategy, configs[0].precision)
+    results: list[Mapping[str, Any] | None] = []
+    for number, config in enumerate(configs, 1):
+        print(f"fold {config.fold}, seed {config.seed} ({number} of {len(configs)} runs)", file=sys.stderr, flush=True)
+        results.append(train_here(config, dataset, devices))
+        keras.backend.clear_session()
+    return results
+
+
+def summarise(
+    configs: Sequence[TrainConfig], runs: Sequence[Mapping[str, Any]], folds: int
+) -> tuple[dict[str, Any], Predictions]:
+    """The content of crossval.json: all folds' predictions together, and the mean of the folds' accuracies.
+
+    Clips of a group stay together in the intervals, whatever the number of seeds: two seeds are no new evidence.
+    """
+    labels = runs[0]["dataset"]["labels"]
+    tested = [_read(config, PREDICTIONS, labels) for config in configs]
+    # Each fold has a temperature of its own: with it, the logits of all folds are on one scale.
+    scaled = [
+        replace(part, logits=(part.logits / metrics["calibration"]["temperature"]).astype(np.float32))
+        for part, metrics in zip(tested, runs, strict=True)
+    ]
+    predictions = _pool(scaled, configs)
+    pooled = evaluate(predictions, labels)
+    majority = [
+        _always(part, labels.index(metrics["baselines"]["majority"]["label"]))
+        for part, metrics in zip(tested, runs, strict=True)
+    ]
+    single = None
+    if all(metrics["baselines"]["single_frame"] for metrics in runs):
+        parts = [_read(config, SINGLE_FRAME_PREDICTIONS, labels) for config in configs]
+        single = {"top1": evaluate(_pool(parts, configs), labels).top1.to_json()}
+    accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
+    sums = np.stack([accuracies, np.ones(folds)], axis=1)
+    summary = {
+        "schema_version": 1,
+        "folds": folds,
+        "seeds": sorted({config.seed for config in configs}),
+        "model": runs[0]["model"],
+        "dataset": {**runs[0]["dataset"], "protocol": f"{folds} folds of groups"},
+        "pooled": pooled.to_json(),
+        "mean": bootstrap_over_groups(sums, lambda total: total[:, 0] / total[:, 1]).to_json(),
+        "fold_top1": [float(accuracy) for accuracy in accuracies],
+        "baselines": {
+            "chance": runs[0]["baselines"]["chance"],
+            "majority": {"label": "of each fold", "top1": evaluate(_pool(majority, configs), labels).top1.to_json()},
+            "single_frame": single,
+        },
+        "speed": runs[0]["speed"],
+        "training": {"seconds": sum(metrics["training"]["seconds"] for metrics in runs)},
+        "configuration": runs[0]["configuration"],
+        "versions": runs[0]["versions"],
+    }
+    return summary, predictions
+
+
+def _read(config: TrainConfig, name: str, labels: Sequence[str]) -> Predictions:
+    return Predictions.from_jsonl(storage.read_text(storage.join(config.output, name)), labels)
+
+
+def _pool(parts: Sequence[Predictions], configs: Sequence[TrainConfig]) -> Predictions:
+    """All predictions together; a clip that was tested with several seeds is there once for each."""
+    named = [
+        replace(part, video_ids=tuple(f"{video_id} (seed {config.seed})" for video_id in part.video_ids))
+        for part, config in zip(parts, configs, strict=True)
+    ]
+    return Predictions.concatenate(named)
+
+
+def _always(part: Predictions, label: int) -> Predictions:
+    logits = np.zeros_like(part.logits)
+    logits[:, label] = 1
+    return replace(part, logits=logits)
+
+
+def _folds(text: str) -> int:
+    """The number of folds, 0 for one per group."""
+    if text == "logo":
+        return 0
+    if not text.isdigit() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"must be a number from 2, or logo, not {text!r}")
+    return int(text)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdigit() for part in parts) or len(set(map(int, parts))) < len(parts):
+        raise argparse.ArgumentTypeError(f"must be different whole numbers such as 0,1, not {text!r}")
+    return tuple(map(int, parts))
+
+
+def _print(summary: Mapping[str, Any], output: str) -> None:
+    pooled, baselines = summary["pooled"], summary["baselines"]
+    folds = ", ".join(f"{accuracy:.1%}" for accuracy in summary["fold_top1"])
+    single = baselines["single_frame"]
+    print(f"All clips    {interval_text(pooled['top1'])}, {pooled['num_clips']} tests of {pooled['num_groups']} groups")
+    print(f"Mean         {interval_text(summary['mean'])} over {summary['folds']} folds: {folds}")
+    print(f"Macro F1     {interval_text(pooled['macro_f1'])}")
+    print(f"One frame    {interval_text(single['top1']) if single else 'not measured'}")
+    print(f"Majority     {interval_text(baselines['majority']['top1'])}; chance is {baselines['chance']:.1%}")
+    print(f"Details      {storage.join(output, CROSSVAL)}")
+
+
+def main() -> int:
+    """Entry point of the command line."""
+    return cli.run_tool(run, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    storage.exit_now(main())

@@ -1,0 +1,229 @@
+"""Clips from shards as `tf.data`: the same clips in the same order for the same seed and epoch, from any position on.
+
+Every batch has the same size: the last one is filled up with empty clips of weight 0, and a worker whose shards are
+exhausted gets batches of such clips. So no clip is left out, no replica stands empty, and a function is traced once.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.core import example
+from pipelines.core.metadata import DatasetInfo
+from trainer.augment import augment
+from trainer.parts import Index, Part
+
+_CYCLE = 16
+"""Shards that are read side by side."""
+_PREFETCH = 4
+"""Batches that are made ahead."""
+_COMPRESSION = {"none": "", "gzip": "GZIP"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the clips of a part are read.
+
+    Attributes:
+        batch_size: clips in a batch of one replica.
+        replicas: replicas of this worker, which draw batches in turn.
+        worker: number of this worker.
+        num_workers: how many share the clips.
+        augmentations: what is done to a clip.
+        single_frame: one frame [1, H, W, 3] in place of the clip: a random one in training, else the middle one.
+        shuffle_buffer: clips among which the next one is drawn.
+        seed: decides, with the epoch, about the order and the augmentation.
+    """
+
+    batch_size: int
+    replicas: int = 1
+    worker: int = 0
+    num_workers: int = 1
+    augmentations: tuple[str, ...] = ()
+    single_frame: bool = False
+    shuffle_buffer: int = 512
+    seed: int = 0
+
+
+class Clips:
+    """The clips of one part of a dataset, for training and for evaluation."""
+
+    def __init__(self, info: DatasetInfo, part: Part, reading: Reading, cache: bool = False) -> None:
+        self._info, self._part, self._reading = info, part, reading
+        self._cached = _read_all(part, info) if cache else None
+
+    def training_steps(self, epoch: int) -> int:
+        """Global batches of an epoch: as many as the worker with the most clips needs."""
+        reading = self._reading
+        most = max(self._share(epoch, worker)[1] for worker in range(reading.num_workers))
+        return -(-most // (reading.batch_size * reading.replicas))
+
+    def training(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
+        """Batches without end, from a step of an epoch on: frames uint8 [b, T, H, W, 3], labels int64 [b], weights [b].
+
+        Epochs follow each other as one stream, so that the next one is being read while the last one is trained on. A
+        step takes one batch for each replica; only this worker's batches are given.
+        """
+        spec = {
+            "order": tf.TensorSpec([None], tf.int64),
+            **{name: tf.TensorSpec([], tf.int64) for name in ("count", "seed", "first", "clips")},
+        }
+        epochs = tf.data.Dataset.from_generator(lambda: self._epochs(epoch, first_step), output_signature=spec)
+        size = self._reading.batch_size
+        return epochs.flat_map(self._epoch).batch(size, drop_remainder=True).prefetch(_PREFETCH)
+
+    def _epochs(self, epoch: int, first_step: int) -> Iterator[dict[str, Any]]:
+        """What tells one epoch from another: the shards, and a seed for all else."""
+        reading = self._reading
+        per_step = reading.batch_size * reading.replicas
+        while True:
+            order, count = self._share(epoch, reading.worker)
+            yield {
+                "order": order,
+                "count": count,
+                "seed": _seed(reading.seed, epoch, reading.worker),
+                "first": min(first_step * per_step, count),
+                "clips": (self.training_steps(epoch) - first_step) * per_step,
+            }
+            epoch, first_step = epoch + 1, 0
+
+    def _epoch(self, epoch: Mapping[str, tf.Tensor]) -> tf.data.Dataset:
+        reading, seed = self._reading, epoch["seed"]
+        records = self._records(epoch["order"], epoch["count"], mixed=True)
+        records = records.shuffle(reading.shuffle_buffer, seed, reshuffle_each_iteration=False)
+
+        def prepare(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            parsed = self._parse(record)
+            own_seed = tf.stack([seed, number])
+            frames = parsed[example.FRAMES]
+            if reading.single_frame:
+                frame = tf.random.stateless_uniform([], own_seed, 0, frames.shape[0], tf.int64)
+                frames = tf.ensure_shape(frames[frame : frame + 1], [1, *frames.shape[1:]])
+            return augment(frames, own_seed, reading.augmentations), parsed[example.LABEL], tf.constant(1.0)
+
+        clips = records.enumerate().skip(epoch["first"]).map(prepare, tf.data.AUTOTUNE, deterministic=True)
+        return _filled(clips, epoch["clips"])
+
+    def evaluation_steps(self) -> int:
+        """Global batches of the whole part."""
+        reading = self._reading
+        return -(-self._part.num_clips // (reading.batch_size * reading.replicas * reading.num_workers))
+
+    def evaluation(self, rounds: int = 1) -> tf.data.Dataset:
+        """All clips in the order of their records: frames, the clip's number int64 [b] in that order, weights.
+
+        Args:
+            rounds: how often, -1 for without end.
+        """
+        reading = self._reading
+        records = self._records(list(range(len(self._part.shards))), self._part.num_clips, mixed=False).enumerate()
+        if reading.num_workers > 1:
+            records = records.shard(reading.num_workers, reading.worker)
+
+        def prepare(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            frames = self._parse(record)[example.FRAMES]
+            if reading.single_frame:
+                middle = frames.shape[0] // 2
+                frames = frames[middle : middle + 1]
+            return frames, number, tf.constant(1.0)
+
+        clips = records.map(prepare, tf.data.AUTOTUNE, deterministic=True)
+        clips = _filled(clips, self.evaluation_steps() * reading.replicas * reading.batch_size).repeat(rounds)
+        return clips.batch(reading.batch_size, drop_remainder=True).prefetch(_PREFETCH)
+
+    def index(self) -> Index:
+        """Ids, groups and labels of the part's clips, in the order of `evaluation`."""
+        shards = list(range(len(self._part.shards)))
+        return read_index(self._records(shards, self._part.num_clips, mixed=False))
+
+    def _share(self, epoch: int, worker: int) -> tuple[list[int], int]:
+        """The shards of a worker in an epoch, in the order in which they are opened, and how many clips they give.
+
+        With fewer shards than workers all of them read all shards, and each takes its share of the records.
+        """
+        counts = self._part.counts
+        order = np.random.default_rng([self._reading.seed, epoch]).permutation(len(counts))
+        workers = self._reading.num_workers
+        if workers == 1:
+            return list(map(int, order)), sum(counts)
+        if len(counts) < workers:
+            total = sum(counts)
+            return list(map(int, order)), total // workers + (worker < total % workers)
+        shares: list[list[int]] = [[] for _ in range(workers)]
+        sizes = [0] * workers
+        for shard in sorted(map(int, order), key=lambda i: -counts[i]):  # stable: equal ones stay in random order
+            smallest = sizes.index(min(sizes))
+            shares[smallest].append(shard)
+            sizes[smallest] += counts[shard]
+        return shares[worker], sizes[worker]
+
+    def _records(self, order: Any, count: Any, mixed: bool) -> tf.data.Dataset:
+        """Serialised records of some shards of which there are `count`, from several shards in turn if `mixed`."""
+        part = self._part
+        names, starts, lengths = (tf.constant(values) for values in (part.shards, part.starts, part.lengths))
+
+        def open_shard(shard: tf.Tensor) -> tf.data.Dataset:
+            start = tf.cast(starts[shard], tf.int64)
+            numbers = tf.data.Dataset.range(start, start + tf.cast(lengths[shard], tf.int64))
+            if self._cached is not None:
+                records = numbers.map(lambda number: (number, tf.gather(self._cached, number)))
+            else:
+                file = tf.data.TFRecordDataset(names[shard], _COMPRESSION[self._info.compression], buffer_size=4 << 20)
+                records = tf.data.Dataset.zip((numbers, file))
+            if part.keep is not None:
+                keep = tf.constant(part.keep)
+                records = records.filter(lambda number, _: tf.gather(keep, number))
+            return records.map(lambda _, record: record)
+
+        chosen = tf.data.Dataset.from_tensor_slices(order)
+        width = min(_CYCLE, len(part.shards)) if mixed else 1
+        if mixed and self._cached is None:
+            records = chosen.interleave(open_shard, width, 1, min(4, width), deterministic=True)
+        else:
+            records = chosen.interleave(open_shard, width, 1)
+        workers = self._reading.num_workers
+        if mixed and workers > 1 and len(part.shards) < workers:
+            records = records.shard(workers, self._reading.worker)
+        # Lengths come from the dataset's description: a file that changed meanwhile must not go unnoticed.
+        return records.apply(tf.data.experimental.assert_cardinality(count))
+
+    def _parse(self, record: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        return example.parse(record, self._info.clip_spec, self._info.encoding)
+
+
+def _filled(clips: tf.data.Dataset, count: Any) -> tf.data.Dataset:
+    """Exactly `count` elements: those there are, then empty ones of weight 0."""
+    empty = tuple(tf.zeros(spec.shape, spec.dtype) for spec in clips.element_spec)
+    return clips.concatenate(tf.data.Dataset.from_tensors(empty).repeat(count)).take(count)
+
+
+def read_index(records: tf.data.Dataset) -> Index:
+    """Reads ids, groups and labels, without the pixels."""
+    features = {
+        example.VIDEO_ID: tf.io.FixedLenFeature([], tf.string),
+        example.GROUP: tf.io.FixedLenFeature([], tf.string),
+        example.LABEL: tf.io.FixedLenFeature([], tf.int64),
+    }
+    parsed = records.batch(64).map(lambda batch: tf.io.parse_example(batch, features), tf.data.AUTOTUNE)
+    ids: list[str] = []
+    groups: list[str] = []
+    labels: list[np.ndarray] = []
+    for batch in parsed.as_numpy_iterator():
+        ids += [value.decode("utf-8", "surrogateescape") for value in batch[example.VIDEO_ID]]
+        groups += [value.decode("utf-8", "surrogateescape") for value in batch[example.GROUP]]
+        labels.append(batch[example.LABEL])
+    return Index(tuple(ids), tuple(groups), np.concatenate(labels) if labels else np.zeros(0, np.int64))
+
+
+def _read_all(part: Part, info: DatasetInfo) -> tf.Tensor:
+    """All records of the shards, string [N], in memory."""
+    files = tf.data.TFRecordDataset(list(part.shards), _COMPRESSION[info.compression])
+    return tf.constant([record.numpy() for record in files])
+
+
+def _seed(*parts: int) -> int:
+    """A seed below 2**31 out of several numbers."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint32)[0] >> 1)

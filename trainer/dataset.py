@@ -1,0 +1,248 @@
+"""A dataset before training: what it says about itself, and whether its shards are as it says."""
+
+import hashlib
+import itertools
+import os
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pipelines.core.catalog import is_video
+from pipelines.core.errors import UsageError, UserError
+from pipelines.core.hashing import fingerprint
+from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo
+from pipelines.core.tfrecord import CorruptRecordError, read_records
+from trainer import storage
+
+FULL_CHECK_BYTES = 8 * 10**9
+"""Below this size every byte is read before training starts: that takes two seconds per GB on two cores."""
+
+_CHUNK_BYTES = 1 << 20
+_LOCAL_THREADS = 4
+_REMOTE_THREADS = 16
+_SHOWN = 10
+_LENGTH = struct.Struct("<Q")
+_FRAMING_BYTES = 16
+"""Around a record: length, checksum of the length, checksum of the data."""
+_STATE = "_state"
+"""The folder in which preprocessing keeps what its next run needs."""
+
+
+@dataclass(frozen=True)
+class OpenDataset:
+    """A complete dataset.
+
+    Attributes:
+        uri: its folder.
+        info: its description.
+        fingerprint: equal for two datasets exactly where labels, clip settings and the bytes of all shards are equal.
+    """
+
+    uri: str
+    info: DatasetInfo
+    fingerprint: str
+
+
+def open_dataset(uri: str, splits: Iterable[str] = ("train",)) -> OpenDataset:
+    """Reads the description of a dataset.
+
+    Args:
+        uri: its folder, local or in a store.
+        splits: those that must have clips.
+
+    Raises:
+        UsageError: there is no complete dataset, or none that can be trained on.
+        UserError: the description is damaged or can't be read.
+    """
+    uri = storage.normalise(uri)
+    info_uri = storage.join(uri, DATASET_INFO)
+    # S3 denies objects that must not be read; where one is listed, reading it will give the reason.
+    if not storage.exists(info_uri) and DATASET_INFO not in storage.list_names(uri):
+        raise UsageError(_why_no_dataset(uri))
+    info = DatasetInfo.from_json(storage.read_text(info_uri), info_uri)
+    dataset = OpenDataset(uri, info, _fingerprint(info))
+    if len(info.labels) < 2:
+        raise UsageError(
+            f"{uri} has one class only ({', '.join(info.labels)}): there is nothing to tell apart. Preprocess videos "
+            "of at least two classes"
+        )
+    for split in splits:
+        _require(dataset, split)
+    return dataset
+
+
+def _fingerprint(info: DatasetInfo) -> str:
+    shards = sorted((shard.name, shard.sha256) for split in info.splits.values() for shard in split.shards)
+    return fingerprint({"labels": info.labels, "clip_spec": info.clip_spec.fingerprint(), "shards": shards})
+
+
+def _require(dataset: OpenDataset, split: str) -> None:
+    sizes = ", ".join(f"{name} {num_clips(dataset, name)}" for name in dataset.info.splits)
+    remedy = "Preprocess again with other --splits or --split-groups, and into another --output or with --overwrite"
+    if not num_clips(dataset, split):
+        raise UsageError(f"{dataset.uri} has no clips in the split {split!r} (clips: {sizes}). {remedy}")
+    present = [label for label, count in class_counts(dataset, split).items() if count]
+    if split == "train" and len(present) < 2:
+        raise UsageError(f"{dataset.uri} has one class only in the split 'train' ({present[0]}). {remedy}")
+
+
+def _why_no_dataset(uri: str) -> str:
+    again = f"python -m pipelines.preprocess --input VIDEOS --output {uri}"
+    if not storage.exists(uri):
+        return f"there is no folder {uri}. Correct the path, or make a dataset there: {again}"
+    if storage.is_local(uri) and not os.path.isdir(uri):
+        return f"{uri} is a file. Give the folder of a dataset, the one that holds {DATASET_INFO}"
+    names = storage.list_names(uri)
+    if _STATE in names:
+        return (
+            f"the dataset in {uri} is incomplete: preprocessing was interrupted or is still at work. Wait for it, or "
+            f"run the same command again ({again}): it goes on where it stopped"
+        )
+    inside = itertools.chain(names, *(storage.list_names(storage.join(uri, name)) for name in names[:3]))
+    if any(is_video(name) for name in inside):
+        return (
+            f"{uri} is a folder of videos, not a dataset. Make a dataset of it first: "
+            f"python -m pipelines.preprocess --input {uri} --output DATASET"
+        )
+    return f"{uri} is no dataset: it has no {DATASET_INFO}, which preprocessing writes last. Make one: {again}"
+
+
+def num_clips(dataset: OpenDataset, split: str) -> int:
+    """Clips in a split; none where the dataset has no such split."""
+    found = dataset.info.splits.get(split)
+    return found.num_examples if found else 0
+
+
+def class_counts(dataset: OpenDataset, split: str) -> dict[str, int]:
+    """Clips of each class in a split, in the order of the label ids; all classes are named."""
+    found = dataset.info.splits.get(split)
+    return {label: found.num_examples_by_class.get(label, 0) if found else 0 for label in dataset.info.labels}
+
+
+def size_bytes(dataset: OpenDataset, splits: Iterable[str]) -> int:
+    """Bytes of all shards of some splits together."""
+    return sum(shard.size_bytes for shard in _shards(dataset, splits))
+
+
+def _shards(dataset: OpenDataset, splits: Iterable[str]) -> list[ShardInfo]:
+    return [shard for name in splits if name in dataset.info.splits for shard in dataset.info.splits[name].shards]
+
+
+def check_shards(
+    dataset: OpenDataset,
+    splits: Iterable[str],
+    full: bool | None = None,
+    on_bytes: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Checks, before training starts, that the shards are those that the description speaks of.
+
+    Args:
+        dataset: the dataset.
+        splits: what to check; splits that the dataset hasn't are passed over.
+        full: whether to read every byte and compare checksums. Otherwise: sizes, the number of records, and the first
+            and the last record; in a store or in compressed files, sizes and the first record. None: full for less than
+            `FULL_CHECK_BYTES`.
+        on_bytes: told how many bytes more are checked; never called by two threads at a time. Where all is well, they
+            add up to `size_bytes(dataset, splits)`.
+
+    Raises:
+        UserError: shards are missing or damaged; all of them together.
+    """
+    shards = _shards(dataset, splits)
+    full = sum(shard.size_bytes for shard in shards) < FULL_CHECK_BYTES if full is None else full
+    lock, stop = threading.Lock(), threading.Event()
+
+    def report(count: int) -> None:
+        with lock:
+            on_bytes(count)
+
+    def check(shard: ShardInfo) -> str | None:
+        uri = storage.join(dataset.uri, shard.name)
+        try:
+            found = storage.size_bytes(uri)
+            if found is None:
+                return "missing"
+            if found != shard.size_bytes:
+                return f"{found} bytes instead of {shard.size_bytes}"
+            if full:
+                return _check_content(uri, shard, report, stop)
+            problem = _check_framing(uri, shard, dataset.info.compression)
+            report(shard.size_bytes)
+            return problem
+        except CorruptRecordError as error:
+            return f"damaged, {error}"
+        except UserError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(_LOCAL_THREADS if storage.is_local(dataset.uri) else _REMOTE_THREADS) as threads:
+        try:
+            problems = list(threads.map(check, shards))
+        except BaseException:  # Ctrl-C among them: it must not wait until gigabytes are read
+            stop.set()
+            threads.shutdown(cancel_futures=True)
+            raise
+    bad = [f"{shard.name}: {problem}" for shard, problem in zip(shards, problems, strict=True) if problem]
+    if bad:
+        raise UserError(_describe(dataset.uri, len(shards), bad))
+
+
+def _check_content(uri: str, shard: ShardInfo, report: Callable[[int], None], stop: threading.Event) -> str | None:
+    sha256 = hashlib.sha256()
+    for chunk in _chunks(uri):
+        if stop.is_set():
+            return None
+        sha256.update(chunk)
+        report(len(chunk))
+    return None if sha256.hexdigest() == shard.sha256 else "damaged, the checksum differs"
+
+
+def _chunks(uri: str) -> Iterator[bytes]:
+    with storage.open_read(uri) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def _check_framing(uri: str, shard: ShardInfo, compression: str) -> str | None:
+    if compression != "none" or not shard.num_examples:
+        return None
+    with storage.open_read(uri) as file:
+        next(read_records(file), None)
+        if not storage.is_local(uri):
+            return None  # each step to another record would be a request
+        last, count = _last_record(file, shard.size_bytes)
+        if count != shard.num_examples:
+            return f"damaged, {count} records instead of {shard.num_examples}"
+        file.seek(last)
+        next(read_records(file), None)
+    return None
+
+
+def _last_record(file: BinaryIO, size: int) -> tuple[int, int]:
+    """Position of the last record, and the number of records, going by their lengths alone.
+
+    Raises:
+        CorruptRecordError: the lengths don't lead to the end of the file.
+    """
+    position = last = count = 0
+    while position < size:
+        file.seek(position)
+        header = file.read(_LENGTH.size)
+        last, count = position, count + 1
+        position += _FRAMING_BYTES + (_LENGTH.unpack(header)[0] if len(header) == _LENGTH.size else size)
+    if position != size:
+        raise CorruptRecordError(f"wrong length of a record at or before byte {last}")
+    return last, count
+
+
+def _describe(uri: str, num_shards: int, bad: Sequence[str]) -> str:
+    more = [f"and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
+    listed = "".join(f"\n  {line}" for line in [*bad[:_SHOWN], *more])
+    return (
+        f"{len(bad)} of {num_shards} shards of {uri} are not as {DATASET_INFO} says:{listed}\n"
+        "If the dataset was copied there, copy these files again. If it was made there, remove them and run the same "
+        f"pipelines.preprocess command again: it writes the missing ones only. `python -m pipelines.verify {uri}` "
+        "checks all of it"
+    )

@@ -1,0 +1,65 @@
+"""What a trained network says about the clips of a part, and how fast it says it."""
+
+import base64
+import time
+from collections.abc import Iterable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.core.decode_child import film_strip
+from trainer.data import Clips
+from trainer.learner import Learner
+from trainer.loop import predict_logits
+from trainer.metrics import Predictions
+from trainer.parts import Index
+from trainer.strategy import Devices
+
+_SPEED_ROUNDS = 8
+
+
+def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> Predictions:
+    """Predictions of the averaged weights for all clips of a part; every worker has to take part.
+
+    Args:
+        devices, learner: where and what.
+        clips: the part's clips.
+        index: of the same part.
+    """
+    logits = predict_logits(devices, learner, clips, len(index.labels))
+    return Predictions(logits, index.labels, index.groups, index.video_ids)
+
+
+def sample_clips(clips: Clips, count: int) -> np.ndarray:
+    """The first clips of a part, uint8 [N, T, H, W, 3]."""
+    frames = [batch[0].numpy()[batch[2].numpy() > 0] for batch in clips.evaluation().take(count)]
+    return np.concatenate(frames)[:count]
+
+
+def film_strips(clips: Clips, index: Index, video_ids: Iterable[str]) -> dict[str, str]:
+    """Film strips (JPEG in base64) of some clips of a part, by video id."""
+    wanted = set(video_ids)
+    numbers = {number for number, video_id in enumerate(index.video_ids) if video_id in wanted}
+    strips: dict[str, str] = {}
+    if not numbers:
+        return strips
+    for frames, batch_numbers, weights in clips.evaluation().as_numpy_iterator():
+        for clip, number, weight in zip(frames, batch_numbers, weights, strict=True):
+            if weight and int(number) in numbers:
+                strips[index.video_ids[int(number)]] = base64.b64encode(film_strip(clip)).decode()
+    return strips
+
+
+def clips_per_second(model: keras.Model, batch_size: int) -> float:
+    """Inference rate of a network on one device, the best of some rounds of one batch."""
+    frames = tf.random.stateless_uniform((batch_size, *model.input_shape[1:]), (0, 0), 0, 256, tf.int32)
+    frames = tf.cast(frames, tf.uint8)
+    infer = tf.function(lambda batch: model(batch, training=False))
+    infer(frames).numpy()
+    best = float("inf")
+    for _ in range(_SPEED_ROUNDS):
+        start = time.perf_counter()
+        infer(frames).numpy()
+        best = min(best, time.perf_counter() - start)
+    return batch_size / best

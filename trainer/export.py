@@ -1,0 +1,130 @@
+"""From a trained network to a model directory that anyone can use who has TensorFlow alone."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from trainer.serving import (
+    KERAS_MODEL,
+    check_equal,
+    check_saved_model,
+    exact_float32,
+    staged,
+    versions,
+    write_saved_model,
+)
+
+HALF_TOLERANCE = 0.1
+"""Largest difference that computing in 16 bits may make to a logit, in units of the largest one."""
+
+
+def export_model(model: keras.Model, folder: str, info: ModelInfo, check_clips: np.ndarray) -> ModelInfo:
+    """Writes a model directory, having read it back and compared it with the network. Replaces an older model there.
+
+    What is written computes in float32 on any device, whatever the network was trained in and on. Optimizer and
+    training state are left out.
+
+    Args:
+        model: gives logits [B, C] of clips uint8 [B, T, H, W, 3]; its layers are Keras' own or registered.
+        folder: local, or an address that TensorFlow can write to.
+        info: everything but fingerprint, parameters and versions, which are filled in.
+        check_clips: uint8 [N, T, H, W, 3], some clips to compare with.
+
+    Returns:
+        `info` as written to `model_info.json`.
+
+    Raises:
+        UserError: what was written doesn't give what the network gives.
+        UsageError: the folder holds something else than a model.
+        OutputError: it can't be written.
+        RuntimeError: it is called in the scope of a strategy, where a SavedModel can't be read back.
+    """
+    if tf.distribute.has_strategy():
+        raise RuntimeError("export_model is to be called outside of a strategy's scope")
+    with exact_float32(), staged(folder) as built:
+        portable = portable_copy(model)
+        info = replace(
+            info,
+            parameters=portable.count_params(),
+            fingerprint=model_fingerprint(portable, info),
+            versions=versions(),
+        )
+        keras_file, saved_model = f"{built}/{KERAS_MODEL}", f"{built}/{info.saved_model}"
+        portable.save(keras_file)
+        write_saved_model(saved_model, *serving_parts(portable), info)
+
+        logits = predict(portable, check_clips)
+        tolerance = {"tolerance": HALF_TOLERANCE} if _is_half_precision(model) else {}
+        check_equal("the logits of the copy in float32", logits, predict(model, check_clips), **tolerance)
+        reloaded = keras.models.load_model(keras_file, compile=False)
+        check_equal(f"the logits of {KERAS_MODEL}", predict(reloaded, check_clips), logits)
+        check_saved_model(saved_model, info, check_clips, logits)
+        Path(built, MODEL_INFO).write_text(info.to_json())
+    return info
+
+
+def portable_copy(model: keras.Model) -> keras.Model:
+    """The same network with the same weights, in float32 and free of the devices that it was trained on."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # for operations, which take the current one
+    try:
+        copy: keras.Model = keras.saving.deserialize_keras_object(json.loads(configuration(model)))
+    finally:
+        keras.config.set_dtype_policy(policy)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def serving_parts(model: keras.Model) -> tuple[Any, list[Any]]:
+    """What `write_saved_model` takes of a Keras model: a function of its inputs, and its variables.
+
+    Recurrent layers are kept from cuDNN, whose operations would make a SavedModel that runs on GPUs alone.
+    """
+    for layer in model._flatten_layers():
+        if hasattr(layer, "use_cudnn"):
+            layer.use_cudnn = False
+    return (lambda inputs: model(inputs, training=False)), [variable.value for variable in model.variables]
+
+
+def model_fingerprint(model: keras.Model, info: ModelInfo) -> str:
+    """16 hexadecimal digits of a network's weights and architecture and of what its inputs and outputs mean.
+
+    The architecture includes the names of layers, which Keras numbers in the order in which a process makes them.
+    """
+    return weights_fingerprint(configuration(model), model.get_weights(), info)
+
+
+def weights_fingerprint(architecture: str, weights: Iterable[np.ndarray], info: ModelInfo) -> str:
+    """16 hexadecimal digits of weights in their order, a description of the architecture, and of what `info` says."""
+    digest = hashlib.blake2b(digest_size=8)
+    meaning = [info.clip_spec.fingerprint(), list(info.labels), info.temperature]
+    for array in map(np.ascontiguousarray, weights):
+        digest.update(f"{array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    digest.update(json.dumps([architecture, meaning]).encode())
+    return digest.hexdigest()
+
+
+def predict(model: keras.Model, clips: np.ndarray) -> np.ndarray:
+    """Logits of clips, float32 [N, C]."""
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(model(clips, training=False), "float32")))
+
+
+def _is_half_precision(model: keras.Model) -> bool:
+    return any("16" in layer.compute_dtype for layer in model._flatten_layers())
+
+
+def configuration(model: keras.Model) -> str:
+    """The architecture as JSON, without settings of training and precision."""
+    settings = keras.saving.serialize_keras_object(model)
+    settings.pop("compile_config", None)
+    text = json.dumps(settings, sort_keys=True)
+    return text.replace('"mixed_bfloat16"', '"float32"').replace('"mixed_float16"', '"float32"')

@@ -1,0 +1,199 @@
+"""Finished runs as their folders tell of them, and which of them may be compared with which."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from pipelines.core.errors import UsageError
+from pipelines.summary import some
+from trainer.calibration import Interval
+from trainer.metrics import Evaluation, Predictions, paired_difference
+from trainer.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, TENSORBOARD
+
+SCHEMA_VERSION = 1
+_TRACES = (CHECKPOINTS, HISTORY, TENSORBOARD)
+"""What lies in the folder of a run that has begun."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A finished run, or a cross-validation with its folds pooled.
+
+    Attributes:
+        name: the folder, as short as tells it from the others.
+        model: the model's name, and its variant if that isn't the default.
+        leaky: whether groups are on both sides of the split.
+        dataset: its fingerprint.
+        labels: the class names.
+        test_groups: the groups of the test clips; of a cross-validation none are told, as all are tested.
+        test: how it did there.
+        majority, single_frame: accuracies of the baselines.
+        parameters, size_bytes: of the model.
+        clips_per_s: in inference; None where it wasn't measured.
+        seconds: of training.
+        folds: of a cross-validation; 0 for a single run.
+        fold_mean: mean top-1 of the folds.
+        predictions: for each test clip, where they were kept.
+    """
+
+    name: str
+    model: str
+    leaky: bool
+    dataset: str
+    labels: tuple[str, ...]
+    test_groups: frozenset[str]
+    test: Evaluation
+    majority: Interval
+    single_frame: Interval | None
+    parameters: int
+    size_bytes: int
+    clips_per_s: float | None
+    seconds: float
+    folds: int = 0
+    fold_mean: Interval | None = None
+    predictions: Predictions | None = None
+
+    @classmethod
+    def from_json(cls, name: str, value: Mapping[str, Any]) -> Self:
+        """Takes what is needed of metrics.json or of crossval.json.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: something is missing or of another form.
+        """
+        folds = int(value.get("folds", 0))
+        model, data, baselines, speed = value["model"], value["dataset"], value["baselines"], value.get("speed")
+        single = baselines["single_frame"]
+        test = Evaluation.from_json(value["pooled" if folds else "test"])
+        return cls(
+            name=name,
+            model=model["name"] if model["variant"] == "default" else f"{model['name']} / {model['variant']}",
+            leaky=bool(data.get("leaky", False)),
+            dataset=data["fingerprint"],
+            labels=tuple(data["labels"]),
+            test_groups=frozenset(() if folds else data["groups"]["test"]),
+            test=replace(test, ece=float(test.ece), num_clips=int(test.num_clips)),
+            majority=Interval.from_json(baselines["majority"]["top1"]),
+            single_frame=Interval.from_json(single["top1"]) if single else None,
+            parameters=int(model["parameters"]),
+            size_bytes=int(model["size_bytes"]),
+            clips_per_s=float(speed["clips_per_s"]) if speed else None,
+            seconds=float(value["training"]["seconds"]),
+            folds=folds,
+            fold_mean=Interval.from_json(value["mean"]) if folds else None,
+        )
+
+
+def read_runs(folders: Sequence[str]) -> list[Run]:
+    """Reads each run; a folder that is named twice counts once.
+
+    Raises:
+        UsageError: a run isn't there, isn't finished, or its files are damaged.
+    """
+    if remote := [folder for folder in folders if "://" in folder]:
+        raise UsageError(f"{remote[0]} is not a local folder: copy the run to this machine first")
+    paths = list({os.path.realpath(folder): Path(folder) for folder in folders}.values())
+    names = [path.resolve().name for path in paths]
+    return [
+        _read_run(path, name if names.count(name) == 1 else str(path)) for path, name in zip(paths, names, strict=True)
+    ]
+
+
+def _read_run(folder: Path, name: str) -> Run:
+    source = next((folder / file for file in (METRICS, CROSSVAL) if (folder / file).exists()), None)
+    if source is None:
+        raise UsageError(_what_is_missing(folder))
+    again = f"Run the training command of {folder} again, or leave this run out"
+    try:
+        value = json.loads(_read_text(source))
+        version = value.get("schema_version", SCHEMA_VERSION)
+        if version != SCHEMA_VERSION:
+            raise UsageError(
+                f"{source} is of schema version {version!r}, and this software reads {SCHEMA_VERSION}. {again}"
+            )
+        run = Run.from_json(name, value)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
+        raise UsageError(f"{source} is damaged: {reason}. {again}") from error
+    file = folder / PREDICTIONS
+    if not file.exists():
+        return run
+    try:
+        return replace(run, predictions=Predictions.from_jsonl(_read_text(file), run.labels))
+    except ValueError as error:
+        raise UsageError(f"{file} is damaged: {error}. Remove it to compare without it. Or: {again.lower()}") from error
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror or error}") from error
+
+
+def _what_is_missing(folder: Path) -> str:
+    if folder.is_file():
+        return f"{folder} is a file: give the folder of the run, {folder.parent}"
+    if not folder.is_dir():
+        return f"no such run: {folder}. Give the folder that a training run has written"
+    if inside := sorted(str(file.parent) for file in folder.glob("*/*.json") if file.name in (METRICS, CROSSVAL)):
+        return f"{folder} is not a run but holds some: give {some(inside, 3)}"
+    if any((folder / name).exists() for name in _TRACES):
+        return f"the run in {folder} isn't finished: {METRICS} is missing. Run its training command again to go on"
+    return f"no run in {folder}: {METRICS} is missing. Give the folder that a training run has written"
+
+
+def same_test(a: Run, b: Run) -> bool:
+    """Whether two runs were tested alike: on the same clips, and both with or both without training on their groups.
+
+    Clips are told by their ids, or, where these weren't kept, by what is known of them.
+    """
+    if (a.dataset, a.labels, a.leaky) != (b.dataset, b.labels, b.leaky):
+        return False
+    if a.predictions and b.predictions:
+        return _clips(a.predictions) == _clips(b.predictions)
+    known_of_a, known_of_b = ((run.folds > 0, run.test.num_clips, run.test_groups) for run in (a, b))
+    return known_of_a == known_of_b
+
+
+def _clips(predictions: Predictions) -> set[tuple[str, str, int]]:
+    return set(zip(predictions.video_ids, predictions.groups, predictions.labels.tolist(), strict=True))
+
+
+def find_flags(runs: Sequence[Run]) -> list[str]:
+    """Why the scores of a run don't compare with the others, empty if they do.
+
+    What all are held against is the first run that isn't leaky, or else the first.
+    """
+    first = next((run for run in runs if not run.leaky), runs[0])
+    flags = []
+    for run in runs:
+        if run.leaky:
+            flags.append("leaky")
+        elif run.dataset != first.dataset or run.labels != first.labels:
+            flags.append("other dataset")
+        else:
+            flags.append("" if same_test(run, first) else "other test clips")
+    return flags
+
+
+def paired_differences(runs: Sequence[Run], seed: int = 0) -> list[tuple[Run, Run, Interval]]:
+    """How much better the best of the runs with the same test clips is than each other one of them.
+
+    Only runs that kept their predictions are compared.
+
+    Returns:
+        the best run, another one, and the difference of their accuracies, never negative.
+    """
+    waiting = sorted((run for run in runs if run.predictions), key=lambda run: -run.test.top1.value)
+    found = []
+    while waiting:
+        best, *others = waiting
+        same = [run for run in others if same_test(best, run)]
+        for run in same:
+            assert best.predictions and run.predictions
+            found.append((best, run, paired_difference(best.predictions, run.predictions, seed)))
+        waiting = [run for run in others if run not in same]
+    return found

@@ -1,0 +1,138 @@
+"""A network that learns: its variables, their average, the optimizer and the compiled steps, on one or many devices."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer.strategy import Devices
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How weights are changed.
+
+    Attributes:
+        weight_decay: of AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), on matrices and kernels.
+        label_smoothing: share of a label that is spread over all classes.
+        clip_norm: largest norm of all gradients together.
+        ema: decay of the weights' moving average for one step; 0 for none.
+        class_weights: weight of each class in the loss.
+    """
+
+    weight_decay: float
+    label_smoothing: float
+    clip_norm: float
+    ema: float
+    class_weights: Sequence[float]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Sums over the clips of one global batch, and whether any process wants to stop."""
+
+    loss: float
+    correct: float
+    clips: float
+    finite: bool
+    stop: bool
+
+
+class Learner:
+    """A network with all that its training changes.
+
+    Args:
+        devices: where it runs.
+        build: makes the network; called twice, for the network and for its average.
+        learning: how weights are changed.
+        seed: decides about the first weights and about dropout.
+    """
+
+    def __init__(self, devices: Devices, build: Callable[[], keras.Model], learning: Learning, seed: int) -> None:
+        self._devices, self._learning = devices, learning
+        self._strategy = devices.strategy
+        with self._strategy.scope():
+            keras.utils.set_random_seed(seed)
+            self.model = build()
+            self.average = build()
+            self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=learning.weight_decay)
+            self.optimizer.exclude_from_weight_decay([v for v in self.model.trainable_variables if len(v.shape) < 2])
+            self.optimizer.build(self.model.trainable_variables)
+        for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
+            mine.assign(its)
+        self._train = tf.function(self._train_step)
+        self._infer = tf.function(self._logits_step)
+
+    def train_step(self, iterator: tf.data.Iterator, learning_rate: float, stop: bool) -> StepResult:
+        """Learns from the next batch of each replica. `stop` is this process's wish; the result has everyone's."""
+        self.optimizer.learning_rate.assign(learning_rate)
+        loss, correct, clips, finite, stopping = self._train(iterator, tf.constant(float(stop))).numpy()
+        return StepResult(float(loss), float(correct), float(clips), bool(finite > 0), bool(stopping > 0))
+
+    def logits(self, iterator: tf.data.Iterator, steps: int, num_clips: int) -> np.ndarray:
+        """Logits float32 [num_clips, C] of the averaged network for the clips of `Clips.evaluation`, in their order."""
+        result = np.full((num_clips, self.average.output_shape[-1]), np.nan, np.float32)
+        for _ in range(steps):
+            logits, numbers, weights = (value.numpy() for value in self._infer(iterator))
+            real = weights > 0
+            result[numbers[real]] = logits[real]
+        return result
+
+    def variables(self) -> list[keras.Variable]:
+        """All that a checkpoint has to hold, in a fixed order; a model's variables include its dropout's states."""
+        return [*self.model.variables, *self.average.trainable_variables, *self.optimizer.variables]
+
+    def fingerprint(self) -> str:
+        """Equal for two learners with the same network where all weights are equal, bit by bit."""
+        digest = hashlib.blake2b(digest_size=8)
+        for variable in self.model.trainable_variables:
+            digest.update(variable.numpy().tobytes())
+        return digest.hexdigest()
+
+    def _train_step(self, iterator: tf.data.Iterator, stop: tf.Tensor) -> tf.Tensor:
+        frames, labels, weights = next(iterator)
+        sums = self._strategy.run(self._replica_step, (frames, labels, weights, stop))
+        self._update_average()
+        total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
+        # The check for NaN is the same number on every replica, not a sum.
+        replicas = float(self._devices.num_replicas)
+        return tf.concat([total[:3], tf.cast(total[3:4] >= replicas, tf.float32), total[4:]], 0)
+
+    def _replica_step(self, frames: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        learning = self._learning
+        clips = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weights))
+        num_classes = len(learning.class_weights)
+        targets = tf.one_hot(labels, num_classes) * (1 - learning.label_smoothing)
+        targets += learning.label_smoothing / num_classes
+        importance = weights * tf.gather(tf.constant(learning.class_weights, tf.float32), labels)
+        with tf.GradientTape() as tape:
+            logits = self.model(frames, training=True)
+            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+            loss = tf.reduce_sum(losses * importance)
+            share = loss / tf.maximum(clips, 1.0)
+        variables = [variable.value for variable in self.model.trainable_variables]
+        gradients = tape.gradient(share, variables)
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        gradients, norm = tf.clip_by_global_norm(gradients, learning.clip_norm)
+        # The optimizer adds up what comes from the replicas; these are sums already, clipped as a whole.
+        replicas = float(self._devices.num_replicas)
+        self.optimizer.apply([gradient / replicas for gradient in gradients], self.model.trainable_variables)
+        correct = tf.cast(tf.argmax(logits, -1) == labels, tf.float32) * weights
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+        return tf.stack([loss, tf.reduce_sum(correct), tf.reduce_sum(weights), tf.cast(finite, tf.float32), stop])
+
+    def _update_average(self) -> None:
+        step = tf.cast(self.optimizer.iterations.value, tf.float32)
+        # At first the average follows closely, so that it doesn't hang on to the random weights of the start.
+        decay = tf.minimum(self._learning.ema, (1 + step) / (10 + step)) if self._learning.ema else tf.constant(0.0)
+        for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
+            mine.value.assign(decay * mine.value + (1 - decay) * its.value)
+
+    def _logits_step(self, iterator: tf.data.Iterator) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        frames, numbers, weights = next(iterator)
+        logits = self._strategy.run(lambda batch: self.average(batch, training=False), (frames,))
+        return tuple(self._strategy.gather(value, axis=0) for value in (logits, numbers, weights))

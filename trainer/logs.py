@@ -1,0 +1,55 @@
+"""What a run leaves for people and TensorBoard while it trains: `history.csv` and event files."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from trainer import results, storage
+
+COLUMNS = (
+    "epoch", "step", "learning_rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds",
+    "clips_per_s",
+)  # fmt: skip
+
+
+class RunLog:
+    """Keeps `history.csv` and TensorBoard's event files up to date.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._history = storage.join(folder, results.HISTORY)
+        self._writer = tf.summary.create_file_writer(storage.join(folder, results.TENSORBOARD))
+
+    def epoch(self, history: Sequence[Mapping[str, float]]) -> None:
+        """Notes the last of the epochs. The table is written anew: a run that went back has no row twice."""
+        text = io.StringIO()
+        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(history)
+        storage.write_text(self._history, text.getvalue())
+        row = history[-1]
+        with self._writer.as_default(step=int(row["epoch"])):
+            for name in COLUMNS[2:7]:
+                tf.summary.scalar(name.replace("_", "/", 1), row[name])
+            tf.summary.scalar("clips_per_s", row["clips_per_s"])
+        self._writer.flush()
+
+    def confusion(self, matrix: Sequence[Sequence[int]], epoch: int) -> None:
+        """Adds the confusion matrix of the test clips as a picture."""
+        with self._writer.as_default(step=epoch):
+            tf.summary.image("test/confusion", confusion_image(matrix)[np.newaxis])
+        self._writer.close()
+
+
+def confusion_image(confusion: Sequence[Sequence[int]], cell_px: int = 12) -> np.ndarray:
+    """A confusion matrix as a picture, uint8 [C * cell, C * cell, 3]: rows truth, columns prediction, dark is much."""
+    counts = np.asarray(confusion, np.float64)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shade = np.kron(255 * (1 - shares), np.ones((cell_px, cell_px)))
+    return np.repeat(np.round(shade).astype(np.uint8)[..., np.newaxis], 3, axis=-1)

@@ -1,0 +1,178 @@
+"""The networks: functions from a clip's shape to a Keras model that takes uint8 clips and gives logits.
+
+Each of the two ideas comes in two variants. `reference` is what public notebooks on UCF50 build, with their parameter
+counts; `default` is the best that was found of the same idea at this resolution, see docs/results.md for what each
+part of it is worth. All scaling is inside: frames go in as uint8 [B, T, H, W, 3] RGB, float32 logits [B, C] come out.
+
+No network normalises over a batch: a clip's logits depend on nothing but the clip, so the result is the same for any
+number of devices, and a batch may be filled up with empty clips.
+
+LRCN: Donahue et al. 2015, "Long-term Recurrent Convolutional Networks for Visual Recognition and Description",
+https://arxiv.org/abs/1411.4389. ConvLSTM: Shi et al. 2015, "Convolutional LSTM Network", https://arxiv.org/abs/1506.04214.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from pipelines.core.errors import UsageError
+from trainer.convlstm_layer import FastConvLSTM2D
+
+Shape = tuple[int, int, int, int]
+"""T, H, W, 3 of a clip."""
+Stem = tuple[tuple[int, int, int], ...]
+"""Filters, kernel size and stride of each convolution."""
+
+
+def build_model(name: str, variant: str, shape: Shape, num_classes: int, **options: Any) -> keras.Model:
+    """A new network with weights drawn from Keras' seed (`keras.utils.set_random_seed`).
+
+    Args:
+        name: `convlstm` or `lrcn`.
+        variant: `default` or `reference`.
+        shape: T, H, W, 3 of a clip.
+        num_classes: C, the number of logits.
+        options: settings of the `default` builders, for ablations.
+
+    Raises:
+        UsageError: the clips are too small for this network.
+    """
+    try:
+        return BUILDERS[name, variant](shape, num_classes, **options)
+    except ValueError as error:
+        raise UsageError(
+            f"clips of {shape[1]}x{shape[2]} pixels don't fit the network {name} ({variant}): {error}. Preprocess with "
+            "a larger --size, or take the other variant"
+        ) from error
+
+
+def reference_convlstm(shape: Shape, num_classes: int) -> keras.Model:
+    """ConvLSTM2D 4-8-14-16 with pooling after each; 44,524 parameters for 4 classes at 20x64x64."""
+    inputs = keras.Input(shape, dtype="uint8", name="frames")
+    x = layers.Rescaling(1 / 255)(inputs)
+    for filters in (4, 8, 14, 16):
+        x = FastConvLSTM2D(filters, 3, recurrent_dropout=0.2, return_sequences=True)(x)
+        x = _unfold(layers.MaxPooling2D(2, padding="same")(_fold(x)), shape[0])
+        if filters < 16:
+            x = layers.Dropout(0.2)(x)
+    return keras.Model(inputs, _logits(layers.Flatten()(x), num_classes), name="convlstm_reference")
+
+
+def reference_lrcn(shape: Shape, num_classes: int) -> keras.Model:
+    """Conv2D 16-32-64-64 on each frame, LSTM 32; 73,060 parameters for 4 classes at 20x64x64."""
+    inputs = keras.Input(shape, dtype="uint8", name="frames")
+    x = _fold(layers.Rescaling(1 / 255)(inputs))
+    for number, (filters, pool) in enumerate(((16, 4), (32, 4), (64, 2), (64, 2))):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D(pool, padding="same")(x)
+        if number < 3:
+            x = layers.Dropout(0.25)(x)
+    x = layers.LSTM(32)(_unfold(layers.Flatten()(x), shape[0]))
+    return keras.Model(inputs, _logits(x, num_classes), name="lrcn_reference")
+
+
+def default_convlstm(
+    shape: Shape,
+    num_classes: int,
+    *,
+    stem: Stem = ((32, 7, 4),),
+    filters: tuple[int, ...] = (32,),
+    motion: str = "both",
+    norm: bool = True,
+    bidirectional: bool = False,
+    readout: str = "attention",
+    dropout: float = 0.3,
+) -> keras.Model:
+    """A stem that shrinks frames and their differences, ConvLSTM2D on what it sees, read out by attention over time."""
+    inputs = keras.Input(shape, dtype="uint8", name="frames")
+    x = _unfold(_stem(_fold(_see(inputs, motion)), stem, norm), shape[0])
+    for number, width in enumerate(filters):
+        if number:
+            x = _unfold(layers.MaxPooling2D(2, padding="same")(_fold(x)), shape[0])
+        y = FastConvLSTM2D(width, 3, padding="same", return_sequences=True)(x)
+        if bidirectional:
+            back = FastConvLSTM2D(width, 3, padding="same", return_sequences=True, go_backwards=True)(x)
+            y = ops.concatenate([y, ops.flip(back, axis=1)], axis=-1)
+        x = _norm(y, norm)
+    x = ops.concatenate([ops.mean(x, axis=(2, 3)), ops.max(x, axis=(2, 3))], axis=-1)
+    x = layers.Dropout(dropout)(_read_out(x, readout))
+    return keras.Model(inputs, _logits(x, num_classes), name="convlstm_default")
+
+
+def default_lrcn(
+    shape: Shape,
+    num_classes: int,
+    *,
+    stem: Stem = ((32, 7, 4), (64, 3, 2), (96, 3, 2)),
+    features: int = 128,
+    units: int = 64,
+    motion: str = "both",
+    norm: bool = True,
+    bidirectional: bool = True,
+    readout: str = "attention",
+    dropout: float = 0.3,
+) -> keras.Model:
+    """Convolutions on frames and their differences, an LSTM in both directions, read out by attention over time."""
+    inputs = keras.Input(shape, dtype="uint8", name="frames")
+    x = layers.Flatten()(_stem(_fold(_see(inputs, motion)), stem, norm))
+    x = layers.Activation("relu")(_norm(layers.Dense(features)(x), norm))
+    x = layers.Dropout(dropout)(_unfold(x, shape[0]))
+    lstm = layers.LSTM(units, return_sequences=True)
+    x = (layers.Bidirectional(lstm) if bidirectional else lstm)(x)
+    x = layers.Dropout(dropout)(_read_out(x, readout))
+    return keras.Model(inputs, _logits(x, num_classes), name="lrcn_default")
+
+
+BUILDERS: dict[tuple[str, str], Callable[..., keras.Model]] = {
+    ("convlstm", "reference"): reference_convlstm,
+    ("convlstm", "default"): default_convlstm,
+    ("lrcn", "reference"): reference_lrcn,
+    ("lrcn", "default"): default_lrcn,
+}
+
+
+def _see(inputs: Any, motion: str) -> Any:
+    """What the first convolution sees, [B, T, H, W, 3 or 6]: frames in [-1, 1], their changes in time, or both."""
+    frames = layers.Rescaling(1 / 127.5, -1)(inputs)
+    if motion == "none":
+        return frames
+    # The first frame has no predecessor: its change is 0.
+    change = ops.pad(frames[:, 1:] - frames[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0), (0, 0))) * 4.0
+    return change if motion == "only" else ops.concatenate([frames, change], axis=-1)
+
+
+def _stem(x: Any, stem: Stem, norm: bool) -> Any:
+    for filters, kernel, strides in stem:
+        x = layers.Conv2D(filters, kernel, strides, padding="same")(x)
+        x = layers.Activation("relu")(_norm(x, norm))
+    return x
+
+
+def _norm(x: Any, norm: bool) -> Any:
+    return layers.LayerNormalization()(x) if norm else x
+
+
+def _read_out(x: Any, readout: str) -> Any:
+    """[B, T, D] to [B, D]: the last step, the mean over time, or a weighted mean with learnt weights."""
+    if readout == "last" or x.shape[1] == 1:
+        return x[:, -1]
+    if readout == "mean":
+        return ops.mean(x, axis=1)
+    weights = ops.softmax(layers.Dense(1)(x), axis=1)
+    return ops.sum(weights * x, axis=1)
+
+
+def _fold(x: Any) -> Any:
+    """[B, T, ...] to [B * T, ...]: one large convolution instead of T small ones."""
+    return ops.reshape(x, (-1, *x.shape[2:]))
+
+
+def _unfold(x: Any, num_frames: int) -> Any:
+    """The inverse of `_fold`."""
+    return ops.reshape(x, (-1, num_frames, *x.shape[1:]))
+
+
+def _logits(x: Any, num_classes: int) -> Any:
+    return layers.Dense(num_classes, dtype="float32", name="logits")(x)

@@ -1,0 +1,232 @@
+"""The report of a training run: how good the model is, whether that can be believed, and what it confuses.
+
+The page is one file without a script that loads nothing. Every name in it comes from outside and is escaped by `text`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines.page_parts import Measure, Share, folded, table, text
+from pipelines.summary import human_bytes, human_seconds, plural, some
+from trainer.calibration import Interval
+from trainer.charts import MAX_MATRIX, heat_table, interval_table, line_chart
+from trainer.metrics import Evaluation
+from trainer.page import between, percent, render_page, score, short_count, tile
+
+MIN_GROUPS = 5
+"""With fewer groups in test, an interval over groups says little."""
+_MAX_ROWS = 1000
+_SPLIT_BY = {"groups": "split by whole groups", "random": "random split"}
+
+
+def render_report(
+    metrics: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    strips: Mapping[str, str],
+    title: str,
+) -> str:
+    """The page for a run.
+
+    Args:
+        metrics: what metrics.json holds.
+        history: the rows of history.csv; what wasn't measured is missing or not a number.
+        strips: video id to its film strip, a JPEG in base64. Videos without one are named all the same.
+        title: what the run is called.
+    """
+    test = Evaluation.from_json(metrics["test"])
+    labels = [scores.label for scores in test.per_class]
+    sections = {
+        "Scores": _scores(metrics, test),
+        "Curves": _curves(history, metrics["training"]["best_epoch"]),
+        "Confusion": heat_table("Test clips by class and prediction", labels, test.confusion),
+        "Classes": _classes(test),
+        "Confused pairs": _confused(test, strips),
+        "Settings": _settings(metrics),
+    }
+    top = f'<dl class="tiles">{_tiles(metrics, test)}</dl><ul class="notes">{_notes(metrics, test)}</ul>'
+    return render_page(title, _subtitle(metrics, test), top, sections, "Made from metrics.json and history.csv.")
+
+
+def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
+    model, data, training = (metrics[key] for key in ("model", "dataset", "training"))
+    stopped = "stopped early" if training["stopped"] == "early" else "finished"
+    return (
+        f"{model['name']} ({model['variant']}) on {data['uri']}, {_SPLIT_BY.get(data['protocol'], data['protocol'])}: "
+        f"{plural(test.num_clips, 'test clip')} of {plural(len(data['labels']), 'class', 'classes')} in "
+        f"{plural(test.num_groups, 'group')}. {plural(training['epochs'], 'epoch')} in "
+        f"{human_seconds(training['seconds'])}, {stopped}, best epoch {training['best_epoch']}."
+    )
+
+
+def _tiles(metrics: Mapping[str, Any], test: Evaluation) -> str:
+    majority, single = _baselines(metrics)
+    model, calibration = metrics["model"], metrics.get("calibration")
+    before = f"{percent(calibration['ece_before'])} before scaling" if calibration else "calibration error"
+    tiles = [tile("Test top-1", percent(test.top1.value), between(test.top1))]
+    if test.top5:
+        tiles.append(tile("Test top-5", percent(test.top5.value), between(test.top5)))
+    tiles += [
+        tile("Macro-F1", percent(test.macro_f1.value), between(test.macro_f1)),
+        tile("ECE", percent(test.ece), before),
+        tile("Single frame", percent(single.value), between(single))
+        if single
+        else tile("Single frame", "\u2013", "not measured"),
+        tile("Majority", percent(majority.value), f"always {_majority_label(metrics)}"),
+        tile("Chance", percent(metrics["baselines"]["chance"]), f"one of {len(test.per_class):,}"),
+        tile("Parameters", short_count(model["parameters"]), human_bytes(model["size_bytes"])),
+    ]
+    return "".join(tiles)
+
+
+def _baselines(metrics: Mapping[str, Any]) -> tuple[Interval, Interval | None]:
+    """The accuracy of always saying the most frequent class, and that of a single frame, where it was measured."""
+    single = metrics["baselines"]["single_frame"]
+    majority = Interval.from_json(metrics["baselines"]["majority"]["top1"])
+    return majority, Interval.from_json(single["top1"]) if single else None
+
+
+def _majority_label(metrics: Mapping[str, Any]) -> str:
+    return metrics["baselines"]["majority"]["label"]
+
+
+def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
+    """Whether the scores can be believed."""
+    majority, single = _baselines(metrics)
+    loud, notes = [], []
+    if metrics["dataset"]["leaky"]:
+        how = "Random split" if metrics["dataset"]["protocol"] == "random" else "Leaky split"
+        loud.append(
+            f"{how}: clips of one group are on both sides; these numbers are too good. "
+            "Split by groups to learn how the model does on new people and places."
+        )
+    if single and single.high >= test.top1.low:
+        verb = "is" if single.value >= test.top1.low else "may be"
+        loud.append(
+            f"A single frame {verb} as good: the labels may be readable from the background. "
+            f"One frame alone scores {score(single)}, the model {score(test.top1)}."
+        )
+    if majority.high >= test.top1.low:
+        loud.append(
+            f"The model, {score(test.top1)}, is not clearly better than always saying {_majority_label(metrics)}, "
+            f"{score(majority)}."
+        )
+    if test.num_groups < MIN_GROUPS:
+        notes.append(
+            f"Test has only {plural(test.num_groups, 'group')}: the intervals, which are over groups, are rough. "
+            "Cross-validation tests on every group."
+        )
+    if untested := [scores.label for scores in test.per_class if not scores.support]:
+        notes.append(f"Test has no clip of {plural(len(untested), 'class', 'classes')}: {some(untested)}.")
+    if not single:
+        notes.append("No single-frame baseline: whether the model needs more than the background is not known.")
+    if not loud and not notes:
+        return '<li class="good">No group is in both train and test, and a single frame does clearly worse.</li>'
+    marked = [f'<li class="loud">{text(note)}</li>' for note in loud]
+    return "".join(marked + [f"<li>{text(note)}</li>" for note in notes])
+
+
+def _scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
+    """The model beside the baselines, and test beside val."""
+    val = Evaluation.from_json(metrics["val"]) if metrics.get("val") else None
+    (majority, single), chance = _baselines(metrics), metrics["baselines"]["chance"]
+    bars = [("Model, test", test.top1, "s0")]
+    bars += [("Model, val", val.top1, "s1")] if val else []
+    bars += [("Single frame", single, "s3")] if single else []
+    bars += [(f"Always {_majority_label(metrics)}", majority, "s5")]
+    bars += [("Chance", Interval(chance, chance, chance), "s5")]
+    columns = {"Test": test, **({"Val": val} if val else {})}
+    rows = {
+        "Top-1": [score(e.top1) for e in columns.values()],
+        "Top-5": [score(e.top5) for e in columns.values() if e.top5],
+        "Macro-F1": [score(e.macro_f1) for e in columns.values()],
+        "Calibration error (ECE)": [percent(e.ece) for e in columns.values()],
+        "Cross-entropy": [f"{e.cross_entropy:.3f}" for e in columns.values()],
+        "Clips": [f"{e.num_clips:,}" for e in columns.values()],
+        "Groups": [f"{e.num_groups:,}" for e in columns.values()],
+    }
+    cells = [(name, *map(Measure, values)) for name, values in rows.items() if values]
+    drawn = interval_table("Top-1 accuracy with 95% intervals over groups", bars)
+    return f'<div class="halves">{drawn}{table("All scores", ("Score", *columns), cells)}</div>'
+
+
+def _curves(history: Sequence[Mapping[str, float]], best_epoch: float) -> str:
+    def points(column: str) -> list[tuple[float, float]]:
+        return [(row["epoch"], row[column]) for row in history if column in row]
+
+    def general(value: float) -> str:
+        return f"{value:.3g}"
+
+    loss = {"train": points("train_loss"), "val": points("val_loss")}
+    accuracy = {"train": points("train_accuracy"), "val": points("val_accuracy")}
+    charts = (
+        line_chart("Loss", loss, general, best_epoch),
+        line_chart("Accuracy", accuracy, "{:.0%}".format, best_epoch, top=1.0),
+        line_chart("Learning rate", {"learning rate": points("learning_rate")}, general, best_epoch),
+    )
+    return f'<div class="charts">{"".join(charts)}</div>'
+
+
+def _confused(test: Evaluation, strips: Mapping[str, str]) -> str:
+    """A card for each pair of classes that is mistaken for one another, most frequent first."""
+    support = {scores.label: scores.support for scores in test.per_class}
+    cards = []
+    for pair in test.confused:
+        figures = "".join(_figure(video_id, strips.get(video_id)) for video_id in pair.video_ids)
+        share = percent(pair.count / support[pair.truth])
+        cards.append(
+            f'<article class="class panel"><header><h3>{text(pair.truth)} \u2192 {text(pair.predicted)}</h3>'
+            f'<span class="soft">{plural(pair.count, "clip")}, {share} of {text(pair.truth)}</span></header>'
+            f'<div class="strips">{figures}</div></article>'
+        )
+    intro = '<p class="soft">Truth \u2192 prediction, with the errors that the model was most sure of.</p>'
+    if cards:
+        return f'{intro}<div class="pairs">{"".join(cards)}</div>'
+    return '<p class="soft">None: every test clip is classified correctly.</p>'
+
+
+def _figure(video_id: str, strip: str | None) -> str:
+    if strip is None:
+        picture = '<div class="missing">no film strip</div>'
+    else:
+        source = f"data:image/jpeg;base64,{text(strip)}"
+        picture = f'<img loading="lazy" decoding="async" src="{source}" alt="Film strip of {text(video_id)}">'
+    return f"<figure>{picture}<figcaption><b>{text(video_id)}</b></figcaption></figure>"
+
+
+def _classes(test: Evaluation) -> str:
+    """Recall, precision and F1 of each class, the worst first; classes without test clips, which have none, last."""
+    ordered = sorted(test.per_class, key=lambda scores: (not scores.support, scores.f1, scores.label))
+    rows = []
+    for scores in ordered:
+        shares = (scores.recall, scores.precision, scores.f1)
+        rows.append((scores.label, *(Share(s) if scores.support else "\u2013" for s in shares), scores.support))
+    headers, caption = ("Class", "Recall", "Precision", "F1", "Test clips"), "Classes, lowest F1 first"
+    if len(rows) <= MAX_MATRIX:
+        return table(caption, headers, rows)
+    return folded(plural(len(rows), "class", "classes"), caption, headers, rows, _MAX_ROWS)
+
+
+def _settings(metrics: Mapping[str, Any]) -> str:
+    data = metrics["dataset"]
+    dataset = {key: data[key] for key in ("uri", "fingerprint", "protocol")}
+    dataset |= {f"{split} clips": count for split, count in data["num_clips"].items()}
+    dataset |= {f"{split} groups": some(list(groups), 30) for split, groups in data["groups"].items()}
+    tables = {
+        "Settings of the run": metrics["configuration"],
+        "Model": metrics["model"],
+        "Dataset": dataset,
+        "Training": {**metrics["training"], **{f"inference, {k}": v for k, v in (metrics.get("speed") or {}).items()}},
+        "Package versions": metrics["versions"],
+    }
+    content = "".join(
+        table(
+            name, (), [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in values.items()]
+        )
+        for name, values in tables.items()
+        if values
+    )
+    return (
+        '<details class="fold"><summary>Settings, model, dataset and versions</summary>'
+        f'<div class="columns">{content}</div></details>'
+    )

@@ -1,0 +1,187 @@
+"""A model directory: how it is built, checked and put in its place.
+
+| in the folder | |
+|---|---|
+| `saved_model/` | `serving_default`: uint8 `frames` [B, T, H, W, 3] to float32 `probabilities` and `logits` [B, C] |
+| `model.keras` | the Keras model, where there is one |
+| `model_info.json` | written last; names the other parts |
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.core.errors import OutputError, UsageError, UserError
+from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from trainer import storage
+
+KERAS_MODEL = "model.keras"
+TOLERANCE = 1e-5
+"""Largest difference of a probability between a model and what was written of it."""
+
+
+def write_saved_model(
+    folder: str, logits: Callable[[tf.Tensor], tf.Tensor], resources: Sequence[Any], info: ModelInfo
+) -> None:
+    """Writes a SavedModel that gives probabilities of any number of clips.
+
+    Args:
+        folder: where, new.
+        logits: uint8 [B, T, H, W, 3] to float [B, C], in TensorFlow's operations.
+        resources: the variables, or what holds them, on which `logits` depends.
+        info: shapes, names and temperature.
+    """
+    module = tf.Module()
+    module.resources = list(resources)
+    spec = tf.TensorSpec([None, *info.clip_spec.shape], tf.uint8, name=info.input_name)
+
+    def serve(frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        values = tf.ensure_shape(tf.cast(logits(frames), tf.float32), [None, len(info.labels)])
+        return {info.output_name: tf.nn.softmax(values / info.temperature), "logits": values}
+
+    module.serve = tf.function(serve, input_signature=[spec])
+    # Without the gradients of custom operations: nobody trains a SavedModel.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, folder, signatures=module.serve, options=options)
+
+
+def check_saved_model(folder: str, info: ModelInfo, clips: np.ndarray, expected_logits: np.ndarray) -> None:
+    """Loads a SavedModel and compares its outputs with those expected.
+
+    Args:
+        folder: the SavedModel.
+        info: names and temperature.
+        clips: uint8 [N, T, H, W, 3].
+        expected_logits: float32 [N, C].
+
+    Raises:
+        UserError: they differ.
+    """
+    signature = tf.saved_model.load(folder).signatures["serving_default"]
+    outputs = signature(**{info.input_name: tf.constant(clips)})
+    check_equal("the SavedModel's logits", outputs["logits"].numpy(), expected_logits)
+    scaled = expected_logits.astype(np.float64) / info.temperature
+    shares = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    shares /= shares.sum(axis=-1, keepdims=True)
+    check_equal("the SavedModel's probabilities", outputs[info.output_name].numpy(), shares)
+
+
+def check_equal(what: str, values: np.ndarray, expected: np.ndarray, tolerance: float = TOLERANCE) -> None:
+    """Compares two arrays of outputs [N, C], in units of the largest expected one where that is above 1.
+
+    Raises:
+        UserError: they differ by more than the tolerance, which also allows no other best class but in a tie.
+    """
+    difference = np.inf
+    if values.shape == expected.shape:
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            difference = float(np.max(np.abs(values - expected), initial=0.0))
+    if not difference <= tolerance * max(1.0, float(np.max(np.abs(expected), initial=0.0))):
+        raise UserError(
+            f"{what} differ from those of the model by {difference:.2g} on sample clips, so nothing was written. Look "
+            "for weights that aren't finite, layers that don't keep all their settings in get_config, or chance that "
+            "isn't switched off outside of training"
+        )
+
+
+@contextlib.contextmanager
+def exact_float32() -> Iterator[None]:
+    """Makes a GPU multiply in full float32, so that two ways through the same network give the same."""
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
+
+
+def versions() -> Mapping[str, str]:
+    """Versions of the packages that make a model."""
+    return {name: metadata.version(name) for name in ("keras", "numpy", "tensorflow")}
+
+
+def refuse_other_folder(folder: str) -> None:
+    """Refuses to put a model where something else is.
+
+    Raises:
+        UsageError: the folder holds files, but no model.
+        UserError: it can't be listed.
+    """
+    names = storage.list_names(folder)
+    if MODEL_INFO not in names and (names or os.path.isfile(folder)):
+        raise UsageError(
+            f"{folder} is there already and is no model (no {MODEL_INFO} in it); choose another output folder"
+        )
+
+
+@contextlib.contextmanager
+def staged(folder: str) -> Iterator[str]:
+    """A local folder to build a model in, which takes the place of `folder` when the block ends well.
+
+    A local model that is replaced is put aside first and deleted last. In a store, which can't rename folders, the old
+    model's `model_info.json` is deleted first and the new one's written last: a folder that has it is whole.
+
+    Raises:
+        UsageError: `folder` holds something else than a model.
+        OutputError: it can't be written.
+    """
+    folder = storage.normalise(folder)
+    refuse_other_folder(folder)
+    if not storage.is_local(folder):
+        with _uploaded(folder) as built:
+            yield built
+        return
+    target = Path(folder).resolve()
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.new")
+    try:
+        temporary.mkdir(parents=True)
+        yield str(temporary)
+        _swap(temporary, target)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"cannot write {folder}: {reason}. Make room or give permission there") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _swap(new: Path, target: Path) -> None:
+    """Renames a folder to `target`; what was there is deleted once the new one is in place, or put back."""
+    old = new.with_suffix(".old")
+    if target.exists():
+        target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _uploaded(folder: str) -> Iterator[str]:
+    built = tempfile.mkdtemp(prefix="model-")
+    keep = False
+    try:
+        yield built
+        keep = True
+        storage.delete(storage.join(folder, MODEL_INFO))
+        storage.delete_tree(folder)
+        storage.copy_tree(built, folder, last=(MODEL_INFO,))
+        keep = False
+    except UserError as error:
+        if not keep:
+            raise
+        raise OutputError(f"{error}. The finished model is in {built}: copy it from there") from error
+    finally:
+        if not keep:
+            shutil.rmtree(built, ignore_errors=True)

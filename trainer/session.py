@@ -1,0 +1,70 @@
+"""A run in this process, with what goes wrong in TensorFlow turned into errors for people."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from pipelines import store
+from pipelines.core.errors import IncompleteError, UserError
+from trainer import results
+from trainer.config import TrainConfig
+from trainer.dataset import OpenDataset
+from trainer.run import train
+from trainer.strategy import Devices
+
+_LOST_WORKER = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.InternalError,
+)
+
+
+def train_here(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Mapping[str, Any]:
+    """Trains, or goes on, or gives the result where that is done.
+
+    Returns:
+        the content of metrics.json.
+
+    Raises:
+        UserError: see `trainer.run.train`; another process is at work in the output folder.
+    """
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    lock = store.exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
+    with lock, _for_people(config):
+        metrics = results.finished(config, dataset)
+        if metrics is not None:
+            return metrics
+        if config.overwrite and devices.is_chief:
+            results.remove_run(config.output)
+        return train(config, dataset, devices)
+
+
+@contextlib.contextmanager
+def _for_people(config: TrainConfig) -> Iterator[None]:
+    """Turns what TensorFlow raises for reasons outside of this software into errors that say what to do."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            f"out of memory with a batch of {config.batch_size} clips: choose a smaller --batch-size "
+            f"({error.message[:200]})"
+        ) from error
+    except tf.errors.DataLossError as error:
+        raise UserError(
+            f"a shard of {config.data} is damaged ({error.message[:200]}); python -m pipelines.verify tells which one"
+        ) from error
+    except (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.InternalError,
+    ) as error:
+        if config.strategy != "multi_worker":
+            raise
+        raise IncompleteError(
+            f"lost another worker ({error.message[:200]}); start all workers again to go on from the last checkpoint"
+        ) from error

@@ -1,0 +1,245 @@
+"""Files on this machine or in an object store (`gs://`, `s3://`, `az://`), all through the same few functions.
+
+TensorFlow is imported only where a path is remote. A path that is handed to TensorFlow itself (a `TFRecordDataset`, a
+checkpoint) needs `prepare` first; the functions here see to that themselves. Errors of the file system and of the
+stores become `UserError`s that name the path and the remedy.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, NoReturn
+
+from pipelines import files
+from pipelines.core.errors import OutputError, UserError
+from pipelines.files import is_local, join, normalise
+from trainer import stores
+from trainer.stores import prepare
+
+__all__ = [
+    "base_name",
+    "copy_tree",
+    "delete",
+    "delete_tree",
+    "exists",
+    "exit_now",
+    "is_local",
+    "join",
+    "list_names",
+    "normalise",
+    "open_read",
+    "prepare",
+    "read_bytes",
+    "read_text",
+    "size_bytes",
+    "size_of_tree",
+    "write_bytes",
+    "write_text",
+]
+
+
+def exists(uri: str) -> bool:
+    """Whether a file or folder is there.
+
+    Raises:
+        UserError: that can't be found out.
+    """
+    if is_local(uri):
+        return files.exists(uri)
+    with stores.explained(uri, "look for"):
+        if stores.gfile(uri).exists(stores.address(uri)):
+            return True
+        if error := stores.bucket_error(uri):
+            raise error
+    return False
+
+
+def base_name(uri: str) -> str:
+    """The last part of a path, with or without a slash behind it."""
+    return uri.rstrip("/").rpartition("/")[2]
+
+
+def size_bytes(uri: str) -> int | None:
+    """The size of a file; None where there is none.
+
+    Raises:
+        UserError: that can't be found out.
+    """
+    with stores.explained(uri, "look for"):
+        if is_local(uri):
+            try:
+                return os.stat(uri).st_size
+            except FileNotFoundError:
+                return None
+        return int(stores.gfile(uri).stat(uri).length) if exists(uri) else None
+
+
+def list_names(uri: str) -> list[str]:
+    """Sorted names of the files and folders directly in a folder; none where it doesn't exist.
+
+    Raises:
+        UserError: it can't be listed.
+    """
+    with stores.explained(uri, "list"):
+        if is_local(uri):
+            return files.list_names(uri)
+        gfile, address = stores.gfile(uri), stores.address(uri)
+        if not exists(uri) or not gfile.isdir(address):
+            return []
+        return sorted(name.rstrip("/") for name in gfile.listdir(address))
+
+
+def _open_remote(uri: str) -> Any:
+    return stores.gfile(uri).GFile(uri, "rb")
+
+
+@contextlib.contextmanager
+def open_read(uri: str) -> Iterator[BinaryIO]:
+    """Opens a file for reading bytes.
+
+    Raises:
+        UserError: it can't be opened, or not be read within the block.
+    """
+    with stores.explained(uri, "read"), open(uri, "rb") if is_local(uri) else _open_remote(uri) as file:
+        yield file
+
+
+def read_bytes(uri: str) -> bytes:
+    """The content of a file.
+
+    Raises:
+        UserError: it isn't there or can't be read.
+    """
+    with open_read(uri) as file:
+        return file.read()
+
+
+def read_text(uri: str) -> str:
+    """The text of a file in UTF-8.
+
+    Raises:
+        UserError: it isn't there, can't be read, or isn't such a text.
+    """
+    try:
+        return read_bytes(uri).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{uri} is damaged or no text file: byte {error.start} is not UTF-8") from error
+
+
+def write_bytes(uri: str, data: bytes) -> None:
+    """Writes a file as a whole: nobody ever sees a part of it. Local folders are made as needed.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    if is_local(uri):
+        with _local_writer(uri) as file:
+            file.write(data)
+        return
+    with stores.explained(uri, "write", OutputError), stores.gfile(uri).GFile(uri, "wb") as file:
+        file.write(data)  # the stores get the file when it is closed, in one piece
+
+
+def write_text(uri: str, text: str) -> None:
+    """Writes a text in UTF-8 as `write_bytes` does.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    write_bytes(uri, text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def _local_writer(uri: str) -> Iterator[BinaryIO]:
+    with stores.explained(uri, "write", OutputError):
+        try:
+            with files.write_atomically(uri, os.path.dirname(uri)) as file:
+                yield file
+        except OutputError as error:
+            # Its remedy is that of preprocessing.
+            raise error.__cause__ if isinstance(error.__cause__, OSError) else error  # noqa: B904
+
+
+def delete(uri: str) -> None:
+    """Removes a file, if it is there.
+
+    Raises:
+        OutputError: it can't be removed.
+    """
+    with stores.explained(uri, "remove", OutputError):
+        if is_local(uri):
+            files.delete([uri])
+        elif exists(uri):
+            stores.gfile(uri).remove(uri)
+
+
+def delete_tree(uri: str) -> None:
+    """Removes a file, or a folder and everything in it, if it is there.
+
+    Raises:
+        OutputError: something can't be removed.
+    """
+    with stores.explained(uri, "remove", OutputError):
+        if is_local(uri):
+            is_folder = os.path.isdir(uri) and not os.path.islink(uri)
+            remove = files.delete_folder if is_folder else os.unlink
+            with contextlib.suppress(FileNotFoundError):
+                remove(uri)
+        elif exists(uri):
+            gfile = stores.gfile(uri)
+            remove = gfile.rmtree if gfile.isdir(uri) else gfile.remove
+            remove(uri)
+
+
+def size_of_tree(uri: str) -> int:
+    """Bytes of all files below a folder; 0 where it doesn't exist.
+
+    Raises:
+        UserError: it can't be listed.
+    """
+    with stores.explained(uri, "list"):
+        if is_local(uri):
+            return sum(file.size_bytes for file in files.list_tree(uri)[0]) if os.path.isdir(uri) else 0
+        gfile, address = stores.gfile(uri), stores.address(uri)
+        paths = [join(folder, name) for folder, _, names in gfile.walk(address) for name in names]
+        return sum(int(gfile.stat(path).length) for path in paths)
+
+
+def copy_tree(local_folder: str, uri: str, last: Sequence[str] = ()) -> None:
+    """Copies all files below a local folder to another place, over those of the same name; other files there stay.
+
+    Args:
+        local_folder: where they are.
+        uri: the folder that is to have them.
+        last: paths below the folder whose presence says that the copy is whole. They are copied behind the others.
+
+    Raises:
+        UserError: the folder can't be read.
+        OutputError: a file can't be written.
+    """
+    with stores.explained(local_folder, "read"):
+        paths = [file.path for file in files.list_tree(local_folder)[0]]
+    for path in sorted(paths, key=lambda path: (path in last, path)):
+        source, target = join(local_folder, path), join(uri, path)
+        if is_local(uri):
+            with open_read(source) as file, _local_writer(target) as copy:
+                shutil.copyfileobj(file, copy, 1 << 20)
+        else:
+            with stores.explained(target, "write", OutputError):
+                stores.gfile(uri).copy(source, target, overwrite=True)
+
+
+def exit_now(code: int) -> NoReturn:
+    """Ends the process with an exit code. To be called at the very end: `atexit` handlers may not run.
+
+    After tensorflow-io has used S3 or Azure, an ordinary end of the process is an abort (SIGABRT, "pure virtual method
+    called"), though all work is done.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    if "tensorflow_io" in sys.modules:
+        os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,62 @@
+"""Trains a network on a dataset: `python -m trainer.task`, see `--help`."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipelines import cli
+from pipelines.core.errors import EXIT_OK
+from trainer import storage
+from trainer.dataset import check_shards, open_dataset
+from trainer.flags import add_flags, make_config, make_parser, parse
+from trainer.parts import SIDES
+from trainer.quiet import quiet_tensorflow
+from trainer.results import finished, print_result
+
+_DESCRIPTION = """\
+Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not seen, and exports a model.
+
+  python -m trainer.task --model convlstm                                   # on the sample data
+  python -m trainer.task --model lrcn --data data/ucf50 --output runs/lrcn
+  python -m trainer.task --model lrcn --config configs/train_lrcn.yaml
+
+Run it again after an interruption: it goes on at the step where it was."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Trains as a command line asks for and returns the exit code.
+
+    Raises:
+        UserError: it can't be done, or ended without a model.
+    """
+    parser = make_parser("trainer.task", _DESCRIPTION)
+    add_flags(parser)
+    config = make_config(parse(parser, arguments))
+    storage.prepare(config.data, config.output)
+    needs_splits = config.split == "groups" and not config.fold
+    dataset = open_dataset(config.data, SIDES if needs_splits else ())
+    metrics: Mapping[str, Any] | None = finished(config, dataset)
+    if metrics is None:
+        check_shards(dataset, SIDES if needs_splits else dataset.info.splits)
+        quiet_tensorflow()
+        # TensorFlow takes seconds to load: not for --help, and not before a mistake is found.
+        from trainer.session import train_here
+        from trainer.strategy import make_devices
+
+        devices = make_devices(config.strategy, config.precision)
+        metrics = train_here(config, dataset, devices)
+        if not devices.is_chief:
+            return EXIT_OK
+    else:
+        print(f"{config.output} is complete (--overwrite trains anew)", file=sys.stderr)
+    print_result(metrics, config.output)
+    return EXIT_OK
+
+
+def main() -> int:
+    """Entry point of the command line."""
+    return cli.run_tool(run, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    storage.exit_now(main())
