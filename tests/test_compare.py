@@ -18,7 +18,8 @@ from tests.test_preview import HOSTILE, Page
 from tests.test_report import LABELS, interval, make_metrics, predictions
 from trainer import compare
 from trainer.finished_runs import find_flags, paired_differences, read_runs
-from trainer.metrics import Predictions, evaluate, paired_difference
+from trainer.metrics import evaluate, paired_difference
+from trainer.predictions import Predictions
 
 ROOT = Path(__file__).parents[1]
 

@@ -69,8 +69,10 @@ def test_entry_modules_define_nothing_that_beam_would_pickle_as_main(name: str) 
 
 def test_what_a_decoder_process_and_a_help_text_load() -> None:
     """Start-up time: neither Beam nor TensorFlow where they aren't needed."""
-    for module in ("pipelines.core.decode_child", "pipelines.preprocess", "pipelines.verify", "pipelines.sample_data"):
-        unwanted = ["apache_beam", "tensorflow", "google.cloud.storage"]
+    jobs = ("core.decode_child", "preprocess", "verify", "sample_data")
+    tools = ("task", "crossval", "compare", "import_model")
+    for module in [*(f"pipelines.{name}" for name in jobs), *(f"trainer.{name}" for name in tools)]:
+        unwanted = ["apache_beam", "tensorflow", "keras", "google.cloud.storage"]
         code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
         assert done.stdout.strip() == "[]", module

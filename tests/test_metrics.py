@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.calibration import bootstrap_over_groups, cross_entropy, expected_calibration_error, fit_temperature
-from trainer.metrics import Evaluation, Interval, Predictions, evaluate, majority_baseline, paired_difference
+from trainer.calibration import cross_entropy, expected_calibration_error, fit_temperature
+from trainer.intervals import Interval, bootstrap_over_groups
+from trainer.metrics import Evaluation, evaluate, majority_baseline, paired_difference
+from trainer.predictions import Predictions
 
 NAMES = ("Jump", "Run", "Walk")
 

@@ -12,8 +12,9 @@ import pytest
 from pipelines import summary
 from tests.test_preview import HOSTILE, Page, strip
 from trainer import charts, report
-from trainer.calibration import Interval
-from trainer.metrics import Predictions, evaluate
+from trainer.intervals import Interval
+from trainer.metrics import evaluate
+from trainer.predictions import Predictions
 
 LABELS = ("Jump", "Run", "Wave", "Walk", "Sit", "Clap")
 GOOD_NOTE = "No group is in both train and test, and a single frame does clearly worse."

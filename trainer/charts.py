@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from pipelines.page_parts import color_key, text
-from trainer.calibration import Interval
+from trainer.intervals import Interval
 from trainer.page import between, percent
 
 MAX_MATRIX = 60

@@ -17,9 +17,9 @@ from pipelines import cli
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.page_parts import Best, Measure, table, text
 from pipelines.summary import human_seconds, plural, visible
-from trainer.calibration import Interval
 from trainer.charts import interval_table
 from trainer.finished_runs import Run, find_flags, paired_differences, read_runs
+from trainer.intervals import Interval
 from trainer.page import percent, render_page, score, short_count
 
 _DESCRIPTION = """\

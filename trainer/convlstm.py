@@ -20,7 +20,7 @@ GATES = 4  # input, forget, cell, output: Keras' order
 
 
 def _hard_sigmoid_gradient(y: Tensor, dy: Tensor) -> Tensor:
-    return tf.where((y > 0) & (y < 1), dy * (1 / 6), tf.zeros_like(dy))
+    return tf.raw_ops.Relu6Grad(gradients=dy * (1 / 6), features=6 * y)
 
 
 # The gradient of an activation from its output, so that what came in need not be kept.
@@ -55,18 +55,20 @@ class Recurrence(NamedTuple):
 
     def forward(self, xs: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> tuple[list[Tensor], list[Kept]]:
         """The states [B, h, w, F] after each step, from inputs [T, B, H, W, C] in the order of steps."""
-        inputs = tf.nn.conv2d(tf.reshape(xs, (-1, *xs.shape[2:])), kernel, 1, self.padding)
+        inputs = convolve(tf.reshape(xs, (-1, *xs.shape[2:])), kernel, self.padding)
         by_step = tf.reshape(inputs, (xs.shape[0], -1, *inputs.shape[1:]))
         states: list[Tensor] = []
         kept: list[Kept] = []
-        h = c = masked = None
+        h: Tensor | None = None
+        c: Tensor | None = None
+        masked: Tensor | None = None
         for z in tf.unstack(by_step):
             if h is None:
                 z = tf.nn.bias_add(z, bias)
             else:
                 masked = self._masked(h)
                 # In this order Grappler makes one operation of the convolution and both sums.
-                z = tf.nn.bias_add(tf.nn.conv2d(masked, recurrent, 1, "SAME"), bias) + z
+                z = tf.nn.bias_add(in_groups(convolve, masked, recurrent), bias) + z
             z_i, z_f, z_g, z_o = tf.split(z, GATES, -1)
             i, f, o = (self.recurrent_activation(part) for part in (z_i, z_f, z_o))
             g = self.activation(z_g)
@@ -97,8 +99,8 @@ class Recurrence(NamedTuple):
             d_kernel.append(kernel_gradient(x, kernel, dz, self.padding))
             d_bias.append(tf.reduce_sum(dz, (0, 1, 2)))
             if step.h_before is not None:
-                d_recurrent.append(in_groups(kernel_gradient, step.h_before, recurrent, dz, "SAME"))
-                dh = self._unmasked(in_groups(input_gradient, step.h_before, recurrent, dz, "SAME"))
+                d_recurrent.append(in_groups(kernel_gradient, step.h_before, recurrent, dz))
+                dh = self._unmasked(in_groups(input_gradient, step.h_before, recurrent, dz))
                 dc = dc * step.f
         return dxs[::-1], tf.add_n(d_kernel), tf.add_n(d_recurrent), tf.add_n(d_bias)
 
@@ -150,9 +152,15 @@ def kernel_gradient(x: Tensor, kernel: Tensor, dz: Tensor, padding: str) -> Tens
     )
 
 
-def in_groups(gradient: Callable[..., Tensor], x: Tensor, kernel: Tensor, dz: Tensor, padding: str) -> Tensor:
-    """A gradient of a convolution with a group of channels for each gate, or with one group."""
+def convolve(x: Tensor, kernel: Tensor, padding: str) -> Tensor:
+    """A convolution with strides of 1."""
+    return tf.nn.conv2d(x, kernel, 1, padding)
+
+
+def in_groups(operation: Callable[..., Tensor], x: Tensor, kernel: Tensor, *dz: Tensor) -> Tensor:
+    """A recurrent convolution or a gradient of it, whose channels may be in groups, one for each gate."""
     if x.shape[-1] == kernel.shape[2] or has_grouped_gradients(x.dtype):
-        return gradient(x, kernel, dz, padding)
-    parts = zip(*(tf.split(tensor, GATES, -1) for tensor in (x, kernel, dz)), strict=True)
-    return tf.concat([gradient(*part, padding) for part in parts], -1)
+        return operation(x, kernel, *dz, "SAME")
+    # The forward pass is taken apart as well: what Grappler makes of it and the sum with the bias knows no groups.
+    parts = zip(*(tf.split(tensor, GATES, -1) for tensor in (x, kernel, *dz)), strict=True)
+    return tf.concat([operation(*part, "SAME") for part in parts], -1)

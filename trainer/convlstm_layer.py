@@ -84,7 +84,9 @@ class FastConvLSTM2D(keras.layers.Layer):
             return bias
         return tf.concat([bias[: self.filters], tf.ones_like(bias[: self.filters]), bias[2 * self.filters :]], 0)
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, initial_state: None = None, training: bool = False) -> Tensor:
+        if initial_state is not None:  # `keras.layers.Bidirectional` gives it in every call
+            raise ValueError("FastConvLSTM2D takes no initial_state; use ConvLSTM2D")
         mask = (
             self.recurrent_mask(tf.shape(inputs)[0], inputs.shape[2:4]) if training and self.recurrent_dropout else None
         )

@@ -12,11 +12,12 @@ import numpy as np
 from pipelines import cli
 from pipelines.core.errors import EXIT_OK, UsageError
 from trainer import storage
-from trainer.calibration import bootstrap_over_groups
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
-from trainer.metrics import Predictions, evaluate
+from trainer.intervals import bootstrap_over_groups
+from trainer.metrics import evaluate
+from trainer.predictions import Predictions
 from trainer.quiet import quiet_tensorflow
 from trainer.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 

@@ -12,8 +12,8 @@ from pipelines.core.decode_child import film_strip
 from trainer.data import Clips
 from trainer.learner import Learner
 from trainer.loop import predict_logits
-from trainer.metrics import Predictions
 from trainer.parts import Index
+from trainer.predictions import Predictions
 from trainer.strategy import Devices
 
 _SPEED_ROUNDS = 8

@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from pipelines.core.errors import UsageError
 from pipelines.summary import some
-from trainer.calibration import Interval
-from trainer.metrics import Evaluation, Predictions, paired_difference
+from trainer.intervals import Interval
+from trainer.metrics import Evaluation, paired_difference
+from trainer.predictions import Predictions
 from trainer.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, TENSORBOARD
 
 SCHEMA_VERSION = 1

@@ -61,6 +61,8 @@ class Learner:
             self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=learning.weight_decay)
             self.optimizer.exclude_from_weight_decay([v for v in self.model.trainable_variables if len(v.shape) < 2])
             self.optimizer.build(self.model.trainable_variables)
+        # Beside a global seed, tf.data takes no seed that is a tensor. All chance behind here has a seed of its own.
+        tf.random.set_seed(None)
         for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
             mine.assign(its)
         self._train = tf.function(self._train_step)

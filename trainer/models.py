@@ -107,6 +107,7 @@ def default_lrcn(
     *,
     stem: Stem = ((32, 7, 4), (64, 3, 2), (96, 3, 2)),
     features: int = 128,
+    pooled: bool = False,
     units: int = 64,
     motion: str = "both",
     norm: bool = True,
@@ -116,8 +117,11 @@ def default_lrcn(
 ) -> keras.Model:
     """Convolutions on frames and their differences, an LSTM in both directions, read out by attention over time."""
     inputs = keras.Input(shape, dtype="uint8", name="frames")
-    x = layers.Flatten()(_stem(_fold(_see(inputs, motion)), stem, norm))
-    x = layers.Activation("relu")(_norm(layers.Dense(features)(x), norm))
+    x = _stem(_fold(_see(inputs, motion)), stem, norm)
+    if pooled:
+        x = ops.concatenate([ops.mean(x, axis=(1, 2)), ops.max(x, axis=(1, 2))], axis=-1)
+    else:
+        x = layers.Activation("relu")(_norm(layers.Dense(features)(layers.Flatten()(x)), norm))
     x = layers.Dropout(dropout)(_unfold(x, shape[0]))
     lstm = layers.LSTM(units, return_sequences=True)
     x = (layers.Bidirectional(lstm) if bidirectional else lstm)(x)
@@ -134,13 +138,24 @@ BUILDERS: dict[tuple[str, str], Callable[..., keras.Model]] = {
 
 
 def _see(inputs: Any, motion: str) -> Any:
-    """What the first convolution sees, [B, T, H, W, 3 or 6]: frames in [-1, 1], their changes in time, or both."""
+    """What the first convolution sees, [B, T, H, W, 3 or 6].
+
+    Args:
+        inputs: uint8 [B, T, H, W, 3].
+        motion: `none` for the frames, `only` for their changes from one to the next, `both`, or `moving`: changes, and
+            how frames differ from their mean over time, which leaves out what stands still. A single frame has no
+            motion: then it is the frame.
+    """
     frames = layers.Rescaling(1 / 127.5, -1)(inputs)
-    if motion == "none":
+    if motion == "none" or frames.shape[1] == 1:
         return frames
     # The first frame has no predecessor: its change is 0.
     change = ops.pad(frames[:, 1:] - frames[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0), (0, 0))) * 4.0
-    return change if motion == "only" else ops.concatenate([frames, change], axis=-1)
+    if motion == "only":
+        return change
+    if motion == "moving":
+        frames = (frames - ops.mean(frames, axis=1, keepdims=True)) * 2.0
+    return ops.concatenate([frames, change], axis=-1)
 
 
 def _stem(x: Any, stem: Stem, norm: bool) -> Any:

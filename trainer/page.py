@@ -5,7 +5,7 @@ from importlib.resources import files
 from string import Template
 
 from pipelines.page_parts import allowed, page_style, text
-from trainer.calibration import Interval
+from trainer.intervals import Interval
 
 
 def render_page(title: str, subtitle: str, top: str, sections: Mapping[str, str], footer: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 from pipelines.page_parts import Measure, Share, folded, table, text
 from pipelines.summary import human_bytes, human_seconds, plural, some
-from trainer.calibration import Interval
 from trainer.charts import MAX_MATRIX, heat_table, interval_table, line_chart
+from trainer.intervals import Interval
 from trainer.metrics import Evaluation
 from trainer.page import between, percent, render_page, score, short_count, tile
 

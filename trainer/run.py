@@ -21,9 +21,10 @@ from trainer.export import export_model
 from trainer.learner import Learner, Learning
 from trainer.logs import RunLog
 from trainer.loop import Loop, Plan
-from trainer.metrics import Predictions, evaluate, majority_baseline
+from trainer.metrics import evaluate, majority_baseline
 from trainer.models import build_model
 from trainer.parts import Index, Part, Parts, class_weights, cut_parts
+from trainer.predictions import Predictions
 from trainer.report import render_report
 from trainer.strategy import Devices
 

@@ -1,0 +1,210 @@
+"""Compares our layers with Keras' own, single and in the networks of public notebooks: training steps and inference.
+
+Rounds are interleaved: in each, every method runs once, and the next round starts with another one. Before anything is
+measured, all methods of a comparison get the same weights and have to give the same output.
+
+  python -m benchmarks.layers
+"""
+
+import argparse
+import gc
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from benchmarks import common
+from trainer.quiet import quiet_tensorflow
+
+quiet_tensorflow()
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+from keras import layers  # noqa: E402
+
+from trainer.convlstm_layer import FastConvLSTM2D  # noqa: E402
+from trainer.models import build_model  # noqa: E402
+
+_CLIP = (20, 64, 64, 3)
+_CLASSES = 50
+_KERAS, _OURS, _SWAPPED = "Keras", "ours", "our layer in Keras' place"
+_HEADERS = ["", "ms", "median", "x Keras", "median"]
+
+Models = dict[str, keras.Model]
+Seconds = dict[str, list[float]]
+
+
+def convlstm_layer(size: int, channels: int, filters: int, **settings: Any) -> Models:
+    """One layer on clips of `size` x `size` pixels."""
+
+    def model(layer: type) -> keras.Model:
+        inputs = keras.Input((_CLIP[0], size, size, channels))
+        return keras.Model(inputs, layer(filters, 3, return_sequences=True, **settings)(inputs))
+
+    return {_KERAS: model(layers.ConvLSTM2D), _OURS: model(FastConvLSTM2D)}
+
+
+def convlstm_network() -> Models:
+    """4-8-14-16 filters: as in the notebooks, with our layer in Keras' place, and as the trainer builds it."""
+
+    def notebook(layer: type) -> keras.Model:
+        inputs = keras.Input(_CLIP, dtype="uint8")
+        x = layers.Rescaling(1 / 255)(inputs)
+        for filters in (4, 8, 14, 16):
+            x = layer(filters, 3, recurrent_dropout=0.2, return_sequences=True)(x)
+            x = layers.MaxPooling3D((1, 2, 2), padding="same")(x)
+            if filters < 16:
+                x = layers.TimeDistributed(layers.Dropout(0.2))(x)
+        return keras.Model(inputs, layers.Dense(_CLASSES)(layers.Flatten()(x)))
+
+    return {
+        _KERAS: notebook(layers.ConvLSTM2D),
+        _SWAPPED: notebook(FastConvLSTM2D),
+        _OURS: build_model("convlstm", "reference", _CLIP, _CLASSES),
+    }
+
+
+def lrcn_network() -> Models:
+    """16-32-64-64 filters and LSTM 32: layers for one frame after the other, or time folded into the batch."""
+    inputs = keras.Input(_CLIP, dtype="uint8")
+    x = layers.Rescaling(1 / 255)(inputs)
+    for number, (filters, pool) in enumerate(((16, 4), (32, 4), (64, 2), (64, 2))):
+        x = layers.TimeDistributed(layers.Conv2D(filters, 3, padding="same", activation="relu"))(x)
+        x = layers.TimeDistributed(layers.MaxPooling2D(pool, padding="same"))(x)
+        if number < 3:
+            x = layers.TimeDistributed(layers.Dropout(0.25))(x)
+    x = layers.LSTM(32)(layers.TimeDistributed(layers.Flatten())(x))
+    model = keras.Model(inputs, layers.Dense(_CLASSES)(x))
+    return {_KERAS: model, _OURS: build_model("lrcn", "reference", _CLIP, _CLASSES)}
+
+
+COMPARISONS: dict[str, Callable[[], Models]] = {
+    "layer 1: 64x64x3, 4 filters": lambda: convlstm_layer(64, 3, 4, recurrent_dropout=0.2),
+    "layer 2: 31x31x4, 8 filters": lambda: convlstm_layer(31, 4, 8, recurrent_dropout=0.2),
+    "layer 3: 15x15x8, 14 filters": lambda: convlstm_layer(15, 8, 14, recurrent_dropout=0.2),
+    "layer 4: 7x7x14, 16 filters": lambda: convlstm_layer(7, 14, 16, recurrent_dropout=0.2),
+    "layer 1 without recurrent dropout": lambda: convlstm_layer(64, 3, 4),
+    "layer 1 with hard_sigmoid": lambda: convlstm_layer(
+        64, 3, 4, recurrent_dropout=0.2, recurrent_activation="hard_sigmoid"
+    ),
+    "16x16x32, 64 filters": lambda: convlstm_layer(16, 32, 64, padding="same"),
+    "16x16x32, 64 filters, recurrent dropout": lambda: convlstm_layer(
+        16, 32, 64, padding="same", recurrent_dropout=0.2
+    ),
+    "ConvLSTM network": convlstm_network,
+    "LRCN network": lrcn_network,
+}
+
+
+def make_alike(models: Mapping[str, keras.Model], clips: np.ndarray) -> None:
+    """Gives all models the weights of the first, and ends the program if they don't give the same output."""
+    names = list(models)
+    weights = models[names[0]].get_weights()
+    expected = models[names[0]](clips, training=False).numpy()
+    for name in names[1:]:
+        models[name].set_weights(weights)
+        error = np.abs(models[name](clips, training=False).numpy() - expected).max() / np.abs(expected).max()
+        if error > 1e-4:
+            sys.exit(f"error: the output of {name!r} is not that of {names[0]!r}: relative error {error:.1e}")
+
+
+def make_step(model: keras.Model, clips: tf.Tensor) -> Callable[[], object]:
+    """A training step. Where clips are numbers, not pixels, it makes their gradient as well, as for a layer above."""
+    optimizer = keras.optimizers.Adam()
+    optimizer.build(model.trainable_variables)
+    wanted = [clips] if clips.dtype.is_floating and clips.shape[-1] != 3 else []
+
+    @tf.function(jit_compile=False, autograph=False)
+    def step(clips: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        with tf.GradientTape() as tape:
+            tape.watch(clips)
+            loss = tf.reduce_mean(tf.square(model(clips, training=True)))
+        sources = [*model.trainable_variables, *([clips] if wanted else [])]
+        gradients = tape.gradient(loss, sources)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=False))
+        return loss, gradients[len(model.trainable_variables) :]
+
+    return lambda: float(step(clips)[0])
+
+
+def make_inference(model: keras.Model, clips: tf.Tensor) -> Callable[[], object]:
+    """Scoring of a batch."""
+    run = tf.function(lambda clips: model(clips, training=False), jit_compile=False, autograph=False)
+    return lambda: run(clips).numpy()
+
+
+def measure(runs: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
+    """Wall seconds of each method in each round, after two that don't count."""
+    seconds: Seconds = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+        run()
+    for number in range(rounds):
+        for name in common.rotated(list(runs), number):
+            gc.collect()
+            start_s = time.perf_counter()
+            runs[name]()
+            seconds[name].append(time.perf_counter() - start_s)
+    return seconds
+
+
+def rows(title: str, seconds: Seconds) -> list[list[str]]:
+    """A line for each method; the ratios are best against best, and the median of those within each round."""
+    lines = []
+    for name, values in seconds.items():
+        base = seconds[_KERAS]
+        within = statistics.median(b / a for a, b in zip(values, base, strict=True))
+        best_ms, median_ms = 1e3 * min(values), 1e3 * statistics.median(values)
+        numbers = [f"{best_ms:.0f}", f"{median_ms:.0f}", f"{min(base) / min(values):.2f}", f"{within:.2f}"]
+        lines.append([f"{title}: {name}", *numbers])
+    return lines
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.layers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--rounds", type=common.positive, default=15, metavar="N", help="rounds over all methods (default %(default)s)")
+    add("--batch", type=common.positive, default=16, metavar="N", help="clips in a batch (default %(default)s)")
+    add("--only", default="", metavar="TEXT", help="only comparisons with this in their name")
+    add("--markdown", action="store_true", help="print tables for a Markdown file")
+    add("--json", metavar="FILE", help="also write every single measurement to this file")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints a table for training and one for inference."""
+    args = _parse(argv)
+    facts = common.machine()
+    common.print_machine(facts)
+    everything: dict[str, dict[str, Seconds]] = {"training": {}, "inference": {}}
+    for title, make in COMPARISONS.items():
+        if args.only not in title:
+            continue
+        models = make()
+        shape = (args.batch, *next(iter(models.values())).input_shape[1:])
+        rng = np.random.default_rng(0)
+        is_network = next(iter(models.values())).inputs[0].dtype == "uint8"
+        noise = rng.integers(0, 256, shape, np.uint8) if is_network else rng.random(shape, np.float32)
+        clips = tf.constant(noise)
+        make_alike(models, noise[:2])
+        for kind, maker in (("training", make_step), ("inference", make_inference)):
+            runs = {name: maker(model, clips) for name, model in models.items()}
+            everything[kind][title] = measure(runs, args.rounds)
+        common.log(f"{title}: done")
+        keras.backend.clear_session()
+    for kind, results in everything.items():
+        print(f"\n{kind}, batch of {args.batch} clips, {args.rounds} rounds\n")
+        lines = [line for title, seconds in results.items() for line in rows(title, seconds)]
+        common.print_table([kind, *_HEADERS[1:]], lines, args.markdown)
+    common.write_json(args.json, facts, everything)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Intervals of figures, over groups.
+
+They draw whole groups (cluster bootstrap). Clips of one group share actor, place and background, so they are right
+or wrong together; an interval that took them for independent would be too narrow.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Self
+
+import numpy as np
+
+NUM_RESAMPLES = 1000
+_RESAMPLES_AT_ONCE = 100
+_TAIL = 0.025
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A statistic and the 95 % interval about it.
+
+    Raises:
+        ValueError: the value is not between the ends.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"{self.value} is not from {self.low} to {self.high}")
+
+    def to_json(self) -> dict[str, float]:
+        """As a dictionary for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, float]) -> Self:
+        """Reads what `to_json` gave.
+
+        Raises:
+            TypeError, ValueError: it is something else.
+        """
+        return cls(**value)
+
+
+def bootstrap_over_groups(
+    counts: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Interval:
+    """A statistic of all groups, with the 95 % percentile interval over draws of as many groups, with replacement.
+
+    Where all draws agree, as they do if every clip is right, that interval would have no width, and claim what a few
+    groups can't show. Then it is made of this: if a share q of all groups, seen or not, is like the n groups here, n
+    come out alike with probability q ** n; below q = 0.025 ** (1 / n) that is too rare to believe. The others, a share
+    of 1 - q, may be as bad or as good as the statistic can be. For 25 groups without an error that gives 0.863 to 1,
+    wider than with few errors, where the draws differ and tell more. A single group says nothing about others: its
+    interval goes from bound to bound.
+
+    Percentile intervals of fewer than about ten groups are too narrow: give the number of groups beside them.
+    An interval that leaves out the value (the bootstrap of macro F1 is biased) is widened to hold it.
+
+    Args:
+        counts: [G, ...], for each group what the statistic is made of; counts of several groups add up.
+        statistic: makes values [R] of sums of counts, float64 [R, ...].
+        seed: the same seed, the same draws.
+        num_resamples: how often groups are drawn.
+        bounds: least and greatest value that the statistic can take.
+
+    Raises:
+        ValueError: there are no groups, or no resamples are asked for.
+    """
+    num_groups = len(counts)
+    if not num_groups or num_resamples < 1:
+        raise ValueError(f"no interval without clips and resamples: {num_groups} groups, {num_resamples} resamples")
+    counts = counts.astype(np.float64)
+    value = float(statistic(counts.sum(axis=0, keepdims=True))[0])
+    if num_groups == 1:
+        return Interval(value, *bounds)
+    rng = np.random.default_rng(seed)
+    values = []
+    for start in range(0, num_resamples, _RESAMPLES_AT_ONCE):
+        rows = min(_RESAMPLES_AT_ONCE, num_resamples - start)
+        drawn = rng.integers(num_groups, size=(rows, num_groups)) + np.arange(rows)[:, None] * num_groups
+        times = np.bincount(drawn.ravel(), minlength=rows * num_groups).reshape(rows, num_groups)
+        values.append(statistic(np.tensordot(times, counts, axes=1)))
+    low, high = (float(end) for end in np.quantile(np.concatenate(values), [_TAIL, 1 - _TAIL]))
+    if high - low < 1e-12:
+        alike = _TAIL ** (1 / num_groups)
+        low, high = (alike * value + (1 - alike) * bound for bound in bounds)
+    return Interval(value, min(low, value), max(high, value))
