@@ -115,6 +115,8 @@ def interrupt(arguments: Sequence[object], output: Path, steps: Sequence[int], n
     codes = []
     last = str(output / "checkpoints" / "last.npz")
     for step in steps:
+        before = checkpoint.load(last)
+        step = max(step, before[1].global_step + 1 if before else 0)  # the process must have come to its loop
         process = subprocess.Popen(
             [sys.executable, "-m", "trainer.task", *map(str, arguments)], stderr=subprocess.PIPE, text=True
         )

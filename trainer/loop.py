@@ -142,9 +142,7 @@ class Loop:
         steps = self._train.training_steps(epoch)
         start, clips_before = time.monotonic(), state.clips
         while state.step < steps:
-            position = epoch + state.step / steps
-            rate = learning_rate(position, plan.epochs, plan.learning_rate, plan.warmup_epochs)
-            result = learner.train_step(batches, rate, signals.received is not None)
+            result = learner.train_step(batches, self._rate(steps), signals.received is not None)
             if not result.finite:
                 return False
             state.step += 1
@@ -163,8 +161,14 @@ class Loop:
                 self._save()
         elapsed = time.monotonic() - start
         state.seconds += elapsed
-        self._end_epoch(validation, display, rate, (state.clips - clips_before) / max(elapsed, 1e-9))
+        self._end_epoch(validation, display, self._rate(steps), (state.clips - clips_before) / max(elapsed, 1e-9))
         return True
+
+    def _rate(self, steps: int) -> float:
+        """The learning rate at the state's position."""
+        plan = self._plan
+        position = self.state.epoch + self.state.step / steps
+        return learning_rate(position, plan.epochs, plan.learning_rate, plan.warmup_epochs)
 
     def _end_epoch(self, validation: Any, display: Display, rate: float, clips_per_s: float) -> None:
         state, plan = self.state, self._plan
