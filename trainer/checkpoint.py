@@ -26,7 +26,7 @@ class State:
         step: steps done in it.
         global_step: steps done in all epochs.
         loss, correct, clips: sums over the clips of this epoch so far.
-        best_loss: the lowest loss on the validation clips; None before the first epoch is done.
+        best_loss: the lowest calibrated loss on the validation clips; None before the first epoch is done.
         best_epoch: the epoch that had it.
         history: a row for each epoch that is done.
         seconds: time spent training, over all starts.

@@ -30,7 +30,7 @@ class TrainConfig:
     fold: str = ""
     seed: int = 0
     baseline: bool = True
-    epochs: int = 40
+    epochs: int = 30
     batch_size: int = 16
     learning_rate: float = 2e-3
     warmup_epochs: float = 2.0

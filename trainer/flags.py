@@ -41,7 +41,7 @@ _GROUPS: dict[str, dict[str, str]] = {
         "clip_norm": "largest norm of a gradient",
         "ema": "decay of the moving average of the weights that is validated and exported; 0 for none",
         "class_weights": "of the loss; auto balances where the largest class has 1.5 times the clips of the smallest",
-        "patience": "epochs without a lower validation loss after which training stops",
+        "patience": "epochs without a lower (calibrated) validation loss after which training stops",
         "augment": "auto, none, or some of flip,crop,color; auto doesn't flip where classes are named left, right or "
         "clockwise",
         "seed": "decides about weights, order, augmentation and dropout",

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from pipelines.core.errors import DivergedError, PreemptedError, UsageError
 from trainer import checkpoint, storage
-from trainer.calibration import cross_entropy
+from trainer.calibration import cross_entropy, fit_temperature
 from trainer.checkpoint import State
 from trainer.data import Clips
 from trainer.display import Display
@@ -175,6 +175,9 @@ class Loop:
         start = time.monotonic()
         logits = self._learner.logits(validation, self._val.evaluation_steps(), len(self._val_labels))
         loss = cross_entropy(logits, self._val_labels)
+        # Compared after calibration, which the exported model gets too: a network that is right more often isn't
+        # passed over for being too sure of itself.
+        calibrated = cross_entropy(logits, self._val_labels, fit_temperature(logits, self._val_labels))
         row = {
             "epoch": state.epoch + 1,
             "step": state.global_step,
@@ -187,9 +190,9 @@ class Loop:
             "clips_per_s": round(clips_per_s, 3),
         }
         state.history.append(row)
-        best = state.best_loss is None or loss < state.best_loss
+        best = state.best_loss is None or calibrated < state.best_loss
         if best:
-            state.best_loss, state.best_epoch = loss, state.epoch
+            state.best_loss, state.best_epoch = calibrated, state.epoch
             if self._devices.is_chief:
                 arrays = [variable.numpy() for variable in self._learner.average.trainable_variables]
                 checkpoint.save(storage.join(plan.folder, BEST), arrays, state, plan.identity)

@@ -78,7 +78,9 @@ def default_convlstm(
     num_classes: int,
     *,
     stem: Stem = ((32, 7, 4),),
-    filters: tuple[int, ...] = (32,),
+    filters: tuple[int, ...] = (24,),
+    features: int = 128,
+    pooled: bool = False,
     motion: str = "only",
     norm: bool = True,
     bidirectional: bool = False,
@@ -96,7 +98,8 @@ def default_convlstm(
             back = FastConvLSTM2D(width, 3, padding="same", return_sequences=True, go_backwards=True)(x)
             y = ops.concatenate([y, ops.flip(back, axis=1)], axis=-1)
         x = _norm(y, norm)
-    x = ops.concatenate([ops.mean(x, axis=(2, 3)), ops.max(x, axis=(2, 3))], axis=-1)
+    x = _features(_fold(x), features, pooled, norm)
+    x = layers.Dropout(dropout)(_unfold(x, shape[0]))
     x = layers.Dropout(dropout)(_read_out(x, readout))
     return keras.Model(inputs, _logits(x, num_classes), name="convlstm_default")
 
@@ -118,11 +121,7 @@ def default_lrcn(
     """Convolutions on frames and their differences, an LSTM in both directions, read out by attention over time."""
     inputs = keras.Input(shape, dtype="uint8", name="frames")
     x = _stem(_fold(_see(inputs, motion)), stem, norm)
-    if pooled:
-        x = ops.concatenate([ops.mean(x, axis=(1, 2)), ops.max(x, axis=(1, 2))], axis=-1)
-    else:
-        x = layers.Activation("relu")(_norm(layers.Dense(features)(layers.Flatten()(x)), norm))
-    x = layers.Dropout(dropout)(_unfold(x, shape[0]))
+    x = layers.Dropout(dropout)(_unfold(_features(x, features, pooled, norm), shape[0]))
     lstm = layers.LSTM(units, return_sequences=True)
     x = (layers.Bidirectional(lstm) if bidirectional else lstm)(x)
     x = layers.Dropout(dropout)(_read_out(x, readout))
@@ -163,6 +162,15 @@ def _stem(x: Any, stem: Stem, norm: bool) -> Any:
         x = layers.Conv2D(filters, kernel, strides, padding="same")(x)
         x = layers.Activation("relu")(_norm(x, norm))
     return x
+
+
+def _features(x: Any, features: int, pooled: bool, norm: bool) -> Any:
+    """Feature maps [N, h, w, C] to vectors: mean and maximum over the picture, or what is where on a grid of 4x4."""
+    if pooled:
+        return ops.concatenate([ops.mean(x, axis=(1, 2)), ops.max(x, axis=(1, 2))], axis=-1)
+    cells = tuple(max(1, side // 4) for side in x.shape[1:3])
+    x = layers.Flatten()(layers.AveragePooling2D(cells)(x))
+    return layers.Activation("relu")(_norm(layers.Dense(features)(x), norm))
 
 
 def _norm(x: Any, norm: bool) -> Any:
