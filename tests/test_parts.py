@@ -101,7 +101,7 @@ def test_class_weights(counts: tuple[int, ...], choice: str, expected: tuple[flo
         ({"fold": "4/3"}, "fold must look like 2/5"),
         ({"fold": "1/3", "split": "random"}, "can't go together"),
         ({"augment": "flip,zoom"}, "augment must be"),
-        ({"epochs": 0}, "epochs must be from 1"),
+        ({"epochs": -1}, "epochs must be from 0"),
         ({"epochs": 2.5}, "epochs must be a whole number, not 2.5"),
         ({"variant": "best"}, "variant must be one of default, reference"),
         ({"cache": "yes"}, "cache must be true or false"),

@@ -211,7 +211,7 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     [
         ([], "--model convlstm or --model lrcn"),
         (["--model", "lrcn", "--data", "nowhere"], "there is no folder"),
-        (["--model", "lrcn", "--epochs", "0"], "epochs must be from 1"),
+        (["--model", "lrcn", "--epochs", "-1"], "epochs must be from 0"),
         (["--model", "lrcn", "--epoch", "3"], "did you mean --epochs?"),
         (["--model", "lrcn", "--config", "none.yaml"], "no such configuration file: none.yaml"),
     ],

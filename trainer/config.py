@@ -30,16 +30,16 @@ class TrainConfig:
     fold: str = ""
     seed: int = 0
     baseline: bool = True
-    epochs: int = 30
-    batch_size: int = 16
-    learning_rate: float = 2e-3
+    epochs: int = 0
+    batch_size: int = 8
+    learning_rate: float = 1e-3
     warmup_epochs: float = 2.0
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     clip_norm: float = 1.0
     ema: float = 0.99
     class_weights: str = "auto"
-    patience: int = 12
+    patience: int = 0
     augment: str = "auto"
     cache: bool = False
     shuffle_buffer: int = 512
@@ -80,7 +80,7 @@ CHOICES = {
 }
 _RANGES = {
     "seed": (0, 2**31 - 1),
-    "epochs": (1, 100_000),
+    "epochs": (0, 100_000),
     "batch_size": (1, 65_536),
     "learning_rate": (1e-9, 10),
     "warmup_epochs": (0, 1000),
@@ -88,7 +88,7 @@ _RANGES = {
     "label_smoothing": (0, 0.9),
     "clip_norm": (1e-6, 1e6),
     "ema": (0, 0.99999),
-    "patience": (1, 100_000),
+    "patience": (0, 100_000),
     "shuffle_buffer": (1, 10_000_000),
     "checkpoint_every_s": (0, 1e6),
 }

@@ -32,7 +32,7 @@ _GROUPS: dict[str, dict[str, str]] = {
         "baseline": "also train the same network on single frames: what the background alone gives away",
     },
     "training": {
-        "epochs": "length of the learning rate's course; early stopping may end it before",
+        "epochs": "length of the learning rate's course; early stopping may end it before. 0: 25, or as many as make 700 steps",
         "batch_size": "clips in a step, over all devices together",
         "learning_rate": "of AdamW at its peak, for the batch size above",
         "warmup_epochs": "in which the learning rate rises",
@@ -41,7 +41,7 @@ _GROUPS: dict[str, dict[str, str]] = {
         "clip_norm": "largest norm of a gradient",
         "ema": "decay of the moving average of the weights that is validated and exported; 0 for none",
         "class_weights": "of the loss; auto balances where the largest class has 1.5 times the clips of the smallest",
-        "patience": "epochs without a lower (calibrated) validation loss after which training stops",
+        "patience": "epochs without a lower (calibrated) validation loss after which training stops; 0: half of all",
         "augment": "auto, none, or some of flip,crop,color; auto doesn't flip where classes are named left, right or "
         "clockwise",
         "seed": "decides about weights, order, augmentation and dropout",

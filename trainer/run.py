@@ -26,6 +26,7 @@ from trainer.models import build_model
 from trainer.parts import Index, Part, Parts, class_weights, cut_parts
 from trainer.predictions import Predictions
 from trainer.report import render_report
+from trainer.schedule import choose_length
 from trainer.strategy import Devices
 
 _CHECK_CLIPS = 4
@@ -110,20 +111,22 @@ class _Run:
         build = partial(build_model, config.model, config.variant, shape, len(self._info.labels))
         learning = Learning(config.weight_decay, config.label_smoothing, config.clip_norm, config.ema, self._weights)
         learner = Learner(devices, build, learning, config.seed)
+        train = self._clips("train", single_frame)
+        epochs, patience = choose_length(config.epochs, config.patience, train.training_steps(0))
         plan = Plan(
             title="single-frame baseline" if single_frame else config.model,
             folder=folder,
-            epochs=config.epochs,
+            epochs=epochs,
             learning_rate=config.learning_rate,
             warmup_epochs=config.warmup_epochs,
-            patience=config.patience,
+            patience=patience,
             checkpoint_every_s=config.checkpoint_every_s,
             identity={**config.identity(), **self._identity(), "single_frame": single_frame},
         )
         sides = {name: self._clips(name, single_frame) for name in ("val", "test")} if single_frame else self._sides
         on_epoch = None if single_frame else self._log.epoch
         labels = self._indices["val"].labels
-        loop = Loop(devices, learner, self._clips("train", single_frame), sides["val"], labels, plan, on_epoch)
+        loop = Loop(devices, learner, train, sides["val"], labels, plan, on_epoch)
         state = loop.run()
         predictions = {name: predict(devices, learner, clips, self._indices[name]) for name, clips in sides.items()}
         return _Trained(learner, state, predictions["val"], predictions["test"])

@@ -1,6 +1,18 @@
-"""The learning rate over a run."""
+"""How long a run is, and the learning rate over it."""
 
 import math
+
+MIN_EPOCHS, MIN_STEPS = 25, 700
+"""Small datasets have few steps in an epoch: a network that has to find out what matters needs some hundreds of them."""
+
+
+def choose_length(epochs: int, patience: int, steps: int) -> tuple[int, int]:
+    """Epochs and patience, where 0 stands for a choice by the number of steps in an epoch.
+
+    Early stopping waits for half of the run: the loss on few validation clips is a rough guide, above all at the start.
+    """
+    epochs = epochs or max(MIN_EPOCHS, -(-MIN_STEPS // steps))
+    return epochs, patience or -(-epochs // 2)
 
 
 def learning_rate(position: float, epochs: int, peak: float, warmup_epochs: float) -> float:
