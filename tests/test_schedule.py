@@ -8,13 +8,13 @@ from trainer.schedule import choose_length, learning_rate
 @pytest.mark.parametrize(
     ("epochs", "patience", "steps", "expected"),
     [
-        (0, 0, 1000, (25, 13)),
-        (0, 0, 28, (25, 13)),
+        (0, 0, 1000, (30, 15)),
+        (0, 0, 28, (30, 15)),
         (0, 0, 13, (54, 27)),
         (0, 0, 1, (700, 350)),
         (40, 0, 13, (40, 20)),
         (40, 3, 13, (40, 3)),
-        (0, 3, 1000, (25, 3)),
+        (0, 3, 1000, (30, 3)),
     ],
 )
 def test_length(epochs: int, patience: int, steps: int, expected: tuple[int, int]) -> None:

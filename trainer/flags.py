@@ -32,7 +32,8 @@ _GROUPS: dict[str, dict[str, str]] = {
         "baseline": "also train the same network on single frames: what the background alone gives away",
     },
     "training": {
-        "epochs": "length of the learning rate's course; early stopping may end it before. 0: 25, or as many as make 700 steps",
+        "epochs": "length of the learning rate's course; early stopping may end it before. 0: 30, or as many more as "
+        "make 700 steps",
         "batch_size": "clips in a step, over all devices together",
         "learning_rate": "of AdamW at its peak, for the batch size above",
         "warmup_epochs": "in which the learning rate rises",

@@ -81,7 +81,7 @@ def default_convlstm(
     filters: tuple[int, ...] = (24,),
     features: int = 128,
     pooled: bool = False,
-    motion: str = "only",
+    motion: str = "stacked",
     norm: bool = True,
     bidirectional: bool = False,
     readout: str = "attention",
@@ -112,7 +112,7 @@ def default_lrcn(
     features: int = 128,
     pooled: bool = False,
     units: int = 64,
-    motion: str = "only",
+    motion: str = "stacked",
     norm: bool = True,
     bidirectional: bool = True,
     readout: str = "attention",
@@ -152,6 +152,9 @@ def _see(inputs: Any, motion: str) -> Any:
     change = ops.pad(frames[:, 1:] - frames[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0), (0, 0))) * 4.0
     if motion == "only":
         return change
+    if motion == "stacked":
+        following = ops.pad(change[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0), (0, 0)))
+        return ops.concatenate([change, following], axis=-1)
     if motion == "moving":
         frames = (frames - ops.mean(frames, axis=1, keepdims=True)) * 2.0
     return ops.concatenate([frames, change], axis=-1)

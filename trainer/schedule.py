@@ -2,8 +2,8 @@
 
 import math
 
-MIN_EPOCHS, MIN_STEPS = 25, 700
-"""Small datasets have few steps in an epoch: a network that has to find out what matters needs some hundreds of them."""
+MIN_EPOCHS, MIN_STEPS = 30, 700
+"""Small datasets have few steps in an epoch; to find out what matters, a network needs some hundreds of them."""
 
 
 def choose_length(epochs: int, patience: int, steps: int) -> tuple[int, int]:
