@@ -1,0 +1,102 @@
+"""The loop where training goes wrong, and training from and to an object store."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.core.errors import DivergedError, UsageError
+from tests.conftest import run_tool
+from tests.s3_server import s3_server
+from trainer import checkpoint
+from trainer.config import TrainConfig
+from trainer.data import Clips, Reading
+from trainer.dataset import OpenDataset, open_dataset
+from trainer.learner import Learner, Learning
+from trainer.loop import Loop, Plan
+from trainer.models import build_model
+from trainer.parts import Index, Part, cut_parts
+from trainer.storage import join
+from trainer.strategy import make_devices
+
+
+def no_index(part: Part) -> Index:
+    raise AssertionError(f"the stored splits need no index of {part}")
+
+
+def make_loop(dataset: OpenDataset, folder: Path, weights: tuple[float, ...], epochs: int = 2) -> Loop:
+    info, devices = dataset.info, make_devices("cpu", "float32")
+    sides = cut_parts(info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), no_index).sides
+    clips = {name: Clips(info, part, Reading(8)) for name, part in sides.items()}
+    build = partial(build_model, "lrcn", "reference", info.clip_spec.shape, len(info.labels))
+    learner = Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, weights), 0)
+    plan = Plan("test", str(folder), epochs, 1e-3, 1.0, 5, 0.0, {"epochs": epochs})
+    return Loop(devices, learner, clips["train"], clips["val"], clips["val"].index().labels, plan)
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path, tmp_path: Path) -> None:
+    opened = open_dataset(str(dataset))
+    make_loop(opened, tmp_path, (1.0, 1.0, 1.0)).run()
+    found = checkpoint.load(str(tmp_path / "last.npz"))
+    assert found is not None
+    arrays, state, identity = found
+    state.stopped = ""
+    checkpoint.save(str(tmp_path / "last.npz"), arrays, state, {**identity, "epochs": 4})
+    good = (tmp_path / "last.npz").read_bytes()
+    bad = make_loop(opened, tmp_path, (float("inf"), 1.0, 1.0), epochs=4)
+    with pytest.raises(DivergedError, match=r"the loss is no number in epoch 3, step .*--learning-rate"):
+        bad.run()
+    assert (tmp_path / "last.npz").read_bytes() == good
+    assert all(np.isfinite(array).all() for array in arrays)
+    assert DivergedError.exit_code == 5
+
+
+def test_a_checkpoint_of_other_settings_is_refused(dataset: Path, tmp_path: Path) -> None:
+    opened = open_dataset(str(dataset))
+    make_loop(opened, tmp_path, (1.0, 1.0, 1.0), epochs=1).run()
+    with pytest.raises(UsageError, match="epochs was 1, now 2"):
+        make_loop(opened, tmp_path, (1.0, 1.0, 1.0), epochs=2).run()
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    from pipelines.core.errors import UserError
+
+    uri = str(tmp_path / "last.npz")
+    checkpoint.save(uri, [np.arange(1000.0)], checkpoint.State(epoch=3), {"a": 1})
+    found = checkpoint.load(uri)
+    assert found is not None
+    assert found[0][0].tolist() == list(range(1000))
+    assert (found[1].epoch, found[2]) == (3, {"a": 1})
+    content = bytearray(Path(uri).read_bytes())
+    content[len(content) // 2] ^= 1
+    Path(uri).write_bytes(content)
+    with pytest.raises(UserError, match=r"last\.npz is damaged"):
+        checkpoint.load(uri)
+    Path(uri).write_bytes(content[:500])
+    with pytest.raises(UserError, match=r"last\.npz is damaged"):
+        checkpoint.load(uri)
+    assert checkpoint.load(str(tmp_path / "none.npz")) is None
+
+
+@pytest.mark.timeout(400)
+def test_training_from_and_to_a_bucket(dataset: Path) -> None:
+    with s3_server() as server:
+        bucket = server.make_bucket("clips")
+        for path in dataset.iterdir():
+            if path.is_file():
+                server.put(f"{bucket}/data/{path.name}", path.read_bytes())
+        arguments = (
+            "--model", "lrcn", "--variant", "reference", "--data", f"{bucket}/data", "--output", f"{bucket}/run",
+            "--epochs", 2, "--no-baseline",
+        )  # fmt: skip
+        done = run_tool("trainer.task", *arguments, env=server.environment())
+        assert done.returncode == 0, done.stderr
+        metrics = json.loads(server.get(f"{bucket}/run/metrics.json"))
+        assert metrics["test"]["num_clips"] == 6
+        assert json.loads(server.get(f"{bucket}/run/model/model_info.json"))["labels"] == ["Jump", "Run", "Wave"]
+        assert server.get(f"{bucket}/run/history.csv").count(b"\n") == 3
+        again = run_tool("trainer.task", *arguments, env=server.environment())
+        assert again.returncode == 0, again.stderr
+        assert "is complete" in again.stderr
