@@ -44,7 +44,8 @@ losses, epoch = [], 0
 while len(losses) < 20:
     batches = iter(devices.strategy.distribute_datasets_from_function(lambda _: clips.training(epoch)))
     for _ in range(clips.training_steps(epoch)):
-        result = learner.train_step(batches, 1e-3, False)
+        # A rate that rises, as at the start of a run: AdamW's steps are as large where a gradient is all rounding.
+        result = learner.train_step(batches, 5e-4 * len(losses) / 20, False)
         losses.append(result.loss / result.clips)
     epoch += 1
 print(*losses[:20])

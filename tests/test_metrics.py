@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.calibration import cross_entropy, expected_calibration_error, fit_temperature
-from trainer.intervals import Interval, bootstrap_over_groups
+from trainer.intervals import Interval, bootstrap_over_groups, is_rival
 from trainer.metrics import Evaluation, evaluate, majority_baseline, paired_difference
 from trainer.predictions import Predictions
 
@@ -389,3 +389,18 @@ def test_an_interval_holds_its_value() -> None:
     assert Interval.from_json({"value": 0.5, "low": 0.4, "high": 0.6}) == Interval(0.5, 0.4, 0.6)
     with pytest.raises(ValueError, match="0.3 is not from 0.4 to 0.6"):
         Interval(0.3, 0.4, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "model", "expected"),
+    [
+        ((0.5, 0.4, 0.6), (0.7, 0.65, 0.8), False),
+        ((0.5, 0.4, 0.66), (0.7, 0.65, 0.8), True),
+        ((0.9, 0.8, 1.0), (0.7, 0.6, 0.75), True),
+        ((0.125, 0.05, 0.65), (1.0, 0.4, 1.0), False),
+    ],
+)
+def test_a_baseline_is_a_rival_where_it_may_be_as_good(
+    baseline: tuple[float, float, float], model: tuple[float, float, float], expected: bool
+) -> None:
+    assert is_rival(Interval(*baseline), Interval(*model)) is expected

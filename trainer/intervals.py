@@ -45,6 +45,14 @@ class Interval:
         return cls(**value)
 
 
+def is_rival(baseline: Interval, model: Interval) -> bool:
+    """Whether a baseline may be as good as a model: their intervals overlap, and it reaches half of the model's score.
+
+    The second condition is there because intervals over a few groups are wide whatever the scores are.
+    """
+    return baseline.high >= model.low and baseline.value >= model.value / 2
+
+
 def bootstrap_over_groups(
     counts: np.ndarray,
     statistic: Callable[[np.ndarray], np.ndarray],

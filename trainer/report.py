@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.page_parts import Measure, Share, folded, table, text
 from pipelines.summary import human_bytes, human_seconds, plural, some
 from trainer.charts import MAX_MATRIX, heat_table, interval_table, line_chart
-from trainer.intervals import Interval
+from trainer.intervals import Interval, is_rival
 from trainer.metrics import Evaluation
 from trainer.page import between, percent, render_page, score, short_count, tile
 
@@ -100,13 +100,13 @@ def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
             f"{how}: clips of one group are on both sides; these numbers are too good. "
             "Split by groups to learn how the model does on new people and places."
         )
-    if single and single.high >= test.top1.low:
+    if single and is_rival(single, test.top1):
         verb = "is" if single.value >= test.top1.low else "may be"
         loud.append(
             f"A single frame {verb} as good: the labels may be readable from the background. "
             f"One frame alone scores {score(single)}, the model {score(test.top1)}."
         )
-    if majority.high >= test.top1.low:
+    if is_rival(majority, test.top1):
         loud.append(
             f"The model, {score(test.top1)}, is not clearly better than always saying {_majority_label(metrics)}, "
             f"{score(majority)}."
