@@ -98,7 +98,7 @@ def training(name: str, variant: str) -> Callable[[], float]:
     frames = tf.cast(tf.random.uniform((_BATCH, *spec.shape), 0, 256, tf.int32), tf.uint8)
     batch = (frames, tf.range(_BATCH, dtype=tf.int64) % len(_LABELS), tf.ones(_BATCH))
     data = tf.data.Dataset.from_tensors(batch).repeat()
-    batches = iter(devices.strategy.distribute_datasets_from_function(lambda _: data))
+    batches = devices.batches(lambda: data)
     learner.train_step(batches, 1e-3, False)
 
     def measure() -> float:

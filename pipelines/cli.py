@@ -34,6 +34,11 @@ def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
         return EXIT_INTERRUPTED
 
 
+def say(text: str) -> None:
+    """Tells the user what goes on, apart from results on stdout."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str]) -> None:
     """Ends with an error if anything is left over on a command line.
 

@@ -146,7 +146,7 @@ def _split_file(config: PreprocessConfig) -> Mapping[str, str] | None:
 def _make_sample_videos(config: PreprocessConfig) -> int:
     from pipelines import sample_data
 
-    _say(f"No --input given: using sample videos in {config.input}")
+    cli.say(f"No --input given: using sample videos in {config.input}")
     workers = ["--workers", str(config.workers)] if config.workers else []
     return sample_data.main(["--output", config.input, *workers])
 
@@ -154,21 +154,17 @@ def _make_sample_videos(config: PreprocessConfig) -> int:
 def _log_start(request: Request, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[ShardTask]) -> None:
     config = request.config
     if catalog.num_ungrouped:
-        _say(
+        cli.say(
             f"note: {catalog.num_ungrouped} videos name no group, so each is a group of its own. If some share a "
             "source (one recording cut up, one actor), scores on the test split will look too good. Give groups in a "
             "manifest, or write them as _gNN_ into the names"
         )
     kept = len(plan.tasks) - len(pending)
     again = f", {kept} of {len(plan.tasks)} shards are there already" if kept else ""
-    _say(
+    cli.say(
         f"{len(catalog.videos)} videos of {len(plan.labels)} classes{again}; "
         f"{engine.description} with {num_decoders(config, engine)} decoder process(es)"
     )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> int:

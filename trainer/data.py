@@ -164,6 +164,7 @@ class Clips:
         """Serialised records of some shards of which there are `count`, from several shards in turn if `mixed`."""
         part = self._part
         names, starts, lengths = (tf.constant(values) for values in (part.shards, part.starts, part.lengths))
+        keep = None if part.keep is None else tf.constant(part.keep)
 
         def open_shard(shard: tf.Tensor) -> tf.data.Dataset:
             start = tf.cast(starts[shard], tf.int64)
@@ -173,8 +174,7 @@ class Clips:
             else:
                 file = tf.data.TFRecordDataset(names[shard], _COMPRESSION[self._info.compression], buffer_size=4 << 20)
                 records = tf.data.Dataset.zip((numbers, file))
-            if part.keep is not None:
-                keep = tf.constant(part.keep)
+            if keep is not None:
                 records = records.filter(lambda number, _: tf.gather(keep, number))
             return records.map(lambda _, record: record)
 

@@ -11,7 +11,6 @@ import tensorflow as tf
 from pipelines.core.decode_child import film_strip
 from trainer.data import Clips
 from trainer.learner import Learner
-from trainer.loop import predict_logits
 from trainer.parts import Index
 from trainer.predictions import Predictions
 from trainer.strategy import Devices
@@ -27,7 +26,7 @@ def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> P
         clips: the part's clips.
         index: of the same part.
     """
-    logits = predict_logits(devices, learner, clips, len(index.labels))
+    logits = learner.logits(devices.batches(clips.evaluation), clips.evaluation_steps(), len(index.labels))
     return Predictions(logits, index.labels, index.groups, index.video_ids)
 
 

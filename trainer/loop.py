@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from pipelines.core.errors import DivergedError, PreemptedError, UsageError
 from trainer import checkpoint, storage
@@ -110,7 +110,7 @@ class Loop:
         """
         if not self._restore():
             self._save()
-        validation = self._distribute(lambda: self._val.evaluation(rounds=-1))
+        validation = self._devices.batches(lambda: self._val.evaluation(rounds=-1))
         batches = self._read_from_here()
         setbacks = 0
         plan = self._plan
@@ -133,7 +133,7 @@ class Loop:
 
     def _read_from_here(self) -> Any:
         epoch, step = self.state.epoch, self.state.step
-        return self._distribute(lambda: self._train.training(epoch, step))
+        return self._devices.batches(lambda: self._train.training(epoch, step))
 
     def _run_epoch(self, batches: Any, validation: Any, signals: StopSignals, display: Display) -> bool:
         """The rest of the current epoch; False where the numbers became none."""
@@ -208,9 +208,6 @@ class Loop:
         state.seconds += time.monotonic() - start
         self._save()
 
-    def _distribute(self, make: Any) -> Any:
-        return iter(self._devices.strategy.distribute_datasets_from_function(lambda _: make()))
-
     def _stop(self, signals: StopSignals) -> None:
         self._save()
         if signals.received == signal.SIGINT:
@@ -231,9 +228,7 @@ class Loop:
             return False
         arrays, state, identity = found
         check_same(identity, self._plan.identity, uri)
-        variables = self._learner.variables()
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array)
+        _assign(self._learner.variables(), arrays)
         self.state = state
         return True
 
@@ -242,11 +237,9 @@ class Loop:
         found = checkpoint.load(uri)
         if found is None:
             raise UsageError(f"{uri} is gone, which holds the best weights; train again with --overwrite")
-        for variable, array in zip(self._learner.average.trainable_variables, found[0], strict=True):
-            variable.assign(array)
+        _assign(self._learner.average.trainable_variables, found[0])
 
 
-def predict_logits(devices: Devices, learner: Learner, clips: Clips, num_clips: int) -> np.ndarray:
-    """Logits float32 [N, C] of the averaged weights for all clips of a part, in the order of their records."""
-    batches: tf.data.Iterator = iter(devices.strategy.distribute_datasets_from_function(lambda _: clips.evaluation()))
-    return learner.logits(batches, clips.evaluation_steps(), num_clips)
+def _assign(variables: Sequence[keras.Variable], arrays: Sequence[np.ndarray]) -> None:
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,12 +1,12 @@
 """One run from a dataset to a model directory: training, evaluation, baselines, report."""
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from pipelines import cli
 from pipelines.core.model_info import ModelInfo
 from trainer import results, storage
 from trainer.calibration import expected_calibration_error, fit_temperature
@@ -54,7 +54,7 @@ class _Run:
         metrics = self._describe(main, single)
         if devices.num_workers > 1:
             # Every worker says it: where two of them differ, something is wrong with the cluster.
-            _say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
+            cli.say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
         if log:
             log.confusion(metrics["test"]["confusion"], main.state.epoch)
             self._write(main, single, metrics)
@@ -65,15 +65,17 @@ class _Run:
             return
         config, parts = self._config, self._trial.parts
         counts = ", ".join(f"{part.num_clips} {name}" for name, part in parts.sides.items())
-        _say(
+        cli.say(
             f"{config.model} ({config.variant}) on {config.data}: {len(self._info.labels)} classes, {counts} clips; "
             f"{self._devices.description}; global batch {self._trial.global_batch}, "
             f"learning rate {config.learning_rate:g}"
         )
         if parts.leaky:
-            _say("WARNING: random split: clips of one group are on both sides. The scores will be too good to be true")
+            cli.say(
+                "WARNING: random split: clips of one group are on both sides. The scores will be too good to be true"
+            )
         if self._trial.note:
-            _say(f"note: {self._trial.note}")
+            cli.say(f"note: {self._trial.note}")
 
     def _describe(self, main: Trained, single: Trained | None) -> dict[str, Any]:
         """The content of metrics.json but for what only the exported model tells."""
@@ -163,7 +165,3 @@ class _Run:
         title = f"{config.model} on {storage.base_name(config.data)}"
         storage.write_text(storage.join(config.output, results.REPORT), render_report(metrics, history, strips, title))
         storage.write_text(storage.join(config.output, results.METRICS), json.dumps(metrics, indent=2) + "\n")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

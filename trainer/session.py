@@ -57,12 +57,7 @@ def _for_people(config: TrainConfig) -> Iterator[None]:
         raise UserError(
             f"a shard of {config.data} is damaged ({error.message[:200]}); python -m pipelines.verify tells which one"
         ) from error
-    except (
-        tf.errors.UnavailableError,
-        tf.errors.AbortedError,
-        tf.errors.CancelledError,
-        tf.errors.InternalError,
-    ) as error:
+    except _LOST_WORKER as error:
         if config.strategy != "multi_worker":
             raise
         raise IncompleteError(

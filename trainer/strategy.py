@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -43,6 +44,10 @@ class Devices:
     def local_replicas(self) -> int:
         """Copies of the network in this process."""
         return self.num_replicas // self.num_workers
+
+    def batches(self, make: Callable[[], tf.data.Dataset]) -> Any:
+        """Iterates over a stream of batches, each of one replica; every worker calls it with its own stream."""
+        return iter(self.strategy.distribute_datasets_from_function(lambda _: make()))
 
     def replica_batch(self, batch_size: int) -> int:
         """The batch of a replica: together at least the wanted global batch."""

@@ -173,18 +173,12 @@ class DatasetInfo:
             UserError: it isn't that, or of a newer schema.
         """
         try:
-            value = json.loads(text)
-            version = value["schema_version"]
-            if version != SCHEMA_VERSION:
-                raise UserError(f"{name}: schema version {version}, this software reads version {SCHEMA_VERSION}")
-            spec = value.pop("clip_spec")
-            recorded = spec.pop("fingerprint")
-            clip_spec = ClipSpec(**spec)
-            if clip_spec.fingerprint() != recorded:
-                raise UserError(
-                    f"{name}: the clips were made by another version of this software (clip fingerprint {recorded}, "
-                    f"here {clip_spec.fingerprint()}); preprocess again"
-                )
+            value = read_versioned(text, name, SCHEMA_VERSION)
+            clip_spec = read_clip_spec(
+                value.pop("clip_spec"),
+                f"{name}: the clips were made by another version of this software",
+                "preprocess again",
+            )
             splits = {
                 split: SplitInfo(
                     shards=tuple(ShardInfo(**shard) for shard in entry["shards"]),
@@ -198,6 +192,33 @@ class DatasetInfo:
             return cls(clip_spec=clip_spec, encoding=encoding, labels=labels, splits=splits, **value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{name} is damaged or no description of a dataset ({error}); preprocess again") from error
+
+
+def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:
+    """The JSON object of a description that has to be of a certain schema version.
+
+    Raises:
+        UserError: it is of another version.
+        ValueError, KeyError, TypeError: it is something else.
+    """
+    value: dict[str, Any] = json.loads(text)
+    if (found := value["schema_version"]) != version:
+        raise UserError(f"{name}: schema version {found}, this software reads version {version}")
+    return value
+
+
+def read_clip_spec(value: dict[str, Any], problem: str, remedy: str) -> ClipSpec:
+    """The clip spec of a description, whose fingerprint says whether this software makes the same pixels of it.
+
+    Raises:
+        UserError: it makes others; the message begins with `problem` and ends with `remedy`.
+        ValueError, KeyError, TypeError: it is something else.
+    """
+    recorded = value.pop("fingerprint")
+    spec = ClipSpec(**value)
+    if spec.fingerprint() != recorded:
+        raise UserError(f"{problem} (clip fingerprint {recorded}, here {spec.fingerprint()}); {remedy}")
+    return spec
 
 
 def summarise_splits(reports: Iterable[ShardReport], split_names: Iterable[str]) -> dict[str, SplitInfo]:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
-from pipelines.core.metadata import DatasetInfo
+from pipelines.core.metadata import DatasetInfo, read_clip_spec, read_versioned
 from pipelines.core.spec import ClipSpec
 
 SCHEMA_VERSION = 1
@@ -84,18 +84,12 @@ class ModelInfo:
             UserError: it isn't that, or of a newer schema, or for clips that this software makes in another way.
         """
         try:
-            value = json.loads(text)
-            version = value["schema_version"]
-            if version != SCHEMA_VERSION:
-                raise UserError(f"{name}: schema version {version}, this software reads version {SCHEMA_VERSION}")
-            spec = value.pop("clip_spec")
-            recorded = spec.pop("fingerprint")
-            clip_spec = ClipSpec(**spec)
-            if clip_spec.fingerprint() != recorded:
-                raise UserError(
-                    f"{name}: the model takes clips as another version of this software makes them (clip fingerprint "
-                    f"{recorded}, here {clip_spec.fingerprint()}); use that version, or preprocess and train again"
-                )
+            value = read_versioned(text, name, SCHEMA_VERSION)
+            clip_spec = read_clip_spec(
+                value.pop("clip_spec"),
+                f"{name}: the model takes clips as another version of this software makes them",
+                "use that version, or preprocess and train again",
+            )
             return cls(clip_spec=clip_spec, labels=tuple(value.pop("labels")), **value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(
