@@ -1,0 +1,156 @@
+"""What the labelling job says about videos: windows, segments, failures, and the account of a shard."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+UNKNOWN = "unknown"
+"""The label of a segment whose best score is below the threshold."""
+SCORE_BINS = 20
+"""Bins of equal width from 0 to 1 in histograms of scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a video from which one clip is made.
+
+    Attributes:
+        index: its number in the video, from 0.
+        start_s: its first moment, in seconds from the video's first frame.
+        end_s: its end, exclusive.
+    """
+
+    index: int
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a video with one label.
+
+    Attributes:
+        start_s: its first moment, in seconds from the video's first frame.
+        end_s: its end, exclusive.
+        label: name of the class, or `UNKNOWN`.
+        score: mean probability of the best class over the segment, after smoothing; calibrated if the model is.
+        top: the best classes with their mean probabilities, best first.
+    """
+
+    start_s: float
+    end_s: float
+    label: str
+    score: float
+    top: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledVideo:
+    """A video with its segments in order; `damaged` where only a part of its frames could be decoded."""
+
+    video: str
+    uri: str
+    duration_s: float
+    damaged: bool
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFailure:
+    """A video, or a window of one, without a label.
+
+    Attributes:
+        video: its id.
+        uri: where it was read from.
+        start_s: start of the window; None where the whole video failed.
+        end_s: end of the window; None where the whole video failed.
+        stage: `read`, `decode` or `score`.
+        type: class of the error.
+        message: what went wrong.
+        transient: whether it may be gone when the video is tried again.
+    """
+
+    video: str
+    uri: str
+    start_s: float | None
+    end_s: float | None
+    stage: str
+    type: str
+    message: str
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A segment to look at, with some frames of it: `strip` is a JPEG file in base64."""
+
+    video: str
+    start_s: float
+    end_s: float
+    label: str
+    score: float
+    top: tuple[tuple[str, float], ...]
+    strip: str
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """The account of one shard of labels, or of all together: what summary and report are made of.
+
+    Attributes:
+        videos: ids listed for the shard.
+        labelled: videos with at least one segment.
+        failed: videos without any.
+        damaged: labelled videos of which only a part could be decoded.
+        windows: clips that were scored.
+        duration_s: of the labelled videos together.
+        segments_by_label: label to number of segments, `UNKNOWN` among them.
+        seconds_by_label: label to seconds.
+        score_histogram: number of segments in each of `SCORE_BINS` equal bins of the score, the last one closed.
+        failures_by_reason: type of the error to number of failure records.
+        failures: the first failure records by video and time; the full list is in `failures.jsonl`.
+        uncertain: the segments with the lowest scores, the lowest first, `UNKNOWN` ones among them.
+        timelines: the videos with most segments, if more than one, most first.
+    """
+
+    videos: int = 0
+    labelled: int = 0
+    failed: int = 0
+    damaged: int = 0
+    windows: int = 0
+    duration_s: float = 0.0
+    segments_by_label: Mapping[str, int] = field(default_factory=dict)
+    seconds_by_label: Mapping[str, float] = field(default_factory=dict)
+    score_histogram: tuple[int, ...] = (0,) * SCORE_BINS
+    failures_by_reason: Mapping[str, int] = field(default_factory=dict)
+    failures: tuple[LabelFailure, ...] = ()
+    uncertain: tuple[Example, ...] = ()
+    timelines: tuple[LabelledVideo, ...] = ()
+
+    def to_json(self) -> str:
+        """One line of JSON; `from_json` reads it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: the text is something else or cut off.
+        """
+        value: dict[str, Any] = json.loads(text)
+        value["score_histogram"] = tuple(value["score_histogram"])
+        value["failures"] = tuple(LabelFailure(**item) for item in value["failures"])
+        value["uncertain"] = tuple(Example(**{**item, "top": _pairs(item["top"])}) for item in value["uncertain"])
+        value["timelines"] = tuple(_video(item) for item in value["timelines"])
+        return cls(**value)
+
+
+def _pairs(value: Any) -> tuple[tuple[str, float], ...]:
+    return tuple((name, score) for name, score in value)
+
+
+def _video(value: dict[str, Any]) -> LabelledVideo:
+    segments = tuple(Segment(**{**item, "top": _pairs(item["top"])}) for item in value["segments"])
+    return LabelledVideo(**{**value, "segments": segments})
