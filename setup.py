@@ -14,7 +14,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipelines", "pipelines.*", "trainer", "trainer.*"]),
-    package_data={"pipelines": ["page_style.css", "preview_page.html", "py.typed"], "trainer": ["report_page.html"]},
+    package_data={"pipelines": ["*.css", "*.html", "*.js", "py.typed"], "trainer": ["*.css"]},
     install_requires=[
         "apache-beam[gcp]==2.72.0",
         "av==18.1.0",

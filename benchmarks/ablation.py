@@ -21,7 +21,7 @@ from trainer.config import MODELS, TrainConfig
 from trainer.dataset import OpenDataset, open_dataset
 from trainer.metrics import evaluate
 from trainer.predictions import Predictions
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 
 _COMMON: dict[str, dict[str, Any]] = {
     "default": {},

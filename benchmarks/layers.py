@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import common
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 
 quiet_tensorflow()
 

@@ -2,7 +2,7 @@
 
 Makes datasets of 1x and 10x clips out of noise, without videos. In interleaved rounds it measures the input pipeline
 alone (with and without augmentation) and training steps of each network on a batch that is there already; then it
-trains for an epoch on each dataset, in a process of its own, and takes the peak of its memory.
+trains for as many steps on each dataset, in a process of its own, and takes the peak of its memory.
 
   python -m benchmarks.training
 """
@@ -27,7 +27,7 @@ from pipelines.core.example import Example, encode
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo, SplitInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.tfrecord import frame_record
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 
 _LABELS = ("Jump", "Run", "Sit", "Wave")
 _CLIPS_PER_SHARD = 60
@@ -113,11 +113,11 @@ def training(name: str, variant: str) -> Callable[[], float]:
     return measure
 
 
-def peak_memory_mb(data: Path, output: Path) -> float:
-    """Peak resident memory of training for one epoch, in MB."""
+def peak_memory_mb(data: Path, output: Path, epochs: int) -> float:
+    """Peak resident memory of training for some epochs, in MB."""
     command = [
         sys.executable, "-m", "trainer.task", "--model", "lrcn", "--data", str(data), "--output", str(output),
-        "--epochs", "1", "--no-baseline", "--shuffle-buffer", "256",
+        "--epochs", str(epochs), "--no-baseline", "--shuffle-buffer", "256",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     watched, peak = psutil.Process(process.pid), 0
@@ -168,7 +168,7 @@ def main() -> None:
         memory = {}
         if not options.no_memory:
             for factor, folder in folders.items():
-                memory[f"{factor}x"] = peak_memory_mb(folder, Path(scratch, f"run{factor}"))
+                memory[f"{factor}x"] = peak_memory_mb(folder, Path(scratch, f"run{factor}"), max(folders) // factor)
             print()
             rows = [[name, f"{int(name[:-1]) * options.clips}", f"{value:.0f}"] for name, value in memory.items()]
             common.print_table(["dataset", "clips", "peak memory, MB"], rows, options.markdown)

@@ -81,6 +81,18 @@ def make_engine(runner: str, arguments: Sequence[str], own_flags: Sequence[str])
     )
 
 
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def num_decoders(wanted: int, engine: Engine) -> int:
+    """Decoder processes of each Beam worker: on this machine all cores together, elsewhere one, unless given."""
+    if wanted:
+        return wanted
+    return max(1, num_cores() // engine.local_processes) if engine.local_processes else 1
+
+
 def _make_pipeline(runner: Any, options: PipelineOptions) -> beam.Pipeline:
     try:
         pipeline = beam.Pipeline(runner=runner, options=options)

@@ -205,7 +205,7 @@ def list_folder(uri: str) -> dict[str, int]:
                 return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
         except FileNotFoundError:
             return {}
-    return {file.path: file.size_bytes for file in _match(uri, join(uri, "*"))}
+    return {file.path: file.size_bytes for file in match(uri, join(uri, "*"))}
 
 
 def list_names(uri: str) -> list[str]:
@@ -224,7 +224,7 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
         OSError: the folder can't be listed.
     """
     if not is_local(uri):
-        return _match(uri, join(uri, "**")), []
+        return match(uri, join(uri, "**")), []
     files, folders = [], []
     pending, seen = deque([""]), set()
     while pending:
@@ -254,11 +254,16 @@ def stat_file(root: str, path: str) -> FileInfo:
         except OSError:
             return FileInfo(path, 0, None)
         return FileInfo(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
-    found = _match(root, uri)
+    found = match(root, uri)
     return FileInfo(path, found[0].size_bytes, found[0].version) if found else FileInfo(path, 0, None)
 
 
-def _match(root: str, pattern: str) -> list[FileInfo]:
+def match(root: str, pattern: str) -> list[FileInfo]:
+    """The files which a pattern of a remote file system finds, by path relative to `root`.
+
+    Raises:
+        OSError: the store doesn't answer, or refuses.
+    """
     with _as_os_error():
         metadata = _beam_files().match([pattern])[0].metadata_list
     return sorted(
@@ -289,6 +294,25 @@ def local_copy(uri: str) -> Iterator[str]:
             shutil.copyfileobj(source, copy, 1 << 20)
         copy.flush()
         yield copy.name
+
+
+def copy_tree(uri: str, folder: str) -> None:
+    """Copies all files below a remote folder into a local one.
+
+    Raises:
+        OSError: there are none, or one can't be read.
+    """
+    found = list_tree(uri)[0]
+    if not found:
+        raise FileNotFoundError(f"nothing in {uri}")
+
+    def copy(file: FileInfo) -> None:
+        target = Path(folder, file.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open_read(join(uri, file.path)) as source, open(target, "wb") as copied, _as_os_error():
+            shutil.copyfileobj(source, copied, 1 << 20)
+
+    in_parallel(copy, found)
 
 
 def in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:

@@ -1,13 +1,11 @@
-"""The parts that a page is made of: style, tables, folds, colours, a histogram. All take plain text and escape it."""
+"""The parts that a page is made of: tiles, tables, folds, colours, a histogram. All take plain text and escape it."""
 
-import base64
-import hashlib
 import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from importlib.resources import files
+from typing import Self
 
 from pipelines.summary import human_seconds, plural, visible
 
@@ -34,14 +32,17 @@ class Share(float):
     __slots__ = ()
 
 
-def page_style() -> str:
-    """The style sheet that all pages have in common."""
-    return files("pipelines").joinpath("page_style.css").read_text("utf-8")
+class SmallShare(Share):
+    """One of many shares that are small: with a digit more, and a bar that is full where the share is `full`."""
 
+    __slots__ = ("full",)
+    full: float
 
-def allowed(content: str) -> str:
-    """What a content security policy says to allow just this script or style sheet."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+    def __new__(cls, value: float, full: float) -> Self:
+        """A share whose bar fills `value / full` of its width."""
+        share = super().__new__(cls, value)
+        share.full = full
+        return share
 
 
 def text(value: object) -> str:
@@ -49,18 +50,56 @@ def text(value: object) -> str:
     return escape(visible(str(value)), quote=True)
 
 
-def table(caption: str, headers: Sequence[str], rows: Sequence[Sequence[object]], total: Sequence[object] = ()) -> str:
-    """A table whose first column names the rows; whole numbers stand to the right, in the head as in the body."""
-    first = rows[0] if rows else headers
+def tile(name: str, value: str, small: str) -> str:
+    """A figure with its name and a line below it, all plain text."""
+    return f"<div><dt>{text(name)}</dt><dd>{text(value)}<small>{text(small)}</small></dd></div>"
+
+
+def notes(items: Sequence[str], otherwise: str, loud: Sequence[str] = ()) -> str:
+    """A list of what a person should know, the loud ones first; `otherwise` is said if there is nothing."""
+    marked = [f'<li class="loud">{text(item)}</li>' for item in loud] + [f"<li>{text(item)}</li>" for item in items]
+    content = "".join(marked) or f'<li class="good">{text(otherwise)}</li>'
+    return f'<ul class="notes">{content}</ul>'
+
+
+def strip_image(strip: str, shown: str) -> str:
+    """A film strip, from a JPEG file in base64, with what it shows in words."""
+    return (
+        f'<img loading="lazy" decoding="async" src="data:image/jpeg;base64,{text(strip)}" '
+        f'alt="Film strip of {text(shown)}">'
+    )
+
+
+def search_box(label: str) -> str:
+    """A box that leaves those cards of its section that hold what is typed; its script, page_filter.js, shows it."""
+    return (
+        f'<p class="search" hidden><label class="soft" for="search">{text(label)}</label> '
+        '<input id="search" type="search"> <output class="soft" for="search"></output></p>'
+    )
+
+
+def table(
+    caption: str,
+    headers: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    total: Sequence[object] = (),
+    apart: Sequence[Sequence[object]] = (),
+) -> str:
+    """A table whose first column names the rows; whole numbers stand to the right, in the head as in the body.
+
+    Rows in `apart` come last, set off from the others.
+    """
+    first = next(iter([*rows[:1], *apart[:1]]), headers)
     cells = "".join(
         f'<th scope="col" class="{_side(cell)}">{text(header)}</th>'
         for header, cell in zip(headers, first, strict=bool(headers))
     )
     head = f"<thead><tr>{cells}</tr></thead>" if cells else ""
+    end = f'<tbody class="apart">{"".join(map(_row, apart))}</tbody>' if apart else ""
     foot = f"<tfoot>{_row(total)}</tfoot>" if total else ""
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}"><table><caption>{text(caption)}'
-        f"</caption>{head}<tbody>{''.join(map(_row, rows))}</tbody>{foot}</table></div>"
+        f"</caption>{head}<tbody>{''.join(map(_row, rows))}</tbody>{end}{foot}</table></div>"
     )
 
 
@@ -72,9 +111,10 @@ def _cell(value: object) -> str:
     if isinstance(value, int):
         return f'<td class="n{"" if value else " zero"}">{value:,}</td>'
     if isinstance(value, Share):
-        bar = f'<rect width="{100 * value:.1f}" height="8"/>'
+        full, digits = (value.full, 1) if isinstance(value, SmallShare) else (1.0, 0)
+        bar = f'<rect width="{100 * value / full if full else 0:.1f}" height="8"/>'
         drawing = f'<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{bar}</svg>'
-        return f'<td class="share">{drawing}{value:.0%}</td>'
+        return f'<td class="share">{drawing}{value:.{digits}%}</td>'
     return f'<td class="{_side(value)}{" best" if isinstance(value, Best) else ""}">{text(value)}</td>'
 
 
@@ -90,10 +130,11 @@ def folded(
     max_rows: int,
     total: Sequence[object] = (),
     where: str = "",
+    apart: Sequence[Sequence[object]] = (),
 ) -> str:
     """A table that is closed if it is long; of rows beyond `max_rows` it gives the number, and `where` they are."""
     is_open = "" if len(rows) > _FOLDED_ROWS else " open"
-    content = table(caption, headers, rows[:max_rows], total)
+    content = table(caption, headers, rows[:max_rows], total, apart)
     if (left_out := len(rows) - max_rows) > 0:
         content += f'<p class="more">{left_out:,} more not shown here{text(where)}.</p>'
     return f"<details{is_open}><summary>{text(summary)}</summary>{content}</details>"

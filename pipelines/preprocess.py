@@ -37,12 +37,13 @@ def build(
     """The job: shards that are to be written go in, their files come out."""
     import apache_beam as beam
 
-    from pipelines.transforms.shards import ReadPlan, WriteShards
+    from pipelines.transforms.plan import ReadPlan
+    from pipelines.transforms.shards import WriteShards
 
     _ = (
         pipeline
         | "PlanFile" >> beam.Create([plan_uri], reshuffle=False)
-        | "ReadPlan" >> ReadPlan()
+        | "ReadPlan" >> ReadPlan(ShardTask.from_json)
         | "WriteShards" >> WriteShards(config.output, settings, workers)
     )
 
@@ -86,16 +87,17 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
 
 
 def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[ShardTask]) -> None:
-    from pipelines.engine import run_pipeline
-    from pipelines.transforms.shards import close_pools
+    from pipelines.engine import num_decoders, run_pipeline
+    from pipelines.transforms.pools import close_pools
 
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
     settings = ShardSettings(job, plan.labels, config.compression)
-    build(engine.pipeline, store.write_plan(config.output, pending), config, settings, num_decoders(config, engine))
+    workers = num_decoders(config.workers, engine)
+    build(engine.pipeline, store.write_plan(config.output, pending), config, settings, workers)
     videos = {task.name: len(task.videos) for task in pending}
     before = LOCAL_PROGRESS.videos
 
-    def done() -> int:
+    def done() -> float:
         if engine.in_process:
             return LOCAL_PROGRESS.videos - before
         return sum(videos.get(name, 0) for name in store.finished_shards(config.output))
@@ -107,14 +109,6 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
         close_pools()
 
 
-def num_decoders(config: PreprocessConfig, engine: "Engine") -> int:
-    """Decoder processes of each Beam worker: on this machine all cores together, elsewhere one, unless given."""
-    if config.workers:
-        return config.workers
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // engine.local_processes) if engine.local_processes else 1
-
-
 def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetInfo:
     """Proves that nothing is missing, and only then writes what makes the dataset complete."""
     found = store.read_reports(config.output, plan.tasks)
@@ -124,7 +118,8 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     check_all_accounted(catalog, reports)
     failures = [failure for report in reports for failure in report.failed]
     store.write_failures(config.output, failures)
-    check_failure_rate(failures, len(catalog.videos), config.max_failure_rate)
+    reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
+    check_failure_rate(len(failures), len(catalog.videos), config.max_failure_rate, reasons, "finished shards are")
     info = describe(config, catalog, plan, reports, {name: version(name) for name in _PACKAGES})
     title = os.path.basename(config.output)
     store.finish(config.output, info.to_json(), render_preview(info, reports, title))
@@ -152,6 +147,8 @@ def _make_sample_videos(config: PreprocessConfig) -> int:
 
 
 def _log_start(request: Request, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[ShardTask]) -> None:
+    from pipelines.engine import num_decoders
+
     config = request.config
     if catalog.num_ungrouped:
         cli.say(
@@ -163,7 +160,7 @@ def _log_start(request: Request, engine: "Engine", catalog: Catalog, plan: Plan,
     again = f", {kept} of {len(plan.tasks)} shards are there already" if kept else ""
     cli.say(
         f"{len(catalog.videos)} videos of {len(plan.labels)} classes{again}; "
-        f"{engine.description} with {num_decoders(config, engine)} decoder process(es)"
+        f"{engine.description} with {num_decoders(config.workers, engine)} decoder process(es)"
     )
 
 

@@ -10,6 +10,7 @@ from pipelines.core import config as configuration
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.spec import FRAME_ENCODINGS, RESIZE_MODES, SAMPLING_RULES
+from pipelines.flags import add_setting, merge_file
 
 SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
 _DESCRIPTION = """\
@@ -45,29 +46,19 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     default = PreprocessConfig("", "")
 
-    def add(group: Any, name: str, help_text: str, **options: Any) -> None:
-        field = name.removeprefix("--").replace("-", "_")
-        shown = getattr(default, field, None)
-        suffix = f" (default: {shown})" if shown not in (None, "", (), False, 0) else ""
-        if shown is not None and "action" not in options and "type" not in options:
-            options["type"] = type(shown)
-        group.add_argument(name, help=help_text + suffix, **options)
+    def add(group: Any, name: str, text: str, metavar: str = "", choices: Sequence[str] = (), **options: Any) -> None:
+        add_setting(group, name, text, default, metavar, choices, **options)
 
     group = parser.add_argument_group("input and output")
     what = "folder of class folders, or CSV manifest with the columns path,label[,group]; local or gs://..."
-    add(group, "--input", f"{what} (default: sample videos, generated into {SAMPLE_VIDEOS})", metavar="PATH", type=str)
-    add(group, "--output", "folder of the dataset", metavar="PATH", type=str)
-    add(group, "--classes", "only these classes, separated by commas", metavar="A,B,...", type=_list)
+    add(group, "--input", f"{what} (default: sample videos, generated into {SAMPLE_VIDEOS})", metavar="PATH")
+    add(group, "--output", "folder of the dataset", metavar="PATH")
+    add(group, "--classes", "only these classes, separated by commas", metavar="A,B,...", type_=_list)
     add(group, "--limit", "at most N videos of each class, for a quick try", metavar="N")
     add(group, "--min-frames", "leave out videos with fewer frames", metavar="N")
     add(group, "--max-failure-rate", "fail if more than this share of the videos can't be read", metavar="SHARE")
-    add(
-        group,
-        "--overwrite",
-        "replace the dataset in the output folder",
-        action="store_true",
-    )
-    add(group, "--config", "YAML file with any of these settings; flags come before it", metavar="FILE", type=str)
+    add(group, "--overwrite", "replace the dataset in the output folder")
+    group.add_argument("--config", metavar="FILE", help="YAML file with any of these settings; flags come before it")
     group = parser.add_argument_group("clips")
     add(group, "--num-frames", "frames of a clip", metavar="T")
     add(group, "--size", "height and width in pixels: 64 or 72x96", metavar="PIXELS")
@@ -86,11 +77,11 @@ def make_parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("splits", "Videos of one group never are on two sides.")
     add(group, "--splits", "names and fractions", metavar="NAME=F,...")
     add(group, "--split-groups", "groups of a split, the rest is train; may be repeated", metavar="NAME=GROUP,...",
-        action="append", type=str)  # fmt: skip
+        type_=str, repeated=True)  # fmt: skip
     add(group, "--split-file", "file with lines group,split; the rest is train", metavar="FILE")
     add(group, "--split-seed", "another draw of groups", metavar="N")
     group = parser.add_argument_group("running")
-    add(group, "--runner", "Beam runner (default: DirectRunner, this machine)", metavar="NAME", type=str)
+    group.add_argument("--runner", metavar="NAME", help="Beam runner (default: DirectRunner, this machine)")
     add(
         group,
         "--workers",
@@ -119,14 +110,7 @@ def parse(arguments: Sequence[str]) -> Request:
     if "split_groups" in values:
         values["split_groups"] = tuple(values["split_groups"])
     known = tuple(item.name for item in fields(PreprocessConfig))
-    if name := values.pop("config", None):
-        try:
-            text = files.read_text(files.normalise(name))
-        except OSError as error:
-            raise UsageError(f"cannot read the configuration file {name}: {error.strerror}") from error
-        if text is None:
-            raise UsageError(f"no such configuration file: {name}")
-        values = {**configuration.read_yaml(text, name, known), **values}
+    values = merge_file(values, known)
     use_sample_data = "input" not in values
     if use_sample_data:
         values = {"output": SAMPLE_DATASET, **values, "input": SAMPLE_VIDEOS}

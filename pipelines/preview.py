@@ -7,12 +7,23 @@ and is escaped by `text`.
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
-from string import Template
 
 from pipelines.core.metadata import FAILURES, DatasetInfo, ShardReport, WrittenVideo
-from pipelines.page_parts import Measure, allowed, color_key, folded, histogram, page_style, share_bar, table, text
-from pipelines.summary import describe_clips, human_bytes, human_seconds, missing_classes, plural, some
+from pipelines.page_frame import page_file, render_page
+from pipelines.page_parts import (
+    Measure,
+    color_key,
+    folded,
+    histogram,
+    notes,
+    search_box,
+    share_bar,
+    strip_image,
+    table,
+    text,
+    tile,
+)
+from pipelines.summary import by_count, describe_clips, human_bytes, human_seconds, missing_classes, plural, some
 
 MAX_ROWS = 200
 """Rows of a table of groups or of videos that were left out."""
@@ -27,6 +38,11 @@ _COUNTS = {
     "damaged": "of the written, decoded in part",
     "ignored": "other files, not listed",
 }
+_HEADINGS = {
+    "Tables": "Clips by class and by group",
+    "Left out": "Videos left out",
+    "Settings": "How the dataset was made",
+}
 
 _Counts = Mapping[str, Counter[str]]
 """Class or group to split to number of clips."""
@@ -36,7 +52,6 @@ _Placed = tuple[str, WrittenVideo]
 
 def render_preview(info: DatasetInfo, reports: Sequence[ShardReport], title: str) -> str:
     """The page for a dataset, from its description and the reports of its shards."""
-    page = files("pipelines").joinpath("preview_page.html").read_text("utf-8")
     placed = [(report.split, video) for report in reports for video in report.written]
     strips = {video_id: strip for report in reports for video_id, strip in report.strips.items()}
     splits = list(info.splits)
@@ -45,27 +60,25 @@ def render_preview(info: DatasetInfo, reports: Sequence[ShardReport], title: str
         label: Counter({name: split.num_examples_by_class.get(label, 0) for name, split in info.splits.items()})
         for label in info.labels
     }
-    return Template(page).substitute(
-        policy=_policy(page),
-        style=page_style(),
-        title=text(title),
-        subtitle=_subtitle(info),
-        tiles=_tiles(info.counts),
-        notes=_notes(info, by_group),
-        splits=_splits(info),
-        durations=_durations(info, placed),
-        classes=_classes(by_class, splits, placed, strips),
-        tables=_matrix("class", "classes", by_class, splits, MAX_CLASSES)
+    sections = {
+        "Splits": _splits(info),
+        "Durations": _durations(info, placed),
+        "Classes": search_box("Show classes and videos with") + _classes(by_class, splits, placed, strips),
+        "Tables": _matrix("class", "classes", by_class, splits, MAX_CLASSES)
         + _matrix("group", "groups", by_group, splits, MAX_ROWS),
-        left_out=_left_out(info, reports),
-        settings=_settings(info),
+        "Left out": _left_out(info, reports),
+        "Settings": f'<div class="columns">{_settings(info)}</div>',
+    }
+    return render_page(
+        title,
+        _subtitle(info),
+        f'<dl class="tiles">{_tiles(info.counts)}</dl>{_notes(info, by_group)}',
+        sections,
+        "Made from dataset_info.json and the reports of the shards.",
+        script=page_file("pipelines", "page_filter.js"),
+        headings=_HEADINGS,
+        style_attributes=True,
     )
-
-
-def _policy(page: str) -> str:
-    """Lets the browser run the page's own script and load nothing, even if a name got through unescaped."""
-    script = page.partition("<script>")[2].partition("</script>")[0]
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed(script)}"
 
 
 def _by_group(placed: Iterable[_Placed]) -> _Counts:
@@ -80,32 +93,27 @@ def _subtitle(info: DatasetInfo) -> str:
     clips = sum(split.num_examples for split in info.splits.values())
     size = sum(shard.size_bytes for split in info.splits.values() for shard in split.shards)
     parts = (plural(clips, "clip"), plural(len(info.labels), "class", "classes"), human_bytes(size))
-    return text(f"{', '.join(parts)}: {describe_clips(info)}")
+    return f"{', '.join(parts)}: {describe_clips(info)}"
 
 
 def _tiles(counts: Mapping[str, int]) -> str:
-    return "".join(
-        f"<div><dt>{key.capitalize()}</dt><dd>{counts.get(key, 0):,}<small>{what}</small></dd></div>"
-        for key, what in _COUNTS.items()
-    )
+    return "".join(tile(key.capitalize(), f"{counts.get(key, 0):,}", what) for key, what in _COUNTS.items())
 
 
 def _notes(info: DatasetInfo, by_group: _Counts) -> str:
     """What a person should know before using the dataset."""
     listed, written, failed, filtered = (info.counts.get(key, 0) for key in ("listed", "written", "failed", "filtered"))
-    notes = []
+    items = []
     if listed != written + failed + filtered:
-        notes.append(f"{listed:,} videos were listed, but {written + failed + filtered:,} are accounted for.")
+        items.append(f"{listed:,} videos were listed, but {written + failed + filtered:,} are accounted for.")
     if failed:
-        notes.append(f"{plural(failed, 'video')} of {listed:,} ({failed / max(listed, 1):.1%}) failed.")
-    notes += [f"{name} has no clips." for name, split in info.splits.items() if not split.num_examples]
+        items.append(f"{plural(failed, 'video')} of {listed:,} ({failed / max(listed, 1):.1%}) failed.")
+    items += [f"{name} has no clips." for name, split in info.splits.items() if not split.num_examples]
     for split, labels in missing_classes(info).items():
-        notes.append(f"{split} has no clip of {plural(len(labels), 'class', 'classes')}: {some(labels)}.")
+        items.append(f"{split} has no clip of {plural(len(labels), 'class', 'classes')}: {some(labels)}.")
     if shared := [group for group, counts in by_group.items() if len(counts) > 1]:
-        notes.append(f"{plural(len(shared), 'group')} in more than one split: {some(shared)}.")
-    if not notes:
-        return '<li class="good">No video failed, every split has every class, and no group is in two splits.</li>'
-    return "".join(f"<li>{text(note)}</li>" for note in notes)
+        items.append(f"{plural(len(shared), 'group')} in more than one split: {some(shared)}.")
+    return notes(items, "No video failed, every split has every class, and no group is in two splits.")
 
 
 def _splits(info: DatasetInfo) -> str:
@@ -137,9 +145,9 @@ def _classes(by_class: _Counts, splits: Sequence[str], placed: Sequence[_Placed]
         keys = "".join(color_key(i, f"{split} {counts[i]:,}") for i, split in enumerate(splits))
         figures = "".join(_figure(split, video, strips[video.video_id]) for split, video in videos)
         cards.append(
-            f'<article class="class panel"><header><h3>{text(label)}</h3><span>{plural(sum(counts), "clip")}</span>'
-            f'<span class="legend soft">{keys}</span></header>{share_bar(counts)}'
-            f'<div class="strips">{figures}</div></article>'
+            f'<article class="class panel item"><header><h3>{text(label)}</h3>'
+            f'<span>{plural(sum(counts), "clip")}</span><span class="legend soft">{keys}</span></header>'
+            f'{share_bar(counts)}<div class="strips">{figures}</div></article>'
         )
     more = len(by_class) - len(cards)
     return "\n".join(cards) + (f'<p class="more">{more:,} more classes not shown here.</p>' if more else "")
@@ -170,8 +178,7 @@ def _figure(split: str, video: WrittenVideo, strip: str) -> str:
     facts = (split, f"group {video.group}", plural(video.num_source_frames, "frame"), f"{video.duration_s:.2f} s")
     damaged = ' <span class="tag">damaged</span>' if video.damaged else ""
     return (
-        f'<figure><img loading="lazy" decoding="async" src="data:image/jpeg;base64,{text(strip)}" '
-        f'alt="Film strip of {text(video.video_id)}, {text(video.label)}">'
+        f"<figure>{strip_image(strip, f'{video.video_id}, {video.label}')}"
         f"<figcaption><b>{text(video.video_id)}</b>{text(' · '.join(facts))}{damaged}</figcaption></figure>"
     )
 
@@ -190,8 +197,7 @@ def _left_out(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
     filtered = sorted((f.video_id, f.label, f.reason) for r in reports for f in r.filtered)
     parts = []
     if info.failures_by_reason:
-        reasons = sorted(info.failures_by_reason.items(), key=lambda item: (-item[1], item[0]))
-        parts.append(table("Failures by reason", ("Reason", "Videos"), reasons))
+        parts.append(table("Failures by reason", ("Reason", "Videos"), by_count(info.failures_by_reason)))
     if failed:
         headers, where = ("Video", "Class", "Stage", "Reason", "Message"), f"; {FAILURES} has all of them"
         parts.append(folded(plural(len(failed), "failure"), "Failures", headers, failed, MAX_ROWS, where=where))

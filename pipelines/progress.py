@@ -17,12 +17,14 @@ class LocalProgress:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.videos = 0
+        self.videos = 0.0
+        self.seconds = 0.0
 
-    def add_video(self) -> None:
-        """One more video is done, in whatever way."""
+    def add_video(self, share: float = 1.0, seconds: float = 0.0) -> None:
+        """One more video, or a share of a long one, is done, in whatever way, and so many seconds of video are."""
         with self._lock:
-            self.videos += 1
+            self.videos += share
+            self.seconds += seconds
 
 
 LOCAL_PROGRESS = LocalProgress()
@@ -35,13 +37,24 @@ class ProgressDisplay:
         total: videos to do.
         done: asked now and then for the number that is done; it may look at a store.
         poll_s: seconds between two questions.
+        title: what is being done.
+        seconds: asked for the seconds of video that are done, where these are counted.
     """
 
-    def __init__(self, total: int, done: Callable[[], int], poll_s: float = _POLL_S) -> None:
+    def __init__(
+        self,
+        total: int,
+        done: Callable[[], float],
+        poll_s: float = _POLL_S,
+        title: str = "Preprocessing",
+        seconds: Callable[[], float] | None = None,
+    ) -> None:
         self._total = total
         self._done = done
+        self._title = title
+        self._seconds = seconds
         self._poll_s = poll_s
-        self._last = 0
+        self._last = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._show, name="progress", daemon=True)
 
@@ -55,7 +68,7 @@ class ProgressDisplay:
         self._stop.set()
         self._thread.join()
 
-    def _count(self) -> int:
+    def _count(self) -> float:
         with contextlib.suppress(OSError):  # a store that doesn't answer now will another time
             self._last = min(self._done(), self._total)
         return self._last
@@ -71,7 +84,7 @@ class ProgressDisplay:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn("Preprocessing"), BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("videos"),
+            TextColumn(self._title), BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("videos"),
             TextColumn("{task.fields[rate]}"), TimeRemainingColumn(elapsed_when_finished=True),
         )  # fmt: skip
         start = time.monotonic()
@@ -80,8 +93,7 @@ class ProgressDisplay:
             while True:
                 last = self._stop.wait(self._poll_s)
                 done = self._count()
-                rate = done / (time.monotonic() - start)
-                progress.update(bar, completed=done, rate=f"{rate:.1f}/s")
+                progress.update(bar, completed=int(done), rate=self._rate(done, time.monotonic() - start))
                 if last:
                     return
 
@@ -93,6 +105,13 @@ class ProgressDisplay:
                 continue
             shown = now
             done = self._count()
-            rate = done / (now - start)
-            left = f", about {(self._total - done) / rate:.0f} s left" if rate else ""
-            print(f"{done} of {self._total} videos, {rate:.1f}/s{left}", file=sys.stderr, flush=True)
+            left = f", about {(self._total - done) * (now - start) / done:.0f} s left" if done else ""
+            print(
+                f"{int(done)} of {self._total} videos, {self._rate(done, now - start)}{left}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _rate(self, done: float, passed_s: float) -> str:
+        rate = f"{done / passed_s:.1f}/s"
+        return f"{rate}, {self._seconds() / 60 / passed_s:.2f} h of video/min" if self._seconds else rate

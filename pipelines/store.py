@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import Protocol
 
 from pipelines import files
 from pipelines.core import sharding
@@ -161,7 +162,12 @@ def exclusive(output: str) -> Iterator[None]:
         yield
 
 
-def write_plan(output: str, tasks: Sequence[ShardTask]) -> str:
+class _Task(Protocol):
+    def to_json(self) -> str:
+        """One line of the plan file."""
+
+
+def write_plan(output: str, tasks: Sequence[_Task]) -> str:
     """Writes the tasks of a run where its workers can read them, and returns the address."""
     uri = files.join(output, STATE, "plan.jsonl")
     files.write_text(uri, "".join(task.to_json() + "\n" for task in tasks), temporary_folder(output))

@@ -4,6 +4,7 @@ import re
 import shlex
 import sys
 import textwrap
+from collections.abc import Iterable, Mapping
 from typing import IO
 
 from rich.console import Console
@@ -18,7 +19,7 @@ _INDENT = 10
 _LOG_WIDTH = 100
 
 # Controls, lone surrogates, and the marks that turn the direction of text: they would garble a terminal or a page.
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
@@ -57,6 +58,16 @@ def some(names: list[str], shown: int = _NAMED) -> str:
     return ", ".join(visible(name) for name in names[:shown]) + more
 
 
+def some_counts(counts: Mapping[str, int]) -> str:
+    """The most frequent names with their counts: `3 VideoDecodeError, 1 VideoOpenError`."""
+    return some([f"{number:,} {name}" for name, number in by_count(counts)])
+
+
+def by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Names with their counts, the most frequent first."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
 def missing_classes(info: DatasetInfo) -> dict[str, list[str]]:
     """The classes without a clip in a split, for each split that lacks some but holds clips."""
     missing = {
@@ -87,20 +98,35 @@ def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: I
         seconds: how long the run took; None leaves it out.
         file: where to print, standard output if None.
     """
+    console = open_console(file)
+    console.print(_splits_table(info, console))
+    print_facts(console, _facts(info, seconds))
+    folder = visible(output)
+    print_unbroken(console, "Preview", f"{folder.rstrip('/')}/{PREVIEW}")
+    print_unbroken(console, "Next", f"python -m pipelines.verify {shlex.quote(folder)}")
+
+
+def open_console(file: IO[str] | None) -> Console:
+    """Where a summary is printed: standard output if `file` is None; a log has room for long lines."""
     console = Console(file=file or sys.stdout, highlight=False)
     if not console.is_terminal:
         console.width = max(_LOG_WIDTH, console.width)
-    console.print(_splits_table(info, console))
-    for key, value, style in _facts(info, seconds):
+    return console
+
+
+def print_facts(console: Console, facts: Iterable[tuple[str, str, str]]) -> None:
+    """Prints lines of a key and a value in a style, broken where a terminal ends."""
+    for key, value, style in facts:
         width = console.width if console.is_terminal else sys.maxsize
         lines = textwrap.fill(
             value, width, initial_indent=f"{key:<{_INDENT}}", subsequent_indent=" " * _INDENT, break_on_hyphens=False
         )
         _print_line(console, lines, style)
-    # Paths and commands are never broken, so that they can be copied.
-    folder = visible(output)
-    _print_line(console, f"{'Preview':<{_INDENT}}{folder.rstrip('/')}/{PREVIEW}")
-    _print_line(console, f"{'Next':<{_INDENT}}python -m pipelines.verify {shlex.quote(folder)}")
+
+
+def print_unbroken(console: Console, key: str, value: str) -> None:
+    """Prints a path or a command, which is never broken, so that it can be copied."""
+    _print_line(console, f"{key:<{_INDENT}}{value}")
 
 
 def _splits_table(info: DatasetInfo, console: Console) -> Table:
@@ -118,8 +144,7 @@ def _splits_table(info: DatasetInfo, console: Console) -> Table:
     table.add_column("Size", human_bytes(sum(sizes.values())), justify="right", no_wrap=True)
     for name, split in info.splits.items():
         counts = (split.num_examples, len(split.groups), len(split.shards))
-        cells = [_encodable(visible(name), console), *(f"{count:,}" for count in counts), human_bytes(sizes[name])]
-        table.add_row(*map(Text, cells))
+        table.add_row(name_cell(name, console), *(f"{count:,}" for count in counts), human_bytes(sizes[name]))
     return table
 
 
@@ -133,9 +158,7 @@ def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str
         account += f"; {plural(counts['ignored'], 'other file')} ignored"
     facts = [("Videos", account, "")]
     if counts["failed"]:
-        reasons = sorted(info.failures_by_reason.items(), key=lambda item: (-item[1], item[0]))
-        listed = some([f"{number:,} {reason}" for reason, number in reasons])
-        facts.append(("Failures", f"{listed}; each is in {FAILURES}", "yellow"))
+        facts.append(("Failures", f"{some_counts(info.failures_by_reason)}; each is in {FAILURES}", "yellow"))
     facts.append(("Classes", f"{len(info.labels):,}", ""))
     for split, labels in missing_classes(info).items():
         facts.append(
@@ -156,11 +179,16 @@ def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str
 
 
 def _print_line(console: Console, line: str, style: str = "") -> None:
-    text = Text(_encodable(line, console), style)
+    text = Text(_encoded(line, console), style)
     text.stylize("bold", 0, _INDENT)
     console.print(text, soft_wrap=True)
 
 
-def _encodable(text: str, console: Console) -> str:
+def name_cell(name: str, console: Console) -> Text:
+    """A name in a table: without markup, and with escapes for what can't be seen or printed."""
+    return Text(_encoded(visible(name), console))
+
+
+def _encoded(text: str, console: Console) -> str:
     """The text with escapes for what the encoding of the output lacks."""
     return text.encode(console.encoding, "backslashreplace").decode(console.encoding)

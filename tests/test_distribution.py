@@ -18,7 +18,7 @@ from trainer import checkpoint
 LOSSES = """
 import sys
 from functools import partial
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 quiet_tensorflow()
 import tensorflow as tf
 number = int(sys.argv[2])

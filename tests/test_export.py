@@ -14,7 +14,7 @@ from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from tests.s3_server import s3_server
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 
 quiet_tensorflow()
 
@@ -124,7 +124,7 @@ def test_layers_do_not_use_cudnn() -> None:
 def test_network_on_several_devices(tmp_path: Path) -> None:
     """In a process of its own, because logical devices are set before anything runs, and to see that it is quiet."""
     code = f"""
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 quiet_tensorflow()
 import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -17,7 +17,7 @@ from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from tests.conftest import run_tool
 from trainer import import_model
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 
 quiet_tensorflow()
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core import example
-from pipelines.core.decode_child import encode_frames
+from pipelines.core.pictures import encode_frames
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.tfrecord import CorruptRecordError, frame_record, read_records
 

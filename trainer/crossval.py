@@ -18,7 +18,7 @@ from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.intervals import bootstrap_over_groups
 from trainer.metrics import evaluate
 from trainer.predictions import Predictions
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 from trainer.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 
 _DESCRIPTION = """\

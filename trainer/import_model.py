@@ -24,7 +24,7 @@ from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import RESIZE_MODES, SAMPLING_RULES, ClipSpec
 from trainer import storage
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
     from trainer.adapter import Adapter

@@ -1,10 +1,9 @@
-"""What the pages of the trainer have in common: the frame, tiles, and how figures are written for people."""
+"""What the pages of the trainer have in common: their style, and how figures are written for people."""
 
 from collections.abc import Mapping
-from importlib.resources import files
-from string import Template
 
-from pipelines.page_parts import allowed, page_style, text
+from pipelines.page_frame import page_file
+from pipelines.page_frame import render_page as render_framed
 from trainer.intervals import Interval
 
 
@@ -13,27 +12,8 @@ def render_page(title: str, subtitle: str, top: str, sections: Mapping[str, str]
 
     `top` and the values of `sections` are HTML, all else is plain text.
     """
-    page = files("trainer").joinpath("report_page.html").read_text("utf-8")
-    common, own = page_style(), page.partition("</style>\n<style>")[2].partition("</style>")[0]
-    ids = {name: name.lower().replace(" ", "-") for name in sections}
-    return Template(page).substitute(
-        policy=f"default-src 'none'; img-src data:; style-src {allowed(common)} {allowed(own)}",
-        style=common,
-        title=text(title),
-        subtitle=text(subtitle),
-        nav="".join(f'<a href="#{anchor}">{text(name)}</a>' for name, anchor in ids.items()),
-        top=top,
-        sections="\n".join(
-            f'<section aria-labelledby="{ids[name]}"><h2 id="{ids[name]}">{text(name)}</h2>{content}</section>'
-            for name, content in sections.items()
-        ),
-        footer=text(footer),
-    )
-
-
-def tile(name: str, value: str, small: str) -> str:
-    """A figure with its name and a line below it, all plain text."""
-    return f"<div><dt>{text(name)}</dt><dd>{text(value)}<small>{text(small)}</small></dd></div>"
+    style = page_file("trainer", "report_page.css")
+    return render_framed(title, subtitle, top, sections, footer, style=style)
 
 
 def percent(share: float) -> str:

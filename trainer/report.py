@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.page_parts import Measure, Share, folded, table, text
+from pipelines.page_parts import Measure, Share, folded, notes, strip_image, table, text, tile
 from pipelines.summary import human_bytes, human_seconds, plural, some
 from trainer.charts import MAX_MATRIX, heat_table, interval_table, line_chart
 from trainer.intervals import Interval, is_rival
 from trainer.metrics import Evaluation
-from trainer.page import between, percent, render_page, score, short_count, tile
+from trainer.page import between, percent, render_page, score, short_count
 
 MIN_GROUPS = 5
 """With fewer groups in test, an interval over groups says little."""
@@ -44,7 +44,7 @@ def render_report(
         "Confused pairs": _confused(test, strips),
         "Settings": _settings(metrics),
     }
-    top = f'<dl class="tiles">{_tiles(metrics, test)}</dl><ul class="notes">{_notes(metrics, test)}</ul>'
+    top = f'<dl class="tiles">{_tiles(metrics, test)}</dl>{_notes(metrics, test)}'
     return render_page(title, _subtitle(metrics, test), top, sections, "Made from metrics.json and history.csv.")
 
 
@@ -93,7 +93,7 @@ def _majority_label(metrics: Mapping[str, Any]) -> str:
 def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
     """Whether the scores can be believed."""
     majority, single = _baselines(metrics)
-    loud, notes = [], []
+    loud, others = [], []
     if metrics["dataset"]["leaky"]:
         how = "Random split" if metrics["dataset"]["protocol"] == "random" else "Leaky split"
         loud.append(
@@ -112,18 +112,15 @@ def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
             f"{score(majority)}."
         )
     if test.num_groups < MIN_GROUPS:
-        notes.append(
+        others.append(
             f"Test has only {plural(test.num_groups, 'group')}: the intervals, which are over groups, are rough. "
             "Cross-validation tests on every group."
         )
     if untested := [scores.label for scores in test.per_class if not scores.support]:
-        notes.append(f"Test has no clip of {plural(len(untested), 'class', 'classes')}: {some(untested)}.")
+        others.append(f"Test has no clip of {plural(len(untested), 'class', 'classes')}: {some(untested)}.")
     if not single:
-        notes.append("No single-frame baseline: whether the model needs more than the background is not known.")
-    if not loud and not notes:
-        return '<li class="good">No group is in both train and test, and a single frame does clearly worse.</li>'
-    marked = [f'<li class="loud">{text(note)}</li>' for note in loud]
-    return "".join(marked + [f"<li>{text(note)}</li>" for note in notes])
+        others.append("No single-frame baseline: whether the model needs more than the background is not known.")
+    return notes(others, "No group is in both train and test, and a single frame does clearly worse.", loud)
 
 
 def _scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
@@ -186,11 +183,8 @@ def _confused(test: Evaluation, strips: Mapping[str, str]) -> str:
 
 
 def _figure(video_id: str, strip: str | None) -> str:
-    if strip is None:
-        picture = '<div class="missing">no film strip</div>'
-    else:
-        source = f"data:image/jpeg;base64,{text(strip)}"
-        picture = f'<img loading="lazy" decoding="async" src="{source}" alt="Film strip of {text(video_id)}">'
+    missing = '<div class="missing">no film strip</div>'
+    picture = missing if strip is None else strip_image(strip, video_id)
     return f"<figure>{picture}<figcaption><b>{text(video_id)}</b></figcaption></figure>"
 
 

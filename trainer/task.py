@@ -10,7 +10,7 @@ from trainer import storage
 from trainer.dataset import check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.parts import SIDES
-from trainer.quiet import quiet_tensorflow
+from pipelines.quiet import quiet_tensorflow
 from trainer.results import finished, print_result
 
 _DESCRIPTION = """\

@@ -1,13 +1,13 @@
 """The account of a run: every listed video is written, failed or filtered, proven from what was written."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from pipelines.core.catalog import Catalog
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import IncompleteError, TooManyFailuresError
-from pipelines.core.metadata import FAILURES, DatasetInfo, Failure, ShardReport, summarise_splits
+from pipelines.core.metadata import FAILURES, DatasetInfo, ShardReport, summarise_splits
 from pipelines.core.plan import Plan
 
 _SHOWN = 5
@@ -33,27 +33,35 @@ def check_all_accounted(catalog: Catalog, reports: Sequence[ShardReport]) -> Non
             )
 
 
-def check_failure_rate(failures: Sequence[Failure], num_listed: int, max_rate: float) -> None:
-    """Refuses a dataset of which too much is missing.
+def check_failure_rate(
+    num_failed: int, num_listed: int, max_rate: float, failures: Iterable[tuple[str, str, str]], kept: str
+) -> None:
+    """Refuses a result of which too much is missing.
+
+    Args:
+        num_failed: videos that failed.
+        num_listed: all videos.
+        max_rate: share that may fail.
+        failures: type, address and message of failures.
+        kept: what needn't be done again, for the message.
 
     Raises:
         TooManyFailuresError: more than `max_rate` of the videos failed; the message counts the reasons.
     """
-    if len(failures) <= max_rate * num_listed:
+    if num_failed <= max_rate * num_listed:
         return
-    reasons = Counter(failure.type for failure in failures).most_common()
-    verdict = "\n".join(f"  {count:6d} {reason}, for example {_example(failures, reason)}" for reason, count in reasons)
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for kind, uri, message in failures:
+        counts[kind] += 1
+        examples.setdefault(kind, f"{uri}: {message}")
+    verdict = "\n".join(f"  {count:6d} {kind}, for example {examples[kind]}" for kind, count in counts.most_common())
     raise TooManyFailuresError(
-        f"{len(failures)} of {num_listed} videos failed ({len(failures) / num_listed:.1%}), more than the "
+        f"{num_failed} of {num_listed} videos failed ({num_failed / num_listed:.1%}), more than the "
         f"{max_rate:.1%} that --max-failure-rate allows:\n{verdict}\n"
         f"All are in {FAILURES}. Mend or remove these videos, or allow more, then run the same command again: "
-        "finished shards are kept"
+        f"{kept} kept"
     )
-
-
-def _example(failures: Sequence[Failure], reason: str) -> str:
-    failure = next(failure for failure in failures if failure.type == reason)
-    return f"{failure.uri}: {failure.message}"
 
 
 def describe(

@@ -1,6 +1,7 @@
 """The process in which videos are decoded, `python -m pipelines.core.decode_child FD MEMORY_BYTES`: see `isolation`.
 
-It reads requests from a socket and answers each with a JSON header followed by binary parts. It imports little, so
+It reads requests from a socket and answers each with one or more JSON headers, each followed by its binary parts;
+`more` in a header tells whether another one will come. It imports little, so
 that it starts fast, and lowers its own memory limit, so that a video that asks for more fails here and not in the
 worker.
 """
@@ -12,76 +13,89 @@ import resource
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
 import av.logging
 import cv2
-import numpy as np
 
+from pipelines.core.long_video import WindowClip, read_windows
+from pipelines.core.pictures import encode_frames, film_strip
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.video import Clip, VideoError, VideoReadError, VideoTooShort, read_clip
+from pipelines.core.survey import Piece, survey
+from pipelines.core.video import VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
+from pipelines.core.windows import WindowSpec
 
-_STRIP_FRAMES = 8
-_STRIP_HEIGHT = 64
-_STRIP_QUALITY = 80
-
-
-def encode_frames(frames: np.ndarray, encoding: FrameEncoding) -> list[bytes]:
-    """Frames uint8 [T, H, W, 3] RGB as they are stored: one part of raw bytes, or T PNG or JPEG files."""
-    if encoding.format == "raw":
-        return [frames.tobytes()]
-    options = [cv2.IMWRITE_JPEG_QUALITY, encoding.quality] if encoding.format == "jpeg" else []
-    return [_encode_image(frame, f".{encoding.format}", options) for frame in frames]
+Answer = tuple[dict[str, Any], list[bytes]]
+"""A header with the key `status`, and binary parts."""
 
 
-def _encode_image(rgb: np.ndarray, extension: str, options: list[int]) -> bytes:
-    ok, data = cv2.imencode(extension, rgb[..., ::-1], options)
-    if not ok:
-        raise cv2.error(f"a frame could not be encoded as {extension}")
-    return data.tobytes()
-
-
-def film_strip(frames: np.ndarray) -> bytes:
-    """Some frames of a clip side by side, as a JPEG file of 64 pixels' height."""
-    picks = [(2 * i + 1) * len(frames) // (2 * _STRIP_FRAMES) for i in range(_STRIP_FRAMES)]
-    width = max(1, frames.shape[2] * _STRIP_HEIGHT // frames.shape[1])
-    small = [cv2.resize(frames[i], (width, _STRIP_HEIGHT), interpolation=cv2.INTER_AREA) for i in sorted(set(picks))]
-    return _encode_image(np.concatenate(small, axis=1), ".jpg", [cv2.IMWRITE_JPEG_QUALITY, _STRIP_QUALITY])
-
-
-def answer(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """Header and binary parts for a request; an error of the video is an answer too."""
-    spec, encoding = ClipSpec(**request["spec"]), FrameEncoding.from_json(request["encoding"])
+def answers(request: dict[str, Any]) -> Iterator[Answer]:
+    """What a request asks for; an error of the video is an answer too, and the last one."""
     try:
-        clip = read_clip(request["path"], spec, request["min_frames"])
-        parts = encode_frames(clip.frames, encoding)
-        if request["strip"]:
-            parts.append(film_strip(clip.frames))
+        yield from (_clip if request["wanted"] == "clip" else _windows)(request)
     except VideoTooShort as short:
-        return {"status": "filtered", "reason": str(short)}, []
+        yield {"status": "filtered", "reason": str(short)}, []
     except MemoryError:
-        return {"status": "out_of_memory"}, []
+        yield {"status": "out_of_memory"}, []
     except VideoError as error:
         stage = "read" if isinstance(error, VideoReadError) else "decode"
-        return {"status": "failed", "stage": stage, "type": type(error).__name__, "message": str(error)}, []
+        yield _failure(stage, type(error).__name__, str(error))
     except cv2.error as error:
-        return {"status": "failed", "stage": "encode", "type": "EncodeError", "message": str(error)}, []
+        yield _failure("encode", "EncodeError", str(error))
     except Exception as error:  # a defect here or in a library: still one record with the reason, and the next video
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        return {"status": "failed", "stage": "decode", "type": "UnexpectedError", "message": message}, []
-    return {"status": "ok", **_facts(clip)}, parts
+        yield _failure("decode", "UnexpectedError", message)
 
 
-def _facts(clip: Clip) -> dict[str, Any]:
-    return {
+def _failure(stage: str, kind: str, message: str) -> Answer:
+    return {"status": "failed", "stage": stage, "type": kind, "message": message}, []
+
+
+def _clip(request: dict[str, Any]) -> Iterator[Answer]:
+    """A clip as it is stored."""
+    clip = read_clip(request["path"], ClipSpec(**request["spec"]), request["min_frames"])
+    parts = encode_frames(clip.frames, FrameEncoding.from_json(request["encoding"]))
+    if request["strip"]:
+        parts.append(film_strip(clip.frames))
+    facts = {
         "frame_indices": clip.frame_indices,
         "timestamps_s": clip.timestamps_s,
         "num_source_frames": clip.num_source_frames,
         "duration_s": clip.duration_s,
         "damaged": clip.damaged,
     }
+    yield {"status": "clip", "strip": request["strip"], **facts}, parts
+
+
+def _windows(request: dict[str, Any]) -> Iterator[Answer]:
+    """The windows of a video, or of a range of it; of a very long one, the ranges alone."""
+    path, spec, windows = request["path"], ClipSpec(**request["spec"]), WindowSpec(**request["windows"])
+    wanted = request["range"]
+    if wanted is None:
+        try:
+            clip = read_clip(path, spec, max_duration_s=windows.whole_up_to_s)
+        except VideoTooLong:
+            video = survey(path)
+            ranges = [{**piece.to_json(), "duration_s": video.duration_s} for piece in video.pieces(windows)]
+            if len(ranges) > 1:
+                yield {"status": "cut", "ranges": ranges}, []
+                return
+            wanted = ranges[0]
+        else:
+            place = {"window": (0, 0.0, clip.duration_s), "num_windows": 1, "duration_s": clip.duration_s}
+            yield {"status": "window", **place, "damaged": clip.damaged}, [clip.frames.tobytes()]
+            return
+    piece = Piece.from_json(wanted)
+    for result in read_windows(path, spec, piece):
+        window = (result.window.index, result.window.start_s, result.window.end_s)
+        place = {"window": window, "num_windows": len(piece.windows), "duration_s": wanted["duration_s"]}
+        if isinstance(result, WindowClip):
+            yield {"status": "window", **place, "damaged": result.damaged}, [result.frames.tobytes()]
+        else:
+            yield {"status": "window_failed", **place, "type": result.type, "message": result.message}, []
 
 
 def _limit_memory(extra_bytes: int) -> None:
@@ -103,11 +117,21 @@ def serve(connection: Connection) -> None:
             return
         # If the worker is gone it can't enforce the time limit: the kernel ends this process in its place.
         signal.alarm(request["alarm_s"])
-        header, parts = answer(request)
+        more = request["wanted"] == "windows"
+        for header, parts in answers(request):
+            signal.alarm(0)  # sending waits until the worker has use for it
+            more = more and header["status"] in ("window", "window_failed")
+            _send(connection, {**header, "more": more}, parts)
+            signal.alarm(request["alarm_s"])
+        if more:
+            _send(connection, {"status": "end", "more": False}, [])
         signal.alarm(0)
-        connection.send_bytes(json.dumps({**header, "num_parts": len(parts)}).encode())
-        for part in parts:
-            connection.send_bytes(part)
+
+
+def _send(connection: Connection, header: dict[str, Any], parts: list[bytes]) -> None:
+    connection.send_bytes(json.dumps({**header, "num_parts": len(parts)}).encode())
+    for part in parts:
+        connection.send_bytes(part)
 
 
 def main() -> None:

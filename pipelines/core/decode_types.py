@@ -1,9 +1,13 @@
 """What a decoder is asked for, and what it answers."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from pipelines.core.label_types import Window
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.core.windows import WindowSpec
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,30 @@ class DecodeLimits:
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """What every request of a run has in common."""
+    """A clip of each video, as it is stored; what every request of a run has in common."""
 
     spec: ClipSpec
     encoding: FrameEncoding
     min_frames: int = 1
     limits: DecodeLimits = DecodeLimits()
+
+    def request(self) -> dict[str, Any]:
+        """For the decoder process."""
+        spec, encoding = self.spec.to_json(), self.encoding.to_json()
+        return {"wanted": "clip", "spec": spec, "encoding": encoding, "min_frames": self.min_frames}
+
+
+@dataclass(frozen=True)
+class WindowJob:
+    """The windows of each video, to be scored; the time limit is for each window."""
+
+    spec: ClipSpec
+    windows: WindowSpec
+    limits: DecodeLimits = DecodeLimits()
+
+    def request(self) -> dict[str, Any]:
+        """For the decoder process."""
+        return {"wanted": "windows", "spec": self.spec.to_json(), "windows": asdict(self.windows)}
 
 
 @dataclass(frozen=True)
@@ -65,4 +87,42 @@ class DecodeFiltered:
     reason: str
 
 
-DecodeResult = DecodedClip | DecodeFailure | DecodeFiltered
+@dataclass(frozen=True)
+class DecodedWindow:
+    """A window's clip.
+
+    Attributes:
+        window: where in the video.
+        num_windows: of the video, or of the range that was asked for.
+        duration_s: of the video.
+        frames: raw uint8 [T, H, W, 3] RGB.
+        damaged: some of it could not be decoded.
+    """
+
+    window: Window
+    num_windows: int
+    duration_s: float
+    frames: bytes
+    damaged: bool
+
+
+@dataclass(frozen=True)
+class WindowFailure:
+    """A window of which too little could be decoded, of a video that goes on."""
+
+    window: Window
+    num_windows: int
+    duration_s: float
+    type: str
+    message: str
+
+
+@dataclass(frozen=True)
+class CutVideo:
+    """A long video's ranges; each is to be asked for by itself, as it stands here."""
+
+    ranges: tuple[Mapping[str, Any], ...]
+
+
+ClipResult = DecodedClip | DecodeFailure | DecodeFiltered
+WindowResult = DecodedWindow | WindowFailure | CutVideo | DecodeFailure

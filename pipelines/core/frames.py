@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import av
@@ -73,10 +73,17 @@ class Packets:
     buffered: list["av.Packet"] | None
 
 
-def scan(container: "av.container.InputContainer", stream: "av.VideoStream") -> Packets:
-    """Reads all packets once, keeping them if they are small enough to be decoded from memory."""
+def scan(
+    container: "av.container.InputContainer",
+    stream: "av.VideoStream",
+    watch: Callable[["av.Packet"], None] | None = None,
+) -> Packets:
+    """Reads all packets once, keeping them if they are small enough to be decoded from memory.
+
+    With `watch` given, it gets each of them, and none is kept.
+    """
     count, size, broken = 0, 0, False
-    buffered: list[av.Packet] | None = []
+    buffered: list[av.Packet] | None = [] if watch is None else None
     first_pts, end_pts = None, None
     try:
         for packet in container.demux(stream):
@@ -92,6 +99,8 @@ def scan(container: "av.container.InputContainer", stream: "av.VideoStream") -> 
                 buffered = None
             if buffered is not None:
                 buffered.append(packet)
+            if watch is not None:
+                watch(packet)
     except MemoryError:
         raise
     except av.FFmpegError:
@@ -130,7 +139,7 @@ def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> n
     return plan if plan is not None and len(plan.pictures) == packets.count else None
 
 
-def _decode(
+def decode_packets(
     context: "av.VideoCodecContext", packets: Iterable["av.Packet"], errors: list[str] | None = None
 ) -> Iterator["av.VideoFrame"]:
     """Yields the frames of packets in display order.
@@ -161,7 +170,7 @@ def _decode(
 def decode_all(path: str, context: "av.VideoCodecContext", packets: Packets) -> Iterator[tuple[int, "av.VideoFrame"]]:
     """Yields all frames with their index; raises what the decoder does."""
     with _source(path, context, packets) as (decoder, source):
-        yield from enumerate(_decode(decoder, source))
+        yield from enumerate(decode_packets(decoder, source))
 
 
 def decode_needed(
@@ -170,7 +179,7 @@ def decode_needed(
     """Yields needed frames, and those they depend on, with their index; ends early where one isn't as foreseen."""
     kept = plan.keep(needed)
     with _source(path, context, packets) as (decoder, source):
-        frames = _decode(decoder, plan.select(source, kept))
+        frames = decode_packets(decoder, plan.select(source, kept))
         for picture, frame in zip(plan.come_out(kept), frames, strict=False):
             if frame.pts != picture.pts:
                 return
@@ -178,9 +187,9 @@ def decode_needed(
 
 
 def decode_again(path: str, errors: list[str] | None = None) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields all frames with their index, from a file opened anew; about `errors` see `_decode`."""
+    """Yields all frames with their index, from a file opened anew; about `errors` see `decode_packets`."""
     with open_video(path) as (container, stream):
-        yield from enumerate(_decode(stream.codec_context, container.demux(stream), errors))
+        yield from enumerate(decode_packets(stream.codec_context, container.demux(stream), errors))
 
 
 def _message(error: Exception) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from pipelines.core.catalog import VideoRecord
-from pipelines.core.decode_types import DecodedClip, DecodeFailure, DecodeJob, DecodeResult
+from pipelines.core.decode_types import ClipResult, DecodedClip, DecodeFailure, DecodeJob
 from pipelines.core.example import Example, encode
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.labels import LabelMap
@@ -53,7 +53,7 @@ def write_shard(
     pool: DecoderPool,
     open_local: Callable[[VideoRecord], contextlib.AbstractContextManager[str]],
     file: BinaryIO,
-    on_video: Callable[[DecodeResult], None] = lambda _: None,
+    on_video: Callable[[ClipResult], None] = lambda _: None,
 ) -> ShardReport:
     """Writes the records of a shard and returns the account of its videos.
 

@@ -6,6 +6,7 @@ decoded in one pass: no seeks, which are inexact where frames refer to later one
 Packets on which no needed frame depends are left out of it where `nonref` can tell them.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ __all__ = [
     "VideoOpenError",
     "VideoProbe",
     "VideoReadError",
+    "VideoTooLong",
     "VideoTooShort",
     "probe",
     "read_clip",
@@ -52,6 +54,10 @@ class VideoTooShort(Exception):
     def __init__(self, num_source_frames: int, min_frames: int) -> None:
         super().__init__(f"{num_source_frames} frames, fewer than {min_frames}")
         self.num_source_frames = num_source_frames
+
+
+class VideoTooLong(Exception):
+    """The video is longer than asked for: it is to be read in windows."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +104,14 @@ def probe(path: str) -> VideoProbe:
         return VideoProbe(packets.count, context.width, context.height, context.name, packets.frame_rate)
 
 
-def read_clip(path: str, spec: ClipSpec, min_frames: int = 1) -> Clip:
+def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: float = math.inf) -> Clip:
     """Makes the clip that `spec` describes from a local video file.
 
     Args:
         path: a local file.
         spec: number, choice and size of the frames.
         min_frames: a video with fewer frames is refused with `VideoTooShort`.
+        max_duration_s: a longer video is refused with `VideoTooLong` before it is decoded.
 
     Raises:
         VideoReadError: the file is missing or can't be read.
@@ -112,11 +119,14 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1) -> Clip:
         NoVideoStreamError: it has no pictures.
         VideoDecodeError: less than half of its frames could be decoded.
         VideoTooShort: it has fewer than `min_frames` frames.
+        VideoTooLong: it lasts longer than `max_duration_s`.
     """
     with open_video(path) as (container, stream):
         packets = scan(container, stream)
         if packets.count == 0:
             raise VideoDecodeError("the file ends before the first picture")
+        if packets.duration_s > max_duration_s:
+            raise VideoTooLong
         if not packets.broken:
             if packets.count < min_frames:
                 raise VideoTooShort(packets.count, min_frames)

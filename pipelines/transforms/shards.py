@@ -1,8 +1,6 @@
 """Writing shards in a Beam job: small tasks in, files out. Pixels pass through no shuffle."""
 
-import atexit
 import contextlib
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,47 +8,12 @@ import apache_beam as beam
 
 from pipelines import files, store
 from pipelines.core.catalog import VideoRecord
-from pipelines.core.decode_types import DecodedClip, DecodeFailure, DecodeLimits, DecodeResult
-from pipelines.core.isolation import DecoderPool
+from pipelines.core.decode_types import ClipResult, DecodedClip, DecodeFailure
 from pipelines.core.plan import ShardTask
 from pipelines.core.shard_writer import ShardSettings, write_shard
 from pipelines.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
-
-_pools: dict[tuple[int, DecodeLimits], DecoderPool] = {}
-_pools_lock = threading.Lock()
-
-
-def shared_pool(workers: int, limits: DecodeLimits) -> DecoderPool:
-    """The decoders of this process: threads of a worker share them, and they outlive a bundle."""
-    with _pools_lock:
-        if (workers, limits) not in _pools:
-            _pools[workers, limits] = DecoderPool(workers, limits)
-        return _pools[workers, limits]
-
-
-@atexit.register
-def close_pools() -> None:
-    """Ends the decoders of this process."""
-    with _pools_lock:
-        for pool in _pools.values():
-            pool.close()
-        _pools.clear()
-
-
-class _ReadPlanFn(beam.DoFn):
-    def process(self, uri: str) -> Iterable[ShardTask]:
-        with files.open_read(uri) as lines:
-            for line in lines:
-                yield ShardTask.from_json(line.decode())
-
-
-@dataclass
-class ReadPlan(beam.PTransform):
-    """PCollection of plan files -> PCollection[ShardTask], spread over the workers."""
-
-    def expand(self, plans: beam.PCollection) -> beam.PCollection:
-        return plans | "Read" >> beam.ParDo(_ReadPlanFn()) | "Spread" >> beam.Reshuffle()
+from pipelines.transforms.pools import shared_pool
 
 
 @dataclass
@@ -93,7 +56,7 @@ def _open_local(video: VideoRecord) -> contextlib.AbstractContextManager[str]:
     return files.local_copy(video.uri)
 
 
-def _count_video(result: DecodeResult) -> None:
+def _count_video(result: ClipResult) -> None:
     if isinstance(result, DecodedClip):
         count("videos_written")
     else:

@@ -1,0 +1,186 @@
+"""One decoder as a thread of the worker: it hands videos to its child process and passes the results on."""
+
+import contextlib
+import json
+import math
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.core.child import DecoderChild, why_lost
+from pipelines.core.decode_types import (
+    CutVideo,
+    DecodedClip,
+    DecodedWindow,
+    DecodeFailure,
+    DecodeFiltered,
+    DecodeLimits,
+    WindowFailure,
+)
+from pipelines.core.label_types import Window
+from pipelines.core.sinks import AnyResult, Sink
+
+_ALARM_GRACE_S = 30
+_PIPELINE = 2
+"""Videos that a child holds at a time: the one that it decodes and the next."""
+_TRANSIENT = ("VideoReadError", "UnexpectedError")
+"""A disk or network may be back, a defect of this software mended."""
+
+
+@dataclass(eq=False)
+class Task:
+    """A video on its way through a decoder; `open_local` is entered when its turn comes, and left when it is done."""
+
+    fields: Mapping[str, Any]
+    limits: DecodeLimits
+    open_local: Callable[[], contextlib.AbstractContextManager[str]]
+    sink: Sink
+    request: bytes = b""
+    opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def open(self) -> bool:
+        """Makes the request; False where the source can't be read, which then is the result."""
+        try:
+            path = self.opened.enter_context(self.open_local())
+        except OSError as error:
+            message = error.strerror or str(error)
+            self.finish(DecodeFailure("read", type(error).__name__, message, transient=True))
+            return False
+        except Exception as error:
+            self.sink.fail(error)
+            return False
+        request = {**self.fields, "path": path, "alarm_s": math.ceil(self.limits.time_s) + _ALARM_GRACE_S}
+        self.request = json.dumps(request).encode()
+        return True
+
+    def finish(self, result: AnyResult | None) -> None:
+        """Hands over the last result."""
+        self.opened.close()
+        self.sink.put(result, last=True)
+
+
+class Decoder(threading.Thread):
+    """Takes tasks from a queue to a child of its own, which is started when first needed and again when it was lost.
+
+    While the child is busy with one video the next is fetched and handed over, so that it never waits for this process.
+    """
+
+    def __init__(self, tasks: "queue.Queue[Task | None]", memory_mb: int, workers: int) -> None:
+        super().__init__(name="decoder", daemon=True)
+        self._tasks = tasks
+        self._memory_mb = memory_mb
+        self._workers = workers
+        self._child: DecoderChild | None = None
+        self._handed_over: deque[Task] = deque()
+        self._since = 0.0
+        self._closed = False
+
+    def run(self) -> None:
+        """Decodes until None comes out of the queue, or the pool is closed."""
+        try:
+            while not self._closed:
+                try:
+                    self._decode_all()
+                    return
+                except Exception as error:  # no child can be started, or a defect: nobody may wait for ever
+                    self._give_up(error)
+        finally:
+            self._give_up(RuntimeError("the decoders were closed"))
+
+    def _give_up(self, error: Exception) -> None:
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+        for task in self._handed_over:
+            task.opened.close()
+            task.sink.fail(error)
+        self._handed_over.clear()
+
+    def _decode_all(self) -> None:
+        while not self._closed:
+            # A second task is taken ahead only where the other decoders find work too.
+            ahead = bool(self._handed_over)
+            if not ahead or (len(self._handed_over) < _PIPELINE and self._tasks.qsize() >= self._workers):
+                with contextlib.suppress(queue.Empty):
+                    task = self._tasks.get(block=not ahead)
+                    if task is None:
+                        return
+                    if task.sink.wanted() and task.open():
+                        self._hand_over(task)
+                    continue
+            self._finish_first()
+
+    def close(self) -> None:
+        """Ends the child, also if it is decoding."""
+        self._closed = True
+        if self._child is not None:
+            self._child.kill()
+
+    def _hand_over(self, task: Task) -> None:
+        self._handed_over.append(task)
+        self._send(task)
+        if len(self._handed_over) == 1:
+            self._since = time.monotonic()  # now that the child is there: starting it isn't the video's time
+
+    def _send(self, task: Task) -> None:
+        if self._child is None:
+            self._child = DecoderChild(self._memory_mb)
+        with contextlib.suppress(OSError):  # it is lost: found out when its answer is awaited
+            self._child.connection.send_bytes(task.request)
+
+    def _finish_first(self) -> None:
+        """Awaits the results of the first task that was handed over; after a loss, the others go to a new child."""
+        task, child = self._handed_over[0], self._child
+        assert child is not None
+        result, more, lost = self._await(task, child)
+        while more:
+            task.sink.put(result, last=False)
+            self._since = time.monotonic()  # the time in which nobody took the result is not the video's
+            result, more, lost = self._await(task, child)
+        self._handed_over.popleft()
+        task.finish(result)
+        if lost and not self._closed:
+            child.end()
+            self._child = None
+            for other in self._handed_over:
+                self._send(other)
+        self._since = time.monotonic()
+
+    def _await(self, task: Task, child: DecoderChild) -> tuple[AnyResult | None, bool, bool]:
+        """The next result, whether more will come, and whether the child can't be used any more."""
+        time_s = task.limits.time_s
+        try:
+            left = time_s - (time.monotonic() - self._since)
+            if not child.connection.poll(max(0.0, left)):
+                message = f"not decoded within {time_s:g} s"
+                return DecodeFailure("decode", "DecodeTimeout", message, transient=True), False, True
+            header = json.loads(child.connection.recv_bytes())
+            parts = [child.connection.recv_bytes() for _ in range(header.pop("num_parts"))]
+        except (EOFError, OSError):
+            return why_lost(child.exit_code()), False, True
+        status, more = header.pop("status"), header.pop("more")
+        if status == "out_of_memory":  # what it has left may be in pieces
+            message = f"needs more than {self._memory_mb} MB of memory"
+            return DecodeFailure("decode", "DecodeOutOfMemory", message, transient=True), False, True
+        return _result(status, header, parts), more, False
+
+
+def _result(status: str, header: dict[str, Any], parts: list[bytes]) -> AnyResult | None:
+    if status == "end":
+        return None
+    if status == "clip":
+        strip = parts.pop() if header.pop("strip") else None
+        return DecodedClip(frames=parts, strip=strip, **header)
+    if status == "window":
+        return DecodedWindow(window=Window(*header.pop("window")), frames=parts[0], **header)
+    if status == "window_failed":
+        return WindowFailure(window=Window(*header.pop("window")), **header)
+    if status == "cut":
+        return CutVideo(ranges=tuple(header["ranges"]))
+    if status == "filtered":
+        return DecodeFiltered(header["reason"])
+    return DecodeFailure(**header, transient=header["type"] in _TRANSIENT)

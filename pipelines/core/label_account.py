@@ -1,0 +1,147 @@
+"""The account of labelled videos: what a shard's videos add up to, and what the accounts of shards add up to.
+
+Merging is associative and knows no order, so a report is the same however the shards were grouped. Seconds are rounded
+to milliseconds before they are added: such sums are exact, and rounding them again keeps them so.
+"""
+
+import heapq
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pipelines.core.label_types import SCORE_BINS, Example, LabelFailure, LabelledVideo, LabelReport
+
+REPORT = "report.html"
+"""Name of the page with the account of a run."""
+MAX_UNCERTAIN = 48
+"""Segments with film strips in a report."""
+MAX_TIMELINES = 20
+"""Videos in a report with all of their segments."""
+MAX_FAILURES = 200
+"""Failure records in a report."""
+_DIGITS = 3
+
+_Item = TypeVar("_Item")
+
+
+def summarise(
+    videos: Sequence[LabelledVideo],
+    failures: Sequence[LabelFailure],
+    listed: int,
+    windows: int,
+    strips: Mapping[tuple[str, float], str],
+) -> LabelReport:
+    """The account of one shard.
+
+    Args:
+        videos: what was labelled, each video once. One without segments counts as failed.
+        failures: videos and windows without a label.
+        listed: number of videos that belong to the shard.
+        windows: number of clips that were scored.
+        strips: (video, start_s of a segment) to a JPEG file in base64; only segments with one become examples.
+    """
+    labelled = [video for video in videos if video.segments]
+    segments = [segment for video in labelled for segment in video.segments]
+    seconds: dict[str, list[float]] = defaultdict(list)
+    bins = [0] * SCORE_BINS
+    for segment in segments:
+        seconds[segment.label].append(segment.end_s - segment.start_s)
+        bins[score_bin(segment.score)] += 1
+    failed = {failure.video for failure in failures} | {video.video for video in videos}
+    examples = [
+        Example(video.video, s.start_s, s.end_s, s.label, s.score, s.top, strips[video.video, s.start_s])
+        for video in labelled
+        for s in video.segments
+        if (video.video, s.start_s) in strips
+    ]
+    return LabelReport(
+        videos=listed,
+        labelled=len(labelled),
+        failed=len(failed - {video.video for video in labelled}),
+        damaged=sum(video.damaged for video in labelled),
+        windows=windows,
+        duration_s=_total(video.duration_s for video in labelled),
+        segments_by_label={label: len(seconds[label]) for label in sorted(seconds)},
+        seconds_by_label={label: _total(seconds[label]) for label in sorted(seconds)},
+        score_histogram=tuple(bins),
+        failures_by_reason=_sorted(Counter(failure.type for failure in failures)),
+        failures=_first(MAX_FAILURES, failures, _failure_order),
+        uncertain=_first(MAX_UNCERTAIN, examples, _example_order),
+        timelines=_first(MAX_TIMELINES, (v for v in labelled if len(v.segments) > 1), _timeline_order),
+    )
+
+
+def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
+    """The account of all shards together, from one of each; an empty one if there are none.
+
+    Order and grouping don't matter as long as no video is in two of them.
+    """
+    counts, reasons, segments = Counter[str](), Counter[str](), Counter[str]()
+    duration_s = 0.0
+    seconds: dict[str, float] = defaultdict(float)
+    bins = [0] * SCORE_BINS
+    failures: tuple[LabelFailure, ...] = ()
+    uncertain: tuple[Example, ...] = ()
+    timelines: tuple[LabelledVideo, ...] = ()
+    for report in reports:
+        counts.update({name: getattr(report, name) for name in ("videos", "labelled", "failed", "damaged", "windows")})
+        duration_s = _total((duration_s, report.duration_s))
+        reasons.update(report.failures_by_reason)
+        segments.update(report.segments_by_label)
+        for label, value in report.seconds_by_label.items():
+            seconds[label] = _total((seconds[label], value))
+        bins = [a + b for a, b in zip(bins, report.score_histogram, strict=True)]
+        # Cut after each report: the accounts of all shards together may not fit into memory.
+        failures = _first(MAX_FAILURES, (*failures, *report.failures), _failure_order)
+        uncertain = _first(MAX_UNCERTAIN, (*uncertain, *report.uncertain), _example_order)
+        several = (video for video in report.timelines if len(video.segments) > 1)
+        timelines = _first(MAX_TIMELINES, (*timelines, *several), _timeline_order)
+    return LabelReport(
+        **counts,
+        duration_s=duration_s,
+        segments_by_label=_sorted(segments),
+        seconds_by_label=_sorted(seconds),
+        score_histogram=tuple(bins),
+        failures_by_reason=_sorted(reasons),
+        failures=failures,
+        uncertain=uncertain,
+        timelines=timelines,
+    )
+
+
+def score_bin(score: float) -> int:
+    """The bin of a histogram with `SCORE_BINS` bins to which a score from 0 to 1 belongs; 1 belongs to the last."""
+    return min(max(int(score * SCORE_BINS), 0), SCORE_BINS - 1)
+
+
+def _total(values: Iterable[float]) -> float:
+    return round(math.fsum(round(value, _DIGITS) for value in values), _DIGITS)
+
+
+def _sorted(counts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: counts[name] for name in sorted(counts)}
+
+
+def _first(number: int, items: Iterable[_Item], order: Callable[[_Item], Any]) -> tuple[_Item, ...]:
+    return tuple(heapq.nsmallest(number, items, key=order))
+
+
+# Each order is total: the later parts tell apart what the earlier ones, which a person sees, leave equal.
+
+
+def _failure_order(failure: LabelFailure) -> tuple[Any, ...]:
+    """By video and time; the failure of a whole video comes before those of its windows."""
+    f, whole = failure, failure.start_s is None
+    times = (-1.0 if f.start_s is None else f.start_s, -1.0 if f.end_s is None else f.end_s)
+    return (f.video, not whole, *times, f.stage, f.type, f.message, f.uri, f.transient)
+
+
+def _example_order(example: Example) -> tuple[Any, ...]:
+    e = example
+    return e.score, e.video, e.start_s, e.end_s, e.label, e.top, e.strip
+
+
+def _timeline_order(video: LabelledVideo) -> tuple[int, str]:
+    """By number of segments, most first, and by video, which is there once."""
+    return -len(video.segments), video.video

@@ -1,0 +1,108 @@
+"""From the ledger's entries to the labels of a shard. Pure: the same entries give the same labels, in whatever order
+and by however many runs they came about."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.core.label_account import summarise
+from pipelines.core.label_plan import ListedVideo
+from pipelines.core.label_types import LabelFailure, LabelledVideo, LabelReport
+from pipelines.core.ledger import MAX_STRIPS, Entry, choose, is_complete
+from pipelines.core.segments import SegmentSpec, make_segments
+
+
+@dataclass(frozen=True)
+class ShardLabels:
+    """All that is known of a shard's videos.
+
+    Attributes:
+        videos: those with at least one segment, by id.
+        failures: of whole videos and of windows, by id and time.
+        report: the account.
+        entries: what it was made from, without film strips that nobody will see.
+    """
+
+    videos: tuple[LabelledVideo, ...]
+    failures: tuple[LabelFailure, ...]
+    report: LabelReport
+    entries: tuple[Entry, ...]
+
+
+def assemble(
+    listed: Sequence[ListedVideo], entries: Iterable[Entry], key: str, labels: Sequence[str], spec: SegmentSpec
+) -> ShardLabels:
+    """Labels of a shard's videos.
+
+    Raises:
+        LookupError: a listed video is not in the ledger; the message names it.
+    """
+    chosen = choose(entries, key, {video.video_id: video.version for video in listed})
+    videos, failures = [], []
+    kept = _least_certain(entry for parts in chosen.values() for entry in parts)
+    strips: dict[tuple[str, float], str] = {}
+    windows = 0
+    for video in sorted(listed, key=lambda video: video.video_id):
+        parts = chosen.get(video.video_id, [])
+        if not is_complete(parts):
+            raise LookupError(video.video_id)
+        failures += [failure for entry in parts for failure in entry.failures]
+        labelled = _label(video, parts, labels, spec)
+        if labelled.segments:
+            videos.append(labelled)
+            windows += sum(len(entry.windows) for entry in parts)
+            strips |= _strips_of_segments(labelled, parts, kept)
+    failures.sort(key=lambda f: (f.video, f.start_s if f.start_s is not None else -1.0))
+    report = summarise(videos, failures, len(listed), windows, strips)
+    slim = [_without_strips(entry, kept) for parts in chosen.values() for entry in parts]
+    return ShardLabels(tuple(videos), tuple(failures), report, tuple(slim))
+
+
+def _label(video: ListedVideo, parts: Sequence[Entry], labels: Sequence[str], spec: SegmentSpec) -> LabelledVideo:
+    scored = [entry for entry in parts if entry.windows]
+    if not scored:
+        return LabelledVideo(video.video_id, video.uri, 0.0, False, ())
+    windows = [window for entry in scored for window in entry.windows]
+    probabilities = np.concatenate([entry.probabilities for entry in scored])
+    duration_s, total = scored[0].duration_s, sum(entry.num_windows for entry in parts)
+    segments = make_segments(windows, probabilities, labels, spec, duration_s, total)
+    damaged = any(entry.damaged for entry in parts)
+    return LabelledVideo(video.video_id, video.uri, round(duration_s, 3), damaged, segments)
+
+
+_Place = tuple[str, int]
+"""A video and the index of a window."""
+
+
+def _least_certain(entries: Iterable[Entry]) -> dict[_Place, float]:
+    """The least certain windows of all with their best probability. Each file of the ledger keeps the strips of as many
+    of its own, so these have one for certain, whichever files they are in."""
+    scores = [
+        (float(row.max()), (entry.video, window.index))
+        for entry in entries
+        for window, row in zip(entry.windows, entry.probabilities, strict=True)
+    ]
+    return {place: score for score, place in sorted(scores)[:MAX_STRIPS]}
+
+
+def _strips_of_segments(
+    video: LabelledVideo, parts: Sequence[Entry], kept: Mapping[_Place, float]
+) -> dict[tuple[str, float], str]:
+    """A film strip for each segment that has one of the least certain windows: of the least certain of them."""
+    best: dict[tuple[str, float], tuple[float, str]] = {}
+    for entry in parts:
+        for window in entry.windows:
+            score, strip = kept.get((video.video, window.index)), entry.strips.get(window.index)
+            if score is None or strip is None:
+                continue
+            centre = (window.start_s + window.end_s) / 2
+            owner = next((s for s in video.segments if s.start_s <= centre < s.end_s), None)
+            if owner and (score, strip) < best.get((video.video, owner.start_s), (2.0, "")):
+                best[video.video, owner.start_s] = (score, strip)
+    return {place: strip for place, (_, strip) in best.items()}
+
+
+def _without_strips(entry: Entry, kept: Mapping[_Place, float]) -> Entry:
+    strips = {index: strip for index, strip in entry.strips.items() if (entry.video, index) in kept}
+    return entry.with_strips(strips)

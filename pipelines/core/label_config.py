@@ -1,0 +1,74 @@
+"""Settings of the labelling job."""
+
+import math
+from dataclasses import dataclass, fields
+
+from pipelines.core.config import check_type
+from pipelines.core.decode_types import DecodeLimits
+from pipelines.core.segments import SegmentSpec
+
+FORMATS = ("jsonl", "csv", "parquet")
+_PATHS = ("input", "output", "model")
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """Settings of the labelling job; `--help` of `pipelines.label` explains each.
+
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    """
+
+    input: str
+    output: str
+    model: str
+    window_s: float = 0.0
+    stride_s: float = 0.0
+    range_s: float = 600.0
+    min_score: float = 0.0
+    smooth: int = 3
+    min_duration_s: float = 0.0
+    top_k: int = 5
+    format: str = "jsonl"
+    webvtt: bool = False
+    bigquery_table: str = ""
+    limit: int = 0
+    shards: int = 0
+    workers: int = 0
+    time_limit_s: float = 300.0
+    memory_limit_mb: int = 2048
+    max_failure_rate: float = 0.05
+    dry_run: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            check_type(item.name, getattr(self, item.name), type(item.default) if item.name not in _PATHS else str)
+        for name in ("limit", "shards", "workers"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 (automatic) or more, not {getattr(self, name)}")
+        for name in ("window_s", "stride_s"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} must be 0 (automatic) or a number of seconds, not {value:g}")
+        if self.window_s and self.stride_s > self.window_s:
+            raise ValueError(
+                f"stride_s is {self.stride_s:g}, more than window_s, {self.window_s:g}: parts of the video would be in "
+                "no window"
+            )
+        if not 0 <= self.max_failure_rate <= 1:
+            raise ValueError(f"max_failure_rate must be a share from 0 to 1, not {self.max_failure_rate:g}")
+        if self.format not in FORMATS:
+            raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
+        # Made here once, so that a wrong value is found before anything is read.
+        _ = self.segments, self.limits
+
+    @property
+    def segments(self) -> SegmentSpec:
+        """How windows become segments."""
+        return SegmentSpec(self.min_score, self.min_duration_s, self.smooth, self.top_k)
+
+    @property
+    def limits(self) -> DecodeLimits:
+        """What decoding one window may use."""
+        return DecodeLimits(self.time_limit_s, self.memory_limit_mb)

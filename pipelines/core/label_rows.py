@@ -1,0 +1,149 @@
+"""The table of labels: a row a segment, as JSON Lines, CSV, Parquet, or for BigQuery."""
+
+import codecs
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+from pipelines.core.label_types import LabelledVideo
+
+FORMATS = ("jsonl", "csv", "parquet")
+COLUMNS = ("video", "uri", "start_s", "end_s", "label", "score", "top_k", "model")
+_NUMBERS = ("start_s", "end_s", "score")
+_ROW_GROUP = 10_000
+"""Rows of a Parquet file that are held in memory together."""
+
+Row = dict[str, Any]
+
+
+def rows(video: LabelledVideo, fingerprint: str) -> Iterator[Row]:
+    """The rows of a video, one a segment, in order of time.
+
+    Args:
+        video: with its segments.
+        fingerprint: of the model that labelled it.
+
+    Yields:
+        The keys of `COLUMNS`: `video`, `uri`, `label` and `model` are str, `start_s`, `end_s` and `score` float, and
+        `top_k` is a list of `{"label": str, "score": float}`, best first.
+    """
+    for segment in video.segments:
+        yield {
+            "video": video.video,
+            "uri": video.uri,
+            "start_s": segment.start_s,
+            "end_s": segment.end_s,
+            "label": segment.label,
+            "score": segment.score,
+            "top_k": [{"label": label, "score": score} for label, score in segment.top],
+            "model": fingerprint,
+        }
+
+
+def encodable(value: Any) -> Any:
+    """The same row, with `\\udcXX` written out for each byte of a file name that is no UTF-8: it has no other encoding.
+
+    JSON Lines need no such thing, as JSON has escapes of its own. Values inside lists and dicts are changed too.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: encodable(item) for key, item in value.items()}
+    return [encodable(item) for item in value] if isinstance(value, list) else value
+
+
+def write_rows(file: BinaryIO, rows: Iterable[Row], format: str) -> int:
+    """Writes a file of rows, with bounded memory; the same rows give the same bytes.
+
+    Args:
+        file: to be written from where it stands; it need not be seekable and stays open.
+        rows: as `rows` yields them.
+        format: one of `FORMATS`.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        ValueError: the format is none of these.
+        OSError: the file can't be written.
+    """
+    writers = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}
+    if format not in writers:
+        raise ValueError(f"format={format!r} is none of {', '.join(FORMATS)}")
+    return writers[format](file, rows)
+
+
+def bigquery_schema() -> dict[str, Any]:
+    """The schema of a BigQuery table of these rows, as Beam's `WriteToBigQuery` takes it."""
+
+    def column(name: str) -> dict[str, Any]:
+        if name == "top_k":
+            return {"name": name, "type": "RECORD", "mode": "REPEATED", "fields": [column("label"), column("score")]}
+        return {"name": name, "type": "FLOAT" if name in _NUMBERS else "STRING", "mode": "REQUIRED"}
+
+    return {"fields": [column(name) for name in COLUMNS]}
+
+
+def _write_jsonl(file: BinaryIO, rows: Iterable[Row]) -> int:
+    count = 0
+    for row in rows:
+        file.write(json.dumps(row, allow_nan=False).encode("ascii") + b"\n")
+        count += 1
+    return count
+
+
+def _write_csv(file: BinaryIO, rows: Iterable[Row]) -> int:
+    writer = csv.writer(codecs.getwriter("utf-8")(file), lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    count = 0
+    for row in map(encodable, rows):
+        top = json.dumps(row["top_k"], ensure_ascii=False, allow_nan=False)
+        writer.writerow([top if name == "top_k" else row[name] for name in COLUMNS])
+        count += 1
+    return count
+
+
+def _write_parquet(file: BinaryIO, rows: Iterable[Row]) -> int:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def column(name: str) -> Any:
+        kind = pa.float64() if name in _NUMBERS else pa.string()
+        if name == "top_k":
+            kind = pa.list_(pa.field("element", pa.struct([column("label"), column("score")]), nullable=False))
+        return pa.field(name, kind, nullable=False)
+
+    schema = pa.schema([column(name) for name in COLUMNS])
+    remaining = map(encodable, rows)
+    count = 0
+    with parquet.ParquetWriter(_WriteOnly(file), schema, compression="zstd") as writer:
+        while group := list(islice(remaining, _ROW_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema), row_group_size=_ROW_GROUP)
+            count += len(group)
+    return count
+
+
+class _WriteOnly:
+    """What pyarrow asks of a file, for one that can only be written to, as those of remote stores."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._position = 0
+
+    def write(self, data: bytes) -> int:
+        self._file.write(data)
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        """Left to whoever has opened the file."""
+
+    def close(self) -> None:
+        """Left to whoever has opened the file."""

@@ -1,0 +1,126 @@
+"""The ledger's entries: what is known of a video, or of a range of a long one, once all its windows are through.
+
+An entry holds the probabilities of every window, not the labels: another threshold or smoothing needs no new scoring.
+"""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+
+from pipelines.core.label_types import LabelFailure, Window
+
+_PLAIN = ("video", "version", "key", "part", "parts", "num_windows", "duration_s", "damaged")
+MAX_STRIPS = 48
+"""Film strips that a file of the ledger keeps, of its least certain windows."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A video, or a range of its windows.
+
+    Attributes:
+        video: its id.
+        version: of the file that was read.
+        key: of the model and the settings that decide about the scores.
+        part: the windows `first:end` which these are, and `parts`, all such ranges of the video; empty for a video
+            that was not cut.
+        parts: see `part`.
+        num_windows: of the part, those that failed included.
+        duration_s: of the whole video.
+        damaged: whether some of it could not be decoded.
+        windows: those that were scored, by index.
+        probabilities: float32 [len(windows), C].
+        failures: of the video or of its windows.
+        strips: film strips, JPEG in base64, by index of the window.
+    """
+
+    video: str
+    version: str
+    key: str
+    part: str
+    parts: tuple[str, ...]
+    num_windows: int
+    duration_s: float
+    damaged: bool
+    windows: tuple[Window, ...]
+    probabilities: np.ndarray
+    failures: tuple[LabelFailure, ...]
+    strips: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def transient(self) -> bool:
+        """Whether it is worth trying again."""
+        return any(failure.transient for failure in self.failures)
+
+    def with_strips(self, strips: Mapping[int, str]) -> "Entry":
+        """The same with these film strips."""
+        return replace(self, strips=strips)
+
+    def to_json(self) -> str:
+        """One line; `from_json` reads it."""
+        value = {name: getattr(self, name) for name in _PLAIN}
+        value["windows"] = [[w.index, w.start_s, w.end_s] for w in self.windows]
+        value["probabilities"] = base64.b64encode(self.probabilities.astype("<f4").tobytes()).decode()
+        value["failures"] = [asdict(failure) for failure in self.failures]
+        value["strips"] = self.strips
+        return json.dumps(value)
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: the line is something else or cut off.
+        """
+        value: dict[str, Any] = json.loads(line)
+        windows = tuple(Window(*item) for item in value.pop("windows"))
+        flat = np.frombuffer(base64.b64decode(value.pop("probabilities")), "<f4")
+        return cls(
+            windows=windows,
+            probabilities=flat.reshape(len(windows), -1) if windows else flat.reshape(0, 0),
+            failures=tuple(LabelFailure(**item) for item in value.pop("failures")),
+            parts=tuple(value.pop("parts")),
+            strips={int(index): strip for index, strip in value.pop("strips").items()},
+            **value,
+        )
+
+
+def choose(entries: Iterable[Entry], key: str, versions: Mapping[str, str]) -> dict[str, list[Entry]]:
+    """Of all entries those that hold for the videos as they are, by video: each part once, in order.
+
+    Where a part was done twice, by a worker that was thought lost or because it had failed, the one without transient
+    failures is taken.
+
+    Args:
+        entries: in any order.
+        key: of the present model and settings.
+        versions: id to version of the videos that are listed now.
+    """
+    found: dict[str, dict[tuple[tuple[str, ...], str], Entry]] = {}
+    for entry in entries:
+        if entry.key == key and versions.get(entry.video) == entry.version:
+            parts = found.setdefault(entry.video, {})
+            place = (entry.parts, entry.part)
+            if place not in parts or (parts[place].transient and not entry.transient):
+                parts[place] = entry
+    return {video: _best_cut(parts) for video, parts in found.items()}
+
+
+def _best_cut(found: Mapping[tuple[tuple[str, ...], str], Entry]) -> list[Entry]:
+    """The entries of one way to cut a video: a complete one if there is any, else the one with most done."""
+    cuts = sorted({parts for parts, _ in found})
+    best = max(cuts, key=lambda parts: (is_complete([e for (p, _), e in found.items() if p == parts]), -len(parts)))
+    return sorted((entry for (parts, _), entry in found.items() if parts == best), key=_first_window)
+
+
+def _first_window(entry: Entry) -> int:
+    return int(entry.part.partition(":")[0] or 0)
+
+
+def is_complete(entries: Sequence[Entry]) -> bool:
+    """Whether these entries, of one way to cut it, are all of a video."""
+    return bool(entries) and {entry.part for entry in entries} >= set(entries[0].parts or ("",))

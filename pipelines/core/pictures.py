@@ -1,0 +1,41 @@
+"""Frames as files: raw bytes, PNG and JPEG, and film strips for people to look at."""
+
+import cv2
+import numpy as np
+
+from pipelines.core.spec import FrameEncoding
+
+_STRIP_FRAMES = 8
+_STRIP_HEIGHT = 64
+_STRIP_QUALITY = 80
+
+
+def encode_frames(frames: np.ndarray, encoding: FrameEncoding) -> list[bytes]:
+    """Frames uint8 [T, H, W, 3] RGB as they are stored: one part of raw bytes, or T PNG or JPEG files.
+
+    Raises:
+        cv2.error: a frame could not be encoded.
+    """
+    if encoding.format == "raw":
+        return [frames.tobytes()]
+    options = [cv2.IMWRITE_JPEG_QUALITY, encoding.quality] if encoding.format == "jpeg" else []
+    return [_encode_image(frame, f".{encoding.format}", options) for frame in frames]
+
+
+def film_strip(frames: np.ndarray) -> bytes:
+    """Some frames of a clip, uint8 [T, H, W, 3] RGB, side by side, as a JPEG file of 64 pixels' height.
+
+    Raises:
+        cv2.error: it could not be encoded.
+    """
+    picks = [(2 * i + 1) * len(frames) // (2 * _STRIP_FRAMES) for i in range(_STRIP_FRAMES)]
+    width = max(1, frames.shape[2] * _STRIP_HEIGHT // frames.shape[1])
+    small = [cv2.resize(frames[i], (width, _STRIP_HEIGHT), interpolation=cv2.INTER_AREA) for i in sorted(set(picks))]
+    return _encode_image(np.concatenate(small, axis=1), ".jpg", [cv2.IMWRITE_JPEG_QUALITY, _STRIP_QUALITY])
+
+
+def _encode_image(rgb: np.ndarray, extension: str, options: list[int]) -> bytes:
+    ok, data = cv2.imencode(extension, rgb[..., ::-1], options)
+    if not ok:
+        raise cv2.error(f"a frame could not be encoded as {extension}")
+    return data.tobytes()

@@ -1,0 +1,88 @@
+"""Where the results of decoding go, and who waits for them."""
+
+import contextlib
+import queue
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pipelines.core.decode_types import ClipResult, WindowResult
+
+_GIVEN_UP_POLL_S = 0.1
+AnyResult = ClipResult | WindowResult
+Arrived = tuple[Any, Any, bool]
+"""An item, one of its results or None, and whether it was the last."""
+
+
+class Sink(Protocol):
+    """Where the results of a task go."""
+
+    def wanted(self) -> bool:
+        """Whether somebody still waits for them; asked once, before the task starts."""
+
+    def put(self, result: AnyResult | None, last: bool) -> None:
+        """Hands over a result; None where the task ends without another one."""
+
+    def fail(self, error: Exception) -> None:
+        """There is no result, and the one who waits is to know why."""
+
+
+class OneResult:
+    """The one result of a clip."""
+
+    def __init__(self) -> None:
+        self.future: Future[Any] = Future()
+
+    def wanted(self) -> bool:
+        return self.future.set_running_or_notify_cancel()
+
+    def put(self, result: AnyResult | None, last: bool) -> None:
+        self.future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        self.future.set_exception(error)
+
+
+class Arrivals:
+    """Results of many tasks in the order in which they come; who brings one waits while too many lie here."""
+
+    def __init__(self, hold: int) -> None:
+        self._results: queue.Queue[Arrived | Exception] = queue.Queue(hold)
+        self._given_up = threading.Event()
+
+    def get(self) -> Arrived:
+        arrived = self._results.get()
+        if isinstance(arrived, Exception):
+            raise arrived
+        return arrived
+
+    def put(self, arrived: Arrived | Exception) -> None:
+        while not self._given_up.is_set():
+            with contextlib.suppress(queue.Full):
+                self._results.put(arrived, timeout=_GIVEN_UP_POLL_S)
+                return
+
+    def wanted(self) -> bool:
+        return not self._given_up.is_set()
+
+    def give_up(self) -> None:
+        """Nobody will ask any more."""
+        self._given_up.set()
+
+
+@dataclass(frozen=True)
+class ToArrivals:
+    """The results of one task among those of others."""
+
+    arrivals: Arrivals
+    item: Any
+
+    def wanted(self) -> bool:
+        return self.arrivals.wanted()
+
+    def put(self, result: AnyResult | None, last: bool) -> None:
+        self.arrivals.put((self.item, result, last))
+
+    def fail(self, error: Exception) -> None:
+        self.arrivals.put(error)

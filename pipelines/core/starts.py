@@ -1,0 +1,90 @@
+"""Packets from which a video can be decoded, to the same pixels as from its beginning. Without a decoder.
+
+What containers mark as key frames isn't enough: H.264 may spread a refresh over many pictures and have its first one
+marked, and decoders of some codecs carry more from picture to picture than a key frame resets. Where that isn't known
+to be sound, a video has no such packets but the first.
+"""
+
+from collections.abc import Callable
+
+import av
+
+from pipelines.core import h264, mpeg4
+from pipelines.core.bitstream import Bits, NoPlan
+
+_RESET_BY_KEY_FRAMES = frozenset(("hevc", "vp8", "vp9", "av1", "mpeg1video", "mpeg2video"))
+_SLICE, _IDR, _SEI = 1, 5, 6
+_RECOVERY_POINT = 6
+_INTRA_SLICES = (2, 4)
+
+IsStart = Callable[["av.Packet"], bool]
+
+
+def start_test(context: "av.VideoCodecContext") -> IsStart:
+    """The test whether all pictures shown from a packet's on can be decoded from it."""
+    codec, extradata = context.codec.canonical_name, context.extradata or b""
+    if codec == "h264":
+        return _h264_test(extradata)
+    if codec == "mpeg4":
+        return lambda packet: packet.is_keyframe and _is_plain_mpeg4(extradata, packet)
+    if codec in _RESET_BY_KEY_FRAMES or context.codec.intra_only:
+        return lambda packet: packet.is_keyframe
+    return lambda packet: False
+
+
+def _is_plain_mpeg4(extradata: bytes, packet: "av.Packet") -> bool:
+    """No interlaced pictures: FFmpeg predicts their fields from times since the start of the file."""
+    try:
+        mpeg4._parse_vol(extradata or bytes(packet))
+    except NoPlan:
+        return False
+    return True
+
+
+def _h264_test(extradata: bytes) -> IsStart:
+    try:
+        length_size, _ = h264._parse_extradata(extradata)
+    except NoPlan:
+        return lambda packet: False
+
+    def is_start(packet: "av.Packet") -> bool:
+        try:
+            return packet.is_keyframe and _refreshes_at_once(list(h264._nals(bytes(packet), length_size)))
+        except (NoPlan, IndexError):
+            return False
+
+    return is_start
+
+
+def _refreshes_at_once(nals: list[bytes]) -> bool:
+    """An IDR picture; or an intra picture with the promise that those shown later refer to nothing before (D.2.8)."""
+    slices = [nal for nal in nals if nal[0] & 31 in (_SLICE, _IDR)]
+    kinds = {nal[0] & 31 for nal in slices}
+    if kinds != {_SLICE}:
+        return kinds == {_IDR}
+    promised = any(_recovers_at_once(h264._unescaped(nal[1:])) for nal in nals if nal[0] & 31 == _SEI)
+    return promised and all(_slice_type(nal) in _INTRA_SLICES for nal in slices)
+
+
+def _slice_type(nal: bytes) -> int:
+    bits = Bits(h264._unescaped(nal[1:16]))
+    bits.ue()
+    return bits.ue() % 5
+
+
+def _recovers_at_once(sei: bytes) -> bool:
+    """Whether supplemental information (7.3.2.3) has a recovery point whose count of frames until recovery is 0."""
+    place = 0
+    while place + 2 < len(sei):
+        numbers = []
+        for _ in range(2):
+            number = 0
+            while sei[place] == 255:
+                number, place = number + 255, place + 1
+            numbers.append(number + sei[place])
+            place += 1
+        kind, size = numbers
+        if kind == _RECOVERY_POINT:
+            return Bits(sei[place : place + size]).ue() == 0
+        place += size
+    return False

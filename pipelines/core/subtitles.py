@@ -1,0 +1,80 @@
+"""Labels as subtitles: a WebVTT track a video, that players show over it."""
+
+import hashlib
+import re
+
+from pipelines.core.label_types import LabelledVideo
+
+FOLDER = "subtitles"
+_SUFFIX = ".vtt"
+_MAX_NAME_BYTES = 200
+"""File systems allow 255; writers add to a name while a file is not whole."""
+_DIGEST_BYTES = 16
+
+# What a name can't or shouldn't hold, and `%` itself, so that no two ids have one name. Surrogates are bytes of a file
+# name that are no UTF-8; stores don't take them.
+_ESCAPED = re.compile("[%\\\\\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def webvtt(video: LabelledVideo) -> str:
+    """A subtitle track with a cue for each segment, such as `Jump 87 %`.
+
+    A segment of less than a millisecond is left out: a cue must end after its start. The text can be encoded as UTF-8,
+    whatever is in the labels.
+    """
+    parts = ["WEBVTT\n"]
+    for segment in video.segments:
+        start_ms, end_ms = round(segment.start_s * 1000), round(segment.end_s * 1000)
+        if start_ms < end_ms:
+            text = _cue_text(f"{segment.label} {100 * segment.score:.0f} %")
+            parts.append(f"{_timestamp(start_ms)} --> {_timestamp(end_ms)}\n{text}\n")
+    return "\n".join(parts)
+
+
+def _timestamp(ms: int) -> str:
+    seconds, ms = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.{ms:03}"
+
+
+def _cue_text(text: str) -> str:
+    line = " ".join(text.split())  # an empty line would end the cue
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return line.encode("utf-8", "backslashreplace").decode()
+
+
+def subtitle_name(video_id: str) -> str:
+    """Where a video's track is, relative to the output: `subtitles/a/b/clip.mp4.vtt` of `a/b/clip.mp4`.
+
+    Different ids have different names, and none is outside of the folder or the folder of another: what is special in
+    paths is escaped as `%XX`, an empty part is `%`, and of a part that is too long the end is a hash of it.
+    """
+    *folders, name = video_id.split("/")
+    return "/".join([FOLDER, *(_folder(part) for part in folders), _shorten(_escape(name), _SUFFIX)])
+
+
+def _folder(part: str) -> str:
+    name = _shorten(_escape(part))
+    # A folder called as a track is would be in the way of the track of that name.
+    return name.removesuffix(_SUFFIX) + _quote(".") + _SUFFIX[1:] if name.endswith(_SUFFIX) else name
+
+
+def _escape(part: str) -> str:
+    if not part:
+        return "%"
+    if part in (".", ".."):
+        return _quote(part)
+    return _ESCAPED.sub(lambda match: _quote(match[0]), part)
+
+
+def _quote(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass"))
+
+
+def _shorten(name: str, suffix: str = "") -> str:
+    encoded = name.encode()
+    if len(encoded) + len(suffix) <= _MAX_NAME_BYTES:
+        return name + suffix
+    digest = hashlib.blake2b(encoded, digest_size=_DIGEST_BYTES).hexdigest()
+    start = encoded[: _MAX_NAME_BYTES - len(suffix) - len(digest) - 2].decode(errors="ignore")
+    return f"{start}%-{digest}{suffix}"  # `%-` is in no other name

@@ -1,0 +1,174 @@
+"""Windows of a long video, and how it is cut into ranges that are decoded apart. Pure, in whole microseconds.
+
+A window has the frames that are first shown in it: half-open, so that a frame at the very end belongs to the next one.
+A range is a run of windows and the key frame from which these can be decoded. Ranges are about work only: the windows,
+and which frames they have, are fixed before the video is cut.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.core.label_types import Window
+
+_UNKNOWN_WINDOW_S = 10.0
+"""Length of a window where the lengths of the training videos aren't known."""
+_LIKE_TRAINING = 1.5
+"""A video up to so many times as long as the longest in training is one clip, as those were."""
+_WHOLE_TOLERANCE_S = 0.001
+_RANGE_S = 600.0
+_US = 1_000_000
+
+
+@dataclass(frozen=True)
+class WindowSpec:
+    """How a video is divided.
+
+    Attributes:
+        window_s: length of a window in seconds.
+        stride_s: from the start of one window to that of the next, in seconds.
+        whole_up_to_s: a video of at most so many seconds is one clip, without windows.
+        range_s: about how many seconds of a video are decoded as one piece of work; results don't depend on it.
+
+    Raises:
+        ValueError: a value is out of range; the message names it.
+    """
+
+    window_s: float
+    stride_s: float
+    whole_up_to_s: float
+    range_s: float = _RANGE_S
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (is_number and math.isfinite(value) and round(value * _US) > 0):
+                raise ValueError(f"{name} must be a positive number of seconds, not {value!r}")
+        if self.stride_s > self.window_s:
+            raise ValueError(f"stride_s must be at most window_s ({self.window_s}), not {self.stride_s!r}")
+        for name in ("whole_up_to_s", "range_s"):
+            if getattr(self, name) < self.window_s:
+                raise ValueError(f"{name} must be at least window_s ({self.window_s}), not {getattr(self, name)!r}")
+
+    def identity(self) -> dict[str, Any]:
+        """What decides about results, as a JSON object: equal for two specs that give equal windows."""
+        return {key: value for key, value in asdict(self).items() if key != "range_s"}
+
+
+def default_windows(durations_s: Mapping[str, float], window_s: float = 0, stride_s: float = 0) -> WindowSpec:
+    """Windows as long as a training video usually was, half of one overlapping the next.
+
+    Args:
+        durations_s: `min`, `median` and `max` seconds of the training videos; empty where they aren't known.
+        window_s: length of a window, if the user chose one.
+        stride_s: from window to window, if the user chose it.
+
+    Raises:
+        ValueError: as `WindowSpec`.
+    """
+    if window_s:
+        whole_up_to_s = window_s + _WHOLE_TOLERANCE_S
+    else:
+        window_s = max(0.1, round(durations_s.get("median", _UNKNOWN_WINDOW_S), 1))
+        whole_up_to_s = max(_LIKE_TRAINING * durations_s.get("max", 0.0), 2 * window_s)
+    return WindowSpec(window_s, stride_s or window_s / 2, whole_up_to_s, max(_RANGE_S, window_s))
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWindow:
+    """A window and its frames: those with display indices `first` to `end`, exclusive; at least one."""
+
+    window: Window
+    first: int
+    end: int
+
+
+def count_windows(duration_s: float, spec: WindowSpec) -> int:
+    """How many windows a video has: 1 + ceil((duration - window) / stride), at least 1."""
+    duration, window, stride = (round(value * _US) for value in (duration_s, spec.window_s, spec.stride_s))
+    return 1 + max(0, -(-(duration - window) // stride))
+
+
+def plan_windows(times_s: np.ndarray, duration_s: float, spec: WindowSpec) -> list[PlannedWindow]:
+    """The windows of a video: one every stride, and a last one that ends where the video does.
+
+    All have full length, unless the video is shorter than one window. Where a gap in the times leaves a window without
+    frames, it has the frame that is shown meanwhile.
+
+    Args:
+        times_s: float64 [n], ascending: when each frame is first shown, in seconds from the first.
+        duration_s: length of the video in seconds.
+        spec: length and stride of the windows.
+
+    Returns:
+        `count_windows` windows in order; neither `first` nor `end` ever falls.
+
+    Raises:
+        ValueError: there are no frames.
+    """
+    if len(times_s) == 0:
+        raise ValueError("a video without frames has no windows")
+    times = np.rint(np.asarray(times_s, np.float64) * _US).astype(np.int64)
+    duration, window, stride = (round(value * _US) for value in (duration_s, spec.window_s, spec.stride_s))
+    last = max(0, duration - window)
+    starts = np.append(np.arange(0, last, stride, dtype=np.int64), last)
+    ends = np.minimum(starts + window, max(duration, 1))
+    firsts, past = np.searchsorted(times, starts), np.searchsorted(times, ends)
+    past[-1] = len(times)  # where the last frame has no length, its time is the video's end
+    firsts = np.where(firsts < past, firsts, np.maximum(past - 1, 0))
+    past = np.maximum(past, firsts + 1)
+    rows = zip(starts.tolist(), ends.tolist(), firsts.tolist(), past.tolist(), strict=True)
+    return [
+        PlannedWindow(Window(index, start / _US, end / _US), first, past_last)
+        for index, (start, end, first, past_last) in enumerate(rows)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRange:
+    """The windows `first` to `end`, exclusive, and the key frame to decode them from, by its display index.
+
+    Key frame 0 stands for the start of the file.
+    """
+
+    first: int
+    end: int
+    key_frame: int
+
+
+def cut_ranges(windows: Sequence[PlannedWindow], key_frames: Sequence[int], range_s: float) -> list[WindowRange]:
+    """Cuts the run of windows into ranges of about `range_s` seconds, at windows that start soon after a key frame.
+
+    Args:
+        windows: of one video, in order; at least one.
+        key_frames: display indices, ascending, of frames from which decoding can start without what is before them.
+        range_s: desired length of a range; where key frames are rare, there are fewer and longer ones.
+
+    Returns:
+        Ranges in order; together they hold each window once, and none is empty.
+    """
+    begins = {
+        0: 0
+    }  # of each window at which a range may begin, the key frame; the last before it, so that least is lost
+    window = 0
+    for key_frame in key_frames:
+        while window < len(windows) and windows[window].first < key_frame:
+            window += 1
+        if 0 < window < len(windows):
+            begins[window] = key_frame
+    places = sorted(begins)
+    starts_s = np.array([windows[place].window.start_s for place in places])
+    count = max(1, round((windows[-1].window.end_s - windows[0].window.start_s) / range_s))
+    wanted_s = np.linspace(windows[0].window.start_s, windows[-1].window.end_s, count, endpoint=False)
+    after = np.searchsorted(starts_s, wanted_s).clip(1, max(1, len(places) - 1))
+    nearest = {0}
+    if len(places) > 1:
+        nearest.update(
+            np.where(wanted_s - starts_s[after - 1] <= starts_s[after] - wanted_s, after - 1, after).tolist()
+        )
+    cuts = [places[i] for i in sorted(nearest)]
+    ends = [*cuts[1:], len(windows)]
+    return [WindowRange(first, end, begins[first]) for first, end in zip(cuts, ends, strict=True)]

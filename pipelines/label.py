@@ -1,0 +1,175 @@
+"""Videos get labels: `python -m pipelines.label`, see `--help`."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipelines import cli, label_store, store
+from pipelines.core.decode_types import WindowJob
+from pipelines.core.errors import EXIT_OK, UsageError
+from pipelines.core.label_config import LabelConfig
+from pipelines.core.label_plan import LabelTask, Listing
+from pipelines.core.model_info import ModelInfo
+from pipelines.core.windows import WindowSpec, default_windows
+from pipelines.label_flags import own_flags, parse
+from pipelines.label_listing import list_videos
+from pipelines.label_work import Work, make_work
+from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
+from pipelines.scorer import read_model_info, shared_scorer
+
+if TYPE_CHECKING:
+    import apache_beam as beam
+
+    from pipelines.engine import Engine
+
+
+def build(pipeline: "beam.Pipeline", plan_uri: str, work: Work, workers: int, threads: int) -> None:
+    """The job: videos that are not labelled go in, labels of their shards come out."""
+    import apache_beam as beam
+
+    from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
+    from pipelines.transforms.labels import LabelSettings, ShardsDone, WriteLabels
+    from pipelines.transforms.plan import ReadPlan
+    from pipelines.transforms.recording import RecordResults
+    from pipelines.transforms.scoring import ScoreClips
+
+    settings = LabelSettings(
+        output=work.config.output,
+        num_shards=work.layout.num_shards,
+        key=work.key,
+        labels=work.info.labels,
+        fingerprint=work.info.fingerprint,
+        segments=work.config.segments,
+        format=work.config.format,
+        webvtt=work.config.webvtt,
+        emit_rows=bool(work.config.bigquery_table),
+    )
+    config, info, shape = work.config, work.info, work.info.clip_spec.shape
+    job = WindowJob(info.clip_spec, work.windows, config.limits)
+    videos = (
+        pipeline
+        | "PlanFile" >> beam.Create([plan_uri], reshuffle=False)
+        | "ReadPlan" >> ReadPlan(LabelTask.from_json)
+        | "DecodeVideos" >> DecodeVideos(job, workers)
+    )
+    of_videos = (
+        videos.windows
+        | "ScoreVideos" >> ScoreClips(config.model, info, threads)
+        | "RecordVideos" >> RecordResults(config.output, work.key, shape)
+    )
+    of_ranges = (
+        videos[RANGES]
+        | "DecodeRanges" >> DecodeRanges(job, workers)
+        | "ScoreRanges" >> ScoreClips(config.model, info, threads)
+        | "RecordRanges" >> RecordResults(config.output, work.key, shape)
+    )
+    rows = (
+        (of_videos, of_ranges)
+        | "AllRecorded" >> beam.Flatten()
+        | "ShardsDone" >> ShardsDone(work.marks)
+        | "WriteLabels" >> WriteLabels(settings)
+    )
+    if config.bigquery_table:
+        from pipelines.transforms.bigquery import write_rows
+
+        _ = rows | "BigQuery" >> write_rows(config.bigquery_table)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the job that a command line asks for and returns the exit code.
+
+    Raises:
+        UserError: it can't be done, or ended without all labels.
+    """
+    request = parse(arguments)
+    config = request.config
+    info = read_model_info(config.model)
+    listing = list_videos(config.input)
+    from pipelines.engine import make_engine, num_cores  # Beam takes seconds to import: not for a misspelt value
+
+    engine = make_engine(request.runner, request.beam_arguments, own_flags())
+    start = time.monotonic()
+    windows = _windows(config, info)
+    chosen = listing.videos[: config.limit] if config.limit else listing.videos
+    threads = max(1, num_cores() // engine.local_processes) if engine.local_processes else 0
+    label_store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
+    if config.dry_run:
+        from pipelines.label_dry_run import describe
+
+        return describe(make_work(config, info, windows, chosen, engine.parallelism), listing, engine, threads)
+    shared_scorer(config.model, info, threads)  # a model that doesn't work is refused before any work starts
+    with store.exclusive(config.output):
+        work = make_work(config, info, windows, chosen, engine.parallelism)
+        pending = work.pending
+        label_store.prepare(config.output, work.layout, config.format, work.shards)
+        _log_start(work, listing, engine)
+        if work.marks:
+            _label(work, engine, threads)
+        from pipelines.label_finish import finish
+
+        report = finish(work, listing, time.monotonic() - start, len(pending))
+    from pipelines.label_summary import print_label_summary
+
+    print_label_summary(report, config.output, time.monotonic() - start if pending else None)
+    return EXIT_OK
+
+
+def _windows(config: LabelConfig, info: ModelInfo) -> WindowSpec:
+    try:
+        spec = default_windows(info.durations_s, config.window_s, config.stride_s)
+        return WindowSpec(spec.window_s, spec.stride_s, spec.whole_up_to_s, max(config.range_s, spec.window_s))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _label(work: Work, engine: "Engine", threads: int) -> None:
+    from pipelines.engine import num_decoders, run_pipeline
+    from pipelines.transforms.pools import close_pools
+
+    output, shards = work.config.output, range(work.layout.num_shards)
+    plan_uri = store.write_plan(output, work.tasks)
+    build(engine.pipeline, plan_uri, work, num_decoders(work.config.workers, engine), threads)
+    before, seconds = LOCAL_PROGRESS.videos, LOCAL_PROGRESS.seconds
+    in_ledger = 0 if engine.in_process else label_store.count_entries(output, shards)
+
+    def done() -> float:
+        if engine.in_process:
+            return LOCAL_PROGRESS.videos - before
+        return label_store.count_entries(output, shards) - in_ledger
+
+    hours = (lambda: LOCAL_PROGRESS.seconds - seconds) if engine.in_process else None
+    try:
+        with ProgressDisplay(len(work.pending), done, 0.2 if engine.in_process else 5.0, "Labelling", hours):
+            run_pipeline(engine)
+    finally:
+        close_pools()
+
+
+def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
+    from pipelines.engine import num_decoders
+
+    total, pending, windows = sum(map(len, work.shards)), len(work.pending), work.windows
+    if listing.num_repeated:
+        cli.say(f"note: {listing.num_repeated} entries of the list name a video that was named before")
+    if not work.info.durations_s and not work.config.window_s:
+        cli.say(
+            f"note: the model doesn't say how long its training videos were; windows are {windows.window_s:g} s. "
+            "--window-s chooses"
+        )
+    again = f", {total - pending} are labelled already" if total > pending else ""
+    cli.say(
+        f"{total} videos{again}; model {work.info.name} ({work.info.fingerprint}); videos of more than "
+        f"{windows.whole_up_to_s:g} s in windows of {windows.window_s:g} s every {windows.stride_s:g} s; "
+        f"{engine.description} with {num_decoders(work.config.workers, engine)} decoder process(es)"
+    )
+
+
+def main() -> int:
+    """Entry point of the command line."""
+    cli.quiet_libraries()
+    return cli.run_tool(run, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""`--dry-run`: what would be done, and how long it would take, without writing anything."""
+
+import time
+from typing import TYPE_CHECKING
+
+from pipelines.core.decode_types import DecodedWindow, WindowJob
+from pipelines.core.errors import EXIT_OK
+from pipelines.core.hashing import stable_hash
+from pipelines.core.isolation import DecoderPool
+from pipelines.core.label_plan import Listing, VideoTask
+from pipelines.label_work import Work
+from pipelines.scorer import shared_scorer
+from pipelines.summary import human_bytes, human_seconds, plural
+
+if TYPE_CHECKING:
+    from pipelines.engine import Engine
+
+_SAMPLE_VIDEOS = 32
+_SAMPLE_S = 20.0
+_SHOWN = 10
+
+
+def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> int:
+    """Prints what a run would do, and an estimate from a few videos, drawn by chance; returns the exit code."""
+    pending = work.pending
+    size = sum(task.video.size_bytes for task in pending)
+    total = sum(map(len, work.shards))
+    print(f"{plural(total, 'video')} in {work.config.input}, {total - len(pending)} labelled already")
+    print(f"{plural(len(pending), 'video')} to label, {human_bytes(size)}")
+    for task in pending[:_SHOWN]:
+        print(f"  {task.video.video_id}")
+    if len(pending) > _SHOWN:
+        print(f"  and {len(pending) - _SHOWN} more")
+    if listing.num_ignored:
+        print(f"{plural(listing.num_ignored, 'other file')} passed over")
+    missing = sum(task.video.version == "missing" for task in pending)
+    if missing:
+        print(f"{plural(missing, 'named video')} not there: will be in failures.jsonl")
+    if pending:
+        _estimate(work, pending, engine, threads)
+    print("Nothing was written.")
+    return EXIT_OK
+
+
+def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: int) -> None:
+    from pipelines.engine import num_decoders
+    from pipelines.transforms.pools import open_local
+
+    scorer = shared_scorer(work.config.model, work.info, threads)
+    job = WindowJob(work.info.clip_spec, work.windows, work.config.limits)
+    sample = sorted(pending, key=lambda task: stable_hash("sample", task.video.video_id))[:_SAMPLE_VIDEOS]
+    pool = DecoderPool(num_decoders(work.config.workers, engine), work.config.limits)
+    start, videos, size, windows, clips = time.monotonic(), 0, 0, 0, []
+    try:
+        for task, result, last in pool.stream(sample, job, lambda item: open_local(item.video.uri)):
+            if isinstance(result, DecodedWindow):
+                clips.append(result.frames)
+                windows += 1
+            if len(clips) == scorer.batch_size:
+                scorer.score(clips)
+                clips.clear()
+            if last:
+                videos, size = videos + 1, size + task.video.size_bytes
+            if time.monotonic() - start > _SAMPLE_S:
+                break
+        scorer.score(clips)
+    finally:
+        pool.close()
+    passed_s = time.monotonic() - start
+    if not size:
+        print("No estimate: none of the sample could be read to its end in time")
+        return
+    whole_s = passed_s * sum(task.video.size_bytes for task in pending) / size
+    print(
+        f"A sample of {plural(videos, 'video')} ({plural(windows, 'window')}) took {human_seconds(passed_s)} on this "
+        f"machine; by size, all would take about {human_seconds(whole_s)} on one like it"
+    )

@@ -1,0 +1,75 @@
+"""The end of a labelling run: the proof that nothing is missing, the summary and the report."""
+
+import json
+import posixpath
+from importlib.metadata import version
+from typing import Any
+
+from pipelines import label_store
+from pipelines.core.completeness import check_failure_rate
+from pipelines.core.errors import IncompleteError
+from pipelines.core.label_account import merge_reports
+from pipelines.core.label_plan import Listing
+from pipelines.core.label_types import LabelReport
+from pipelines.label_report import render_label_report
+from pipelines.label_work import Work
+
+_PACKAGES = ("apache-beam", "av", "numpy", "tensorflow")
+
+
+def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> LabelReport:
+    """Proves that nothing is missing, and only then writes what makes the labels complete."""
+    config, layout = work.config, work.layout
+    report = merge_reports(label_store.read_reports(config.output, layout.num_shards))
+    num_chosen = sum(map(len, work.shards))
+    if not num_chosen == report.videos == report.labelled + report.failed:
+        raise IncompleteError(
+            f"{num_chosen} videos were to be labelled, {report.labelled} are and {report.failed} failed; run the same "
+            "command again"
+        )
+    label_store.join_failures(config.output, layout.num_shards)
+    reasons = ((failure.type, failure.uri, failure.message) for failure in report.failures)
+    check_failure_rate(report.failed, num_chosen, config.max_failure_rate, reasons, "labels are")
+    summary = _summary(work, listing, report, seconds, num_scored)
+    settings = {
+        name: str(value) for name, value in {**summary["model"], **summary["settings"], **summary["versions"]}.items()
+    }
+    title = f"Labels of {posixpath.basename(config.input)}"
+    page = render_label_report(report, settings, title, config.min_score, work.info.labels)
+    label_store.finish(config.output, json.dumps(summary, indent=2) + "\n", page)
+    return report
+
+
+def _summary(
+    work: Work, listing: Listing, report: LabelReport, seconds: float, num_scored: int
+) -> dict[str, dict[str, Any]]:
+    """What `summary.json` says."""
+    config, info = work.config, work.info
+    num_shards = work.layout.num_shards
+    return {
+        "counts": {
+            "listed": len(listing.videos),
+            "labelled": report.labelled,
+            "failed": report.failed,
+            "skipped": len(listing.videos) - report.videos,
+            "damaged": report.damaged,
+            "windows": report.windows,
+            "ignored": listing.num_ignored,
+            "repeated": listing.num_repeated,
+        },
+        "segments_by_label": dict(report.segments_by_label),
+        "seconds_by_label": dict(report.seconds_by_label),
+        "failures_by_reason": dict(report.failures_by_reason),
+        "model": {"model": info.name, "variant": info.variant, "uri": config.model, "fingerprint": info.fingerprint},
+        "settings": {**work.windows.identity(), **config.segments.identity(), "format": config.format},
+        "versions": {name: version(name) for name in _PACKAGES},
+        "rates": {
+            "seconds": round(seconds, 3),
+            "videos_scored": num_scored,
+            "videos_per_s": round(num_scored / seconds, 3),
+        },
+        "files": {
+            name: [label_store.labels_name(i, num_shards, config.format) for i in range(num_shards)]
+            for name in ["labels"]
+        },
+    }

@@ -1,0 +1,179 @@
+"""The report of a labelling run: which labels there are, how sure the model is, what to look at, and what failed.
+
+The page is one file that loads nothing else. Every name in it comes from outside and is escaped by `text`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pipelines.core.label_account import merge_reports
+from pipelines.core.label_types import UNKNOWN, Example, LabelFailure, LabelReport
+from pipelines.core.metadata import FAILURES
+from pipelines.label_charts import choose_colors, score_histogram, time_range, timeline, written
+from pipelines.label_summary import labels_by_seconds, unknown_share
+from pipelines.page_frame import page_file, render_page
+from pipelines.page_parts import Measure, SmallShare, folded, notes, search_box, strip_image, table, text, tile
+from pipelines.summary import by_count, human_seconds, plural, some
+
+MAX_LABELS = 1000
+"""Labels in the table, the most frequent ones."""
+_SURE = 0.5
+
+
+def render_label_report(
+    report: LabelReport,
+    settings: Mapping[str, str],
+    title: str,
+    min_score: float = 0.0,
+    labels: Sequence[str] = (),
+) -> str:
+    """The page for a run.
+
+    Args:
+        report: the account of all shards.
+        settings: name to value, as they are shown: model, windows, versions.
+        title: what the run is called.
+        min_score: the threshold below which a segment is `UNKNOWN`, from 0 to 1; 0 if there was none.
+        labels: all labels that the model has, to say which never occur; empty if that isn't known.
+    """
+    report = merge_reports([report])  # in order and within limits, whoever made it
+    sections = {
+        "Labels": _labels(report),
+        "Scores": score_histogram(report.score_histogram, min_score),
+        "Least certain": _gallery(report.uncertain),
+        "Timelines": _timelines(report),
+        "Failures": _failures(report),
+        "Settings": table("Settings of the run", (), list(settings.items())) if settings else _none("Not recorded."),
+    }
+    return render_page(
+        title,
+        _subtitle(report),
+        f'<dl class="tiles">{_tiles(report)}</dl>{_notes(report, min_score, labels)}',
+        sections,
+        "Made from the accounts of the shards.",
+        style=page_file("pipelines", "label_page.css"),
+        script=page_file("pipelines", "page_filter.js") + page_file("pipelines", "label_page.js"),
+    )
+
+
+def _subtitle(report: LabelReport) -> str:
+    segments = plural(sum(report.segments_by_label.values()), "segment")
+    labels = plural(len(labels_by_seconds(report)), "label")
+    return f"{segments} with {labels} in {plural(report.labelled, 'video')}"
+
+
+def _tiles(report: LabelReport) -> str:
+    hours = report.duration_s / 3600
+    length = f"{hours:,.{0 if hours >= 100 else 1}f} h" if hours >= 1 else f"{report.duration_s / 60:.1f} min"
+    tiles = (
+        ("Listed", f"{report.videos:,}", "videos found"),
+        ("Labelled", f"{report.labelled:,}", "have labels"),
+        ("Failed", f"{report.failed:,}", "have none"),
+        ("Damaged", f"{report.damaged:,}", "of the labelled, decoded in part"),
+        ("Windows", f"{report.windows:,}", "clips that were scored"),
+        ("Length", length, "of labelled video"),
+    )
+    return "".join(tile(*values) for values in tiles)
+
+
+def _notes(report: LabelReport, min_score: float, labels: Sequence[str]) -> str:
+    """What a person should know before using the labels."""
+    loud, items = [], []
+    listed, labelled, failed = report.videos, report.labelled, report.failed
+    if listed != labelled + failed:
+        loud.append(f"{plural(listed, 'video')} listed, but {labelled + failed:,} accounted for.")
+    if listed and not labelled:
+        loud.append("No video has labels.")
+    if failed:
+        items.append(f"{plural(failed, 'video')} of {listed:,} ({failed / max(listed, 1):.1%}) failed.")
+    if report.damaged:
+        items.append(f"{plural(report.damaged, 'labelled video')} could be decoded in part only.")
+    if report.segments_by_label.get(UNKNOWN):
+        share, below = unknown_share(report), f": the best score is below {written(min_score)}" if min_score > 0 else ""
+        note = f"{share:.1%} of the labelled time is {UNKNOWN}{below}."
+        (loud if share > _SURE else items).append(note)
+    if missing := [label for label in labels if not report.segments_by_label.get(label)]:
+        items.append(
+            f"{plural(len(missing), 'label')} of {len(labels):,} never occur{'s' * (len(missing) == 1)}: "
+            f"{some(missing)}."
+        )
+    return notes(items, "Every listed video was decoded as a whole and has labels throughout.", loud)
+
+
+def _labels(report: LabelReport) -> str:
+    """Segments and seconds of each label, the longest first, and `UNKNOWN` apart from them."""
+    ordered = labels_by_seconds(report)
+    seconds = report.seconds_by_label
+    total, peak = sum(seconds.values()), max(seconds.values(), default=0.0)
+
+    def row(label: str) -> tuple[object, ...]:
+        value = seconds.get(label, 0.0)
+        share = SmallShare(value / total if total else 0.0, peak / total if total else 1.0)
+        return label, report.segments_by_label[label], Measure(human_seconds(value)), share
+
+    rows = [row(label) for label in ordered]
+    apart = [row(UNKNOWN)] if report.segments_by_label.get(UNKNOWN) else []
+    if not rows and not apart:
+        return _none("No segments.")
+    foot = ("Total", sum(report.segments_by_label.values()), Measure(human_seconds(total)), Measure(""))
+    headers, caption = ("Label", "Segments", "Time", "Share of the time"), "Labels, longest time first"
+    return folded(plural(len(rows), "label"), caption, headers, rows, MAX_LABELS, foot, apart=apart)
+
+
+def _gallery(examples: Sequence[Example]) -> str:
+    """Film strips of the segments with the lowest scores."""
+    if not examples:
+        return _none("No film strips.")
+    figures = "".join(map(_figure, examples))
+    intro = '<p class="soft">Segments with the lowest scores, lowest first.</p>'
+    box = search_box("Show segments with")
+    return f'{intro}{box}<div class="panel"><div class="strips">{figures}</div></div>'
+
+
+def _figure(example: Example) -> str:
+    when = time_range(example.start_s, example.end_s)
+    others = [f"{label} {score:.1%}" for label, score in example.top if label != example.label]
+    if example.label == UNKNOWN:
+        label, others = f'<span class="tag">{UNKNOWN}</span>', others[:2]
+        rest = f", best {', then '.join(others)}" if others else ""
+    else:
+        label = f"<strong>{text(example.label)}</strong> {example.score:.1%}"
+        rest = f", then {others[0]}" if others else ""
+    return (
+        f'<figure class="item">{strip_image(example.strip, f"{example.video}, {when}, {example.label}")}'
+        f"<figcaption><b>{text(example.video)}</b>{when} · {label}{text(rest)}</figcaption></figure>"
+    )
+
+
+def _timelines(report: LabelReport) -> str:
+    if not report.timelines:
+        return _none("No video has more than one segment.")
+    colors = choose_colors(report.timelines)
+    intro = '<p class="soft">The videos with most segments.</p>'
+    return intro + "".join(timeline(video, colors) for video in report.timelines)
+
+
+def _failures(report: LabelReport) -> str:
+    """Failures by reason, and the first ones."""
+    if not report.failures_by_reason:
+        return _none("None.")
+    number = sum(report.failures_by_reason.values())
+    rows = [(f.video, _when(f), f.stage, f.type, f.message) for f in report.failures]
+    listed = folded(
+        f"The first {len(rows):,} of {number:,}" if len(rows) < number else plural(number, "failure"),
+        "Failures by video",
+        ("Video", "Time", "Stage", "Reason", "Message"),
+        rows,
+        len(rows),
+    )
+    reasons = table("Failures by reason", ("Reason", "Failures"), by_count(report.failures_by_reason))
+    return f'{reasons}<div class="failures">{listed}</div><p class="more">{FAILURES} has all of them.</p>'
+
+
+def _when(failure: LabelFailure) -> str:
+    if failure.start_s is None or failure.end_s is None:
+        return "whole video"
+    return time_range(failure.start_s, failure.end_s)
+
+
+def _none(what: str) -> str:
+    return f'<p class="soft">{text(what)}</p>'

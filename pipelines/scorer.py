@@ -1,0 +1,184 @@
+"""A model directory in use: its SavedModel, loaded once, gives the probabilities of clips. TensorFlow is imported here
+alone, when a model is loaded.
+
+A row of the result must not depend on which clips share its batch, or a second run would give other labels than the
+first: every batch has the same shape, and what is missing in it is filled up.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from pipelines import files
+from pipelines.core.errors import UsageError
+from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.quiet import quiet_tensorflow
+
+_BATCH_BYTES = 8 * 1024 * 1024
+_MAX_BATCH = 32
+_SIGNATURE = "serving_default"
+
+
+class ScoreError(Exception):
+    """A clip that the model gives no probabilities for. The class name is the reason that failure records show."""
+
+
+def batch_size(info: ModelInfo) -> int:
+    """Clips in a batch: as many as 8 MB hold, at most 32, beyond which nothing gets faster."""
+    return max(1, min(_MAX_BATCH, _BATCH_BYTES // info.clip_spec.num_bytes))
+
+
+def read_model_info(folder: str) -> ModelInfo:
+    """What the model in a folder says about itself.
+
+    Raises:
+        UsageError: there is no model.
+        UserError: its description is damaged, or from another version of this software.
+    """
+    uri = files.join(folder, MODEL_INFO)
+    try:
+        text = files.read_text(uri)
+    except OSError as error:
+        raise UsageError(f"cannot read the model {folder}: {error.strerror or error}") from error
+    if text is None:
+        nested = files.join(folder, "model", MODEL_INFO)
+        hint = f"; did you mean {files.join(folder, 'model')}?" if files.exists(nested) else ""
+        raise UsageError(
+            f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from `python -m trainer.task` (in the "
+            "folder `model` of its output) or from `python -m trainer.import_model`"
+        )
+    return ModelInfo.from_json(text, uri)
+
+
+class Scorer:
+    """A loaded model.
+
+    Raises:
+        UsageError: what is in the folder can't be loaded, or isn't what the description says: both are named.
+    """
+
+    def __init__(self, folder: str, info: ModelInfo, threads: int = 0) -> None:
+        """Loads a model.
+
+        Args:
+            folder: of `model_info.json`.
+            info: its content.
+            threads: of TensorFlow, for all models of the process; 0 for as many as there are cores.
+        """
+        quiet_tensorflow()
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):  # set before: then it stays
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+            for device in tf.config.list_physical_devices("GPU"):
+                tf.config.experimental.set_memory_growth(device, True)
+        self._tf = tf
+        self._info = info
+        self.batch_size = batch_size(info)
+        saved_model = files.join(folder, info.saved_model)
+        try:
+            with _local_folder(saved_model) as path:
+                self._model = tf.saved_model.load(path)
+        except Exception as error:  # TensorFlow, protobuf and file systems raise many classes
+            raise UsageError(f"the model in {saved_model} cannot be loaded: {_first_line(error)}") from error
+        self._check(saved_model)
+
+    def _check(self, saved_model: str) -> None:
+        info, tf = self._info, self._tf
+
+        def refuse(what: str) -> None:
+            raise UsageError(f"{saved_model} doesn't agree with {MODEL_INFO}: {what}. Export or import the model again")
+
+        if _SIGNATURE not in self._model.signatures:
+            refuse(f"it has no signature {_SIGNATURE}")
+        self._signature = self._model.signatures[_SIGNATURE]
+        inputs = self._signature.structured_input_signature[1]
+        if list(inputs) != [info.input_name]:
+            refuse(f"it takes {', '.join(sorted(inputs))}, not {info.input_name}")
+        given = inputs[info.input_name]
+        if given.dtype != tf.uint8:
+            refuse(f"it takes {given.dtype.name}, not uint8")
+        if not given.shape.is_compatible_with([self.batch_size, *info.clip_spec.shape]):
+            refuse(
+                f"it takes clips {given.shape}, the clip spec makes [B, {', '.join(map(str, info.clip_spec.shape))}]"
+            )
+        outputs = self._signature.structured_outputs
+        if info.output_name not in outputs:
+            refuse(f"it gives {', '.join(sorted(outputs))}, not {info.output_name}")
+        try:
+            values = self._run(np.zeros((self.batch_size, *info.clip_spec.shape), np.uint8))  # compiles, too
+        except tf.errors.OpError as error:
+            refuse(f"it fails on a black clip ({_first_line(error)})")
+        if values.shape != (self.batch_size, len(info.labels)):
+            refuse(f"it gives {values.shape[-1]} probabilities, there are {len(info.labels)} labels")
+
+    def _run(self, frames: np.ndarray) -> np.ndarray:
+        outputs = self._signature(**{self._info.input_name: self._tf.constant(frames)})
+        return np.asarray(outputs[self._info.output_name].numpy(), np.float32)
+
+    def score(self, clips: Sequence[bytes]) -> list[np.ndarray | ScoreError]:
+        """Probabilities float32 [C] of each clip, or why there are none. One bad clip doesn't take others along.
+
+        Args:
+            clips: raw uint8 [T, H, W, 3] RGB each, at most `batch_size`.
+        """
+        if not clips:
+            return []
+        try:
+            values = self._run(self._batch(clips))[: len(clips)]
+        except (ValueError, self._tf.errors.OpError) as error:
+            if len(clips) == 1:
+                return [ScoreError(_first_line(error))]
+            half = len(clips) // 2
+            return [*self.score(clips[:half]), *self.score(clips[half:])]
+        return [row if _is_distribution(row) else ScoreError(_why_none(row)) for row in values]
+
+    def _batch(self, clips: Sequence[bytes]) -> np.ndarray:
+        """The clips as one array of the fixed shape, filled up with the last of them: no clip that nobody asked for."""
+        size = self._info.clip_spec.num_bytes
+        if wrong := [len(clip) for clip in clips if len(clip) != size]:
+            raise ValueError(f"a clip of {wrong[0]} bytes, not {size}")
+        joined = b"".join([*clips, *[clips[-1]] * (self.batch_size - len(clips))])
+        return np.frombuffer(joined, np.uint8).reshape(self.batch_size, *self._info.clip_spec.shape)
+
+
+def _is_distribution(row: np.ndarray) -> bool:
+    return bool(np.isfinite(row).all() and row.min() >= 0 and abs(float(row.sum()) - 1) < 1e-3)
+
+
+def _why_none(row: np.ndarray) -> str:
+    if not np.isfinite(row).all():
+        return "the model gives NaN or infinite values for this clip"
+    return f"the model gives values from {row.min():g} to {row.max():g} with the sum {row.sum():g}, no probabilities"
+
+
+def _first_line(error: Exception) -> str:
+    """The first line that says something: TensorFlow's messages begin with where an operation was defined."""
+    lines = [line.strip() for line in str(getattr(error, "message", None) or error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(("Graph execution error", "Detected at node"))]
+    return told[0] if told else type(error).__name__
+
+
+@contextlib.contextmanager
+def _local_folder(uri: str) -> Iterator[str]:
+    """A local path of a folder, copied if it is remote."""
+    if files.is_local(uri):
+        yield uri
+        return
+    with tempfile.TemporaryDirectory() as copy:
+        files.copy_tree(uri, copy)
+        yield copy
+
+
+_loaded: dict[tuple[str, str], Scorer] = {}
+
+
+def shared_scorer(folder: str, info: ModelInfo, threads: int = 0) -> Scorer:
+    """The scorer of this process for a model: what was loaded to check it is used to score, too."""
+    place = (folder, info.fingerprint)
+    if place not in _loaded:
+        _loaded[place] = Scorer(folder, info, threads)
+    return _loaded[place]

@@ -1,0 +1,61 @@
+"""What passes from step to step of the labelling job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.core.label_plan import VideoTask
+from pipelines.core.label_types import LabelFailure, Window
+
+
+@dataclass(frozen=True, eq=False)
+class VideoRange:
+    """A video, or a range of a long one, to be decoded.
+
+    Attributes:
+        shard: where its labels will go.
+        task: the video.
+        part: the windows `first:end` of a range; empty for a video that was not cut.
+        parts: all ranges of the video.
+        num_windows: of the range; 0 where it is not known yet.
+        request: the decoder's own description of the range.
+    """
+
+    shard: int
+    task: VideoTask
+    part: str = ""
+    parts: tuple[str, ...] = ()
+    num_windows: int = 0
+    request: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RangeTask:
+    """Ranges of one video that a worker decodes side by side."""
+
+    ranges: tuple[VideoRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorable:
+    """What the decoder says of a window, or of all that won't come any more, on its way to the ledger.
+
+    Attributes:
+        source: the video or range to which it belongs.
+        window: None where it stands for several windows, or for none.
+        num_windows: of the range, those that failed included.
+        covers: how many of these it stands for.
+        duration_s: of the video.
+        damaged: some of it could not be decoded.
+        frames: raw uint8 [T, H, W, 3] RGB; empty where it failed.
+        failure: why.
+    """
+
+    source: VideoRange
+    window: Window | None
+    num_windows: int
+    covers: int
+    duration_s: float
+    damaged: bool
+    frames: bytes
+    failure: LabelFailure | None

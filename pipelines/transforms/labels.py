@@ -1,0 +1,109 @@
+"""From the ledger to files of labels, a shard at a time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from pipelines import files, label_store
+from pipelines.core.errors import OutputError
+from pipelines.core.label_assembly import ShardLabels, assemble
+from pipelines.core.label_rows import Row, rows, write_rows
+from pipelines.core.segments import SegmentSpec
+from pipelines.core.subtitles import subtitle_name, webvtt
+from pipelines.store import temporary_folder
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """What all files of labels have in common.
+
+    Attributes:
+        output: folder.
+        num_shards: files of labels.
+        key: of the model and the settings that decide about scores.
+        labels: names of the classes.
+        fingerprint: of the model.
+        segments: how windows become segments.
+        format: of the files.
+        webvtt: whether each video gets a subtitle track.
+        emit_rows: whether the rows go on, for a table.
+    """
+
+    output: str
+    num_shards: int
+    key: str
+    labels: tuple[str, ...]
+    fingerprint: str
+    segments: SegmentSpec
+    format: str
+    webvtt: bool
+    emit_rows: bool
+
+
+@dataclass
+class ShardsDone(beam.PTransform):
+    """PCollection[tuple[int, int]] -> PCollection[tuple[int, str]]: once everything is in the ledger, the shards whose
+    labels are to be written, each with the mark of what they are made from."""
+
+    marks: Mapping[int, str]
+
+    def expand(self, recorded: beam.PCollection) -> beam.PCollection:
+        marks = recorded.pipeline | "Shards" >> beam.Create(sorted(self.marks.items()))
+        return (
+            {"marks": marks, "recorded": recorded}
+            | beam.CoGroupByKey()
+            | beam.FlatMapTuple(lambda shard, found: [(shard, mark) for mark in found["marks"]])
+        )
+
+
+@dataclass
+class WriteLabels(beam.PTransform):
+    """PCollection[tuple[int, str]], shards with the mark of what their labels are made from -> PCollection[Row].
+
+    Labels of a shard are made from its ledger alone; doing it twice gives the same files.
+    """
+
+    settings: LabelSettings
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        return shards | beam.ParDo(_WriteLabelsFn(self.settings))
+
+
+class _WriteLabelsFn(beam.DoFn):
+    def __init__(self, settings: LabelSettings) -> None:
+        self._settings = settings
+
+    def process(self, shard_and_mark: tuple[int, str]) -> Iterable[Row]:
+        shard, mark = shard_and_mark
+        settings, output = self._settings, self._settings.output
+        listed = label_store.read_listing(output, shard)
+        entries = label_store.read_ledger(output, shard)
+        try:
+            result = assemble(listed, entries, settings.key, settings.labels, settings.segments)
+        except LookupError as error:
+            raise OutputError(f"{error} is not in the ledger; run the same command again") from error
+        self._write(shard, result)
+        label_store.write_shard_failures(output, shard, result.failures)
+        label_store.compact_ledger(output, shard, result.entries)
+        label_store.write_shard_report(output, shard, mark, result.report)
+        if settings.emit_rows:
+            yield from self._rows(result)
+
+    def _rows(self, result: ShardLabels) -> Iterable[Row]:
+        return (row for video in result.videos for row in rows(video, self._settings.fingerprint))
+
+    def _write(self, shard: int, result: ShardLabels) -> None:
+        settings, temporary = self._settings, temporary_folder(self._settings.output)
+        name = label_store.labels_name(shard, settings.num_shards, settings.format)
+        with files.write_atomically(files.join(settings.output, name), temporary) as file:
+            write_rows(file, self._rows(result), settings.format)
+        if settings.webvtt:
+            _write_subtitles(settings.output, result)
+
+
+def _write_subtitles(output: str, result: ShardLabels) -> None:
+    def write(video: Sequence[str]) -> None:
+        files.write_text(files.join(output, video[0]), video[1], temporary_folder(output))
+
+    files.in_parallel(write, [(subtitle_name(video.video), webvtt(video)) for video in result.videos])

@@ -1,0 +1,34 @@
+"""The decoder processes of a Beam worker."""
+
+import atexit
+import contextlib
+import threading
+
+from pipelines import files
+from pipelines.core.decode_types import DecodeLimits
+from pipelines.core.isolation import DecoderPool
+
+_pools: dict[tuple[int, DecodeLimits], DecoderPool] = {}
+_pools_lock = threading.Lock()
+
+
+def shared_pool(workers: int, limits: DecodeLimits) -> DecoderPool:
+    """The decoders of this process: threads of a worker share them, and they outlive a bundle."""
+    with _pools_lock:
+        if (workers, limits) not in _pools:
+            _pools[workers, limits] = DecoderPool(workers, limits)
+        return _pools[workers, limits]
+
+
+@atexit.register
+def close_pools() -> None:
+    """Ends the decoders of this process."""
+    with _pools_lock:
+        for pool in _pools.values():
+            pool.close()
+        _pools.clear()
+
+
+def open_local(uri: str) -> contextlib.AbstractContextManager[str]:
+    """A local path for a video."""
+    return files.local_copy(uri)

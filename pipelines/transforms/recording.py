@@ -1,0 +1,159 @@
+"""Results into the ledger, while the job runs, so that a killed one has lost little."""
+
+import base64
+import heapq
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.ml.inference.base import PredictionResult
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from apache_beam.utils.windowed_value import WindowedValue
+
+from pipelines import label_store
+from pipelines.core.label_types import LabelFailure, Window
+from pipelines.core.ledger import MAX_STRIPS, Entry
+from pipelines.core.pictures import film_strip
+from pipelines.progress import LOCAL_PROGRESS
+from pipelines.scorer import ScoreError
+from pipelines.transforms.counting import count
+from pipelines.transforms.elements import Scorable, VideoRange
+
+_FLUSH_ENTRIES = 512
+_FLUSH_S = 5.0
+
+
+@dataclass
+class RecordResults(beam.PTransform):
+    """PCollection[PredictionResult] -> PCollection[tuple[int, int]], shards and how many entries each was given.
+
+    Attributes:
+        output: folder of the labels.
+        key: of the model and the settings that decide about scores.
+        shape: [T, H, W, 3] of a clip.
+    """
+
+    output: str
+    key: str
+    shape: tuple[int, int, int, int]
+
+    def expand(self, results: beam.PCollection) -> beam.PCollection:
+        return results | beam.ParDo(_RecordFn(self.output, self.key, self.shape))
+
+
+@dataclass
+class _Open:
+    """What has come of a video or range so far."""
+
+    covered: int = 0
+    damaged: bool = False
+    scored: list[tuple[Window, np.ndarray]] = field(default_factory=list)
+    failures: list[LabelFailure] = field(default_factory=list)
+
+
+class _Strips:
+    """Film strips of the least certain windows that have come."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, str, int, str]] = []  # the most certain of them first
+
+    def offer(self, score: float, video: str, index: int, frames: np.ndarray) -> None:
+        if len(self._heap) < MAX_STRIPS or -score > self._heap[0][0]:
+            item = (-score, video, index, base64.b64encode(film_strip(frames)).decode())
+            (heapq.heappush if len(self._heap) < MAX_STRIPS else heapq.heapreplace)(self._heap, item)
+
+    def of(self, entry: Entry) -> dict[int, str]:
+        return {index: strip for _, video, index, strip in self._heap if video == entry.video}
+
+
+class _RecordFn(beam.DoFn):
+    def __init__(self, output: str, key: str, shape: tuple[int, int, int, int]) -> None:
+        self._output = output
+        self._key = key
+        self._shape = shape
+
+    def start_bundle(self) -> None:
+        self._open: dict[tuple[str, str], _Open] = {}
+        self._waiting: dict[int, list[Entry]] = {}
+        self._strips: dict[int, _Strips] = {}
+        self._since = time.monotonic()
+
+    def process(self, result: PredictionResult) -> Iterable[tuple[int, int]]:
+        item, values = result.example, result.inference
+        source = item.source
+        place = (source.task.video.video_id, source.part)
+        found = self._open.setdefault(place, _Open())
+        self._add(found, item, values)
+        if found.covered < item.num_windows:
+            return
+        del self._open[place]
+        entry = self._entry(source, item, found)
+        self._waiting.setdefault(source.shard, []).append(entry)
+        _count(entry)
+        waiting = sum(map(len, self._waiting.values()))
+        if waiting >= _FLUSH_ENTRIES or time.monotonic() - self._since > _FLUSH_S:
+            yield from self._flush()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        if self._open:
+            raise RuntimeError(f"{len(self._open)} videos ended in the middle, for example {next(iter(self._open))[0]}")
+        for value in self._flush():
+            yield WindowedValue(value, MIN_TIMESTAMP, [GlobalWindow()])
+
+    def _add(self, found: _Open, item: Scorable, values: np.ndarray | ScoreError | None) -> None:
+        found.covered += item.covers
+        found.damaged |= item.damaged
+        if item.failure is not None:
+            found.failures.append(item.failure)
+            return
+        assert item.window is not None and values is not None
+        window, video = item.window, item.source.task.video
+        if isinstance(values, ScoreError):
+            found.failures.append(
+                LabelFailure(
+                    video.video_id, video.uri, window.start_s, window.end_s, "score", type(values).__name__, str(values)
+                )
+            )
+            return
+        found.scored.append((window, values))
+        frames = np.frombuffer(item.frames, np.uint8).reshape(self._shape)
+        strips = self._strips.setdefault(item.source.shard, _Strips())
+        strips.offer(float(values.max()), video.video_id, window.index, frames)
+
+    def _entry(self, source: VideoRange, item: Scorable, found: _Open) -> Entry:
+        found.scored.sort(key=lambda pair: pair[0].index)  # they come in the order in which batches are filled
+        found.failures.sort(key=lambda failure: failure.start_s or 0.0)
+        rows = [row for _, row in found.scored]
+        return Entry(
+            video=source.task.video.video_id,
+            version=source.task.video.version,
+            key=self._key,
+            part=source.part,
+            parts=source.parts,
+            num_windows=item.num_windows,
+            duration_s=item.duration_s,
+            damaged=found.damaged,
+            windows=tuple(window for window, _ in found.scored),
+            probabilities=np.stack(rows) if rows else np.zeros((0, 0), np.float32),
+            failures=tuple(found.failures),
+        )
+
+    def _flush(self) -> Iterator[tuple[int, int]]:
+        for shard, entries in sorted(self._waiting.items()):
+            strips = self._strips.get(shard, _Strips())
+            label_store.add_to_ledger(self._output, shard, [entry.with_strips(strips.of(entry)) for entry in entries])
+            yield shard, len(entries)
+        self._waiting.clear()
+        self._strips.clear()
+        self._since = time.monotonic()
+
+
+def _count(entry: Entry) -> None:
+    """Counters for every runner, and the progress of this process."""
+    count("windows_scored", len(entry.windows), "label")
+    count("failures", len(entry.failures), "label")
+    share = 1 / max(1, len(entry.parts))
+    LOCAL_PROGRESS.add_video(share, share * entry.duration_s)

@@ -1,0 +1,72 @@
+"""Scoring clips with `RunInference`: a handler for the model directories that the trainer writes.
+
+Beam's own handler for TensorFlow would call the model eagerly, needs another package for loading, and gives up a whole
+batch for one bad clip.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
+
+from pipelines import scorer
+from pipelines.core.model_info import ModelInfo
+from pipelines.scorer import Scorer
+from pipelines.transforms.elements import Scorable
+
+
+class SavedModelHandler(ModelHandler[Scorable, PredictionResult, Scorer]):
+    """Scores with the SavedModel of a model directory. What failed before passes through.
+
+    The inference of a result is float32 [C], a `ScoreError`, or None where there was nothing to score.
+    """
+
+    def __init__(self, folder: str, info: ModelInfo, threads: int) -> None:
+        self._folder = folder
+        self._info = info
+        self._threads = threads
+
+    def load_model(self) -> Scorer:
+        """The model; one for each process."""
+        return scorer.shared_scorer(self._folder, self._info, self._threads)
+
+    def run_inference(
+        self, batch: Sequence[Scorable], model: Scorer, inference_args: Mapping[str, Any] | None = None
+    ) -> Iterable[PredictionResult]:
+        """A result for each element, in order."""
+        results = iter(model.score([item.frames for item in batch if item.failure is None]))
+        return [PredictionResult(item, next(results) if item.failure is None else None) for item in batch]
+
+    def get_num_bytes(self, batch: Sequence[Scorable]) -> int:
+        """Bytes of the batch's pixels; Beam's own way would be to pickle it."""
+        return sum(len(item.frames) for item in batch)
+
+    def batch_elements_kwargs(self) -> Mapping[str, Any]:
+        """Batches of the one size that the model is compiled for."""
+        size = scorer.batch_size(self._info)
+        return {"min_batch_size": size, "max_batch_size": size}
+
+    def get_metrics_namespace(self) -> str:
+        """Where Beam counts batches and their times."""
+        return "label"
+
+
+@dataclass
+class ScoreClips(beam.PTransform):
+    """PCollection[Scorable] -> PCollection[PredictionResult].
+
+    Attributes:
+        folder: the model directory.
+        info: its description.
+        threads: of TensorFlow in each worker process.
+    """
+
+    folder: str
+    info: ModelInfo
+    threads: int
+
+    def expand(self, clips: beam.PCollection) -> beam.PCollection:
+        handler = SavedModelHandler(self.folder, self.info, self.threads)
+        return clips | RunInference(handler, model_identifier=self.info.fingerprint)
