@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import common
+from pipelines.quiet import quiet_tensorflow
 from trainer.config import MODELS, TrainConfig
 from trainer.dataset import OpenDataset, open_dataset
 from trainer.metrics import evaluate
 from trainer.predictions import Predictions
-from pipelines.quiet import quiet_tensorflow
 
 _COMMON: dict[str, dict[str, Any]] = {
     "default": {},

@@ -19,6 +19,7 @@ from pipelines.quiet import quiet_tensorflow
 _BATCH_BYTES = 8 * 1024 * 1024
 _MAX_BATCH = 32
 _SIGNATURE = "serving_default"
+_NO_STACK = "<stack traces unavailable>"
 
 
 class ScoreError(Exception):
@@ -156,10 +157,11 @@ def _why_none(row: np.ndarray) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """The first line that says something: TensorFlow's messages begin with where an operation was defined."""
+    """What went wrong: TensorFlow's messages begin with where in Python an operation was defined, if that is known."""
     lines = [line.strip() for line in str(getattr(error, "message", None) or error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("Graph execution error", "Detected at node"))]
-    return told[0] if told else type(error).__name__
+    if _NO_STACK in lines:
+        lines = lines[lines.index(_NO_STACK) + 1 :]
+    return lines[0] if lines else type(error).__name__
 
 
 @contextlib.contextmanager

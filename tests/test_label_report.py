@@ -1,12 +1,8 @@
-"""The report of labels: page and summary say what was found, no name becomes markup, and the page works in a browser."""
+"""The report of labels: page and summary say what was found, and no name becomes markup."""
 
 import io
-import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,15 +17,17 @@ from tests.test_preview import HOSTILE, Page
 NAMES = (*HOSTILE, "</style></script>", "${title} $x $$", "\u202e\u061cgpj.exe", "]]><!--")
 
 
-@pytest.fixture
-def hostile() -> LabelReport:
+def hostile_report() -> LabelReport:
     """Hostile names for everything that comes from outside."""
     videos = [
-        video(name, (0, 4, name, 0.8), (4, 9, UNKNOWN, 0.3), (9, 65.25, NAMES[i - 1], 0.625), duration_s=66)
+        video(name, (0, 4, name, 0.8), (4, 9, UNKNOWN, 0.3), (9, 65.5, NAMES[i - 1], 0.625), duration_s=66)
         for i, name in enumerate(NAMES)
     ]
     failures = [replace(failure(name, 4.0, name), stage=name, message=name) for name in NAMES]
     return account(videos, failures, listed=20)
+
+
+hostile = pytest.fixture(hostile_report)
 
 
 def render(report: LabelReport, **options: object) -> Page:
@@ -70,10 +68,10 @@ def test_the_page_says_what_is_in_the_report(hostile: LabelReport) -> None:
     assert {a["href"] for a in page.all("a")} == {"#" + (h["id"] or "") for h in page.all("h2")}
     notes = page.texts["li"]
     assert notes[0] == "20 videos listed, but 7 accounted for."
-    assert "7.7% of the labelled time is unknown: the best score is below 35%." in notes
+    assert "7.6% of the labelled time is unknown: the best score is below 35%." in notes
     assert "1 label of 8 never occurs: Never." in notes
     rows = page.tables["Labels, longest time first"]
-    assert rows[-2] == [UNKNOWN, "7", "35.0 s", "7.7%"] and rows[-1] == ["Total", "21", "7 min 37 s", ""]
+    assert rows[-2] == [UNKNOWN, "7", "35.0 s", "7.6%"] and rows[-1] == ["Total", "21", "7 min 38 s", ""]
     assert rows[1][1:] == ["2", "1 min 00 s", "13.2%"] and len(rows) == 1 + 7 + 2
     bars = [title for title in page.texts["title"] if title.endswith(("segment", "segments"))]
     assert len(bars) == 20 and "30% to 35%: 7 segments" in bars and "60% to 65%: 7 segments" in bars
@@ -83,7 +81,7 @@ def test_the_page_says_what_is_in_the_report(hostile: LabelReport) -> None:
     assert len(figures) == 21 and "0:04.0 to 0:09.0 · unknown, best Second 5.0%" in figures[0]
     assert f"0:00.0 to 0:04.0 · {NAMES[0]} 80.0%, then Second 5.0%" in "".join(figures)
     (first, *_) = (rows for name, rows in page.tables.items() if name.startswith("Segments of"))
-    assert first[2] == ["0:04.0 to 0:09.0", UNKNOWN, "30.0%"] and first[3][0] == "0:09.0 to 1:05.3"
+    assert first[2] == ["0:04.0 to 0:09.0", UNKNOWN, "30.0%"] and first[3][0] == "0:09.0 to 1:05.5"
     failures = page.tables["Failures by video"]
     shown = sorted(map(summary.visible, NAMES))
     assert sorted(row[0] for row in failures[1:]) == shown and failures[1][1] == "0:04.0 to 0:08.0"
@@ -134,7 +132,7 @@ def test_colors_are_the_same_in_all_timelines() -> None:
         video("b", (0, 50, "L00", 0.95), (50, 51, "L01", 0.95)),
     ]
     colors = label_charts.choose_colors(videos)
-    assert colors["L00"] == "c0" and colors["L14"] == "c1" and colors[UNKNOWN] == "unknown"
+    assert colors["L00"] == "c0" and colors["L01"] == "c1" and colors["L14"] == "c2" and colors[UNKNOWN] == "unknown"
     assert len(colors) == label_charts.NUM_COLORS + 1 and not {"L02", "L03", "L04"} & set(colors)
     page = Page(label_charts.timeline(videos[0], colors))
     kinds = [rect["class"] for rect in page.all("rect")]
@@ -189,68 +187,3 @@ def test_summary(hostile: LabelReport, monkeypatch: pytest.MonkeyPatch) -> None:
     many = printed(account([video("a", *((k, k + 1, f"L{k:02}", 0.95) for k in range(30)))]), "out", 0.0)
     assert "10 more labels 10 33.3% 0.00" in many and "L20" not in " ".join(many)
     assert printed(LabelReport(), "out", None)[0].startswith("Videos 0 listed")
-
-
-DRIVER = """
-const press = (lane, key) => lane.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-const [lane, other] = document.querySelectorAll(".lane");
-lane.focus();
-const steps = [lane.parentElement.querySelector(".says").textContent];
-for (const key of ["ArrowRight", "End", "ArrowRight", "Home", "a"]) {
-  press(lane, key);
-  steps.push(lane.getAttribute("aria-valuetext"));
-}
-other.querySelectorAll("rect")[1].dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
-steps.push(other.parentElement.querySelector(".says").textContent);
-const box = document.getElementById("search");
-box.value = " RUN ";
-box.dispatchEvent(new Event("input"));
-const shown = [...document.querySelectorAll("figure")].filter((figure) => figure.getClientRects().length).length;
-document.title = JSON.stringify([steps, shown, box.parentElement.querySelector("output").textContent]);
-"""
-
-
-def browse(html: str, folder: Path) -> tuple[Page, list[str]]:
-    """The elements of a page after it has loaded in a browser without a network, and what was said on its console."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("needs Chromium")
-    (folder / "report.html").write_text(html, "utf-8")
-    flags = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--virtual-time-budget=2000")
-    command = [chromium, *flags, "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder / 'profile'}"]
-    done = subprocess.run(
-        [*command, "--dump-dom", (folder / "report.html").as_uri()], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0 and "<html" in done.stdout, done.stderr
-    return Page(done.stdout), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
-def test_in_a_browser(hostile: LabelReport, tmp_path: Path) -> None:
-    html = render_label_report(hostile, {"Model": NAMES[0]}, NAMES[0], 0.35)
-    page, console = browse(html, tmp_path)
-    assert console == [] and page.texts["h1"] == [NAMES[0]]
-    assert len(page.all("section")) == 6 and len(page.all("figure")) == 21
-    lanes = [svg for svg in page.all("svg") if svg.get("class") == "lane"]
-    assert len(lanes) == 7 and all(lane["role"] == "slider" and lane["tabindex"] == "0" for lane in lanes)
-    search = next(p for p in page.all("p") if p.get("class") == "search")
-    assert "hidden" not in search and not any("hidden" in p for p in page.all("p"))
-    # That the console is silent means something: what gets through unescaped is reported, and doesn't run.
-    attack = '<main><img src="//evil.example/x.png" onerror="document.title = 1"><script>document.title = 2</script>'
-    page, console = browse(html.replace("<main>", attack), tmp_path)
-    assert len([line for line in console if "Content Security Policy" in line]) >= 2
-    assert page.texts["title"][0] == NAMES[0]
-
-
-def test_keys_pointer_and_search_in_a_browser(tmp_path: Path) -> None:
-    walk = (("Run", 0.8), (UNKNOWN, 0.3), ("Sit", 0.5))
-    videos = [video(name, *((4 * k, 4 * k + 4, *what) for k, what in enumerate(walk))) for name in "ab"]
-    html = render_label_report(account(videos), {}, "run")
-    html = html.replace("script-src ", f"script-src {page_frame._allowed(DRIVER)} ")
-    page, console = browse(html.replace("</body>", f"<script>{DRIVER}</script></body>"), tmp_path)
-    assert console == []
-    run, unknown, sit = (
-        f"{label}, 0:{4 * k:02}.0 to 0:{4 * k + 4:02}.0, {score:.1%}" for k, (label, score) in enumerate(walk)
-    )
-    steps, shown, count = json.loads(page.texts["title"][0])
-    assert steps == [run, unknown, sit, sit, run, run, unknown]
-    assert (shown, count) == (2, "2 of 6")

@@ -158,6 +158,12 @@ def test_short_segments_are_absorbed(min_duration_s: float, predicted: tuple[int
     assert times(found) == [(start, end, LABELS[label]) for start, end, label in expected]
 
 
+def test_what_is_as_long_as_it_must_be_is_not_short() -> None:
+    """2.007 * 1000 is a bit more than 2007."""
+    windows = tiles(0, 1, stride=2.007, length=2.007)
+    assert len(make(windows, saying(0, 1), SegmentSpec(smooth=1, min_duration_s=2.007))) == 2
+
+
 def test_short_segments_stay_where_nothing_touches_them() -> None:
     spec = SegmentSpec(smooth=1, min_duration_s=10)
     windows = tiles(0, 2, 3, 5, length=1)
@@ -174,6 +180,12 @@ def test_a_segment_that_absorbed_others_has_the_mean_over_all_of_its_time() -> N
 def test_equal_classes_come_in_the_order_of_their_ids() -> None:
     (segment,) = make(tiles(0, 1), [[0.25, 0.375, 0.375]] * 2, SegmentSpec(smooth=3))
     assert [segment.label, *dict(segment.top)] == ["Run", "Run", "Walk", "Jump"]
+
+
+def test_many_equal_classes_too() -> None:
+    labels, eighths = [f"c{i:02d}" for i in range(60)], np.array([[1, 2, 3] * 20], np.float32) / 8
+    (segment,) = make_segments(tiles(0), eighths, labels, SegmentSpec(top_k=60), 2.0)
+    assert [label for label, _ in segment.top] == labels[2::3] + labels[1::3] + labels[::3]
 
 
 def test_no_windows_no_segments() -> None:
@@ -206,6 +218,7 @@ def test_a_spec_names_the_value_that_is_out_of_range(options: dict[str, Any], me
         (tiles(0), [[0.5, 0.5]], r"\[1, 2\] do not fit 1 windows and 3 classes"),
         (tiles(0), [[float("nan"), 0, 0]], "no probabilities"),
         (tiles(0), [[-2.5, 0, 3.5]], "from -2.5 to 3.5"),
+        (tiles(0), [[-0.5, 0.5, 1]], "from -0.5 to 1.0"),
         (tiles(1, 0), saying(0, 0), "index=0.* comes after .*index=1"),
         (tiles(1, 1), saying(0, 0), "comes after"),
         ([Window(0, 1, 2), Window(1, 0, 2)], saying(0, 0), "comes after"),

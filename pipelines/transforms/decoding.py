@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 
@@ -29,7 +30,7 @@ class DecodeVideos(beam.PTransform):
     job: WindowJob
     workers: int
 
-    def expand(self, tasks: beam.PCollection) -> beam.pvalue.DoOutputsTuple:
+    def expand(self, tasks: beam.PCollection) -> Any:
         return tasks | beam.ParDo(_DecodeVideosFn(self.job, self.workers)).with_outputs(RANGES, main="windows")
 
 
@@ -80,7 +81,7 @@ class _DecodeFn(beam.DoFn):
 
 
 class _DecodeVideosFn(_DecodeFn):
-    def process(self, task: LabelTask) -> Iterable[Scorable | beam.pvalue.TaggedOutput]:
+    def process(self, task: LabelTask) -> Iterable[Any]:
         videos = [VideoRange(task.shard, video) for video in task.videos]
         count("videos_read", len(videos), "label")
         for result in self._decode(videos):

@@ -4,17 +4,23 @@ Beam's own handler for TensorFlow would call the model eagerly, needs another pa
 batch for one bad clip.
 """
 
+import resource
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
+from apache_beam.ml.inference import base
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 
 from pipelines import scorer
 from pipelines.core.model_info import ModelInfo
 from pipelines.scorer import Scorer
 from pipelines.transforms.elements import Scorable
+
+if base.resource is None:
+    # Beam 2.72 gives this module up along with an optional part of its own, and then warns of it in every bundle.
+    base.resource = resource
 
 
 class SavedModelHandler(ModelHandler[Scorable, PredictionResult, Scorer]):

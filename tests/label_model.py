@@ -1,0 +1,120 @@
+"""Tiny model directories without training, and videos of plain grey whose classes are known beforehand."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+
+from pipelines.core.hashing import fingerprint, stable_hash
+from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.core.spec import ClipSpec
+from pipelines.quiet import quiet_tensorflow
+
+quiet_tensorflow()
+
+import tensorflow as tf  # noqa: E402
+
+from trainer.serving import versions, write_saved_model  # noqa: E402
+
+LABELS = ("Jump", "Run", "Wave")
+CLIP_SPEC = ClipSpec(num_frames=4, height=32, width=32)
+BRIGHTNESS = "brightness"
+Range = tuple[float, float]
+"""Mean brightness of a clip, from 0 to 255; the end is exclusive."""
+
+
+def make_model(
+    folder: Path,
+    labels: Sequence[str] = LABELS,
+    clip_spec: ClipSpec = CLIP_SPEC,
+    durations_s: Mapping[str, float] | None = None,
+    rule: str = BRIGHTNESS,
+    poison: Range | None = None,
+    nan: Range | None = None,
+) -> ModelInfo:
+    """Writes a model directory that `pipelines.label` takes, in about a second.
+
+    Args:
+        folder: where, may be there; `model_info.json`, which is returned, is written last.
+        labels: class names, sorted.
+        clip_spec: of the clips that it takes.
+        durations_s: `min`, `median` and `max` of the training videos; none for unknown.
+        rule: `BRIGHTNESS`, where `label_of` tells the class, or any other text: a projection drawn from it, of the mean
+            of each frame and colour.
+        poison: clips as bright as this make the whole batch fail. The black clip that is tried at load is 0.
+        nan: clips as bright as this get no number.
+    """
+    what = [rule, poison, nan, list(labels), clip_spec.fingerprint()]
+    info = ModelInfo(
+        "tiny",
+        rule,
+        clip_spec,
+        tuple(labels),
+        durations_s=dict(durations_s or {}),
+        fingerprint=fingerprint(what),
+        versions=versions(),
+    )
+    write_saved_model(str(folder / info.saved_model), _logits(info, poison, nan), [], info)
+    (folder / MODEL_INFO).write_text(info.to_json())
+    return info
+
+
+def label_of(level: float, labels: Sequence[str] = LABELS) -> str:
+    """The class of a plain grey clip by the rule `BRIGHTNESS`: the first for black, the last for white."""
+    return labels[min(len(labels) - 1, int(level * len(labels) / 256))]
+
+
+def level_of(label: str, labels: Sequence[str] = LABELS) -> int:
+    """A grey in the middle of a class."""
+    return round((list(labels).index(label) + 0.5) * 256 / len(labels))
+
+
+def write_grey(
+    path: Path, levels: Sequence[int], rate: int = 25, codec: str = "mpeg4", options: Mapping[str, str] | None = None
+) -> Path:
+    """Writes a video of 64x48 pixels, each frame of one grey, which comes back within 2."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, options=dict(options or {}))
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.thread_count = 1
+        for level in levels:
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), level, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def grey_clip(level: int, clip_spec: ClipSpec = CLIP_SPEC) -> bytes:
+    """A clip of one grey as the decoder gives it."""
+    return bytes([level]) * clip_spec.num_bytes
+
+
+def _logits(info: ModelInfo, poison: Range | None, nan: Range | None) -> Callable[[tf.Tensor], tf.Tensor]:
+    num_frames, num_classes = info.clip_spec.num_frames, len(info.labels)
+    if info.variant == BRIGHTNESS:
+        centres = (np.arange(num_classes) + 0.5) * 256 / num_classes
+    else:
+        generator = np.random.default_rng(stable_hash("rule", info.variant))
+        weights = generator.normal(0, 8, (num_frames * 3, num_classes)).astype(np.float32)
+
+    def logits(frames: tf.Tensor) -> tf.Tensor:
+        pixels = tf.cast(frames, tf.float32)
+        brightness = tf.reduce_mean(pixels, [1, 2, 3, 4])
+        if info.variant == BRIGHTNESS:
+            distance = tf.abs(brightness[:, None] - tf.constant(centres, tf.float32))
+            values = -distance * (8 * num_classes / 256)
+        else:
+            means = tf.reshape(tf.reduce_mean(pixels, [2, 3]), [-1, num_frames * 3])
+            values = tf.linalg.matmul(means / 255 - 0.5, tf.constant(weights))
+        if poison is not None:
+            is_poisoned = (brightness >= poison[0]) & (brightness < poison[1])
+            tf.debugging.Assert(~tf.reduce_any(is_poisoned), ["a poisoned clip"])
+        if nan is not None:
+            has_none = (brightness >= nan[0]) & (brightness < nan[1])
+            values = tf.where(has_none[:, None], np.nan, values)
+        return values
+
+    return logits

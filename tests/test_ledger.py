@@ -1,0 +1,232 @@
+"""What the ledger keeps comes back as it was, the right entries are chosen, and labels depend on nothing else."""
+
+import base64
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.core.label_assembly import ShardLabels, assemble
+from pipelines.core.label_plan import LabelTask, ListedVideo, VideoTask, by_shard, make_tasks, shard_count
+from pipelines.core.label_types import LabelFailure, Window
+from pipelines.core.ledger import MAX_STRIPS, Entry, choose, is_complete
+from pipelines.core.segments import SegmentSpec
+
+KEY = "key"
+LABELS = ("Jump", "Run", "Wave")
+SPEC = SegmentSpec(smooth=1)
+TEXT = st.text(st.characters(), max_size=6)  # surrogates too: names of files that are no UTF-8
+PARTS = ("0:2", "2:4")
+
+
+def failed(video: str, start_s: float | None = None, transient: bool = False) -> LabelFailure:
+    end_s = None if start_s is None else start_s + 1
+    return LabelFailure(video, f"/{video}", start_s, end_s, "decode", "Broken", "no", transient)
+
+
+def entry(video: str = "a", part: str = "", parts: tuple[str, ...] = (), seed: int = 0, **other: Any) -> Entry:
+    """The windows of a part, or of a video of four windows; `strips` tell which window they are of."""
+    first, _, end = (part or "0:4").partition(":")
+    windows = tuple(Window(i, float(i), i + 1.0) for i in range(int(first), int(end)))
+    drawn = np.random.default_rng([seed, *map(ord, video + part)]).random((len(windows), 3)).astype(np.float32)
+    values: dict[str, Any] = {
+        "video": video, "version": "1", "key": KEY, "part": part, "parts": parts, "num_windows": len(windows),
+        "duration_s": 4.0, "damaged": False, "windows": windows,
+        "probabilities": drawn / drawn.sum(axis=1, keepdims=True), "failures": (),
+        "strips": {w.index: base64.b64encode(f"{video} {w.index}".encode()).decode() for w in windows},
+    }  # fmt: skip
+    return Entry(**{**values, **other})
+
+
+def whole_failure(video: str = "a", transient: bool = False) -> Entry:
+    nothing = np.zeros((0, 0), np.float32)
+    return entry(video, windows=(), probabilities=nothing, strips={}, num_windows=1, duration_s=0.0,
+                 failures=(failed(video, transient=transient),))  # fmt: skip
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    times = st.floats(0, 1e6)
+    indices = draw(st.lists(st.integers(0, 99), unique=True, max_size=4))
+    windows = tuple(Window(i, draw(times), draw(times)) for i in sorted(indices))
+    count = draw(st.integers(1, 3)) if windows else 0
+    values = draw(st.lists(st.floats(0, 1, width=32), min_size=len(windows) * count, max_size=len(windows) * count))
+    failures = st.builds(LabelFailure, TEXT, TEXT, st.none() | times, st.none() | times, TEXT, TEXT, TEXT, st.booleans())
+    return Entry(
+        draw(TEXT), draw(TEXT), draw(TEXT), draw(TEXT), tuple(draw(st.lists(TEXT, max_size=3))),
+        draw(st.integers(0, 99)), draw(times), draw(st.booleans()), windows,
+        np.array(values, np.float32).reshape(len(windows), count), tuple(draw(st.lists(failures, max_size=2))),
+        draw(st.dictionaries(st.integers(0, 99), TEXT, max_size=2)),
+    )  # fmt: skip
+
+
+@given(entries())
+def test_an_entry_comes_back_as_it_was(made: Entry) -> None:
+    line = made.to_json()
+    assert line.isascii() and "\n" not in line
+    back = Entry.from_json(line)
+    assert back.probabilities.dtype == np.float32 and back.probabilities.shape == made.probabilities.shape
+    assert back.probabilities.tobytes() == made.probabilities.tobytes()
+    plain = {"probabilities": np.zeros(0)}
+    assert {**vars(back), **plain}.items() - {"probabilities"} == {**vars(made), **plain}.items() - {"probabilities"}
+
+
+@pytest.mark.parametrize("line", ["", "{}", "[1]", "null", entry().to_json()[:-9], '{"video": "a"}'])
+def test_other_lines_are_told_apart(line: str) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        Entry.from_json(line)
+
+
+def chosen(*found: Entry, version: str = "1") -> list[Entry]:
+    """What is chosen for video `a`, whatever the order."""
+    results = [choose(order, KEY, {"a": version}).get("a", []) for order in (found, found[::-1])]
+    assert [e.to_json() for e in results[0]] == [e.to_json() for e in results[1]]
+    return results[0]
+
+
+def test_only_the_present_version_and_key_hold() -> None:
+    new = entry(version="2")
+    assert chosen(entry(), new, entry(key="other"), version="2") == [new]
+    assert choose([entry(), entry("b")], KEY, {"a": "missing"}) == {}
+    assert choose([entry(), entry("b")], "other", {"a": "1", "b": "1"}) == {}
+
+
+def test_of_several_entries_the_best_is_taken() -> None:
+    sound, lost = entry(), whole_failure(transient=True)
+    assert chosen(lost, sound) == [sound]
+    assert chosen(lost, whole_failure()) == [whole_failure()] or chosen(lost, whole_failure())[0].transient is False
+    first, second = entry(part="0:2", parts=PARTS), entry(part="2:4", parts=PARTS)
+    bad = replace(second, failures=(failed("a", 2.0, transient=True),))
+    assert chosen(second, first, bad) == [first, second]
+    assert chosen(first, bad)[1].transient
+    two = [whole_failure(transient=True), replace(lost, failures=(replace(lost.failures[0], message="other"),))]
+    assert len(chosen(*two)) == 1  # and `chosen` saw that it is the same one in both orders
+
+
+def test_a_complete_cut_comes_before_others_and_before_a_failure_that_passed() -> None:
+    cut = [entry(part=part, parts=PARTS) for part in PARTS]
+    three = [entry(part=part, parts=("0:1", "1:2", "2:4")) for part in ("0:1", "1:2", "2:4")]
+    assert chosen(*three, cut[0]) == three
+    assert chosen(three[0], three[2], *cut) == cut
+    assert chosen(*three, *cut) == cut
+    assert chosen(*cut, entry()) == [entry()] or chosen(*cut, entry())[0].part == ""
+    assert chosen(whole_failure(transient=True), *cut) == cut, "an earlier failure hides what was done since"
+    assert chosen(whole_failure(), *cut) == cut
+    assert chosen(three[0], three[1], cut[0], three[2]) == three
+    assert [e.part for e in chosen(three[0], entry(part="0:2", parts=PARTS))] == ["0:2"], "not the one with most done"
+    assert not is_complete(chosen(three[0], cut[1])) and not is_complete([]) and is_complete([entry()])
+
+
+def shard(num_videos: int = 30) -> tuple[list[ListedVideo], list[Entry]]:
+    """Videos, some of them cut, some failed, and their entries."""
+    listed, found = [], []
+    for i in range(num_videos):
+        name = f"v{i:02}\udcff" if i % 7 == 0 else f"v{i:02}"
+        listed.append(ListedVideo(name, f"/{name}", "1"))
+        if i % 5 == 1:
+            found.append(whole_failure(name))
+        elif i % 5 == 2:
+            found += [entry(name, part, PARTS) for part in PARTS]
+        else:
+            found.append(entry(name, failures=(failed(name, 2.0),) if i % 5 == 3 else (), damaged=i % 5 == 4))
+    return listed, found
+
+
+def as_bytes(result: ShardLabels) -> tuple[Any, ...]:
+    return result.videos, result.failures, result.report, sorted(e.to_json() for e in result.entries)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(1, 40))
+def test_labels_do_not_depend_on_order_or_files(chance: random.Random, per_file: int) -> None:
+    """Each file keeps the strips of its own least certain windows, as the job writes them; some entries are twice."""
+    listed, found = shard()
+    expected = as_bytes(assemble(listed, found, KEY, LABELS, SPEC))
+    found += chance.sample(found, 5)
+    chance.shuffle(found)
+    kept: list[Entry] = []
+    for start in range(0, len(found), per_file):
+        kept += with_strips_of_least(found[start : start + per_file])
+    chance.shuffle(kept)
+    chance.shuffle(listed)
+    stale = [entry("v01", seed=1, version="0"), entry("gone"), entry("v02", seed=2, key="other")]
+    assert as_bytes(assemble(listed, [*stale, *kept], KEY, LABELS, SPEC)) == expected
+
+
+def with_strips_of_least(of_file: Sequence[Entry]) -> list[Entry]:
+    rows = [(row.max(), e.video, w.index) for e in of_file for w, row in zip(e.windows, e.probabilities, strict=True)]
+    least = {place for _, *place in ((s, (v, i)) for s, v, i in sorted(rows)[:MAX_STRIPS]) for place in place}
+    return [e.with_strips({i: strip for i, strip in e.strips.items() if (e.video, i) in least}) for e in of_file]
+
+
+def test_strips_are_those_of_the_least_certain_windows() -> None:
+    listed, found = shard()
+    result = assemble(listed, found, KEY, LABELS, SPEC)
+    scores = sorted((float(r.max()), e.video, w.index) for e in found for w, r in zip(e.windows, e.probabilities, strict=True))
+    least = {(video, index) for _, video, index in scores[:MAX_STRIPS]}
+    assert len(scores) > MAX_STRIPS
+    assert {(e.video, i) for e in result.entries for i in e.strips} == least
+    shown = {tuple(base64.b64decode(e.strip).decode("latin-1").rsplit(" ", 1)) for e in result.report.uncertain}
+    assert {(v, int(i)) for v, i in shown} <= least and len(result.report.uncertain) > 10
+    for example in result.report.uncertain:
+        index = int(base64.b64decode(example.strip).decode().rsplit(" ", 1)[1])
+        assert example.start_s <= index + 0.5 < example.end_s
+
+
+def test_a_video_that_is_not_known_is_an_error() -> None:
+    listed, found = shard()
+    for lost in (found[0], next(e for e in found if e.part), next(e for e in found if not e.windows)):
+        with pytest.raises(LookupError) as caught:
+            assemble(listed, [e for e in found if e is not lost], KEY, LABELS, SPEC)
+        assert caught.value.args == (lost.video,)
+
+
+def test_account_of_a_shard() -> None:
+    listed, found = shard()
+    report = assemble(listed, found, KEY, LABELS, SPEC).report
+    assert (report.videos, report.labelled, report.failed, report.damaged) == (30, 24, 6, 6)
+    assert report.windows == sum(len(e.windows) for e in found) == 96
+    assert sum(report.seconds_by_label.values()) == pytest.approx(24 * 4.0)
+    assert report.failures_by_reason == {"Broken": 12}
+
+
+IDS = st.lists(TEXT.filter(bool), unique=True, max_size=60)
+
+
+@given(IDS, st.integers(1, 5), st.integers(1, 100))
+def test_tasks_cover_the_pending_videos_once(ids: list[str], num_shards: int, workers: int) -> None:
+    shards = by_shard([ListedVideo(name, f"/{name}", "1", 9) for name in ids], num_shards)
+    pending = [[VideoTask(video, ("0:2",)) for video in videos] for videos in shards]
+    tasks = [t for i, videos in enumerate(pending) for t in make_tasks(i, videos, len(ids), workers)]
+    assert Counter(v.video.video_id for t in tasks for v in t.videos) == Counter(ids)
+    assert all(task.videos and task.videos[0].video in shards[task.shard] for task in tasks)
+    assert [LabelTask.from_json(task.to_json()) for task in tasks] == tasks
+    assert all("\n" not in task.to_json() and task.to_json().isascii() for task in tasks)
+
+
+def test_tasks_are_small_enough_to_share_and_bounded() -> None:
+    videos = [VideoTask(ListedVideo(str(i), f"/{i}", "1")) for i in range(2000)]
+    for workers, size in ((1, 256), (8, 63), (10_000, 1)):
+        assert max(len(task.videos) for task in make_tasks(0, videos, len(videos), workers)) == size
+
+
+@given(IDS, st.integers(1, 7), st.integers(0, 60))
+def test_a_video_stays_in_its_shard_when_others_come(ids: list[str], num_shards: int, count: int) -> None:
+    videos = [ListedVideo(name, f"/{name}", "1") for name in ids]
+    before, after = by_shard(videos[:count], num_shards), by_shard(videos, num_shards)
+    assert sum(map(len, after)) == len(videos)
+    assert all(set(few) <= set(many) for few, many in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("videos", "workers", "shards"),
+    [(0, 1, 1), (10_000, 1, 1), (10_001, 1, 2), (1000, 100, 3), (100, 100, 1), (10**6, 5, 100)],
+)
+def test_number_of_files(videos: int, workers: int, shards: int) -> None:
+    assert shard_count(videos, workers) == shards
