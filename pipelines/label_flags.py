@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from pipelines import files
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
-from pipelines.core.label_config import FORMATS, LabelConfig
+from pipelines.core.label_config import LabelConfig
+from pipelines.core.label_rows import FORMATS
 from pipelines.flags import add_setting, merge_file
 
 _DESCRIPTION = """\

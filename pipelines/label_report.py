@@ -115,7 +115,7 @@ def _labels(report: LabelReport) -> str:
     if not rows and not apart:
         return _none("No segments.")
     foot = ("Total", sum(report.segments_by_label.values()), Measure(human_seconds(total)), Measure(""))
-    headers, caption = ("Label", "Segments", "Time", "Share of the time"), "Labels, longest time first"
+    headers, caption = ("Label", "Segments", "Time", "Share"), "Labels, longest time first"
     return folded(plural(len(rows), "label"), caption, headers, rows, MAX_LABELS, foot, apart=apart)
 
 

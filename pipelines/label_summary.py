@@ -5,9 +5,9 @@ from typing import IO
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.core.label_account import REPORT
 from pipelines.core.label_types import UNKNOWN, LabelReport
 from pipelines.core.metadata import FAILURES
+from pipelines.label_store import REPORT
 from pipelines.summary import (
     human_seconds,
     name_cell,

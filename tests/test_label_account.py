@@ -15,9 +15,11 @@ from tests.test_preview import strip
 STRIP = strip(120)
 
 
-def video(name: str, *segments: tuple[float, float, str, float], duration_s: float = 0.0) -> LabelledVideo:
-    """A video with segments of start, end, label and score; the runner-up is `Second`."""
-    made = tuple(Segment(a, b, label, score, ((label, score), ("Second", 0.05))) for a, b, label, score in segments)
+def video(
+    name: str, *segments: tuple[float, float, str, float], duration_s: float = 0.0, second: str = "Second"
+) -> LabelledVideo:
+    """A video with segments of start, end, label and score, and a runner-up."""
+    made = tuple(Segment(a, b, label, score, ((label, score), (second, 0.05))) for a, b, label, score in segments)
     return LabelledVideo(name, f"/{name}", duration_s or made[-1].end_s, False, made)
 
 

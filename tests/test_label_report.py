@@ -20,7 +20,14 @@ NAMES = (*HOSTILE, "</style></script>", "${title} $x $$", "\u202e\u061cgpj.exe",
 def hostile_report() -> LabelReport:
     """Hostile names for everything that comes from outside."""
     videos = [
-        video(name, (0, 4, name, 0.8), (4, 9, UNKNOWN, 0.3), (9, 65.5, NAMES[i - 1], 0.625), duration_s=66)
+        video(
+            name,
+            (0, 4, name, 0.8),
+            (4, 9, UNKNOWN, 0.3),
+            (9, 65.5, NAMES[i - 1], 0.625),
+            duration_s=66,
+            second=f"<b>{name}",
+        )
         for i, name in enumerate(NAMES)
     ]
     failures = [replace(failure(name, 4.0, name), stage=name, message=name) for name in NAMES]
@@ -78,8 +85,8 @@ def test_the_page_says_what_is_in_the_report(hostile: LabelReport) -> None:
     (line,) = page.all("line")
     assert line["x1"] == line["x2"] == "350.0"
     figures = [" ".join(figure.split()) for figure in page.texts["figcaption"]]
-    assert len(figures) == 21 and "0:04.0 to 0:09.0 · unknown, best Second 5.0%" in figures[0]
-    assert f"0:00.0 to 0:04.0 · {NAMES[0]} 80.0%, then Second 5.0%" in "".join(figures)
+    assert len(figures) == 21 and "0:04.0 to 0:09.0 · unknown, best <b>" in figures[0]
+    assert f"0:00.0 to 0:04.0 · {NAMES[0]} 80.0%, then <b>{NAMES[0]} 5.0%" in "".join(figures)
     (first, *_) = (rows for name, rows in page.tables.items() if name.startswith("Segments of"))
     assert first[2] == ["0:04.0 to 0:09.0", UNKNOWN, "30.0%"] and first[3][0] == "0:09.0 to 1:05.5"
     failures = page.tables["Failures by video"]

@@ -12,8 +12,6 @@ from typing import Any, TypeVar
 
 from pipelines.core.label_types import SCORE_BINS, Example, LabelFailure, LabelledVideo, LabelReport
 
-REPORT = "report.html"
-"""Name of the page with the account of a run."""
 MAX_UNCERTAIN = 48
 """Segments with film strips in a report."""
 MAX_TIMELINES = 20

@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 
 from pipelines.core.config import check_type
 from pipelines.core.decode_types import DecodeLimits
+from pipelines.core.label_rows import FORMATS
 from pipelines.core.segments import SegmentSpec
 
-FORMATS = ("jsonl", "csv", "parquet")
 _PATHS = ("input", "output", "model")
 
 

@@ -76,7 +76,7 @@ class Entry:
         Raises:
             ValueError, TypeError, KeyError: the line is something else or cut off.
         """
-        value: dict[str, Any] = json.loads(line)
+        value: dict[str, Any] = dict(json.loads(line))
         windows = tuple(Window(*item) for item in value.pop("windows"))
         flat = np.frombuffer(base64.b64decode(value.pop("probabilities")), "<f4")
         return cls(
@@ -93,7 +93,7 @@ def choose(entries: Iterable[Entry], key: str, versions: Mapping[str, str]) -> d
     """Of all entries those that hold for the videos as they are, by video: each part once, in order.
 
     Where a part was done twice, by a worker that was thought lost or because it had failed, the one without transient
-    failures is taken.
+    failures is taken, and of two alike the same one whatever their order.
 
     Args:
         entries: in any order.
@@ -105,16 +105,28 @@ def choose(entries: Iterable[Entry], key: str, versions: Mapping[str, str]) -> d
         if entry.key == key and versions.get(entry.video) == entry.version:
             parts = found.setdefault(entry.video, {})
             place = (entry.parts, entry.part)
-            if place not in parts or (parts[place].transient and not entry.transient):
+            if place not in parts or _order(entry) < _order(parts[place]):
                 parts[place] = entry
     return {video: _best_cut(parts) for video, parts in found.items()}
 
 
+def _order(entry: Entry) -> tuple[bool, str]:
+    return entry.transient, entry.to_json()
+
+
 def _best_cut(found: Mapping[tuple[tuple[str, ...], str], Entry]) -> list[Entry]:
-    """The entries of one way to cut a video: a complete one if there is any, else the one with most done."""
-    cuts = sorted({parts for parts, _ in found})
-    best = max(cuts, key=lambda parts: (is_complete([e for (p, _), e in found.items() if p == parts]), -len(parts)))
-    return sorted((entry for (parts, _), entry in found.items() if parts == best), key=_first_window)
+    """The entries of one way to cut a video: a complete one if there is any, without transient failures if there is
+    one, with most done. A video that failed as a whole may have been cut since."""
+    cuts: dict[tuple[str, ...], list[Entry]] = {}
+    for (parts, _), entry in sorted(found.items()):
+        cuts.setdefault(parts, []).append(entry)
+    best = max(cuts.values(), key=_worth)
+    return sorted(best, key=_first_window)
+
+
+def _worth(entries: list[Entry]) -> tuple[bool, bool, int, int]:
+    is_sound = not any(entry.transient for entry in entries)
+    return is_complete(entries), is_sound, sum(entry.num_windows for entry in entries), -len(entries[0].parts)
 
 
 def _first_window(entry: Entry) -> int:

@@ -22,7 +22,8 @@ from pipelines.scorer import ScoreError
 from pipelines.transforms.counting import count
 from pipelines.transforms.elements import Scorable, VideoRange
 
-_FLUSH_ENTRIES = 512
+_MIN_FLUSH, _MAX_FLUSH = 8, 512
+"""Entries of a file of the ledger: at first few, then as many as there are already, so that files stay few, too."""
 _FLUSH_S = 5.0
 
 
@@ -80,6 +81,7 @@ class _RecordFn(beam.DoFn):
         self._waiting: dict[int, list[Entry]] = {}
         self._strips: dict[int, _Strips] = {}
         self._since = time.monotonic()
+        self._written = 0
 
     def process(self, result: PredictionResult) -> Iterable[tuple[int, int]]:
         item, values = result.example, result.inference
@@ -94,7 +96,7 @@ class _RecordFn(beam.DoFn):
         self._waiting.setdefault(source.shard, []).append(entry)
         _count(entry)
         waiting = sum(map(len, self._waiting.values()))
-        if waiting >= _FLUSH_ENTRIES or time.monotonic() - self._since > _FLUSH_S:
+        if waiting >= max(_MIN_FLUSH, min(_MAX_FLUSH, self._written)) or time.monotonic() - self._since > _FLUSH_S:
             yield from self._flush()
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
@@ -145,6 +147,7 @@ class _RecordFn(beam.DoFn):
         for shard, entries in sorted(self._waiting.items()):
             strips = self._strips.get(shard, _Strips())
             label_store.add_to_ledger(self._output, shard, [entry.with_strips(strips.of(entry)) for entry in entries])
+            self._written += len(entries)
             yield shard, len(entries)
         self._waiting.clear()
         self._strips.clear()
