@@ -1,4 +1,4 @@
-"""Whole preprocessing jobs as a user starts them: an input tree of any size, the process, and its memory."""
+"""Whole jobs as a user starts them: an input tree of any size, the process, and its memory."""
 
 import contextlib
 import itertools
@@ -39,6 +39,12 @@ def job_command(tree: str, output: str, workers: int, *more: str) -> list[str]:
     """The preprocessing job on a tree; `more` are further flags."""
     flags = ["--runner=DirectRunner", "--input", tree, "--output", output, "--workers", str(workers), *more]
     return [sys.executable, "-m", "pipelines.preprocess", *flags]
+
+
+def label_command(tree: str, output: str, model: str, *more: str) -> list[str]:
+    """The labelling job on a tree; `more` are further flags."""
+    flags = ["--runner=DirectRunner", "--model", model, "--input", tree, "--output", output, *more]
+    return [sys.executable, "-m", "pipelines.label", *flags]
 
 
 def start_job(command: Sequence[str], log: str, scratch: str) -> "subprocess.Popen[bytes]":

@@ -1,9 +1,12 @@
-"""Kills preprocessing jobs at random moments, starts them again, and compares the result with an undisturbed job's.
+"""Kills jobs at random moments, starts them again, and compares the result with an undisturbed job's.
 
-A tree of links to a few real videos is preprocessed without disturbance. Then, in each run, the job is started into an
-empty folder and killed with all its processes (SIGKILL, as when a machine is taken away) one to three times, and at
-last left to finish. Every file outside of `_state` must then have the same bytes, and nothing else may be left over.
-After each kill, a dataset that says it is complete must be so.
+A tree of links to a few real videos is preprocessed or, with `--model`, labelled without disturbance. Then, in each run,
+the job is started into an empty folder and killed with all its processes (SIGKILL, as when a machine is taken away) one
+to three times, and at last left to finish. Every file outside of `_state` must then have the same bytes, and nothing else
+may be left over. After each kill, a result that says it is complete must be so.
+
+  python -m benchmarks.kill_and_resume --runs 30
+  python -m benchmarks.kill_and_resume --runs 20 --model runs/lrcn/model --window-s 1
 """
 
 import argparse
@@ -16,18 +19,43 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import common, jobs
 from pipelines.core.metadata import DATASET_INFO
+from pipelines.label_store import SUMMARY
 from pipelines.store import STATE
 
 _LATEST_KILL = 1.05  # of the undisturbed job's duration: some kills come after the end of the work
 _MOST_KILLS = 3
 _PATIENCE = 20  # times the undisturbed job's duration, after which a job is taken to hang
-_SHARD = "*.tfrecord"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A job that can be disturbed.
+
+    Attributes:
+        command: the job on a tree, into a folder.
+        complete: the file whose presence means that the result is complete.
+        varies: a file that says how long it took, and so is never the same.
+        steps: files that show how far a job has come; in each, `per_line` tells whether lines count or the file.
+        step: what they are called.
+    """
+
+    command: Callable[[str, str], list[str]]
+    complete: str
+    varies: str
+    steps: str
+    per_line: bool
+    step: str
+
+    def done(self, output: str) -> int:
+        """Steps that are done."""
+        found = list(Path(output).glob(self.steps))
+        return sum(path.read_bytes().count(b"\n") for path in found) if self.per_line else len(found)
 
 
 @dataclass(frozen=True)
@@ -38,18 +66,17 @@ class Contents:
     state: frozenset[str]
 
     @classmethod
-    def read(cls, output: str) -> "Contents":
+    def read(cls, output: str, varies: str) -> "Contents":
         hashes, state = {}, set()
         for path in sorted(p for p in Path(output).rglob("*") if not p.is_dir()):
             name = path.relative_to(output).as_posix()
             if name.startswith(f"{STATE}/"):
                 state.add(name)
+            elif name == varies:
+                hashes[name] = ""
             else:
                 hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         return cls(hashes, frozenset(state))
-
-    def num_shards(self) -> int:
-        return sum(1 for name in self.hashes if Path(name).match(_SHARD))
 
     def problems(self, reference: "Contents") -> list[str]:
         """What is not as in the reference."""
@@ -74,8 +101,8 @@ class Run:
 class Bench:
     """The job that is disturbed, and how it ends undisturbed."""
 
-    def __init__(self, tree: str, scratch: str, workers: int, flags: Sequence[str]) -> None:
-        self._tree, self._scratch, self._workers, self._flags = tree, scratch, workers, flags
+    def __init__(self, tree: str, scratch: str, kind: Kind) -> None:
+        self._tree, self._scratch, self._kind = tree, scratch, kind
         durations = []
         for name in ("warm-up", "reference"):  # the first job reads the videos and the code from the disk
             start_s = time.perf_counter()
@@ -83,15 +110,19 @@ class Bench:
                 raise RuntimeError(f"the undisturbed job failed: {reason}")
             durations.append(time.perf_counter() - start_s)
         self.duration_s = durations[-1]
-        self.reference = Contents.read(self._output("reference"))
-        if found := Contents.read(self._output("warm-up")).problems(self.reference):
+        self.reference = self._read("reference")
+        self.steps = kind.done(self._output("reference"))
+        if found := self._read("warm-up").problems(self.reference):
             raise RuntimeError(f"two undisturbed jobs differ: {'; '.join(found[:5])}")
 
     def _output(self, run: str) -> str:
-        return os.path.join(self._scratch, run, "dataset")  # one name for all: the preview shows it
+        return os.path.join(self._scratch, run, "result")  # one name for all: pages show it
+
+    def _read(self, run: str) -> Contents:
+        return Contents.read(self._output(run), self._kind.varies)
 
     def _start(self, run: str) -> "subprocess.Popen[bytes]":
-        command = jobs.job_command(self._tree, self._output(run), self._workers, *self._flags)
+        command = self._kind.command(self._tree, self._output(run))
         os.makedirs(os.path.join(self._scratch, run), exist_ok=True)
         return jobs.start_job(command, self._log(run), os.path.join(self._scratch, run, "tmp"))
 
@@ -117,7 +148,7 @@ class Bench:
                 break
         if reason := self._finish(name, _PATIENCE * self.duration_s):
             result.problems.append(f"the last start failed: {reason}")
-        result.problems += Contents.read(self._output(name)).problems(self.reference)
+        result.problems += self._read(name).problems(self.reference)
         if not result.problems:
             shutil.rmtree(os.path.join(self._scratch, name))
         return result
@@ -133,9 +164,9 @@ class Bench:
         finally:
             escaped = jobs.kill_session(process)
         result.problems += [f"{process} outlived the job" for process in escaped]
-        found, total = Contents.read(self._output(name)), self.reference.num_shards()
-        if DATASET_INFO in found.hashes and found.hashes != self.reference.hashes:
-            result.problems.append(f"{DATASET_INFO} was there before the dataset was complete")
+        found, total = self._read(name), self.steps
+        if self._kind.complete in found.hashes and found.hashes != self.reference.hashes:
+            result.problems.append(f"{self._kind.complete} was there before the result was complete")
         if exit_code is not None:
             if not result.kills:  # the machine was slower when the undisturbed job was timed
                 self.duration_s = min(self.duration_s, time.perf_counter() - start_s)
@@ -143,9 +174,9 @@ class Bench:
             if exit_code:
                 result.problems.append(f"exit code {exit_code}: {jobs.tail(self._log(name), 3)}")
             return False
-        done = found.num_shards()
-        result.kills.append(f"killed at {moment_s:.2f} s ({done}/{total} shards)")
-        early, late = "before the first shard", "after the last"
+        done = self._kind.done(self._output(name))
+        result.kills.append(f"killed at {moment_s:.2f} s ({done}/{total} {self._kind.step})")
+        early, late = "before the first", "after the last"
         result.phases.append("in between" if 0 < done < total else late if done else early)
         return True
 
@@ -156,7 +187,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Flags that are not listed here go to the job, for example --encoding=jpeg.\n"
-        "exit codes: 0 all datasets are the same; 1 one differs, and is kept for a look at it.",
+        "exit codes: 0 all results are the same; 1 one differs, and is kept for a look at it.",
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -166,11 +197,29 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--count", type=common.positive, default=150, metavar="N", help="videos in the tree (default %(default)s)")
     add("--shards", type=common.positive, default=12, metavar="N", help="shards of the dataset (default %(default)s)")
     add("--workers", type=common.positive, default=2, metavar="N", help="decoder processes (default %(default)s)")
-    scratch_help = "folder for the tree and the datasets (default %(default)s)"
+    add("--model", metavar="FOLDER", help="label with this model, instead of preprocessing")
+    scratch_help = "folder for the tree and the results (default %(default)s)"
     add("--scratch", metavar="DIR", default=tempfile.gettempdir(), help=scratch_help)
     args, job_flags = parser.parse_known_args(argv)
     args.job_flags = job_flags
     return args
+
+
+def _preprocessing(args: argparse.Namespace) -> Kind:
+    def command(tree: str, output: str) -> list[str]:
+        return jobs.job_command(tree, output, args.workers, f"--shards={args.shards}", *args.job_flags)
+
+    return Kind(command, DATASET_INFO, "", "*.tfrecord", per_line=False, step="shards")
+
+
+def _labelling(args: argparse.Namespace) -> Kind:
+    model = os.path.abspath(args.model)
+
+    def command(tree: str, output: str) -> list[str]:
+        return jobs.label_command(tree, output, model, f"--workers={args.workers}", *args.job_flags)
+
+    ledger = f"{STATE}/ledger/*/*.jsonl"
+    return Kind(command, SUMMARY, SUMMARY, ledger, per_line=True, step="entries")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -184,9 +233,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             (videos,) = sets.values()
             tree = os.path.join(scratch, "tree")
             jobs.make_tree(tree, videos, args.count)
-            bench = Bench(tree, scratch, args.workers, [f"--shards={args.shards}", *args.job_flags])
-            shards = bench.reference.num_shards()
-            print(f"undisturbed: {bench.duration_s:.2f} s, {args.count} videos, {shards} shards", flush=True)
+            kind = _labelling(args) if args.model else _preprocessing(args)
+            bench = Bench(tree, scratch, kind)
+            print(f"undisturbed: {bench.duration_s:.2f} s, {args.count} videos, {bench.steps} {kind.step}", flush=True)
             for number in range(1, args.runs + 1):
                 run = bench.run(f"run-{number:03d}", chance)
                 phases.update(run.phases)
@@ -202,7 +251,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     where = ", ".join(f"{count} {phase}" for phase, count in sorted(phases.items()))
     print(f"{args.runs - failed} of {args.runs} runs gave the same bytes; kills: {sum(phases.values())} ({where})")
     if failed:
-        print(f"the datasets that differ are kept in {scratch}")
+        print(f"the results that differ are kept in {scratch}")
     return 1 if failed else 0
 
 

@@ -116,8 +116,7 @@ def job_seconds(tree: str, model: str, count: int, scratch: str) -> dict[str, An
         RuntimeError: it failed or left something out; the message shows what it printed.
     """
     output, log = os.path.join(scratch, "labels"), os.path.join(scratch, "job.log")
-    command = [sys.executable, "-m", "pipelines.label", "--model", model, "--input", tree, "--output", output]
-    outcome = jobs.run_job(command, log)
+    outcome = jobs.run_job(jobs.label_command(tree, output, model), log)
     if outcome.exit_code:
         raise RuntimeError(f"the job ended with exit code {outcome.exit_code}:\n{jobs.tail(log)}")
     labelled = json.loads(Path(output, "summary.json").read_text())["counts"]["labelled"]

@@ -45,7 +45,7 @@ def read_model_info(folder: str) -> ModelInfo:
         raise UsageError(f"cannot read the model {folder}: {error.strerror or error}") from error
     if text is None:
         nested = files.join(folder, "model", MODEL_INFO)
-        hint = f"; did you mean {files.join(folder, 'model')}?" if files.exists(nested) else ""
+        hint = f"; did you mean {files.join(folder, 'model')}?" if files.exists(nested) else "."
         raise UsageError(
             f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from `python -m trainer.task` (in the "
             "folder `model` of its output) or from `python -m trainer.import_model`"
@@ -111,10 +111,12 @@ class Scorer:
             refuse(f"it gives {', '.join(sorted(outputs))}, not {info.output_name}")
         try:
             values = self._run(np.zeros((self.batch_size, *info.clip_spec.shape), np.uint8))  # compiles, too
-        except tf.errors.OpError as error:
+        except (ValueError, tf.errors.OpError) as error:
             refuse(f"it fails on a black clip ({_first_line(error)})")
         if values.shape != (self.batch_size, len(info.labels)):
-            refuse(f"it gives {values.shape[-1]} probabilities, there are {len(info.labels)} labels")
+            is_row = values.ndim == 2 and len(values) == self.batch_size
+            what = f"{values.shape[1]} probabilities" if is_row else f"values {list(values.shape)}"
+            refuse(f"it gives {what}, there are {len(info.labels)} labels")
 
     def _run(self, frames: np.ndarray) -> np.ndarray:
         outputs = self._signature(**{self._info.input_name: self._tf.constant(frames)})
@@ -160,7 +162,7 @@ def _first_line(error: Exception) -> str:
     """What went wrong: TensorFlow's messages begin with where in Python an operation was defined, if that is known."""
     lines = [line.strip() for line in str(getattr(error, "message", None) or error).splitlines() if line.strip()]
     if _NO_STACK in lines:
-        lines = lines[lines.index(_NO_STACK) + 1 :]
+        lines = lines[len(lines) - lines[::-1].index(_NO_STACK) :]
     return lines[0] if lines else type(error).__name__
 
 

@@ -13,8 +13,8 @@ import pytest
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
-from tests.s3_server import s3_server
 from pipelines.quiet import quiet_tensorflow
+from tests.s3_server import s3_server
 
 quiet_tensorflow()
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
+from pipelines.quiet import quiet_tensorflow
 from tests.conftest import run_tool
 from trainer import import_model
-from pipelines.quiet import quiet_tensorflow
 
 quiet_tensorflow()
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pipelines import page_parts, preview, summary
-from pipelines.core.pictures import film_strip
 from pipelines.core.metadata import DatasetInfo, Failure, Filtered, ShardReport, WrittenVideo, summarise_splits
+from pipelines.core.pictures import film_strip
 from pipelines.core.spec import ClipSpec, FrameEncoding
 
 HOSTILE = (

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipelines import cli
 from pipelines.core.errors import EXIT_OK, UsageError
+from pipelines.quiet import quiet_tensorflow
 from trainer import storage
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
@@ -18,7 +19,6 @@ from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.intervals import bootstrap_over_groups
 from trainer.metrics import evaluate
 from trainer.predictions import Predictions
-from pipelines.quiet import quiet_tensorflow
 from trainer.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 
 _DESCRIPTION = """\

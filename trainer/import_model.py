@@ -23,8 +23,8 @@ from pipelines.core.config import parse_size
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import RESIZE_MODES, SAMPLING_RULES, ClipSpec
-from trainer import storage
 from pipelines.quiet import quiet_tensorflow
+from trainer import storage
 
 if TYPE_CHECKING:
     from trainer.adapter import Adapter

@@ -6,11 +6,11 @@ from typing import Any
 
 from pipelines import cli
 from pipelines.core.errors import EXIT_OK
+from pipelines.quiet import quiet_tensorflow
 from trainer import storage
 from trainer.dataset import check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.parts import SIDES
-from pipelines.quiet import quiet_tensorflow
 from trainer.results import finished, print_result
 
 _DESCRIPTION = """\
