@@ -35,6 +35,8 @@ setup(
     ],
     extras_require={
         "dev": [
+            # A server of the Google Cloud Storage protocol on loopback, for tests.
+            "gcp-storage-emulator",
             "hypothesis",
             # A server of the S3 protocol on loopback, for tests.
             "moto[server]",

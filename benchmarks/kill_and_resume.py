@@ -1,9 +1,9 @@
 """Kills jobs at random moments, starts them again, and compares the result with an undisturbed job's.
 
-A tree of links to a few real videos is preprocessed or, with `--model`, labelled without disturbance. Then, in each run,
-the job is started into an empty folder and killed with all its processes (SIGKILL, as when a machine is taken away) one
-to three times, and at last left to finish. Every file outside of `_state` must then have the same bytes, and nothing else
-may be left over. After each kill, a result that says it is complete must be so.
+A tree of links to a few real videos is preprocessed or, with `--model`, labelled without disturbance. Then, in each
+run, the job is started into an empty folder and killed with all its processes (SIGKILL, as when a machine is taken
+away) one to three times, and at last left to finish. Every file outside of `_state` must then have the same bytes,
+and nothing else may be left over. After each kill, a result that says it is complete must be so.
 
   python -m benchmarks.kill_and_resume --runs 30
   python -m benchmarks.kill_and_resume --runs 20 --model runs/lrcn/model --window-s 1
