@@ -37,7 +37,7 @@ def list_videos(source: str) -> Listing:
             return _named(source, [posixpath.basename(source)])
         return _named(source, _list_paths(_text(source), source))
     except OSError as error:
-        raise UsageError(f"cannot list {source}: {error.strerror or error}") from error
+        raise UsageError(f"cannot list {error.filename or source}: {error.strerror or error}") from error
 
 
 def _is_folder(source: str) -> bool:
@@ -62,7 +62,7 @@ def _match(pattern: str) -> list[ListedVideo]:
     root = posixpath.dirname(pattern[: min(pattern.index(sign) for sign in _MAGIC if sign in pattern)])
     if not files.is_local(pattern):
         return [_below(root, file) for file in files.match(root, pattern)]
-    paths = sorted(set(glob.glob(pattern, recursive=True)))
+    paths = sorted({path for path in glob.glob(pattern, recursive=True) if not posixpath.isdir(path)})
     return [_below(root, files.stat_file(root, posixpath.relpath(path, root))) for path in paths]
 
 
@@ -76,17 +76,20 @@ def _found(source: str, found: Sequence[ListedVideo]) -> Listing:
 
 
 def _manifest_paths(text: str, name: str) -> list[str]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True)
-    columns = [column.strip().lower() for column in reader.fieldnames or ()]
-    if "path" not in columns:
-        raise UsageError(f"{name}: the first line must name the column path, not {','.join(columns)!r}")
-    reader.fieldnames = columns
-    paths = []
-    for row in reader:
-        path = (row.get("path") or "").strip()
-        if not path:
-            raise UsageError(f"{name}, line {reader.line_num}: no path")
-        paths.append(path)
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), skipinitialspace=True)
+    try:
+        columns = [column.strip().lower() for column in reader.fieldnames or ()]
+        if "path" not in columns:
+            raise UsageError(f"{name}: the first line must name the column path, not {','.join(columns)!r}")
+        reader.fieldnames = columns
+        paths = []
+        for row in reader:
+            path = (row.get("path") or "").strip()
+            if not path:
+                raise UsageError(f"{name}, line {reader.line_num}: no path")
+            paths.append(path)
+    except csv.Error as error:
+        raise UsageError(f"{name}, after line {reader.line_num}: {error}; is it a CSV file?") from error
     if not paths:
         raise UsageError(f"{name}: no videos in this manifest")
     return paths

@@ -121,16 +121,17 @@ def test_batches_are_bounded_by_bytes(spec: ClipSpec, size: int) -> None:
 
 
 def test_values_that_are_no_probabilities_are_errors(tmp_path: Path) -> None:
-    """An imported model may give what it likes."""
+    """An imported model may give what it likes: this one the hundredth of a pixel less 50."""
 
     def serve(frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        first = tf.cast(frames[:, 0, 0, 0, :2], tf.float32) / 100
-        return {"probabilities": tf.concat([first, 1 - tf.reduce_sum(first, 1, keepdims=True)], 1)}
+        return {"probabilities": (tf.cast(frames[:, 0, 0, 0], tf.float32) - 50) / 100}
 
     scorer = Scorer(str(tmp_path), save(tmp_path, serve))
-    results = scorer.score([grey_clip(50), grey_clip(80), grey_clip(0)])
-    assert rows(results[::2]) and isinstance(results[1], ScoreError)
-    assert str(results[1]) == "the model gives values from -0.6 to 0.8 with the sum 1, no probabilities"
+    pixels = [(60, 70, 120), (40, 110, 100), (60, 70, 121), (70, 60, 120)]
+    results = scorer.score([bytes(pixel) * (SMALL.num_bytes // 3) for pixel in pixels])
+    assert rows([results[0], results[3]])
+    assert str(results[1]) == "the model gives values from -0.1 to 0.6 with the sum 1, no probabilities"
+    assert str(results[2]) == "the model gives values from 0.1 to 0.71 with the sum 1.01, no probabilities"
 
 
 def save(folder: Path, serve: Callable[..., Any], shape: Sequence[int | None] = SMALL.shape, **other: Any) -> ModelInfo:

@@ -58,6 +58,13 @@ def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.V
         yield container, stream
 
 
+def demux(container: "av.container.InputContainer", stream: "av.VideoStream") -> Iterator["av.Packet"]:
+    """Yields the packets of a stream that hold anything."""
+    # At its end PyAV flushes all streams, and fails at those which turned up after the file was opened.
+    with contextlib.suppress(IndexError):
+        yield from (packet for packet in container.demux(stream) if packet.size)
+
+
 @dataclass(frozen=True)
 class Packets:
     """What the packets of a stream tell: `count` frames, and whether reading them broke off.
@@ -86,9 +93,7 @@ def scan(
     buffered: list[av.Packet] | None = [] if watch is None else None
     first_pts, end_pts = None, None
     try:
-        for packet in container.demux(stream):
-            if packet.size == 0:
-                continue
+        for packet in demux(container, stream):
             count += not packet.is_discard
             size += packet.size
             if packet.pts is not None:
@@ -124,7 +129,7 @@ def _source(
         yield context, packets.buffered
         return
     with open_video(path) as (container, stream):
-        yield stream.codec_context, (packet for packet in container.demux(stream) if packet.size)
+        yield stream.codec_context, demux(container, stream)
 
 
 def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> nonref.DropPlan | None:
@@ -148,8 +153,6 @@ def decode_packets(
     """
     try:
         for packet in packets:
-            if packet.size == 0:
-                continue
             try:
                 yield from context.decode(packet)
             except MemoryError:
@@ -189,7 +192,7 @@ def decode_needed(
 def decode_again(path: str, errors: list[str] | None = None) -> Iterator[tuple[int, "av.VideoFrame"]]:
     """Yields all frames with their index, from a file opened anew; about `errors` see `decode_packets`."""
     with open_video(path) as (container, stream):
-        yield from enumerate(decode_packets(stream.codec_context, container.demux(stream), errors))
+        yield from enumerate(decode_packets(stream.codec_context, demux(container, stream), errors))
 
 
 def _message(error: Exception) -> str:

@@ -5,11 +5,10 @@ Memory is bounded by the windows that overlap, not by the video, and the clips d
 """
 
 import bisect
-import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import av
 import numpy as np
 
 from pipelines.core.frames import (
@@ -18,21 +17,17 @@ from pipelines.core.frames import (
     VideoError,
     VideoOpenError,
     VideoReadError,
-    decode_packets,
-    open_video,
 )
 from pipelines.core.label_types import Window
+from pipelines.core.piece_frames import piece_frames
 from pipelines.core.resize import Resizer
 from pipelines.core.spec import ClipSpec
-from pipelines.core.survey import MAX_REORDERED, Piece, Survey, is_shown, survey
+from pipelines.core.survey import Piece, Survey, survey
 from pipelines.core.video import MIN_DECODABLE_SHARE
 from pipelines.core.windows import PlannedWindow
 
-_SEEK_MARGIN_S = 1.0
-"""Seeks go by the time of decoding, which is before that of display, and some end somewhat late."""
-_MARK_UNREFERENCED = frozenset(("h264", "mpeg4", "mpeg1video", "mpeg2video"))
-"""Codecs whose pictures tell by themselves that no other refers to them. In HEVC, those of higher layers may."""
-
+_SETTLED = 8
+"""A frame is given up when so many in succession were later ones: in damaged videos, single ones come too early."""
 __all__ = [
     "NoVideoStreamError",
     "Piece",
@@ -91,7 +86,7 @@ def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip
     """
     assembly = _Assembly(spec, piece.windows)
     resize = Resizer(spec)
-    for index, frame in _frames(path, piece, assembly.needed):
+    for index, frame in piece_frames(path, piece, assembly.needed):
         if not frame.is_corrupt and assembly.waits_for(index):
             yield from assembly.add(index, resize(frame))
             if assembly.done:
@@ -108,6 +103,7 @@ class _Assembly:
         self._next = 0
         self._pictures: dict[int, np.ndarray] = {}
         self._last_use: dict[int, int] = {}
+        self._recent: deque[int] = deque(maxlen=_SETTLED)
         self._last_index: list[int] = []
         for number, window in enumerate(windows):
             indices = self._indices(window)
@@ -128,9 +124,13 @@ class _Assembly:
         return self._last_use.get(index, -1) >= self._next and index not in self._pictures
 
     def add(self, index: int, picture: np.ndarray) -> Iterator[WindowClip | WindowFailure]:
-        """Takes a frame, of which all earlier ones have come or never will, and yields the windows that end with it."""
+        """Takes a frame, and yields the windows that now are complete, or as complete as they can become."""
         self._pictures[index] = picture
-        while not self.done and self._last_index[self._next] <= index:
+        self._recent.append(index)
+        while not self.done:
+            is_over = len(self._recent) == _SETTLED and min(self._recent) > self._last_index[self._next]
+            if not is_over and any(i not in self._pictures for i in self._indices(self._windows[self._next])):
+                return
             yield self._complete()
 
     def finish(self) -> Iterator[WindowClip | WindowFailure]:
@@ -162,95 +162,3 @@ def _nearest(index: int, here: list[int]) -> int:
     """Of ascending indices the nearest to one, the lower of two equally near."""
     right = bisect.bisect_left(here, index)
     return min(here[max(0, right - 1) : right + 1], key=lambda other: abs(other - index))
-
-
-def _frames(path: str, piece: Piece, needed: Iterable[int]) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields at least the needed frames that can be decoded, with their display index, in order of display."""
-    if piece.pts is None:
-        yield from _counted_frames(path)
-        return
-    index_of = {piece.pts[index - piece.first_frame]: index for index in needed}
-    with_seek_first = (False,) if piece.start_pts is None else (True, False)
-    for seek in with_seek_first:
-        with open_video(path) as (container, stream):
-            packets = _from_start(container, stream, piece.start_pts, seek)
-            first = next(packets, None)
-            if first is None and piece.start_pts is not None:
-                continue
-            packets = itertools.chain([first] if first else [], packets)
-            context = stream.codec_context
-            if context.codec.canonical_name in _MARK_UNREFERENCED:
-                packets = _marking_unneeded(context, packets, index_of)
-            for frame in decode_packets(context, packets, errors=[]):
-                if frame.pts is not None and (index := index_of.get(frame.pts)) is not None:
-                    yield index, frame
-            return
-    raise VideoDecodeError(f"there is no key frame at time {piece.start_pts} any more")
-
-
-def _from_start(
-    container: "av.container.InputContainer", stream: "av.VideoStream", start_pts: int | None, seek: bool
-) -> Iterator["av.Packet"]:
-    """The packets from the key frame with this time on; none where a seek leads to a place behind it."""
-    try:
-        if seek and start_pts is not None and stream.time_base:
-            margin = int(_SEEK_MARGIN_S / stream.time_base)
-            container.seek(max(start_pts - margin, stream.start_time or 0), stream=stream, backward=True)
-        found = start_pts is None
-        for packet in container.demux(stream):
-            if packet.size == 0:
-                continue
-            if not found and start_pts is not None:
-                found = packet.is_keyframe and packet.pts == start_pts
-                if seek and not found and _is_behind(packet, start_pts):
-                    return
-            if found:
-                yield packet
-    except MemoryError:
-        raise
-    except av.FFmpegError:
-        return  # the file breaks off here; what the decoder still holds is to come out
-
-
-def _is_behind(packet: "av.Packet", pts: int) -> bool:
-    if packet.dts is not None and packet.dts > pts:
-        return True
-    return packet.is_keyframe and packet.pts is not None and packet.pts > pts
-
-
-def _marking_unneeded(
-    context: "av.VideoCodecContext", packets: Iterable["av.Packet"], needed: dict[int, int]
-) -> Iterator["av.Packet"]:
-    """Lets the decoder pass over pictures that nobody needs, if they themselves say that no other picture does."""
-    for packet in packets:
-        unneeded = packet.pts is not None and packet.pts not in needed
-        context.skip_frame = "NONREF" if unneeded else "DEFAULT"
-        yield packet
-
-
-def _counted_frames(path: str) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """All frames of a file, numbered in the order in which they come; those that don't come leave gaps."""
-    with open_video(path) as (container, stream):
-        is_vp8 = stream.codec_context.codec.canonical_name == "vp8"
-        waiting: dict[int, None] = {}  # packets, by number, whose frames haven't come; in order
-        lost = 0
-        packets = _numbered(_from_start(container, stream, None, seek=False), is_vp8, waiting)
-        for come, frame in enumerate(decode_packets(stream.codec_context, packets, errors=[])):
-            if frame.pts is not None:
-                waiting.pop(frame.pts, None)
-                while waiting and (oldest := next(iter(waiting))) < frame.pts - MAX_REORDERED:
-                    del waiting[oldest]
-                    lost += 1
-            yield come + lost, frame
-
-
-def _numbered(packets: Iterable["av.Packet"], is_vp8: bool, waiting: dict[int, None]) -> Iterator["av.Packet"]:
-    """Gives packets their number for a time, which decoders pass on to the frame."""
-    number = 0
-    for packet in packets:
-        packet.pts = None
-        if is_shown(packet, is_vp8):
-            packet.pts = number
-            waiting[number] = None
-            number += 1
-        yield packet

@@ -116,9 +116,9 @@ def survey(path: str) -> Survey:
         count = len(log.pts)
         if count == 0:
             raise VideoDecodeError("the file ends before the first picture")
-        # AVI numbers packets: where all stand alone, that is the order of the frames too.
-        usable = packets.time_base > 0 or context.codec.intra_only
-        return (_timed(log, packets) if usable else None) or _counted(count, packets)
+        # The numbers that AVI has instead of times aren't reliable even where every picture stands alone: if a packet
+        # is lost, those behind it have others when read from the start than after a seek.
+        return (_timed(log, packets) if packets.time_base > 0 else None) or _counted(count, packets)
 
 
 class _Log:
@@ -161,14 +161,10 @@ def _timed(log: _Log, packets: Packets) -> Survey | None:
     stored_pts = stored[positions]
     places = _places(stored_pts)
     pts = np.sort(stored_pts)
-    if packets.time_base > 0:
-        times_s = np.round(pts * packets.time_base, 6)
-        times_s = np.round(times_s - times_s[0], 6)
-        duration_s = float((stored_pts + np.frombuffer(log.durations, np.int64)[positions]).max() - pts[0])
-        duration_s *= packets.time_base
-    else:
-        times_s = np.round(np.arange(len(pts)) / packets.frame_rate, 6)
-        duration_s = len(pts) / packets.frame_rate
+    times_s = np.round(pts * packets.time_base, 6)
+    times_s = np.round(times_s - times_s[0], 6)
+    ends = stored_pts + np.frombuffer(log.durations, np.int64)[positions]
+    duration_s = float(ends.max() - pts[0]) * packets.time_base
     if np.diff(times_s).max(initial=0.0) > _LONGEST_GAP_S:
         return None
     # Nothing shown after a start may be stored before it.

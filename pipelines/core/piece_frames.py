@@ -1,0 +1,114 @@
+"""The frames of a piece of a video, decoded from its key frame on in one thread."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import av
+
+from pipelines.core.frames import VideoDecodeError, decode_packets, demux, open_video
+from pipelines.core.survey import MAX_REORDERED, Piece, is_shown
+
+_SEEK_MARGIN_S = 1.0
+"""Seeks go by the time of decoding, which is before that of display, and some end somewhat late."""
+_MARK_UNREFERENCED = frozenset(("h264", "mpeg4", "mpeg1video", "mpeg2video"))
+"""Codecs whose pictures tell by themselves that no other refers to them. In HEVC, those of higher layers may."""
+
+
+def piece_frames(path: str, piece: Piece, needed: Iterable[int]) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """Yields the needed frames that can be decoded, and maybe others, with their display index, in order of display.
+
+    Args:
+        path: a local file.
+        piece: where to start, and the times by which frames are known.
+        needed: display indices of frames of the piece.
+
+    Raises:
+        VideoReadError, VideoOpenError, NoVideoStreamError: as `frames.open_video`.
+        VideoDecodeError: the key frame to start from isn't found.
+    """
+    if piece.pts is None:
+        yield from _counted_frames(path)
+        return
+    index_of = {piece.pts[index - piece.first_frame]: index for index in needed}
+    with_seek_first = (False,) if piece.start_pts is None else (True, False)
+    for seek in with_seek_first:
+        with open_video(path) as (container, stream):
+            packets = _from_start(container, stream, piece.start_pts, seek)
+            first = next(packets, None)
+            if first is None and piece.start_pts is not None:
+                continue
+            packets = itertools.chain([first] if first else [], packets)
+            context = stream.codec_context
+            if context.codec.canonical_name in _MARK_UNREFERENCED:
+                packets = _marking_unneeded(context, packets, index_of)
+            for frame in decode_packets(context, packets, errors=[]):
+                if frame.pts is not None and (index := index_of.get(frame.pts)) is not None:
+                    yield index, frame
+            return
+    raise VideoDecodeError(f"there is no key frame at time {piece.start_pts} any more")
+
+
+def _from_start(
+    container: "av.container.InputContainer", stream: "av.VideoStream", start_pts: int | None, seek: bool
+) -> Iterator["av.Packet"]:
+    """The packets from the key frame with this time on; none where a seek leads to a place behind it."""
+    try:
+        if seek and start_pts is not None and stream.time_base:
+            margin = int(_SEEK_MARGIN_S / stream.time_base)
+            container.seek(max(start_pts - margin, stream.start_time or 0), stream=stream, backward=True)
+        found = start_pts is None
+        for packet in demux(container, stream):
+            if not found and start_pts is not None:
+                found = packet.is_keyframe and packet.pts == start_pts
+                if seek and not found and _is_behind(packet, start_pts):
+                    return
+            if found:
+                yield packet
+    except MemoryError:
+        raise
+    except av.FFmpegError:
+        return  # the file breaks off here; what the decoder still holds is to come out
+
+
+def _is_behind(packet: "av.Packet", pts: int) -> bool:
+    if packet.dts is not None and packet.dts > pts:
+        return True
+    return packet.is_keyframe and packet.pts is not None and packet.pts > pts
+
+
+def _marking_unneeded(
+    context: "av.VideoCodecContext", packets: Iterable["av.Packet"], needed: dict[int, int]
+) -> Iterator["av.Packet"]:
+    """Lets the decoder pass over pictures that nobody needs, if they themselves say that no other picture does."""
+    for packet in packets:
+        unneeded = packet.pts is not None and packet.pts not in needed
+        context.skip_frame = "NONREF" if unneeded else "DEFAULT"
+        yield packet
+
+
+def _counted_frames(path: str) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """All frames of a file, numbered in the order in which they come; those that don't come leave gaps."""
+    with open_video(path) as (container, stream):
+        is_vp8 = stream.codec_context.codec.canonical_name == "vp8"
+        waiting: dict[int, None] = {}  # packets, by number, whose frames haven't come; in order
+        lost = 0
+        packets = _numbered(_from_start(container, stream, None, seek=False), is_vp8, waiting)
+        for come, frame in enumerate(decode_packets(stream.codec_context, packets, errors=[])):
+            if frame.pts is not None:
+                waiting.pop(frame.pts, None)
+                while waiting and (oldest := next(iter(waiting))) < frame.pts - MAX_REORDERED:
+                    del waiting[oldest]
+                    lost += 1
+            yield come + lost, frame
+
+
+def _numbered(packets: Iterable["av.Packet"], is_vp8: bool, waiting: dict[int, None]) -> Iterator["av.Packet"]:
+    """Gives packets their number for a time, which decoders pass on to the frame."""
+    number = 0
+    for packet in packets:
+        packet.pts = None
+        if is_shown(packet, is_vp8):
+            packet.pts = number
+            waiting[number] = None
+            number += 1
+        yield packet
