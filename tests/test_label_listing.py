@@ -38,11 +38,9 @@ def listed(source: object) -> Listing:
     ids = [video.video_id for video in listing.videos]
     assert ids == sorted(set(ids))
     for video in listing.videos:
-        if os.path.exists(video.uri):
-            status = os.stat(video.uri)
-            assert (video.size_bytes, video.version) == (status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
-        else:
-            assert (video.size_bytes, video.version) == (0, "missing")
+        status = os.stat(video.uri) if os.path.exists(video.uri) else None
+        found = (status.st_size, f"{status.st_size}-{status.st_mtime_ns}") if status else (0, "missing")
+        assert (video.size_bytes, video.version) == found
     return listing
 
 
@@ -87,13 +85,11 @@ def test_a_folder_that_leads_into_itself_is_listed_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "ids", "ignored"),
     [
-        ("*.mp4", ["a.mp4"], 0),
         ("*", ["a.mp4"], 1),
         ("**", ["a.mp4", "x/b.mp4", "x/y/c.avi"], 2),
         ("**/*.mp4", ["a.mp4", "x/b.mp4"], 0),
         ("**/[bc].*", ["x/b.mp4", "x/y/c.avi"], 0),
         ("x/?.mp4", ["b.mp4"], 0),
-        ("x*/*.mp4", ["x/b.mp4"], 0),
         ("x/y/../*.mp4", ["b.mp4"], 0),
     ],
 )
@@ -177,14 +173,12 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [
-        (None, "gone", "no such folder, video, list or manifest: {0}"),
         (None, "gone.mp4", "no such folder, video, list or manifest: {0}"),
         (None, "gone.csv", "no such folder, video, list or manifest: {0}"),
         (None, "*.mp4", "no videos in {0}: found nothing. Videos are known by their extension (.3g2, .3gp, "),
         (b"", "", "no videos in {0}: found nothing. "),
         (b"x", "", "no videos in {0}: found 1 other files. Videos are known by their extension"),
-        (b"", "list", "{0}: no paths in this list. Give one in each line"),
-        (b"# a\n\n", "list", "{0}: no paths in this list"),
+        (b"# a\n\n", "list", "{0}: no paths in this list. Give one in each line"),
         (b"\0\1\2", "list", "{0} is neither a folder, nor a video by its extension, nor a list of paths: "),
         (b"", "m.csv", "{0}: the first line must name the column path, not ''"),
         (b"file,label\na.mp4,Run\n", "m.csv", "{0}: the first line must name the column path, not 'file,label'"),
@@ -211,8 +205,7 @@ def test_what_cannot_be_listed_is_refused(tmp_path: Path, content: bytes | None,
 def nobody() -> Iterator[None]:
     """Another user, where the tests run as root, whom nothing is forbidden."""
     before = os.geteuid()
-    if before == 0:
-        os.seteuid(65534)
+    os.seteuid(before or 65534)
     try:
         yield
     finally:

@@ -1,5 +1,6 @@
 """Windows cover a video, have the frames that are shown in them, and each goes to one range behind its key frame."""
 
+import itertools
 import math
 from typing import Any
 
@@ -198,7 +199,7 @@ def test_each_window_is_in_one_range(
     assert [i for cut in ranges for i in range(cut.first, cut.end)] == list(range(len(planned)))
     assert all(cut.first < cut.end for cut in ranges)
     assert ranges[0].key_frame == 0
-    for before, cut in zip(ranges, ranges[1:], strict=False):
+    for before, cut in itertools.pairwise(ranges):
         assert before.key_frame < cut.key_frame
         assert cut.key_frame in keys
         assert all(cut.key_frame <= planned[i].first for i in range(cut.first, cut.end))

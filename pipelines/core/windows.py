@@ -115,7 +115,7 @@ def plan_windows(times_s: np.ndarray, duration_s: float, spec: WindowSpec) -> li
     duration, window, stride = (round(value * _US) for value in (duration_s, spec.window_s, spec.stride_s))
     last = max(0, duration - window)
     starts = np.append(np.arange(0, last, stride, dtype=np.int64), last)
-    ends = np.minimum(starts + window, max(duration, 1))
+    ends = np.minimum(starts + window, duration)
     firsts, past = np.searchsorted(times, starts), np.searchsorted(times, ends)
     past[-1] = len(times)  # where the last frame has no length, its time is the video's end
     firsts = np.where(firsts < past, firsts, np.maximum(past - 1, 0))
@@ -150,9 +150,8 @@ def cut_ranges(windows: Sequence[PlannedWindow], key_frames: Sequence[int], rang
     Returns:
         Ranges in order; together they hold each window once, and none is empty.
     """
-    begins = {
-        0: 0
-    }  # of each window at which a range may begin, the key frame; the last before it, so that least is lost
+    # For each window at which a range may begin, the last key frame before it, so that least is decoded in vain.
+    begins = {0: 0}
     window = 0
     for key_frame in key_frames:
         while window < len(windows) and windows[window].first < key_frame:
@@ -161,14 +160,8 @@ def cut_ranges(windows: Sequence[PlannedWindow], key_frames: Sequence[int], rang
             begins[window] = key_frame
     places = sorted(begins)
     starts_s = np.array([windows[place].window.start_s for place in places])
-    count = max(1, round((windows[-1].window.end_s - windows[0].window.start_s) / range_s))
-    wanted_s = np.linspace(windows[0].window.start_s, windows[-1].window.end_s, count, endpoint=False)
-    after = np.searchsorted(starts_s, wanted_s).clip(1, max(1, len(places) - 1))
-    nearest = {0}
-    if len(places) > 1:
-        nearest.update(
-            np.where(wanted_s - starts_s[after - 1] <= starts_s[after] - wanted_s, after - 1, after).tolist()
-        )
-    cuts = [places[i] for i in sorted(nearest)]
-    ends = [*cuts[1:], len(windows)]
-    return [WindowRange(first, end, begins[first]) for first, end in zip(cuts, ends, strict=True)]
+    first_s, end_s = windows[0].window.start_s, windows[-1].window.end_s
+    count = max(1, round((end_s - first_s) / range_s))
+    wanted_s = np.linspace(first_s, end_s, count, endpoint=False)
+    cuts = sorted({places[int(np.abs(starts_s - wanted).argmin())] for wanted in wanted_s})
+    return [WindowRange(first, end, begins[first]) for first, end in zip(cuts, [*cuts[1:], len(windows)], strict=True)]

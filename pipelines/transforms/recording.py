@@ -1,7 +1,7 @@
 """Results into the ledger, while the job runs, so that a killed one has lost little."""
 
 import base64
-import heapq
+import bisect
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -56,18 +56,22 @@ class _Open:
 
 
 class _Strips:
-    """Film strips of the least certain windows that have come."""
+    """Film strips of the least certain windows that have come; of equally certain ones, of the first by name.
+
+    Which these are doesn't depend on the order in which they come: the report is the same however a job went.
+    """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, str, int, str]] = []  # the most certain of them first
+        self._kept: list[tuple[float, str, int, str]] = []
 
     def offer(self, score: float, video: str, index: int, frames: np.ndarray) -> None:
-        if len(self._heap) < MAX_STRIPS or -score > self._heap[0][0]:
-            item = (-score, video, index, base64.b64encode(film_strip(frames)).decode())
-            (heapq.heappush if len(self._heap) < MAX_STRIPS else heapq.heapreplace)(self._heap, item)
+        if len(self._kept) == MAX_STRIPS and (score, video, index) > self._kept[-1][:3]:
+            return
+        bisect.insort(self._kept, (score, video, index, base64.b64encode(film_strip(frames)).decode()))
+        del self._kept[MAX_STRIPS:]
 
     def of(self, entry: Entry) -> dict[int, str]:
-        return {index: strip for _, video, index, strip in self._heap if video == entry.video}
+        return {index: strip for _, video, index, strip in self._kept if video == entry.video}
 
 
 class _RecordFn(beam.DoFn):
