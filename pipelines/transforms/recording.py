@@ -56,9 +56,9 @@ class _Open:
 
 
 class _Strips:
-    """Film strips of the least certain windows that have come; of equally certain ones, of the first by name.
+    """Film strips of the least certain windows of a bundle so far; of equally certain ones, of the first by name.
 
-    Which these are doesn't depend on the order in which they come: the report is the same however a job went.
+    One that is among the least certain of all is among them at any time, so the report is the same however a job went.
     """
 
     def __init__(self) -> None:
@@ -154,7 +154,6 @@ class _RecordFn(beam.DoFn):
             self._written += len(entries)
             yield shard, len(entries)
         self._waiting.clear()
-        self._strips.clear()
         self._since = time.monotonic()
 
 
