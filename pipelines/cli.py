@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
-from pipelines.core.errors import EXIT_INTERRUPTED, UsageError, UserError
+from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError
 
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
 
@@ -23,15 +23,26 @@ def quiet_libraries() -> None:
 
 
 def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
-    """Runs a tool and gives its exit code; a mistake of the user becomes a line on stderr, not a stack trace."""
+    """Runs a tool and gives its exit code; a mistake of the user or a remote store that fails becomes a line on stderr,
+    not a stack trace."""
     try:
         return run(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if "://" not in str(error.filename):
+            raise
+        print(f"error: {lost_store(str(error.filename), str(error.strerror))}", file=sys.stderr)
+        return EXIT_INCOMPLETE
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def lost_store(uri: str, reason: str) -> str:
+    """The message for a file that can't be read from a remote store any more, in the middle of a run."""
+    return f"cannot read {uri}: {reason}, then run the same command again: finished shards are kept"
 
 
 def say(text: str) -> None:

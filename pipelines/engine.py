@@ -22,13 +22,14 @@ from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
-from pipelines.cli import nearest_flag, refuse_unknown_flags
+from pipelines.cli import lost_store, nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
 
 LOCAL_RUNNER = "DirectRunner"
 _OUTPUT_ERROR = re.compile(
     rf"^(?:{re.escape(OutputError.__module__)}\.)?{OutputError.__name__}: (.+?)(?: \[while running|$)", re.M
 )
+_STORE_ERROR = re.compile(r"(?:^|: )(?:FileNotFound|Permission|OS)Error: \[Errno \d+\] (.+): '(\w+://[^']+)'", re.M)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def run_pipeline(engine: Engine) -> None:
     """Runs the engine's pipeline to its end.
 
     Raises:
-        OutputError: a worker could not write; with the worker's own message.
+        OutputError: a worker could not write, or not read from a remote store; with the worker's own message.
         IncompleteError: the job failed on another runner than the local one, or ended in another way than well.
     """
     local = engine.local_processes > 0
@@ -134,8 +135,11 @@ def run_pipeline(engine: Engine) -> None:
             result = engine.pipeline.run()
             state = result.wait_until_finish() or result.state
         except Exception as error:  # each runner has a class of its own
-            if match := _OUTPUT_ERROR.search(str(error)):
+            text = f"{type(error).__name__}: {error}"
+            if match := _OUTPUT_ERROR.search(text):
                 raise OutputError(match[1]) from error
+            if match := _STORE_ERROR.search(text):
+                raise OutputError(lost_store(match[2], match[1])) from error
             if local:
                 raise
             raise IncompleteError(
@@ -153,7 +157,7 @@ def _errors_once() -> Iterator[None]:
     level = runners.level
 
     def is_news(record: logging.LogRecord) -> bool:
-        return OutputError.__name__ not in record.getMessage()
+        return OutputError.__name__ not in record.getMessage() and not _STORE_ERROR.search(record.getMessage())
 
     runners.setLevel(logging.CRITICAL)
     logging.getLogger().addFilter(is_news)  # what other processes log arrives at the root logger

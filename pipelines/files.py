@@ -10,14 +10,16 @@ import posixpath
 import shutil
 import tempfile
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import BinaryIO, TypeVar
 
+from pipelines import local, remote
 from pipelines.core.catalog import FileInfo
-from pipelines.core.errors import OutputError
+from pipelines.core.errors import OutputError, UsageError
+from pipelines.remote import match as match
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -40,26 +42,24 @@ def join(folder: str, *names: str) -> str:
     return posixpath.join(folder, *names)
 
 
-def _beam_files() -> Any:
-    from apache_beam.io.filesystems import FileSystems
+def check_stores(*uris: str) -> None:
+    """Finds out within seconds whether the stores of some addresses can be used at all. Local paths are passed over.
 
-    return FileSystems
-
-
-@contextlib.contextmanager
-def _as_os_error() -> Iterator[None]:
-    """Beam's file systems raise many classes; callers here know OSError."""
-    try:
-        yield
-    except OSError:
-        raise
-    except Exception as error:
-        raise OSError(_first_line(error)) from error
+    Raises:
+        UsageError: one doesn't answer or has no such bucket; the message says which, why and what to do.
+    """
+    for uri in uris:
+        try:
+            remote.check(uri)
+        except OSError as error:
+            raise UsageError(f"cannot use {uri}: {reason(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+def reason(error: Exception) -> str:
+    """Why something can't be done with a file, for people. Of remote files this has the remedy, too."""
+    if isinstance(error, OSError) and error.strerror and not is_local(str(error.filename)):
+        return error.strerror
+    return str(error)
 
 
 def open_read(uri: str) -> BinaryIO:
@@ -70,11 +70,7 @@ def open_read(uri: str) -> BinaryIO:
     """
     if is_local(uri):
         return open(uri, "rb")
-    from apache_beam.io.filesystem import CompressionTypes
-
-    with _as_os_error():
-        stream: BinaryIO = _beam_files().open(uri, compression_type=CompressionTypes.UNCOMPRESSED)
-        return stream
+    return remote.open_read(uri)
 
 
 def read_text(uri: str) -> str | None:
@@ -91,24 +87,7 @@ def read_text(uri: str) -> str | None:
 
 def exists(uri: str) -> bool:
     """Whether a file or local folder is there."""
-    if is_local(uri):
-        return os.path.exists(uri)
-    with _as_os_error():
-        return bool(_beam_files().exists(uri))
-
-
-class _RemoteWriter:
-    """A Beam stream whose errors are OSErrors."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def write(self, data: bytes) -> int:
-        with _as_os_error():
-            return self._stream.write(data)
-
-    def flush(self) -> None:
-        """Nothing: a store has the file when it is closed."""
+    return os.path.exists(uri) if is_local(uri) else remote.exists(uri)
 
 
 @contextlib.contextmanager
@@ -124,34 +103,14 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
     """
     temporary = join(temporary_folder, f"{posixpath.basename(uri)}.{uuid.uuid4().hex}")
     try:
-        if is_local(uri):
-            os.makedirs(temporary_folder, exist_ok=True)
-            os.makedirs(os.path.dirname(uri), exist_ok=True)
-            with open(temporary, "wb", buffering=1 << 20) as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())  # otherwise a power cut could leave the final name without the content
-            os.replace(temporary, uri)
-        else:
-            from apache_beam.io.filesystem import CompressionTypes
-
-            with _as_os_error():
-                stream = _beam_files().create(temporary, compression_type=CompressionTypes.UNCOMPRESSED)
-            yield cast(BinaryIO, _RemoteWriter(stream))  # outside: what else goes wrong in the block is no write error
-            with _as_os_error():
-                stream.close()
-                _beam_files().rename([temporary], [uri])
+        with (local.write if is_local(uri) else remote.write)(uri, temporary) as file:
+            yield file
     except OSError as error:
-        with contextlib.suppress(OSError):
-            delete([temporary])
+        remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""  # else it has its own
         raise OutputError(
-            f"cannot write {uri}: {error.strerror or error}. Make room or give permission there, then run the same "
-            "command again: finished shards are kept"
+            f"cannot write {uri}: {error.strerror or error}{remedy}, then run the same command again: finished shards "
+            "are kept"
         ) from error
-    except BaseException:
-        with contextlib.suppress(OSError):
-            delete([temporary])
-        raise
 
 
 def write_text(uri: str, text: str, temporary_folder: str) -> None:
@@ -170,18 +129,11 @@ def delete(uris: Iterable[str]) -> None:
     Raises:
         OSError: one can't be removed.
     """
-    local: list[str] = []
-    remote: list[str] = []
-    for uri in uris:
-        (local if is_local(uri) else remote).append(uri)
-    for path in local:
+    addresses = list(uris)
+    for path in filter(is_local, addresses):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-    if remote:
-        with _as_os_error():
-            existing = [uri for uri in remote if _beam_files().exists(uri)]
-            if existing:
-                _beam_files().delete(existing)
+    remote.delete(uri for uri in addresses if not is_local(uri))
 
 
 def delete_folder(uri: str) -> None:
@@ -205,7 +157,7 @@ def list_folder(uri: str) -> dict[str, int]:
                 return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
         except FileNotFoundError:
             return {}
-    return {file.path: file.size_bytes for file in match(uri, join(uri, "*"))}
+    return {file.path: file.size_bytes for file in remote.list_folder(uri)}
 
 
 def list_names(uri: str) -> list[str]:
@@ -223,60 +175,13 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
     Raises:
         OSError: the folder can't be listed.
     """
-    if not is_local(uri):
-        return match(uri, join(uri, "**")), []
-    files, folders = [], []
-    pending, seen = deque([""]), set()
-    while pending:
-        folder = pending.popleft()
-        status = os.stat(os.path.join(uri, folder))
-        if (status.st_dev, status.st_ino) in seen:
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders.append(folder)
-        with os.scandir(os.path.join(uri, folder)) as entries:
-            # Sorted, and real folders before links, so that of two ways to a folder the same one is always taken.
-            for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):
-                path = posixpath.join(folder, entry.name)
-                if entry.is_dir():
-                    pending.append(path)
-                else:
-                    files.append(stat_file(uri, path))
-    return sorted(files, key=lambda file: file.path), sorted(folders[1:])
+    return local.list_tree(uri) if is_local(uri) else (remote.list_tree(uri), [])
 
 
 def stat_file(root: str, path: str) -> FileInfo:
     """Size and version of a file, given by a path relative to `root`, an absolute path or an address."""
     uri = join(root, path)
-    if is_local(uri):
-        try:
-            status = os.stat(uri)
-        except OSError:
-            return FileInfo(path, 0, None)
-        return FileInfo(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
-    found = match(root, uri)
-    return FileInfo(path, found[0].size_bytes, found[0].version) if found else FileInfo(path, 0, None)
-
-
-def match(root: str, pattern: str) -> list[FileInfo]:
-    """The files which a pattern of a remote file system finds, by path relative to `root`.
-
-    Raises:
-        OSError: the store doesn't answer, or refuses.
-    """
-    with _as_os_error():
-        metadata = _beam_files().match([pattern])[0].metadata_list
-    return sorted(
-        (
-            FileInfo(
-                item.path.removeprefix(root + "/"),
-                item.size_in_bytes,
-                f"{item.size_in_bytes}-{item.last_updated_in_seconds}",
-            )
-            for item in metadata
-        ),
-        key=lambda file: file.path,
-    )
+    return replace(local.stat(uri) if is_local(uri) else remote.stat(uri), path=path)
 
 
 @contextlib.contextmanager
@@ -290,7 +195,7 @@ def local_copy(uri: str) -> Iterator[str]:
         yield uri
         return
     with tempfile.NamedTemporaryFile(suffix=posixpath.splitext(uri)[1]) as copy:
-        with open_read(uri) as source, _as_os_error():
+        with open_read(uri) as source:
             shutil.copyfileobj(source, copy, 1 << 20)
         copy.flush()
         yield copy.name
@@ -309,7 +214,7 @@ def copy_tree(uri: str, folder: str) -> None:
     def copy(file: FileInfo) -> None:
         target = Path(folder, file.path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open_read(join(uri, file.path)) as source, open(target, "wb") as copied, _as_os_error():
+        with open_read(join(uri, file.path)) as source, open(target, "wb") as copied:
             shutil.copyfileobj(source, copied, 1 << 20)
 
     in_parallel(copy, found)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipelines import cli, label_store, store
+from pipelines import cli, files, label_store, store
 from pipelines.core.decode_types import WindowJob
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.label_config import LabelConfig
@@ -84,6 +84,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     request = parse(arguments)
     config = request.config
+    files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
     listing = list_videos(config.input)
     from pipelines.engine import make_engine, num_cores  # Beam takes seconds to import: not for a misspelt value
@@ -94,6 +95,10 @@ def run(arguments: Sequence[str]) -> int:
     chosen = listing.videos[: config.limit] if config.limit else listing.videos
     threads = max(1, num_cores() // engine.local_processes) if engine.local_processes else 0
     label_store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
+    if config.bigquery_table:
+        from pipelines.transforms.bigquery import check_table
+
+        check_table(config.bigquery_table, engine.pipeline.options)
     if config.dry_run:
         from pipelines.label_dry_run import describe
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from pipelines import files
 from pipelines.core import config as configuration
@@ -107,6 +108,13 @@ def parse(arguments: Sequence[str]) -> LabelRequest:
         values[key] = files.normalise(str(values[key]))
     config = configuration.build(LabelConfig, values)
     for key in ("input", "model"):
-        if (config.output + "/").startswith(getattr(config, key) + "/"):
+        if _lies_in(config.output, getattr(config, key)):
             raise UsageError(f"--output {config.output} lies in --{key} {getattr(config, key)}; choose another folder")
     return LabelRequest(config, runner, tuple(beam_arguments))
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    """Whether a path is a folder or below it, by whatever links and detours."""
+    if not (files.is_local(path) and files.is_local(folder)):
+        return (path + "/").startswith(folder + "/")
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())

@@ -52,7 +52,7 @@ def read_layout(output: str) -> LabelLayout | None:
             return LabelLayout.from_json(text)
         others = [name for name in files.list_names(output) if not name.startswith(".") and name != STATE]
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"cannot read the folder of labels {output}: {error}") from error
+        raise UsageError(f"cannot read the folder of labels {output}: {files.reason(error)}") from error
     if others:
         raise UsageError(
             f"{output} is not empty and holds no labels of this software (found {', '.join(sorted(others)[:3])}). "
@@ -76,7 +76,7 @@ def remove_labels(output: str) -> None:
         for folder in (files.join(output, "subtitles"), temporary_folder(output)):
             files.delete_folder(folder)
     except OSError as error:
-        raise OutputError(f"cannot remove the old labels in {output}: {error}") from error
+        raise OutputError(f"cannot remove the old labels in {output}: {files.reason(error)}") from error
 
 
 def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[Sequence[ListedVideo]]) -> None:
@@ -92,7 +92,7 @@ def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[Sequ
         files.delete(files.join(output, name) for name in stale)
         files.delete_folder(temporary_folder(output))
     except OSError as error:
-        raise OutputError(f"cannot prepare the folder of labels {output}: {error}") from error
+        raise OutputError(f"cannot prepare the folder of labels {output}: {files.reason(error)}") from error
     files.write_text(_layout_uri(output), layout.to_json(), temporary_folder(output))
     files.in_parallel(lambda shard: _write_listing(output, shard, shards[shard]), range(layout.num_shards))
 
@@ -205,5 +205,5 @@ def finish(output: str, summary: str, page: str) -> None:
         files.delete_folder(temporary_folder(output))
     except OSError as error:
         raise OutputError(
-            f"the labels are complete, but temporary files in {output} can't be removed: {error}"
+            f"the labels are complete, but temporary files in {output} can't be removed: {files.reason(error)}"
         ) from error

@@ -62,6 +62,7 @@ def run(arguments: Sequence[str]) -> int:
     if request.use_sample_data and (code := _make_sample_videos(config)):
         return code
     start = time.monotonic()
+    files.check_stores(config.input, config.output)
     catalog = select(read_catalog(config.input), config.classes, config.limit)
     store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
     with store.exclusive(config.output):

@@ -46,7 +46,7 @@ def read_layout(output: str) -> Layout | None:
             return Layout.from_json(text)
         others = [name for name in files.list_names(output) if not name.startswith(".") and name != STATE]
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"cannot read the dataset folder {output}: {error}") from error
+        raise UsageError(f"cannot read the dataset folder {output}: {files.reason(error)}") from error
     if others:
         raise UsageError(
             f"{output} is not empty and holds no dataset of this software (found {', '.join(sorted(others)[:3])}). "
@@ -69,7 +69,7 @@ def remove_dataset(output: str) -> None:
         for folder in (files.join(output, STATE, "shards"), temporary_folder(output)):
             files.delete_folder(folder)
     except OSError as error:
-        raise OutputError(f"cannot remove the old dataset in {output}: {error}") from error
+        raise OutputError(f"cannot remove the old dataset in {output}: {files.reason(error)}") from error
 
 
 def is_complete(output: str) -> bool:
@@ -126,7 +126,7 @@ def prepare(output: str, plan: Plan) -> list[ShardTask]:
         files.delete(_report_uri(output, name) for name in [*stale, *(task.name for task in pending)])
         files.delete_folder(temporary_folder(output))
     except OSError as error:
-        raise OutputError(f"cannot prepare the dataset folder {output}: {error}") from error
+        raise OutputError(f"cannot prepare the dataset folder {output}: {files.reason(error)}") from error
     files.write_text(_layout_uri(output), plan.layout.to_json(), temporary_folder(output))
     return pending
 
@@ -191,5 +191,5 @@ def finish(output: str, info: str, preview: str) -> None:
         files.delete_folder(temporary_folder(output))
     except OSError as error:
         raise OutputError(
-            f"the dataset is complete, but temporary files in {output} can't be removed: {error}"
+            f"the dataset is complete, but temporary files in {output} can't be removed: {files.reason(error)}"
         ) from error

@@ -154,6 +154,7 @@ def run(arguments: Sequence[str]) -> int:
     )  # fmt: skip
     parser.add_argument("dataset", metavar="FOLDER", help="the --output of pipelines.preprocess")
     folder = files.normalise(parser.parse_args(arguments).dataset)
+    files.check_stores(folder)
     try:
         text = files.read_text(files.join(folder, DATASET_INFO))
     except OSError as error:

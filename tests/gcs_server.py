@@ -1,30 +1,32 @@
-"""A Google Cloud Storage server on this machine for tests: gcp-storage-emulator's, on a free port of loopback.
-
-Here are also the stores of bad days: one that forbids everything, and one that takes connections and never answers.
-"""
+"""A Google Cloud Storage server on this machine for tests: gcp-storage-emulator's, on a free port of loopback."""
 
 import contextlib
 import json
+import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from http.server import HTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 from gcp_storage_emulator.handlers.buckets import create_bucket
 from gcp_storage_emulator.server import RequestHandler
 from gcp_storage_emulator.storage import Storage
 
 BUCKET = "bucket"
+FORBIDDEN = "somebody@example.com does not have storage.objects.list access to the Google Cloud Storage bucket."
 _GOOGLE = ("GOOGLE_", "GCLOUD_", "GCE_", "CLOUDSDK_", "NO_GCE_CHECK", "STORAGE_EMULATOR_HOST", "BIGQUERY_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+Intervene = Callable[[str, str], int | None]
+"""Called before a request is answered, with its method and its decoded path; it may give a status to answer with."""
 
 
 def google_environment(nowhere: Path, **more: str) -> dict[str, str]:
-    """The environment of a process that is to find no Google credentials on this machine, whoever runs the tests."""
+    """The environment of a process that finds no Google credentials on this machine, whoever runs the tests."""
     inherited = {
         key: value
         for key, value in os.environ.items()
@@ -33,30 +35,29 @@ def google_environment(nowhere: Path, **more: str) -> dict[str, str]:
     return {**inherited, "CLOUDSDK_CONFIG": str(nowhere / "no gcloud"), **more}
 
 
-@dataclass(frozen=True)
+@dataclass
 class GcsServer:
-    """A running server. Its methods go past the code under test, and past HTTP.
+    """A running server. Its methods go past the code under test.
 
     Attributes:
         url: where it listens, `http://127.0.0.1:<port>`.
-        storage: what it serves.
-        lock: held while a request is answered.
+        intervene: see there.
     """
 
-    url: str
-    storage: Storage
-    lock: threading.Lock
+    url: str = ""
+    intervene: Intervene = lambda method, path: None
+    _storage: Storage = field(default_factory=lambda: Storage(use_memory_fs=True))
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def put(self, uri: str, data: bytes) -> None:
         """Stores an object."""
-        import urllib.request
-        from urllib.parse import quote
+        from gcp_storage_emulator.handlers.objects import _checksums, _make_object_resource
 
-        bucket, _, name = uri.removeprefix("gs://").partition("/")
-        address = f"{self.url}/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(name, safe='')}"
-        request = urllib.request.Request(address, data, {"Content-Type": "application/octet-stream"}, method="POST")
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30):
-            pass
+        bucket, name = _parts(uri)
+        kind = "application/octet-stream"
+        with self._lock:
+            item = _checksums(data, _make_object_resource(self.url, bucket, name, kind, str(len(data))))
+            self._storage.create_file(bucket, name, data, item)
 
     def put_tree(self, folder: Path, uri: str) -> None:
         """Stores all files of a local folder."""
@@ -66,53 +67,88 @@ class GcsServer:
 
     def get(self, uri: str) -> bytes:
         """The content of an object."""
-        bucket, _, name = uri.removeprefix("gs://").partition("/")
-        with self.lock:
-            content: bytes = self.storage.get_file(bucket, name)
-        return content
+        with self._lock:
+            content: bytes = self._storage.get_file(*_parts(uri))
+            return content
 
     def delete(self, uri: str) -> None:
         """Removes an object."""
-        bucket, _, name = uri.removeprefix("gs://").partition("/")
-        with self.lock:
-            self.storage.delete_file(bucket, name)
+        with self._lock:
+            self._storage.delete_file(*_parts(uri))
 
     def generations(self, uri: str) -> dict[str, str]:
         """The objects below a folder, by path relative to it, each with what changes when it is written again."""
-        bucket, _, prefix = f"{uri}/".removeprefix("gs://").partition("/")
-        with self.lock:
-            found, _ = self.storage.get_file_list(bucket, prefix, None)
-        return {item["name"].removeprefix(prefix): item["generation"] for item in found}
+        bucket, prefix = _parts(f"{uri}/")
+        with self._lock:
+            found, _ = self._storage.get_file_list(bucket, prefix, None)
+            return {item["name"].removeprefix(prefix): item["generation"] for item in found}
 
     def contents(self, uri: str) -> dict[str, bytes]:
         """The objects below a folder but those that only the next run needs."""
         names = (name for name in self.generations(uri) if "_state" not in name.split("/"))
         return {name: self.get(f"{uri}/{name}") for name in names}
 
+    @contextlib.contextmanager
+    def intervening(self, intervene: Intervene) -> Iterator[None]:
+        """Intervenes in requests during the block."""
+        self.intervene, before = intervene, self.intervene
+        try:
+            yield
+        finally:
+            self.intervene = before
 
-class _Server(HTTPServer):
-    request_queue_size = 128  # many connections come at a time, and the emulator's own queue is five
+
+def _parts(uri: str) -> tuple[str, str]:
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    return bucket, name
+
+
+class _HttpServer(HTTPServer):
+    request_queue_size = 128  # many connections come at a time, and the emulator's own queue holds five
+
+
+class _Handler(RequestHandler):
+    def __init__(self, served: GcsServer, *arguments: object) -> None:
+        self._served = served
+        super().__init__(served._storage, *arguments)
+
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        if status := self._served.intervene(self.command, unquote(self.path)):
+            self._refuse(status)
+            return False
+        return True
+
+    def _refuse(self, status: int) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        errors = [{"message": FORBIDDEN, "reason": "forbidden"}]
+        data = json.dumps({"error": {"code": status, "message": FORBIDDEN, "errors": errors}}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def handle(self) -> None:
+        with self._served._lock:
+            super().handle()
 
 
 @contextlib.contextmanager
 def gcs_server() -> Iterator[GcsServer]:
     """Starts a server with the empty bucket `BUCKET`, and ends it with the block."""
-    storage, lock = Storage(use_memory_fs=True), threading.Lock()
-    create_bucket(BUCKET, storage)
-
-    class Handler(RequestHandler):
-        def handle_one_request(self) -> None:
-            with lock:
-                super().handle_one_request()
-
-    with _serving(_Server(("127.0.0.1", 0), partial(Handler, storage))) as url:
-        yield GcsServer(url, storage, lock)
+    logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
+    server = GcsServer()
+    create_bucket(BUCKET, server._storage)
+    with serving(_HttpServer(("127.0.0.1", 0), partial(_Handler, server))) as server.url:
+        yield server
 
 
 @contextlib.contextmanager
-def _serving(server: HTTPServer) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
+def serving(server: HTTPServer) -> Iterator[str]:
+    """Serves during the block, at the address that it gives."""
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
@@ -120,33 +156,8 @@ def _serving(server: HTTPServer) -> Iterator[str]:
         server.server_close()
 
 
-class _Forbidding(BaseHTTPRequestHandler):
-    def _refuse(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        message = "somebody@example.com does not have storage.objects.list access to the Google Cloud Storage bucket."
-        error = {"code": 403, "message": message, "errors": [{"message": message, "reason": "forbidden"}]}
-        data = json.dumps({"error": error}).encode()
-        self.send_response(403)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _refuse
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
-
-
-@contextlib.contextmanager
-def forbidding_server() -> Iterator[str]:
-    """The address of a store that forbids everything."""
-    with _serving(ThreadingHTTPServer(("127.0.0.1", 0), _Forbidding)) as url:
-        yield url
-
-
 @contextlib.contextmanager
 def silent_server() -> Iterator[str]:
-    """An address, `127.0.0.1:<port>`, that takes connections and never answers, as a network does that drops packets."""
+    """An address, `127.0.0.1:<port>`, which takes connections and never answers, as if the network lost all packets."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         yield f"127.0.0.1:{listening.getsockname()[1]}"

@@ -56,7 +56,6 @@ def write_list(path: Path, text: str, encoding: str = "utf-8") -> Path:
 def test_a_folder_is_listed_with_what_lies_below(tmp_path: Path) -> None:
     touch(tmp_path, "b.mp4", "a.AVI", "x/y/c.webm", "notes.txt", "x/.hidden.mp4", ".cache/d.mp4", "x/README")
     touch(tmp_path, "__MACOSX/e.mp4", "x/clip.mp4.part")
-    (tmp_path / "empty").mkdir()
     listing = listed(tmp_path)
     assert [video.video_id for video in listing.videos] == ["a.AVI", "b.mp4", "x/y/c.webm"]
     assert [video.uri for video in listing.videos][2] == f"{tmp_path}/x/y/c.webm"
@@ -89,7 +88,6 @@ def test_a_folder_that_leads_into_itself_is_listed_once(tmp_path: Path) -> None:
         ("**", ["a.mp4", "x/b.mp4", "x/y/c.avi"], 2),
         ("**/*.mp4", ["a.mp4", "x/b.mp4"], 0),
         ("**/[bc].*", ["x/b.mp4", "x/y/c.avi"], 0),
-        ("x/?.mp4", ["b.mp4"], 0),
         ("x/y/../*.mp4", ["b.mp4"], 0),
     ],
 )

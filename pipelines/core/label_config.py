@@ -51,6 +51,8 @@ class LabelConfig:
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} must be 0 (automatic) or a number of seconds, not {value:g}")
+        if not (math.isfinite(self.range_s) and self.range_s > 0):
+            raise ValueError(f"range_s must be a positive number of seconds, not {self.range_s:g}")
         if self.window_s and self.stride_s > self.window_s:
             raise ValueError(
                 f"stride_s is {self.stride_s:g}, more than window_s, {self.window_s:g}: parts of the video would be in "

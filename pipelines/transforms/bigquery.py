@@ -1,24 +1,74 @@
-"""Labels into a BigQuery table, by Beam's own sink."""
+"""Labels into a BigQuery table, by Beam's own sink: files are loaded, so that the table changes at one stroke."""
 
+import os
 import re
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.gcp.bigquery import BigQueryDisposition, WriteToBigQuery
+from apache_beam.io.gcp.bigquery_tools import parse_table_reference
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
+from pipelines import files, google_store
 from pipelines.core.errors import UsageError
-from pipelines.core.label_rows import bigquery_schema, encodable
+from pipelines.core.label_rows import bigquery_schema
 
 _TABLE = re.compile(r"(?:[a-z][\w.:-]*[:.])?\w+\.[\w$-]+")
+_ADDRESS = "https://bigquery.googleapis.com"
+_ASKING_S = 3.0
 
 
-def write_rows(table: str) -> beam.PTransform:
-    """PCollection[Row] -> the table `project:dataset.table`, whose content they replace.
+def check_table(table: str, options: PipelineOptions) -> None:
+    """Finds out within seconds whether rows can go to a table at all. That it may be written is another matter.
+
+    Args:
+        table: its name.
+        options: of the pipeline.
 
     Raises:
-        UsageError: the name is none of a table.
+        UsageError: the name is none of a table, its project or dataset is missing, or the place for temporary files;
+            the message says what to do.
     """
     if not _TABLE.fullmatch(table):
         raise UsageError(f"--bigquery-table must be PROJECT:DATASET.TABLE or DATASET.TABLE, not {table!r}")
+    google = options.view_as(GoogleCloudOptions)
+    reference = parse_table_reference(table)
+    project = reference.projectId or google.project
+    if not project:
+        raise UsageError(
+            f"--bigquery-table {table} names no project: write PROJECT:DATASET.TABLE or add --project PROJECT"
+        )
+    place = google.temp_location or ""
+    if not google_store.is_google(place):
+        given = f", not {place}" if place else ""
+        raise UsageError(
+            f"--bigquery-table needs a place for temporary files: --temp_location gs://BUCKET/FOLDER{given}"
+        )
+    files.check_stores(place)
+    os.environ.setdefault("GOOGLE_CLOUD_PROJECT", project)  # Beam makes clients which refuse to do without a default
+    _check_dataset(table, project, reference.datasetId)
+
+
+def _check_dataset(table: str, project: str, dataset: str) -> None:
+    from google.api_core.exceptions import Forbidden, NotFound
+    from google.cloud import bigquery
+
+    try:
+        retry = bigquery.DEFAULT_RETRY.with_timeout(_ASKING_S)
+        bigquery.Client(project=project).get_dataset(f"{project}.{dataset}", retry=retry, timeout=_ASKING_S)
+    except Forbidden:
+        pass  # whoever may load rows need not be allowed to look at the dataset
+    except NotFound as error:
+        raise UsageError(
+            f"--bigquery-table {table}: there is no dataset {project}:{dataset}. Create it or correct the name"
+        ) from error
+    except Exception as error:  # Google's libraries raise many classes
+        reason = files.reason(google_store.as_os_error(_ADDRESS, error))
+        raise UsageError(f"--bigquery-table {table}: {reason}") from error
+
+
+def write_rows(table: str) -> beam.PTransform:
+    """PCollection[Row] -> the table `project:dataset.table`, whose content they replace."""
     return _WriteRows(table)
 
 
@@ -27,16 +77,11 @@ class _WriteRows(beam.PTransform):
         super().__init__()
         self._table = table
 
-    def expand(self, rows: beam.PCollection) -> object:
-        return (
-            rows
-            | "Encodable" >> beam.Map(encodable)
-            | "Load"
-            >> WriteToBigQuery(
-                self._table,
-                schema=bigquery_schema(),
-                method=WriteToBigQuery.Method.FILE_LOADS,
-                create_disposition=BigQueryDisposition.CREATE_IF_NEEDED,
-                write_disposition=BigQueryDisposition.WRITE_TRUNCATE,
-            )
+    def expand(self, rows: beam.PCollection) -> Any:
+        return rows | "Load" >> WriteToBigQuery(
+            self._table,
+            schema=bigquery_schema(),
+            method=WriteToBigQuery.Method.FILE_LOADS,
+            create_disposition=BigQueryDisposition.CREATE_IF_NEEDED,
+            write_disposition=BigQueryDisposition.WRITE_TRUNCATE,
         )

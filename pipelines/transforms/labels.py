@@ -8,7 +8,7 @@ import apache_beam as beam
 from pipelines import files, label_store
 from pipelines.core.errors import OutputError
 from pipelines.core.label_assembly import ShardLabels, assemble
-from pipelines.core.label_rows import Row, rows, write_rows
+from pipelines.core.label_rows import Row, encodable, rows, write_rows
 from pipelines.core.segments import SegmentSpec
 from pipelines.core.subtitles import subtitle_name, webvtt
 from pipelines.store import temporary_folder
@@ -88,7 +88,7 @@ class _WriteLabelsFn(beam.DoFn):
         label_store.compact_ledger(output, shard, result.entries)
         label_store.write_shard_report(output, shard, mark, result.report)
         if settings.emit_rows:
-            yield from self._rows(result)
+            yield from map(encodable, self._rows(result))  # here, as Beam can't even pass on what has no encoding
 
     def _rows(self, result: ShardLabels) -> Iterable[Row]:
         return (row for video in result.videos for row in rows(video, self._settings.fingerprint))

@@ -71,7 +71,8 @@ class _Strips:
         del self._kept[MAX_STRIPS:]
 
     def of(self, entry: Entry) -> dict[int, str]:
-        return {index: strip for _, video, index, strip in self._kept if video == entry.video}
+        own = {(entry.video, window.index) for window in entry.windows}
+        return {index: strip for _, video, index, strip in self._kept if (video, index) in own}
 
 
 class _RecordFn(beam.DoFn):

@@ -1,0 +1,82 @@
+"""What tests of long videos share: videos that move, their windows, and comparing these."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from pipelines.core.long_video import Piece, WindowClip, WindowFailure, read_windows, survey
+from pipelines.core.spec import ClipSpec
+from pipelines.core.windows import WindowSpec
+from tests.conftest import paint
+
+WIDTH, HEIGHT = 120, 64
+NUM_FRAMES = 200
+SPEC = ClipSpec(num_frames=6, height=HEIGHT, width=WIDTH)
+
+
+def windows(range_s: float = 1e6) -> WindowSpec:
+    """Windows of a second which overlap by 0.6 s."""
+    return WindowSpec(1.0, 0.4, 1.0, range_s)
+
+
+def moving_pictures() -> list[np.ndarray]:
+    """Frames with their number in blocks, and noise that moves, so that pictures depend on each other."""
+    texture = np.random.default_rng(1).integers(0, 256, (HEIGHT, 2 * WIDTH, 3), np.uint8) // 2 + 64
+    frames = []
+    for index in range(NUM_FRAMES):
+        frame = paint(index, WIDTH, HEIGHT)
+        shift = int(30 + 25 * np.sin(index / 5))
+        frame[3 * HEIGHT // 4 :] = texture[3 * HEIGHT // 4 :, shift : shift + WIDTH]
+        frames.append(frame)
+    return frames
+
+
+def write(
+    path: Path,
+    pictures: list[np.ndarray],
+    codec: str,
+    options: dict[str, str],
+    pts: list[int] | None = None,
+    rate: Fraction | int = 25,
+) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, options=options)
+        stream.height, stream.width, _ = pictures[0].shape
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.codec_context.thread_count = 1
+        stream.bit_rate = 1_000_000
+        if pts is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for index, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            if pts is not None:
+                frame.pts, frame.time_base = pts[index], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def x264(params: str) -> dict[str, str]:
+    return {"x264-params": f"{params}:b-adapt=0:threads=1", "preset": "veryfast", "crf": "23"}
+
+
+def read(path: Path | str, range_s: float = 1e6, spec: ClipSpec = SPEC) -> list[WindowClip | WindowFailure]:
+    """All windows, by way of JSON as between processes."""
+    pieces = [Piece.from_json(json.loads(json.dumps(p.to_json()))) for p in survey(str(path)).pieces(windows(range_s))]
+    assert pieces == survey(str(path)).pieces(windows(range_s))
+    return [result for piece in pieces for result in read_windows(str(path), spec, piece)]
+
+
+def clips(results: list[WindowClip | WindowFailure]) -> list[WindowClip]:
+    assert all(isinstance(result, WindowClip) for result in results), results
+    return [result for result in results if isinstance(result, WindowClip)]
+
+
+def same(one: WindowClip | WindowFailure, other: WindowClip | WindowFailure) -> bool:
+    if isinstance(one, WindowFailure) or isinstance(other, WindowFailure):
+        return one == other
+    return (one.window, one.damaged, one.frames.tobytes()) == (other.window, other.damaged, other.frames.tobytes())

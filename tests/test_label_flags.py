@@ -1,0 +1,201 @@
+"""What a command line of `pipelines.label` means, and what is said of one that means nothing."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.core.errors import UsageError
+from pipelines.core.label_config import LabelConfig
+from pipelines.label_flags import make_parser, own_flags, parse
+
+PATHS = ["--model", "/m", "--input", "/in", "--output", "/out"]
+EMPTY = LabelConfig("/in", "/out", "/m")
+
+
+def values_of(*arguments: str) -> dict[str, Any]:
+    """The settings that are not as without any flags."""
+    config = parse([*PATHS, *arguments]).config
+    return {
+        item.name: value
+        for item in fields(config)
+        if (value := getattr(config, item.name)) != getattr(EMPTY, item.name)
+    }
+
+
+def message_of(*arguments: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        parse(arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values"),
+    [
+        ([], {}),
+        (["--window-s", "4"], {"window_s": 4.0}),
+        (["--window-s", "4", "--stride-s=4"], {"window_s": 4.0, "stride_s": 4.0}),
+        (["--stride-s", "3"], {"stride_s": 3.0}),
+        (["--range-s", "60"], {"range_s": 60.0}),
+        (["--min-score", "1", "--min-duration-s", "0.5"], {"min_score": 1.0, "min_duration_s": 0.5}),
+        (["--smooth", "1", "--top-k", "1"], {"smooth": 1, "top_k": 1}),
+        (["--format", "parquet", "--webvtt"], {"format": "parquet", "webvtt": True}),
+        (["--bigquery-table", "p:d.t"], {"bigquery_table": "p:d.t"}),
+        (["--limit", "3", "--shards", "2", "--workers", "1"], {"limit": 3, "shards": 2, "workers": 1}),
+        (["--time-limit-s", "0.5", "--memory-limit-mb", "64"], {"time_limit_s": 0.5, "memory_limit_mb": 64}),
+        (["--max-failure-rate", "1"], {"max_failure_rate": 1.0}),
+        (["--dry-run", "--overwrite"], {"dry_run": True, "overwrite": True}),
+        (["--limit", "3", "--limit", "4"], {"limit": 4}),
+        (["--input", "/in/"], {}),
+        (["--output", "/out/./"], {}),
+        (["--input", "gs://b/in/", "--output", "gs://b/out"], {"input": "gs://b/in", "output": "gs://b/out"}),
+        (["--input", "/in2", "--output", "/in"], {"input": "/in2", "output": "/in"}),
+        (["--input", "/in", "--output", "/in2"], {"output": "/in2"}),
+        (["--input", "/out/in.txt", "--model", "/out/m"], {"input": "/out/in.txt", "model": "/out/m"}),
+    ],
+)  # fmt: skip
+def test_flags_become_settings(arguments: list[str], values: dict[str, Any]) -> None:
+    assert values_of(*arguments) == values
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--stride-s", "5", "--window-s", "4"], "stride_s is 5, more than window_s, 4: parts of the video would"),
+        (["--window-s", "-1"], "window_s must be 0 (automatic) or a number of seconds, not -1"),
+        (["--window-s", "nan"], "window_s must be 0 (automatic) or a number of seconds, not nan"),
+        (["--stride-s", "inf"], "stride_s must be 0 (automatic) or a number of seconds, not inf"),
+        (["--range-s", "0"], "range_s must be a positive number of seconds, not 0"),
+        (["--range-s", "nan"], "range_s must be a positive number of seconds, not nan"),
+        (["--min-score", "1.1"], "min_score=1.1 is not between 0 and 1"),
+        (["--min-duration-s", "-1"], "min_duration_s=-1.0 is not a duration in seconds, 0 or more"),
+        (["--smooth", "2"], "smooth=2 is not an odd number of windows, 1 or more"),
+        (["--top-k", "0"], "top_k=0 is less than 1"),
+        (["--limit", "-1"], "limit must be 0 (automatic) or more, not -1"),
+        (["--shards", "-2"], "shards must be 0 (automatic) or more, not -2"),
+        (["--workers", "-3"], "workers must be 0 (automatic) or more, not -3"),
+        (["--time-limit-s", "0"], "the time limit must be a positive number of seconds, not 0.0"),
+        (["--memory-limit-mb", "63"], "the memory limit must be at least 64 MB, not 63"),
+        (["--max-failure-rate", "5"], "max_failure_rate must be a share from 0 to 1, not 5"),
+        (["--output", "/in"], "--output /in lies in --input /in; choose another folder"),
+        (["--output", "/in/labels"], "--output /in/labels lies in --input /in; choose another folder"),
+        (["--output", "/else/../in/labels"], "--output /else/../in/labels lies in --input /in; choose another folder"),
+        (["--output", "/m/labels"], "--output /m/labels lies in --model /m; choose another folder"),
+        (["--input", "gs://b/in", "--output", "gs://b/in/out/"], "--output gs://b/in/out lies in --input gs://b/in; "),
+        (["--input", "/", "--output", "/labels"], "--output /labels lies in --input /; choose another folder"),
+        (["--config", "/no/such.yaml"], "no such configuration file: /no/such.yaml"),
+        (["--config", "/"], "cannot read the configuration file /: Is a directory"),
+    ],
+)  # fmt: skip
+def test_what_means_nothing_is_refused(arguments: list[str], message: str) -> None:
+    assert message_of(*PATHS, *arguments).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "message"),
+    [
+        ("--model", "say which model labels: --model FOLDER"),
+        ("--input", "say what to label: --input PATH"),
+        ("--output", "say where the labels are to go: --output FOLDER"),
+    ],
+)
+def test_what_is_missing_is_asked_for(left_out: str, message: str) -> None:
+    place = PATHS.index(left_out)
+    rest = PATHS[:place] + PATHS[place + 2 :]
+    assert message_of(*rest) == message_of(*rest, left_out, "") == message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--limit", "many"], "argument --limit: invalid int value: 'many'"),
+        (["--limit"], "argument --limit: expected one argument"),
+        (["--format", "xml"], "argument --format: invalid choice: 'xml' (choose from 'jsonl', 'csv', 'parquet')"),
+        (["--webvtt=yes"], "argument --webvtt: ignored explicit argument 'yes'"),
+    ],
+)
+def test_values_of_another_type_end_with_the_usage(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse([*PATHS, *arguments])
+    assert caught.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_the_rest_goes_to_beam() -> None:
+    request = parse([*PATHS, "--runner=FlinkRunner", "--parallelism", "4", "--mod", "x"])
+    assert (request.runner, request.beam_arguments) == ("FlinkRunner", ("--parallelism", "4", "--mod", "x"))
+    assert parse(PATHS).runner == "DirectRunner"
+    assert parse(PATHS).beam_arguments == ()
+
+
+def test_relative_paths_are_taken_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = parse(["--model", "m", "--input", "videos/*.mp4", "--output", "out/"]).config
+    assert (config.model, config.input) == (f"{tmp_path}/m", f"{tmp_path}/videos/*.mp4")
+    assert config.output == f"{tmp_path}/out"
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def test_settings_come_from_a_file_and_flags_before_them(tmp_path: Path) -> None:
+    text = "model: /m\ninput: /in\noutput: /out\nwindow-s: 4\nstride_s: 2.5\nwebvtt: true\ntop_k: 3\nformat: csv\n"
+    config = parse(["--config", write(tmp_path / "c.yaml", text), "--top-k", "2", "--output", "/other"]).config
+    assert config == LabelConfig("/in", "/other", "/m", 4, 2.5, webvtt=True, top_k=2, format="csv")
+    assert parse([*PATHS, "--config", write(tmp_path / "empty.yaml", "# nothing\n")]).config == EMPTY
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("topk: 3", "{0}: unknown key 'topk'; did you mean top_k? Known keys: input, output, model, window_s, "),
+        ("classes: [a]", "{0}: unknown key 'classes'. Known keys: "),
+        ("runner: FlinkRunner", "{0}: unknown key 'runner'"),
+        ("top_k: many", "top_k must be a whole number, not 'many'"),
+        ("top_k: 2.0", "top_k must be a whole number, not 2.0"),
+        ("webvtt: 1", "webvtt must be true or false, not 1"),
+        ("format: xml", "format must be one of jsonl, csv, parquet, not 'xml'"),
+        ("format: [csv]", "format must be text, not ('csv',)"),
+        ("window_s: yes", "window_s must be a number, not True"),
+        ("- top_k", "{0} must hold lines `name: value`, not list"),
+    ],
+)
+def test_a_file_that_means_nothing_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    name = write(tmp_path / "c.yaml", text)
+    assert message_of(*PATHS, "--config", name).startswith(message.format(name))
+
+
+def test_broken_yaml_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="c.yaml is no valid YAML: "):
+        parse([*PATHS, "--config", write(tmp_path / "c.yaml", "a: [")])
+
+
+def test_help_has_every_setting_and_its_default() -> None:
+    """Each field has a flag of its own, which says what it is for and what holds without it."""
+    text = re.sub(r"\s+", " ", make_parser().format_help())
+    for item in fields(LabelConfig):
+        flag = "--" + item.name.replace("_", "-")
+        assert flag in own_flags() and len(re.findall(rf"{flag}[ \]]", text)) >= 2, flag
+        default, entry = getattr(EMPTY, item.name), text[text.rindex(f" {flag} ") + 3 :].partition(" --")[0]
+        if item.name not in ("input", "output", "model") and default not in (0, "", False):
+            assert f"(default: {default})" in entry, entry
+    assert set(own_flags()) == {f"--{item.name.replace('_', '-')}" for item in fields(LabelConfig)} | {
+        "--help", "--runner", "--config",
+    }  # fmt: skip
+
+
+def test_flags_that_are_not_given_hide_no_value_of_a_file() -> None:
+    assert vars(make_parser().parse_args([])) == {}
+
+
+def test_output_that_a_link_leads_into_the_input_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "videos")
+    message = message_of(*PATHS, "--input", f"{tmp_path}/videos", "--output", f"{tmp_path}/link/labels")
+    assert message.startswith(f"--output {tmp_path}/link/labels lies in --input {tmp_path}/videos")

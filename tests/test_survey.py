@@ -1,0 +1,152 @@
+"""Times that make no sense, packets to start from, and videos that claim to be endless."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from pipelines.core import starts
+from pipelines.core import survey as core_survey
+from pipelines.core.frames import Packets, VideoDecodeError, demux
+from pipelines.core.survey import Survey, is_shown
+from pipelines.core.windows import WindowSpec
+
+NO = core_survey._NO_PTS
+PACKETS = Packets(0, False, 25.0, 0.04, 0.0, None)
+
+
+def timed(pts: list[int], key_positions: tuple[int, ...] = (0,)) -> Survey | None:
+    log = core_survey._Log(lambda packet: packet.is_keyframe, is_vp8=False)
+    for position, value in enumerate(pts):
+        packet = SimpleNamespace(pts=None if value == NO else value, duration=1, is_discard=False)
+        packet.is_keyframe = position in key_positions
+        log(packet)  # type: ignore[arg-type]
+    return core_survey._timed(log, PACKETS)
+
+
+def indices_of(pts: list[int]) -> list[int] | None:
+    """What is left of 100 packets, or of more, after some of them were given other times."""
+    video = timed(pts)
+    return None if video is None or video.pts is None else video.pts.tolist()
+
+
+def test_times_and_duration() -> None:
+    video = timed([10, 13, 11, 12, 16, 14, 15])
+    assert video is not None and video.pts is not None
+    assert video.pts.tolist() == list(range(10, 17))
+    assert video.times_s.tolist() == [0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24]
+    assert video.duration_s == pytest.approx(0.28)
+
+
+@pytest.mark.parametrize(
+    ("changed", "lost"),
+    [
+        ({}, []),
+        ({50: NO}, [50]),
+        ({0: NO}, [0]),
+        ({99: NO}, [99]),
+        ({50: 51}, [50, 51]),  # which of the two it was, nobody knows
+        ({50: 5000}, [50]),
+        ({50: -5000}, [50]),
+        ({50: 51, 51: 50}, []),
+        (dict.fromkeys(range(40, 45), NO), list(range(40, 45))),
+        (dict.fromkeys(range(40, 46), NO), None),
+        (dict.fromkeys(range(40, 46), 7), None),
+        ({99: 1_000_000}, None),  # hours later
+    ],
+)
+def test_times_that_cannot_be(changed: dict[int, int], lost: list[int] | None) -> None:
+    expected = None if lost is None else [index for index in range(100) if index not in lost]
+    assert indices_of([changed.get(position, position) for position in range(100)]) == expected
+
+
+def test_times_in_another_order() -> None:
+    assert indices_of(list(range(100))[::-1]) is None
+    assert indices_of([7]) == [7]
+    assert indices_of([NO]) is None
+
+
+@pytest.mark.parametrize(
+    ("pts", "keys", "expected"),
+    [
+        ([0, 3, 1, 2, 4, 7, 5, 6], (0, 4), [0, 4]),
+        ([0, 3, 1, 2, 6, 4, 5, 7], (0, 4), [0, 6]),  # 4 and 5 come before the key frame: not to be used
+        ([0, 3, 1, 2, 4, 7, 5, 6], (0, 2), [0]),  # 3 is stored before 1
+        ([2, 0, 1, 3], (0,), [2]),
+        ([0, 1, 2], (), []),
+    ],
+)
+def test_key_frames_in_order_of_display(pts: list[int], keys: tuple[int, ...], expected: list[int]) -> None:
+    video = timed(pts, keys)
+    assert video is not None and video.key_frames.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "num_frames", "fails"),
+    [(3600.0, 4, True), (400.0, 4, False), (7200.0, 7200, False), (1e12, 7200, True)],
+)
+def test_a_video_that_claims_to_be_endless(duration_s: float, num_frames: int, fails: bool) -> None:
+    times_s = np.linspace(0, duration_s, num_frames, endpoint=False)
+    video = Survey(times_s, None, duration_s, np.empty(0, np.int64), False)
+    if fails:
+        with pytest.raises(VideoDecodeError, match=f"{num_frames} frames can't last"):
+            video.pieces(WindowSpec(2.0, 1.0, 2.0))
+    else:
+        assert len(video.pieces(WindowSpec(2.0, 1.0, 2.0))) == 1
+
+
+def test_hidden_pictures_of_vp8() -> None:
+    """Bit 4 of the frame tag tells whether a picture is shown (RFC 6386, 9.1)."""
+    shown, hidden = av.Packet(bytes([0b10000])), av.Packet(bytes([0b00001]))
+    assert [is_shown(packet, is_vp8=True) for packet in (shown, hidden)] == [True, False]
+    assert is_shown(hidden, is_vp8=False)
+
+
+def test_streams_that_turn_up_late_do_not_matter() -> None:
+    """PyAV flushes all streams at the end of a file, and trips over those it didn't know at the beginning."""
+    packet, empty = av.Packet(b"1"), av.Packet()
+
+    class Container:
+        def demux(self, stream: Any) -> Any:
+            yield packet
+            yield empty
+            raise IndexError("list index out of range")
+
+    assert list(demux(Container(), None)) == [packet]  # type: ignore[arg-type]
+
+
+IDR, I_SLICE, P_SLICE = "65 88", "41 b0", "41 9a"
+AT_ONCE, LATER, OTHER = "06 06 01 c0", "06 06 01 2c", "06 05 01 c0"
+
+
+@pytest.mark.parametrize(
+    ("nals", "expected"),
+    [
+        ([IDR], True),
+        ([IDR, IDR], True),
+        ([P_SLICE], False),
+        ([I_SLICE], False),
+        ([AT_ONCE, I_SLICE], True),
+        ([AT_ONCE, I_SLICE, P_SLICE], False),
+        ([AT_ONCE, P_SLICE], False),
+        ([LATER, I_SLICE], False),
+        ([OTHER, I_SLICE], False),
+        (["06 ff 03 01 c0 06 01 c0", I_SLICE], True),  # after information of kind 258
+        (["06 05 ff 01" + 256 * "00" + "06 01 c0", I_SLICE], True),  # after 256 bytes of other information
+        (["06 ff ff", I_SLICE], False),
+        ([], False),
+    ],
+)
+def test_h264_pictures_to_start_from(nals: list[str], expected: bool) -> None:
+    units = [bytes.fromhex(nal) for nal in nals]
+    packet = av.Packet(b"".join(b"\x00\x00\x01" + unit for unit in units))
+    assert not starts._h264_test(b"")(packet)  # the container doesn't say so
+    packet.is_keyframe = True
+    assert starts._h264_test(b"")(packet) == expected
+    sized = av.Packet(b"".join(len(unit).to_bytes(2, "big") + unit for unit in units))
+    sized.is_keyframe = True
+    avcc = bytes.fromhex("01 64001e fd e0 00")  # lengths of two bytes, no parameter sets
+    assert starts._h264_test(avcc)(sized) == expected
+    assert not starts._h264_test(avcc[:5])(sized)
