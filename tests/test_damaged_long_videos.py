@@ -1,5 +1,6 @@
 """Damage stays where it is: windows elsewhere are those of the sound video, whatever happened to the others."""
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,11 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core.frames import VideoDecodeError, VideoError
-from pipelines.core.long_video import WindowClip, WindowFailure, survey
+from pipelines.core import piece_frames
+from pipelines.core.frames import VideoDecodeError, VideoError, decode_packets, demux, open_video
+from pipelines.core.label_types import Window
+from pipelines.core.long_video import WindowClip, WindowFailure, _Assembly, survey
+from pipelines.core.spec import ClipSpec
 from pipelines.core.windows import PlannedWindow, plan_windows
 from tests.conftest import read_index
 from tests.long_videos import NUM_FRAMES, SPEC, clips, moving_pictures, read, same, windows, write, x264
@@ -114,6 +118,67 @@ def test_neighbours_stand_for_what_cannot_be_decoded(pictures: list[np.ndarray],
     assert seen == {"failed", "damaged", "sound"}
     for range_s in (4.0, 1.0):
         assert all(map(same, read(path, range_s), results))
+
+
+def test_frames_that_the_decoder_marks_are_not_used(pictures: list[np.ndarray], tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4", pictures, "mpeg4", {"bf": "0", "g": "12"})
+    overwrite(path, [(begin + size // 2, size // 2) for begin, size in places(path)[100:150:3]], 0x5A)
+    with open_video(str(path)) as (container, stream):
+        frames = list(decode_packets(stream.codec_context, demux(container, stream), errors=[]))
+    usable = {round(frame.time * 25) for frame in frames if not frame.is_corrupt}
+    assert len(frames) == NUM_FRAMES > len(usable) > 0.8 * NUM_FRAMES
+    for plan, clip in zip(planned(path), clips(read(path)), strict=True):
+        indices = {plan.first + i for i in SPEC.sample(plan.end - plan.first)}
+        assert clip.damaged == (not indices <= usable)
+        assert len({frame.tobytes() for frame in clip.frames}) <= len(indices & usable)
+
+
+def put_together(order: list[int]) -> list[tuple[int, int, bool]]:
+    """For each window that comes from frames in this order: after how many frames, its number, and its damage."""
+    three = [PlannedWindow(Window(i, i, i + 1.0), 10 * i, 10 * i + 10) for i in range(3)]
+    assembly = _Assembly(ClipSpec(num_frames=5, height=8, width=8), tuple(three))  # frames 1, 3, 5, 7 and 9 of 10
+    results = []
+    for number, index in enumerate(order):
+        if assembly.waits_for(index):
+            done = list(assembly.add(index, np.full((8, 8, 3), index, np.uint8)))
+            results += [(number, result.window.index, getattr(result, "damaged", True)) for result in done]
+    return results + [(-1, result.window.index, getattr(result, "damaged", True)) for result in assembly.finish()]
+
+
+ODD = list(range(1, 30, 2))
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (ODD, [(4, 0, False), (9, 1, False), (14, 2, False)]),
+        (list(range(30)), [(9, 0, False), (19, 1, False), (29, 2, False)]),
+        ([1, 3, 3, 5, 5, 7, 9], [(6, 0, False), (-1, 1, True), (-1, 2, True)]),
+        ([1, 3, 29, 5, 7, 9, *ODD[5:14]], [(5, 0, False), (10, 1, False), (14, 2, False)]),  # one came too early
+        ([1, 5, 3, 9, 7, *ODD[5:]], [(4, 0, False), (9, 1, False), (14, 2, False)]),
+        ([1, 3, 5, 9, *ODD[5:]], [(11, 0, True), (11, 1, False), (13, 2, False)]),  # given up after 8 later ones
+        ([1, 3, 5, 9, *ODD[5:], 7], [(11, 0, True), (11, 1, False), (13, 2, False)]),
+        ([], [(-1, 0, True), (-1, 1, True), (-1, 2, True)]),
+    ],
+)
+def test_order_in_which_frames_come(order: list[int], expected: list[tuple[int, int, bool]]) -> None:
+    assert put_together(order) == expected
+
+
+def test_a_disk_that_fails(pictures: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the decoder held when reading broke off is not lost."""
+    path = write(tmp_path / "v.mp4", pictures, "libx264", x264("bframes=3:keyint=12"))
+    sound = clips(read(path))
+
+    def failing(container: Any, stream: Any) -> Any:
+        yield from itertools.islice(demux(container, stream), 96)
+        raise av.FFmpegError(5, "Input/output error")
+
+    monkeypatch.setattr(piece_frames, "demux", failing)
+    results = read(path)
+    complete = sum(plan.first + SPEC.sample(plan.end - plan.first)[-1] < 96 for plan in planned(path))
+    assert complete == 8
+    assert [same(*pair) for pair in zip(results, sound, strict=True)] == [i < 8 for i in range(len(sound))]
 
 
 def test_a_frame_that_does_not_come_keeps_its_number(pictures: list[np.ndarray], tmp_path: Path) -> None:

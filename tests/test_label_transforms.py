@@ -10,7 +10,7 @@ from typing import Any
 import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines import label_store
@@ -75,7 +75,7 @@ def tasks_of(videos: Sequence[ListedVideo], num_shards: int) -> list[LabelTask]:
 def label(tasks: Iterable[LabelTask], model: Model, output: Path, wanted: WindowJob) -> list[Entry]:
     """Decodes, scores and records; gives what is then in the ledger."""
     folder, info = model
-    with TestPipeline(runner=FnApiRunner()) as pipeline:
+    with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
         found = pipeline | beam.Create(list(tasks)) | DecodeVideos(wanted, WORKERS)
         ranges = found[RANGES] | DecodeRanges(wanted, WORKERS)
         for name, clips in (("Videos", found.windows), ("Ranges", ranges)):
@@ -163,7 +163,7 @@ def test_a_range_that_cannot_be_read_any_more_is_one_record(
     _, request, *_ = ranges_of(long, job(2.0))
     gone = ListedVideo(long.video_id, f"{tmp_path}/gone.mp4", "1")
     source = VideoRange(0, VideoTask(gone), "4:8", ("0:4", "4:8", "8:19"), len(request["windows"]), request)
-    with TestPipeline(runner=FnApiRunner()) as pipeline:
+    with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
         clips = pipeline | beam.Create([RangeTask((source,))]) | DecodeRanges(job(2.0), WORKERS)
         scored = clips | ScoreClips(str(model[0]), model[1], 1)
         counts = scored | RecordResults(str(tmp_path), KEY, CLIP_SPEC.shape)

@@ -9,7 +9,7 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
-from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines import label_store
@@ -36,14 +36,14 @@ def test_shards_are_done_once_and_only_when_everything_is_recorded(tmp_path: Pat
         return (*item, len(os.listdir(tmp_path)))
 
     recorded = [(number, count) for number in (0, 1, 3) for count in (1, 2, 3)]
-    with TestPipeline(runner=FnApiRunner()) as pipeline:
+    with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
         counts = pipeline | beam.Create([*recorded, (1, 3)]) | beam.Reshuffle() | beam.Map(record)
         done = counts | ShardsDone({0: "a", 1: "b", 2: "c"}) | "Look" >> beam.Map(with_number)
         assert_that(done, equal_to([(0, "a", 9), (1, "b", 9), (2, "c", 9)]))
 
 
 def test_shards_are_done_where_nothing_was_to_be_recorded() -> None:
-    with TestPipeline(runner=FnApiRunner()) as pipeline:
+    with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
         assert_that(pipeline | beam.Create([]) | ShardsDone({4: "x"}), equal_to([(4, "x")]))
 
 
@@ -66,7 +66,7 @@ def add(output: Path, entries: list[Entry], per_file: int) -> None:
 def write_labels(to: LabelSettings, expected_rows: list[str] | None = None) -> None:
     """Runs the last step for all shards; compares what it passes on with lines of JSON."""
     marks = [(number, f"mark {number}") for number in range(SHARDS)]
-    with TestPipeline(runner=FnApiRunner()) as pipeline:
+    with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
         rows = pipeline | beam.Create(marks) | WriteLabels(to)
         assert_that(rows | beam.Map(json.dumps), equal_to(expected_rows or []))
 

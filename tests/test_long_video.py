@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from pipelines.core import long_video, piece_frames
-from pipelines.core.frames import NoVideoStreamError, VideoDecodeError, VideoOpenError, VideoReadError, open_video
+from pipelines.core.frames import (
+    NoVideoStreamError,
+    VideoDecodeError,
+    VideoOpenError,
+    VideoReadError,
+    decode_packets,
+    open_video,
+)
 from pipelines.core.long_video import Piece, read_windows, survey
 from pipelines.core.resize import Resizer
 from pipelines.core.spec import ClipSpec
@@ -135,11 +142,12 @@ def test_a_window_is_the_clip_of_a_video_of_these_frames(pictures: list[np.ndarr
 
 
 def test_each_frame_is_read_once_and_kept_no_longer_than_needed(h264: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    resized, held, came = [], [], []
+    resized: list[int] = []
+    held: list[int] = []
 
-    class CountingResizer(Resizer):
+    class WatchedResizer(Resizer):
         def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-            resized.append(frame.pts)
+            resized.append(round(frame.time * 25))
             return super().__call__(frame)
 
     class WatchedAssembly(long_video._Assembly):
@@ -147,22 +155,34 @@ def test_each_frame_is_read_once_and_kept_no_longer_than_needed(h264: str, monke
             yield from super().add(index, picture)
             held.append(len(self._pictures))
 
-    def watched(*arguments: Any) -> Iterator[Any]:
-        for index, frame in piece_frames.piece_frames(*arguments):
-            came.append(index)
-            yield index, frame
-
-    monkeypatch.setattr(long_video, "Resizer", CountingResizer)
+    monkeypatch.setattr(long_video, "Resizer", WatchedResizer)
     monkeypatch.setattr(long_video, "_Assembly", WatchedAssembly)
-    monkeypatch.setattr(long_video, "piece_frames", watched)
     expected = expected_indices(h264, SPEC)
     (piece,) = survey(h264).pieces(windows())
     for indices, _ in zip(expected, read_windows(h264, SPEC, piece), strict=True):
-        assert came[-1] == max(indices)  # a window comes before anything later is decoded
-    assert len(resized) == len(set(resized)) == len({index for indices in expected for index in indices})
-    assert len(came) == len(set(came))
+        assert resized[-1] == max(indices)  # a window comes before anything later is decoded
+    assert sorted(resized) == sorted({index for indices in expected for index in indices})
     overlapping = [len({k for other in expected[i : i + 3] for k in other}) for i in range(len(expected))]
     assert max(held) <= max(overlapping) <= 3 * SPEC.num_frames
+
+
+def test_no_more_is_decoded_than_needed(h264: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither pictures that no other refers to, unless they are wanted, nor what comes after the piece."""
+    decoded: list[int] = []
+
+    def watched(*arguments: Any, **options: Any) -> Iterator[av.VideoFrame]:
+        for frame in decode_packets(*arguments, **options):
+            decoded.append(round(frame.time * 25))
+            yield frame
+
+    monkeypatch.setattr(piece_frames, "decode_packets", watched)
+    first, second = survey(h264).pieces(windows(4.0))
+    list(read_windows(h264, SPEC, first))
+    assert max(decoded) == max(max(indices) for indices in expected_indices(h264, SPEC)[: len(first.windows)])
+    assert len(decoded) < 0.8 * max(decoded)
+    decoded.clear()
+    list(read_windows(h264, SPEC, second))
+    assert second.first_frame - 12 < min(decoded) <= second.first_frame
 
 
 def test_a_seek_that_leads_too_far(h264: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +202,7 @@ def test_a_seek_that_leads_too_far(h264: str, monkeypatch: pytest.MonkeyPatch) -
 
 def test_another_video_than_was_surveyed(h264: str, pictures: list[np.ndarray], tmp_path: Path) -> None:
     pieces = survey(h264).pieces(windows(1.0))
-    other = write(tmp_path / "other.mp4", pictures[:30], "libx264", x264("keyint=12:scenecut=0"))
+    other = write(tmp_path / "other.mp4", pictures, "libx264", x264("keyint=250:scenecut=0"))
     with pytest.raises(VideoDecodeError, match="no key frame"):
         list(read_windows(str(other), SPEC, pieces[-1]))
 

@@ -1,5 +1,6 @@
 """Times that make no sense, packets to start from, and videos that claim to be endless."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 
 from pipelines.core import starts
 from pipelines.core import survey as core_survey
-from pipelines.core.frames import Packets, VideoDecodeError, demux
+from pipelines.core.frames import Packets, VideoDecodeError, demux, open_video, scan
 from pipelines.core.survey import Survey, is_shown
 from pipelines.core.windows import WindowSpec
+from tests.conftest import write_video
 
 NO = core_survey._NO_PTS
 PACKETS = Packets(0, False, 25.0, 0.04, 0.0, None)
@@ -115,6 +117,14 @@ def test_streams_that_turn_up_late_do_not_matter() -> None:
             raise IndexError("list index out of range")
 
     assert list(demux(Container(), None)) == [packet]  # type: ignore[arg-type]
+
+
+def test_packets_that_are_watched_are_not_kept(tmp_path: Path) -> None:
+    watched: list[int] = []
+    with open_video(str(write_video(tmp_path / "v.avi", 20))) as (container, stream):
+        packets = scan(container, stream, lambda packet: watched.append(packet.size))
+    assert (packets.count, packets.buffered) == (20, None)
+    assert len(watched) == 20
 
 
 IDR, I_SLICE, P_SLICE = "65 88", "41 b0", "41 9a"

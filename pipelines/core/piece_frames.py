@@ -106,7 +106,6 @@ def _numbered(packets: Iterable["av.Packet"], is_vp8: bool, waiting: dict[int, N
     """Gives packets their number for a time, which decoders pass on to the frame."""
     number = 0
     for packet in packets:
-        packet.pts = None
         if is_shown(packet, is_vp8):
             packet.pts = number
             waiting[number] = None
