@@ -30,6 +30,11 @@ _OUTPUT_ERROR = re.compile(
     rf"^(?:{re.escape(OutputError.__module__)}\.)?{OutputError.__name__}: (.+?)(?: \[while running|$)", re.M
 )
 _STORE_ERROR = re.compile(r"(?:^|: )(?:FileNotFound|Permission|OS)Error: \[Errno \d+\] (.+): '(\w+://[^']+)'", re.M)
+_TABLE_ERROR = re.compile(  # a load that went wrong, or a request for it
+    r"BigQuery job \S+ failed.*? message: (['\"])(.+?)\1\n"
+    r"|HttpError accessing <\S+/bigquery/.*?\"message\": ()\"(.+?)\"",
+    re.S,
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ def run_pipeline(engine: Engine) -> None:
     """Runs the engine's pipeline to its end.
 
     Raises:
-        OutputError: a worker could not write, or not read from a remote store; with the worker's own message.
+        OutputError: a worker could not write, not read from a remote store, or not load a table; with its message.
         IncompleteError: the job failed on another runner than the local one, or ended in another way than well.
     """
     local = engine.local_processes > 0
@@ -135,11 +140,8 @@ def run_pipeline(engine: Engine) -> None:
             result = engine.pipeline.run()
             state = result.wait_until_finish() or result.state
         except Exception as error:  # each runner has a class of its own
-            text = f"{type(error).__name__}: {error}"
-            if match := _OUTPUT_ERROR.search(text):
-                raise OutputError(match[1]) from error
-            if match := _STORE_ERROR.search(text):
-                raise OutputError(lost_store(match[2], match[1])) from error
+            if message := _known_message(f"{type(error).__name__}: {error}"):
+                raise OutputError(message) from error
             if local:
                 raise
             raise IncompleteError(
@@ -150,6 +152,18 @@ def run_pipeline(engine: Engine) -> None:
         raise IncompleteError(f"the Beam job ended as {state}; see its log, then run the same command again to go on")
 
 
+def _known_message(text: str) -> str:
+    """The message for people in what a failed job says, empty if there is none."""
+    if match := _OUTPUT_ERROR.search(text):
+        return match[1]
+    if match := _STORE_ERROR.search(text):
+        return lost_store(match[2], match[1])
+    if match := _TABLE_ERROR.search(text):
+        reason = match[2] or match[4]
+        return f"the table can't be loaded: {reason}. Mend that, then run the same command again: labels are kept"
+    return ""
+
+
 @contextlib.contextmanager
 def _errors_once() -> Iterator[None]:
     """A failing worker's stack trace would come up to three times: from the worker, from the runner, and from here."""
@@ -157,7 +171,8 @@ def _errors_once() -> Iterator[None]:
     level = runners.level
 
     def is_news(record: logging.LogRecord) -> bool:
-        return OutputError.__name__ not in record.getMessage() and not _STORE_ERROR.search(record.getMessage())
+        text = record.getMessage()
+        return OutputError.__name__ not in text and not _known_message(text)
 
     runners.setLevel(logging.CRITICAL)
     logging.getLogger().addFilter(is_news)  # what other processes log arrives at the root logger

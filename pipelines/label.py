@@ -1,5 +1,6 @@
 """Videos get labels: `python -m pipelines.label`, see `--help`."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from pipelines.engine import Engine
 
 
-def build(pipeline: "beam.Pipeline", plan_uri: str, work: Work, workers: int, threads: int) -> None:
+def build(
+    pipeline: "beam.Pipeline", plan_uri: str, work: Work, workers: int, threads: int, table_files: str = ""
+) -> None:
     """The job: videos that are not labelled go in, labels of their shards come out."""
     import apache_beam as beam
 
@@ -71,9 +74,9 @@ def build(pipeline: "beam.Pipeline", plan_uri: str, work: Work, workers: int, th
         | "WriteLabels" >> WriteLabels(settings)
     )
     if config.bigquery_table:
-        from pipelines.transforms.bigquery import write_rows
+        from pipelines.transforms.bigquery import WriteRows
 
-        _ = rows | "BigQuery" >> write_rows(config.bigquery_table)
+        _ = rows | "BigQuery" >> WriteRows(config.bigquery_table, table_files)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -95,10 +98,11 @@ def run(arguments: Sequence[str]) -> int:
     chosen = listing.videos[: config.limit] if config.limit else listing.videos
     threads = max(1, num_cores() // engine.local_processes) if engine.local_processes else 0
     label_store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
+    table_files = ""
     if config.bigquery_table:
         from pipelines.transforms.bigquery import check_table
 
-        check_table(config.bigquery_table, engine.pipeline.options)
+        table_files = check_table(config.bigquery_table, engine.pipeline.options)
     if config.dry_run:
         from pipelines.label_dry_run import describe
 
@@ -110,7 +114,7 @@ def run(arguments: Sequence[str]) -> int:
         label_store.prepare(config.output, work.layout, config.format, work.shards)
         _log_start(work, listing, engine)
         if work.marks:
-            _label(work, engine, threads)
+            _label(work, engine, threads, table_files)
         from pipelines.label_finish import finish
 
         report = finish(work, listing, time.monotonic() - start, len(pending))
@@ -128,13 +132,13 @@ def _windows(config: LabelConfig, info: ModelInfo) -> WindowSpec:
         raise UsageError(str(error)) from error
 
 
-def _label(work: Work, engine: "Engine", threads: int) -> None:
+def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None:
     from pipelines.engine import num_decoders, run_pipeline
     from pipelines.transforms.pools import close_pools
 
     output, shards = work.config.output, range(work.layout.num_shards)
     plan_uri = store.write_plan(output, work.tasks)
-    build(engine.pipeline, plan_uri, work, num_decoders(work.config.workers, engine), threads)
+    build(engine.pipeline, plan_uri, work, num_decoders(work.config.workers, engine), threads, table_files)
     before, seconds = LOCAL_PROGRESS.videos, LOCAL_PROGRESS.seconds
     in_ledger = 0 if engine.in_process else label_store.count_entries(output, shards)
 
@@ -149,6 +153,9 @@ def _label(work: Work, engine: "Engine", threads: int) -> None:
             run_pipeline(engine)
     finally:
         close_pools()
+        if table_files:
+            with contextlib.suppress(OSError):  # the run is as good without
+                files.delete_folder(table_files)
 
 
 def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:

@@ -107,7 +107,8 @@ def _pending(output: str, shard: int, videos: Sequence[ListedVideo], key: str, a
     for video in videos:
         entries = [entry for entry in known.get(video.video_id, []) if not (again and entry.transient)]
         if not is_complete(entries):
-            pending.append(VideoTask(video, tuple(entry.part for entry in entries if entry.part)))
+            done = tuple(entry.part for entry in entries if entry.part)
+            pending.append(VideoTask(video, done, entries[0].parts if entries else ()))
     return pending
 
 

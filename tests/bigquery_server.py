@@ -45,6 +45,7 @@ class BigQueryServer:
         datasets: tables of the datasets of `PROJECT`, by name.
         jobs: what was asked for, by id.
         tokens: how many access tokens were given.
+        refuse: messages to refuse the running of jobs with, by `job`, or already the asking for them, by `request`.
     """
 
     read: Callable[[str], bytes]
@@ -52,6 +53,7 @@ class BigQueryServer:
     datasets: dict[str, dict[str, Table]] = field(default_factory=dict)
     jobs: dict[str, Json] = field(default_factory=dict)
     tokens: int = 0
+    refuse: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def credentials(self, folder: Path) -> Path:
@@ -122,8 +124,12 @@ class BigQueryServer:
         reference, configuration = body["jobReference"], body["configuration"]
         if reference["jobId"] in self.jobs:
             raise ApiError(409, "duplicate", f"Already Exists: Job {PROJECT}:EU.{reference['jobId']}")
+        if message := self.refuse.get("request"):
+            raise ApiError(403, "accessDenied", message)
         status: Json = {"state": "DONE"}
         try:
+            if message := self.refuse.get("job"):
+                raise ApiError(403, "quotaExceeded", message)
             if "load" in configuration:
                 self._load(configuration["load"])
             else:

@@ -13,6 +13,7 @@ from http.server import HTTPServer
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
 from gcp_storage_emulator.handlers.buckets import create_bucket
 from gcp_storage_emulator.server import RequestHandler
 from gcp_storage_emulator.storage import Storage
@@ -33,6 +34,14 @@ def google_environment(nowhere: Path, **more: str) -> dict[str, str]:
         if not key.upper().startswith(_GOOGLE) and key.lower() not in _PROXIES
     }
     return {**inherited, "CLOUDSDK_CONFIG": str(nowhere / "no gcloud"), **more}
+
+
+def use_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives this process such an environment."""
+    for name in os.environ.keys() - environment.keys():
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
 
 
 @dataclass

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+import pipelines.preprocess
 from pipelines import files, label
 from pipelines.core.errors import OutputError, UsageError
 from tests.conftest import contents, preprocess, run_tool
-from tests.gcs_server import GcsServer, Intervene, gcs_server, google_environment, silent_server
+from tests.gcs_server import GcsServer, Intervene, gcs_server, google_environment, silent_server, use_environment
 from tests.label_model import level_of, make_model, write_grey
 
 SIZE = ("--num-frames", 4, "--size", 32, "--shards", 8)
@@ -38,10 +39,7 @@ def environment(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def here(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """This process uses the server."""
-    for name in os.environ.keys() - environment.keys():
-        monkeypatch.delenv(name)
-    for name in environment.keys() - os.environ.keys():
-        monkeypatch.setenv(name, environment[name])
+    use_environment(environment, monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +75,11 @@ def run_label(model: object, source: object, output: object, *more: object) -> N
     assert label.run([str(argument) for argument in arguments]) == 0
 
 
+def run_preprocess(source: str, output: str) -> None:
+    arguments = ["--input", source, "--output", output, *SIZE]
+    assert pipelines.preprocess.run([str(argument) for argument in arguments]) == 0
+
+
 def scored(server: GcsServer, output: str) -> int:
     return int(json.loads(server.get(f"{output}/summary.json"))["rates"]["videos_scored"])
 
@@ -93,6 +96,7 @@ def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, b
     return {name: data.replace(str(here).encode(), there.encode()) for name, data in files.items()}
 
 
+@pytest.mark.usefixtures("here")
 def test_a_dataset_is_the_same_from_bucket_to_bucket(
     server: GcsServer, environment: dict[str, str], bucket_of_videos: str, tree: Path, dataset: Path
 ) -> None:
@@ -101,7 +105,7 @@ def test_a_dataset_is_the_same_from_bucket_to_bucket(
     assert done.returncode == 0, done.stderr
     assert server.contents(output) == with_place(contents(dataset), tree, bucket_of_videos)
     before = server.generations(output)
-    assert preprocess("--input", bucket_of_videos, "--output", output, *SIZE, env=environment).returncode == 0
+    run_preprocess(bucket_of_videos, output)
     after = server.generations(output)
     lasting = [name for name in before if name.endswith(".tfrecord") or name.startswith("_state/shards/")]
     assert len(lasting) == 16 and all(before[name] == after[name] for name in lasting)
@@ -109,6 +113,7 @@ def test_a_dataset_is_the_same_from_bucket_to_bucket(
     assert not [name for name in after if "tmp" in name or "plan" in name]
 
 
+@pytest.mark.usefixtures("here")
 def test_a_killed_job_goes_on(
     server: GcsServer, environment: dict[str, str], bucket_of_videos: str, tree: Path, dataset: Path
 ) -> None:
@@ -116,17 +121,17 @@ def test_a_killed_job_goes_on(
     arguments = [*("--input", bucket_of_videos, "--output", output), *map(str, SIZE)]
     command = [sys.executable, "-m", "pipelines.preprocess", *arguments]
 
-    def kill_at_the_fifth_upload(method: str, path: str) -> None:
+    def kill_in_the_middle(method: str, path: str) -> None:
         if method == "POST" and path.startswith("/upload") and uploads.append(path) is None and len(uploads) == 12:
             os.killpg(process.pid, signal.SIGKILL)
 
-    with server.intervening(kill_at_the_fifth_upload):
+    with server.intervening(kill_in_the_middle):
         process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
         assert process.wait(120) == -signal.SIGKILL
     before = server.generations(output)
     whole = [name for name in before if name.startswith("_state/shards/")]
     assert 0 < len(whole) < 8 and "dataset_info.json" not in before
-    assert preprocess(*arguments, env=environment).returncode == 0
+    run_preprocess(bucket_of_videos, output)
     assert server.contents(output) == with_place(contents(dataset), tree, bucket_of_videos)
     after = server.generations(output)
     assert all(before[name] == after[name] for name in whole)
@@ -181,7 +186,7 @@ def vanishing(server: GcsServer, uri: str) -> object:
 
 @pytest.mark.usefixtures("here")
 def test_a_video_that_goes_after_listing_is_a_failure_record(
-    server: GcsServer, environment: dict[str, str], model: Path, greys: Path, tree: Path
+    server: GcsServer, model: Path, greys: Path, tree: Path
 ) -> None:
     server.put_tree(greys / "a", "gs://bucket/v/greys")
     with vanishing(server, "gs://bucket/v/greys/jump.mp4"):  # type: ignore[attr-defined]
@@ -194,14 +199,12 @@ def test_a_video_that_goes_after_listing_is_a_failure_record(
     server.put_tree(tree, "gs://bucket/v/ucf")
     gone = "Run/v_Run_g02_c01.avi"
     with vanishing(server, f"gs://bucket/v/ucf/{gone}"):  # type: ignore[attr-defined]
-        done = preprocess("--input", "gs://bucket/v/ucf", "--output", "gs://bucket/v/out", *SIZE, env=environment)
-    assert done.returncode == 0, done.stderr
+        run_preprocess("gs://bucket/v/ucf", "gs://bucket/v/out")
     (failure,) = map(json.loads, server.get("gs://bucket/v/out/failures.jsonl").splitlines())
     assert gone in failure["uri"] and (failure["stage"], failure["type"]) == ("read", "FileNotFoundError")
 
 
-@pytest.mark.parametrize("tool", ["label", "preprocess"])
-@pytest.mark.parametrize("missing", ["input", "output"])
+@pytest.mark.parametrize(("tool", "missing"), [("label", "input"), ("preprocess", "output")])
 def test_a_missing_bucket_is_named(
     environment: dict[str, str], model: Path, tree: Path, tmp_path: Path, tool: str, missing: str
 ) -> None:

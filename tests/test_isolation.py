@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -51,6 +52,18 @@ def write_huge_picture(path: Path) -> Path:
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def test_a_time_limit_of_all_sockets_does_no_harm(tmp_path: Path) -> None:
+    """Beam sets one as soon as it finds Google credentials."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(60)
+    try:
+        with pool_of(1) as pool:
+            results = [result for _, result in pool.map([write_video(tmp_path / "a.avi", 10)] * 3, job(), same_path)]
+    finally:
+        socket.setdefaulttimeout(before)
+    assert [type(result) for result in results] == [DecodedClip] * 3
 
 
 def test_results_come_in_order_and_a_hang_costs_one_record(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import psutil
 import pytest
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.testing import test_pipeline
@@ -21,7 +22,7 @@ from pipelines.core.model_info import ModelInfo
 from pipelines.core.windows import WindowSpec
 from pipelines.transforms import pools
 from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
-from pipelines.transforms.elements import RangeTask, VideoRange
+from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
 from pipelines.transforms.recording import RecordResults
 from pipelines.transforms.scoring import ScoreClips
 from tests.label_model import CLIP_SPEC, LABELS, level_of, make_model, write_grey
@@ -139,6 +140,30 @@ def test_a_clip_that_cannot_be_scored_becomes_a_record(
     assert {index for entry in entries for index in entry.strips} == set(scored)
 
 
+def test_a_decoder_that_is_lost_costs_the_rest_of_a_video(model: Model, tmp_path: Path) -> None:
+    """It is killed once three windows have passed, of far more than wait between it and the model."""
+    path = write_grey(tmp_path / "long.mp4", [JUMP] * 500)
+    wanted = WindowJob(CLIP_SPEC, WindowSpec(1.0, 0.04, 1.5), DecodeLimits(20, 256))
+
+    def kill(clip: Scorable) -> Scorable:
+        if clip.window is not None and clip.window.index == 3:
+            for process in psutil.Process().children():
+                if "pipelines.core.decode_child" in process.cmdline():
+                    process.kill()
+        return clip
+
+    with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
+        task = LabelTask(0, (VideoTask(ListedVideo("long.mp4", str(path), "1")),))
+        clips = (pipeline | beam.Create([task]) | DecodeVideos(wanted, 1)).windows | "Kill" >> beam.Map(kill)
+        _ = clips | ScoreClips(str(model[0]), model[1], 1) | RecordResults(str(tmp_path), KEY, CLIP_SPEC.shape)
+    (entry,) = label_store.read_ledger(str(tmp_path), 0)
+    (failure,) = entry.failures
+    assert entry.num_windows == 476 and [w.index for w in entry.windows] == list(range(len(entry.windows)))
+    assert 4 <= len(entry.windows) < 476 and len(entry.probabilities) == len(entry.windows)
+    assert (failure.type, failure.transient) == ("DecoderKilled", True)
+    assert (failure.start_s, failure.end_s, entry.duration_s) == (entry.windows[-1].end_s, 20.0, 20.0)
+
+
 def ranges_of(video: ListedVideo, wanted: WindowJob) -> tuple[Mapping[str, Any], ...]:
     pool = pools.shared_pool(WORKERS, wanted.limits)
     ((_, cut, _),) = pool.stream([video], wanted, lambda item: nullcontext(item.uri))
@@ -150,9 +175,9 @@ def test_ranges_that_are_done_are_not_done_again(model: Model, videos: list[List
     (long,) = (video for video in videos if video.video_id.startswith("long"))
     first = label([LabelTask(0, (VideoTask(long),))], model, tmp_path / "1", job(2.0))
     done = tuple(entry.part for entry in first[:2])
-    again = label([LabelTask(0, (VideoTask(long, done),))], model, tmp_path / "2", job(2.0))
+    again = label([LabelTask(0, (VideoTask(long, done, first[0].parts),))], model, tmp_path / "2", job(2.0))
     assert {e.part: e.to_json() for e in again} == {e.part: e.to_json() for e in first if e.part not in done}
-    other = label([LabelTask(0, (VideoTask(long, ("0:1",)),))], model, tmp_path / "3", job(2.0))
+    other = label([LabelTask(0, (VideoTask(long, done, (*done, "rest")),))], model, tmp_path / "3", job(2.0))
     assert {e.part for e in other} == {e.part for e in first}, "ranges of another cut are of no use"
 
 

@@ -10,10 +10,22 @@ import pytest
 
 from pipelines.core import starts
 from pipelines.core import survey as core_survey
-from pipelines.core.frames import Packets, VideoDecodeError, demux, open_video, scan
-from pipelines.core.survey import Survey, is_shown
+from pipelines.core.frames import (
+    NoVideoStreamError,
+    Packets,
+    VideoDecodeError,
+    VideoOpenError,
+    VideoReadError,
+    demux,
+    open_video,
+    scan,
+)
+from pipelines.core.long_video import read_windows
+from pipelines.core.spec import ClipSpec
+from pipelines.core.survey import Piece, Survey, is_shown, survey
 from pipelines.core.windows import WindowSpec
 from tests.conftest import write_video
+from tests.test_video import write_sound
 
 NO = core_survey._NO_PTS
 PACKETS = Packets(0, False, 25.0, 0.04, 0.0, None)
@@ -83,6 +95,27 @@ def test_times_in_another_order() -> None:
 def test_key_frames_in_order_of_display(pts: list[int], keys: tuple[int, ...], expected: list[int]) -> None:
     video = timed(pts, keys)
     assert video is not None and video.key_frames.tolist() == expected
+
+
+def test_what_is_no_video(tmp_path: Path) -> None:
+    (tmp_path / "text.avi").write_text("not a video")
+    (tmp_path / "empty.avi").write_bytes(b"")
+    write_sound(tmp_path / "sound.mp4")
+    video = write_video(tmp_path / "cut.avi", 20).read_bytes()
+    (tmp_path / "cut.avi").write_bytes(video[: video.index(b"movi") + 4])
+    piece = Piece((), None, 0, ())
+    for name, error in (
+        ("text.avi", VideoOpenError),
+        ("empty.avi", VideoOpenError),
+        ("gone.avi", VideoReadError),
+        ("sound.mp4", NoVideoStreamError),
+    ):
+        with pytest.raises(error):
+            survey(str(tmp_path / name))
+        with pytest.raises(error):
+            list(read_windows(str(tmp_path / name), ClipSpec(), piece))
+    with pytest.raises(VideoDecodeError, match="ends before the first picture"):
+        survey(str(tmp_path / "cut.avi"))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ class DecoderChild:
             RuntimeError: it doesn't come up; with what it printed.
         """
         ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(True)  # libraries of stores set a time limit for all sockets; here it would break the child
         # Room for a whole clip, so that the child goes on with the next video before this one has been fetched.
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         root = str(Path(__file__).parents[2])
@@ -62,6 +64,10 @@ class DecoderChild:
             return self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return -signal.SIGKILL
+
+    def has_ended(self) -> bool:
+        """Whether the process went away."""
+        return self._process.poll() is not None
 
     def kill(self) -> None:
         """Ends the process; its connection then ends too."""

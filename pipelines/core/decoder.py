@@ -127,6 +127,9 @@ class Decoder(threading.Thread):
             self._since = time.monotonic()  # now that the child is there: starting it isn't the video's time
 
     def _send(self, task: Task) -> None:
+        if self._child is not None and len(self._handed_over) == 1 and self._child.has_ended():
+            self._child.end()  # it went while it had nothing to do: that is not this video's failure
+            self._child = None
         if self._child is None:
             self._child = DecoderChild(self._memory_mb)
         with contextlib.suppress(OSError):  # it is lost: found out when its answer is awaited

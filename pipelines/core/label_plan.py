@@ -47,10 +47,18 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class VideoTask:
-    """A video that is not labelled yet, and `done`: the ranges of it that are, by their address `first:end`."""
+    """A video that is not labelled yet.
+
+    Attributes:
+        video: the video.
+        done: the ranges of it that are, by their address `first:end`.
+        parts: all ranges of the cut to which these belong; where the video is now cut in another way, they are of no
+            use.
+    """
 
     video: ListedVideo
     done: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,14 +70,19 @@ class LabelTask:
 
     def to_json(self) -> str:
         """One line of the plan file."""
-        videos = [[t.video.video_id, t.video.uri, t.video.version, t.video.size_bytes, t.done] for t in self.videos]
+        videos = [
+            [t.video.video_id, t.video.uri, t.video.version, t.video.size_bytes, t.done, t.parts] for t in self.videos
+        ]
         return json.dumps([self.shard, videos])
 
     @classmethod
     def from_json(cls, line: str) -> Self:
         """Reads what `to_json` wrote."""
         shard, videos = json.loads(line)
-        return cls(shard, tuple(VideoTask(ListedVideo(*video), tuple(done)) for *video, done in videos))
+        return cls(
+            shard,
+            tuple(VideoTask(ListedVideo(*video), tuple(done), tuple(parts)) for *video, done, parts in videos),
+        )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 import os
 import re
+import uuid
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -18,12 +20,15 @@ _ADDRESS = "https://bigquery.googleapis.com"
 _ASKING_S = 3.0
 
 
-def check_table(table: str, options: PipelineOptions) -> None:
+def check_table(table: str, options: PipelineOptions) -> str:
     """Finds out within seconds whether rows can go to a table at all. That it may be written is another matter.
 
     Args:
         table: its name.
         options: of the pipeline.
+
+    Returns:
+        A folder for the files that are loaded, of this run alone. Beam doesn't remove them.
 
     Raises:
         UsageError: the name is none of a table, its project or dataset is missing, or the place for temporary files;
@@ -47,6 +52,7 @@ def check_table(table: str, options: PipelineOptions) -> None:
     files.check_stores(place)
     os.environ.setdefault("GOOGLE_CLOUD_PROJECT", project)  # Beam makes clients which refuse to do without a default
     _check_dataset(table, project, reference.datasetId)
+    return files.join(place, f"labels-{uuid.uuid4().hex}")
 
 
 def _check_dataset(table: str, project: str, dataset: str) -> None:
@@ -67,20 +73,23 @@ def _check_dataset(table: str, project: str, dataset: str) -> None:
         raise UsageError(f"--bigquery-table {table}: {reason}") from error
 
 
-def write_rows(table: str) -> beam.PTransform:
-    """PCollection[Row] -> the table `project:dataset.table`, whose content they replace."""
-    return _WriteRows(table)
+@dataclass
+class WriteRows(beam.PTransform):
+    """PCollection[Row] -> a table, whose content they replace.
 
+    Attributes:
+        table: `project:dataset.table`.
+        folder: for the files that are loaded.
+    """
 
-class _WriteRows(beam.PTransform):
-    def __init__(self, table: str) -> None:
-        super().__init__()
-        self._table = table
+    table: str
+    folder: str
 
     def expand(self, rows: beam.PCollection) -> Any:
         return rows | "Load" >> WriteToBigQuery(
-            self._table,
+            self.table,
             schema=bigquery_schema(),
+            custom_gcs_temp_location=self.folder,
             method=WriteToBigQuery.Method.FILE_LOADS,
             create_disposition=BigQueryDisposition.CREATE_IF_NEEDED,
             write_disposition=BigQueryDisposition.WRITE_TRUNCATE,

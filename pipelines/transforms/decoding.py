@@ -105,7 +105,7 @@ class _DecodeRangesFn(_DecodeFn):
 def _missing(video: VideoRange, cut: CutVideo) -> list[VideoRange]:
     """The ranges of a video that an earlier run didn't finish."""
     names = tuple(f"{request['windows'][0][0]}:{request['windows'][-1][0] + 1}" for request in cut.ranges)
-    done = video.task.done if set(video.task.done) <= set(names) else ()
+    done = video.task.done if video.task.parts == names else ()
     return [
         VideoRange(video.shard, video.task, name, names, len(request["windows"]), request)
         for name, request in zip(names, cut.ranges, strict=True)
