@@ -33,7 +33,6 @@ from benchmarks import common, jobs
 from pipelines.core.decode_types import DecodedWindow, DecodeLimits, WindowJob
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.windows import default_windows
-from pipelines.engine import num_cores
 from pipelines.quiet import quiet_tensorflow
 from pipelines.scorer import Scorer, read_model_info
 from pipelines.transforms.pools import open_local
@@ -82,7 +81,7 @@ def decoding_alone(tree: str, model: str, limit: int) -> float:
     info = read_model_info(model)
     job = WindowJob(info.clip_spec, default_windows(info.durations_s))
     videos = common.spread(common.find_videos(tree), limit)
-    pool = DecoderPool(num_cores(), DecodeLimits())
+    pool = DecoderPool(len(os.sched_getaffinity(0)), DecodeLimits())
     try:
         for _ in pool.stream(videos[:50], job, open_local):
             pass
@@ -99,7 +98,7 @@ def decoding_alone(tree: str, model: str, limit: int) -> float:
 def model_alone(model: str, seconds: float = 5.0) -> float:
     """Clips a second that the scorer scores on all cores."""
     info = read_model_info(model)
-    scorer = Scorer(model, info, num_cores())
+    scorer = Scorer(model, info, len(os.sched_getaffinity(0)))
     rng = np.random.default_rng(0)
     clips = [rng.integers(0, 256, info.clip_spec.num_bytes, np.uint8).tobytes() for _ in range(scorer.batch_size)]
     scorer.score(clips)

@@ -1,13 +1,11 @@
 """Listing what is to be labelled: a folder, a glob, a video, a list of paths or a CSV manifest."""
 
-import csv
 import glob
-import io
 import posixpath
 from collections.abc import Iterable, Sequence
 
 from pipelines import files
-from pipelines.core.catalog import VIDEO_EXTENSIONS, FileInfo, is_video
+from pipelines.core.catalog import VIDEO_EXTENSIONS, FileInfo, is_video, read_columns
 from pipelines.core.errors import UsageError
 from pipelines.core.label_plan import ListedVideo, Listing
 
@@ -30,7 +28,7 @@ def list_videos(source: str) -> Listing:
         if files.is_local(source) and not files.exists(source):
             raise UsageError(f"no such folder, video, list or manifest: {source}")
         if source.lower().endswith(".csv"):
-            return _named(source, _manifest_paths(_text(source), source))
+            return _named(source, [row["path"] for _, row in read_columns(_text(source), source, ("path",))])
         if _is_folder(source):
             return _found(source, [_below(source, file) for file in files.list_tree(source)[0]])
         if is_video(posixpath.basename(source)):
@@ -73,26 +71,6 @@ def _found(source: str, found: Sequence[ListedVideo]) -> Listing:
         extensions = ", ".join(sorted(VIDEO_EXTENSIONS)[:_SHOWN_EXTENSIONS])
         raise UsageError(f"no videos in {source}: found {what}. Videos are known by their extension ({extensions} ...)")
     return Listing(tuple(sorted(videos, key=lambda video: video.video_id)), len(found) - len(videos))
-
-
-def _manifest_paths(text: str, name: str) -> list[str]:
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), skipinitialspace=True)
-    try:
-        columns = [column.strip().lower() for column in reader.fieldnames or ()]
-        if "path" not in columns:
-            raise UsageError(f"{name}: the first line must name the column path, not {','.join(columns)!r}")
-        reader.fieldnames = columns
-        paths = []
-        for row in reader:
-            path = (row.get("path") or "").strip()
-            if not path:
-                raise UsageError(f"{name}, line {reader.line_num}: no path")
-            paths.append(path)
-    except csv.Error as error:
-        raise UsageError(f"{name}, after line {reader.line_num}: {error}; is it a CSV file?") from error
-    if not paths:
-        raise UsageError(f"{name}: no videos in this manifest")
-    return paths
 
 
 def _list_paths(text: str, name: str) -> list[str]:

@@ -204,6 +204,11 @@ def test_limit_and_lists(model: Path, videos: Path, tmp_path: Path) -> None:
     run(model, listed, tmp_path / "few", "--limit", 1)
     counts = json.loads((tmp_path / "few" / "summary.json").read_text())["counts"]
     assert (counts["listed"], counts["labelled"], counts["skipped"]) == (3, 1, 2)
+    run(model, listed, tmp_path / "out", "--limit", 1)
+    assert len(labels_of(tmp_path / "out")) == 1
+    run(model, listed, tmp_path / "out")  # what was known before the limit still is
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["rates"]["videos_scored"] == 0
+    assert len(labels_of(tmp_path / "out")) == 2
 
 
 @pytest.mark.parametrize(

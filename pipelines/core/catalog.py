@@ -141,22 +141,38 @@ def parse_manifest(text: str, name: str) -> list[ManifestRow]:
     Raises:
         UsageError: a column is missing, a line has no path or label; the message gives the line.
     """
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), skipinitialspace=True)
-    columns = [column.strip().lower() for column in reader.fieldnames or ()]
-    if "path" not in columns or "label" not in columns:
-        raise UsageError(
-            f"{name}: the first line must name the columns path,label and optionally group, not {','.join(columns)!r}"
-        )
-    reader.fieldnames = columns
+    rows = read_columns(text, name, ("path", "label"), ("group",))
+    return [ManifestRow(line, **values) for line, values in rows]
+
+
+def read_columns(
+    text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()
+) -> list[tuple[int, dict[str, str]]]:
+    """Some columns of a CSV file, stripped, with the number of each line; an optional one may be missing or empty.
+
+    Raises:
+        UsageError: it is no such file; the message gives the line and what is needed.
+    """
+    form = ",".join(needed) + "".join(f"[,{column}]" for column in optional)
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), skipinitialspace=True)
     rows = []
-    for row in reader:
-        values = {key: (row.get(key) or "").strip() for key in ("path", "label", "group")}
-        for key in ("path", "label"):
-            if not values[key]:
-                raise UsageError(f"{name}, line {reader.line_num}: no {key}. Each line needs path,label[,group]")
-        rows.append(ManifestRow(reader.line_num, **values))
+    try:
+        columns = [column.strip().lower() for column in reader.fieldnames or ()]
+        if not set(needed) <= set(columns):
+            more = f" and optionally {','.join(optional)}" if optional else ""
+            what = f"column{'s' * (len(needed) > 1)} {','.join(needed)}{more}"
+            raise UsageError(f"{name}: the first line must name the {what}, not {','.join(columns)!r}")
+        reader.fieldnames = columns
+        for row in reader:
+            values = {column: (row.get(column) or "").strip() for column in (*needed, *optional)}
+            for column in needed:
+                if not values[column]:
+                    raise UsageError(f"{name}, line {reader.line_num}: no {column}. Each line needs {form}")
+            rows.append((reader.line_num, values))
+    except csv.Error as error:
+        raise UsageError(f"{name}, after line {reader.line_num}: {error}; is it a CSV file?") from error
     if not rows:
-        raise UsageError(f"{name}: no videos in this manifest. Each line needs path,label[,group]")
+        raise UsageError(f"{name}: no videos in this manifest. Each line needs {form}")
     return rows
 
 

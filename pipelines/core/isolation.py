@@ -115,3 +115,7 @@ class DecoderPool:
             decoder.close()
         for decoder in self._decoders:
             decoder.join()
+        while not self._tasks.empty():  # nobody may wait for what nobody will do
+            task = self._tasks.get()
+            if task is not None and task.sink.wanted():
+                task.sink.fail(RuntimeError("the decoders were closed"))

@@ -21,7 +21,8 @@ class ShardLabels:
         videos: those with at least one segment, by id.
         failures: of whole videos and of windows, by id and time.
         report: the account.
-        entries: what it was made from, without film strips that nobody will see.
+        entries: what it was made from, without film strips that nobody will see, and those of videos that are not
+            listed now.
     """
 
     videos: tuple[LabelledVideo, ...]
@@ -38,7 +39,9 @@ def assemble(
     Raises:
         LookupError: a listed video is not in the ledger; the message names it.
     """
-    chosen = choose(entries, key, {video.video_id: video.version for video in listed})
+    known = [entry for entry in entries if entry.key == key]
+    versions = {video.video_id: video.version for video in listed}
+    chosen = choose(known, key, versions)
     videos, failures = [], []
     kept = _least_certain(entry for parts in chosen.values() for entry in parts)
     strips: dict[tuple[str, float], str] = {}
@@ -56,6 +59,8 @@ def assemble(
     failures.sort(key=lambda f: (f.video, f.start_s if f.start_s is not None else -1.0))
     report = summarise(videos, failures, len(listed), windows, strips)
     slim = [_without_strips(entry, kept) for parts in chosen.values() for entry in parts]
+    # What isn't listed now, because of a limit or a shorter list, may be listed again.
+    slim += {(e.video, e.version, e.parts, e.part): e for e in known if e.video not in versions}.values()
     return ShardLabels(tuple(videos), tuple(failures), report, tuple(slim))
 
 
