@@ -17,11 +17,12 @@ from pipelines.core.config import PreprocessConfig
 from pipelines.core.decode_types import DecodeJob
 from pipelines.core.example import decode, decode_frames
 from pipelines.core.metadata import DatasetInfo
-from pipelines.core.plan import make_plan
+from pipelines.core.plan import ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
 from pipelines.files import list_tree
 from pipelines.preprocess_flags import own_flags, parse
-from pipelines.transforms.shards import ReadPlan, WriteShards
+from pipelines.transforms.plan import ReadPlan
+from pipelines.transforms.shards import WriteShards
 from tests.conftest import contents, preprocess, read_index, run_tool, write_video
 
 SMALL = ("--num-frames", 4, "--size", 32)
@@ -106,7 +107,7 @@ def test_transforms(tree: Path, dataset: Path, tmp_path: Path) -> None:
     plan = make_plan(from_tree(str(tree), *list_tree(str(tree))), config)
     settings = ShardSettings(DecodeJob(config.clip_spec, config.frame_encoding), plan.labels)
     with test_pipeline.TestPipeline() as pipeline:
-        tasks = pipeline | beam.Create([store.write_plan(config.output, plan.tasks)]) | ReadPlan()
+        tasks = pipeline | beam.Create([store.write_plan(config.output, plan.tasks)]) | ReadPlan(ShardTask.from_json)
         names = tasks | WriteShards(config.output, settings, workers=1)
         assert_that(tasks, equal_to(list(plan.tasks)), label="tasks")
         assert_that(names, equal_to([task.name for task in plan.tasks]), label="names")
