@@ -59,8 +59,9 @@ def make_parser() -> argparse.ArgumentParser:
     add(group, "--format", "of the labels", choices=FORMATS)
     add(group, "--webvtt", "also write a subtitle track for each video")
     add(
-        group, "--bigquery-table", "also load the labels into this table; replaces its content", "PROJECT:DATASET.TABLE"
-    )
+        group, "--bigquery-table", "also load the labels into this table, whose content they replace; needs "
+        "--temp_location gs://...", "PROJECT:DATASET.TABLE",
+    )  # fmt: skip
     add(group, "--limit", "at most N videos, for a quick try", "N")
     add(group, "--max-failure-rate", "fail if more than this share of the videos get no label", "SHARE")
     add(group, "--dry-run", "say what would be done, with an estimate from a sample, and write nothing")
