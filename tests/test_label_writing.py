@@ -83,7 +83,7 @@ def test_labels_written_again_are_the_same(tmp_path: Path) -> None:
     """From the ledger that the first time leaves behind, and from the same entries in other files and order."""
     listed, found = shard()
     prepare(tmp_path, listed)
-    add(tmp_path, found, per_file=4)
+    add(tmp_path, [*found, entry("gone")], per_file=4)  # not listed now, and kept for another time
     write_labels(settings(tmp_path))
     before = all_files(tmp_path)
     names = [f"labels-0000{number}-of-00003.jsonl" for number in range(SHARDS)]
