@@ -96,7 +96,8 @@ class DecoderPool:
                 request = {**fields, "range": range_of(item)}
                 self._tasks.put(Task(request, job.limits, partial(open_local, item), ToArrivals(arrivals, item)))
                 running += 1
-                while running > _LOOK_AHEAD * self._workers:
+                # While the caller is busy with a batch, the decoders must not run out of work.
+                while running > max(hold, _LOOK_AHEAD * self._workers):
                     arrived = arrivals.get()
                     running -= arrived[2]
                     yield arrived
