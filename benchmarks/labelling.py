@@ -30,12 +30,12 @@ import cv2
 import numpy as np
 
 from benchmarks import common, jobs
+from pipelines import files
 from pipelines.core.decode_types import DecodedWindow, DecodeLimits, WindowJob
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.windows import default_windows
 from pipelines.quiet import quiet_tensorflow
 from pipelines.scorer import Scorer, read_model_info
-from pipelines.transforms.pools import open_local
 
 _OBVIOUS_BATCH = 8
 
@@ -83,10 +83,10 @@ def decoding_alone(tree: str, model: str, limit: int) -> float:
     videos = common.spread(common.find_videos(tree), limit)
     pool = DecoderPool(len(os.sched_getaffinity(0)), DecodeLimits())
     try:
-        for _ in pool.stream(videos[:50], job, open_local):
+        for _ in pool.stream(videos[:50], job, files.local_copy):
             pass
         start_s = time.perf_counter()
-        count = sum(isinstance(result, DecodedWindow) for _, result, _ in pool.stream(videos, job, open_local))
+        count = sum(isinstance(result, DecodedWindow) for _, result, _ in pool.stream(videos, job, files.local_copy))
         passed_s = time.perf_counter() - start_s
     finally:
         pool.close()

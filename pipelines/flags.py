@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pipelines import files
@@ -34,6 +35,18 @@ def add_setting(
         if metavar:
             options["metavar"] = metavar
     group.add_argument(name, **options)
+
+
+def own_flags(parser: argparse.ArgumentParser) -> list[str]:
+    """All flags of a tool."""
+    return [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
+
+
+def lies_in(path: str, folder: str) -> bool:
+    """Whether a path is a folder or below it, by whatever links and detours."""
+    if not (files.is_local(path) and files.is_local(folder)):
+        return (path + "/").startswith(folder + "/")
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
 def merge_file(values: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
+from pipelines import files
 from pipelines.core.decode_types import DecodedWindow, WindowJob
 from pipelines.core.errors import EXIT_OK
 from pipelines.core.hashing import stable_hash
@@ -44,7 +45,6 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> in
 
 def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: int) -> None:
     from pipelines.engine import num_decoders
-    from pipelines.transforms.pools import open_local
 
     scorer = shared_scorer(work.config.model, work.info, threads)
     job = WindowJob(work.info.clip_spec, work.windows, work.config.limits)
@@ -52,7 +52,7 @@ def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: i
     pool = DecoderPool(num_decoders(work.config.workers, engine), work.config.limits)
     start, videos, size, windows, clips = time.monotonic(), 0, 0, 0, []
     try:
-        for task, result, last in pool.stream(sample, job, lambda item: open_local(item.video.uri)):
+        for task, result, last in pool.stream(sample, job, lambda item: files.local_copy(item.video.uri)):
             if isinstance(result, DecodedWindow):
                 clips.append(result.frames)
                 windows += 1

@@ -3,14 +3,13 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 
-from pipelines import files
+from pipelines import files, flags
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
 from pipelines.core.label_config import LabelConfig
 from pipelines.core.label_rows import FORMATS
-from pipelines.flags import add_setting, merge_file
+from pipelines.flags import add_setting, lies_in, merge_file
 
 _DESCRIPTION = """\
 Labels many videos, short or long, with a trained model.
@@ -89,7 +88,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def own_flags() -> list[str]:
     """All flags of this tool."""
-    return [flag for action in make_parser()._actions for flag in action.option_strings if flag.startswith("--")]
+    return flags.own_flags(make_parser())
 
 
 def parse(arguments: Sequence[str]) -> LabelRequest:
@@ -109,13 +108,6 @@ def parse(arguments: Sequence[str]) -> LabelRequest:
         values[key] = files.normalise(str(values[key]))
     config = configuration.build(LabelConfig, values)
     for key in ("input", "model"):
-        if _lies_in(config.output, getattr(config, key)):
+        if lies_in(config.output, getattr(config, key)):
             raise UsageError(f"--output {config.output} lies in --{key} {getattr(config, key)}; choose another folder")
     return LabelRequest(config, runner, tuple(beam_arguments))
-
-
-def _lies_in(path: str, folder: str) -> bool:
-    """Whether a path is a folder or below it, by whatever links and detours."""
-    if not (files.is_local(path) and files.is_local(folder)):
-        return (path + "/").startswith(folder + "/")
-    return Path(path).resolve().is_relative_to(Path(folder).resolve())

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 from pipelines import files
-from pipelines.core.errors import IncompleteError, OutputError, UsageError
+from pipelines.core.errors import IncompleteError, OutputError
 from pipelines.core.label_plan import LabelLayout, ListedVideo
 from pipelines.core.label_types import LabelFailure, LabelReport
 from pipelines.core.ledger import Entry
 from pipelines.core.metadata import FAILURES
-from pipelines.store import STATE, temporary_folder
+from pipelines.store import STATE, read_own, temporary_folder
 
 SUMMARY, REPORT = "summary.json", "report.html"
 _LABELS = re.compile(r"labels-\d{5,}-of-\d{5,}\.(?:jsonl|csv|parquet)")
@@ -46,19 +46,7 @@ def read_layout(output: str) -> LabelLayout | None:
     Raises:
         UsageError: the folder holds other things, or can't be read.
     """
-    try:
-        text = files.read_text(_layout_uri(output))
-        if text is not None:
-            return LabelLayout.from_json(text)
-        others = [name for name in files.list_names(output) if not name.startswith(".") and name != STATE]
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"cannot read the folder of labels {output}: {files.reason(error)}") from error
-    if others:
-        raise UsageError(
-            f"{output} is not empty and holds no labels of this software (found {', '.join(sorted(others)[:3])}). "
-            "Choose another --output or empty the folder"
-        )
-    return None
+    return read_own(output, _layout_uri(output), LabelLayout.from_json, "labels")
 
 
 def remove_labels(output: str) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pipelines import files
+from pipelines import files, flags
 from pipelines.core import config as configuration
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.spec import FRAME_ENCODINGS, RESIZE_MODES, SAMPLING_RULES
-from pipelines.flags import add_setting, merge_file
+from pipelines.flags import add_setting, lies_in, merge_file
 
 SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
 _DESCRIPTION = """\
@@ -95,7 +95,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def own_flags() -> list[str]:
     """All flags of this tool."""
-    return [flag for action in make_parser()._actions for flag in action.option_strings if flag.startswith("--")]
+    return flags.own_flags(make_parser())
 
 
 def parse(arguments: Sequence[str]) -> Request:
@@ -121,7 +121,7 @@ def parse(arguments: Sequence[str]) -> Request:
     if "size" in values:
         values["size"] = str(values["size"])  # YAML takes 64 for a number
     config = configuration.build(PreprocessConfig, values)
-    if (config.output + "/").startswith(config.input + "/"):
+    if lies_in(config.output, config.input):
         raise UsageError(f"--output {config.output} lies in --input {config.input}; choose a folder outside of it")
     return Request(config, runner, tuple(beam_arguments), use_sample_data)
 

@@ -8,9 +8,9 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from pipelines import files
 from pipelines.core import sharding
@@ -18,6 +18,7 @@ from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, Failure, ShardReport
 from pipelines.core.plan import Layout, Plan, ShardTask
 
+_L = TypeVar("_L")
 STATE = "_state"
 
 
@@ -40,16 +41,31 @@ def read_layout(output: str) -> Layout | None:
     Raises:
         UsageError: the folder holds other things, or can't be read.
     """
+    return read_own(output, _layout_uri(output), Layout.from_json, "dataset")
+
+
+def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str) -> _L | None:
+    """What a job put down about its output folder in an earlier run; None where the folder is empty or not there.
+
+    Args:
+        output: the folder.
+        layout_uri: where it was put down.
+        parse: reads it.
+        what: what the job makes, for messages.
+
+    Raises:
+        UsageError: the folder holds other things, or can't be read.
+    """
     try:
-        text = files.read_text(_layout_uri(output))
+        text = files.read_text(layout_uri)
         if text is not None:
-            return Layout.from_json(text)
+            return parse(text)
         others = [name for name in files.list_names(output) if not name.startswith(".") and name != STATE]
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"cannot read the dataset folder {output}: {files.reason(error)}") from error
+        raise UsageError(f"cannot read the {what} folder {output}: {files.reason(error)}") from error
     if others:
         raise UsageError(
-            f"{output} is not empty and holds no dataset of this software (found {', '.join(sorted(others)[:3])}). "
+            f"{output} is not empty and holds no {what} of this software (found {', '.join(sorted(others)[:3])}). "
             "Choose another --output or empty the folder"
         )
     return None

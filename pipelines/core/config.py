@@ -1,7 +1,7 @@
 """Configuration: YAML files and command-line values become frozen dataclasses that check themselves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -49,15 +49,9 @@ class PreprocessConfig:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            check_type(item.name, getattr(self, item.name), type(item.default) if item.name not in _PATHS else str)
-        for name in ("limit", "shards", "workers"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 (automatic) or more, not {getattr(self, name)}")
+        check_job(self)
         if self.min_frames < 1:
             raise ValueError(f"min_frames must be at least 1, not {self.min_frames}")
-        if not 0 <= self.max_failure_rate <= 1:
-            raise ValueError(f"max_failure_rate must be a share from 0 to 1, not {self.max_failure_rate:g}")
         if self.compression not in COMPRESSIONS:
             raise ValueError(f"compression must be one of {', '.join(COMPRESSIONS)}, not {self.compression!r}")
         if self.split_groups and self.split_file:
@@ -94,7 +88,20 @@ class PreprocessConfig:
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
 
 
-_PATHS = ("input", "output")
+def check_job(config: Any) -> None:
+    """Checks what the settings of both jobs have in common: types, counts, the share that may fail.
+
+    Raises:
+        ValueError: a value is of the wrong type or out of range; the message names it.
+    """
+    for item in fields(config):
+        wanted = str if item.default is MISSING else type(item.default)
+        check_type(item.name, getattr(config, item.name), wanted)
+    for name in ("limit", "shards", "workers"):
+        if getattr(config, name) < 0:
+            raise ValueError(f"{name} must be 0 (automatic) or more, not {getattr(config, name)}")
+    if not 0 <= config.max_failure_rate <= 1:
+        raise ValueError(f"max_failure_rate must be a share from 0 to 1, not {config.max_failure_rate:g}")
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -1,14 +1,12 @@
 """Settings of the labelling job."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from pipelines.core.config import check_type
+from pipelines.core.config import check_job
 from pipelines.core.decode_types import DecodeLimits
 from pipelines.core.label_rows import FORMATS
 from pipelines.core.segments import SegmentSpec
-
-_PATHS = ("input", "output", "model")
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,7 @@ class LabelConfig:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            check_type(item.name, getattr(self, item.name), type(item.default) if item.name not in _PATHS else str)
-        for name in ("limit", "shards", "workers"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 (automatic) or more, not {getattr(self, name)}")
+        check_job(self)
         for name in ("window_s", "stride_s"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
@@ -58,8 +52,6 @@ class LabelConfig:
                 f"stride_s is {self.stride_s:g}, more than window_s, {self.window_s:g}: parts of the video would be in "
                 "no window"
             )
-        if not 0 <= self.max_failure_rate <= 1:
-            raise ValueError(f"max_failure_rate must be a share from 0 to 1, not {self.max_failure_rate:g}")
         if self.format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
         # Made here once, so that a wrong value is found before anything is read.

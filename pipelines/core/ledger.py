@@ -11,10 +11,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from pipelines.core.label_account import MAX_UNCERTAIN
 from pipelines.core.label_types import LabelFailure, Window
 
 _PLAIN = ("video", "version", "key", "part", "parts", "num_windows", "duration_s", "damaged")
-MAX_STRIPS = 48
+MAX_STRIPS = MAX_UNCERTAIN
 """Film strips that a file of the ledger keeps, of its least certain windows."""
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import apache_beam as beam
 
+from pipelines import files
 from pipelines.core.decode_types import CutVideo, DecodedWindow, DecodeFailure, WindowFailure, WindowJob, WindowResult
 from pipelines.core.label_plan import LabelTask, VideoTask
 from pipelines.core.label_types import LabelFailure
 from pipelines.transforms.counting import count
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
-from pipelines.transforms.pools import open_local, shared_pool
+from pipelines.transforms.pools import shared_pool
 
 RANGES = "ranges"
 _HOLD_BYTES = 64 * 1024 * 1024
@@ -56,7 +57,7 @@ class _DecodeFn(beam.DoFn):
     def _stream(self, ranges: Iterable[VideoRange]) -> Iterator[tuple[VideoRange, WindowResult | None, bool]]:
         hold = max(2, min(_MAX_HOLD, _HOLD_BYTES // self._job.spec.num_bytes))
         return self._pool.stream(
-            ranges, self._job, lambda item: open_local(item.task.video.uri), lambda item: item.request, hold
+            ranges, self._job, lambda item: files.local_copy(item.task.video.uri), lambda item: item.request, hold
         )
 
     def _decode(self, ranges: Iterable[VideoRange]) -> Iterator[Scorable | tuple[VideoRange, CutVideo]]:

@@ -1,10 +1,8 @@
 """The decoder processes of a Beam worker."""
 
 import atexit
-import contextlib
 import threading
 
-from pipelines import files
 from pipelines.core.decode_types import DecodeLimits
 from pipelines.core.isolation import DecoderPool
 
@@ -27,8 +25,3 @@ def close_pools() -> None:
         for pool in _pools.values():
             pool.close()
         _pools.clear()
-
-
-def open_local(uri: str) -> contextlib.AbstractContextManager[str]:
-    """A local path for a video."""
-    return files.local_copy(uri)
