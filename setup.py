@@ -16,7 +16,7 @@ setup(
     packages=find_packages(include=["pipelines", "pipelines.*", "trainer", "trainer.*"]),
     package_data={"pipelines": ["*.css", "*.html", "*.js", "py.typed"], "trainer": ["*.css"]},
     install_requires=[
-        "apache-beam[gcp]==2.72.0",
+        "apache-beam[aws,gcp]==2.72.0",
         "av==18.1.0",
         # Beam warns at every start where it finds no crcmod; this fork of it has wheels.
         "crcmod-plus>=2.3",
@@ -49,6 +49,8 @@ setup(
             # Keras 2, to make the models of earlier days that tests import.
             "tf-keras==2.16.0",
             "types-PyYAML",
+            # Makes environments from a lock in seconds, for tests that need one of their own.
+            "uv",
         ],
         # Not in the lock: PyTorch alone would double its size. Benchmarks skip a method whose package is missing.
         "benchmarks": ["decord==0.6.0", "psutil", "torch", "torchcodec"],
