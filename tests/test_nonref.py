@@ -282,7 +282,7 @@ def test_damaged_videos(real_data: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 # --- Headers ------------------------------------------------------------------------------------------------------
 
-VOL = mpeg4._Vol(ticks_per_s=25, low_delay=False)
+VOL = mpeg4.Vol(ticks_per_s=25, low_delay=False)
 XVID = bytes.fromhex("000001b0f5000001b50900000100000001200886840067 0c281078518f 000001b2") + b"DivX503b1393p"
 LOW_DELAY = bytes.fromhex("000001200086c400670c281078518f")
 
@@ -350,11 +350,11 @@ def test_vol_header(bits: str, expected: tuple[int, bool] | str) -> None:
     config = b"\x00\x00\x01\x00\x00\x00\x01\x20" + pack(bits)
     if isinstance(expected, str):
         with pytest.raises(NoPlan, match=expected):
-            mpeg4._parse_vol(config)
+            mpeg4.parse_vol(config)
     else:
-        assert mpeg4._parse_vol(config) == expected
+        assert mpeg4.parse_vol(config) == expected
         with pytest.raises(NoPlan, match="2 video object layers"):
-            mpeg4._parse_vol(config + config)
+            mpeg4.parse_vol(config + config)
 
 
 def test_time_code() -> None:
@@ -502,20 +502,20 @@ def test_picture_kind(nals: list[str], expected: tuple[bool, bool] | str) -> Non
 
 def test_nals() -> None:
     annex_b = bytes.fromhex("00000001 0910 000001 6742 000000 000001 4199 00")
-    assert list(h264._nals(annex_b, None)) == [b"\x09\x10", b"\x67\x42", b"\x41\x99"]
-    assert list(h264._nals(bytes.fromhex("0002 0910 0001 41"), 2)) == [b"\x09\x10", b"\x41"]
-    assert list(h264._nals(b"", 4)) == []
+    assert list(h264.split_nals(annex_b, None)) == [b"\x09\x10", b"\x67\x42", b"\x41\x99"]
+    assert list(h264.split_nals(bytes.fromhex("0002 0910 0001 41"), 2)) == [b"\x09\x10", b"\x41"]
+    assert list(h264.split_nals(b"", 4)) == []
     for broken in ("0003 0910", "0000", "0001 41 00", "00"):
         with pytest.raises(NoPlan, match="cut off"):
-            list(h264._nals(bytes.fromhex(broken), 2))
-    assert h264._unescaped(bytes.fromhex("0000030100000300 000003")) == bytes.fromhex("0000010000 000000")
+            list(h264.split_nals(bytes.fromhex(broken), 2))
+    assert h264.unescaped(bytes.fromhex("0000030100000300 000003")) == bytes.fromhex("0000010000 000000")
 
 
 def test_extradata() -> None:
     avcc = bytes.fromhex("01 64001e ff e1 0003 674201 02 0002 6801 0002 6802")
-    assert h264._parse_extradata(avcc) == (4, {b"\x67\x42\x01", b"\x68\x01", b"\x68\x02"})
+    assert h264.parse_extradata(avcc) == (4, {b"\x67\x42\x01", b"\x68\x01", b"\x68\x02"})
     annex_b = bytes.fromhex("00000001 674201 000001 6801")
-    assert h264._parse_extradata(annex_b) == (None, {b"\x67\x42\x01", b"\x68\x01"})
-    assert h264._parse_extradata(b"") == (None, set())
+    assert h264.parse_extradata(annex_b) == (None, {b"\x67\x42\x01", b"\x68\x01"})
+    assert h264.parse_extradata(b"") == (None, set())
     with pytest.raises(NoPlan, match="too early"):
-        h264._parse_extradata(avcc[:-1])
+        h264.parse_extradata(avcc[:-1])

@@ -22,14 +22,14 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
     It is enough to note that each needs the reference picture before it. The order of display, from one IDR picture to
     the next, is that of the picture order counts (8.2.1), and the container must confirm it.
     """
-    length_size, parameters = _parse_extradata(extradata)
+    length_size, parameters = parse_extradata(extradata)
     sps: _Sps | None = None
     coded: list[CodedPicture] = []
     orders: list[tuple[int, int]] = []
     times: list[int] = []
     idr, reference, reference_order = -1, -1, 0
     for position, packet in enumerate(packets):
-        nals = list(_nals(payload(packet), length_size))
+        nals = list(split_nals(payload(packet), length_size))
         found = {nal for nal in nals if nal[0] & 31 in (_SPS, _PPS)}
         if sps is None:
             parameters = found or parameters
@@ -83,7 +83,7 @@ def _parse_order(nal: bytes, sps: _Sps, order_bits: int, reference_order: int) -
 
     Of all counts that end in the bits stored there, it is the nearest to the last reference picture's (8.2.1.1).
     """
-    bits = Bits(_unescaped(nal[1:40]))
+    bits = Bits(unescaped(nal[1:40]))
     for _ in range(3):
         bits.ue()
     bits.u(sps.frame_num_bits)
@@ -103,7 +103,7 @@ def _only_sps(parameters: Collection[bytes]) -> _Sps:
 
 def _parse_sps(nal: bytes) -> _Sps:
     """A sequence parameter set (7.3.2.1.1), as far as needed."""
-    bits = Bits(_unescaped(nal[1:]))
+    bits = Bits(unescaped(nal[1:]))
     profile = bits.u(8)
     bits.u(8 + 8)
     bits.ue()
@@ -130,15 +130,15 @@ def _parse_sps(nal: bytes) -> _Sps:
     return _Sps(frame_num_bits, order_bits)
 
 
-def _unescaped(data: bytes) -> bytes:
+def unescaped(data: bytes) -> bytes:
     """Without the bytes that keep start codes from occurring within a NAL unit (7.4.1)."""
     return data.replace(b"\x00\x00\x03", b"\x00\x00")
 
 
-def _parse_extradata(extradata: bytes) -> tuple[int | None, set[bytes]]:
+def parse_extradata(extradata: bytes) -> tuple[int | None, set[bytes]]:
     """Bytes of the length before each NAL unit, or None for start codes; and the parameter sets (14496-15, 5.2.4.1)."""
     if extradata[:1] != b"\x01":
-        return None, {nal for nal in _nals(extradata, None) if nal[0] & 31 in (_SPS, _PPS)}
+        return None, {nal for nal in split_nals(extradata, None) if nal[0] & 31 in (_SPS, _PPS)}
     bits = Bits(extradata)
     bits.u(4 * 8 + 6)
     length_size = bits.u(2) + 1
@@ -151,8 +151,12 @@ def _parse_extradata(extradata: bytes) -> tuple[int | None, set[bytes]]:
     return length_size, parameters - {b""}
 
 
-def _nals(data: bytes, length_size: int | None) -> Iterator[bytes]:
-    """The NAL units of a packet, found by the lengths before them or by start codes (Annex B)."""
+def split_nals(data: bytes, length_size: int | None) -> Iterator[bytes]:
+    """The NAL units of a packet, found by the lengths before them or by start codes (Annex B).
+
+    Raises:
+        NoPlan: one is cut off.
+    """
     if length_size is None:
         for unit in data.split(_START)[1:]:
             if nal := unit.rstrip(b"\x00"):

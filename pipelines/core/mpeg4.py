@@ -24,7 +24,7 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
 
     In display order a B-VOP comes at once, while an anchor waits for the next anchor.
     """
-    vol: _Vol | None = None
+    vol: Vol | None = None
     known: set[bytes] = set()
     coded: list[CodedPicture] = []
     shown: list[int] = []
@@ -36,7 +36,7 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
         header, _, time_code = data[:start].partition(_GOV)
         if vol is None:
             config = header if _VOL.search(header) else extradata
-            vol, known = _parse_vol(config), {b"", header, config}
+            vol, known = parse_vol(config), {b"", header, config}
         elif header not in known:
             raise NoPlan("parameters that change")
         if time_code:
@@ -91,15 +91,19 @@ def _single_vops(packets: Iterable["av.Packet"], packed: bool) -> Iterator[tuple
     # What still waits at the end has no place and is never shown. Clips cut out of longer videos often end so.
 
 
-class _Vol(NamedTuple):
+class Vol(NamedTuple):
     """What the header of a video object layer says of its pictures: their clock, and whether there are no B-VOPs."""
 
     ticks_per_s: int
     low_delay: bool
 
 
-def _parse_vol(config: bytes) -> _Vol:
-    """A video object layer's header (ISO/IEC 14496-2, 6.2.3), as far as needed."""
+def parse_vol(config: bytes) -> Vol:
+    """A video object layer's header (ISO/IEC 14496-2, 6.2.3), as far as needed.
+
+    Raises:
+        NoPlan: its pictures are of a kind that isn't planned for, interlaced ones among them.
+    """
     found = list(_VOL.finditer(config))
     if len(found) != 1:
         raise NoPlan(f"{len(found)} video object layers")
@@ -135,7 +139,7 @@ def _parse_vol(config: bytes) -> _Vol:
     bits.u(1)
     if bits.u(1 if version == 1 else 2) == 1:
         raise NoPlan("a static sprite")
-    return _Vol(ticks_per_s, low_delay)
+    return Vol(ticks_per_s, low_delay)
 
 
 def _tick_bits(ticks_per_s: int) -> int:
@@ -152,7 +156,7 @@ def _parse_time_code(data: bytes) -> int:
     return (hours * 60 + minutes) * 60 + bits.u(6)
 
 
-def _parse_vop(data: bytes, vol: _Vol) -> tuple[int, int, int]:
+def _parse_vop(data: bytes, vol: Vol) -> tuple[int, int, int]:
     """Kind, whole seconds since another VOP, and ticks of a VOP (6.2.5) whose start code has been read."""
     bits = Bits(data)
     kind = bits.u(2)

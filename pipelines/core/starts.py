@@ -35,7 +35,7 @@ def start_test(context: "av.VideoCodecContext") -> IsStart:
 def _is_plain_mpeg4(extradata: bytes, packet: "av.Packet") -> bool:
     """No interlaced pictures: FFmpeg predicts their fields from times since the start of the file."""
     try:
-        mpeg4._parse_vol(extradata or bytes(packet))
+        mpeg4.parse_vol(extradata or bytes(packet))
     except NoPlan:
         return False
     return True
@@ -43,13 +43,13 @@ def _is_plain_mpeg4(extradata: bytes, packet: "av.Packet") -> bool:
 
 def _h264_test(extradata: bytes) -> IsStart:
     try:
-        length_size, _ = h264._parse_extradata(extradata)
+        length_size, _ = h264.parse_extradata(extradata)
     except NoPlan:
         return lambda packet: False
 
     def is_start(packet: "av.Packet") -> bool:
         try:
-            return packet.is_keyframe and _refreshes_at_once(list(h264._nals(bytes(packet), length_size)))
+            return packet.is_keyframe and _refreshes_at_once(list(h264.split_nals(bytes(packet), length_size)))
         except (NoPlan, IndexError):
             return False
 
@@ -62,12 +62,12 @@ def _refreshes_at_once(nals: list[bytes]) -> bool:
     kinds = {nal[0] & 31 for nal in slices}
     if kinds != {_SLICE}:
         return kinds == {_IDR}
-    promised = any(_recovers_at_once(h264._unescaped(nal[1:])) for nal in nals if nal[0] & 31 == _SEI)
+    promised = any(_recovers_at_once(h264.unescaped(nal[1:])) for nal in nals if nal[0] & 31 == _SEI)
     return promised and all(_slice_type(nal) in _INTRA_SLICES for nal in slices)
 
 
 def _slice_type(nal: bytes) -> int:
-    bits = Bits(h264._unescaped(nal[1:16]))
+    bits = Bits(h264.unescaped(nal[1:16]))
     bits.ue()
     return bits.ue() % 5
 
