@@ -138,7 +138,8 @@ def prepare(output: str, plan: Plan) -> list[ShardTask]:
         if pending or stale:
             files.delete([files.join(output, name) for name in (DATASET_INFO, FAILURES, PREVIEW)])
         files.delete(files.join(output, name) for name in stale)
-        files.delete(_report_uri(output, name) for name in [*stale, *(task.name for task in pending)])
+        gone = {*stale, *(task.name for task in pending)} & finished_shards(output)  # some stores ask about each file
+        files.delete(_report_uri(output, name) for name in sorted(gone))
         files.delete_folder(temporary_folder(output))
     except OSError as error:
         raise OutputError(f"cannot prepare the dataset folder {output}: {files.reason(error)}") from error

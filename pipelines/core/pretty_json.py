@@ -5,10 +5,11 @@ hundreds of megabytes.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 _LOT = 10_000
+_CONTAINERS = (dict, list, tuple)
 
 
 def pretty_json(value: Any, indent: int, sort_keys: bool = False) -> Iterator[str]:
@@ -24,13 +25,13 @@ def pretty_json(value: Any, indent: int, sort_keys: bool = False) -> Iterator[st
 
 def _parts(value: Any, indent: str, line: str, sort_keys: bool) -> Iterator[str]:
     """Args: as above; `line` is the line break with the spaces of the level around this one."""
-    if not isinstance(value, Mapping | list | tuple) or not value:
+    if not isinstance(value, _CONTAINERS) or not value:
         yield json.dumps(value)
         return
     inner = line + indent
     items: Any
-    if isinstance(value, Mapping):
-        items = sorted(value.items()) if sort_keys else list(value.items())
+    if isinstance(value, dict):
+        items = [(key, value[key]) for key in (sorted(value) if sort_keys else value)]
         begin, end = "{", "}"
         plain = _are_plain(value.values())
     else:
@@ -54,5 +55,5 @@ def _parts(value: Any, indent: str, line: str, sort_keys: bool) -> Iterator[str]
     yield line + end
 
 
-def _are_plain(values: Any) -> bool:
-    return not any(isinstance(value, Mapping | list | tuple) for value in values)
+def _are_plain(values: Iterable[Any]) -> bool:
+    return not any(isinstance(value, _CONTAINERS) for value in values)
