@@ -10,8 +10,9 @@ import posixpath
 import shutil
 import tempfile
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -24,6 +25,8 @@ from pipelines.remote import match as match
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 _PARALLEL_REQUESTS = 32
+_LOTS_AHEAD, _MAX_LOT = 2, 64
+"""Portions of work for each thread that wait to be done or to be taken, and how many items one has at most."""
 
 
 def is_local(uri: str) -> bool:
@@ -113,14 +116,15 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
         ) from error
 
 
-def write_text(uri: str, text: str, temporary_folder: str) -> None:
-    """Writes a small file atomically.
+def write_text(uri: str, text: str | Iterable[str], temporary_folder: str) -> None:
+    """Writes a file of text atomically; of one that comes in parts, no more than one is in memory.
 
     Raises:
         OutputError: it can't be written.
     """
     with write_atomically(uri, temporary_folder) as file:
-        file.write(text.encode("utf-8", "surrogateescape"))
+        for part in [text] if isinstance(text, str) else text:
+            file.write(part.encode("utf-8", "surrogateescape"))
 
 
 def delete(uris: Iterable[str]) -> None:
@@ -181,7 +185,13 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
 def stat_file(root: str, path: str) -> FileInfo:
     """Size and version of a file, given by a path relative to `root`, an absolute path or an address."""
     uri = join(root, path)
-    return replace(local.stat(uri) if is_local(uri) else remote.stat(uri), path=path)
+    return local.stat(uri, path) if is_local(uri) else replace(remote.stat(uri), path=path)
+
+
+def stat_files(root: str, paths: Sequence[str]) -> list[FileInfo]:
+    """As `stat_file` for each of many paths."""
+    remote_path = root if not is_local(root) else next((path for path in paths if not is_local(path)), root)
+    return list(each_at(remote_path, lambda path: stat_file(root, path), paths))
 
 
 @contextlib.contextmanager
@@ -222,7 +232,31 @@ def copy_tree(uri: str, folder: str) -> None:
 
 def in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
     """Results in order of a function that waits for a store; local calls gain little, remote ones much."""
+    return list(_each_in_parallel(function, items))
+
+
+def each_at(uri: str, function: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
+    """As `in_parallel` where `uri` is in a store; on this machine, where threads that calculate would only be in each
+    other's way, one call after the other. Either way only a few results are ready before they are taken."""
+    return map(function, items) if is_local(uri) else _each_in_parallel(function, items)
+
+
+def _each_in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
+    """Of many items a thread is given several at a time, as handing one over takes longer than some calls."""
     if len(items) < 2:
-        return [function(item) for item in items]
+        yield from map(function, items)
+        return
+    size = max(1, min(_MAX_LOT, len(items) // (_LOTS_AHEAD * _PARALLEL_REQUESTS)))
+    lots = (items[first : first + size] for first in range(0, len(items), size))
+    waiting: deque[Future[list[_R]]] = deque()
     with ThreadPoolExecutor(_PARALLEL_REQUESTS) as threads:
-        return list(threads.map(function, items))
+        try:
+            for lot in lots:
+                waiting.append(threads.submit(lambda lot: list(map(function, lot)), lot))
+                if len(waiting) == _LOTS_AHEAD * _PARALLEL_REQUESTS:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except BaseException:  # an error, or nobody asks for more: what has not begun needn't
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise

@@ -136,16 +136,16 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
     from pipelines.engine import num_decoders, run_pipeline
     from pipelines.transforms.pools import close_pools
 
-    output, shards = work.config.output, range(work.layout.num_shards)
+    output = work.config.output
     plan_uri = store.write_plan(output, work.tasks)
     build(engine.pipeline, plan_uri, work, num_decoders(work.config.workers, engine), threads, table_files)
     before, seconds = LOCAL_PROGRESS.videos, LOCAL_PROGRESS.seconds
-    in_ledger = 0 if engine.in_process else label_store.count_entries(output, shards)
+    in_ledger = 0 if engine.in_process else label_store.count_entries(output)
 
     def done() -> float:
         if engine.in_process:
             return LOCAL_PROGRESS.videos - before
-        return label_store.count_entries(output, shards) - in_ledger
+        return label_store.count_entries(output) - in_ledger
 
     hours = (lambda: LOCAL_PROGRESS.seconds - seconds) if engine.in_process else None
     try:

@@ -28,7 +28,7 @@ def list_videos(source: str) -> Listing:
         if files.is_local(source) and not files.exists(source):
             raise UsageError(f"no such folder, video, list or manifest: {source}")
         if source.lower().endswith(".csv"):
-            return _named(source, [row["path"] for _, row in read_columns(_text(source), source, ("path",))])
+            return _named(source, [path for _, (path,) in read_columns(_text(source), source, ("path",))])
         if _is_folder(source):
             return _found(source, [_below(source, file) for file in files.list_tree(source)[0]])
         if is_video(posixpath.basename(source)):
@@ -95,7 +95,7 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
         uri = path if not files.is_local(path) else files.join(root, path)
         unique.setdefault(posixpath.normpath(uri) if files.is_local(uri) else uri, path)
     items = list(unique.items())
-    found = files.in_parallel(lambda item: files.stat_file(root, item[0]), items)
+    found = files.stat_files(root, [uri for uri, _ in items])
     videos = [
         ListedVideo(path, uri, file.version or "missing", file.size_bytes)
         for (uri, path), file in zip(items, found, strict=True)

@@ -5,19 +5,22 @@ the labels need none of it.
 """
 
 import json
+import posixpath
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from typing import TypeVar
 
 from pipelines import files
 from pipelines.core.errors import IncompleteError, OutputError
 from pipelines.core.label_plan import LabelLayout, ListedVideo
 from pipelines.core.label_types import LabelFailure, LabelReport
-from pipelines.core.ledger import Entry
+from pipelines.core.ledger import Entry, Outline
 from pipelines.core.metadata import FAILURES
 from pipelines.store import STATE, read_own, temporary_folder
 
+_T = TypeVar("_T")
 SUMMARY, REPORT = "summary.json", "report.html"
 _LABELS = re.compile(r"labels-\d{5,}-of-\d{5,}\.(?:jsonl|csv|parquet)")
 _COMPACT = "compact"
@@ -86,7 +89,7 @@ def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[Sequ
 
 
 def _write_listing(output: str, shard: int, videos: Iterable[ListedVideo]) -> None:
-    text = "".join(json.dumps([v.video_id, v.uri, v.version, v.size_bytes]) + "\n" for v in videos)
+    text = (json.dumps([v.video_id, v.uri, v.version, v.size_bytes]) + "\n" for v in videos)
     files.write_text(_of_shard(output, "listing", shard, ".jsonl"), text, temporary_folder(output))
 
 
@@ -114,11 +117,20 @@ def _write_entries(output: str, shard: int, name: str, entries: Iterable[Entry])
 
 def read_ledger(output: str, shard: int) -> Iterator[Entry]:
     """All entries of a shard; lines of another version of this software are passed over."""
+    return _read_ledger(output, shard, Entry.from_json)
+
+
+def outline_ledger(output: str, shard: int) -> Iterator[Outline]:
+    """The same without what is not needed to know what is left to do."""
+    return _read_ledger(output, shard, Outline.from_json)
+
+
+def _read_ledger(output: str, shard: int, parse: Callable[[str], _T]) -> Iterator[_T]:
     for name in sorted(files.list_folder(_ledger_folder(output, shard))):
         with files.open_read(files.join(_ledger_folder(output, shard), name)) as lines:
             for line in lines:
                 try:
-                    yield Entry.from_json(line.decode())
+                    yield parse(line.decode())
                 except (ValueError, TypeError, KeyError):
                     continue
 
@@ -132,9 +144,12 @@ def compact_ledger(output: str, shard: int, entries: Sequence[Entry]) -> None:
     files.delete(files.join(folder, other) for other in older if other != name)
 
 
-def count_entries(output: str, shards: Iterable[int]) -> int:
+def count_entries(output: str) -> int:
     """Entries that were added and are not compacted yet, without reading them: their number is in the files' names."""
-    names = [name for shard in shards for name in files.list_folder(_ledger_folder(output, shard))]
+    folder = files.join(output, STATE, "ledger")
+    if files.is_local(folder) and not files.exists(folder):
+        return 0
+    names = (posixpath.basename(file.path) for file in files.list_tree(folder)[0])
     return sum(int(name.rpartition("-")[2].partition(".")[0]) for name in names if not name.startswith(_COMPACT))
 
 
@@ -164,16 +179,20 @@ def _public(failure: LabelFailure) -> dict[str, object]:
     return {key: value for key, value in asdict(failure).items() if key != "transient"}
 
 
-def read_reports(output: str, num_shards: int) -> list[LabelReport]:
-    """The reports of all shards.
+def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
+    """The reports of all shards, one after the other, as they may not fit into memory together.
 
     Raises:
-        IncompleteError: one is missing.
+        IncompleteError: at the end, if some are missing.
     """
-    found = files.in_parallel(lambda shard: read_shard_report(output, shard), range(num_shards))
-    if missing := [shard for shard, item in enumerate(found) if item is None]:
-        raise IncompleteError(f"labels of {len(missing)} shards were not written; run the same command again")
-    return [item[1] for item in found if item]
+    missing = 0
+    for found in files.each_at(output, lambda shard: read_shard_report(output, shard), range(num_shards)):
+        if found:
+            yield found[1]
+        else:
+            missing += 1
+    if missing:
+        raise IncompleteError(f"labels of {missing} shards were not written; run the same command again")
 
 
 def join_failures(output: str, num_shards: int) -> None:

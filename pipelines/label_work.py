@@ -68,19 +68,31 @@ def make_work(
         raise UsageError(
             f"{output} has {earlier.num_shards} files of labels, --shards says {config.shards}; choose another --output"
         )
-    num_shards = earlier.num_shards if earlier else config.shards or shard_count(len(videos), beam_workers)
+    size_bytes = sum(video.size_bytes for video in videos)
+    wanted = config.shards or shard_count(len(videos), beam_workers, size_bytes)
+    num_shards = earlier.num_shards if earlier else wanted
     layout = LabelLayout(num_shards, info.fingerprint, info.name, scoring)
     shards = by_shard(videos, num_shards)
     again = earlier is not None and not files.exists(files.join(output, label_store.SUMMARY))
-    left = files.in_parallel(lambda shard: _pending(output, shard, shards[shard], key, again), range(num_shards))
-    num_pending = sum(map(len, left))
-    tasks = [task for shard in range(num_shards) for task in make_tasks(shard, left[shard], num_pending, beam_workers)]
     result = [config.segments.identity(), config.format, config.webvtt]
-    marks = {}
-    for shard in range(num_shards):
-        mark = fingerprint([key, result, [[v.video_id, v.uri, v.version] for v in shards[shard]]])
-        if left[shard] or config.bigquery_table or not _is_written(config, layout, shard, mark):
-            marks[shard] = mark
+
+    def compare(shard: int) -> tuple[list[VideoTask], str]:
+        """The videos of a shard that are to be decoded, and its mark, empty where its labels needn't be written."""
+        videos = shards[shard]
+        mark = fingerprint([key, result, [[v.video_id, v.uri, v.version] for v in videos]])
+        written = earlier is not None and _is_written(config, layout, shard, mark)
+        # Whatever has labels is in the ledger, which is long: it is read only for what may be tried again.
+        pending = [] if written and not again else _pending(output, shard, videos, key, again)
+        return pending, mark if pending or config.bigquery_table or not written else ""
+
+    found = list(files.each_at(output, compare, range(num_shards)))
+    num_pending = sum(len(pending) for pending, _ in found)
+    tasks = [
+        task
+        for shard, (pending, _) in enumerate(found)
+        for task in make_tasks(shard, pending, num_pending, beam_workers)
+    ]
+    marks = {shard: mark for shard, (_, mark) in enumerate(found) if mark}
     return Work(config, info, windows, key, layout, shards, tasks, marks)
 
 
@@ -102,7 +114,7 @@ def _other_labels(earlier: LabelLayout, info: ModelInfo, scoring: Mapping[str, A
 
 def _pending(output: str, shard: int, videos: Sequence[ListedVideo], key: str, again: bool) -> list[VideoTask]:
     """The videos of a shard that aren't in the ledger, or, with `again`, failed for a reason that may have passed."""
-    known = choose(label_store.read_ledger(output, shard), key, {v.video_id: v.version for v in videos})
+    known = choose(label_store.outline_ledger(output, shard), key, {v.video_id: v.version for v in videos})
     pending = []
     for video in videos:
         entries = [entry for entry in known.get(video.video_id, []) if not (again and entry.transient)]
@@ -113,6 +125,6 @@ def _pending(output: str, shard: int, videos: Sequence[ListedVideo], key: str, a
 
 
 def _is_written(config: LabelConfig, layout: LabelLayout, shard: int, mark: str) -> bool:
-    found = label_store.read_shard_report(config.output, shard)
     name = label_store.labels_name(shard, layout.num_shards, config.format)
+    found = label_store.read_shard_report(config.output, shard)
     return found is not None and found[0] == mark and files.exists(files.join(config.output, name))

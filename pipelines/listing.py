@@ -36,6 +36,6 @@ def _read_manifest(source: str) -> Catalog:
         raise UsageError(f"no such manifest: {source}")
     rows = catalog.parse_manifest(text, source)
     root = posixpath.dirname(source)
-    found = files.in_parallel(lambda row: files.stat_file(root, row.path), rows)
+    found = files.stat_files(root, [row.path for row in rows])
     uris = [files.join(root, row.path) for row in rows]
     return catalog.from_manifest(source, rows, found, uris)

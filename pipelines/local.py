@@ -5,7 +5,7 @@ import os
 import posixpath
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from operator import attrgetter
 from typing import BinaryIO
 
 from pipelines.core.catalog import FileInfo
@@ -36,13 +36,13 @@ def write(uri: str, temporary: str) -> Iterator[BinaryIO]:
         raise
 
 
-def stat(uri: str) -> FileInfo:
-    """Size and version of a file; the version is None where there is none."""
+def stat(uri: "str | os.DirEntry[str]", path: str) -> FileInfo:
+    """Size and version of a file, as `path` in the result; the version is None where there is no such file."""
     try:
-        status = os.stat(uri)
+        status = os.stat(uri) if isinstance(uri, str) else uri.stat()
     except OSError:
-        return FileInfo(uri, 0, None)
-    return FileInfo(uri, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
+        return FileInfo(path, 0, None)
+    return FileInfo(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
@@ -67,5 +67,6 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
                 if entry.is_dir():
                     pending.append(path)
                 else:
-                    files.append(replace(stat(os.path.join(uri, path)), path=path))
-    return sorted(files, key=lambda file: file.path), sorted(folders[1:])
+                    files.append(stat(entry, path))
+    files.sort(key=attrgetter("path"))
+    return files, sorted(folders[1:])

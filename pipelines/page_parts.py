@@ -131,11 +131,16 @@ def folded(
     total: Sequence[object] = (),
     where: str = "",
     apart: Sequence[Sequence[object]] = (),
+    num_rows: int = 0,
 ) -> str:
-    """A table that is closed if it is long; of rows beyond `max_rows` it gives the number, and `where` they are."""
-    is_open = "" if len(rows) > _FOLDED_ROWS else " open"
+    """A table that is closed if it is long; of rows beyond `max_rows` it gives the number, and `where` they are.
+
+    Where there are more than one cares to make, `rows` are the first ones and `num_rows` says how many there are.
+    """
+    num_rows = num_rows or len(rows)
+    is_open = "" if num_rows > _FOLDED_ROWS else " open"
     content = table(caption, headers, rows[:max_rows], total, apart)
-    if (left_out := len(rows) - max_rows) > 0:
+    if (left_out := num_rows - max_rows) > 0:
         content += f'<p class="more">{left_out:,} more not shown here{text(where)}.</p>'
     return f"<details{is_open}><summary>{text(summary)}</summary>{content}</details>"
 

@@ -112,10 +112,10 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
 
 def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetInfo:
     """Proves that nothing is missing, and only then writes what makes the dataset complete."""
-    found = store.read_reports(config.output, plan.tasks)
-    if lost := [task.name for task in plan.tasks if task.name not in found]:
+    found = list(store.read_reports(config.output, plan.tasks))
+    if lost := [task.name for task, report in zip(plan.tasks, found, strict=True) if report is None]:
         raise IncompleteError(f"{len(lost)} shards were not written, for example {lost[0]}; run the same command again")
-    reports: list[ShardReport] = [found[task.name] for task in plan.tasks]
+    reports: list[ShardReport] = [report for report in found if report]
     check_all_accounted(catalog, reports)
     failures = [failure for report in reports for failure in report.failed]
     store.write_failures(config.output, failures)
@@ -123,7 +123,7 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     check_failure_rate(len(failures), len(catalog.videos), config.max_failure_rate, reasons, "finished shards are")
     info = describe(config, catalog, plan, reports, {name: version(name) for name in _PACKAGES})
     title = os.path.basename(config.output)
-    store.finish(config.output, info.to_json(), render_preview(info, reports, title))
+    store.finish(config.output, info, render_preview(info, reports, title))
     return info
 
 

@@ -4,9 +4,10 @@ The page is one file that loads nothing else, and is the same for the same datas
 and is escaped by `text`.
 """
 
+import heapq
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipelines.core.metadata import FAILURES, DatasetInfo, ShardReport, WrittenVideo
 from pipelines.page_frame import page_file, render_page
@@ -52,27 +53,26 @@ _Placed = tuple[str, WrittenVideo]
 
 def render_preview(info: DatasetInfo, reports: Sequence[ShardReport], title: str) -> str:
     """The page for a dataset, from its description and the reports of its shards."""
-    placed = [(report.split, video) for report in reports for video in report.written]
     strips = {video_id: strip for report in reports for video_id, strip in report.strips.items()}
     splits = list(info.splits)
-    by_group = _by_group(placed)
+    groups = _Groups(reports)
     by_class = {
         label: Counter({name: split.num_examples_by_class.get(label, 0) for name, split in info.splits.items()})
         for label in info.labels
     }
     sections = {
         "Splits": _splits(info),
-        "Durations": _durations(info, placed),
-        "Classes": search_box("Show classes and videos with") + _classes(by_class, splits, placed, strips),
-        "Tables": _matrix("class", "classes", by_class, splits, MAX_CLASSES)
-        + _matrix("group", "groups", by_group, splits, MAX_ROWS),
+        "Durations": _durations(info, reports),
+        "Classes": search_box("Show classes and videos with") + _classes(by_class, splits, reports, strips),
+        "Tables": _matrix("class", "classes", by_class, splits, MAX_CLASSES, len(by_class), by_class)
+        + _matrix("group", "groups", groups.first, splits, MAX_ROWS, groups.number, by_class),
         "Left out": _left_out(info, reports),
         "Settings": f'<div class="columns">{_settings(info)}</div>',
     }
     return render_page(
         title,
         _subtitle(info),
-        f'<dl class="tiles">{_tiles(info.counts)}</dl>{_notes(info, by_group)}',
+        f'<dl class="tiles">{_tiles(info.counts)}</dl>{_notes(info, groups)}',
         sections,
         "Made from dataset_info.json and the reports of the shards.",
         script=page_file("pipelines", "page_filter.js"),
@@ -81,12 +81,32 @@ def render_preview(info: DatasetInfo, reports: Sequence[ShardReport], title: str
     )
 
 
-def _by_group(placed: Iterable[_Placed]) -> _Counts:
-    """Clips by group and split; first any group that lies in two splits, then by name."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for split, video in placed:
-        counts[video.group][split] += 1
-    return {name: counts[name] for name in sorted(counts, key=lambda name: (len(counts[name]) < 2, name))}
+def _placed(reports: Iterable[ShardReport]) -> Iterator[_Placed]:
+    return ((report.split, video) for report in reports for video in report.written)
+
+
+class _Groups:
+    """The groups, of which there may be as many as videos: a table of counts is made for those alone that are shown.
+
+    Attributes:
+        number: how many there are.
+        shared: those that lie in more than one split, by name.
+        first: clips by group and split of the first ones: any that is shared, then by name.
+    """
+
+    def __init__(self, reports: Sequence[ShardReport]) -> None:
+        split_of: dict[str, str] = {}
+        shared = set()
+        for split, video in _placed(reports):
+            if split_of.setdefault(video.group, split) != split:
+                shared.add(video.group)
+        self.number = len(split_of)
+        self.shared = sorted(shared)
+        names = heapq.nsmallest(MAX_ROWS, split_of, key=lambda name: (name not in shared, name))
+        self.first: _Counts = {name: Counter() for name in names}
+        for split, video in _placed(reports):
+            if video.group in self.first:
+                self.first[video.group][split] += 1
 
 
 def _subtitle(info: DatasetInfo) -> str:
@@ -100,7 +120,7 @@ def _tiles(counts: Mapping[str, int]) -> str:
     return "".join(tile(key.capitalize(), f"{counts.get(key, 0):,}", what) for key, what in _COUNTS.items())
 
 
-def _notes(info: DatasetInfo, by_group: _Counts) -> str:
+def _notes(info: DatasetInfo, groups: _Groups) -> str:
     """What a person should know before using the dataset."""
     listed, written, failed, filtered = (info.counts.get(key, 0) for key in ("listed", "written", "failed", "filtered"))
     items = []
@@ -111,8 +131,8 @@ def _notes(info: DatasetInfo, by_group: _Counts) -> str:
     items += [f"{name} has no clips." for name, split in info.splits.items() if not split.num_examples]
     for split, labels in missing_classes(info).items():
         items.append(f"{split} has no clip of {plural(len(labels), 'class', 'classes')}: {some(labels)}.")
-    if shared := [group for group, counts in by_group.items() if len(counts) > 1]:
-        items.append(f"{plural(len(shared), 'group')} in more than one split: {some(shared)}.")
+    if groups.shared:
+        items.append(f"{plural(len(groups.shared), 'group')} in more than one split: {some(groups.shared)}.")
     return notes(items, "No video failed, every split has every class, and no group is in two splits.")
 
 
@@ -129,16 +149,18 @@ def _splits(info: DatasetInfo) -> str:
     )  # fmt: skip
 
 
-def _durations(info: DatasetInfo, placed: Sequence[_Placed]) -> str:
+def _durations(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
     by_split: dict[str, list[float]] = {name: [] for name in info.splits}
-    for split, video in placed:
+    for split, video in _placed(reports):
         by_split[split].append(video.duration_s)
     return histogram(by_split, " · ".join(f"{key} {human_seconds(value)}" for key, value in info.durations_s.items()))
 
 
-def _classes(by_class: _Counts, splits: Sequence[str], placed: Sequence[_Placed], strips: Mapping[str, str]) -> str:
+def _classes(
+    by_class: _Counts, splits: Sequence[str], reports: Sequence[ShardReport], strips: Mapping[str, str]
+) -> str:
     """A card for each class: its clips by split, and the film strips."""
-    chosen = _choose_strips(list(by_class)[:MAX_CLASSES], splits, placed, strips)
+    chosen = _choose_strips(list(by_class)[:MAX_CLASSES], splits, reports, strips)
     cards = []
     for label, videos in chosen.items():
         counts = [by_class[label][split] for split in splits]
@@ -154,11 +176,11 @@ def _classes(by_class: _Counts, splits: Sequence[str], placed: Sequence[_Placed]
 
 
 def _choose_strips(
-    labels: Sequence[str], splits: Sequence[str], placed: Sequence[_Placed], strips: Mapping[str, str]
+    labels: Sequence[str], splits: Sequence[str], reports: Sequence[ShardReport], strips: Mapping[str, str]
 ) -> dict[str, list[_Placed]]:
     """The videos of each class whose strip is shown: one of each class, then more while there is room."""
     waiting: dict[str, list[_Placed]] = {label: [] for label in labels}
-    for split, video in placed:
+    for split, video in _placed(reports):
         if video.video_id in strips and video.label in waiting:
             waiting[video.label].append((split, video))
     for videos in waiting.values():
@@ -183,27 +205,34 @@ def _figure(split: str, video: WrittenVideo, strip: str) -> str:
     )
 
 
-def _matrix(noun: str, nouns: str, counts: _Counts, splits: Sequence[str], max_rows: int) -> str:
-    """Clips by class or group and split."""
+def _matrix(
+    noun: str, nouns: str, counts: _Counts, splits: Sequence[str], max_rows: int, num_rows: int, totals: _Counts
+) -> str:
+    """Clips by class or group and split, of the first of `num_rows`; they add up to what `totals` adds up to."""
     rows = [(name, *(by[split] for split in splits), sum(by.values())) for name, by in counts.items()]
-    totals = [sum(column) for column in zip(*(row[1:] for row in rows), strict=True)]
+    last = [sum(by[split] for by in totals.values()) for split in splits]
+    total = ("Total", *last, sum(last)) if rows else ("Total",)
     caption, headers = f"Clips by {noun} and split", (noun.capitalize(), *splits, "Total")
-    return folded(plural(len(rows), noun, nouns), caption, headers, rows, max_rows, ("Total", *totals))
+    return folded(plural(num_rows, noun, nouns), caption, headers, rows, max_rows, total, num_rows=num_rows)
 
 
 def _left_out(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
     """Failures by reason and one by one, and what was filtered."""
-    failed = sorted((f.video_id, f.label, f.stage, f.type, f.message) for r in reports for f in r.failed)
-    filtered = sorted((f.video_id, f.label, f.reason) for r in reports for f in r.filtered)
+    failed = heapq.nsmallest(
+        MAX_ROWS, ((f.video_id, f.label, f.stage, f.type, f.message) for r in reports for f in r.failed)
+    )
+    filtered = heapq.nsmallest(MAX_ROWS, ((f.video_id, f.label, f.reason) for r in reports for f in r.filtered))
+    num_failed, num_filtered = (sum(len(getattr(r, kind)) for r in reports) for kind in ("failed", "filtered"))
     parts = []
     if info.failures_by_reason:
         parts.append(table("Failures by reason", ("Reason", "Videos"), by_count(info.failures_by_reason)))
     if failed:
         headers, where = ("Video", "Class", "Stage", "Reason", "Message"), f"; {FAILURES} has all of them"
-        parts.append(folded(plural(len(failed), "failure"), "Failures", headers, failed, MAX_ROWS, where=where))
+        summary = plural(num_failed, "failure")
+        parts.append(folded(summary, "Failures", headers, failed, MAX_ROWS, where=where, num_rows=num_failed))
     if filtered:
-        summary = f"{plural(len(filtered), 'video')} filtered"
-        parts.append(folded(summary, "Filtered", ("Video", "Class", "Reason"), filtered, MAX_ROWS))
+        summary, columns = f"{plural(num_filtered, 'video')} filtered", ("Video", "Class", "Reason")
+        parts.append(folded(summary, "Filtered", columns, filtered, MAX_ROWS, num_rows=num_filtered))
     return "".join(parts) or '<p class="soft">None: every listed video became a clip.</p>'
 
 

@@ -10,6 +10,8 @@ from typing import Self
 
 _POLL_S = 0.5
 _LINE_EVERY_S = 30.0
+_PAUSES = 10
+"""Time between two questions, as a multiple of what an answer takes."""
 
 
 class LocalProgress:
@@ -36,7 +38,7 @@ class ProgressDisplay:
     Args:
         total: videos to do.
         done: asked now and then for the number that is done; it may look at a store.
-        poll_s: seconds between two questions.
+        poll_s: seconds between two questions, more where the answer takes long.
         title: what is being done.
         seconds: asked for the seconds of video that are done, where these are counted.
     """
@@ -53,7 +55,7 @@ class ProgressDisplay:
         self._done = done
         self._title = title
         self._seconds = seconds
-        self._poll_s = poll_s
+        self._poll_s = self._pause_s = poll_s
         self._last = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._show, name="progress", daemon=True)
@@ -69,8 +71,11 @@ class ProgressDisplay:
         self._thread.join()
 
     def _count(self) -> float:
+        start = time.monotonic()
         with contextlib.suppress(OSError):  # a store that doesn't answer now will another time
             self._last = min(self._done(), self._total)
+        # Of a large collection, the answer takes a store a while: asking must not become what a run mostly does.
+        self._pause_s = max(self._poll_s, _PAUSES * (time.monotonic() - start))
         return self._last
 
     def _show(self) -> None:
@@ -91,7 +96,7 @@ class ProgressDisplay:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             bar = progress.add_task("", total=self._total, rate="")
             while True:
-                last = self._stop.wait(self._poll_s)
+                last = self._stop.wait(self._pause_s)
                 done = self._count()
                 progress.update(bar, completed=int(done), rate=self._rate(done, time.monotonic() - start))
                 if last:
@@ -99,7 +104,7 @@ class ProgressDisplay:
 
     def _show_lines(self) -> None:
         start = shown = time.monotonic()
-        while not self._stop.wait(self._poll_s):
+        while not self._stop.wait(self._pause_s):
             now = time.monotonic()
             if now - shown < _LINE_EVERY_S:
                 continue

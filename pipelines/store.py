@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from pipelines import files
 from pipelines.core import sharding
 from pipelines.core.errors import OutputError, UsageError
-from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, Failure, ShardReport
+from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, DatasetInfo, Failure, ShardReport
 from pipelines.core.plan import Layout, Plan, ShardTask
 
 _L = TypeVar("_L")
@@ -98,8 +98,8 @@ def write_report(output: str, report: ShardReport) -> None:
     files.write_text(_report_uri(output, report.name), report.to_json(), temporary_folder(output))
 
 
-def read_reports(output: str, tasks: Sequence[ShardTask]) -> dict[str, ShardReport]:
-    """Reports of the shards that are whole and were made from the same videos and settings, by name of the shard."""
+def read_reports(output: str, tasks: Sequence[ShardTask]) -> Iterator[ShardReport | None]:
+    """For each task the report of its shard; None if that isn't whole, or was made from other videos or settings."""
     sizes = files.list_folder(output)
     known = finished_shards(output)
 
@@ -113,7 +113,7 @@ def read_reports(output: str, tasks: Sequence[ShardTask]) -> dict[str, ShardRepo
             return None  # not of this version: the shard is made again
         return report if report.task == task.fingerprint and report.size_bytes == sizes[task.name] else None
 
-    return {report.name: report for report in files.in_parallel(read, tasks) if report}
+    return files.each_at(output, read, tasks)
 
 
 def prepare(output: str, plan: Plan) -> list[ShardTask]:
@@ -128,22 +128,22 @@ def prepare(output: str, plan: Plan) -> list[ShardTask]:
     """
     try:
         complete = is_complete(output)
-        done = read_reports(output, plan.tasks)
         pending = [
             task
-            for task in plan.tasks
-            if task.name not in done or (not complete and any(f.transient for f in done[task.name].failed))
+            for task, done in zip(plan.tasks, read_reports(output, plan.tasks), strict=True)
+            if done is None or (not complete and any(failure.transient for failure in done.failed))
         ]
         names = {task.name for task in plan.tasks}
         stale = [name for name in files.list_folder(output) if sharding.is_shard_name(name) and name not in names]
         if pending or stale:
             files.delete([files.join(output, name) for name in (DATASET_INFO, FAILURES, PREVIEW)])
         files.delete(files.join(output, name) for name in stale)
-        files.delete(_report_uri(output, name) for name in [*stale, *(task.name for task in pending)])
+        gone = {*stale, *(task.name for task in pending)} & finished_shards(output)  # some stores ask about each file
+        files.delete(_report_uri(output, name) for name in sorted(gone))
         files.delete_folder(temporary_folder(output))
     except OSError as error:
         raise OutputError(f"cannot prepare the dataset folder {output}: {files.reason(error)}") from error
-    files.write_text(_layout_uri(output), plan.layout.to_json(), temporary_folder(output))
+    files.write_text(_layout_uri(output), plan.layout.json_parts(), temporary_folder(output))
     return pending
 
 
@@ -186,7 +186,7 @@ class _Task(Protocol):
 def write_plan(output: str, tasks: Sequence[_Task]) -> str:
     """Writes the tasks of a run where its workers can read them, and returns the address."""
     uri = files.join(output, STATE, "plan.jsonl")
-    files.write_text(uri, "".join(task.to_json() + "\n" for task in tasks), temporary_folder(output))
+    files.write_text(uri, (task.to_json() + "\n" for task in tasks), temporary_folder(output))
     return uri
 
 
@@ -198,10 +198,10 @@ def write_failures(output: str, failures: Sequence[Failure]) -> None:
     files.write_text(files.join(output, FAILURES), "".join(line + "\n" for line in lines), temporary_folder(output))
 
 
-def finish(output: str, info: str, preview: str) -> None:
+def finish(output: str, info: DatasetInfo, preview: str) -> None:
     """Writes the preview and then, last of all, the description that makes the dataset complete."""
     files.write_text(files.join(output, PREVIEW), preview, temporary_folder(output))
-    files.write_text(files.join(output, DATASET_INFO), info, temporary_folder(output))
+    files.write_text(files.join(output, DATASET_INFO), info.json_parts(), temporary_folder(output))
     try:
         files.delete([files.join(output, STATE, "plan.jsonl")])
         files.delete_folder(temporary_folder(output))

@@ -43,3 +43,11 @@ def test_a_video_stays_in_its_shard_when_others_come(ids: list[str], num_shards:
 )
 def test_number_of_files(videos: int, workers: int, shards: int) -> None:
     assert shard_count(videos, workers) == shards
+
+
+@pytest.mark.parametrize(
+    ("videos", "gigabytes", "shards"),
+    [(6681, 3, 1), (20_000, 200, 2), (1000, 1000, 8), (10_000, 20_000, 146), (3, 10**4, 3)],
+)
+def test_long_videos_are_shared_out_by_size(videos: int, gigabytes: int, shards: int) -> None:
+    assert shard_count(videos, 1, gigabytes * 10**9) == shards

@@ -4,6 +4,7 @@ Every batch has the same size: the last one is filled up with empty clips of wei
 exhausted gets batches of such clips. So no clip is left out, no replica stands empty, and a function is traced once.
 """
 
+import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,7 @@ class Clips:
     def training_steps(self, epoch: int) -> int:
         """Global batches of an epoch: as many as the worker with the most clips needs."""
         reading = self._reading
-        most = max(self._share(epoch, worker)[1] for worker in range(reading.num_workers))
+        most = max(count for _, count in self._shares(epoch))
         return -(-most // (reading.batch_size * reading.replicas))
 
     def training(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
@@ -80,7 +81,7 @@ class Clips:
         reading = self._reading
         per_step = reading.batch_size * reading.replicas
         while True:
-            order, count = self._share(epoch, reading.worker)
+            order, count = self._shares(epoch)[reading.worker]
             yield {
                 "order": order,
                 "count": count,
@@ -139,8 +140,8 @@ class Clips:
         shards = list(range(len(self._part.shards)))
         return read_index(self._records(shards, self._part.num_clips, mixed=False))
 
-    def _share(self, epoch: int, worker: int) -> tuple[list[int], int]:
-        """The shards of a worker in an epoch, in the order in which they are opened, and how many clips they give.
+    def _shares(self, epoch: int) -> list[tuple[list[int], int]]:
+        """The shards of each worker in an epoch, in the order in which they are opened, and how many clips they give.
 
         With fewer shards than workers all of them read all shards, and each takes its share of the records.
         """
@@ -148,17 +149,17 @@ class Clips:
         order = np.random.default_rng([self._reading.seed, epoch]).permutation(len(counts))
         workers = self._reading.num_workers
         if workers == 1:
-            return list(map(int, order)), sum(counts)
+            return [(list(map(int, order)), sum(counts))]
         if len(counts) < workers:
             total = sum(counts)
-            return list(map(int, order)), total // workers + (worker < total % workers)
+            return [(list(map(int, order)), total // workers + (i < total % workers)) for i in range(workers)]
         shares: list[list[int]] = [[] for _ in range(workers)]
-        sizes = [0] * workers
+        sizes = [(0, worker) for worker in range(workers)]  # a heap: there may be thousands of shards
         for shard in sorted(map(int, order), key=lambda i: -counts[i]):  # stable: equal ones stay in random order
-            smallest = sizes.index(min(sizes))
+            size, smallest = sizes[0]
             shares[smallest].append(shard)
-            sizes[smallest] += counts[shard]
-        return shares[worker], sizes[worker]
+            heapq.heapreplace(sizes, (size + counts[shard], smallest))
+        return [(shares[worker], size) for size, worker in sorted(sizes, key=lambda pair: pair[1])]
 
     def _records(self, order: Any, count: Any, mixed: bool) -> tf.data.Dataset:
         """Serialised records of some shards of which there are `count`, from several shards in turn if `mixed`."""

@@ -1,14 +1,16 @@
 """The catalogue: which videos there are, with label and group. Pure functions over listings; nothing is opened here."""
 
 import csv
-import io
 import posixpath
 import re
+import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import pairwise
+from operator import attrgetter
+from sys import intern
 
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
@@ -21,6 +23,7 @@ VIDEO_EXTENSIONS = frozenset(
     )
 )
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SHOWN = 5
 
 
@@ -71,8 +74,7 @@ class Catalog:
 
 def is_video(path: str) -> bool:
     """Whether a file is taken for a video, by its extension; hidden files never are."""
-    name = posixpath.basename(path)
-    return not _is_hidden(path) and posixpath.splitext(name)[1].lower() in VIDEO_EXTENSIONS
+    return not _is_hidden(path) and posixpath.splitext(path)[1].lower() in VIDEO_EXTENSIONS
 
 
 def group_of(path: str) -> str | None:
@@ -94,10 +96,14 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ())
     Raises:
         UsageError: no videos, a video outside of any class folder, a class folder without videos, two videos of one id.
     """
-    files = list(files)
-    videos = [file for file in files if is_video(file.path)]
+    videos, num_others = [], 0
+    for file in files:
+        if is_video(file.path):
+            videos.append(file)
+        else:
+            num_others += 1
     if not videos:
-        found = f"{len(files)} other files" if files else "nothing"
+        found = f"{num_others} other files" if num_others else "nothing"
         raise UsageError(
             f"no videos in {root}: found {found}. Expected a folder for each class with videos in it "
             f"({', '.join(sorted(VIDEO_EXTENSIONS)[:6])} ...), or give a CSV manifest"
@@ -118,11 +124,11 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ())
         group = group_of(file.path)
         ungrouped += group is None
         video_id = posixpath.splitext(file.path)[0]
-        label = posixpath.basename(posixpath.dirname(file.path))
-        records.append(
-            VideoRecord(video_id, posixpath.join(root, file.path), label, group or video_id, file.version or "missing")
-        )
-    return _checked(records, root, len(files) - len(videos), ungrouped)
+        label = intern(posixpath.basename(posixpath.dirname(file.path)))  # one name for all videos of a class
+        group = video_id if group is None else intern(group)
+        uri = posixpath.join(root, file.path)
+        records.append(VideoRecord(video_id, uri, label, group, file.version or "missing"))
+    return _checked(records, root, num_others, ungrouped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,38 +148,47 @@ def parse_manifest(text: str, name: str) -> list[ManifestRow]:
         UsageError: a column is missing, a line has no path or label; the message gives the line.
     """
     rows = read_columns(text, name, ("path", "label"), ("group",))
-    return [ManifestRow(line, **values) for line, values in rows]
+    return [ManifestRow(line, path, intern(label), intern(group)) for line, (path, label, group) in rows]
 
 
 def read_columns(
     text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()
-) -> list[tuple[int, dict[str, str]]]:
+) -> Iterator[tuple[int, list[str]]]:
     """Some columns of a CSV file, stripped, with the number of each line; an optional one may be missing or empty.
 
-    Raises:
+    Raises, once the line is reached:
         UsageError: it is no such file; the message gives the line and what is needed.
     """
     form = ",".join(needed) + "".join(f"[,{column}]" for column in optional)
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), skipinitialspace=True)
-    rows = []
+    reader = csv.reader(_lines(text.removeprefix("\ufeff")), skipinitialspace=True)
+    found, line = False, 0
     try:
-        columns = [column.strip().lower() for column in reader.fieldnames or ()]
-        if not set(needed) <= set(columns):
+        places = {column.strip().lower(): place for place, column in enumerate(next(reader, ()))}
+        if not set(needed) <= places.keys():
             more = f" and optionally {','.join(optional)}" if optional else ""
             what = f"column{'s' * (len(needed) > 1)} {','.join(needed)}{more}"
-            raise UsageError(f"{name}: the first line must name the {what}, not {','.join(columns)!r}")
-        reader.fieldnames = columns
+            raise UsageError(f"{name}: the first line must name the {what}, not {','.join(places)!r}")
+        line = reader.line_num
+        wanted = [places.get(column, sys.maxsize) for column in (*needed, *optional)]
         for row in reader:
-            values = {column: (row.get(column) or "").strip() for column in (*needed, *optional)}
-            for column in needed:
-                if not values[column]:
-                    raise UsageError(f"{name}, line {reader.line_num}: no {column}. Each line needs {form}")
-            rows.append((reader.line_num, values))
+            line = reader.line_num
+            if not row:
+                continue
+            values = [row[place].strip() if place < len(row) else "" for place in wanted]
+            for column, value in zip(needed, values, strict=False):
+                if not value:
+                    raise UsageError(f"{name}, line {line}: no {column}. Each line needs {form}")
+            found = True
+            yield line, values
     except csv.Error as error:
-        raise UsageError(f"{name}, after line {reader.line_num}: {error}; is it a CSV file?") from error
-    if not rows:
+        raise UsageError(f"{name}, after line {line}: {error}; is it a CSV file?") from error
+    if not found:
         raise UsageError(f"{name}: no videos in this manifest. Each line needs {form}")
-    return rows
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines with their ends, as the csv module wants them; a StringIO would take four bytes for each character."""
+    return (match[0] for match in _LINE.finditer(text))
 
 
 def from_manifest(name: str, rows: Sequence[ManifestRow], files: Sequence[FileInfo], uris: Sequence[str]) -> Catalog:
@@ -199,7 +214,7 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
     Raises:
         UsageError: an unknown class; the message suggests the nearest and lists what there is.
     """
-    known = catalog.labels
+    known = catalog.labels if classes else ()
     for name in classes:
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
@@ -208,6 +223,8 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             raise UsageError(f"no class {name!r}{hint} There are {len(known)}: {', '.join(known)}")
     kept: Counter[str] = Counter()
     chosen = []
+    if not classes and not limit:
+        return catalog
     for video in (
         sorted(catalog.videos, key=lambda v: (stable_hash("limit", v.video_id), v.video_id))
         if limit
@@ -217,11 +234,11 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             kept[video.label] += 1
             chosen.append(video)
     ungrouped = sum(1 for video in chosen if video.group == video.video_id)
-    return Catalog(tuple(sorted(chosen, key=lambda v: v.video_id)), catalog.num_ignored, ungrouped)
+    return Catalog(tuple(sorted(chosen, key=attrgetter("video_id"))), catalog.num_ignored, ungrouped)
 
 
 def _checked(records: list[VideoRecord], name: str, num_ignored: int, num_ungrouped: int) -> Catalog:
-    records.sort(key=lambda video: video.video_id)
+    records.sort(key=attrgetter("video_id"))
     for first, second in pairwise(records):
         if first.video_id == second.video_id:
             raise UsageError(
@@ -232,7 +249,7 @@ def _checked(records: list[VideoRecord], name: str, num_ignored: int, num_ungrou
 
 
 def _is_hidden(path: str) -> bool:
-    return any(part.startswith((".", "__")) for part in path.split("/"))
+    return path.startswith((".", "__")) or "/." in path or "/__" in path
 
 
 def _some(names: Sequence[str]) -> str:

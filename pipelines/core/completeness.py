@@ -19,17 +19,19 @@ def check_all_accounted(catalog: Catalog, reports: Sequence[ShardReport]) -> Non
     Raises:
         IncompleteError: they don't; the message names the first few videos.
     """
-    found = Counter(video_id for report in reports for video_id in report.video_ids())
-    listed = {video.video_id for video in catalog.videos}
-    for what, ids in (
+    ids = sorted(video_id for report in reports for video_id in report.video_ids())
+    if ids == [video.video_id for video in catalog.videos]:
+        return
+    found, listed = Counter(ids), {video.video_id for video in catalog.videos}
+    for what, wrong in (
         ("missing from the output", listed - found.keys()),
         ("in the output but not in the input", found.keys() - listed),
         ("in the output twice", {video_id for video_id, count in found.items() if count > 1}),
     ):
-        if ids:
-            shown = ", ".join(sorted(ids)[:_SHOWN])
+        if wrong:
+            shown = ", ".join(sorted(wrong)[:_SHOWN])
             raise IncompleteError(
-                f"{len(ids)} of {len(listed)} videos are {what} ({shown}); run the same command again"
+                f"{len(wrong)} of {len(listed)} videos are {what} ({shown}); run the same command again"
             )
 
 

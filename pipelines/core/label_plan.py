@@ -9,6 +9,9 @@ from pipelines.core import sharding
 
 VIDEOS_PER_SHARD = 10_000
 """Videos whose labels go into one file, as long as nobody asks for another number of files."""
+BYTES_PER_SHARD = 1 << 37
+"""The same for their size: a worker has the scores of all windows of a shard in memory when it writes the labels, and
+of 128 GiB, some hundred hours of video, these take a few hundred megabytes."""
 _MAX_TASK_VIDEOS = 256
 _TASKS_PER_WORKER = 4
 
@@ -111,9 +114,11 @@ class LabelLayout:
         return cls(**json.loads(text))
 
 
-def shard_count(num_videos: int, beam_workers: int = 1) -> int:
-    """Files of labels for so many videos."""
-    return max(1, -(-num_videos // VIDEOS_PER_SHARD), min(beam_workers, num_videos // _MAX_TASK_VIDEOS))
+def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> int:
+    """Files of labels for so many videos of that size together."""
+    by_size = min(num_videos, -(-size_bytes // BYTES_PER_SHARD))
+    by_number = -(-num_videos // VIDEOS_PER_SHARD)
+    return max(1, by_number, by_size, min(beam_workers, num_videos // _MAX_TASK_VIDEOS))
 
 
 def by_shard(videos: Sequence[ListedVideo], num_shards: int) -> list[list[ListedVideo]]:

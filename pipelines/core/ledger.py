@@ -6,8 +6,8 @@ An entry holds the probabilities of every window, not the labels: another thresh
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -90,7 +90,56 @@ class Entry:
         )
 
 
-def choose(entries: Iterable[Entry], key: str, versions: Mapping[str, str]) -> dict[str, list[Entry]]:
+_FIELDS = {item.name for item in fields(Entry)}
+_WINDOW_FIELDS = len(fields(Window))
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What tells of an entry whether a video is done: all but the windows. Attributes as those of `Entry`."""
+
+    video: str
+    version: str
+    key: str
+    part: str
+    parts: tuple[str, ...]
+    num_windows: int
+    transient: bool
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """Reads what `Entry.to_json` wrote, in half the time, and takes what `Entry.from_json` takes.
+
+        Raises:
+            ValueError, TypeError, KeyError: the line is something else or cut off.
+        """
+        value: dict[str, Any] = dict(json.loads(line))
+        if value.keys() != _FIELDS:
+            raise KeyError(f"not the fields of an entry: {', '.join(sorted(value))}")
+        windows, size = value["windows"], len(base64.b64decode(value["probabilities"]))
+        if any(len(item) != _WINDOW_FIELDS for item in windows) or (size % (4 * len(windows)) if windows else size):
+            raise ValueError("windows and probabilities don't fit")
+        _ = [int(index) for index in value["strips"]]
+        transient = any(LabelFailure(**item).transient for item in value["failures"])
+        return cls(
+            video=value["video"],
+            version=value["version"],
+            key=value["key"],
+            part=value["part"],
+            parts=tuple(value["parts"]),
+            num_windows=value["num_windows"],
+            transient=transient,
+        )
+
+    def to_json(self) -> str:
+        """What tells it from another one of the same windows: nothing, as both are as good."""
+        return ""
+
+
+_E = TypeVar("_E", Entry, Outline)
+
+
+def choose(entries: Iterable[_E], key: str, versions: Mapping[str, str]) -> dict[str, list[_E]]:
     """Of all entries those that hold for the videos as they are, by video: each part once, in order.
 
     Where a part was done twice, by a worker that was thought lost or because it had failed, the one without transient
@@ -101,7 +150,7 @@ def choose(entries: Iterable[Entry], key: str, versions: Mapping[str, str]) -> d
         key: of the present model and settings.
         versions: id to version of the videos that are listed now.
     """
-    found: dict[str, dict[tuple[tuple[str, ...], str], Entry]] = {}
+    found: dict[str, dict[tuple[tuple[str, ...], str], _E]] = {}
     for entry in entries:
         if entry.key == key and versions.get(entry.video) == entry.version:
             parts = found.setdefault(entry.video, {})
@@ -111,29 +160,31 @@ def choose(entries: Iterable[Entry], key: str, versions: Mapping[str, str]) -> d
     return {video: _best_cut(parts) for video, parts in found.items()}
 
 
-def _order(entry: Entry) -> tuple[bool, str]:
+def _order(entry: Entry | Outline) -> tuple[bool, str]:
     return entry.transient, entry.to_json()
 
 
-def _best_cut(found: Mapping[tuple[tuple[str, ...], str], Entry]) -> list[Entry]:
+def _best_cut(found: Mapping[tuple[tuple[str, ...], str], _E]) -> list[_E]:
     """The entries of one way to cut a video: a complete one if there is any, without transient failures if there is
     one, with most done. A video that failed as a whole may have been cut since."""
-    cuts: dict[tuple[str, ...], list[Entry]] = {}
+    if len(found) == 1:
+        return list(found.values())
+    cuts: dict[tuple[str, ...], list[_E]] = {}
     for (parts, _), entry in sorted(found.items()):
         cuts.setdefault(parts, []).append(entry)
     best = max(cuts.values(), key=_worth)
     return sorted(best, key=_first_window)
 
 
-def _worth(entries: list[Entry]) -> tuple[bool, bool, int, int]:
+def _worth(entries: Sequence[Entry | Outline]) -> tuple[bool, bool, int, int]:
     is_sound = not any(entry.transient for entry in entries)
     return is_complete(entries), is_sound, sum(entry.num_windows for entry in entries), -len(entries[0].parts)
 
 
-def _first_window(entry: Entry) -> int:
+def _first_window(entry: Entry | Outline) -> int:
     return int(entry.part.partition(":")[0] or 0)
 
 
-def is_complete(entries: Sequence[Entry]) -> bool:
+def is_complete(entries: Sequence[Entry | Outline]) -> bool:
     """Whether these entries, of one way to cut it, are all of a video."""
     return bool(entries) and {entry.part for entry in entries} >= set(entries[0].parts or ("",))

@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from sys import intern
 from typing import Any, Self
 
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
+from pipelines.core.pretty_json import pretty_json
 from pipelines.core.spec import ClipSpec, FrameEncoding
 
 SCHEMA_VERSION = 1
@@ -80,7 +82,7 @@ class ShardReport:
             ValueError, TypeError, KeyError: the text is something else or cut off.
         """
         value = json.loads(text)
-        value["written"] = tuple(WrittenVideo(**item) for item in value["written"])
+        value["written"] = tuple(_written_video(**item) for item in value["written"])
         value["failed"] = tuple(Failure(**item) for item in value["failed"])
         value["filtered"] = tuple(Filtered(**item) for item in value["filtered"])
         return cls(**value)
@@ -88,6 +90,11 @@ class ShardReport:
     def video_ids(self) -> list[str]:
         """Ids of all videos that the report accounts for."""
         return [video.video_id for part in (self.written, self.failed, self.filtered) for video in part]
+
+
+def _written_video(label: str, group: str, video_id: str, **others: Any) -> WrittenVideo:
+    """With one string for a name that many videos share: at the end of a job, the reports of all shards are read."""
+    return WrittenVideo(video_id, intern(label), video_id if group == video_id else intern(group), **others)
 
 
 @dataclass(frozen=True)
@@ -150,6 +157,10 @@ class DatasetInfo:
 
     def to_json(self) -> str:
         """The text of `dataset_info.json`: the same for the same dataset, without times or host names."""
+        return "".join(self.json_parts())
+
+    def json_parts(self) -> Iterator[str]:
+        """The same in parts: it names every shard and every group."""
         value = {item.name: getattr(self, item.name) for item in fields(self)}
         value["clip_spec"] = {**self.clip_spec.to_json(), "fingerprint": self.clip_spec.fingerprint()}
         value["encoding"] = self.encoding.to_json()
@@ -163,7 +174,8 @@ class DatasetInfo:
             for name, split in self.splits.items()
         }
         value = {"schema_version": value.pop("schema_version"), **value}
-        return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
+        yield from pretty_json(value, 2)
+        yield "\n"
 
     @classmethod
     def from_json(cls, text: str, name: str = DATASET_INFO) -> Self:

@@ -6,8 +6,9 @@ run over more videos moves none of the old ones.
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from heapq import nsmallest
 from importlib.metadata import version
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import fingerprint, stable_hash
 from pipelines.core.labels import LabelMap
+from pipelines.core.pretty_json import pretty_json
 from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_fractions, parse_groups
 
 _USUAL = ("train", "val", "test")
@@ -34,7 +36,12 @@ class Layout:
 
     def to_json(self) -> str:
         """The text of the layout file."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+        return "".join(self.json_parts())
+
+    def json_parts(self) -> Iterator[str]:
+        """The same in parts: with a group for each video it is as long as the listing."""
+        yield from pretty_json({item.name: getattr(self, item.name) for item in fields(self)}, 1, sort_keys=True)
+        yield "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -172,7 +179,7 @@ def _choose_strips(catalog: Catalog) -> frozenset[str]:
     return frozenset(
         video_id
         for ids in by_class.values()
-        for video_id in sorted(ids, key=lambda i: (stable_hash("strip", i), i))[:STRIPS_PER_CLASS]
+        for video_id in nsmallest(STRIPS_PER_CLASS, ids, key=lambda i: (stable_hash("strip", i), i))
     )
 
 
@@ -187,6 +194,6 @@ def _tasks_of_split(
         members.sort(key=lambda video: sharding.order_in_shard(video.video_id))
         name = sharding.shard_name(split, index, num_shards)
         mark = fingerprint([settings, name, [[v.video_id, v.label, v.group, v.version] for v in members]])
-        chosen = strips & {video.video_id for video in members}
+        chosen = frozenset(v.video_id for v in members if v.video_id in strips)
         tasks.append(ShardTask(name, split, tuple(members), chosen, mark))
     return tasks

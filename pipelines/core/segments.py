@@ -227,8 +227,9 @@ def _segment(
     # Unlike a product of matrices, this sums in the same order on every machine.
     means = np.einsum("n,nc->c", weights, smoothed[rows]) / weights.sum()
     best = np.argsort(-means, kind="stable")[:top_k].tolist()
-    scores = [round(min(mean, 1.0), _DIGITS) for mean in means.tolist()]
     label = labels[run.label] if run.label >= 0 else UNKNOWN
+    shown = [*best, run.label] if label != UNKNOWN else best
+    scores = {i: round(min(float(means[i]), 1.0), _DIGITS) for i in shown}
     return Segment(
         start_s=run.start_ms / 1000,
         end_s=run.end_ms / 1000,

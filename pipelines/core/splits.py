@@ -45,25 +45,28 @@ def assign_by_fractions(
     Returns:
         group to split name, for each group of `videos`.
     """
-    sizes: dict[str, Counter[str]] = {}
+    sizes = _group_sizes(videos)
     totals: Counter[str] = Counter()
-    for video in videos:
-        sizes.setdefault(video.group, Counter())[video.label] += 1
-        totals[video.label] += 1
+    for of_group in sizes.values():
+        for label, count in of_group.items():
+            totals[label] += count
+    wanted = {
+        split: {label: fraction * total for label, total in totals.items()} for split, fraction in fractions.items()
+    }
+    have = {split: dict.fromkeys(totals, 0) for split in fractions}
     result: dict[str, str] = {}
-    have: dict[str, Counter[str]] = {split: Counter() for split in fractions}
-    groups_in: Counter[str] = Counter()
+    empty = dict.fromkeys(fractions)
 
     def place(group: str, split: str) -> None:
         result[group] = split
-        groups_in[split] += 1
-        have[split].update(sizes[group])
+        empty.pop(split, None)
+        for label, count in sizes[group].items():
+            have[split][label] += count
 
     def shortage(split: str, group: str) -> float:
         """Videos of the group's classes that the split lacks. Giving to the largest keeps the squared error least."""
-        return sum(
-            count * (fractions[split] * totals[label] - have[split][label]) for label, count in sizes[group].items()
-        )
+        mine, goal = have[split], wanted[split]
+        return sum(count * (goal[label] - mine[label]) for label, count in sizes[group].items())
 
     todo = []
     for group in sizes:
@@ -71,12 +74,27 @@ def assign_by_fractions(
             place(group, assigned[group])
         else:
             todo.append(group)
-    todo.sort(key=lambda group: (-sizes[group].total(), stable_hash("split", str(seed), group), group))
+    todo.sort(key=lambda group: (-sum(sizes[group].values()), stable_hash("split", str(seed), group), group))
     for position, group in enumerate(todo):
-        empty = [split for split in fractions if not groups_in[split]]
-        candidates = empty if 0 < len(empty) >= len(todo) - position else list(fractions)
+        candidates = empty if 0 < len(empty) >= len(todo) - position else fractions
         place(group, max(candidates, key=lambda split: shortage(split, group)))
     return result
+
+
+def _group_sizes(videos: Iterable[VideoRecord]) -> dict[str, Mapping[str, int]]:
+    """Videos of each group by class. There may be millions of groups of one video: those of a class share a value."""
+    singles: dict[str, dict[str, int]] = {}
+    sizes: dict[str, Mapping[str, int]] = {}
+    several: dict[str, dict[str, int]] = {}
+    for video in videos:
+        group, label = video.group, video.label
+        if group not in sizes:
+            sizes[group] = singles.setdefault(label, {label: 1})
+            continue
+        if group not in several:
+            sizes[group] = several[group] = dict(sizes[group])
+        several[group][label] = several[group].get(label, 0) + 1
+    return sizes
 
 
 def assign_explicitly(videos: Iterable[VideoRecord], groups: Mapping[str, str], rest: str = "train") -> dict[str, str]:

@@ -9,14 +9,18 @@ import apache_beam as beam
 from pipelines import files
 
 
-class _ReadPlanFn(beam.DoFn):
+class _ReadLinesFn(beam.DoFn):
+    def process(self, uri: str) -> Iterable[bytes]:
+        with files.open_read(uri) as lines:
+            yield from lines
+
+
+class _ParseFn(beam.DoFn):
     def __init__(self, parse: Callable[[str], Any]) -> None:
         self._parse = parse
 
-    def process(self, uri: str) -> Iterable[Any]:
-        with files.open_read(uri) as lines:
-            for line in lines:
-                yield self._parse(line.decode())
+    def process(self, line: bytes) -> Iterable[Any]:
+        yield self._parse(line.decode())
 
 
 @dataclass
@@ -26,4 +30,6 @@ class ReadPlan(beam.PTransform):
     parse: Callable[[str], Any]
 
     def expand(self, plans: beam.PCollection) -> beam.PCollection:
-        return plans | "Read" >> beam.ParDo(_ReadPlanFn(self.parse)) | "Spread" >> beam.Reshuffle()
+        # Lines are spread, not what they stand for: a runner may hold all of them in memory, pickled.
+        lines = plans | "Read" >> beam.ParDo(_ReadLinesFn()) | "Spread" >> beam.Reshuffle()
+        return lines | "Parse" >> beam.ParDo(_ParseFn(self.parse))

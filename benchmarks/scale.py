@@ -1,0 +1,115 @@
+"""Measures what one machine does for a whole collection: listing, planning, the ledger, the account at the end.
+
+Each part of the jobs that grows with the collection, but the decoding, runs in a process of its own, for a smaller and
+a larger collection, so that time and memory can be compared. No video is there: files are empty, clips are tiny, scores
+are drawn by chance. Whatever lists, plans, writes and reads is the code of the jobs.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks import common
+
+_HEADERS = ["", "s", "s", "times", "CPU s", "CPU s", "times", "MB", "MB"]
+
+
+def run_part(name: str, count: int, folder: str) -> dict[str, Any]:
+    """What a part measured.
+
+    Raises:
+        RuntimeError: it failed; the message shows what it printed.
+    """
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scale_parts", name, str(count), folder]
+    done = subprocess.run(command, cwd=common.REPOSITORY, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{name} of {count} videos failed:\n{done.stderr[-3000:]}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _rows(name: str, results: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """A row for each step of a part and one for all of them; the memory is that of the part."""
+    steps = {step: [result["seconds"][step] for result in results] for step in results[0]["seconds"]}
+    whole = [[sum(pair[kind] for pair in result["seconds"].values()) for kind in (0, 1)] for result in results]
+    rows = [_row(f"**{name}**" if len(steps) > 1 else name, whole, [f"{result['peak_mb']:,.0f}" for result in results])]
+    if len(steps) > 1:
+        rows += [_row(step, seconds, [""] * len(results)) for step, seconds in steps.items()]
+    return rows
+
+
+def _row(name: str, seconds: Sequence[Sequence[float]], peaks: Sequence[str]) -> list[str]:
+    cells = [name]
+    for kind in (0, 1):
+        values = [pair[kind] for pair in seconds]
+        cells += [f"{value:.1f}" for value in values]
+        cells.append(f"{values[-1] / values[0]:.1f}" if values[0] >= 0.05 else "")
+    return [*cells, *peaks]
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    from benchmarks.scale_parts import PARTS
+
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="parts, in this order, as later ones need earlier ones:\n"
+        + "\n".join(f"  {name:<15} {part.__doc__}" for name, part in PARTS.items()),
+    )
+    add = parser.add_argument
+    add(
+        "--count", type=common.positive, default=1_000_000, metavar="N",
+        help="videos of the larger collection; the smaller has a tenth (default %(default)s)",
+    )  # fmt: skip
+    add("--parts", metavar="NAME,NAME", default=",".join(PARTS), help="which parts, separated by commas (default all)")
+    scratch_help = "folder for trees and datasets, 2 kB a video and a file or two; removed at the end"
+    add("--scratch", metavar="DIR", default=tempfile.gettempdir(), help=f"{scratch_help} (default %(default)s)")
+    add("--markdown", action="store_true", help="print the table for a Markdown file")
+    add("--json", metavar="FILE", help="also write all measurements to this file")
+    args = parser.parse_args(argv)
+    args.parts = args.parts.split(",")
+    if unknown := [name for name in args.parts if name not in PARTS]:
+        parser.error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    args.titles = {name: str(part.__doc__).rstrip(".") for name, part in PARTS.items()}
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints a table with a row for each step."""
+    args = _parse(argv)
+    facts = common.machine()
+    common.print_machine(facts)
+    counts = [max(1, args.count // 10), args.count]
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in args.parts}
+    folder = tempfile.mkdtemp(prefix="scale-", dir=args.scratch)
+    try:
+        for name in args.parts:
+            for count in counts:
+                where = os.path.join(folder, str(count))
+                os.makedirs(where, exist_ok=True)
+                result = run_part(name, count, where)
+                results[name].append(result)
+                seconds = ", ".join(f"{step} {wall:.1f} s" for step, (wall, _) in result["seconds"].items())
+                more = ", ".join(f"{key} {value:,.6g}" for key, value in result["facts"].items())
+                common.log(f"{name} {count}: {seconds}; {result['peak_mb']:.0f} MB; {more}")
+    except RuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(folder)
+    print(f"\nSeconds by the clock and of CPU time, and the most memory, for {counts[0]:,} and {counts[1]:,} videos:\n")
+    rows = [row for name, found in results.items() for row in _rows(args.titles[name], found)]
+    common.print_table(_HEADERS, rows, args.markdown)
+    common.write_json(args.json, facts, results)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
