@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._forward(body, fault)
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - names that the base class looks for
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve
 
     def _body(self) -> bytes:
         if self.headers.get("Expect", "").lower() == "100-continue":
