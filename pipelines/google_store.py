@@ -15,8 +15,10 @@ from pipelines.google_client import is_google as is_google
 from pipelines.google_errors import as_os_error as as_os_error
 
 _ASKING_S = 3.0
-"""How long the first request to a store may take, and how long it is repeated. Later ones are repeated for two minutes,
-and wait one minute for an answer or for its next bytes: the defaults of the library."""
+"""How long the first request to a store may take, and how long it is repeated."""
+_SILENCE_S = (10.0, 60.0)
+"""How long a later one waits for a connection, and for the next bytes. It is repeated for two minutes, the library's
+default, where the store answers with a passing error or not at all."""
 _PART_BYTES = 16 << 20
 """Of a large file, what one request takes."""
 _BATCH = 100
@@ -52,13 +54,14 @@ def open_read(uri: str) -> BinaryIO:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
     """
     blob = _blob(uri)
-    blob.reload()  # from now on it means this version
+    blob.reload(timeout=_SILENCE_S)  # from now on it means this version
 
     def fetch(first: int, count: int) -> bytes:
         end = min(first + count, blob.size)
         if first >= end:
             return b""
-        data: bytes = blob.download_as_bytes(start=first, end=end - 1, raw_download=True, checksum=None)
+        extent = {"start": first, "end": end - 1}
+        data: bytes = blob.download_as_bytes(**extent, raw_download=True, checksum=None, timeout=_SILENCE_S)
         return data
 
     return store_io.reading(fetch)
@@ -76,7 +79,7 @@ def stat(uri: str) -> tuple[int, str] | None:
         return None
     blob = _blob(uri)
     try:
-        blob.reload()
+        blob.reload(timeout=_SILENCE_S)
     except NotFound:
         return None
     return blob.size, _version(blob)
@@ -103,7 +106,7 @@ def upload(uri: str, temporary: str, file: BinaryIO, size_bytes: int) -> None:
     blob = _blob(uri)
     blob.chunk_size = _PART_BYTES
     # Repeated, it stores the same bytes once more.
-    blob.upload_from_file(file, size=size_bytes, checksum="crc32c", retry=DEFAULT_RETRY)
+    blob.upload_from_file(file, size=size_bytes, checksum="crc32c", retry=DEFAULT_RETRY, timeout=_SILENCE_S)
 
 
 def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]]:
@@ -117,7 +120,7 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
         Exception: of the many kinds that `as_os_error` knows.
     """
     bucket, path = bucket_and_path(prefix)
-    for blob in client().list_blobs(bucket, prefix=path, delimiter=None if below else "/"):
+    for blob in client().list_blobs(bucket, prefix=path, delimiter=None if below else "/", timeout=_SILENCE_S):
         yield f"gs://{bucket}/{blob.name}", blob.size, _version(blob)
 
 

@@ -117,8 +117,12 @@ class _Handler(BaseHTTPRequestHandler):
             connection.endheaders(body)
             answer = connection.getresponse()
             headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP}
+            headers = {name: value.replace(self.proxy.target, self.proxy.url) for name, value in headers.items()}
             length = answer.getheader("Content-Length")
-            self._answer(answer.status, headers, answer.read(), fault, length if self.command == "HEAD" else None)
+            data = answer.read()
+            if "json" in (answer.getheader("Content-Type") or ""):  # Google's store tells where the content is
+                data = data.replace(self.proxy.target.encode(), self.proxy.url.encode())
+            self._answer(answer.status, headers, data, fault, length if self.command == "HEAD" else None)
 
     def _answer(
         self, status: int, headers: dict[str, str], body: bytes, fault: Fault, length: str | None = None
