@@ -55,6 +55,8 @@ def check_stores(*uris: str) -> None:
         UsageError: one doesn't answer or has no such bucket; the message says which, why and what to do.
     """
     for uri in uris:
+        if is_local(uri):
+            continue
         try:
             remote.check(uri)
         except OSError as error:

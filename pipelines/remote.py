@@ -14,11 +14,12 @@ from pipelines.core.catalog import FileInfo
 
 _IN_MEMORY_BYTES = 8 << 20
 """Of a file that is being written. What is more goes to a temporary file on this machine until it is whole."""
-_STORES = {"gs": google_store, "s3": s3_store}
+STORES: dict[str, Any] = {"gs": google_store, "s3": s3_store}
+"""By scheme. All others are Beam's."""
 
 
 def _store(uri: str) -> Any:
-    return _STORES.get(uri.partition("://")[0], beam_store)
+    return STORES.get(uri.partition("://")[0], beam_store)
 
 
 @contextlib.contextmanager
@@ -140,6 +141,16 @@ def list_folder(folder: str) -> list[FileInfo]:
     """
     with _explained(folder, needs_bucket=True):
         return _below(folder, _store(folder).list_files(folder + "/", below=False))
+
+
+def is_folder(uri: str) -> bool:
+    """Whether there are files below an address.
+
+    Raises:
+        OSError: the store doesn't answer, or refuses.
+    """
+    with _explained(uri, needs_bucket=True):
+        return next(iter(_store(uri).list_files(uri + "/")), None) is not None
 
 
 def _below(root: str, found: Iterable[tuple[str, int, str]]) -> list[FileInfo]:
