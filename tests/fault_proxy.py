@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,7 +35,10 @@ class Fault:
 
 
 Decide = Callable[[str, str], Fault | None]
-"""Called with the method and the decoded path and query of each request, by many threads at a time."""
+"""Called with the method and the decoded path and query of each request, by many threads at a time.
+
+Google's library names a file that it stores in the body: here the name is behind the query all the same.
+"""
 
 
 @dataclass
@@ -72,13 +76,17 @@ def denial(is_google: bool, status: int) -> bytes:
     return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{FORBIDDEN}</Message></Error>".encode()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
+
     protocol_version = "HTTP/1.1"
     proxy: FaultProxy
 
     def _serve(self) -> None:
         body = self._body()
         path = unquote(self.path)
+        if path.startswith("/upload/") and (name := re.search(rb'"name": ?"([^"]+)"', body[:1000])):
+            path += f"&name={name[1].decode()}"
         self.proxy.requests.append((self.command, path))
         fault = self.proxy.decide(self.command, path) or Fault()
         time.sleep(fault.delay_s)
@@ -156,9 +164,9 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def fault_proxy(target: str) -> Iterator[FaultProxy]:
+def fault_proxy(target: str, kind: type[Handler] = Handler) -> Iterator[FaultProxy]:
     """Starts a proxy in front of a store, and ends it with the block."""
     proxy = FaultProxy(target)
-    handler = type("Handler", (_Handler,), {"proxy": proxy})
+    handler = type("Handler", (kind,), {"proxy": proxy})
     with serving(_Server(("127.0.0.1", 0), handler)) as proxy.url:
         yield proxy

@@ -1,15 +1,22 @@
 """What the tests of stores have in common."""
 
+import itertools
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 import pipelines.preprocess
 from pipelines import label
+from tests.fault_proxy import Decide, Fault, FaultProxy, fault_proxy
+from tests.gcs_server import GcsServer, gcs_server, google_environment
+from tests.google_tls import google_proxy
 from tests.label_model import level_of, write_grey
+from tests.s3_server import S3Server, s3_server
 
 SIZE = ("--num-frames", 4, "--size", 32, "--shards", 8)
 PATIENCE_S = 25.0
@@ -60,3 +67,52 @@ def the_error(
         return code, line, seconds
 
     return run
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket behind a proxy.
+
+    Attributes:
+        server: of the store.
+        proxy: before it.
+        root: address of the bucket.
+        environment: of a process that uses it.
+    """
+
+    server: GcsServer | S3Server
+    proxy: FaultProxy
+    root: str
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module", params=["gs", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A bucket of each kind."""
+    if request.param == "gs":
+        home = tmp_path_factory.mktemp("home")
+        with gcs_server() as google, google_proxy(google.url, home) as (proxy, variables):
+            environment = google_environment(home, STORAGE_EMULATOR_HOST=proxy.url, **variables)
+            yield Place(google, proxy, "gs://bucket", environment)
+    else:
+        with s3_server() as amazon, fault_proxy(amazon.url) as proxy:
+            yield Place(amazon, proxy, amazon.make_bucket("bucket"), amazon.environment(AWS_ENDPOINT_URL=proxy.url))
+
+
+def lost_after(count: int, name: str) -> Decide:
+    """All permissions go when so many files with a part in their name were stored."""
+    lock, lost, seen = threading.Lock(), threading.Event(), itertools.count(1)
+
+    def decide(method: str, path: str) -> Fault | None:
+        is_upload = name in path and (method == "PUT" or path.startswith("/upload/"))
+        with lock:
+            if is_upload and next(seen) > count:
+                lost.set()
+        return Fault(status=403) if lost.is_set() else None
+
+    return decide
+
+
+def is_content(method: str, path: str) -> bool:
+    """Whether a request is for the content of a file, not for what Google's store tells of it."""
+    return method == "GET" and (not path.startswith("/storage/") or "alt=media" in path)

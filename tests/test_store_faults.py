@@ -4,8 +4,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,35 +13,23 @@ import pipelines.preprocess
 from pipelines import files, google_store, label, s3_store
 from pipelines.core.errors import TooManyFailuresError
 from tests.conftest import contents
-from tests.fault_proxy import Decide, Fault, FaultProxy, fault_proxy
-from tests.gcs_server import GcsServer, gcs_server, google_environment, use_environment
+from tests.fault_proxy import Fault
+from tests.gcs_server import use_environment
 from tests.label_model import make_model
-from tests.s3_server import S3Server, s3_server
-from tests.store_tools import SIZE, run_label, run_preprocess, with_place, write_greys
+from tests.store_tools import (
+    SIZE,
+    Place,
+    is_content,
+    lost_after,
+    run_label,
+    run_preprocess,
+    with_place,
+    write_greys,
+)
+from tests.store_tools import place as place
 from tests.store_tools import the_error as the_error
 
 TheError = Callable[..., tuple[int, str, float]]
-
-
-@dataclass(frozen=True)
-class Place:
-    """A bucket behind a proxy."""
-
-    server: GcsServer | S3Server
-    proxy: FaultProxy
-    root: str
-    environment: dict[str, str]
-
-
-@pytest.fixture(scope="module", params=["gs", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    if request.param == "gs":
-        with gcs_server() as google, fault_proxy(google.url) as proxy:
-            environment = google_environment(tmp_path_factory.mktemp("home"), STORAGE_EMULATOR_HOST=proxy.url)
-            yield Place(google, proxy, "gs://bucket", environment)
-    else:
-        with s3_server() as amazon, fault_proxy(amazon.url) as proxy:
-            yield Place(amazon, proxy, amazon.make_bucket("bucket"), amazon.environment(AWS_ENDPOINT_URL=proxy.url))
 
 
 @pytest.fixture(autouse=True)
@@ -83,25 +70,6 @@ def labels(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[P
 LABELS = "labels-00000-of-00001.jsonl"
 
 
-def is_upload(method: str, path: str, name: str) -> bool:
-    """Whether a request stores a file with a part in its name. Google's library names it in the body."""
-    return (method == "PUT" and name in path) or (method == "POST" and path.startswith("/upload"))
-
-
-def lost_after(count: int, name: str) -> Decide:
-    """All permissions go when so many files were stored."""
-    lock, seen = threading.Lock(), itertools.count(1)
-    lost = threading.Event()
-
-    def decide(method: str, path: str) -> Fault | None:
-        with lock:
-            if is_upload(method, path, name) and next(seen) > count:
-                lost.set()
-        return Fault(status=403) if lost.is_set() else None
-
-    return decide
-
-
 def no_leftovers(place: Place, output: str) -> bool:
     return not [name for name in place.server.generations(output) if "/tmp" in name or "plan" in name]
 
@@ -110,7 +78,7 @@ def test_a_permission_that_is_lost_while_shards_are_written(
     place: Place, videos: str, tree: Path, dataset: Path, the_error: TheError
 ) -> None:
     output = f"{place.root}/lost/out"
-    with place.proxy.faulty(lost_after(8, "/lost/out/")):
+    with place.proxy.faulty(lost_after(8, "lost/out/")):
         code, error, _ = the_error(pipelines.preprocess.main, "--input", videos, "--output", output, *SIZE)
     assert code == 4 and error.startswith(f"error: cannot write {output}/"), error
     assert "permission denied: somebody@example.com does not" in error
@@ -147,7 +115,7 @@ def test_a_permission_that_is_lost_while_videos_are_labelled(
 ) -> None:
     output = f"{place.root}/lost/labels"
     words = ["--model", model, "--input", greys, "--output", output, "--max-failure-rate", 1]
-    with place.proxy.faulty(lost_after(3, "/lost/labels/")):
+    with place.proxy.faulty(lost_after(3, "lost/labels/")):
         code, error, _ = the_error(label.main, *words)
     assert code == 4 and error.startswith(f"error: cannot write {output}/_state/ledger/00000/"), error
     assert error.endswith("then run the same command again: finished shards are kept")
@@ -195,7 +163,7 @@ def test_an_answer_that_stops_in_the_middle_is_asked_for_again(
     stalled: list[str] = []
 
     def decide(method: str, path: str) -> Fault | None:
-        if method == "GET" and path.split("?")[0].endswith("jump.mp4") and len(stalled) < 2 and is_content(path):
+        if is_content(method, path) and "jump.mp4" in path and len(stalled) < 2:
             stalled.append(path)
             return Fault(stall_after=500, stall_s=3 * (len(stalled) - 1))  # one breaks off, one rests
         return None
@@ -207,18 +175,13 @@ def test_an_answer_that_stops_in_the_middle_is_asked_for_again(
     assert place.server.get(f"{output}/{LABELS}") == labels(place, greys)
 
 
-def is_content(path: str) -> bool:
-    """Whether an answer is the content of a file, not what Google's store tells of it."""
-    return not path.startswith("/storage/") or "alt=media" in path
-
-
 def test_a_store_that_only_keeps_one_waiting_is_a_failure_record(
     place: Place, greys: str, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "_STALLED_S", 2.0)
 
     def decide(method: str, path: str) -> Fault | None:
-        return Fault(delay_s=10) if "jump.mp4" in path and is_content(path) and method == "GET" else None
+        return Fault(delay_s=10) if "jump.mp4" in path and is_content(method, path) else None
 
     output = f"{place.root}/waiting/labels"
     with place.proxy.faulty(decide):
