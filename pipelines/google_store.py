@@ -1,67 +1,35 @@
-"""Google Cloud Storage, where Beam's file system for it is too patient, too cryptic or too clever.
+"""Google Cloud Storage, through Google's own library.
 
-Too clever: it takes every address for a pattern, so that to remove `[1].mp4` would remove `1.mp4`.
+Beam's file system for it is too patient, makes a new client for each request, and takes addresses for patterns. What is
+written here appears as a whole or not at all, without a rename.
 """
 
 import contextlib
-import errno
-import functools
-import logging
-import os
-import re
+import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
+
+from pipelines import store_io
+from pipelines.google_client import bucket_and_path, client, spare_beam
+from pipelines.google_client import is_google as is_google
+from pipelines.google_errors import as_os_error as as_os_error
 
 _ASKING_S = 3.0
-"""How long the first request to a store may take, and how long it is repeated. Later ones are repeated for minutes."""
-_GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOOGLE_APPLICATION_CREDENTIALS"
+"""How long the first request to a store may take, and how long it is repeated."""
+_SILENCE_S = (10.0, 60.0)
+"""How long a later one waits for a connection, and for the next bytes. It is repeated for two minutes, the library's
+default, where the store answers with a passing error or not at all."""
+_PART_BYTES = 16 << 20
+"""Of a large file, what one request takes."""
+_BATCH = 100
 
 
-def is_google(uri: str) -> bool:
-    """Whether an address is one of Google Cloud Storage."""
-    return uri.startswith("gs://")
+def _blob(uri: str) -> Any:
+    bucket, path = bucket_and_path(uri)
+    return client().bucket(bucket).blob(path)
 
 
-def bucket_and_path(uri: str) -> tuple[str, str]:
-    """The two parts of an address."""
-    bucket, _, path = uri.removeprefix("gs://").partition("/")
-    return bucket, path
-
-
-@functools.cache
-def missing_credentials() -> str:
-    """Why there are no Google credentials; empty where there are some.
-
-    They are looked for once. Without any, requests go out anonymously, as they do to an emulator, and to read public
-    buckets. Beam by itself would look five times, for half a minute and more, each time with a stack trace.
-    """
-    import google.auth
-    from apache_beam.internal.gcp import auth
-    from google.auth.exceptions import DefaultCredentialsError
-
-    logging.getLogger("google.auth").setLevel(logging.ERROR)
-    os.environ.setdefault("GCE_METADATA_DETECT_RETRIES", "1")  # each takes 3 s where packets get lost
-    if os.environ.get("STORAGE_EMULATOR_HOST") and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
-        reason = "an emulator needs none"
-    else:
-        try:
-            google.auth.default()
-            return ""
-        except DefaultCredentialsError as error:
-            reason = str(error).partition(". ")[0].rstrip(".")
-    auth._Credentials._credentials_init = True  # to none: what Beam itself does, after its fifth look
-    return reason
-
-
-def _client() -> Any:
-    """Beam's client of the storage, with its options of credentials."""
-    from apache_beam.io.filesystems import FileSystems
-    from apache_beam.io.gcp.gcsio import GcsIO
-
-    return GcsIO(pipeline_options=FileSystems._pipeline_options)
-
-
-def ask(uri: str) -> None:
+def check(uri: str) -> None:
     """One small request, to learn whether the store answers and the bucket is there. What is allowed is another matter.
 
     Raises:
@@ -70,17 +38,90 @@ def ask(uri: str) -> None:
     from google.api_core.exceptions import Forbidden, Unauthorized
     from google.cloud.storage.retry import DEFAULT_RETRY
 
+    if "apache_beam" in sys.modules:
+        spare_beam()
     bucket, path = bucket_and_path(uri)
     retry = DEFAULT_RETRY.with_timeout(_ASKING_S)
     with contextlib.suppress(Forbidden, Unauthorized):
-        found = _client().client.list_blobs(bucket, prefix=path, max_results=1, timeout=_ASKING_S, retry=retry)
+        found = client().list_blobs(bucket, prefix=path, max_results=1, timeout=_ASKING_S, retry=retry)
         next(iter(found), None)
 
 
-def list_files(prefix: str) -> Iterator[tuple[str, int, float]]:
-    """Address, size and time of change of all files whose addresses begin with a prefix."""
-    for path, (size, updated) in _client().list_files(prefix, with_metadata=True):
-        yield path, size, updated
+def open_read(uri: str) -> BinaryIO:
+    """Opens a file for reading bytes.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows; so does reading.
+    """
+    blob = _blob(uri)
+    blob.reload(timeout=_SILENCE_S)  # from now on it means this version
+
+    def fetch(first: int, count: int) -> bytes:
+        end = min(first + count, blob.size)
+        if first >= end:
+            return b""
+        extent = {"start": first, "end": end - 1}
+        data: bytes = blob.download_as_bytes(**extent, raw_download=True, checksum=None, timeout=_SILENCE_S)
+        return data
+
+    return store_io.reading(fetch)
+
+
+def stat(uri: str) -> tuple[int, str] | None:
+    """Size and version of a file; None where there is none.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    from google.api_core.exceptions import NotFound
+
+    if not bucket_and_path(uri)[1]:
+        return None
+    blob = _blob(uri)
+    try:
+        blob.reload(timeout=_SILENCE_S)
+    except NotFound:
+        return None
+    return blob.size, _version(blob)
+
+
+def _version(blob: Any) -> str:
+    return f"{blob.size}-{blob.updated.timestamp()}"
+
+
+def upload(uri: str, temporary: str, file: BinaryIO, size_bytes: int) -> None:
+    """Stores a file, which appears as a whole.
+
+    Args:
+        uri: where.
+        temporary: not needed here.
+        file: at its beginning.
+        size_bytes: its size.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    blob = _blob(uri)
+    blob.chunk_size = _PART_BYTES
+    # Repeated, it stores the same bytes once more.
+    blob.upload_from_file(file, size=size_bytes, checksum="crc32c", retry=DEFAULT_RETRY, timeout=_SILENCE_S)
+
+
+def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]]:
+    """Address, size and version of all files whose addresses begin with a prefix.
+
+    Args:
+        prefix: an address, or the first part of one.
+        below: whether those with a further slash behind the prefix belong to it.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    bucket, path = bucket_and_path(prefix)
+    for blob in client().list_blobs(bucket, prefix=path, delimiter=None if below else "/", timeout=_SILENCE_S):
+        yield f"gs://{bucket}/{blob.name}", blob.size, _version(blob)
 
 
 def delete(uris: Sequence[str]) -> None:
@@ -89,91 +130,17 @@ def delete(uris: Sequence[str]) -> None:
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
     """
-    from google.cloud.exceptions import from_http_status
+    from google.cloud.exceptions import from_http_response
+    from google.cloud.storage.retry import DEFAULT_RETRY
 
-    for uri, status in _client().delete_batch(list(uris)):
-        if status is not None:
-            raise from_http_status(status, f"cannot remove {uri}")
+    def remove(batch: Sequence[str]) -> None:
+        sender = client()
+        with sender.batch(raise_exception=False) as answers:
+            for bucket, path in map(bucket_and_path, batch):
+                sender.bucket(bucket).delete_blob(path)
+        for answer in answers._responses:
+            if answer.status_code >= 400 and answer.status_code != 404:
+                raise from_http_response(answer)
 
-
-def discard(stream: Any) -> None:
-    """Lets go of a stream that is not to be stored: closed, or collected as garbage, it would upload what it holds."""
-    with contextlib.suppress(AttributeError):
-        stream._buffer.close()
-
-
-def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSError:
-    """What a file system of Beam raised, as an OSError for people.
-
-    Args:
-        uri: what was asked for.
-        error: what came of it.
-        needs_bucket: whether only the bucket can be what was not found.
-    """
-    import requests
-    from google.auth.exceptions import GoogleAuthError, TransportError
-
-    cause = _innermost(error)
-    status, bucket = _http_status(cause), bucket_and_path(uri)[0]
-    if status == 404 and needs_bucket:
-        return FileNotFoundError(errno.ENOENT, f"there is no bucket {bucket}. Create it or correct the name", uri)
-    if status == 404:
-        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
-    if status in (401, 403):
-        return PermissionError(errno.EACCES, f"permission denied{_said(cause)}. {_remedy(uri, 'Ask for it')}", uri)
-    if isinstance(cause, requests.RequestException | TransportError | ConnectionError | TimeoutError):
-        reason = f"the store does not answer ({_why_unreachable(cause)}). {_remedy(uri, 'Check the network')}"
-        return OSError(errno.EHOSTUNREACH, reason, uri)
-    if isinstance(cause, GoogleAuthError):
-        return PermissionError(errno.EACCES, f"{_first_line(cause)}. {_remedy(uri, 'Log in again')}", uri)
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause
-    return OSError(errno.EIO, f"{_first_line(cause)}. Check the address and what is allowed there", uri)
-
-
-def _innermost(error: Any) -> Any:
-    """The error that the file system, or one of its repetitions, wrapped; in some it is an HTTP status."""
-    from google.api_core.exceptions import RetryError
-
-    while True:
-        if details := getattr(error, "exception_details", None):
-            error = next(iter(details.values()))
-        elif isinstance(error, RetryError) and error.cause:
-            error = error.cause
-        else:
-            return error
-
-
-def _http_status(error: Any) -> int | None:
-    if isinstance(error, int):
-        return error
-    status = getattr(error, "code", None) or getattr(getattr(error, "response", None), "status_code", None)
-    return int(status) if isinstance(status, int) else None
-
-
-def _said(error: Any) -> str:
-    """The words of the store itself, which name the account and the permission."""
-    with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
-        return f": {error.response.json()['error']['message'].rstrip('.')}"
-    return ""
-
-
-def _remedy(uri: str, first: str) -> str:
-    if not is_google(uri) and "googleapis.com" not in uri:
-        return f"{first}, or give other credentials"
-    if reason := missing_credentials():
-        return f"{first}, or give credentials ({reason}): {_GIVE_CREDENTIALS}"
-    return f"{first}, or give other credentials: {_GIVE_CREDENTIALS}"
-
-
-def _why_unreachable(error: Any) -> str:
-    """The words of the innermost network error, without the object it happened to."""
-    while inner := next((x for x in (getattr(error, "reason", None), *error.args) if isinstance(x, Exception)), None):
-        error = inner
-    words = next((item for item in error.args if isinstance(item, str)), type(error).__name__)
-    return re.sub(r"^<?[\w.]+(\(.*?\)| object at \w+>): ", "", words)
-
-
-def _first_line(error: Any) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
+    for first in range(0, len(uris), _BATCH):
+        DEFAULT_RETRY(remove)(uris[first : first + _BATCH])

@@ -1,37 +1,33 @@
-"""Files on the file systems that Beam knows (`gs://`, `s3://`, `hdfs://` ...). `pipelines.files` is for everybody else.
+"""Files in stores: `gs://`, `s3://`, and whatever else Beam knows. `pipelines.files` is for everybody else.
 
 Whatever goes wrong there becomes an OSError whose `filename` is the address and whose `strerror` says what to do.
 """
 
 import contextlib
-import posixpath
+import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
-from pipelines import google_store
+from pipelines import beam_store, google_store, s3_store
 from pipelines.core.catalog import FileInfo
 
-
-def _file_systems(uri: str) -> Any:
-    from apache_beam.io.filesystems import FileSystems
-
-    if google_store.is_google(uri):
-        google_store.missing_credentials()  # looks for them, quickly
-    return FileSystems
+_IN_MEMORY_BYTES = 8 << 20
+"""Of a file that is being written. What is more goes to a temporary file on this machine until it is whole."""
+STORES: dict[str, Any] = {"gs": google_store, "s3": s3_store}
+"""By scheme. All others are Beam's."""
 
 
-def _uncompressed() -> str:
-    from apache_beam.io.filesystem import CompressionTypes
-
-    return CompressionTypes.UNCOMPRESSED
+def _store(uri: str) -> Any:
+    return STORES.get(uri.partition("://")[0], beam_store)
 
 
 @contextlib.contextmanager
 def _explained(uri: str, needs_bucket: bool = False) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # Beam's file systems raise many classes
-        explained = google_store.as_os_error(uri, error, needs_bucket)
+    except Exception as error:  # the libraries of stores raise many classes
+        explained = _store(uri).as_os_error(uri, error, needs_bucket)
         if explained is error:
             raise
         raise explained from error
@@ -43,10 +39,8 @@ def check(uri: str) -> None:
     Raises:
         OSError: it doesn't answer within some seconds, or has no such bucket.
     """
-    if google_store.is_google(uri):
-        _file_systems(uri)
-        with _explained(uri, needs_bucket=True):
-            google_store.ask(uri)
+    with _explained(uri, needs_bucket=True):
+        _store(uri).check(uri)
 
 
 def open_read(uri: str) -> BinaryIO:
@@ -56,7 +50,7 @@ def open_read(uri: str) -> BinaryIO:
         OSError: it doesn't exist or can't be read.
     """
     with _explained(uri):
-        stream = _file_systems(uri).open(uri, compression_type=_uncompressed())
+        stream = _store(uri).open_read(uri)
     return cast(BinaryIO, _Explaining(stream, uri))
 
 
@@ -66,10 +60,8 @@ def exists(uri: str) -> bool:
     Raises:
         OSError: that can't be found out.
     """
-    if google_store.is_google(uri) and not google_store.bucket_and_path(uri)[1]:
-        return False
     with _explained(uri):
-        return bool(_file_systems(uri).exists(uri))
+        return _store(uri).stat(uri) is not None
 
 
 @contextlib.contextmanager
@@ -78,34 +70,17 @@ def write(uri: str, temporary: str) -> Iterator[BinaryIO]:
 
     Args:
         uri: the final name.
-        temporary: its name until then, in the same file system.
+        temporary: its name until then, where the store can't keep an unfinished file out of sight.
 
     Raises:
         OSError: it can't be written.
     """
-    with _explained(uri, needs_bucket=True):
-        stream = _file_systems(uri).create(temporary, compression_type=_uncompressed())
-    try:
-        yield cast(BinaryIO, _Explaining(stream, uri))
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+        yield cast(BinaryIO, file)
+        size_bytes = file.tell()
+        file.seek(0)
         with _explained(uri, needs_bucket=True):
-            stream.close()
-    except BaseException:
-        if google_store.is_google(uri):
-            google_store.discard(stream)
-        else:
-            _delete_silently(temporary)
-        raise
-    try:
-        with _explained(uri):
-            _file_systems(uri).rename([temporary], [uri])
-    except BaseException:
-        _delete_silently(temporary)
-        raise
-
-
-def _delete_silently(uri: str) -> None:
-    with contextlib.suppress(OSError):
-        delete([uri])
+            _store(uri).upload(uri, temporary, cast(BinaryIO, file), size_bytes)
 
 
 def delete(uris: Iterable[str]) -> None:
@@ -116,12 +91,8 @@ def delete(uris: Iterable[str]) -> None:
     """
     addresses = list(uris)
     for uri in addresses[:1]:
-        systems = _file_systems(uri)
         with _explained(uri):
-            if google_store.is_google(uri):
-                google_store.delete(addresses)
-            elif existing := [address for address in addresses if systems.exists(address)]:
-                systems.delete(existing)
+            _store(uri).delete(addresses)
 
 
 def stat(uri: str) -> FileInfo:
@@ -130,23 +101,26 @@ def stat(uri: str) -> FileInfo:
     Raises:
         OSError: that can't be found out.
     """
-    try:
-        with _explained(uri):
-            found = _file_systems(uri).get_filesystem(uri).metadata(uri)
-    except FileNotFoundError:
-        return FileInfo(uri, 0, None)
-    return FileInfo(uri, found.size_in_bytes, _version(found.size_in_bytes, found.last_updated_in_seconds))
+    with _explained(uri):
+        found = _store(uri).stat(uri)
+    return FileInfo(uri, *found) if found else FileInfo(uri, 0, None)
 
 
 def match(root: str, pattern: str) -> list[FileInfo]:
-    """The files which a pattern finds, by path relative to `root`.
+    """The files which a pattern finds, by path relative to `root`: `*` stops at a slash, `**` doesn't.
 
     Raises:
         OSError: the store doesn't answer, or refuses.
     """
+    store = _store(pattern)
     with _explained(pattern, needs_bucket=True):
-        found = _file_systems(pattern).match([pattern])[0].metadata_list
-    return _below(root, ((item.path, item.size_in_bytes, item.last_updated_in_seconds) for item in found))
+        if store is beam_store:
+            return _below(root, beam_store.match(pattern))
+        from apache_beam.io.filesystem import FileSystem
+
+        wanted = re.compile(FileSystem.translate_pattern(pattern))
+        prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+        return _below(root, (file for file in store.list_files(prefix) if wanted.match(file[0])))
 
 
 def list_tree(folder: str) -> list[FileInfo]:
@@ -155,11 +129,8 @@ def list_tree(folder: str) -> list[FileInfo]:
     Raises:
         OSError: the store doesn't answer, or refuses.
     """
-    if not google_store.is_google(folder):
-        return match(folder, posixpath.join(folder, "**"))
-    _file_systems(folder)
     with _explained(folder, needs_bucket=True):
-        return _below(folder, google_store.list_files(folder + "/"))
+        return _below(folder, _store(folder).list_files(folder + "/"))
 
 
 def list_folder(folder: str) -> list[FileInfo]:
@@ -168,26 +139,31 @@ def list_folder(folder: str) -> list[FileInfo]:
     Raises:
         OSError: the store doesn't answer, or refuses.
     """
-    if google_store.is_google(folder):
-        return [file for file in list_tree(folder) if "/" not in file.path]
-    return match(folder, posixpath.join(folder, "*"))
+    with _explained(folder, needs_bucket=True):
+        return _below(folder, _store(folder).list_files(folder + "/", below=False))
 
 
-def _below(root: str, found: Iterable[tuple[str, int, float]]) -> list[FileInfo]:
+def is_folder(uri: str) -> bool:
+    """Whether there are files below an address.
+
+    Raises:
+        OSError: the store doesn't answer, or refuses.
+    """
+    with _explained(uri, needs_bucket=True):
+        return next(iter(_store(uri).list_files(uri + "/")), None) is not None
+
+
+def _below(root: str, found: Iterable[tuple[str, int, str]]) -> list[FileInfo]:
     files = (
-        FileInfo(path.removeprefix(root + "/"), size, _version(size, updated))
-        for path, size, updated in found
+        FileInfo(path.removeprefix(root + "/"), size, version)
+        for path, size, version in found
         if not path.endswith("/")  # an empty object that some tools make to stand for a folder
     )
     return sorted(files, key=lambda file: file.path)
 
 
-def _version(size: int, updated: float) -> str:
-    return f"{size}-{updated}"
-
-
 class _Explaining:
-    """A Beam stream whose errors say what to do."""
+    """A stream whose errors say what to do."""
 
     def __init__(self, stream: BinaryIO, uri: str) -> None:
         self._stream = stream
@@ -200,13 +176,6 @@ class _Explaining:
     def __iter__(self) -> Iterator[bytes]:
         with _explained(self._uri):
             yield from self._stream
-
-    def write(self, data: bytes) -> int:
-        with _explained(self._uri, needs_bucket=True):
-            return self._stream.write(data)
-
-    def flush(self) -> None:
-        """Nothing: a store has the file when it is closed."""
 
     def __enter__(self) -> "_Explaining":
         return self

@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 import threading
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
 
 _START_S = 60.0
 
@@ -52,8 +55,40 @@ class S3Server:
         """
         return self._request("GET", uri.removeprefix("s3://"))
 
+    def put_tree(self, folder: Path, uri: str) -> None:
+        """Stores all files of a local folder."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.put(f"{uri}/{path.relative_to(folder)}", path.read_bytes())
+
+    def delete(self, uri: str) -> None:
+        """Removes an object."""
+        self._request("DELETE", uri.removeprefix("s3://"))
+
+    def generations(self, uri: str) -> dict[str, str]:
+        """The objects below a folder, by path relative to it, each with what changes when it is written again."""
+        bucket, _, prefix = f"{uri}/".removeprefix("s3://").partition("/")
+        query = urllib.parse.urlencode({"list-type": 2, "prefix": prefix, "max-keys": 1000})
+        found = ElementTree.fromstring(self._request("GET", f"{bucket}?{query}"))
+        space = found.tag.partition("}")[0] + "}"
+        return {
+            str(item.findtext(f"{space}Key")).removeprefix(prefix): str(item.findtext(f"{space}LastModified"))
+            for item in found.iter(f"{space}Contents")
+        }
+
+    def contents(self, uri: str) -> dict[str, bytes]:
+        """The objects below a folder but those that only the next run needs."""
+        names = (name for name in self.generations(uri) if "_state" not in name.split("/"))
+        return {name: self.get(f"{uri}/{name}") for name in names}
+
+    def num_unfinished_uploads(self, bucket: str) -> int:
+        """Uploads in parts which were begun, and neither finished nor given up."""
+        return self._request("GET", f"{bucket}?uploads").count(b"<UploadId>")
+
     def _request(self, method: str, path: str, data: bytes | None = None) -> bytes:
-        request = urllib.request.Request(f"{self.url}/{path}", data, method=method)
+        path, _, query = path.partition("?")
+        address = f"{self.url}/{urllib.parse.quote(path)}" + (f"?{query}" if query else "")
+        request = urllib.request.Request(address, data, method=method)
         # moto takes every signature; without one it would take the request for an anonymous one.
         request.add_header("Content-Type", "application/octet-stream")  # urllib would say that it is a form
         request.add_header("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import google_store, label
+from pipelines import google_client, label
 from pipelines.core.errors import UsageError
 from pipelines.core.label_rows import bigquery_schema
 from tests.bigquery_server import BigQueryServer, bigquery_server
@@ -123,11 +123,11 @@ def here(bigquery: BigQueryServer, environment: dict[str, str], monkeypatch: pyt
     monkeypatch.setattr(BigqueryV2, "BASE_URL", f"{bigquery.url}/bigquery/v2/")
     monkeypatch.setattr(credentials, "_GOOGLE_OAUTH2_TOKEN_ENDPOINT", f"{bigquery.url}/token")
     monkeypatch.setattr(_Credentials, "_credentials_init", False)
-    google_store.missing_credentials.cache_clear()
+    google_client.missing_credentials.cache_clear()
     before = socket.getdefaulttimeout()
     yield
     socket.setdefaulttimeout(before)  # Beam sets it when it finds credentials
-    google_store.missing_credentials.cache_clear()
+    google_client.missing_credentials.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Both jobs from bucket to bucket: the same results as on local files, and bad days of a store in one clear line."""
 
-import gc
 import json
 import os
 import signal
@@ -11,18 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from google.cloud.storage.fileio import BlobWriter
 
-import pipelines.preprocess
 from pipelines import files, label
 from pipelines.core.errors import OutputError, UsageError
 from tests.conftest import contents, preprocess, run_tool
 from tests.gcs_server import GcsServer, Intervene, gcs_server, google_environment, silent_server, use_environment
-from tests.label_model import level_of, make_model, write_grey
-
-SIZE = ("--num-frames", 4, "--size", 32, "--shards", 8)
-PATIENCE_S = 25.0
-"""Until an error is shown, on a busy machine. The libraries by themselves take from half a minute to minutes."""
+from tests.label_model import make_model
+from tests.store_tools import PATIENCE_S, SIZE, run_label, run_preprocess, with_place, write_greys
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +45,7 @@ def bucket_of_videos(server: GcsServer, tree: Path) -> str:
 
 @pytest.fixture(scope="module")
 def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Videos to be labelled: short ones, a long one, one that is none."""
-    root = tmp_path_factory.mktemp("greys")
-    for name, levels in {
-        "a/jump.mp4": [level_of("Jump")] * 20,
-        "a/run [1].mp4": [level_of("Run")] * 20,
-        "b/long.mp4": [level_of("Jump")] * 100 + [level_of("Wave")] * 100,
-    }.items():
-        write_grey(root / name, levels, options={"g": "25"})
-    (root / "broken.mp4").write_bytes(b"not a video at all")
-    return root
+    return write_greys(tmp_path_factory.mktemp("greys"))
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +54,6 @@ def model(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
     server.put_tree(folder, "gs://bucket/model")
     return folder
-
-
-def run_label(model: object, source: object, output: object, *more: object) -> None:
-    arguments = ["--model", model, "--input", source, "--output", output, "--max-failure-rate", 1, *more]
-    assert label.run([str(argument) for argument in arguments]) == 0
-
-
-def run_preprocess(source: str, output: str) -> None:
-    arguments = ["--input", source, "--output", output, *SIZE]
-    assert pipelines.preprocess.run([str(argument) for argument in arguments]) == 0
 
 
 def scored(server: GcsServer, output: str) -> int:
@@ -90,11 +65,6 @@ def the_error(done: "subprocess.CompletedProcess[str]", seconds: float) -> str:
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
     assert done.returncode in (2, 4) and seconds < PATIENCE_S, (done.returncode, seconds)
     return done.stderr
-
-
-def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, bytes]:
-    """The same files of a dataset with another place of the input, which some of them tell."""
-    return {name: data.replace(str(here).encode(), there.encode()) for name, data in files.items()}
 
 
 @pytest.mark.usefixtures("here")
@@ -319,15 +289,21 @@ def test_what_is_written_in_part_does_not_appear(server: GcsServer) -> None:
     ):
         file.write(b"half")
         raise ValueError
-    streams = [stream for stream in gc.get_objects() if issubclass(type(stream), BlobWriter)]
-    assert all(stream.closed for stream in streams)  # open ones upload what they hold when they go, perhaps at the end
     assert uploads == [] and server.generations("gs://bucket/w") == {}
     files.write_text("gs://bucket/w/a", "old", "gs://bucket/w/tmp")
     with (
-        server.intervening(lambda method, path: 403 if path.startswith("/batch") else None),
+        server.intervening(lambda method, path: 403 if path.startswith("/upload") else None),
         pytest.raises(OutputError, match=r"cannot write gs://bucket/w/a: permission denied.*, then run the same"),
     ):
         files.write_text("gs://bucket/w/a", "new", "gs://bucket/w/tmp")
-    assert server.get("gs://bucket/w/a") == b"old"
+    assert server.get("gs://bucket/w/a") == b"old" and set(server.generations("gs://bucket/w")) == {"a"}
+    large = os.urandom(17 << 20)  # in parts
+    with files.write_atomically("gs://bucket/w/a", "gs://bucket/w/tmp") as file:
+        file.write(large)
+    assert server.get("gs://bucket/w/a") == large
+    with files.open_read("gs://bucket/w/a") as stream:
+        assert stream.read(10) == large[:10] and stream.read() == large[10:]
+    files.write_text("gs://bucket/w/a", "", "gs://bucket/w/tmp")
+    assert files.read_text("gs://bucket/w/a") == ""
     with pytest.raises(OutputError, match=r"cannot write gs://gone/a: there is no bucket gone\. Create it"):
         files.write_text("gs://gone/a", "new", "gs://gone/tmp")

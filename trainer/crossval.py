@@ -46,7 +46,8 @@ def run(arguments: Sequence[str]) -> int:
     values = parse(parser, arguments)
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
     base = make_config(values)
-    storage.prepare(base.data, base.output)
+    storage.check_stores(base.data, base.output)
+    storage.prepare(base.data)
     dataset = open_dataset(base.data, splits=())
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)

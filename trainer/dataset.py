@@ -59,8 +59,7 @@ def open_dataset(uri: str, splits: Iterable[str] = ("train",)) -> OpenDataset:
     """
     uri = storage.normalise(uri)
     info_uri = storage.join(uri, DATASET_INFO)
-    # S3 denies objects that must not be read; where one is listed, reading it will give the reason.
-    if not storage.exists(info_uri) and DATASET_INFO not in storage.list_names(uri):
+    if not storage.exists(info_uri):
         raise UsageError(_why_no_dataset(uri))
     info = DatasetInfo.from_json(storage.read_text(info_uri), info_uri)
     dataset = OpenDataset(uri, info, _fingerprint(info))

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from pipelines.core.errors import UsageError
+from pipelines.core.errors import UsageError, UserError
 from pipelines.summary import some
+from trainer import storage
 from trainer.intervals import Interval
 from trainer.metrics import Evaluation, paired_difference
 from trainer.predictions import Predictions
@@ -93,19 +94,20 @@ def read_runs(folders: Sequence[str]) -> list[Run]:
     Raises:
         UsageError: a run isn't there, isn't finished, or its files are damaged.
     """
-    if remote := [folder for folder in folders if "://" in folder]:
-        raise UsageError(f"{remote[0]} is not a local folder: copy the run to this machine first")
-    paths = list({os.path.realpath(folder): Path(folder) for folder in folders}.values())
-    names = [path.resolve().name for path in paths]
+    storage.check_stores(*folders)
+    places = {folder.rstrip("/") if "://" in folder else os.path.realpath(folder): folder for folder in folders}
+    names = [storage.base_name(place) for place in places]
     return [
-        _read_run(path, name if names.count(name) == 1 else str(path)) for path, name in zip(paths, names, strict=True)
+        _read_run(folder.rstrip("/"), name if names.count(name) == 1 else folder)
+        for folder, name in zip(places.values(), names, strict=True)
     ]
 
 
-def _read_run(folder: Path, name: str) -> Run:
-    source = next((folder / file for file in (METRICS, CROSSVAL) if (folder / file).exists()), None)
+def _read_run(folder: str, name: str) -> Run:
+    files = (storage.join(folder, file) for file in (METRICS, CROSSVAL))
+    source = next(filter(storage.exists, files), None)
     if source is None:
-        raise UsageError(_what_is_missing(folder))
+        raise UsageError(_what_is_missing(folder) if storage.is_local(folder) else _what_is_missing_in_a_store(folder))
     again = f"Run the training command of {folder} again, or leave this run out"
     try:
         value = json.loads(_read_text(source))
@@ -118,8 +120,8 @@ def _read_run(folder: Path, name: str) -> Run:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
         raise UsageError(f"{source} is damaged: {reason}. {again}") from error
-    file = folder / PREDICTIONS
-    if not file.exists():
+    file = storage.join(folder, PREDICTIONS)
+    if not storage.exists(file):
         return run
     try:
         return replace(run, predictions=Predictions.from_jsonl(_read_text(file), run.labels))
@@ -127,14 +129,24 @@ def _read_run(folder: Path, name: str) -> Run:
         raise UsageError(f"{file} is damaged: {error}. Remove it to compare without it. Or: {again.lower()}") from error
 
 
-def _read_text(file: Path) -> str:
+def _read_text(file: str) -> str:
     try:
-        return file.read_text("utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror or error}") from error
+        data = storage.read_bytes(file)
+    except UserError as error:
+        raise UsageError(str(error)) from error
+    return data.decode("utf-8")
 
 
-def _what_is_missing(folder: Path) -> str:
+def _what_is_missing_in_a_store(uri: str) -> str:
+    names = storage.list_names(uri)
+    if any(name in names for name in _TRACES):
+        return f"the run in {uri} isn't finished: {METRICS} is missing. Run its training command again to go on"
+    found = f"found {some(names, 3)}" if names else "found nothing"
+    return f"no run in {uri}: {METRICS} is missing ({found}). Give the folder that a training run has written"
+
+
+def _what_is_missing(uri: str) -> str:
+    folder = Path(uri)
     if folder.is_file():
         return f"{folder} is a file: give the folder of the run, {folder.parent}"
     if not folder.is_dir():

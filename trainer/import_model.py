@@ -174,6 +174,7 @@ def run(arguments: Sequence[str]) -> int:
         UserError: something is wrong that the user can change.
     """
     request = parse(arguments)
+    storage.check_stores(request.output)
     quiet_tensorflow()
     # From here on with TensorFlow, whose import takes seconds.
     from trainer.adapter import Adapter, sample_clips

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import tempfile
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -24,7 +25,10 @@ class RunLog:
 
     def __init__(self, folder: str) -> None:
         self._history = storage.join(folder, results.HISTORY)
-        self._writer = tf.summary.create_file_writer(storage.join(folder, results.TENSORBOARD))
+        self._events = storage.join(folder, results.TENSORBOARD)
+        # Event files grow, which files in stores can't: there they are replaced after each epoch.
+        self._local = None if storage.is_local(folder) else tempfile.TemporaryDirectory()
+        self._writer = tf.summary.create_file_writer(self._local.name if self._local else self._events)
 
     def epoch(self, history: Sequence[Mapping[str, float]]) -> None:
         """Notes the last of the epochs. The table is written anew: a run that went back has no row twice."""
@@ -39,12 +43,18 @@ class RunLog:
                 tf.summary.scalar(name.replace("_", "/", 1), row[name])
             tf.summary.scalar("clips_per_s", row["clips_per_s"])
         self._writer.flush()
+        self._upload()
+
+    def _upload(self) -> None:
+        if self._local:
+            storage.copy_tree(self._local.name, self._events)
 
     def confusion(self, matrix: Sequence[Sequence[int]], epoch: int) -> None:
         """Adds the confusion matrix of the test clips as a picture."""
         with self._writer.as_default(step=epoch):
             tf.summary.image("test/confusion", confusion_image(matrix)[np.newaxis])
         self._writer.close()
+        self._upload()
 
 
 def confusion_image(confusion: Sequence[Sequence[int]], cell_px: int = 12) -> np.ndarray:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pipelines import store
 from pipelines.core.errors import IncompleteError, UserError
-from trainer import results
+from trainer import results, storage
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset
 from trainer.run import train
@@ -34,7 +34,7 @@ def train_here(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> M
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     lock = store.exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
-    with lock, _for_people(config):
+    with lock, _for_people(config, dataset):
         metrics = results.finished(config, dataset)
         if metrics is not None:
             return metrics
@@ -44,7 +44,7 @@ def train_here(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> M
 
 
 @contextlib.contextmanager
-def _for_people(config: TrainConfig) -> Iterator[None]:
+def _for_people(config: TrainConfig, dataset: OpenDataset) -> Iterator[None]:
     """Turns what TensorFlow raises for reasons outside of this software into errors that say what to do."""
     try:
         yield
@@ -57,9 +57,26 @@ def _for_people(config: TrainConfig) -> Iterator[None]:
         raise UserError(
             f"a shard of {config.data} is damaged ({error.message[:200]}); python -m pipelines.verify tells which one"
         ) from error
-    except _LOST_WORKER as error:
-        if config.strategy != "multi_worker":
+    except tf.errors.OpError as error:
+        if not storage.is_local(config.data) and (reason := _why_unreadable(dataset, error)):
+            raise IncompleteError(
+                f"cannot read shards any more: {reason}. Then run the same command again to go on from the last "
+                "checkpoint"
+            ) from error
+        if config.strategy != "multi_worker" or not isinstance(error, _LOST_WORKER):
             raise
         raise IncompleteError(
             f"lost another worker ({error.message[:200]}); start all workers again to go on from the last checkpoint"
         ) from error
+
+
+def _why_unreadable(dataset: OpenDataset, error: tf.errors.OpError) -> str:
+    """Why a store doesn't give shards any more, in better words than TensorFlow's; empty if it is something else."""
+    shard = next(shard for split in dataset.info.splits.values() for shard in split.shards)
+    try:
+        with storage.open_read(storage.join(dataset.uri, shard.name)) as file:
+            file.read(1)
+    except UserError as found:
+        return str(found)
+    about_store = "://" in str(error.message) or isinstance(error, tf.errors.PermissionDeniedError)
+    return str(error.message).strip().splitlines()[0][:300] if about_store else ""

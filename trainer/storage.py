@@ -1,8 +1,7 @@
 """Files on this machine or in an object store (`gs://`, `s3://`, `az://`), all through the same few functions.
 
-TensorFlow is imported only where a path is remote. A path that is handed to TensorFlow itself (a `TFRecordDataset`, a
-checkpoint) needs `prepare` first; the functions here see to that themselves. Errors of the file system and of the
-stores become `UserError`s that name the path and the remedy.
+A path that is handed to TensorFlow itself (a `TFRecordDataset`) needs `prepare` first. Errors of the file system and of
+the stores become `UserError`s that name the path and the remedy.
 """
 
 import contextlib
@@ -10,16 +9,17 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
-from pipelines import files
+from pipelines import files, remote
 from pipelines.core.errors import OutputError, UserError
 from pipelines.files import is_local, join, normalise
 from trainer import stores
-from trainer.stores import prepare
+from trainer.stores import check_stores, prepare
 
 __all__ = [
     "base_name",
+    "check_stores",
     "copy_tree",
     "delete",
     "delete_tree",
@@ -46,14 +46,8 @@ def exists(uri: str) -> bool:
     Raises:
         UserError: that can't be found out.
     """
-    if is_local(uri):
-        return files.exists(uri)
     with stores.explained(uri, "look for"):
-        if stores.gfile(uri).exists(stores.address(uri)):
-            return True
-        if error := stores.bucket_error(uri):
-            raise error
-    return False
+        return files.exists(uri) or (not is_local(uri) and remote.is_folder(uri))
 
 
 def base_name(uri: str) -> str:
@@ -67,13 +61,10 @@ def size_bytes(uri: str) -> int | None:
     Raises:
         UserError: that can't be found out.
     """
+    folder, _, name = uri.rpartition("/")
     with stores.explained(uri, "look for"):
-        if is_local(uri):
-            try:
-                return os.stat(uri).st_size
-            except FileNotFoundError:
-                return None
-        return int(stores.gfile(uri).stat(uri).length) if exists(uri) else None
+        found = files.stat_file(folder, name)
+        return None if found.version is None else found.size_bytes
 
 
 def list_names(uri: str) -> list[str]:
@@ -85,14 +76,7 @@ def list_names(uri: str) -> list[str]:
     with stores.explained(uri, "list"):
         if is_local(uri):
             return files.list_names(uri)
-        gfile, address = stores.gfile(uri), stores.address(uri)
-        if not exists(uri) or not gfile.isdir(address):
-            return []
-        return sorted(name.rstrip("/") for name in gfile.listdir(address))
-
-
-def _open_remote(uri: str) -> Any:
-    return stores.gfile(uri).GFile(uri, "rb")
+        return sorted({file.path.partition("/")[0] for file in files.list_tree(uri)[0]})
 
 
 @contextlib.contextmanager
@@ -102,7 +86,7 @@ def open_read(uri: str) -> Iterator[BinaryIO]:
     Raises:
         UserError: it can't be opened, or not be read within the block.
     """
-    with stores.explained(uri, "read"), open(uri, "rb") if is_local(uri) else _open_remote(uri) as file:
+    with stores.explained(uri, "read"), files.open_read(uri) as file:
         yield file
 
 
@@ -134,12 +118,8 @@ def write_bytes(uri: str, data: bytes) -> None:
     Raises:
         OutputError: it can't be written.
     """
-    if is_local(uri):
-        with _local_writer(uri) as file:
-            file.write(data)
-        return
-    with stores.explained(uri, "write", OutputError), stores.gfile(uri).GFile(uri, "wb") as file:
-        file.write(data)  # the stores get the file when it is closed, in one piece
+    with _writer(uri) as file:
+        file.write(data)
 
 
 def write_text(uri: str, text: str) -> None:
@@ -152,10 +132,10 @@ def write_text(uri: str, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _local_writer(uri: str) -> Iterator[BinaryIO]:
+def _writer(uri: str) -> Iterator[BinaryIO]:
     with stores.explained(uri, "write", OutputError):
         try:
-            with files.write_atomically(uri, os.path.dirname(uri)) as file:
+            with files.write_atomically(uri, uri.rpartition("/")[0]) as file:
                 yield file
         except OutputError as error:
             # Its remedy is that of preprocessing.
@@ -169,10 +149,7 @@ def delete(uri: str) -> None:
         OutputError: it can't be removed.
     """
     with stores.explained(uri, "remove", OutputError):
-        if is_local(uri):
-            files.delete([uri])
-        elif exists(uri):
-            stores.gfile(uri).remove(uri)
+        files.delete([uri])
 
 
 def delete_tree(uri: str) -> None:
@@ -182,15 +159,14 @@ def delete_tree(uri: str) -> None:
         OutputError: something can't be removed.
     """
     with stores.explained(uri, "remove", OutputError):
-        if is_local(uri):
+        if not is_local(uri):
+            files.delete_folder(uri)
+            files.delete([uri])
+        else:
             is_folder = os.path.isdir(uri) and not os.path.islink(uri)
             remove = files.delete_folder if is_folder else os.unlink
             with contextlib.suppress(FileNotFoundError):
                 remove(uri)
-        elif exists(uri):
-            gfile = stores.gfile(uri)
-            remove = gfile.rmtree if gfile.isdir(uri) else gfile.remove
-            remove(uri)
 
 
 def size_of_tree(uri: str) -> int:
@@ -200,11 +176,9 @@ def size_of_tree(uri: str) -> int:
         UserError: it can't be listed.
     """
     with stores.explained(uri, "list"):
-        if is_local(uri):
-            return sum(file.size_bytes for file in files.list_tree(uri)[0]) if os.path.isdir(uri) else 0
-        gfile, address = stores.gfile(uri), stores.address(uri)
-        paths = [join(folder, name) for folder, _, names in gfile.walk(address) for name in names]
-        return sum(int(gfile.stat(path).length) for path in paths)
+        if is_local(uri) and not os.path.isdir(uri):
+            return 0
+        return sum(file.size_bytes for file in files.list_tree(uri)[0])
 
 
 def copy_tree(local_folder: str, uri: str, last: Sequence[str] = ()) -> None:
@@ -223,12 +197,8 @@ def copy_tree(local_folder: str, uri: str, last: Sequence[str] = ()) -> None:
         paths = [file.path for file in files.list_tree(local_folder)[0]]
     for path in sorted(paths, key=lambda path: (path in last, path)):
         source, target = join(local_folder, path), join(uri, path)
-        if is_local(uri):
-            with open_read(source) as file, _local_writer(target) as copy:
-                shutil.copyfileobj(file, copy, 1 << 20)
-        else:
-            with stores.explained(target, "write", OutputError):
-                stores.gfile(uri).copy(source, target, overwrite=True)
+        with open_read(source) as file, _writer(target) as copy:
+            shutil.copyfileobj(file, copy, 1 << 20)
 
 
 def exit_now(code: int) -> NoReturn:

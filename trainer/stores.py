@@ -1,6 +1,7 @@
-"""Access to object stores, and errors of file systems and stores in words for people.
+"""Object stores for the trainer: what TensorFlow needs to read shards from them, and errors in words for people.
 
-`gs://` is TensorFlow's own, `s3://` and `az://` come with tensorflow-io, which is imported only where such a path is
+Files are read and written through `pipelines.files`, as in the other jobs. Only shards are read by TensorFlow itself:
+from `gs://` by its own means, from `s3://` and `az://` by tensorflow-io, which is imported only where such a path is
 used.
 """
 
@@ -9,19 +10,18 @@ import errno
 import functools
 import os
 from collections.abc import Iterator
-from typing import Any
 
-from pipelines.core.errors import UsageError, UserError
+from pipelines import files, google_client, remote, s3_store
+from pipelines.core.errors import OutputError, UsageError, UserError
 from pipelines.files import is_local
+from trainer import tf_store
 
-_CREDENTIALS = {
-    "gs": "GOOGLE_APPLICATION_CREDENTIALS, or `gcloud auth application-default login`",
-    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and AWS_ENDPOINT_URL for a store of your own",
-    "az": "TF_AZURE_STORAGE_KEY; addresses are az://account/container/path",
-}
+remote.STORES["az"] = tf_store  # Beam would need packages that the lock doesn't have
+
+_KNOWN = ("gs", "s3", "az")
 _THROUGH_PLUGINS = ("s3", "az")
 _S3_DEFAULTS = {
-    # The AWS library's own ways to retry: 26 s before it reports a refused connection, and for uploads four times that.
+    # The AWS library's own ways to retry: 26 s before it reports a refused connection.
     "AWS_RETRY_MODE": "standard",
     "AWS_MAX_ATTEMPTS": "3",
     # Its own: 5 minutes each. The second one is for a transfer that has come to a halt, not for the whole.
@@ -30,35 +30,50 @@ _S3_DEFAULTS = {
 }
 
 
-def prepare(*uris: str) -> None:
-    """Makes TensorFlow able to open some paths. Nothing to do for local paths and `gs://`.
+def check_stores(*uris: str) -> None:
+    """Finds out within seconds whether the stores of some addresses can be used at all. Local paths are passed over.
 
-    For S3, variables of the environment that aren't set get values: `S3_ENDPOINT`, the name that tensorflow-io knows,
-    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and bounds for its attempts.
+    Raises:
+        UsageError: one is of no known kind, doesn't answer, or has no such bucket; the message says what to do.
+    """
+    for uri in uris:
+        if _scheme(uri):
+            files.check_stores(uri)
+
+
+def _scheme(uri: str) -> str:
+    """The kind of a store, empty for local paths."""
+    scheme = "" if is_local(uri) else uri.partition("://")[0]
+    if scheme and scheme not in _KNOWN:
+        known = ", ".join(f"{name}://" for name in _KNOWN)
+        raise UsageError(f"{uri}: unknown kind of store. Known are local paths, {known}")
+    return scheme
+
+
+def prepare(*uris: str) -> None:
+    """Makes TensorFlow able to open some paths. Nothing to do for local ones.
+
+    Variables of the environment that aren't set get values: for S3, `S3_ENDPOINT`, the name that tensorflow-io knows,
+    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and bounds for its attempts; for Google, that no machine of
+    Google's need be asked for credentials where it is known that there are none.
 
     Raises:
         UsageError: no such kind of store.
         UserError: tensorflow-io is missing or doesn't load.
     """
     for uri in uris:
-        if is_local(uri):
-            continue
         scheme = _scheme(uri)
-        if scheme not in _CREDENTIALS:
-            known = ", ".join(f"{name}://" for name in _CREDENTIALS)
-            raise UsageError(f"{uri}: unknown kind of store. Known are local paths, {known}")
+        if not scheme:
+            continue
         if scheme in _THROUGH_PLUGINS:
             _load_plugins(scheme)
-
-
-def _scheme(uri: str) -> str:
-    return uri.partition("://")[0]
+        elif google_client.missing_credentials():
+            os.environ.setdefault("NO_GCE_CHECK", "true")
 
 
 @functools.cache
 def _load_plugins(scheme: str) -> None:
-    if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
-        os.environ.setdefault("S3_ENDPOINT", endpoint)
+    s3_store.share_environment()
     for name, value in _S3_DEFAULTS.items():
         os.environ.setdefault(name, value)
     remedy = "Install the versions of requirements.lock (scripts/setup), or copy the files to this machine or to gs://"
@@ -74,40 +89,20 @@ def _load_plugins(scheme: str) -> None:
         )
 
 
-def gfile(uri: str) -> Any:
-    """TensorFlow's file functions, ready for a path.
-
-    Raises:
-        UserError: as `prepare`.
-    """
-    prepare(uri)
-    import tensorflow as tf
-
-    return tf.io.gfile
-
-
-def address(uri: str) -> str:
-    """A remote address as TensorFlow wants it: with a slash behind the bucket."""
-    return f"{uri}/" if uri.count("/") == 2 else uri
-
-
 @contextlib.contextmanager
 def explained(uri: str, doing: str, kind: type[UserError] = UserError) -> Iterator[None]:
     """Turns errors of file systems and stores within the block into errors of a kind, for people."""
     try:
         yield
     except OSError as error:
-        raise kind(f"cannot {doing} {uri}: {error.strerror or error}. {_local_remedy(error)}") from error
-    except Exception as error:
-        if is_local(uri) or not _is_of_tensorflow(error):
-            raise
-        raise kind(f"cannot {doing} {uri}: {_remote_reason(uri, error)}") from error
-
-
-def _is_of_tensorflow(error: Exception) -> bool:
-    import tensorflow as tf
-
-    return isinstance(error, tf.errors.OpError)
+        reason = error.strerror or str(error)
+        if is_local(str(error.filename)):
+            reason += f". {_local_remedy(error)}"
+        elif reason == os.strerror(errno.ENOENT):
+            reason += ". Correct the path"
+        elif kind is OutputError:
+            reason += ", then run the same command again to go on"
+        raise kind(f"cannot {doing} {uri}: {reason}") from error
 
 
 def _local_remedy(error: OSError) -> str:
@@ -116,49 +111,3 @@ def _local_remedy(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "Give permission or choose another place"
     return "Correct the path or choose another place"
-
-
-def _remote_reason(uri: str, error: Any) -> str:
-    """What went wrong in a store, and what to do about it."""
-    import tensorflow as tf
-
-    scheme, _, path = uri.partition("://")
-    credentials = f"give credentials in the environment ({_CREDENTIALS[scheme]})"
-    found = bucket_error(uri) if isinstance(error, tf.errors.NotFoundError) else None
-    if isinstance(found, tf.errors.NotFoundError):
-        return f"there is no bucket {path.partition('/')[0]}. Create it or correct the name"
-    error = found or error
-    if isinstance(error, tf.errors.NotFoundError) and not _is_listed(uri):
-        return "it does not exist. Correct the path"
-    if isinstance(error, tf.errors.NotFoundError | tf.errors.PermissionDeniedError | tf.errors.UnauthenticatedError):
-        return f"permission denied. Ask for it, or {credentials}"
-    lines = str(error.message).strip(": \n").splitlines()
-    return f"{lines[0] if lines else type(error).__name__}. Check the network and the address, or {credentials}"
-
-
-def _is_listed(uri: str) -> bool:
-    """Whether S3 names an object in a listing, though it doesn't hand it out."""
-    import tensorflow as tf
-
-    folder, _, name = uri.rstrip("/").rpartition("/")
-    try:
-        return _scheme(uri) == "s3" and name in tf.io.gfile.listdir(f"{folder}/")
-    except tf.errors.OpError:
-        return False
-
-
-def bucket_error(uri: str) -> Exception | None:
-    """The error of asking S3 for the bucket of a path.
-
-    To tensorflow-io, an object does not exist whenever S3 doesn't hand it out: because of wrong credentials, a missing
-    bucket or no network, too.
-    """
-    if _scheme(uri) != "s3":
-        return None
-    import tensorflow as tf
-
-    try:
-        tf.io.gfile.stat("/".join(uri.split("/")[:3]) + "/")
-    except tf.errors.OpError as error:
-        return error
-    return None

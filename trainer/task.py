@@ -32,7 +32,8 @@ def run(arguments: Sequence[str]) -> int:
     parser = make_parser("trainer.task", _DESCRIPTION)
     add_flags(parser)
     config = make_config(parse(parser, arguments))
-    storage.prepare(config.data, config.output)
+    storage.check_stores(config.data, config.output)
+    storage.prepare(config.data)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, SIDES if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)

@@ -50,6 +50,7 @@ def check_table(table: str, options: PipelineOptions) -> str:
             f"--bigquery-table needs a place for temporary files: --temp_location gs://BUCKET/FOLDER{given}"
         )
     files.check_stores(place)
+    google_store.spare_beam()
     os.environ.setdefault("GOOGLE_CLOUD_PROJECT", project)  # Beam makes clients which refuse to do without a default
     _check_dataset(table, project, reference.datasetId)
     return files.join(place, f"labels-{uuid.uuid4().hex}")

@@ -1,0 +1,75 @@
+"""What Google's libraries raise, as errors for people."""
+
+import contextlib
+import errno
+import os
+from typing import Any
+
+from pipelines.google_client import bucket_and_path, is_google, missing_credentials
+from pipelines.store_errors import first_line, why_unreachable
+
+_GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOOGLE_APPLICATION_CREDENTIALS"
+
+
+def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSError:
+    """What a file system of Beam raised, as an OSError for people.
+
+    Args:
+        uri: what was asked for.
+        error: what came of it.
+        needs_bucket: whether only the bucket can be what was not found.
+    """
+    import requests
+    from google.auth.exceptions import GoogleAuthError, TransportError
+
+    cause = _innermost(error)
+    status, bucket = _http_status(cause), bucket_and_path(uri)[0]
+    if status == 404 and needs_bucket:
+        return FileNotFoundError(errno.ENOENT, f"there is no bucket {bucket}. Create it or correct the name", uri)
+    if status == 404:
+        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+    if status in (401, 403):
+        return PermissionError(errno.EACCES, f"permission denied{_said(cause)}. {_remedy(uri, 'Ask for it')}", uri)
+    if isinstance(cause, requests.RequestException | TransportError | ConnectionError | TimeoutError):
+        reason = f"the store does not answer ({why_unreachable(cause)}). {_remedy(uri, 'Check the network')}"
+        return OSError(errno.EHOSTUNREACH, reason, uri)
+    if isinstance(cause, GoogleAuthError):
+        return PermissionError(errno.EACCES, f"{first_line(cause)}. {_remedy(uri, 'Log in again')}", uri)
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause
+    return OSError(errno.EIO, f"{first_line(cause)}. Check the address and what is allowed there", uri)
+
+
+def _innermost(error: Any) -> Any:
+    """The error that the file system, or one of its repetitions, wrapped; in some it is an HTTP status."""
+    from google.api_core.exceptions import RetryError
+
+    while True:
+        if details := getattr(error, "exception_details", None):
+            error = next(iter(details.values()))
+        elif isinstance(error, RetryError) and error.cause:
+            error = error.cause
+        else:
+            return error
+
+
+def _http_status(error: Any) -> int | None:
+    if isinstance(error, int):
+        return error
+    status = getattr(error, "code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    return int(status) if isinstance(status, int) else None
+
+
+def _said(error: Any) -> str:
+    """The words of the store itself, which name the account and the permission."""
+    with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+        return f": {error.response.json()['error']['message'].rstrip('.')}"
+    return ""
+
+
+def _remedy(uri: str, first: str) -> str:
+    if not is_google(uri) and "googleapis.com" not in uri:
+        return f"{first}, or give other credentials"
+    if reason := missing_credentials():
+        return f"{first}, or give credentials ({reason}): {_GIVE_CREDENTIALS}"
+    return f"{first}, or give other credentials: {_GIVE_CREDENTIALS}"

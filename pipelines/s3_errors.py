@@ -1,0 +1,98 @@
+"""What boto3 raises, as errors for people."""
+
+import errno
+import os
+from typing import Any
+
+from pipelines.store_errors import first_line, why_unreachable
+
+CREDENTIALS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or a role of the machine"
+_REFUSALS = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403")
+"""Codes of a store that knows who asks. Other ones with status 403 mean that the credentials are wrong."""
+_BAD_CREDENTIALS = (
+    "ExpiredToken",
+    "InvalidToken",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+)
+
+
+def _said(error: Exception) -> dict[str, Any]:
+    response = getattr(error, "response", None)
+    return response if isinstance(response, dict) else {}
+
+
+def _code(error: Exception) -> str:
+    return str(_said(error).get("Error", {}).get("Code", ""))
+
+
+def status_of(error: Exception) -> int | None:
+    """The HTTP status that an error tells of, if it does."""
+    return _said(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
+
+
+def is_refused(error: Exception) -> bool:
+    """Whether a store knows who asks but doesn't allow it."""
+    return _code(error) in _REFUSALS
+
+
+def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSError:
+    """What boto3 raised, as an OSError for people.
+
+    Args:
+        uri: what was asked for.
+        error: what came of it.
+        needs_bucket: whether only the bucket can be what was not found.
+    """
+    from botocore import exceptions
+
+    code, status = _code(error), status_of(error)
+    if code == "NoSuchBucket" or (status == 404 and needs_bucket):
+        bucket = uri.removeprefix("s3://").partition("/")[0]
+        return FileNotFoundError(errno.ENOENT, f"there is no bucket {bucket}. Create it or correct the name", uri)
+    if status == 404 or code == "NoSuchKey":
+        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+    if status in (401, 403) or code in (*_REFUSALS, *_BAD_CREDENTIALS):
+        words = str(_said(error).get("Error", {}).get("Message", "")).rstrip(".")
+        reason = "permission denied" + (f": {words}" if words and words != "Forbidden" else "")
+        return PermissionError(errno.EACCES, f"{reason}. Ask for it, or give other credentials: {CREDENTIALS}", uri)
+    if status == 412:
+        return OSError(errno.EBUSY, "the file was changed while it was read. Wait until nobody writes there", uri)
+    if isinstance(error, no_answer()):
+        reason = f"the store does not answer ({_why_no_answer(error)})"
+        return OSError(errno.EHOSTUNREACH, f"{reason}. Check the network and AWS_ENDPOINT_URL, if it is set", uri)
+    if _is_about_credentials(error):
+        return PermissionError(errno.EACCES, f"{first_line(error)}. Give credentials: {CREDENTIALS}", uri)
+    if isinstance(error, OSError):
+        return OSError(error.errno or errno.EIO, f"{error.strerror or error} (on this machine)", uri)
+    if isinstance(error, exceptions.ParamValidationError):
+        return OSError(errno.EINVAL, f"{str(error).splitlines()[-1].partition(': ')[0]}. Correct the address", uri)
+    return OSError(errno.EIO, f"{first_line(error)}. Check the address and what is allowed there", uri)
+
+
+def no_answer() -> tuple[type[Exception], ...]:
+    """Errors of connections that could not be made, or broke off."""
+    from botocore import exceptions
+
+    return (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.IncompleteReadError, ConnectionError)
+
+
+def _is_about_credentials(error: Exception) -> bool:
+    from botocore import exceptions
+
+    kinds = (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.CredentialRetrievalError,
+        exceptions.ProfileNotFound,
+        exceptions.TokenRetrievalError,
+        exceptions.SSOError,
+        exceptions.UnauthorizedSSOTokenError,
+    )
+    return isinstance(error, kinds)
+
+
+def _why_no_answer(error: Any) -> str:
+    inner = getattr(error, "kwargs", {}).get("error")
+    return why_unreachable(inner) if isinstance(inner, Exception) else first_line(error)

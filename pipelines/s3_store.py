@@ -1,0 +1,231 @@
+"""S3, and stores that speak its protocol, through boto3.
+
+Beam's own file system for it makes a new client for each request, can't write empty files, takes addresses for
+patterns, and leaves the parts of a failed upload behind. What is written here appears as a whole or not at all, without
+a rename, which in S3 would be one more copy.
+"""
+
+import contextlib
+import functools
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, TypeVar
+
+from pipelines import store_io
+from pipelines.s3_errors import as_os_error as as_os_error
+from pipelines.s3_errors import is_refused, no_answer, status_of
+
+_T = TypeVar("_T")
+_ASKING_S = 3
+"""How long an attempt of the first request may take. There are two."""
+_CONNECT_S, _SILENCE_S = 10, 60
+"""How long a later attempt waits for a connection, and for the next bytes."""
+_ATTEMPTS = 8
+"""Of a request that the store answers with a passing error or not at all; in all they last about a minute."""
+_CONNECTIONS = 64
+_BATCH = 1000
+_OPTIONS = {
+    "s3_access_key_id": "aws_access_key_id",
+    "s3_secret_access_key": "aws_secret_access_key",
+    "s3_session_token": "aws_session_token",
+    "s3_endpoint_url": "endpoint_url",
+    "s3_region_name": "region_name",
+}
+"""Beam's flags for workers whose environment can't be set, and what boto3 calls them."""
+
+
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """The two parts of an address."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def share_environment() -> None:
+    """Makes one set of variables serve boto3 and AWS's C++ library, on which tensorflow-io stands.
+
+    They have different names for the endpoint (`AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL`; `S3_ENDPOINT`) and for the
+    region (`AWS_DEFAULT_REGION`; `AWS_REGION`). What is set under one name gets the others that are not set.
+    """
+    env = os.environ
+    endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or env.get("S3_ENDPOINT")
+    if endpoint:
+        scheme = "" if "://" in endpoint else "http://" if env.get("S3_USE_HTTPS") == "0" else "https://"
+        env.setdefault("S3_ENDPOINT", endpoint)
+        env.setdefault("AWS_ENDPOINT_URL_S3", scheme + endpoint)
+    if region := env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"):
+        env.setdefault("AWS_REGION", region)
+        env.setdefault("AWS_DEFAULT_REGION", region)
+
+
+def _client(patient: bool = True) -> Any:
+    share_environment()
+    variables = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+    return _make_client(patient, _beam_options(), variables)
+
+
+def _beam_options() -> tuple[tuple[str, str], ...]:
+    """Beam's flags for S3, where Beam is in use."""
+    systems = sys.modules.get("apache_beam.io.filesystems")
+    options = systems.FileSystems._pipeline_options if systems else None
+    if not options:
+        return ()
+    values = options.get_all_options()
+    return tuple((name, values[flag]) for flag, name in _OPTIONS.items() if values.get(flag))
+
+
+@functools.lru_cache(maxsize=16)
+def _make_client(patient: bool, options: tuple[tuple[str, str], ...], _: tuple[tuple[str, str], ...]) -> Any:
+    """A client for all threads: making one takes a tenth of a second, and its connections are used again."""
+    import boto3
+    from botocore.config import Config
+
+    wait = (_CONNECT_S, _SILENCE_S) if patient else (_ASKING_S, _ASKING_S)
+    config = Config(connect_timeout=wait[0], read_timeout=wait[1], max_pool_connections=_CONNECTIONS)
+    if not patient or not (os.environ.get("AWS_MAX_ATTEMPTS") or os.environ.get("AWS_RETRY_MODE")):
+        attempts = _ATTEMPTS if patient else 2
+        config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
+    return boto3.session.Session().client("s3", config=config, **dict(options))
+
+
+def check(uri: str) -> None:
+    """One small request, to learn whether the store answers, knows the credentials, and has the bucket.
+
+    What is allowed is another matter: who may not list a bucket may still read it.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    bucket, key = bucket_and_key(uri)
+    try:
+        _client(patient=False).list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    except Exception as error:
+        if not is_refused(error):
+            raise
+
+
+def open_read(uri: str) -> BinaryIO:
+    """Opens a file for reading bytes.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows; so does reading.
+    """
+    return store_io.reading(_Fetch(_client(), *bucket_and_key(uri)))
+
+
+class _Fetch:
+    """Pieces of one version of an object."""
+
+    def __init__(self, client: Any, bucket: str, key: str) -> None:
+        self._client, self._place = client, {"Bucket": bucket, "Key": key}
+
+    def __call__(self, first: int, count: int) -> bytes:
+        try:
+            return _repeated(lambda: self._once(f"bytes={first}-{first + count - 1}"))
+        except Exception as error:
+            if status_of(error) == 416:  # the file ends before
+                return b""
+            raise
+
+    def _once(self, extent: str) -> bytes:
+        answer = self._client.get_object(**self._place, Range=extent)
+        with contextlib.closing(answer["Body"]) as body:
+            data: bytes = body.read()
+        self._place["IfMatch"] = answer["ETag"]  # pieces of two versions would be no file
+        return data
+
+
+def _repeated(fetch: Callable[[], _T]) -> _T:
+    """boto3 repeats requests, but not what comes after the head of an answer."""
+    for attempt in range(_ATTEMPTS // 2):
+        try:
+            return fetch()
+        except no_answer():
+            time.sleep(random.uniform(0, 0.5 * 2**attempt))
+    return fetch()
+
+
+def stat(uri: str) -> tuple[int, str] | None:
+    """Size and version of a file; None where there is none.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    bucket, key = bucket_and_key(uri)
+    if not key:
+        return None
+    try:
+        found = _client().head_object(Bucket=bucket, Key=key)
+    except Exception as error:
+        if status_of(error) == 404:
+            return None
+        raise
+    return found["ContentLength"], _version(found)
+
+
+def _version(found: Mapping[str, Any]) -> str:
+    """Of the content: times are known to the second only."""
+    return str(found["ETag"]).strip('"')
+
+
+def upload(uri: str, temporary: str, file: BinaryIO, size_bytes: int) -> None:
+    """Stores a file, which appears as a whole.
+
+    Args:
+        uri: where.
+        temporary: not needed here.
+        file: at its beginning.
+        size_bytes: not needed here.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    bucket, key = bucket_and_key(uri)
+    _client().upload_fileobj(file, bucket, key, Config=_transfer())
+
+
+@functools.cache
+def _transfer() -> Any:
+    """Large files go in parts, a few at a time. The parts of an upload that fails are removed."""
+    from boto3.s3.transfer import TransferConfig
+
+    return TransferConfig(multipart_threshold=64 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
+
+
+def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]]:
+    """Address, size and version of all files whose addresses begin with a prefix.
+
+    Args:
+        prefix: an address, or the first part of one.
+        below: whether those with a further slash behind the prefix belong to it.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    bucket, key = bucket_and_key(prefix)
+    only = {} if below else {"Delimiter": "/"}
+    for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **only):
+        for item in page.get("Contents", ()):
+            yield f"s3://{bucket}/{item['Key']}", item["Size"], _version(item)
+
+
+def delete(uris: Sequence[str]) -> None:
+    """Removes files; those which aren't there are passed over.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    from botocore.exceptions import ClientError
+
+    keys: dict[str, list[str]] = {}
+    for bucket, key in map(bucket_and_key, uris):
+        keys.setdefault(bucket, []).append(key)
+    for bucket, names in keys.items():
+        for first in range(0, len(names), _BATCH):
+            objects = [{"Key": name} for name in names[first : first + _BATCH]]
+            answer = _client().delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            for problem in answer.get("Errors", ()):
+                if problem["Code"] != "NoSuchKey":
+                    raise ClientError({"Error": problem}, "DeleteObjects")
