@@ -52,7 +52,8 @@ def lost_store(uri: str, reason: str) -> str:
 
 def add_version(parser: argparse.ArgumentParser) -> None:
     """Adds `--version`: what is installed, for a report of a defect or a container's health check, at once."""
-    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="show the versions that are installed and exit")
+    text = "show the versions that are installed and exit"
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, default=argparse.SUPPRESS, help=text)
 
 
 class _ShowVersion(argparse.Action):
