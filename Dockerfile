@@ -22,7 +22,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
  && pip install --quiet --no-cache-dir --no-deps --require-hashes --target /tmp/uv -r /tmp/uv.lock \
  && /tmp/uv/bin/uv pip install --python /usr/local/bin/python --link-mode copy --compile-bytecode \
       --constraints requirements.lock --build-constraints requirements.lock -r setup.py \
- && rm -r /tmp/uv /tmp/uv.lock
+ && rm -r /tmp/uv*
 
 COPY pyproject.toml ./
 COPY pipelines pipelines

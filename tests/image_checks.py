@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import re
 import shutil
 import socket
 import struct
@@ -15,8 +16,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.run_dockerfile import Image
 
+ROOT = Path(__file__).parents[1]
 TOOLS = ("pipelines.preprocess", "pipelines.label", "trainer.task")
 _NOT_IN_IMAGE = ("cc", "gcc", "g++", "make", "git", "uv", "mypy", "pytest", "ruff", "moto_server")
+_NOT_IN_LOCK = {"har-pipelines", "pip", "wheel"}  # ours, and what comes with Python
+_LIST_PACKAGES = """
+import importlib.metadata, re
+for item in importlib.metadata.distributions():
+    print(f"{re.sub(r'[-_.]+', '-', item.name).lower()}=={item.version}")
+"""
 _POOL_PORT = 50000
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 _SET_FLAGS, _IS_UP = 0x8914, 0x1  # SIOCSIFFLAGS, IFF_UP
@@ -40,6 +48,7 @@ def check(image: "Image", videos: Path, output: Path, arguments: Sequence[str]) 
         assert not _run(image, ["sh", "-c", f"touch {path} 2>&1 && echo writable || true"]).endswith("writable"), path
     found = _run(image, ["sh", "-c", f"for tool in {' '.join(_NOT_IN_IMAGE)}; do command -v $tool; done; true"])
     assert not found, f"left in the image: {found}"
+    _check_packages(_run(image, ["python", "-c", _LIST_PACKAGES]).splitlines())
     shutil.copytree(videos, image.tree / "videos")
     for folder, _, _ in os.walk(image.tree / "videos"):
         os.chmod(folder, 0o755)
@@ -48,6 +57,16 @@ def check(image: "Image", videos: Path, output: Path, arguments: Sequence[str]) 
         _preprocess_on_workers(image, output / "workers", arguments)
     else:
         print("no worker launcher here: not tried as Beam worker")
+
+
+def _check_packages(installed: Sequence[str]) -> None:
+    """What is installed has the lock's versions, and what only tests need isn't there."""
+    lock = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.M))
+    found = dict(line.split("==") for line in installed)
+    others = {name: version for name, version in found.items() if lock.get(name) != version}
+    assert set(others) <= _NOT_IN_LOCK, others
+    assert not {"hypothesis", "moto", "mypy", "pytest", "ruff", "uv"} & set(found)
+    assert {"apache-beam", "tensorflow", "tensorflow-io", "har-pipelines"} <= set(found)
 
 
 def _preprocess(image: "Image", copied: Path, arguments: Sequence[str]) -> None:

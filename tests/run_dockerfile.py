@@ -11,6 +11,7 @@ Exit codes: 0 all is well, 77 it can't be done here (with the reason), others: s
 import argparse
 import contextlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,12 @@ _NETWORK = (  # what a build hands on to its commands, as `docker build --build-
     "UV_DEFAULT_INDEX", "PIP_DEFAULT_TIMEOUT",
 )  # fmt: skip
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def cpu_s() -> float:
+    """What the commands that have ended took, in seconds of one core."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass
@@ -67,14 +74,14 @@ class Build:
 
     def run(self, stage: Stage) -> None:
         for instruction in stage.instructions:
-            start = time.monotonic()
+            start, used = time.monotonic(), cpu_s()
             print(f"line {instruction.line}: {instruction.name} {instruction.text[:90]}", flush=True)
             text = instruction.text
             if instruction.name in EXPANDED:
                 text = expand(text, {**self._arguments, **self.image.environment})
             getattr(self, f"_{instruction.name.lower()}")(instruction, text)
             if (seconds := time.monotonic() - start) > 1:
-                print(f"  {seconds:.1f} s", flush=True)
+                print(f"  {seconds:.1f} s, {cpu_s() - used:.1f} s of CPU", flush=True)
 
     def _arg(self, _: Instruction, text: str) -> None:
         self._arguments.update(pairs(text))
@@ -196,9 +203,11 @@ def main() -> int:
         sys.stdout.flush()
         command = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
         os.execvp("unshare", [*command, sys.executable, "-m", "tests.run_dockerfile", *sys.argv[1:]])
+    start = time.monotonic()
     options.output.mkdir(parents=True, exist_ok=True)
     image = build(options.output / "image")
     image_checks.check(image, options.videos, options.output, options.arguments.split())
+    print(f"all is well: {time.monotonic() - start:.0f} s, {cpu_s():.0f} s of CPU")
     return 0
 
 
