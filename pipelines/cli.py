@@ -1,13 +1,18 @@
 """What the command-line tools have in common: errors for people, quiet libraries, flags from dataclasses."""
 
+import argparse
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from importlib.metadata import version
+from typing import Any
 
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError
 
+_SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
 
 
@@ -43,6 +48,21 @@ def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
 def lost_store(uri: str, reason: str) -> str:
     """The message for a file that can't be read from a remote store any more, in the middle of a run."""
     return f"cannot read {uri}: {reason}, then run the same command again: finished shards are kept"
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Adds `--version`: what is installed, for a report of a defect or a container's health check, at once."""
+    text = "show the versions that are installed and exit"
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, default=argparse.SUPPRESS, help=text)
+
+
+class _ShowVersion(argparse.Action):
+    """Looks versions up only when asked to, and imports nothing of what it names."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        others = ", ".join(f"{name} {version(name)}" for name in _SHOWN_VERSIONS)
+        print(f"har-pipelines {version('har-pipelines')} (Python {platform.python_version()}, {others})")
+        parser.exit()
 
 
 def say(text: str) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from pipelines import files, flags
+from pipelines import cli, files, flags
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
 from pipelines.core.label_config import LabelConfig
@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m pipelines.label", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
     )  # fmt: skip
+    cli.add_version(parser)
     default = LabelConfig("", "", "")
 
     def add(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pipelines import files, flags
+from pipelines import cli, files, flags
 from pipelines.core import config as configuration
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
@@ -44,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m pipelines.preprocess", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
     )  # fmt: skip
+    cli.add_version(parser)
     default = PreprocessConfig("", "")
 
     def add(group: Any, name: str, text: str, metavar: str = "", choices: Sequence[str] = (), **options: Any) -> None:

@@ -152,6 +152,7 @@ def run(arguments: Sequence[str]) -> int:
         prog="python -m pipelines.verify", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    cli.add_version(parser)
     parser.add_argument("dataset", metavar="FOLDER", help="the --output of pipelines.preprocess")
     folder = files.normalise(parser.parse_args(arguments).dataset)
     files.check_stores(folder)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import re
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import run_tool
+from tests.workers import finish, free_addresses, start_worker
 from trainer import checkpoint
 
 LOSSES = """
@@ -68,45 +67,15 @@ def test_two_devices_lose_as_one_does(dataset: Path) -> None:
     np.testing.assert_allclose(two, one, atol=1e-4)
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for item in sockets:
-        item.bind(("127.0.0.1", 0))
-    ports = [item.getsockname()[1] for item in sockets]
-    for item in sockets:
-        item.close()
-    return ports
-
-
 def start_workers(dataset: Path, output: Path) -> list["subprocess.Popen[str]"]:
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    arguments = [
-        "--model", "lrcn", "--variant", "reference", "--data", dataset, "--output", output, "--batch-size", 8,
-        "--epochs", 3, "--deterministic", "--checkpoint-every-s", 0, "--no-baseline", "--strategy", "multi_worker",
+    addresses = free_addresses(2)
+    command = [
+        sys.executable, "-m", "trainer.task", "--model", "lrcn", "--variant", "reference", "--data", dataset,
+        "--output", output, "--batch-size", 8, "--epochs", 3, "--deterministic", "--checkpoint-every-s", 0,
+        "--no-baseline", "--strategy", "multi_worker",
     ]  # fmt: skip
-    workers = []
-    for index in range(2):
-        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        environment = {**os.environ, "TF_CONFIG": json.dumps(cluster)}
-        workers.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "trainer.task", *map(str, arguments)],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    return workers
-
-
-def finish(workers: list["subprocess.Popen[str]"]) -> list[str]:
-    """The weights that each worker ended with."""
-    texts = [worker.communicate(timeout=240)[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], texts
-    found = [re.search(r"worker \d of 2: weights ([0-9a-f]{16})", text) for text in texts]
-    assert all(found), texts
-    return [match[1] for match in found if match]
+    tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(2)]
+    return [start_worker(command, {"TF_CONFIG": json.dumps(task)}) for task in tasks]
 
 
 @pytest.mark.timeout(600)

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,17 @@ def test_what_a_decoder_process_and_a_help_text_load() -> None:
         code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
         assert done.stdout.strip() == "[]", module
+
+
+@pytest.mark.parametrize("name", ["pipelines.preprocess", "pipelines.label", "trainer.task"])
+def test_the_version_is_told_at_once(name: str) -> None:
+    """A container's health check asks for it every few minutes, beside the work."""
+    code = (
+        f"import runpy, sys; sys.argv = ['x', '--version']\ntry: runpy.run_module('{name}', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code, [m for m in ('apache_beam', 'tensorflow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    versions, end = done.stdout.splitlines()
+    assert versions.startswith(f"har-pipelines {version('har-pipelines')} (Python 3.")
+    assert f"apache-beam {version('apache-beam')}, tensorflow {version('tensorflow')}" in versions
+    assert end == "0 []" and not done.stderr

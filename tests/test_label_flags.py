@@ -186,7 +186,7 @@ def test_help_has_every_setting_and_its_default() -> None:
         if item.name not in ("input", "output", "model") and default not in (0, "", False):
             assert f"(default: {default})" in entry, entry
     assert set(own_flags()) == {f"--{item.name.replace('_', '-')}" for item in fields(LabelConfig)} | {
-        "--help", "--runner", "--config",
+        "--help", "--version", "--runner", "--config",
     }  # fmt: skip
 
 

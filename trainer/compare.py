@@ -176,6 +176,7 @@ def run(arguments: Sequence[str]) -> int:
         prog="python -m trainer.compare", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    cli.add_version(parser)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a finished run or of a cross-validation")
     parser.add_argument("--html", metavar="FILE", help="also write the comparison as a page (default: none)")
     options = parser.parse_args(arguments)

@@ -94,10 +94,12 @@ def _shown(value: bool) -> str:
 
 def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
     """A parser in the style of the tools."""
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog=f"python -m {prog}", description=description, epilog=EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
     )  # fmt: skip
+    cli.add_version(parser)
+    return parser
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 the model was imported; 1 unexpected error; 2 wrong usage or model, nothing was written; "
         "4 the output can't be written.",
     )  # fmt: skip
+    cli.add_version(parser)
     default = ClipSpec()
     group = parser.add_argument_group("the model")
     source = group.add_mutually_exclusive_group(required=True)

@@ -58,6 +58,8 @@ class _Run:
         if log:
             log.confusion(metrics["test"]["confusion"], main.state.epoch)
             self._write(main, single, metrics)
+        # A worker that ends before the chief isn't there to train with, should the chief have to start again.
+        devices.wait_for_all()
         return metrics
 
     def _announce(self) -> None:

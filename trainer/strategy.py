@@ -49,6 +49,12 @@ class Devices:
         """Iterates over a stream of batches, each of one replica; every worker calls it with its own stream."""
         return iter(self.strategy.distribute_datasets_from_function(lambda _: make()))
 
+    def wait_for_all(self) -> None:
+        """Returns when every worker has called it; where one is lost before, an error of TensorFlow says so."""
+        if self.num_workers > 1:
+            ones = tf.function(lambda: self.strategy.run(lambda: tf.ones(())))
+            self.strategy.reduce(tf.distribute.ReduceOp.SUM, ones(), axis=None)
+
     def replica_batch(self, batch_size: int) -> int:
         """The batch of a replica: together at least the wanted global batch."""
         return -(-batch_size // self.num_replicas)
