@@ -14,7 +14,7 @@ from typing import Any
 
 _ASKING_S = 3.0
 """How long the first request to a store may take, and how long it is repeated. Later ones are repeated for minutes."""
-_GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOOGLE_APPLICATION_CREDENTIALS"
+GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def is_google(uri: str) -> bool:
@@ -162,8 +162,8 @@ def _remedy(uri: str, first: str) -> str:
     if not is_google(uri) and "googleapis.com" not in uri:
         return f"{first}, or give other credentials"
     if reason := missing_credentials():
-        return f"{first}, or give credentials ({reason}): {_GIVE_CREDENTIALS}"
-    return f"{first}, or give other credentials: {_GIVE_CREDENTIALS}"
+        return f"{first}, or give credentials ({reason}): {GIVE_CREDENTIALS}"
+    return f"{first}, or give other credentials: {GIVE_CREDENTIALS}"
 
 
 def _why_unreachable(error: Any) -> str:
