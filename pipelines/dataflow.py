@@ -85,8 +85,8 @@ def _job_name(tool: str, output: str) -> str:
 
 
 def beam_workers(options: PipelineOptions) -> int:
-    """Pieces of work that one machine does at a time: one for each virtual CPU, if the machine type tells how many these
-    are, or one for each thread where there is one Beam process for them all."""
+    """Pieces of work that one machine does at a time: one for each virtual CPU, where its type tells their number, or
+    one for each thread where there is a single Beam process."""
     debug, machine = options.view_as(DebugOptions), options.view_as(WorkerOptions).machine_type
     if debug.lookup_experiment("no_use_multiple_sdk_containers"):
         return debug.number_of_worker_harness_threads or 1
@@ -139,8 +139,8 @@ def as_user_error(error: Exception, options: PipelineOptions, submitted: str) ->
     said = _said(error) if isinstance(error, HttpError) else str(error).strip().rstrip(".") or type(error).__name__
     if submitted:
         return IncompleteError(
-            f"lost sight of the job, which may still be at work: {said}. Wait for its end or cancel it, then run the same "
-            f"command again: {submitted}"
+            f"lost sight of the job, which may still be at work: {said}. Wait for its end or cancel it, then run the "
+            f"same command again. The job: {submitted}"
         )
     if isinstance(error, DataflowJobAlreadyExistsError) or getattr(error, "status_code", 0) == 409:
         name = options.view_as(GoogleCloudOptions).job_name

@@ -1,4 +1,4 @@
-"""A stand-in of the Dataflow service on loopback: it takes jobs as the service does, says how they are, and runs none."""
+"""A stand-in of the Dataflow service on loopback: it takes jobs as the service does, says how they are, runs none."""
 
 import contextlib
 import errno
@@ -56,7 +56,7 @@ class Job:
 
     def end(self, state: str, *errors: str) -> None:
         """Lets the job end in a state, for these reasons."""
-        self.errors += errors
+        self.errors = list(errors)
         self.state = state
 
     def described(self) -> dict[str, Any]:
@@ -81,11 +81,13 @@ class DataflowServer:
         url: where it listens, for `--dataflow_endpoint`.
         jobs: what was submitted, the latest last.
         refuse: status and message with which jobs are refused, if they are.
+        fate: state and errors in which every job ends as soon as somebody asks for it, if any.
     """
 
     url: str = ""
     jobs: list[Job] = field(default_factory=list)
     refuse: tuple[int, str] | None = None
+    fate: tuple[str, ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def submit(self, project: str, region: str, request: dict[str, Any]) -> Job:
@@ -127,6 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(200, self._served.submit(project, region, json.loads(body)).described())
             return
         job = next(job for job in self._served.jobs if job.job_id == job_id)
+        if self._served.fate and not what:
+            job.end(*self._served.fate)
         if self.command == "PUT":
             job.end(json.loads(body)["requestedState"])
         self._answer(200, {"jobMessages": job.messages()} if what == "messages" else job.described())
@@ -149,8 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
 def dataflow_server() -> Iterator[DataflowServer]:
     """Starts a stand-in, and ends it with the block.
 
-    Beam takes no endpoint with a port, but for `localhost`, where it would leave out what it does for the service alone.
-    So each stand-in listens at port 80 of an address of its own; the test is skipped where that is not allowed.
+    Beam takes no endpoint with a port, but for `localhost`, where it would leave out what it does for the service
+    alone. So each stand-in listens at port 80 of an address of its own; the test is skipped where that is not allowed.
     """
     server = DataflowServer()
     with serving(_listen(server)) as url:
