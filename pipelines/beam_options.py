@@ -49,9 +49,9 @@ def to_arguments(options: Mapping[str, Any], file: str, given: Sequence[str]) ->
     for name, value in options.items():
         flag = f"--{name}"
         if flag not in flags:
+            hint = nearest_flag(flag, [*flags]).replace("--", "") or "."
             raise UsageError(
-                f"{file}: Beam has no option {name!r}{nearest_flag(flag, [*flags]).replace('--', '')}. Under `beam` "
-                "stand options of Beam, with underscores"
+                f"{file}: Beam has no option {name!r}{hint} Under `beam` stand options of Beam, with underscores"
             )
         if value is None:
             raise UsageError(f"{file}: the option {name!r} of Beam has no value")

@@ -6,8 +6,10 @@ environment, which has the packages of the lock file, as an image would, and get
 
 import hashlib
 import shlex
+import shutil
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +59,17 @@ def make_worker(folder: Path, variables: dict[str, str]) -> Worker:
     python = folder / "venv" / "bin" / "python"
     lock = ["--require-hashes", "-r", ROOT / "requirements.lock"]
     subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, "--no-deps", *lock], check=True)
+    _share_bytecode(Path(sysconfig.get_path("purelib")), next((folder / "venv").glob("lib/python*/site-packages")))
     (folder / "work").mkdir()
     return Worker(folder / "work", python, variables)
+
+
+def _share_bytecode(own: Path, other: Path) -> None:
+    """Saves the other environment from compiling the same files once more, at each start if nothing may be written."""
+    for cache in own.rglob("__pycache__"):
+        target = other / cache.relative_to(own)
+        if target.parent.is_dir() and not target.exists():
+            shutil.copytree(cache, target)
 
 
 def pipeline_of(server: GcsServer, job: Job) -> beam_runner_api_pb2.Pipeline:
