@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +16,17 @@ from apache_beam.options.pipeline_options import (
     FlinkRunnerOptions,
     PipelineOptions,
     WorkerOptions,
-    _BeamArgumentParser,
 )
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
+from pipelines import cli, dataflow
+from pipelines.beam_options import BeamParser
 from pipelines.cli import lost_store, nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
+from pipelines.flags import LOCAL_RUNNER
 
-LOCAL_RUNNER = "DirectRunner"
 _OUTPUT_ERROR = re.compile(
     rf"^(?:{re.escape(OutputError.__module__)}\.)?{OutputError.__name__}: (.+?)(?: \[while running|$)", re.M
 )
@@ -47,6 +48,7 @@ class Engine:
         in_process: whether the workers run in this very process, so that its counters see their progress.
         local_processes: Beam worker processes on this machine.
         parallelism: workers that are to find work at a time.
+        on_dataflow: whether it is Google's service, whose workers see nothing of this machine.
     """
 
     pipeline: beam.Pipeline
@@ -54,23 +56,49 @@ class Engine:
     in_process: bool
     local_processes: int
     parallelism: int
+    on_dataflow: bool = False
+
+    def check_reach(self, flag: str, uris: Iterable[str]) -> None:
+        """Refuses files that its workers can't reach.
+
+        Raises:
+            UsageError: there is one; the message names it.
+        """
+        if self.on_dataflow:
+            for uri in uris:
+                dataflow.check_reach(flag, uri)
 
 
-def make_engine(runner: str, arguments: Sequence[str], own_flags: Sequence[str]) -> Engine:
+def make_engine(
+    runner: str, arguments: Sequence[str], own_flags: Sequence[str], tool: str, places: Mapping[str, str]
+) -> Engine:
     """The engine that `--runner` names.
 
     `DirectRunner` in Beam is a switch which takes one of three engines, depending on the network and on the transforms.
     Here it always is the FnApiRunner, online and offline. Everything else is passed on to Beam as it is.
 
+    Args:
+        runner: its name.
+        arguments: the command line of Beam.
+        own_flags: of the tool.
+        tool: which job it is, for its name.
+        places: folders that the workers must reach, by flag.
+
     Raises:
-        UsageError: a flag is known neither to this tool nor to Beam.
+        UsageError: a flag is known neither to this tool nor to Beam, or something that the runner needs is missing.
     """
-    _check_flags(arguments, own_flags, strict=runner == LOCAL_RUNNER)
+    on_dataflow = runner == dataflow.RUNNER
+    _check_flags(arguments, own_flags, strict=runner in (LOCAL_RUNNER, dataflow.RUNNER))
     if runner != LOCAL_RUNNER:
         options = PipelineOptions(["--runner", runner, *arguments])
+        if on_dataflow:
+            dataflow.prepare(options, tool, places)
         workers = options.view_as(WorkerOptions)
         counts = [workers.num_workers, workers.max_num_workers, options.view_as(FlinkRunnerOptions).parallelism, 1]
-        return Engine(_make_pipeline(None, options), runner, False, 0, max(count or 0 for count in counts))
+        parallelism = max(count or 0 for count in counts)
+        if on_dataflow:
+            parallelism *= dataflow.beam_workers(options)
+        return Engine(_make_pipeline(None, options), runner, False, 0, parallelism, on_dataflow)
     options = PipelineOptions(list(arguments))
     options.view_as(DebugOptions).add_experiment("beam_fn_api")
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
@@ -103,7 +131,7 @@ def _make_pipeline(runner: Any, options: PipelineOptions) -> beam.Pipeline:
     try:
         pipeline = beam.Pipeline(runner=runner, options=options)
     except (ValueError, ImportError) as error:  # an unknown runner, or options that it lacks
-        raise UsageError(str(error).strip()) from error
+        raise UsageError(" ".join(str(error).split())) from error
     FileSystems.set_options(options)  # the input is listed before the pipeline runs
     return pipeline
 
@@ -114,11 +142,9 @@ def _check_flags(arguments: Sequence[str], own_flags: Sequence[str], strict: boo
     Other unknown flags are an error too (`strict`), except for runners whose job server may know more than this
     process.
     """
-    parser = _BeamArgumentParser(allow_abbrev=False, add_help=False)
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)
+    parser = BeamParser()
     _, unknown = parser.parse_known_args(list(arguments))
-    known = [*own_flags, *parser._option_string_actions]
+    known = [*own_flags, *parser.flags]
     if strict:
         refuse_unknown_flags(unknown, known)
     for argument in unknown:
@@ -135,21 +161,37 @@ def run_pipeline(engine: Engine) -> None:
         IncompleteError: the job failed on another runner than the local one, or ended in another way than well.
     """
     local = engine.local_processes > 0
-    with _errors_once() if local else contextlib.nullcontext():
+    submitted = ""
+    with _errors_once() if local else dataflow.errors_once() if engine.on_dataflow else contextlib.nullcontext():
         try:
             result = engine.pipeline.run()
-            state = result.wait_until_finish() or result.state
+            if engine.on_dataflow:
+                submitted = dataflow.console(result, engine.pipeline.options)
+                cli.say(f"The job is at work: {submitted}")
+            state = _wait(result)
         except Exception as error:  # each runner has a class of its own
             if message := _known_message(f"{type(error).__name__}: {error}"):
                 raise OutputError(message) from error
             if local:
                 raise
+            if engine.on_dataflow:
+                raise dataflow.as_user_error(error, engine.pipeline.options, submitted) from error
             raise IncompleteError(
                 f"the job failed on {engine.description}: {str(error).strip() or type(error).__name__}\n"
                 "See its log, then run the same command again to go on"
             ) from error
     if state != "DONE":
         raise IncompleteError(f"the Beam job ended as {state}; see its log, then run the same command again to go on")
+
+
+def _wait(result: Any) -> str:
+    """Waits for a job's end, and cancels it where the user interrupts: nobody would check what it wrote."""
+    try:
+        return str(result.wait_until_finish() or result.state)
+    except KeyboardInterrupt:
+        cli.say("cancelling the job; what it has finished is kept")
+        result.cancel()
+        raise
 
 
 def _known_message(text: str) -> str:

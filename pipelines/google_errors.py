@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.google_client import bucket_and_path, is_google, missing_credentials
 from pipelines.store_errors import first_line, why_unreachable
 
-_GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOOGLE_APPLICATION_CREDENTIALS"
+GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSError:
@@ -71,5 +71,5 @@ def _remedy(uri: str, first: str) -> str:
     if not is_google(uri) and "googleapis.com" not in uri:
         return f"{first}, or give other credentials"
     if reason := missing_credentials():
-        return f"{first}, or give credentials ({reason}): {_GIVE_CREDENTIALS}"
-    return f"{first}, or give other credentials: {_GIVE_CREDENTIALS}"
+        return f"{first}, or give credentials ({reason}): {GIVE_CREDENTIALS}"
+    return f"{first}, or give other credentials: {GIVE_CREDENTIALS}"

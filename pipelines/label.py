@@ -92,7 +92,9 @@ def run(arguments: Sequence[str]) -> int:
     listing = list_videos(config.input)
     from pipelines.engine import make_engine, num_cores  # Beam takes seconds to import: not for a misspelt value
 
-    engine = make_engine(request.runner, request.beam_arguments, own_flags())
+    places = {"--model": config.model, "--output": config.output}
+    engine = make_engine(request.runner, request.beam_arguments, own_flags(), "label", places)
+    engine.check_reach("--input", (video.uri for video in listing.videos))
     start = time.monotonic()
     windows = _windows(config, info)
     chosen = listing.videos[: config.limit] if config.limit else listing.videos

@@ -9,7 +9,7 @@ from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
 from pipelines.core.label_config import LabelConfig
 from pipelines.core.label_rows import FORMATS
-from pipelines.flags import add_setting, lies_in, merge_file
+from pipelines.flags import add_setting, lies_in, parse_with_files
 
 _DESCRIPTION = """\
 Labels many videos, short or long, with a trained model.
@@ -66,7 +66,6 @@ def make_parser() -> argparse.ArgumentParser:
     add(group, "--max-failure-rate", "fail if more than this share of the videos get no label", "SHARE")
     add(group, "--dry-run", "say what would be done, with an estimate from a sample, and write nothing")
     add(group, "--overwrite", "replace labels of another model in the output folder")
-    group.add_argument("--config", metavar="FILE", help="YAML file with any of these settings; flags come before it")
     group = parser.add_argument_group(
         "windows", "A video about as long as those in training is one clip, a longer one is cut into windows."
     )
@@ -79,7 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
     add(group, "--min-duration-s", "shorter segments are joined to a neighbour", "S")
     add(group, "--top-k", "classes that are listed with their scores", "K")
     group = parser.add_argument_group("running")
-    group.add_argument("--runner", metavar="NAME", help="Beam runner (default: DirectRunner, this machine)")
+    flags.add_common(group)
     add(group, "--shards", "number of files of labels (default: one for 10,000 videos)", "N")
     add(group, "--workers", "decoder processes of each Beam worker (default: all cores with DirectRunner, else 1)", "N")
     add(group, "--time-limit-s", "seconds that one window may take to decode", "S")
@@ -98,10 +97,8 @@ def parse(arguments: Sequence[str]) -> LabelRequest:
     Raises:
         UsageError: a value is wrong; nothing has been read or written but the configuration file.
     """
-    given, beam_arguments = make_parser().parse_known_args(list(arguments))
-    values = vars(given)
-    runner = values.pop("runner", "DirectRunner")
-    values = merge_file(values, tuple(item.name for item in fields(LabelConfig)))
+    known = tuple(item.name for item in fields(LabelConfig))
+    values, runner, beam_arguments = parse_with_files(make_parser(), arguments, known)
     for key, what in (("model", "which model labels: --model FOLDER"), ("input", "what to label: --input PATH"),
                       ("output", "where the labels are to go: --output FOLDER")):  # fmt: skip
         if not values.get(key):
@@ -111,4 +108,4 @@ def parse(arguments: Sequence[str]) -> LabelRequest:
     for key in ("input", "model"):
         if lies_in(config.output, getattr(config, key)):
             raise UsageError(f"--output {config.output} lies in --{key} {getattr(config, key)}; choose another folder")
-    return LabelRequest(config, runner, tuple(beam_arguments))
+    return LabelRequest(config, runner, beam_arguments)

@@ -57,13 +57,15 @@ def run(arguments: Sequence[str]) -> int:
     request = parse(arguments)
     from pipelines.engine import make_engine  # Beam takes seconds to import: not for --help, not for a misspelt value
 
-    engine = make_engine(request.runner, request.beam_arguments, own_flags())
     config = request.config
+    places = {"--output": config.output}
+    engine = make_engine(request.runner, request.beam_arguments, own_flags(), "preprocess", places)
     if request.use_sample_data and (code := _make_sample_videos(config)):
         return code
     start = time.monotonic()
     files.check_stores(config.input, config.output)
     catalog = select(read_catalog(config.input), config.classes, config.limit)
+    engine.check_reach("--input", (video.uri for video in catalog.videos))
     store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
     with store.exclusive(config.output):
         layout = store.read_layout(config.output)

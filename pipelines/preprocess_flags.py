@@ -10,7 +10,7 @@ from pipelines.core import config as configuration
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.spec import FRAME_ENCODINGS, RESIZE_MODES, SAMPLING_RULES
-from pipelines.flags import add_setting, lies_in, merge_file
+from pipelines.flags import add_setting, lies_in, parse_with_files
 
 SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
 _DESCRIPTION = """\
@@ -59,7 +59,6 @@ def make_parser() -> argparse.ArgumentParser:
     add(group, "--min-frames", "leave out videos with fewer frames", metavar="N")
     add(group, "--max-failure-rate", "fail if more than this share of the videos can't be read", metavar="SHARE")
     add(group, "--overwrite", "replace the dataset in the output folder")
-    group.add_argument("--config", metavar="FILE", help="YAML file with any of these settings; flags come before it")
     group = parser.add_argument_group("clips")
     add(group, "--num-frames", "frames of a clip", metavar="T")
     add(group, "--size", "height and width in pixels: 64 or 72x96", metavar="PIXELS")
@@ -82,7 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
     add(group, "--split-file", "file with lines group,split; the rest is train", metavar="FILE")
     add(group, "--split-seed", "another draw of groups", metavar="N")
     group = parser.add_argument_group("running")
-    group.add_argument("--runner", metavar="NAME", help="Beam runner (default: DirectRunner, this machine)")
+    flags.add_common(group)
     add(
         group,
         "--workers",
@@ -105,13 +104,10 @@ def parse(arguments: Sequence[str]) -> Request:
     Raises:
         UsageError: a value is wrong; nothing has been read or written but the configuration file.
     """
-    given, beam_arguments = make_parser().parse_known_args(list(arguments))
-    values = vars(given)
-    runner = values.pop("runner", "DirectRunner")
+    known = tuple(item.name for item in fields(PreprocessConfig))
+    values, runner, beam_arguments = parse_with_files(make_parser(), arguments, known)
     if "split_groups" in values:
         values["split_groups"] = tuple(values["split_groups"])
-    known = tuple(item.name for item in fields(PreprocessConfig))
-    values = merge_file(values, known)
     use_sample_data = "input" not in values
     if use_sample_data:
         values = {"output": SAMPLE_DATASET, **values, "input": SAMPLE_VIDEOS}
@@ -124,7 +120,7 @@ def parse(arguments: Sequence[str]) -> Request:
     config = configuration.build(PreprocessConfig, values)
     if lies_in(config.output, config.input):
         raise UsageError(f"--output {config.output} lies in --input {config.input}; choose a folder outside of it")
-    return Request(config, runner, tuple(beam_arguments), use_sample_data)
+    return Request(config, runner, beam_arguments, use_sample_data)
 
 
 def _list(text: str) -> tuple[str, ...]:

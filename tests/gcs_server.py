@@ -158,8 +158,9 @@ def gcs_server() -> Iterator[GcsServer]:
 def serving(server: HTTPServer) -> Iterator[str]:
     """Serves during the block, at the address that it gives."""
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    host, port = server.server_address[:2]
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://{host!s}:{port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -1,0 +1,70 @@
+"""Options of Beam in configuration files, by Beam's own names."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+
+from pipelines.cli import nearest_flag
+from pipelines.core.errors import UsageError
+
+
+class BeamParser(_BeamArgumentParser):
+    """Knows every option of Beam that is installed here."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_abbrev=False, add_help=False)
+        for options in PipelineOptions.__subclasses__():
+            options._add_argparse_args(self)
+
+    def error(self, message: str) -> NoReturn:
+        """Beam itself would print the usage of some hundred flags.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{message}, see Beam's documentation of pipeline options")
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """All flags, with the name of what each sets: some options have several."""
+        return {flag: action.dest for flag, action in self._option_string_actions.items()}
+
+
+def to_arguments(options: Mapping[str, Any], file: str, given: Sequence[str]) -> list[str]:
+    """The command line that says what a configuration file does.
+
+    Args:
+        options: by Beam's names, without hyphens: a switch is true or false, a list repeats its flag.
+        file: where they stand, for messages.
+        given: what stands on the command line; the file's value of such an option is left out.
+
+    Raises:
+        UsageError: Beam has no option of a name, or there is no value.
+    """
+    flags = BeamParser().flags
+    chosen = {flags.get(argument.partition("=")[0]) for argument in given}
+    arguments: list[str] = []
+    for name, value in options.items():
+        flag = f"--{name}"
+        if flag not in flags:
+            hint = nearest_flag(flag, [*flags]).replace("--", "") or "."
+            raise UsageError(
+                f"{file}: Beam has no option {name!r}{hint} Under `beam` stand options of Beam, with underscores"
+            )
+        if value is None:
+            raise UsageError(f"{file}: the option {name!r} of Beam has no value")
+        if flags[flag] not in chosen:
+            arguments += _to_words(name, value, flags)
+    return arguments
+
+
+def _to_words(name: str, value: Any, flags: Mapping[str, str]) -> list[str]:
+    if value is True:
+        return [f"--{name}"]
+    if value is False:  # a switch is off anyway, but for those with a flag of their own for it
+        return [f"--no_{name}"] if f"--no_{name}" in flags else []
+    if isinstance(value, list):
+        return [f"--{name}={item}" for item in value]
+    return [f"--{name}={json.dumps(value) if isinstance(value, dict) else value}"]

@@ -1,0 +1,168 @@
+"""What is particular to Dataflow: what it has to be told, where a job is to be seen, what its errors mean."""
+
+import contextlib
+import json
+import logging
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from apache_beam.options.pipeline_options import (
+    DebugOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    SetupOptions,
+    StandardOptions,
+    WorkerOptions,
+)
+
+from pipelines import files, google_client, google_errors
+from pipelines.core.errors import IncompleteError, UsageError, UserError
+from pipelines.core.hashing import fingerprint
+
+RUNNER = "DataflowRunner"
+_VCPUS = re.compile(r"-(\d+)(?:-\d+)?(?:-ext)?$")
+_MAX_JOB_NAME = 63
+
+
+def prepare(options: PipelineOptions, tool: str, places: Mapping[str, str]) -> None:
+    """Checks what Dataflow needs, before Beam asks Google for anything, and fills in what follows from the rest.
+
+    Args:
+        options: of the pipeline; changed.
+        tool: which job it is, for its name.
+        places: folders that the workers must reach, by flag; `--output` among them.
+
+    Raises:
+        UsageError: something is missing or can't go together; the message says what to do.
+    """
+    google = options.view_as(GoogleCloudOptions)
+    if not google.project:
+        raise UsageError(f"{RUNNER} needs a project: --project PROJECT")
+    if not google_client.is_google(google.temp_location or ""):
+        given = f", not {google.temp_location}" if google.temp_location else ""
+        raise UsageError(f"{RUNNER} needs a place for temporary files: --temp_location gs://BUCKET/FOLDER{given}")
+    for flag in ("template_location", "update"):
+        if getattr(google, flag):
+            raise UsageError(f"--{flag} can't be used: this program waits for the job and then checks what it wrote")
+    if options.view_as(StandardOptions).streaming:
+        raise UsageError("--streaming can't be used: the job has an end. Leave it out")
+    for flag, place in places.items():
+        check_reach(flag, place)
+    setup = options.view_as(SetupOptions)
+    if setup.setup_file:
+        if not os.path.isfile(setup.setup_file):
+            raise UsageError(f"no such file: --setup_file {setup.setup_file}")
+        setup.setup_file = os.path.abspath(setup.setup_file)  # Beam changes to its folder, which must have a name
+    elif not options.view_as(WorkerOptions).sdk_container_image:
+        raise UsageError(
+            f"workers of {RUNNER} need this software: --setup_file ./setup.py, or --sdk_container_image IMAGE with it"
+        )
+    if setup.save_main_session is None:
+        setup.save_main_session = False  # nothing that workers need is defined in the program that was started
+    if (reason := google_client.missing_credentials()) and not google.no_auth:
+        raise UsageError(f"{RUNNER} needs Google credentials ({reason}): {google_errors.GIVE_CREDENTIALS}")
+    google.job_name = google.job_name or _job_name(tool, places["--output"])
+
+
+def check_reach(flag: str, place: str) -> None:
+    """Refuses what is on this machine, where no worker of Dataflow looks.
+
+    Raises:
+        UsageError: it is.
+    """
+    if files.is_local(place):
+        raise UsageError(f"{flag} {place} is on this machine, where workers of {RUNNER} can't reach it; give gs://...")
+
+
+def _job_name(tool: str, output: str) -> str:
+    """One name for all jobs that write to one place: Dataflow refuses a second one while the first is at work."""
+    readable = re.sub(r"[^a-z0-9]+", "-", posixpath.basename(output).lower()).strip("-")
+    mark = fingerprint(output)
+    return f"{tool}-{readable}"[: _MAX_JOB_NAME - len(mark) - 1].rstrip("-") + f"-{mark}"
+
+
+def beam_workers(options: PipelineOptions) -> int:
+    """Pieces of work that one machine does at a time: one for each virtual CPU, where its type tells their number, or
+    one for each thread where there is a single Beam process."""
+    debug, machine = options.view_as(DebugOptions), options.view_as(WorkerOptions).machine_type
+    if debug.lookup_experiment("no_use_multiple_sdk_containers"):
+        return debug.number_of_worker_harness_threads or 1
+    match = _VCPUS.search(machine or "")
+    return int(match[1]) if match else 1
+
+
+def console(result: Any, options: PipelineOptions) -> str:
+    """Where a job is to be seen."""
+    google = options.view_as(GoogleCloudOptions)
+    return f"https://console.cloud.google.com/dataflow/jobs/{google.region}/{result.job_id()}?project={google.project}"
+
+
+@contextlib.contextmanager
+def errors_once() -> Iterator[None]:
+    """The service's errors come with the job's end; before it they are of attempts that are repeated."""
+
+    def is_news(record: logging.LogRecord) -> bool:
+        record.msg, record.args = record.getMessage().partition("\n Traceback")[0], None
+        return record.levelno < logging.ERROR
+
+    names = ("runners.dataflow.dataflow_runner", "runners.dataflow.internal.apiclient", "utils.retry")
+    loggers = [logging.getLogger(f"apache_beam.{name}") for name in names]
+    for logger in loggers:
+        logger.addFilter(is_news)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_news)
+
+
+def as_user_error(error: Exception, options: PipelineOptions, submitted: str) -> UserError:
+    """What went wrong while a job was submitted, or later, for people.
+
+    Args:
+        error: what Beam raised.
+        options: of the pipeline.
+        submitted: where the job is to be seen; empty if it came to none.
+    """
+    from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeException
+    from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
+    from apitools.base.py.exceptions import HttpError
+
+    if isinstance(error, DataflowRuntimeException):
+        return IncompleteError(
+            f"the job ended on Dataflow as {error.result.state}{_reason(str(error))}. Run the same command again to go "
+            f"on. The job's log: {submitted}"
+        )
+    said = _said(error) if isinstance(error, HttpError) else str(error).strip().rstrip(".") or type(error).__name__
+    if submitted:
+        return IncompleteError(
+            f"lost sight of the job, which may still be at work: {said}. Wait for its end or cancel it, then run the "
+            f"same command again. The job: {submitted}"
+        )
+    if isinstance(error, DataflowJobAlreadyExistsError) or getattr(error, "status_code", 0) == 409:
+        name = options.view_as(GoogleCloudOptions).job_name
+        return UsageError(
+            f"the job {name} is at work already. Wait for its end or cancel it, then run the same command again"
+        )
+    return IncompleteError(
+        f"the job could not be submitted to Dataflow: {said}. Mend that, then run the same command again"
+    )
+
+
+def _said(error: Any) -> str:
+    """The service's own words."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(error.content)["error"]["message"]).strip().rstrip(".")
+    return f"HTTP status {error.status_code}"
+
+
+def _reason(text: str) -> str:
+    """The cause in what Beam says of a failed job: of a stack trace the line that says what was raised."""
+    lines = [line.strip() for line in text.partition("Error:\n")[2].splitlines() if line.strip()]
+    if not lines or lines == ["None"]:
+        return ""
+    raised = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Exit|Interrupt)\b: ?", line)]
+    return f": {(raised or lines)[-1] if 'Traceback' in text else ' '.join(lines)}".rstrip(".")

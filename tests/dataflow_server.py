@@ -1,0 +1,175 @@
+"""A stand-in of the Dataflow service on loopback: it takes jobs as the service does, says how they are, runs none."""
+
+import contextlib
+import errno
+import json
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.gcs_server import serving
+
+_JOBS = re.compile(r"/v1b3/projects/([^/]+)/locations/([^/]+)/jobs(?:/([^/]+))?(?:/(\w+))?")
+_ENDED = ("JOB_STATE_DONE", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
+
+
+@dataclass
+class Job:
+    """A job that was submitted.
+
+    Attributes:
+        project: in whose name it was submitted.
+        region: where it is to run.
+        request: the job as it was sent.
+        job_id: what the service calls it.
+        state: what is said of it.
+        errors: what its log says went wrong.
+    """
+
+    project: str
+    region: str
+    request: dict[str, Any]
+    job_id: str
+    state: str = "JOB_STATE_PENDING"
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the pipeline as its workers get them."""
+        options: dict[str, Any] = self.request["environment"]["sdkPipelineOptions"]["options"]
+        return options
+
+    @property
+    def pool(self) -> dict[str, Any]:
+        """The one kind of workers."""
+        (pool,) = self.request["environment"]["workerPools"]
+        return dict(pool)
+
+    def end(self, state: str, *errors: str) -> None:
+        """Lets the job end in a state, for these reasons."""
+        self.errors = list(errors)
+        self.state = state
+
+    def described(self) -> dict[str, Any]:
+        """The job as the service describes it."""
+        answer = {key: self.request[key] for key in ("name", "type", "clientRequestId")}
+        return {**answer, "id": self.job_id, "projectId": self.project, "currentState": self.state}
+
+    def messages(self) -> list[dict[str, str]]:
+        """Its log."""
+        return [
+            {"id": str(number), "time": "2026-01-01T00:00:00Z", "messageImportance": "JOB_MESSAGE_ERROR",
+             "messageText": text}
+            for number, text in enumerate(self.errors)
+        ]  # fmt: skip
+
+
+@dataclass
+class DataflowServer:
+    """A running stand-in.
+
+    Attributes:
+        url: where it listens, for `--dataflow_endpoint`.
+        jobs: what was submitted, the latest last.
+        refuse: status and message with which jobs are refused, if they are.
+        fate: state and errors in which every job ends as soon as somebody asks for it, if any.
+    """
+
+    url: str = ""
+    jobs: list[Job] = field(default_factory=list)
+    refuse: tuple[int, str] | None = None
+    fate: tuple[str, ...] = ()
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def submit(self, project: str, region: str, request: dict[str, Any]) -> Job:
+        """Takes a job; gives the one of the same name instead if it has not ended, as the service does."""
+        with self._lock:
+            for job in self.jobs:
+                if job.request["name"] == request["name"] and job.state not in _ENDED:
+                    return job
+            self.jobs.append(Job(project, region, request, f"job-{len(self.jobs)}"))
+            return self.jobs[-1]
+
+    def wait_for_job(self, number: int, goes_on: Callable[[], bool], timeout_s: float = 180.0) -> Job:
+        """The job of that number, from 0, as soon as it is there; waits only while `goes_on`."""
+        end = time.monotonic() + timeout_s
+        while goes_on() and time.monotonic() < end:
+            if len(self.jobs) > number:
+                return self.jobs[number]
+            time.sleep(0.1)
+        raise RuntimeError(f"job {number} was not submitted")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, served: DataflowServer, *arguments: Any) -> None:
+        self._served = served
+        super().__init__(*arguments)
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        match = _JOBS.fullmatch(urlsplit(self.path).path)
+        if not match:
+            self._answer(404, {"error": {"code": 404, "message": f"no such thing: {self.path}"}})
+            return
+        project, region, job_id, what = match.groups()
+        if self.command == "POST" and not job_id:
+            if self._served.refuse:
+                status, message = self._served.refuse
+                self._answer(status, {"error": {"code": status, "message": message}})
+            else:
+                self._answer(200, self._served.submit(project, region, json.loads(body)).described())
+            return
+        job = next(job for job in self._served.jobs if job.job_id == job_id)
+        if self._served.fate and not what:
+            job.end(*self._served.fate)
+        if self.command == "PUT":
+            job.end(json.loads(body)["requestedState"])
+        self._answer(200, {"jobMessages": job.messages()} if what == "messages" else job.described())
+
+    do_GET = do_POST = do_PUT = _handle
+
+    def _answer(self, status: int, value: object) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@contextlib.contextmanager
+def dataflow_server() -> Iterator[DataflowServer]:
+    """Starts a stand-in, and ends it with the block.
+
+    Beam takes no endpoint with a port, but for `localhost`, where it would leave out what it does for the service
+    alone. So each stand-in listens at port 80 of an address of its own; the test is skipped where that is not allowed.
+    """
+    server = DataflowServer()
+    with serving(_listen(server)) as url:
+        server.url = url.removesuffix(":80")
+        yield server
+
+
+def _listen(server: DataflowServer) -> ThreadingHTTPServer:
+    for _ in range(50):
+        address = f"127.{random.randrange(1, 255)}.{random.randrange(255)}.{random.randrange(2, 255)}"
+        try:
+            return ThreadingHTTPServer((address, 80), partial(_Handler, server))
+        except PermissionError:
+            pytest.skip("needs the right to listen at port 80 of the loopback interface")
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:  # not on Linux, where all of 127.0.0.0/8 is there
+                pytest.skip("needs a loopback interface with more than one address")
+    raise RuntimeError("no free address")
