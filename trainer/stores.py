@@ -1,7 +1,7 @@
 """Access to object stores, and errors of file systems and stores in words for people.
 
 `gs://` is TensorFlow's own, `s3://` and `az://` come with tensorflow-io, which is imported only where such a path is
-used.
+used. It is in the default set of versions alone (see `setup.py`).
 """
 
 import contextlib
@@ -37,8 +37,7 @@ def prepare(*uris: str) -> None:
     from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and bounds for its attempts.
 
     Raises:
-        UsageError: no such kind of store.
-        UserError: tensorflow-io is missing or doesn't load.
+        UsageError: no such kind of store, or one that needs tensorflow-io, which is missing or doesn't load.
     """
     for uri in uris:
         if is_local(uri):
@@ -47,8 +46,11 @@ def prepare(*uris: str) -> None:
         if scheme not in _CREDENTIALS:
             known = ", ".join(f"{name}://" for name in _CREDENTIALS)
             raise UsageError(f"{uri}: unknown kind of store. Known are local paths, {known}")
-        if scheme in _THROUGH_PLUGINS:
-            _load_plugins(scheme)
+        if scheme in _THROUGH_PLUGINS and (reason := _missing_plugins(scheme)):
+            raise UsageError(
+                f"{uri}: {scheme}:// needs tensorflow-io, {reason}. Install the versions of requirements.lock "
+                "(scripts/setup), which have it, or copy the files to this machine or to gs://"
+            )
 
 
 def _scheme(uri: str) -> str:
@@ -56,29 +58,28 @@ def _scheme(uri: str) -> str:
 
 
 @functools.cache
-def _load_plugins(scheme: str) -> None:
+def _missing_plugins(scheme: str) -> str:
+    """Registers the file systems of tensorflow-io. Why that can't be done; empty where it is."""
     if endpoint := os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"):
         os.environ.setdefault("S3_ENDPOINT", endpoint)
     for name, value in _S3_DEFAULTS.items():
         os.environ.setdefault(name, value)
-    remedy = "Install the versions of requirements.lock (scripts/setup), or copy the files to this machine or to gs://"
     try:
         import tensorflow_io  # noqa: F401 - importing it registers the file systems
     except ImportError as error:
-        raise UserError(f"{scheme}:// needs tensorflow-io, which can't be imported: {error}. {remedy}") from error
+        return f"which can't be imported ({error})"
     import tensorflow as tf
 
-    if scheme not in tf.io.gfile.get_registered_schemes():  # of another TensorFlow than it was built for, it only warns
-        raise UserError(
-            f"{scheme}:// needs tensorflow-io, which doesn't load with TensorFlow {tf.__version__}. {remedy}"
-        )
+    if scheme in tf.io.gfile.get_registered_schemes():
+        return ""
+    return f"which doesn't load with TensorFlow {tf.__version__}"  # it was built for another one, and only warns
 
 
 def gfile(uri: str) -> Any:
     """TensorFlow's file functions, ready for a path.
 
     Raises:
-        UserError: as `prepare`.
+        UsageError: as `prepare`.
     """
     prepare(uri)
     import tensorflow as tf
