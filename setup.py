@@ -1,8 +1,13 @@
 """Package metadata: what is installed, and which versions work together.
 
-The direct requirements are pinned because three of them constrain each other in ways that pip does not see:
-tensorflow-io 0.37.1 loads with TensorFlow 2.16 only, TensorFlow 2.16 needs protobuf < 5, and Beam's gcp extra needs
-protobuf >= 6.33 from 2.77 on. `requirements.lock` holds the whole resolved set (`scripts/lock` makes it).
+Two sets of versions are tested, each with a lock of its own (`scripts/lock` makes them):
+
+- the default set, `requirements.lock`: with the extra `tfio`, and therefore with TensorFlow 2.16;
+- the newest set, `requirements-newest.lock`: the newest TensorFlow, Beam, NumPy and OpenCV, without that extra. A plain
+  `pip install .` comes to it.
+
+The ranges below reach from the one to the other. What decides about bytes (the decoder) and about the format of models
+(Keras) has one version in both.
 """
 
 from setuptools import find_packages, setup
@@ -16,24 +21,36 @@ setup(
     packages=find_packages(include=["pipelines", "pipelines.*", "trainer", "trainer.*"]),
     package_data={"pipelines": ["*.css", "*.html", "*.js", "py.typed"], "trainer": ["*.css"]},
     install_requires=[
-        "apache-beam[aws,gcp]==2.72.0",
+        "apache-beam[aws,gcp]>=2.72,<2.78",
         "av==18.1.0",
         # Beam warns at every start where it finds no crcmod; this fork of it has wheels.
         "crcmod-plus>=2.3",
-        "google-cloud-storage==2.19.0",
+        "google-cloud-storage>=2.19,<4",
         "google-crc32c>=1.5",
         "keras==3.15.1",
-        "numpy==1.26.4",
-        "opencv-python-headless==4.11.0.86",
-        "protobuf==4.25.9",
+        "numpy>=1.26.4,<2.5",
+        "opencv-python-headless>=4.11,<5.1",
+        "protobuf>=4.25.9,<7",
         "PyYAML>=6.0",
         "rich>=13",
-        "tensorflow==2.16.2",
-        "tensorflow-io==0.37.1",
-        # TensorBoard 2.16 still imports pkg_resources, which later versions of setuptools no longer have.
+        "tensorflow>=2.16.2,<2.22",
+        # `tf.summary` is part of it, and TensorFlow itself no longer asks for it.
+        "tensorboard>=2.16.2,<2.22",
+        # TensorBoard still imports pkg_resources, which later versions of setuptools no longer have.
         "setuptools<81",
     ],
     extras_require={
+        # `s3://` and `az://` in the trainer. tensorflow-io 0.37.1 (the last) loads with TensorFlow 2.16 only, and pip
+        # doesn't see it. TensorFlow 2.16 needs protobuf < 5, and Beam's gcp extra needs protobuf >= 6.33 from 2.77 on.
+        "tfio": [
+            "apache-beam[aws,gcp]==2.72.0",
+            "google-cloud-storage==2.19.0",
+            "numpy==1.26.4",
+            "opencv-python-headless==4.11.0.86",
+            "protobuf==4.25.9",
+            "tensorflow==2.16.2",
+            "tensorflow-io==0.37.1",
+        ],
         "dev": [
             # A server of the Google Cloud Storage protocol on loopback, for tests.
             "gcp-storage-emulator",
@@ -47,7 +64,7 @@ setup(
             "pytest-xdist",
             "ruff",
             # Keras 2, to make the models of earlier days that tests import.
-            "tf-keras==2.16.0",
+            "tf-keras>=2.16,<2.22",
             "types-PyYAML",
             # Makes environments from a lock in seconds, for tests that need one of their own.
             "uv",

@@ -10,10 +10,17 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 _START_S = 60.0
+reaches_s3 = pytest.mark.skipif(
+    find_spec("tensorflow_io") is None, reason="needs tensorflow-io, which the default set of versions alone has"
+)
+"""For tests in which the trainer uses the server."""
 
 
 @dataclass(frozen=True)

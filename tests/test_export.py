@@ -14,7 +14,7 @@ from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.quiet import quiet_tensorflow
-from tests.s3_server import s3_server
+from tests.s3_server import reaches_s3, s3_server
 
 quiet_tensorflow()
 
@@ -275,6 +275,7 @@ storage.exit_now(0)
 """
 
 
+@reaches_s3
 def test_remote_folder() -> None:
     with s3_server() as server:
         bucket = server.make_bucket("models")

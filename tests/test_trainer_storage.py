@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import OutputError, UsageError, UserError
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server, reaches_s3, s3_server
 from trainer import storage
 
 ROOT = Path(__file__).parents[1]
@@ -165,6 +165,7 @@ S3_SESSION = """
 """
 
 
+@reaches_s3
 def test_s3_session_ends_well(server: S3Server, dataset: Path, tmp_path: Path) -> None:
     bucket = server.make_bucket("session")
     for path in dataset.iterdir():
@@ -207,12 +208,14 @@ def attempts(uri: str, env: dict[str, str]) -> list[str]:
     return lines
 
 
+@reaches_s3
 def test_missing_bucket_is_named(server: S3Server) -> None:
     lines = attempts("s3://nowhere/a", server.environment())
     assert all("s3://nowhere/a: there is no bucket nowhere. Create it or correct the name" in line for line in lines)
     assert [line.split()[0] for line in lines] == ["UserError", "UserError", "UserError", "OutputError"]
 
 
+@reaches_s3
 def test_refused_credentials_are_no_missing_file() -> None:
     with s3_server(INITIAL_NO_AUTH_ACTION_COUNT="1") as server:
         server.make_bucket("locked")
@@ -229,6 +232,7 @@ def test_missing_credentials_are_no_missing_file(server: S3Server) -> None:
     assert all("Unable to locate credentials. Give credentials: AWS_ACCESS_KEY_ID" in line for line in lines), lines
 
 
+@reaches_s3
 def test_a_store_that_is_not_there_is_given_up_soon(server: S3Server) -> None:
     start = time.monotonic()
     lines = attempts("s3://bucket/a", server.environment(AWS_ENDPOINT_URL="http://127.0.0.1:9"))
@@ -239,22 +243,22 @@ def test_a_store_that_is_not_there_is_given_up_soon(server: S3Server) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("raise ImportError('not for this machine')", "which can't be imported: not for this machine. Install"),
+        ("raise ImportError('not for this machine')", "which can't be imported (not for this machine). Install"),
         ("", "which doesn't load with TensorFlow 2."),
     ],
 )
 def test_unusable_plugins_are_a_message(tmp_path: Path, source: str, message: str) -> None:
     (tmp_path / "tensorflow_io.py").write_text(source)
     code = """
-        from pipelines.core.errors import UserError
+        from pipelines.core.errors import UsageError
         from trainer import storage
         try:
             storage.prepare("/local", "gs://a/b", "s3://a/b")
-        except UserError as error:
+        except UsageError as error:
             print(error)
     """
     done = run_code(code, env={**os.environ, "PYTHONPATH": str(tmp_path)})
-    assert f"s3:// needs tensorflow-io, {message}" in done.stdout, done.stderr
+    assert f"s3://a/b: s3:// needs tensorflow-io, {message}" in done.stdout, done.stderr
 
 
 def test_an_ordinary_end_is_an_ordinary_exit() -> None:

@@ -21,7 +21,7 @@ from trainer.strategy import Devices
 from trainer.trial import Trained, Trial
 
 _CHECK_CLIPS = 4
-_PACKAGES = ("tensorflow", "keras", "numpy", "tensorflow-io")
+_PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def train(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 Files are read and written through `pipelines.files`, as in the other jobs. Only shards are read by TensorFlow itself:
 from `gs://` by its own means, from `s3://` and `az://` by tensorflow-io, which is imported only where such a path is
-used.
+used, and is in the default set of versions alone (see `setup.py`).
 """
 
 import contextlib
@@ -58,35 +58,34 @@ def prepare(*uris: str) -> None:
     Google's need be asked for credentials where it is known that there are none.
 
     Raises:
-        UsageError: no such kind of store.
-        UserError: tensorflow-io is missing or doesn't load.
+        UsageError: no such kind of store, or one that needs tensorflow-io, which is missing or doesn't load.
     """
     for uri in uris:
         scheme = _scheme(uri)
-        if not scheme:
-            continue
-        if scheme in _THROUGH_PLUGINS:
-            _load_plugins(scheme)
-        elif google_client.missing_credentials():
+        if scheme in _THROUGH_PLUGINS and (reason := _missing_plugins(scheme)):
+            raise UsageError(
+                f"{uri}: {scheme}:// needs tensorflow-io, {reason}. Install the versions of requirements.lock "
+                "(scripts/setup), which have it, or copy the files to this machine or to gs://"
+            )
+        if scheme == "gs" and google_client.missing_credentials():
             os.environ.setdefault("NO_GCE_CHECK", "true")
 
 
 @functools.cache
-def _load_plugins(scheme: str) -> None:
+def _missing_plugins(scheme: str) -> str:
+    """Registers the file systems of tensorflow-io. Why that can't be done; empty where it is."""
     s3_store.share_environment()
     for name, value in _S3_DEFAULTS.items():
         os.environ.setdefault(name, value)
-    remedy = "Install the versions of requirements.lock (scripts/setup), or copy the files to this machine or to gs://"
     try:
         import tensorflow_io  # noqa: F401 - importing it registers the file systems
     except ImportError as error:
-        raise UserError(f"{scheme}:// needs tensorflow-io, which can't be imported: {error}. {remedy}") from error
+        return f"which can't be imported ({error})"
     import tensorflow as tf
 
-    if scheme not in tf.io.gfile.get_registered_schemes():  # of another TensorFlow than it was built for, it only warns
-        raise UserError(
-            f"{scheme}:// needs tensorflow-io, which doesn't load with TensorFlow {tf.__version__}. {remedy}"
-        )
+    if scheme in tf.io.gfile.get_registered_schemes():
+        return ""
+    return f"which doesn't load with TensorFlow {tf.__version__}"  # it was built for another one, and only warns
 
 
 @contextlib.contextmanager

@@ -1,0 +1,111 @@
+"""Both sets of versions side by side: the same shards, models that the newest one reads, and what it can't do.
+
+This runs in `.venv-newest`, beside `.venv` with the default set: `scripts/test` makes both.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import time
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.core.metadata import DatasetInfo
+from tests.conftest import make_tree, write_video
+
+ROOT = Path(__file__).parents[1]
+DEFAULT, NEWEST = (ROOT / name / "bin" / "python" for name in (".venv", ".venv-newest"))
+SPLITS = ("--splits", "train=0.5,val=0.25,test=0.25")
+TRAIN = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 1, "--no-baseline")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def newest_beside_default() -> None:
+    if Path(sys.prefix) != NEWEST.parents[1] or not DEFAULT.exists():
+        pytest.skip("compares .venv-newest, which has to run it, with .venv: scripts/test makes both")
+
+
+def run(python: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [str(python), "-m", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240)
+
+
+def run_well(python: Path, *arguments: object) -> None:
+    done = run(python, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr.lower(), done.stderr
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A list of videos of four codecs, and of the real clips where they are at hand."""
+    root = make_tree(tmp_path_factory.mktemp("videos"), groups=4, clips=1)
+    kinds = (("mjpeg", "g05_c01.avi"), ("libx264", "g06_c01.mp4"), ("mpeg2video", "g07_c01.mkv"))
+    for (codec, name), label in product(kinds, ("Jump", "Run", "Wave")):
+        write_video(root / label / f"v_{label}_{name}", 30, codec)
+    rows = [[path, path.parent.name, path.name.split("_")[2]] for path in sorted(root.rglob("v_*"))]
+    if real := os.environ.get("HAR_TEST_DATA"):
+        rows += [[path, "Run", path.parent.name] for path in sorted(Path(real, "ucf-clips").rglob("*.avi"))]
+    with (root / "videos.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["path", "label", "group"], *rows])
+    return root / "videos.csv"
+
+
+@pytest.fixture(scope="module")
+def made(videos: Path) -> dict[Path, Path]:
+    """What each set makes of the videos: a dataset, and a model trained on it."""
+    folders = {DEFAULT: videos.parent / "default", NEWEST: videos.parent / "newest"}
+    for python, folder in folders.items():
+        clips = ("--num-frames", 4, "--size", "32x40", "--shards", 2)
+        run_well(python, "pipelines.preprocess", "--input", videos, "--output", folder / "data", *clips, *SPLITS)
+        run_well(python, "trainer.task", "--data", folder / "data", "--output", folder / "run", *TRAIN)
+    return folders
+
+
+def read_info(folder: Path) -> DatasetInfo:
+    return DatasetInfo.from_json((folder / "data" / "dataset_info.json").read_text())
+
+
+def test_the_versions_differ_and_the_shards_do_not(made: dict[Path, Path]) -> None:
+    default, newest = (read_info(made[python]) for python in (DEFAULT, NEWEST))
+    packages = ("apache-beam", "numpy", "opencv-python-headless", "protobuf")
+    assert all(default.versions[name] != newest.versions[name] for name in packages)
+    assert default.versions["av"] == newest.versions["av"]
+    assert default.counts["written"] == sum(split.num_examples for split in newest.splits.values()) > 20
+    shards = {path.name: path.read_bytes() for path in (made[DEFAULT] / "data").glob("*.tfrecord")}
+    assert shards == {path.name: path.read_bytes() for path in (made[NEWEST] / "data").glob("*.tfrecord")}
+    assert len(shards) == sum(len(split.shards) for split in default.splits.values())
+
+
+def labels(python: Path, model: Path, videos: Path) -> list[dict[str, Any]]:
+    listed, output = videos.with_name("videos.txt"), model / f"labels-{python.parts[-3]}"
+    listed.write_text("".join(f"{row['path']}\n" for row in csv.DictReader(videos.open(newline=""))))
+    run_well(python, "pipelines.label", "--model", model, "--input", listed, "--output", output)
+    return [json.loads(line) for line in (output / "labels-00000-of-00001.jsonl").open()]
+
+
+@pytest.mark.parametrize("trained", [DEFAULT, NEWEST], ids=["default", "newest"])
+def test_a_model_says_the_same_in_both(trained: Path, made: dict[Path, Path], videos: Path) -> None:
+    """Read by the newest set, as the set that trained it evaluated it; the model of the default set in both."""
+    run_folder = made[trained] / "run"
+    found = {row["video"]: row for row in labels(NEWEST, run_folder / "model", videos)}
+    evaluated = [json.loads(line) for line in (run_folder / "predictions.jsonl").open()]
+    assert len(evaluated) >= 3
+    by_id = {str(Path(video).with_suffix("")).lstrip("/"): row for video, row in found.items()}
+    for row in evaluated:
+        assert by_id[row["video_id"]]["score"] == pytest.approx(row["score"], abs=1e-4)
+
+
+@pytest.mark.parametrize(("flag", "uri"), [("--data", "s3://bucket/data"), ("--output", "az://account/box/run")])
+def test_stores_that_need_tensorflow_io_are_refused_at_once(flag: str, uri: str) -> None:
+    start = time.monotonic()
+    done = run(NEWEST, "trainer.task", "--model", "lrcn", flag, uri)
+    assert time.monotonic() - start < 5
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {uri}: {uri[:5]} needs tensorflow-io, which can't be imported (No module")
+    assert "Install the versions of requirements.lock" in done.stderr and done.stderr.count("\n") == 1
