@@ -22,6 +22,7 @@ from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
+from pipelines import job_server
 from pipelines.cli import lost_store, nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
 
@@ -44,13 +45,15 @@ class Engine:
     Attributes:
         pipeline: to be filled and run once.
         description: which engine it really is, for the log.
-        in_process: whether the workers run in this very process, so that its counters see their progress.
+        is_local: it is Beam's own on this machine, not one that a job server hands the job to.
+        in_process: whether the workers run in this very process, each task once: its counters see their progress.
         local_processes: Beam worker processes on this machine.
         parallelism: workers that are to find work at a time.
     """
 
     pipeline: beam.Pipeline
     description: str
+    is_local: bool
     in_process: bool
     local_processes: int
     parallelism: int
@@ -63,14 +66,17 @@ def make_engine(runner: str, arguments: Sequence[str], own_flags: Sequence[str])
     Here it always is the FnApiRunner, online and offline. Everything else is passed on to Beam as it is.
 
     Raises:
-        UsageError: a flag is known neither to this tool nor to Beam.
+        UsageError: a flag is known neither to this tool nor to Beam, or there is no such engine.
     """
     _check_flags(arguments, own_flags, strict=runner == LOCAL_RUNNER)
     if runner != LOCAL_RUNNER:
         options = PipelineOptions(["--runner", runner, *arguments])
         workers = options.view_as(WorkerOptions)
         counts = [workers.num_workers, workers.max_num_workers, options.view_as(FlinkRunnerOptions).parallelism, 1]
-        return Engine(_make_pipeline(None, options), runner, False, 0, max(count or 0 for count in counts))
+        pipeline = _make_pipeline(None, options)
+        job_server.check(pipeline.runner, options)
+        runs_here = job_server.runs_here(pipeline.runner, options)
+        return Engine(pipeline, runner, False, False, int(runs_here), max(count or 0 for count in counts))
     options = PipelineOptions(list(arguments))
     options.view_as(DebugOptions).add_experiment("beam_fn_api")
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
@@ -81,6 +87,7 @@ def make_engine(runner: str, arguments: Sequence[str], own_flags: Sequence[str])
     return Engine(
         pipeline=_make_pipeline(fn_runner.FnApiRunner(provision_info=provision), options),
         description=f"{LOCAL_RUNNER} (Beam's FnApiRunner, {mode}, {workers} Beam worker{'s' * (workers > 1)})",
+        is_local=True,
         in_process=mode != "multi_processing",
         local_processes=workers if mode == "multi_processing" else 1,
         parallelism=1,  # the dataset must not depend on this machine; it has enough shards for some processes anyway
@@ -134,15 +141,14 @@ def run_pipeline(engine: Engine) -> None:
         OutputError: a worker could not write, not read from a remote store, or not load a table; with its message.
         IncompleteError: the job failed on another runner than the local one, or ended in another way than well.
     """
-    local = engine.local_processes > 0
-    with _errors_once() if local else contextlib.nullcontext():
+    with _errors_once() if engine.local_processes else contextlib.nullcontext():
         try:
             result = engine.pipeline.run()
             state = result.wait_until_finish() or result.state
         except Exception as error:  # each runner has a class of its own
             if message := _known_message(f"{type(error).__name__}: {error}"):
                 raise OutputError(message) from error
-            if local:
+            if engine.is_local:
                 raise
             raise IncompleteError(
                 f"the job failed on {engine.description}: {str(error).strip() or type(error).__name__}\n"
