@@ -1,10 +1,8 @@
 """Which Beam engine runs a pipeline, and how its errors reach the user."""
 
 import contextlib
-import logging
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,19 +21,11 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
 from pipelines import job_server
-from pipelines.cli import lost_store, nearest_flag, refuse_unknown_flags
+from pipelines.beam_errors import errors_once, ignore_hang_ups, known_message
+from pipelines.cli import nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
 
 LOCAL_RUNNER = "DirectRunner"
-_OUTPUT_ERROR = re.compile(
-    rf"^(?:{re.escape(OutputError.__module__)}\.)?{OutputError.__name__}: (.+?)(?: \[while running|$)", re.M
-)
-_STORE_ERROR = re.compile(r"(?:^|: )(?:FileNotFound|Permission|OS)Error: \[Errno \d+\] (.+): '(\w+://[^']+)'", re.M)
-_TABLE_ERROR = re.compile(  # a load that went wrong, or a request for it
-    r"BigQuery job \S+ failed.*? message: (['\"])(.+?)\1\n"
-    r"|HttpError accessing <\S+/bigquery/.*?\"message\": ()\"(.+?)\"",
-    re.S,
-)
 
 
 @dataclass(frozen=True)
@@ -141,12 +131,14 @@ def run_pipeline(engine: Engine) -> None:
         OutputError: a worker could not write, not read from a remote store, or not load a table; with its message.
         IncompleteError: the job failed on another runner than the local one, or ended in another way than well.
     """
-    with _errors_once() if engine.local_processes else contextlib.nullcontext():
+    if engine.local_processes and not engine.is_local:
+        ignore_hang_ups()
+    with errors_once() if engine.local_processes else contextlib.nullcontext():
         try:
             result = engine.pipeline.run()
             state = result.wait_until_finish() or result.state
         except Exception as error:  # each runner has a class of its own
-            if message := _known_message(f"{type(error).__name__}: {error}"):
+            if message := known_message(f"{type(error).__name__}: {error}"):
                 raise OutputError(message) from error
             if engine.is_local:
                 raise
@@ -156,34 +148,3 @@ def run_pipeline(engine: Engine) -> None:
             ) from error
     if state != "DONE":
         raise IncompleteError(f"the Beam job ended as {state}; see its log, then run the same command again to go on")
-
-
-def _known_message(text: str) -> str:
-    """The message for people in what a failed job says, empty if there is none."""
-    if match := _OUTPUT_ERROR.search(text):
-        return match[1]
-    if match := _STORE_ERROR.search(text):
-        return lost_store(match[2], match[1])
-    if match := _TABLE_ERROR.search(text):
-        reason = match[2] or match[4]
-        return f"the table can't be loaded: {reason}. Mend that, then run the same command again: labels are kept"
-    return ""
-
-
-@contextlib.contextmanager
-def _errors_once() -> Iterator[None]:
-    """A failing worker's stack trace would come up to three times: from the worker, from the runner, and from here."""
-    runners = logging.getLogger("apache_beam.runners")
-    level = runners.level
-
-    def is_news(record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        return OutputError.__name__ not in text and not _known_message(text)
-
-    runners.setLevel(logging.CRITICAL)
-    logging.getLogger().addFilter(is_news)  # what other processes log arrives at the root logger
-    try:
-        yield
-    finally:
-        logging.getLogger().removeFilter(is_news)
-        runners.setLevel(level)
