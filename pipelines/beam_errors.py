@@ -17,6 +17,7 @@ _OUTPUT_ERROR = re.compile(
     rf"^(?:{re.escape(OutputError.__module__)}\.)?{OutputError.__name__}: (.+?)(?: \[while running|$)", re.M
 )
 _STORE_ERROR = re.compile(r"(?:^|: )(?:FileNotFound|Permission|OS)Error: \[Errno \d+\] (.+): '(\w+://[^']+)'", re.M)
+_JAVA_CALL = re.compile(r"\s+at [\w.$/]+\(.*\)$|\s*\.\.\. \d+ more$|Driver stacktrace:$")
 _TABLE_ERROR = re.compile(  # a load that went wrong, or a request for it
     r"BigQuery job \S+ failed.*? message: (['\"])(.+?)\1\n"
     r"|HttpError accessing <\S+/bigquery/.*?\"message\": ()\"(.+?)\"",
@@ -34,6 +35,12 @@ def known_message(text: str) -> str:
         reason = match[2] or match[4]
         return f"the table can't be loaded: {reason}. Mend that, then run the same command again: labels are kept"
     return ""
+
+
+def without_java(text: str) -> str:
+    """What an engine says of a failed job, without the calls of its stack traces, which are in its own log."""
+    lines = (line for line in text.splitlines() if line.strip() and not _JAVA_CALL.match(line))
+    return "\n".join(dict.fromkeys(lines))
 
 
 class _WithoutTraces:
@@ -57,14 +64,15 @@ class _WithoutTraces:
 def errors_once() -> Iterator[None]:
     """A failing worker's stack trace would come up to three times: from the worker, from the runner, and from here.
 
-    Workers that are threads of this process for another engine (LOOPBACK) write theirs past the log.
+    Workers that are threads of this process for another engine (LOOPBACK) write theirs past the log. What a job server
+    says of a failed job comes from here, too.
     """
     runners = logging.getLogger("apache_beam.runners")
     level = runners.level
 
     def is_news(record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        return OutputError.__name__ not in text and not known_message(text)
+        return record.module != "portable_runner" and OutputError.__name__ not in text and not known_message(text)
 
     stderr, sys.stderr = sys.stderr, _WithoutTraces(sys.stderr)
     runners.setLevel(logging.CRITICAL)

@@ -34,7 +34,12 @@ def check(runner: runners.PipelineRunner, options: PipelineOptions) -> None:
     """
     if not isinstance(runner, PortableRunner):
         return
-    endpoint = options.view_as(PortableOptions).job_endpoint
+    portable = options.view_as(PortableOptions)
+    if portable.environment_type == "EXTERNAL" and not portable.environment_config:
+        raise UsageError(  # Beam 2.72 fails on its own --environment_option=external_service_address=...
+            "--environment_type=EXTERNAL needs --environment_config=HOST:PORT, a pool of workers as the engine sees it"
+        )
+    endpoint = portable.job_endpoint
     if endpoint == "embed":
         return
     if endpoint:
@@ -55,6 +60,11 @@ def check(runner: runners.PipelineRunner, options: PipelineOptions) -> None:
             "--runner=PortableRunner needs the address of a job server: --job_endpoint=HOST:PORT "
             "(`scripts/engines start flink` starts one and prints it)"
         )
+
+
+def is_needed(runner: runners.PipelineRunner) -> bool:
+    """Whether jobs of this runner go to a job server."""
+    return isinstance(runner, PortableRunner)
 
 
 def _check_answers(endpoint: str) -> None:
