@@ -91,7 +91,7 @@ def plan_manifest(folder: str, count: int) -> None:
 
 def deal(folder: str, count: int) -> None:
     """Preprocess: tasks through Beam."""
-    engine = make_engine("DirectRunner", [], [])
+    engine = make_engine("DirectRunner", [], [], "preprocess", {})
     plan = f"{folder}/plan-tree/_state/plan.jsonl"
     with _step("tasks through Beam"):
         tasks = engine.pipeline | beam.Create([plan], reshuffle=False) | ReadPlan(ShardTask.from_json)

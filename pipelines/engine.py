@@ -1,10 +1,8 @@
 """Which Beam engine runs a pipeline, and how its errors reach the user."""
 
 import contextlib
-import logging
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,21 +19,12 @@ from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
-from pipelines import cli, dataflow
+from pipelines import cli, dataflow, job_server
+from pipelines.beam_errors import errors_once, ignore_hang_ups, known_message, without_java
 from pipelines.beam_options import BeamParser
-from pipelines.cli import lost_store, nearest_flag, refuse_unknown_flags
+from pipelines.cli import nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
 from pipelines.flags import LOCAL_RUNNER
-
-_OUTPUT_ERROR = re.compile(
-    rf"^(?:{re.escape(OutputError.__module__)}\.)?{OutputError.__name__}: (.+?)(?: \[while running|$)", re.M
-)
-_STORE_ERROR = re.compile(r"(?:^|: )(?:FileNotFound|Permission|OS)Error: \[Errno \d+\] (.+): '(\w+://[^']+)'", re.M)
-_TABLE_ERROR = re.compile(  # a load that went wrong, or a request for it
-    r"BigQuery job \S+ failed.*? message: (['\"])(.+?)\1\n"
-    r"|HttpError accessing <\S+/bigquery/.*?\"message\": ()\"(.+?)\"",
-    re.S,
-)
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,8 @@ class Engine:
     Attributes:
         pipeline: to be filled and run once.
         description: which engine it really is, for the log.
-        in_process: whether the workers run in this very process, so that its counters see their progress.
+        is_local: it is Beam's own on this machine, not one that a job server hands the job to.
+        in_process: whether the workers run in this very process, each task once: its counters see their progress.
         local_processes: Beam worker processes on this machine.
         parallelism: workers that are to find work at a time.
         on_dataflow: whether it is Google's service, whose workers see nothing of this machine.
@@ -53,6 +43,7 @@ class Engine:
 
     pipeline: beam.Pipeline
     description: str
+    is_local: bool
     in_process: bool
     local_processes: int
     parallelism: int
@@ -98,7 +89,10 @@ def make_engine(
         parallelism = max(count or 0 for count in counts)
         if on_dataflow:
             parallelism *= dataflow.beam_workers(options)
-        return Engine(_make_pipeline(None, options), runner, False, 0, parallelism, on_dataflow)
+        pipeline = _make_pipeline(None, options)
+        job_server.check(pipeline.runner, options)
+        runs_here = job_server.runs_here(pipeline.runner, options)
+        return Engine(pipeline, runner, False, False, int(runs_here), parallelism, on_dataflow)
     options = PipelineOptions(list(arguments))
     options.view_as(DebugOptions).add_experiment("beam_fn_api")
     encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
@@ -109,6 +103,7 @@ def make_engine(
     return Engine(
         pipeline=_make_pipeline(fn_runner.FnApiRunner(provision_info=provision), options),
         description=f"{LOCAL_RUNNER} (Beam's FnApiRunner, {mode}, {workers} Beam worker{'s' * (workers > 1)})",
+        is_local=True,
         in_process=mode != "multi_processing",
         local_processes=workers if mode == "multi_processing" else 1,
         parallelism=1,  # the dataset must not depend on this machine; it has enough shards for some processes anyway
@@ -160,9 +155,12 @@ def run_pipeline(engine: Engine) -> None:
         OutputError: a worker could not write, not read from a remote store, or not load a table; with its message.
         IncompleteError: the job failed on another runner than the local one, or ended in another way than well.
     """
-    local = engine.local_processes > 0
+    takes_jobs = job_server.is_needed(engine.pipeline.runner)
+    if takes_jobs:
+        ignore_hang_ups()
     submitted = ""
-    with _errors_once() if local else dataflow.errors_once() if engine.on_dataflow else contextlib.nullcontext():
+    known_errors = dataflow.errors_once if engine.on_dataflow else errors_once
+    with known_errors() if engine.is_local or takes_jobs or engine.on_dataflow else contextlib.nullcontext():
         try:
             result = engine.pipeline.run()
             if engine.on_dataflow:
@@ -170,14 +168,14 @@ def run_pipeline(engine: Engine) -> None:
                 cli.say(f"The job is at work: {submitted}")
             state = _wait(result)
         except Exception as error:  # each runner has a class of its own
-            if message := _known_message(f"{type(error).__name__}: {error}"):
+            if message := known_message(f"{type(error).__name__}: {error}"):
                 raise OutputError(message) from error
-            if local:
+            if engine.is_local:
                 raise
             if engine.on_dataflow:
                 raise dataflow.as_user_error(error, engine.pipeline.options, submitted) from error
             raise IncompleteError(
-                f"the job failed on {engine.description}: {str(error).strip() or type(error).__name__}\n"
+                f"the job failed on {engine.description}: {without_java(str(error)) or type(error).__name__}\n"
                 "See its log, then run the same command again to go on"
             ) from error
     if state != "DONE":
@@ -192,34 +190,3 @@ def _wait(result: Any) -> str:
         cli.say("cancelling the job; what it has finished is kept")
         result.cancel()
         raise
-
-
-def _known_message(text: str) -> str:
-    """The message for people in what a failed job says, empty if there is none."""
-    if match := _OUTPUT_ERROR.search(text):
-        return match[1]
-    if match := _STORE_ERROR.search(text):
-        return lost_store(match[2], match[1])
-    if match := _TABLE_ERROR.search(text):
-        reason = match[2] or match[4]
-        return f"the table can't be loaded: {reason}. Mend that, then run the same command again: labels are kept"
-    return ""
-
-
-@contextlib.contextmanager
-def _errors_once() -> Iterator[None]:
-    """A failing worker's stack trace would come up to three times: from the worker, from the runner, and from here."""
-    runners = logging.getLogger("apache_beam.runners")
-    level = runners.level
-
-    def is_news(record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        return OutputError.__name__ not in text and not _known_message(text)
-
-    runners.setLevel(logging.CRITICAL)
-    logging.getLogger().addFilter(is_news)  # what other processes log arrives at the root logger
-    try:
-        yield
-    finally:
-        logging.getLogger().removeFilter(is_news)
-        runners.setLevel(level)

@@ -1,0 +1,97 @@
+"""How the errors of a Beam job reach the user: once, and without a stack trace where there is a message for people."""
+
+import contextlib
+import logging
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+import grpc
+
+from pipelines.cli import lost_store
+from pipelines.core.errors import OutputError
+
+_OUTPUT_ERROR = re.compile(
+    rf"^(?:{re.escape(OutputError.__module__)}\.)?{OutputError.__name__}: (.+?)(?: \[while running|$)", re.M
+)
+_STORE_ERROR = re.compile(r"(?:^|: )(?:FileNotFound|Permission|OS)Error: \[Errno \d+\] (.+): '(\w+://[^']+)'", re.M)
+_JAVA_CALL = re.compile(r"\s+at [\w.$/]+\(.*\)$|\s*\.\.\. \d+ more$|Driver stacktrace:$")
+_TABLE_ERROR = re.compile(  # a load that went wrong, or a request for it
+    r"BigQuery job \S+ failed.*? message: (['\"])(.+?)\1\n"
+    r"|HttpError accessing <\S+/bigquery/.*?\"message\": ()\"(.+?)\"",
+    re.S,
+)
+
+
+def known_message(text: str) -> str:
+    """The message for people in what a failed job says, empty if there is none."""
+    if match := _OUTPUT_ERROR.search(text):
+        return match[1]
+    if match := _STORE_ERROR.search(text):
+        return lost_store(match[2], match[1])
+    if match := _TABLE_ERROR.search(text):
+        reason = match[2] or match[4]
+        return f"the table can't be loaded: {reason}. Mend that, then run the same command again: labels are kept"
+    return ""
+
+
+def without_java(text: str) -> str:
+    """What an engine says of a failed job, without the calls of its stack traces, which are in its own log."""
+    lines = (line for line in text.splitlines() if line.strip() and not _JAVA_CALL.match(line))
+    return "\n".join(dict.fromkeys(lines))
+
+
+class _WithoutTraces:
+    """A stream that leaves out stack traces whose message the user gets anyway."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._dropped = False
+
+    def write(self, text: str) -> int:
+        dropped, self._dropped = self._dropped, text.startswith("Traceback") and bool(known_message(text))
+        if self._dropped or (dropped and text == "\n"):  # `print` writes the end of the line apart
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def errors_once() -> Iterator[None]:
+    """A failing worker's stack trace would come up to three times: from the worker, from the runner, and from here.
+
+    Workers that are threads of this process for another engine (LOOPBACK) write theirs past the log. What a job server
+    says of a failed job comes from here, too.
+    """
+    runners = logging.getLogger("apache_beam.runners")
+    level = runners.level
+
+    def is_news(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return record.module != "portable_runner" and OutputError.__name__ not in text and not known_message(text)
+
+    stderr, sys.stderr = sys.stderr, _WithoutTraces(sys.stderr)
+    runners.setLevel(logging.CRITICAL)
+    logging.getLogger().addFilter(is_news)  # what other processes log arrives at the root logger
+    try:
+        yield
+    finally:
+        logging.getLogger().removeFilter(is_news)
+        runners.setLevel(level)
+        sys.stderr = stderr
+
+
+def ignore_hang_ups() -> None:
+    """Workers that are threads of this process end when their engine hangs up on them, before the job's end or after
+    it. Python would write a stack trace of that; a job that fails has its own error."""
+    hook = threading.excepthook
+
+    def without_hang_ups(arguments: threading.ExceptHookArgs) -> None:
+        if not issubclass(arguments.exc_type, grpc.RpcError):
+            hook(arguments)
+
+    threading.excepthook = without_hang_ups

@@ -1,0 +1,98 @@
+"""Engines that take jobs through a job server (Flink, Spark, Prism): what can be known before a job goes there."""
+
+import os
+import re
+import shutil
+
+import grpc
+from apache_beam.options.pipeline_options import (
+    FlinkRunnerOptions,
+    JobServerOptions,
+    PipelineOptions,
+    PortableOptions,
+    PrismRunnerOptions,
+    SparkRunnerOptions,
+)
+from apache_beam.runners import runner as runners
+from apache_beam.runners.portability.flink_runner import MAGIC_HOST_NAMES, FlinkRunner
+from apache_beam.runners.portability.portable_runner import PortableRunner
+from apache_beam.runners.portability.prism_runner import PrismRunner
+from apache_beam.runners.portability.spark_runner import LOCAL_MASTER_PATTERN, SparkRunner
+
+from pipelines.core.errors import UsageError
+
+_ANSWER_S = 10.0
+
+
+def check(runner: runners.PipelineRunner, options: PipelineOptions) -> None:
+    """Finds out within seconds whether there is a job server to take a job, or what starts one.
+
+    Runners of another kind, and what lies behind the job server, are not looked at.
+
+    Raises:
+        UsageError: there is none; the message says what to do.
+    """
+    if not isinstance(runner, PortableRunner):
+        return
+    portable = options.view_as(PortableOptions)
+    if portable.environment_type == "EXTERNAL" and not portable.environment_config:
+        raise UsageError(  # Beam 2.72 fails on its own --environment_option=external_service_address=...
+            "--environment_type=EXTERNAL needs --environment_config=HOST:PORT, a pool of workers as the engine sees it"
+        )
+    endpoint = portable.job_endpoint
+    if endpoint == "embed":
+        return
+    if endpoint:
+        _check_answers(endpoint)
+    elif isinstance(runner, PrismRunner):
+        _check_file("prism_location", options.view_as(PrismRunnerOptions).prism_location)
+    elif isinstance(runner, FlinkRunner | SparkRunner):
+        _check_file("flink_job_server_jar", options.view_as(FlinkRunnerOptions).flink_job_server_jar)
+        _check_file("spark_job_server_jar", options.view_as(SparkRunnerOptions).spark_job_server_jar)
+        java = options.view_as(JobServerOptions).job_server_java_launcher
+        if not shutil.which(java):
+            raise UsageError(
+                f"--runner={type(runner).__name__} starts a job server with {java!r}, which this machine lacks: "
+                "install Java, or name a job server that runs with --job_endpoint=HOST:PORT"
+            )
+    else:
+        raise UsageError(
+            "--runner=PortableRunner needs the address of a job server: --job_endpoint=HOST:PORT "
+            "(`scripts/engines start flink` starts one and prints it)"
+        )
+
+
+def is_needed(runner: runners.PipelineRunner) -> bool:
+    """Whether jobs of this runner go to a job server."""
+    return isinstance(runner, PortableRunner)
+
+
+def _check_answers(endpoint: str) -> None:
+    channel = grpc.insecure_channel(endpoint)
+    try:
+        grpc.channel_ready_future(channel).result(timeout=_ANSWER_S)
+    except grpc.FutureTimeoutError:
+        raise UsageError(
+            f"no job server answers at --job_endpoint={endpoint}: start one there (here, `scripts/engines start flink` "
+            "does, or spark, or prism), or correct the address"
+        ) from None
+    finally:
+        channel.close()
+
+
+def _check_file(flag: str, place: str | None) -> None:
+    if place and "://" not in place and not os.path.exists(place):
+        raise UsageError(f"no such file: --{flag}={place}. `scripts/engines fetch` brings what it can")
+
+
+def runs_here(runner: runners.PipelineRunner, options: PipelineOptions) -> bool:
+    """Whether the workers are threads of this very process: the environment LOOPBACK, given or by default."""
+    if not isinstance(runner, PortableRunner):
+        return False
+    if given := options.view_as(PortableOptions).environment_type:
+        return bool(given == "LOOPBACK")
+    if isinstance(runner, FlinkRunner):
+        return options.view_as(FlinkRunnerOptions).flink_master in MAGIC_HOST_NAMES
+    if isinstance(runner, SparkRunner):
+        return bool(re.match(LOCAL_MASTER_PATTERN, options.view_as(SparkRunnerOptions).spark_master_url))
+    return isinstance(runner, PrismRunner)
