@@ -63,10 +63,13 @@ def assign_by_fractions(
         for label, count in sizes[group].items():
             have[split][label] += count
 
-    def shortage(split: str, group: str) -> float:
-        """Videos of the group's classes that the split lacks. Giving to the largest keeps the squared error least."""
-        mine, goal = have[split], wanted[split]
-        return sum(count * (goal[label] - mine[label]) for label, count in sizes[group].items())
+    def neediest(group: str, candidates: Iterable[str]) -> str:
+        """The split that lacks most videos of the group's classes. Giving to it keeps the squared error least."""
+        items = sizes[group].items()
+        if len(items) == 1:  # as most are where videos name no group
+            ((label, count),) = items
+            return max(candidates, key=lambda split: count * (wanted[split][label] - have[split][label]))
+        return max(candidates, key=lambda split: sum(n * (wanted[split][c] - have[split][c]) for c, n in items))
 
     todo = []
     for group in sizes:
@@ -77,8 +80,8 @@ def assign_by_fractions(
     todo.sort(key=lambda group: (-sum(sizes[group].values()), stable_hash("split", str(seed), group), group))
     for position, group in enumerate(todo):
         candidates = empty if 0 < len(empty) >= len(todo) - position else fractions
-        place(group, max(candidates, key=lambda split: shortage(split, group)))
-    return result
+        place(group, neediest(group, candidates))
+    return {group: result[group] for group in sizes}  # as the videos come, mostly sorted: cheap to sort and to write
 
 
 def _group_sizes(videos: Iterable[VideoRecord]) -> dict[str, Mapping[str, int]]:
