@@ -27,6 +27,8 @@ _S3_DEFAULTS = {
     # Its own: 5 minutes each. The second one is for a transfer that has come to a halt, not for the whole.
     "S3_CONNECT_TIMEOUT_MSEC": "10000",
     "S3_REQUEST_TIMEOUT_MSEC": "60000",
+    # Downloads in parts, for files much larger than what is read of a shard at a time, end minutes after a refusal.
+    "S3_DISABLE_MULTI_PART_DOWNLOAD": "1",
 }
 
 
@@ -54,7 +56,8 @@ def prepare(*uris: str) -> None:
     """Makes TensorFlow able to open some paths. Nothing to do for local ones.
 
     Variables of the environment that aren't set get values: for S3, `S3_ENDPOINT`, the name that tensorflow-io knows,
-    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and bounds for its attempts; for Google, that no machine of
+    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and
+    bounds for its attempts; for Google, that no machine of
     Google's need be asked for credentials where it is known that there are none.
 
     Raises:
