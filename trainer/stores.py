@@ -21,9 +21,9 @@ remote.STORES["az"] = tf_store  # Beam would need packages that the lock doesn't
 _KNOWN = ("gs", "s3", "az")
 _THROUGH_PLUGINS = ("s3", "az")
 _S3_DEFAULTS = {
-    # The AWS library's own ways to retry: 26 s before it reports a refused connection.
+    # As often as `s3_store` tries; its own ways to retry take no heed of what the store says.
     "AWS_RETRY_MODE": "standard",
-    "AWS_MAX_ATTEMPTS": "3",
+    "AWS_MAX_ATTEMPTS": "8",
     # Its own: 5 minutes each. The second one is for a transfer that has come to a halt, not for the whole.
     "S3_CONNECT_TIMEOUT_MSEC": "10000",
     "S3_REQUEST_TIMEOUT_MSEC": "60000",
