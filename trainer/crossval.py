@@ -47,7 +47,6 @@ def run(arguments: Sequence[str]) -> int:
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
     base = make_config(values)
     storage.check_stores(base.data, base.output)
-    storage.prepare(base.data)
     dataset = open_dataset(base.data, splits=())
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)
@@ -62,6 +61,7 @@ def run(arguments: Sequence[str]) -> int:
     ]
     done: list[Mapping[str, Any] | None] = [finished(config, dataset) for config in configs]
     if base.overwrite or not all(done):
+        storage.prepare(base.data)
         check_shards(dataset, dataset.info.splits)
         done = _train(configs, dataset)
     summary, predictions = summarise(configs, [metrics for metrics in done if metrics], count)

@@ -21,12 +21,14 @@ remote.STORES["az"] = tf_store  # Beam would need packages that the lock doesn't
 _KNOWN = ("gs", "s3", "az")
 _THROUGH_PLUGINS = ("s3", "az")
 _S3_DEFAULTS = {
-    # The AWS library's own ways to retry: 26 s before it reports a refused connection.
+    # As often as `s3_store` tries; its own ways to retry take no heed of what the store says.
     "AWS_RETRY_MODE": "standard",
-    "AWS_MAX_ATTEMPTS": "3",
+    "AWS_MAX_ATTEMPTS": "8",
     # Its own: 5 minutes each. The second one is for a transfer that has come to a halt, not for the whole.
     "S3_CONNECT_TIMEOUT_MSEC": "10000",
     "S3_REQUEST_TIMEOUT_MSEC": "60000",
+    # Downloads in parts, for files much larger than what is read of a shard at a time, end minutes after a refusal.
+    "S3_DISABLE_MULTI_PART_DOWNLOAD": "1",
 }
 
 
@@ -54,7 +56,8 @@ def prepare(*uris: str) -> None:
     """Makes TensorFlow able to open some paths. Nothing to do for local ones.
 
     Variables of the environment that aren't set get values: for S3, `S3_ENDPOINT`, the name that tensorflow-io knows,
-    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and bounds for its attempts; for Google, that no machine of
+    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and
+    bounds for its attempts; for Google, that no machine of
     Google's need be asked for credentials where it is known that there are none.
 
     Raises:

@@ -33,11 +33,11 @@ def run(arguments: Sequence[str]) -> int:
     add_flags(parser)
     config = make_config(parse(parser, arguments))
     storage.check_stores(config.data, config.output)
-    storage.prepare(config.data)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, SIDES if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)
     if metrics is None:
+        storage.prepare(config.data)
         check_shards(dataset, SIDES if needs_splits else dataset.info.splits)
         quiet_tensorflow()
         # TensorFlow takes seconds to load: not for --help, and not before a mistake is found.
