@@ -159,7 +159,7 @@ def test_each_pod_finds_all_others_by_their_names() -> None:
     assert command[0] == "python" and (CONFIGS / Path(environment["CONFIG"]).name).exists()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("path_of_python")
 def test_pods_of_the_kubernetes_job_finish_though_one_is_lost(
     dataset: Path, cheap_config: Path, tmp_path: Path
@@ -191,7 +191,7 @@ def test_vertex_knows_every_field_of_its_manifest() -> None:
     assert spec.scheduling.restart_job_on_worker_restart
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("path_of_python")
 def test_replicas_of_the_vertex_job_end_with_equal_weights(dataset: Path, cheap_config: Path, tmp_path: Path) -> None:
     """With the TF_CONFIG that Vertex AI sets: a chief, and keys that TensorFlow doesn't need."""
