@@ -159,6 +159,7 @@ def test_each_pod_finds_all_others_by_their_names() -> None:
     assert command[0] == "python" and (CONFIGS / Path(environment["CONFIG"]).name).exists()
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("path_of_python")
 def test_pods_of_the_kubernetes_job_finish_though_one_is_lost(
     dataset: Path, cheap_config: Path, tmp_path: Path
@@ -190,6 +191,7 @@ def test_vertex_knows_every_field_of_its_manifest() -> None:
     assert spec.scheduling.restart_job_on_worker_restart
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("path_of_python")
 def test_replicas_of_the_vertex_job_end_with_equal_weights(dataset: Path, cheap_config: Path, tmp_path: Path) -> None:
     """With the TF_CONFIG that Vertex AI sets: a chief, and keys that TensorFlow doesn't need."""
@@ -208,6 +210,8 @@ def test_replicas_of_the_vertex_job_end_with_equal_weights(dataset: Path, cheap_
                   "job": {"worker_pool_specs": []}, "environment": "cloud"}  # fmt: skip
         start = [*pool["containerSpec"]["command"], *command]
         processes.append(start_worker(start, {"TF_CONFIG": json.dumps(config)}))
-    of_chief, of_worker = finish(processes)
-    assert of_chief == of_worker
+    said = processes[1].communicate(timeout=500)[1]
+    assert (tmp_path / "run" / "metrics.json").exists(), "the worker ended before the chief had written everything"
+    assert processes[1].returncode == 0
+    assert finish(processes[:1]) == [weights_of(said)]
     assert (tmp_path / "run" / "model" / "model_info.json").exists()

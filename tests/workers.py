@@ -38,6 +38,6 @@ def weights_of(text: str) -> str:
 
 def finish(workers: "Sequence[subprocess.Popen[str]]") -> list[str]:
     """The checksums of the weights that workers end with; all must end well."""
-    texts = [worker.communicate(timeout=240)[1] for worker in workers]
+    texts = [worker.communicate(timeout=500)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * len(texts), texts
     return [weights_of(text) for text in texts]
