@@ -87,11 +87,15 @@ def _job_name(tool: str, output: str) -> str:
 def beam_workers(options: PipelineOptions) -> int:
     """Pieces of work that one machine does at a time: one for each virtual CPU, where its type tells their number, or
     one for each thread where there is a single Beam process."""
-    debug, machine = options.view_as(DebugOptions), options.view_as(WorkerOptions).machine_type
-    if debug.lookup_experiment("no_use_multiple_sdk_containers"):
-        return debug.number_of_worker_harness_threads or 1
-    match = _VCPUS.search(machine or "")
+    if not has_process_for_each_cpu(options):
+        return options.view_as(DebugOptions).number_of_worker_harness_threads or 1
+    match = _VCPUS.search(options.view_as(WorkerOptions).machine_type or "")
     return int(match[1]) if match else 1
+
+
+def has_process_for_each_cpu(options: PipelineOptions) -> bool:
+    """Whether a machine has a Beam process for each virtual CPU, as it is unless one for them all is asked for."""
+    return not options.view_as(DebugOptions).lookup_experiment("no_use_multiple_sdk_containers")
 
 
 def console(result: Any, options: PipelineOptions) -> str:
