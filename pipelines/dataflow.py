@@ -136,9 +136,10 @@ def as_user_error(error: Exception, options: PipelineOptions, submitted: str) ->
     from apitools.base.py.exceptions import HttpError
 
     if isinstance(error, DataflowRuntimeException):
+        why = find_reason(str(error))
         return IncompleteError(
-            f"the job ended on Dataflow as {error.result.state}{_reason(str(error))}. Run the same command again to go "
-            f"on. The job's log: {submitted}"
+            f"the job ended on Dataflow as {error.result.state}{why}. Run the same command again to go on. The job's "
+            f"log: {submitted}"
         )
     said = _said(error) if isinstance(error, HttpError) else str(error).strip().rstrip(".") or type(error).__name__
     if submitted:
@@ -163,7 +164,7 @@ def _said(error: Any) -> str:
     return f"HTTP status {error.status_code}"
 
 
-def _reason(text: str) -> str:
+def find_reason(text: str) -> str:
     """The cause in what Beam says of a failed job: of a stack trace the line that says what was raised."""
     lines = [line.strip() for line in text.partition("Error:\n")[2].splitlines() if line.strip()]
     if not lines or lines == ["None"]:
