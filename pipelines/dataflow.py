@@ -87,11 +87,15 @@ def _job_name(tool: str, output: str) -> str:
 def beam_workers(options: PipelineOptions) -> int:
     """Pieces of work that one machine does at a time: one for each virtual CPU, where its type tells their number, or
     one for each thread where there is a single Beam process."""
-    debug, machine = options.view_as(DebugOptions), options.view_as(WorkerOptions).machine_type
-    if debug.lookup_experiment("no_use_multiple_sdk_containers"):
-        return debug.number_of_worker_harness_threads or 1
-    match = _VCPUS.search(machine or "")
+    if not has_process_for_each_cpu(options):
+        return options.view_as(DebugOptions).number_of_worker_harness_threads or 1
+    match = _VCPUS.search(options.view_as(WorkerOptions).machine_type or "")
     return int(match[1]) if match else 1
+
+
+def has_process_for_each_cpu(options: PipelineOptions) -> bool:
+    """Whether a machine has a Beam process for each virtual CPU, as it is unless one for them all is asked for."""
+    return not options.view_as(DebugOptions).lookup_experiment("no_use_multiple_sdk_containers")
 
 
 def console(result: Any, options: PipelineOptions) -> str:
@@ -132,9 +136,10 @@ def as_user_error(error: Exception, options: PipelineOptions, submitted: str) ->
     from apitools.base.py.exceptions import HttpError
 
     if isinstance(error, DataflowRuntimeException):
+        why = find_reason(str(error))
         return IncompleteError(
-            f"the job ended on Dataflow as {error.result.state}{_reason(str(error))}. Run the same command again to go "
-            f"on. The job's log: {submitted}"
+            f"the job ended on Dataflow as {error.result.state}{why}. Run the same command again to go on. The job's "
+            f"log: {submitted}"
         )
     said = _said(error) if isinstance(error, HttpError) else str(error).strip().rstrip(".") or type(error).__name__
     if submitted:
@@ -159,7 +164,7 @@ def _said(error: Any) -> str:
     return f"HTTP status {error.status_code}"
 
 
-def _reason(text: str) -> str:
+def find_reason(text: str) -> str:
     """The cause in what Beam says of a failed job: of a stack trace the line that says what was raised."""
     lines = [line.strip() for line in text.partition("Error:\n")[2].splitlines() if line.strip()]
     if not lines or lines == ["None"]:

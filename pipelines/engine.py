@@ -49,6 +49,13 @@ class Engine:
     parallelism: int
     on_dataflow: bool = False
 
+    @property
+    def threads(self) -> int:
+        """Threads for scoring in each Beam worker process; 0 for as many as there are cores."""
+        if self.local_processes:
+            return max(1, num_cores() // self.local_processes)
+        return int(self.on_dataflow and dataflow.has_process_for_each_cpu(self.pipeline.options))
+
     def check_reach(self, flag: str, uris: Iterable[str]) -> None:
         """Refuses files that its workers can't reach.
 

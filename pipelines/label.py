@@ -90,7 +90,7 @@ def run(arguments: Sequence[str]) -> int:
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
     listing = list_videos(config.input)
-    from pipelines.engine import make_engine, num_cores  # Beam takes seconds to import: not for a misspelt value
+    from pipelines.engine import make_engine  # Beam takes seconds to import: not for a misspelt value
 
     places = {"--model": config.model, "--output": config.output}
     engine = make_engine(request.runner, request.beam_arguments, own_flags(), "label", places)
@@ -98,7 +98,7 @@ def run(arguments: Sequence[str]) -> int:
     start = time.monotonic()
     windows = _windows(config, info)
     chosen = listing.videos[: config.limit] if config.limit else listing.videos
-    threads = max(1, num_cores() // engine.local_processes) if engine.local_processes else 0
+    threads = engine.threads
     label_store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
     table_files = ""
     if config.bigquery_table:

@@ -5,12 +5,15 @@ import errno
 import json
 import random
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +22,13 @@ import pytest
 from tests.gcs_server import serving
 
 _JOBS = re.compile(r"/v1b3/projects/([^/]+)/locations/([^/]+)/jobs(?:/([^/]+))?(?:/(\w+))?")
+_ROOT = Path(__file__).parents[1]
+_HEARS_CTRL_C = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # processes that are started in the background ignore it
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
 _ENDED = ("JOB_STATE_DONE", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
 
 
@@ -147,6 +157,35 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Says nothing."""
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """A tool that was started as a user does, and waits for its job."""
+
+    process: "subprocess.Popen[str]"
+    job: Job
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and what it said, as soon as it has ended."""
+        _, said = self.process.communicate(timeout=120)
+        return self.process.returncode, said
+
+
+@contextlib.contextmanager
+def launching(
+    dataflow: DataflowServer, environment: dict[str, str], tool: str, *arguments: object, cwd: Path = _ROOT
+) -> Iterator[Launcher]:
+    """Starts a tool and waits until it has submitted its job."""
+    command = [sys.executable, "-c", _HEARS_CTRL_C, f"pipelines.{tool}", "--no_auth"]
+    command += [f"--dataflow_endpoint={dataflow.url}", *map(str, arguments)]
+    number = len(dataflow.jobs)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=cwd)
+    try:
+        yield Launcher(process, dataflow.wait_for_job(number, lambda: process.poll() is None))
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @contextlib.contextmanager

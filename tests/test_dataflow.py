@@ -1,9 +1,6 @@
 """Both jobs are submitted to a stand-in of Dataflow, and executed from what they staged and nothing else."""
 
-import contextlib
 import io
-import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +9,13 @@ import pytest
 
 from pipelines import label
 from tests.conftest import contents
-from tests.dataflow_server import DataflowServer, Job, dataflow_server
+from tests.dataflow_server import DataflowServer, Job, dataflow_server, launching
 from tests.gcs_server import GcsServer, gcs_server, google_environment
 from tests.label_model import level_of, make_model, write_grey
 from tests.staged_job import ROOT, Worker, artifacts_of, execute, install, make_worker, pipeline_of
 
 CONFIG, GPU = ROOT / "configs" / "dataflow.yaml", ROOT / "configs" / "dataflow_gpu.yaml"
-OURS = ("--project=a-project", "--temp_location=gs://bucket/tmp", "--no_auth")
+OURS = ("--project=a-project", "--temp_location=gs://bucket/tmp")
 SIZE = ("--num-frames", "4", "--size", "32", "--shards", "8")
 INSTALLED = "from importlib.metadata import distributions; print(*sorted({d.name for d in distributions()}), sep='\\n')"
 
@@ -53,35 +50,6 @@ def bucket_of_videos(server: GcsServer, tree: Path) -> str:
     return "gs://bucket/ucf/videos"
 
 
-class Launcher:
-    """A tool that was started as a user does, and waits for its job."""
-
-    def __init__(self, process: "subprocess.Popen[str]", job: Job) -> None:
-        self._process = process
-        self.job = job
-
-    def end(self) -> tuple[int, str]:
-        """Its exit code and what it said, once the job has ended."""
-        _, said = self._process.communicate(timeout=120)
-        return self._process.returncode, said
-
-
-@contextlib.contextmanager
-def launching(
-    dataflow: DataflowServer, environment: dict[str, str], tool: str, *arguments: object, cwd: Path = ROOT
-) -> Iterator[Launcher]:
-    """Starts a tool and waits until it has submitted its job."""
-    words = [*OURS, f"--dataflow_endpoint={dataflow.url}", *map(str, arguments)]
-    command = [sys.executable, "-m", f"pipelines.{tool}", *words]
-    number = len(dataflow.jobs)
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=cwd)
-    try:
-        yield Launcher(process, dataflow.wait_for_job(number, lambda: process.poll() is None))
-    finally:
-        process.kill()
-        process.communicate()
-
-
 @pytest.mark.timeout(600)
 def test_a_dataset_is_made_from_what_was_staged(
     server: GcsServer,
@@ -94,7 +62,8 @@ def test_a_dataset_is_made_from_what_was_staged(
 ) -> None:
     places = ("--input", bucket_of_videos, "--output", "gs://bucket/My_Data/out")
     setup = "--setup_file=setup.py"
-    with launching(dataflow, environment, "preprocess", "--config", CONFIG, *places, *SIZE, setup) as launcher:
+    arguments = ("--config", CONFIG, *OURS, *places, *SIZE, setup)
+    with launching(dataflow, environment, "preprocess", *arguments) as launcher:
         job = launcher.job
         job.state = "JOB_STATE_RUNNING"
         check_request(server, job)
@@ -192,7 +161,7 @@ def test_labels_are_made_from_what_was_staged(
     server.put_tree(tmp_path / "greys", "gs://bucket/greys")
 
     places = ("--model", "gs://bucket/model", "--input", "gs://bucket/greys", "--output", "gs://bucket/labels")
-    more = ("--config", CONFIG, "--config", GPU, f"--setup_file={ROOT}/setup.py", "--enable_artifact_caching")
+    more = ("--config", CONFIG, "--config", GPU, *OURS, f"--setup_file={ROOT}/setup.py", "--enable_artifact_caching")
     with launching(dataflow, environment, "label", *more, *places, *settings, "--workers=2", cwd=tmp_path) as launcher:
         job = launcher.job
         job.state = "JOB_STATE_RUNNING"

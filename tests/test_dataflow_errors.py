@@ -1,8 +1,6 @@
 """What goes wrong with Dataflow ends in one clear line and an exit code."""
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,8 @@ import pytest
 from pipelines import cli, label, preprocess
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
-from tests.dataflow_server import DataflowServer, dataflow_server
+from pipelines.dataflow import find_reason
+from tests.dataflow_server import DataflowServer, dataflow_server, launching
 from tests.gcs_server import GcsServer, gcs_server, google_environment, use_environment
 
 AGAIN = "un the same command again"
@@ -102,17 +101,12 @@ NO_QUOTA = "Startup of the worker pool in zone x failed to bring up any of the d
             "cannot write gs://bucket/x: permission denied, then run the same command again",
         ),
         (
-            ("JOB_STATE_FAILED", UNEXPECTED, GAVE_UP),
-            "the job ended on Dataflow as FAILED: RuntimeError: a decoder process could not be started: no answer",
-        ),
-        (("JOB_STATE_FAILED", NO_QUOTA), f"the job ended on Dataflow as FAILED: {NO_QUOTA}. R{AGAIN}"),
-        (
             ("JOB_STATE_CANCELLED",),
-            f"the job ended on Dataflow as CANCELLED. R{AGAIN} to go on. The job's log: https://",
+            "the job ended on Dataflow as CANCELLED. Run the same command again to go on. The job's log: https://",
         ),
-        (("JOB_STATE_DONE",), "1 shards were not written, for example train-00000-of-00001.tfrecord; r"),
+        (("JOB_STATE_DONE",), "1 shards were not written, for example train-00000-of-00001.tfrecord; run"),
     ],
-    ids=["worker", "unexpected", "quota", "cancelled", "nothing done"],
+    ids=["failed", "cancelled", "nothing done"],
 )
 def test_how_a_job_ends(
     dataflow: DataflowServer, capfd: pytest.CaptureFixture[str], fate: tuple[str, ...], message: str
@@ -120,6 +114,22 @@ def test_how_a_job_ends(
     dataflow.fate = fate
     error = error_of(submit(dataflow, "gs://bucket/ended/out"), capfd, code=4)
     assert message in error and AGAIN in error
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            UNEXPECTED,
+            ": RuntimeError: a decoder process could not be started: no answer [while running 'WriteShards/ParDo']",
+        ),
+        (NO_QUOTA, f": {NO_QUOTA}"),
+        ("None", ""),
+    ],
+    ids=["stack trace", "one line", "none"],
+)
+def test_the_reason_is_found(text: str, reason: str) -> None:
+    assert find_reason(f"Dataflow pipeline failed. State: FAILED, Error:\n{text}") == reason
 
 
 @pytest.mark.parametrize(
@@ -143,23 +153,21 @@ def test_a_job_that_is_refused(
     assert message in error and AGAIN in error
 
 
-def test_one_job_at_a_time_for_an_output(dataflow: DataflowServer, capfd: pytest.CaptureFixture[str]) -> None:
-    other = "gs://bucket/another/out"
-    with subprocess.Popen(
-        [sys.executable, "-m", "pipelines.preprocess", *submit(dataflow, "gs://bucket/twice/out")],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as first:
-        job = dataflow.wait_for_job(0, lambda: first.poll() is None)
+def test_one_job_at_a_time_for_an_output(
+    dataflow: DataflowServer, environment: dict[str, str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = submit(dataflow, "gs://bucket/twice/out")
+    with launching(dataflow, environment, "preprocess", *arguments) as first:
+        job = first.job
         job.state = "JOB_STATE_RUNNING"
-        error = error_of(submit(dataflow, "gs://bucket/twice/out"), capfd, code=2)
+        error = error_of(arguments, capfd, code=2)
         assert f"the job {job.request['name']} is at work already. Wait for its end or cancel it" in error
         dataflow.refuse = (409, "(3c): The workflow could not be created. There is already an active job")
-        assert "is at work already" in error_of(submit(dataflow, other), capfd, code=2)
+        assert "is at work already" in error_of(submit(dataflow, "gs://bucket/another/out"), capfd, code=2)
 
-        first.send_signal(signal.SIGINT)  # its job would go on, and nobody would check what it wrote
-        _, said = first.communicate(timeout=60)
-    assert first.returncode == 130 and said.splitlines()[-2:] == [
+        first.process.send_signal(signal.SIGINT)  # its job would go on, and nobody would check what it wrote
+        code, said = first.end()
+    assert code == 130 and said.splitlines()[-2:] == [
         "cancelling the job; what it has finished is kept",
         "interrupted; run the same command again to go on",
     ]
