@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.core.errors import UsageError, UserError
 from pipelines.files import is_local
+from pipelines.quiet import quiet_tensorflow
 
 _CREDENTIALS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS, or `gcloud auth application-default login`",
@@ -82,6 +83,7 @@ def gfile(uri: str) -> Any:
         UsageError: as `prepare`.
     """
     prepare(uri)
+    quiet_tensorflow()
     import tensorflow as tf
 
     return tf.io.gfile
