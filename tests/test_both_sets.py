@@ -20,7 +20,7 @@ from tests.conftest import make_tree, write_video
 ROOT = Path(__file__).parents[1]
 DEFAULT, NEWEST = (ROOT / name / "bin" / "python" for name in (".venv", ".venv-newest"))
 SPLITS = ("--splits", "train=0.5,val=0.25,test=0.25")
-TRAIN = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 1, "--no-baseline")
+TRAIN = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 4, "--no-baseline")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -93,10 +93,10 @@ def test_labels_of_the_newest_set_are_what_the_trainer_evaluated(
     labels = [json.loads(line) for line in (output / "labels-00000-of-00001.jsonl").open()]
     by_id = {str(Path(row["video"]).with_suffix("")).lstrip("/"): row for row in labels}
     evaluated = [json.loads(line) for line in (folder / "run" / "predictions.jsonl").open()]
-    assert len(evaluated) >= 6
+    assert len({round(row["score"], 5) for row in evaluated}) > 3, "all alike: what follows would prove nothing"
     for row in evaluated:
         assert by_id[row["video_id"]]["label"] == row["predicted"]
-        assert by_id[row["video_id"]]["score"] == pytest.approx(row["score"], abs=1e-4)
+        assert by_id[row["video_id"]]["score"] == pytest.approx(row["score"], abs=2e-6)
 
 
 @pytest.mark.parametrize(("flag", "uri"), [("--data", "s3://bucket/data"), ("--output", "az://account/box/run")])
