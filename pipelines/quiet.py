@@ -1,11 +1,18 @@
 """Keeps TensorFlow's announcements from the screen, where a user looks for what the tools say."""
 
+import contextlib
 import logging
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+_BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
+"""Newer versions of TensorFlow say some things while they are imported, before they look at TF_CPP_MIN_LOG_LEVEL."""
 
 
 def quiet_tensorflow() -> None:
-    """Leaves errors alone to be shown. To be called before TensorFlow is imported; processes started later inherit it.
+    """Imports TensorFlow, and leaves errors alone to be shown. Processes started later inherit that.
 
     What the environment variable TF_CPP_MIN_LOG_LEVEL says already is kept.
     """
@@ -15,3 +22,28 @@ def quiet_tensorflow() -> None:
     from absl import logging as absl_logging
 
     absl_logging.set_verbosity(absl_logging.ERROR)
+    if "tensorflow" not in sys.modules:
+        with _lines_left_out(_BEFORE_IT_LISTENS) if _is_quiet() else contextlib.nullcontext():
+            import tensorflow  # noqa: F401
+
+
+def _is_quiet() -> bool:
+    return os.environ["TF_CPP_MIN_LOG_LEVEL"] >= "2"
+
+
+@contextlib.contextmanager
+def _lines_left_out(pattern: str) -> Iterator[None]:
+    """Leaves out lines of what native code writes to stderr. Another process does it: if this one crashes, what it said
+    last is not to be lost."""
+    grep = subprocess.Popen(["grep", "-vE", pattern], stdin=subprocess.PIPE, stdout=2)
+    assert grep.stdin is not None
+    stderr = os.dup(2)
+    os.dup2(grep.stdin.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        grep.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a process that was started meanwhile uses it
+            grep.wait(1)

@@ -16,10 +16,10 @@ from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.quiet import quiet_tensorflow
 
-_BATCH_BYTES = 12 * 1024 * 1024
-_BATCHES = (24, 12, 4, 1)
-"""Sizes in which a row doesn't depend on its place either. Matrix kernels take rows in sixes (AVX2) or eights (AVX-512)
-and treat what is left over in another way, which rounds otherwise: of 32 rows, the last two differ.
+_BATCH_BYTES = 24 * 1024 * 1024
+_BATCH = 24
+"""Here a row doesn't depend on its place either. Kernels take rows in sixes or eights and treat what is left over in
+another way, which rounds otherwise: of 32 rows, with AVX2, the last two differ; of 12, the last four.
 """
 _SIGNATURE = "serving_default"
 _NO_STACK = "<stack traces unavailable>"
@@ -30,8 +30,8 @@ class ScoreError(Exception):
 
 
 def batch_size(info: ModelInfo) -> int:
-    """Clips in a batch: as many as 12 MB hold, at most 24, beyond which little gets faster."""
-    return next((size for size in _BATCHES if size * info.clip_spec.num_bytes <= _BATCH_BYTES), 1)
+    """Clips in a batch: 24, beyond which little gets faster, if these have 24 MB at most; larger ones go one by one."""
+    return _BATCH if _BATCH * info.clip_spec.num_bytes <= _BATCH_BYTES else 1
 
 
 def read_model_info(folder: str) -> ModelInfo:

@@ -112,7 +112,9 @@ def _describe(name: str, function: Any) -> str:
     """`serving_default(clip float32 [None, 20, 64, 64, 3]) -> dense [None, 4]`."""
 
     def show(specs: Mapping[str, tf.TensorSpec]) -> str:
-        return ", ".join(f"{key} {spec.dtype.name} {show_shape(_shape(spec.shape))}" for key, spec in specs.items())
+        return ", ".join(
+            f"{key} {spec.dtype.name} {show_shape(_shape(spec.shape))}" for key, spec in sorted(specs.items())
+        )
 
     return f"{name}({show(function.structured_input_signature[1])}) -> {show(function.structured_outputs)}"
 
