@@ -21,7 +21,7 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
 from pipelines import job_server
-from pipelines.beam_errors import errors_once, ignore_hang_ups, known_message, without_java
+from pipelines.beam_errors import errors_once, ignore_hang_ups, known_message, reason
 from pipelines.cli import nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
 
@@ -134,7 +134,8 @@ def run_pipeline(engine: Engine) -> None:
     takes_jobs = job_server.is_needed(engine.pipeline.runner)
     if takes_jobs:
         ignore_hang_ups()
-    with errors_once() if engine.is_local or takes_jobs else contextlib.nullcontext():
+    loopback = takes_jobs and engine.local_processes > 0
+    with errors_once(loopback) if engine.is_local or takes_jobs else contextlib.nullcontext():
         try:
             result = engine.pipeline.run()
             state = result.wait_until_finish() or result.state
@@ -144,7 +145,7 @@ def run_pipeline(engine: Engine) -> None:
             if engine.is_local:
                 raise
             raise IncompleteError(
-                f"the job failed on {engine.description}: {without_java(str(error)) or type(error).__name__}\n"
+                f"the job failed on {engine.description}: {reason(error)}\n"
                 "See its log, then run the same command again to go on"
             ) from error
     if state != "DONE":
