@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from pipelines import label
-from tests.conftest import contents, preprocess, run_tool, write_video
+from tests.conftest import contents, preprocess, write_video
 from tests.engines import Engines, job_flags, running_engines
 from tests.label_model import make_model
 
@@ -68,7 +68,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tree of videos that take some seconds, so that there is a middle in which something can be killed."""
     root = tmp_path_factory.mktemp("many")
     one = write_video(root / "one.avi", 120)
-    for index in range(240):
+    for index in range(160):
         target = root / "tree" / ("Jump", "Run", "Wave")[index % 3] / f"v_g{index % 20:02d}_c{index:03d}.avi"
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(one, target)
@@ -99,7 +99,6 @@ def test_shards_are_the_same_everywhere(
     assert len(told) == 1 and "PortableRunner" in told[0], done.stderr
     assert shards(output) == shards(dataset)
     assert len(shards(output)) == 9
-    assert run_tool("pipelines.verify", output).returncode == 0
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -198,8 +197,8 @@ def ask(engines: Engines, path: str) -> Any:
         (["--runner=FlinkRunner", "--flink_job_server_jar=none.jar"], "no such file: --flink_job_server_jar=none.jar"),
         (["--runner=PrismRunner", "--prism_location=none"], "no such file: --prism_location=none"),
         (["--runner=SparkRunner", "--job_server_java_launcher=no-java"], "starts a job server with 'no-java'"),
-        (["--runner=PortableRunner", "--job_endpoint=localhost:1", "--environment_type=EXTERNAL"],
-         "needs --environment_config=HOST:PORT"),
+        (["--runner=PortableRunner", "--environment_type=EXTERNAL",
+          "--environment_option=external_service_address=localhost:2"], "needs --environment_config=HOST:PORT"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
