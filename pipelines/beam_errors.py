@@ -37,8 +37,11 @@ def known_message(text: str) -> str:
     return ""
 
 
-def without_java(text: str) -> str:
-    """What an engine says of a failed job, without the calls of its stack traces, which are in its own log."""
+def reason(error: Exception) -> str:
+    """What an engine says of a failed job, without the calls of its Java stack traces, which are in its own log."""
+    if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
+        return f"the job server is lost ({error.details()})"
+    text = str(error).strip() or type(error).__name__
     lines = (line for line in text.splitlines() if line.strip() and not _JAVA_CALL.match(line))
     return "\n".join(dict.fromkeys(lines))
 
@@ -49,9 +52,11 @@ class _WithoutTraces:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._dropped = False
+        self.drops_all = False
 
     def write(self, text: str) -> int:
-        dropped, self._dropped = self._dropped, text.startswith("Traceback") and bool(known_message(text))
+        is_known = text.startswith("Traceback") and (self.drops_all or bool(known_message(text)))
+        dropped, self._dropped = self._dropped, is_known
         if self._dropped or (dropped and text == "\n"):  # `print` writes the end of the line apart
             return len(text)
         return self._stream.write(text)
@@ -61,11 +66,14 @@ class _WithoutTraces:
 
 
 @contextlib.contextmanager
-def errors_once() -> Iterator[None]:
+def errors_once(loopback: bool) -> Iterator[None]:
     """A failing worker's stack trace would come up to three times: from the worker, from the runner, and from here.
 
-    Workers that are threads of this process for another engine (LOOPBACK) write theirs past the log. What a job server
-    says of a failed job comes from here, too.
+    What a job server says of a failed job comes from here, too.
+
+    Args:
+        loopback: the workers are threads of this process for another engine. They write their traces past the log, and
+            when the job has failed they may still be at work, which ends in errors that are no news.
     """
     runners = logging.getLogger("apache_beam.runners")
     level = runners.level
@@ -74,15 +82,19 @@ def errors_once() -> Iterator[None]:
         text = record.getMessage()
         return record.module != "portable_runner" and OutputError.__name__ not in text and not known_message(text)
 
-    stderr, sys.stderr = sys.stderr, _WithoutTraces(sys.stderr)
+    stderr, sys.stderr = sys.stderr, (stream := _WithoutTraces(sys.stderr))
     runners.setLevel(logging.CRITICAL)
     logging.getLogger().addFilter(is_news)  # what other processes log arrives at the root logger
     try:
         yield
+    except BaseException:
+        stream.drops_all = loopback
+        raise
     finally:
         logging.getLogger().removeFilter(is_news)
-        runners.setLevel(level)
-        sys.stderr = stderr
+        if not stream.drops_all:
+            runners.setLevel(level)
+            sys.stderr = stderr
 
 
 def ignore_hang_ups() -> None:

@@ -20,7 +20,7 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
 from pipelines import cli, dataflow, job_server
-from pipelines.beam_errors import errors_once, ignore_hang_ups, known_message, without_java
+from pipelines.beam_errors import errors_once, ignore_hang_ups, known_message, reason
 from pipelines.beam_options import BeamParser
 from pipelines.cli import nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
@@ -166,8 +166,7 @@ def run_pipeline(engine: Engine) -> None:
     if takes_jobs:
         ignore_hang_ups()
     submitted = ""
-    known_errors = dataflow.errors_once if engine.on_dataflow else errors_once
-    with known_errors() if engine.is_local or takes_jobs or engine.on_dataflow else contextlib.nullcontext():
+    with _errors_once(engine, takes_jobs):
         try:
             result = engine.pipeline.run()
             if engine.on_dataflow:
@@ -182,11 +181,19 @@ def run_pipeline(engine: Engine) -> None:
             if engine.on_dataflow:
                 raise dataflow.as_user_error(error, engine.pipeline.options, submitted) from error
             raise IncompleteError(
-                f"the job failed on {engine.description}: {without_java(str(error)) or type(error).__name__}\n"
+                f"the job failed on {engine.description}: {reason(error)}\n"
                 "See its log, then run the same command again to go on"
             ) from error
     if state != "DONE":
         raise IncompleteError(f"the Beam job ended as {state}; see its log, then run the same command again to go on")
+
+
+def _errors_once(engine: Engine, takes_jobs: bool) -> contextlib.AbstractContextManager[None]:
+    if engine.on_dataflow:
+        return dataflow.errors_once()
+    if engine.is_local or takes_jobs:
+        return errors_once(takes_jobs and engine.local_processes > 0)
+    return contextlib.nullcontext()
 
 
 def _wait(result: Any) -> str:

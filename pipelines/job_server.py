@@ -47,10 +47,11 @@ def check(runner: runners.PipelineRunner, options: PipelineOptions) -> None:
     elif isinstance(runner, PrismRunner):
         _check_file("prism_location", options.view_as(PrismRunnerOptions).prism_location)
     elif isinstance(runner, FlinkRunner | SparkRunner):
-        _check_file("flink_job_server_jar", options.view_as(FlinkRunnerOptions).flink_job_server_jar)
-        _check_file("spark_job_server_jar", options.view_as(SparkRunnerOptions).spark_job_server_jar)
+        flink, spark = options.view_as(FlinkRunnerOptions), options.view_as(SparkRunnerOptions)
+        _check_file("flink_job_server_jar", flink.flink_job_server_jar)
+        _check_file("spark_job_server_jar", spark.spark_job_server_jar)
         java = options.view_as(JobServerOptions).job_server_java_launcher
-        if not shutil.which(java):
+        if not (flink.flink_submit_uber_jar or spark.spark_submit_uber_jar or shutil.which(java)):
             raise UsageError(
                 f"--runner={type(runner).__name__} starts a job server with {java!r}, which this machine lacks: "
                 "install Java, or name a job server that runs with --job_endpoint=HOST:PORT"

@@ -228,8 +228,8 @@ def test_mistakes_are_named_before_any_work(
 def test_unknown_flags_of_other_runners_are_passed_on() -> None:
     from pipelines.engine import make_engine
 
-    arguments = ["--flink_master=localhost:1", "--job_server_knows_this=3", "--parallelism=7"]
-    engine = make_engine("FlinkRunner", arguments, own_flags(), "preprocess", {"--output": "/out"})
+    flags = ["--flink_master=localhost:1", "--flink_submit_uber_jar", "--job_server_knows_this=3", "--parallelism=7"]
+    engine = make_engine("FlinkRunner", flags, own_flags(), "preprocess", {"--output": "/out"})
     assert (engine.description, engine.parallelism) == ("FlinkRunner", 7)
 
 
