@@ -5,17 +5,12 @@ imported only where a path is remote, so that local tools start fast.
 """
 
 import contextlib
-import errno
 import os
 import posixpath
-import queue
 import shutil
 import tempfile
-import threading
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
@@ -23,16 +18,13 @@ from typing import BinaryIO, TypeVar, cast
 from pipelines import local, remote
 from pipelines.core.catalog import FileInfo
 from pipelines.core.errors import OutputError, UsageError
+from pipelines.fetching import fetch
+from pipelines.parallel import each_in_parallel
+from pipelines.parallel import in_parallel as in_parallel
 from pipelines.remote import match as match
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-_PARALLEL_REQUESTS = 32
-_LOTS_AHEAD, _MAX_LOT = 2, 64
-"""Portions of work for each thread that wait to be done or to be taken, and how many items one has at most."""
-_STALLED_S = 300.0
-"""A file is no longer fetched where so long nothing more of it has come. A store that answers with errors, or lets a
-connection rest, is given up before; this one is for those who send a byte now and then."""
 
 
 def is_local(uri: str) -> bool:
@@ -213,40 +205,9 @@ def local_copy(uri: str) -> Iterator[str]:
         yield uri
         return
     with tempfile.NamedTemporaryFile(suffix=posixpath.splitext(uri)[1]) as copy:
-        _fetch(uri, cast(BinaryIO, copy))
+        fetch(uri, cast(BinaryIO, copy))
         copy.flush()
         yield copy.name
-
-
-def _fetch(uri: str, copy: BinaryIO) -> None:
-    """Copies a remote file. It is read by a thread, since nothing can interrupt a read that doesn't end."""
-    arrived: queue.Queue[bytes | Exception] = queue.Queue(4)
-    given_up = threading.Event()
-
-    def read() -> None:
-        try:
-            with open_read(uri) as source:
-                data = None
-                while data != b"" and not given_up.is_set():
-                    data = source.read(1 << 20)
-                    arrived.put(data)
-        except Exception as error:  # for the one who waits
-            arrived.put(error)
-
-    threading.Thread(target=read, name="fetch", daemon=True).start()
-    try:
-        while data := arrived.get(timeout=_STALLED_S):
-            if isinstance(data, Exception):
-                raise data
-            copy.write(data)
-    except queue.Empty:
-        reason = f"nothing more came within {_STALLED_S:g} s. Check the network"
-        raise TimeoutError(errno.ETIMEDOUT, reason, uri) from None
-    finally:
-        given_up.set()
-        with contextlib.suppress(queue.Empty):
-            while True:  # so that the thread can put down its last and end
-                arrived.get_nowait()
 
 
 def copy_tree(uri: str, folder: str) -> None:
@@ -263,38 +224,12 @@ def copy_tree(uri: str, folder: str) -> None:
         target = Path(folder, file.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "wb") as copied:
-            _fetch(join(uri, file.path), copied)
+            fetch(join(uri, file.path), copied)
 
     in_parallel(copy, found)
-
-
-def in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
-    """Results in order of a function that waits for a store; local calls gain little, remote ones much."""
-    return list(_each_in_parallel(function, items))
 
 
 def each_at(uri: str, function: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
     """As `in_parallel` where `uri` is in a store; on this machine, where threads that calculate would only be in each
     other's way, one call after the other. Either way only a few results are ready before they are taken."""
-    return map(function, items) if is_local(uri) else _each_in_parallel(function, items)
-
-
-def _each_in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
-    """Of many items a thread is given several at a time, as handing one over takes longer than some calls."""
-    if len(items) < 2:
-        yield from map(function, items)
-        return
-    size = max(1, min(_MAX_LOT, len(items) // (_LOTS_AHEAD * _PARALLEL_REQUESTS)))
-    lots = (items[first : first + size] for first in range(0, len(items), size))
-    waiting: deque[Future[list[_R]]] = deque()
-    with ThreadPoolExecutor(_PARALLEL_REQUESTS) as threads:
-        try:
-            for lot in lots:
-                waiting.append(threads.submit(lambda lot: list(map(function, lot)), lot))
-                if len(waiting) == _LOTS_AHEAD * _PARALLEL_REQUESTS:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
-        except BaseException:  # an error, or nobody asks for more: what has not begun needn't
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
+    return map(function, items) if is_local(uri) else each_in_parallel(function, items)

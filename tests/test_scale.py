@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines import files, label_store, label_work
+from pipelines import files, label_store, label_work, parallel
 from pipelines.core import pretty_json as pretty
 from pipelines.core.catalog import Catalog, VideoRecord, read_columns
 from pipelines.core.completeness import check_all_accounted
@@ -101,9 +101,9 @@ def test_many_items_are_worked_on_side_by_side_in_order_and_not_far_ahead() -> N
         return -item
 
     count = 100_000
-    results = files._each_in_parallel(work, range(count))
+    results = parallel.each_in_parallel(work, range(count))
     assert [next(results) for _ in range(3)] == [0, -1, -2]
-    most = files._LOTS_AHEAD * files._PARALLEL_REQUESTS * files._MAX_LOT
+    most = parallel._LOTS_AHEAD * parallel._PARALLEL_REQUESTS * parallel._MAX_LOT
     assert started <= most < count / 10
     results.close()  # type: ignore[attr-defined]
     assert started <= most

@@ -1,0 +1,38 @@
+"""Many calls that wait for a store, at the same time."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+_PARALLEL_REQUESTS = 32
+_LOTS_AHEAD, _MAX_LOT = 2, 64
+"""Portions of work for each thread that wait to be done or to be taken, and how many items one has at most."""
+
+
+def in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+    """Results in order of a function that waits for a store; local calls gain little, remote ones much."""
+    return list(each_in_parallel(function, items))
+
+
+def each_in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
+    """Of many items a thread is given several at a time, as handing one over takes longer than some calls."""
+    if len(items) < 2:
+        yield from map(function, items)
+        return
+    size = max(1, min(_MAX_LOT, len(items) // (_LOTS_AHEAD * _PARALLEL_REQUESTS)))
+    lots = (items[first : first + size] for first in range(0, len(items), size))
+    waiting: deque[Future[list[_R]]] = deque()
+    with ThreadPoolExecutor(_PARALLEL_REQUESTS) as threads:
+        try:
+            for lot in lots:
+                waiting.append(threads.submit(lambda lot: list(map(function, lot)), lot))
+                if len(waiting) == _LOTS_AHEAD * _PARALLEL_REQUESTS:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        except BaseException:  # an error, or nobody asks for more: what has not begun needn't
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
