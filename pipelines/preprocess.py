@@ -59,6 +59,8 @@ def run(arguments: Sequence[str]) -> int:
 
     config = request.config
     places = {"--output": config.output}
+    if request.use_sample_data:
+        places["--input"] = config.input
     engine = make_engine(request.runner, request.beam_arguments, own_flags(), "preprocess", places)
     if request.use_sample_data and (code := _make_sample_videos(config)):
         return code

@@ -192,6 +192,7 @@ def test_one_job_at_a_time_for_an_output(
             {"--output": "/tmp/out"},
             "--output /tmp/out is on this machine, where workers of DataflowRunner can't reach it",
         ),
+        ({"--input": None}, "data/sample-videos is on this machine, where workers of DataflowRunner can't reach it"),
         ({"--machin_type": "n2"}, "unknown flag --machin_type; did you mean --machine_type?"),
         ({"--num_workers": "many"}, "argument --num_workers: invalid int value: 'many', see Beam's documentation"),
         ({"--num_workers": "9", "--max_num_workers": "3"}, "num_workers (9) cannot exceed max_num_workers (3)"),
