@@ -47,6 +47,8 @@ def fetch(engine: str) -> Path:
     if missing := [tool for tool in TOOLS[engine] if not shutil.which(tool)]:
         raise EngineError(f"{engine} needs {' and '.join(missing)}, which this machine lacks: install it", 2)
     if engine == "workers":
+        if not (ROOT / ".venv" / "bin" / "python").exists():
+            raise EngineError("workers run in .venv, which isn't there: run scripts/setup first", 2)
         return ROOT
     wanted = locked_beam()
     for version in dict.fromkeys((wanted, INSTEAD[engine])):
