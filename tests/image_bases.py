@@ -51,8 +51,7 @@ def python_tree(base: str) -> Path:
     shutil.rmtree(library / "dist-packages", ignore_errors=True)
     (library / "dist-packages").symlink_to("site-packages")
     shutil.rmtree(made / "var/cache/apt/archives")
-    made.rename(tree)
-    return tree
+    return _keep(made, tree)
 
 
 def launcher_tree(base: str) -> Path | None:
@@ -80,8 +79,7 @@ def launcher_tree(base: str) -> Path | None:
     environment = {**os.environ, "GOBIN": str(folder), "CGO_ENABLED": "0"}
     subprocess.run(["go", "install", f"{_BEAM_GO}/python/container@{version}"], env=environment, check=True)
     (folder / "container").rename(folder / "boot")
-    made.rename(tree)
-    return tree
+    return _keep(made, tree)
 
 
 def _go_version(wanted: str) -> str:
@@ -102,3 +100,14 @@ def _temporary() -> Path:
     made = CACHE / f"tmp-{uuid.uuid4().hex}"
     made.mkdir(mode=0o755)
     return made
+
+
+def _keep(made: Path, tree: Path) -> Path:
+    """Gives a finished tree its name, unless another process was faster."""
+    try:
+        made.rename(tree)
+    except OSError:
+        if not tree.exists():
+            raise
+        shutil.rmtree(made)
+    return tree
