@@ -69,7 +69,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="videos of the larger collection; the smaller has a tenth (default %(default)s)",
     )  # fmt: skip
     add("--parts", metavar="NAME,NAME", default=",".join(PARTS), help="which parts, separated by commas (default all)")
-    scratch_help = "folder for trees and datasets, 2 kB a video and a file or two; removed at the end"
+    scratch_help = "folder for trees and datasets, 4 kB and a file for each video; removed at the end"
     add("--scratch", metavar="DIR", default=tempfile.gettempdir(), help=f"{scratch_help} (default %(default)s)")
     add("--markdown", action="store_true", help="print the table for a Markdown file")
     add("--json", metavar="FILE", help="also write all measurements to this file")

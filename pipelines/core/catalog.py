@@ -79,7 +79,11 @@ def is_video(path: str) -> bool:
 
 def group_of(path: str) -> str | None:
     """The group in a UCF file name: `v_Biking_g07_c02.avi` is of group `g07`."""
-    match = _GROUP.search(posixpath.splitext(posixpath.basename(path))[0])
+    return _group_in(posixpath.splitext(posixpath.basename(path))[0])
+
+
+def _group_in(stem: str) -> str | None:
+    match = _GROUP.search(stem)
     return f"g{match[1]}" if match else None
 
 
@@ -113,21 +117,22 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ())
             f"{_some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
             "Move it into a class folder, or give a CSV manifest (path,label,group)"
         )
-    used = {posixpath.dirname(file.path) for file in videos}
-    for folder in tuple(used):
+    label_of = {folder: intern(posixpath.basename(folder)) for folder in {posixpath.dirname(f.path) for f in videos}}
+    used = set(label_of)
+    for folder in label_of:
         while folder := posixpath.dirname(folder):
             used.add(folder)
     if empty := sorted(f for f in folders if f not in used and not _is_hidden(f)):
         raise UsageError(f"class folder without videos in {root}: {_some(empty)}. Add videos or remove the folder")
     records, ungrouped = [], 0
     for file in videos:
-        group = group_of(file.path)
-        ungrouped += group is None
         video_id = posixpath.splitext(file.path)[0]
-        label = intern(posixpath.basename(posixpath.dirname(file.path)))  # one name for all videos of a class
-        group = video_id if group is None else intern(group)
+        folder, stem = posixpath.split(video_id)
+        group = _group_in(stem)
+        ungrouped += group is None
         uri = posixpath.join(root, file.path)
-        records.append(VideoRecord(video_id, uri, label, group, file.version or "missing"))
+        group = video_id if group is None else intern(group)
+        records.append(VideoRecord(video_id, uri, label_of[folder], group, file.version or "missing"))
     return _checked(records, root, num_others, ungrouped)
 
 
