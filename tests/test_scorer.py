@@ -182,7 +182,7 @@ def needs_light(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         (thirds, {"input_name": "clips"}, ("it takes clips, not frames",)),
         (thirds, {"output_name": "scores"}, ("it gives probabilities, not scores",)),
         (of_two, {}, ("it gives 2 probabilities", "there are 3 labels")),
-        (of_frames, {}, ("it gives values [32, 4, 3]", "there are 3 labels")),
+        (of_frames, {}, ("it gives values [24, 4, 3]", "there are 3 labels")),
         (of_all, {}, ("it gives values []", "there are 3 labels")),
         (of_words, {}, ("it fails on a black clip", "string")),
         (needs_light, {}, ("it fails on a black clip", "too dark")),
