@@ -5,13 +5,10 @@ imported only where a path is remote, so that local tools start fast.
 """
 
 import contextlib
-import errno
 import os
 import posixpath
-import queue
 import shutil
 import tempfile
-import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,9 +24,6 @@ from pipelines.remote import match as match
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 _PARALLEL_REQUESTS = 32
-_STALLED_S = 300.0
-"""A file is no longer fetched where so long nothing more of it has come. A store that answers with errors, or lets a
-connection rest, is given up before; this one is for those who send a byte now and then."""
 
 
 def is_local(uri: str) -> bool:
@@ -203,40 +197,9 @@ def local_copy(uri: str) -> Iterator[str]:
         yield uri
         return
     with tempfile.NamedTemporaryFile(suffix=posixpath.splitext(uri)[1]) as copy:
-        _fetch(uri, cast(BinaryIO, copy))
+        remote.fetch(uri, cast(BinaryIO, copy))
         copy.flush()
         yield copy.name
-
-
-def _fetch(uri: str, copy: BinaryIO) -> None:
-    """Copies a remote file. It is read by a thread, since nothing can interrupt a read that doesn't end."""
-    arrived: queue.Queue[bytes | Exception] = queue.Queue(4)
-    given_up = threading.Event()
-
-    def read() -> None:
-        try:
-            with open_read(uri) as source:
-                data = None
-                while data != b"" and not given_up.is_set():
-                    data = source.read(1 << 20)
-                    arrived.put(data)
-        except Exception as error:  # for the one who waits
-            arrived.put(error)
-
-    threading.Thread(target=read, name="fetch", daemon=True).start()
-    try:
-        while data := arrived.get(timeout=_STALLED_S):
-            if isinstance(data, Exception):
-                raise data
-            copy.write(data)
-    except queue.Empty:
-        reason = f"nothing more came within {_STALLED_S:g} s. Check the network"
-        raise TimeoutError(errno.ETIMEDOUT, reason, uri) from None
-    finally:
-        given_up.set()
-        with contextlib.suppress(queue.Empty):
-            while True:  # so that the thread can put down its last and end
-                arrived.get_nowait()
 
 
 def copy_tree(uri: str, folder: str) -> None:
@@ -253,7 +216,7 @@ def copy_tree(uri: str, folder: str) -> None:
         target = Path(folder, file.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "wb") as copied:
-            _fetch(join(uri, file.path), copied)
+            remote.fetch(join(uri, file.path), copied)
 
     in_parallel(copy, found)
 
