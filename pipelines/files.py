@@ -18,7 +18,6 @@ from typing import BinaryIO, TypeVar, cast
 from pipelines import local, remote
 from pipelines.core.catalog import FileInfo
 from pipelines.core.errors import OutputError, UsageError
-from pipelines.fetching import fetch
 from pipelines.parallel import each_in_parallel
 from pipelines.parallel import in_parallel as in_parallel
 from pipelines.remote import match as match
@@ -205,7 +204,7 @@ def local_copy(uri: str) -> Iterator[str]:
         yield uri
         return
     with tempfile.NamedTemporaryFile(suffix=posixpath.splitext(uri)[1]) as copy:
-        fetch(uri, cast(BinaryIO, copy))
+        remote.fetch(uri, cast(BinaryIO, copy))
         copy.flush()
         yield copy.name
 
@@ -224,7 +223,7 @@ def copy_tree(uri: str, folder: str) -> None:
         target = Path(folder, file.path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "wb") as copied:
-            fetch(join(uri, file.path), copied)
+            remote.fetch(join(uri, file.path), copied)
 
     in_parallel(copy, found)
 

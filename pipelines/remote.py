@@ -4,8 +4,11 @@ Whatever goes wrong there becomes an OSError whose `filename` is the address and
 """
 
 import contextlib
+import errno
+import queue
 import re
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
@@ -14,6 +17,9 @@ from pipelines.core.catalog import FileInfo
 
 _IN_MEMORY_BYTES = 8 << 20
 """Of a file that is being written. What is more goes to a temporary file on this machine until it is whole."""
+_STALLED_S = 300.0
+"""A file is no longer fetched where so long nothing more of it has come. A store that answers with errors, or lets a
+connection rest, is given up before; this one is for those who send a byte now and then."""
 STORES: dict[str, Any] = {"gs": google_store, "s3": s3_store}
 """By scheme. All others are Beam's."""
 
@@ -52,6 +58,41 @@ def open_read(uri: str) -> BinaryIO:
     with _explained(uri):
         stream = _store(uri).open_read(uri)
     return cast(BinaryIO, _Explaining(stream, uri))
+
+
+def fetch(uri: str, copy: BinaryIO) -> None:
+    """Copies a file to a local one. It is read by a thread, since nothing can interrupt a read that doesn't end.
+
+    Raises:
+        OSError: it doesn't exist, can't be read, or nothing more of it comes.
+    """
+    arrived: queue.Queue[bytes | Exception] = queue.Queue(4)
+    given_up = threading.Event()
+
+    def read() -> None:
+        try:
+            with open_read(uri) as source:
+                data = None
+                while data != b"" and not given_up.is_set():
+                    data = source.read(1 << 20)
+                    arrived.put(data)
+        except Exception as error:  # for the one who waits
+            arrived.put(error)
+
+    threading.Thread(target=read, name="fetch", daemon=True).start()
+    try:
+        while data := arrived.get(timeout=_STALLED_S):
+            if isinstance(data, Exception):
+                raise data
+            copy.write(data)
+    except queue.Empty:
+        reason = f"nothing more came within {_STALLED_S:g} s. Check the network"
+        raise TimeoutError(errno.ETIMEDOUT, reason, uri) from None
+    finally:
+        given_up.set()
+        with contextlib.suppress(queue.Empty):
+            while True:  # so that the thread can put down its last and end
+                arrived.get_nowait()
 
 
 def exists(uri: str) -> bool:

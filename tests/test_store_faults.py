@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pipelines.preprocess
-from pipelines import fetching, google_store, label, s3_store
+from pipelines import google_store, label, remote, s3_store
 from pipelines.core.errors import TooManyFailuresError
 from tests.conftest import contents
 from tests.fault_proxy import Fault
@@ -178,7 +178,7 @@ def test_an_answer_that_stops_in_the_middle_is_asked_for_again(
 def test_a_store_that_only_keeps_one_waiting_is_a_failure_record(
     place: Place, greys: str, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "_STALLED_S", 2.0)
+    monkeypatch.setattr(remote, "_STALLED_S", 2.0)
 
     def decide(method: str, path: str) -> Fault | None:
         return Fault(delay_s=10) if "jump.mp4" in path and is_content(method, path) else None
