@@ -13,15 +13,16 @@ RUN useradd --uid 10001 --create-home har \
 
 COPY --from=beam /opt/apache/beam /opt/apache/beam
 
-# What setup.py needs, without what only tests need, in the versions and with the checksums of the lock. Bytecode is made
-# here, as the user can't write it at every start. uv, which knows checksums of constraints, stays outside of the image.
+# What setup.py needs and tensorflow-io, for training from s3://, without what only tests need, in the versions and with the
+# checksums of the lock. Bytecode is made here, as the user can't write it at every start. uv, which knows checksums of
+# constraints, stays outside of the image.
 WORKDIR /opt/har
 COPY setup.py requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     sed -n '/^uv==/,/[^\\]$/p' requirements.lock > /tmp/uv.lock \
  && pip install --quiet --no-cache-dir --no-deps --require-hashes --target /tmp/uv -r /tmp/uv.lock \
  && /tmp/uv/bin/uv pip install --python /usr/local/bin/python --link-mode copy --compile-bytecode \
-      --constraints requirements.lock --build-constraints requirements.lock -r setup.py \
+      --constraints requirements.lock --build-constraints requirements.lock -r setup.py --extra tfio \
  && rm -r /tmp/uv*
 
 COPY pyproject.toml ./
