@@ -208,14 +208,12 @@ def attempts(uri: str, env: dict[str, str]) -> list[str]:
     return lines
 
 
-@reaches_s3
 def test_missing_bucket_is_named(server: S3Server) -> None:
     lines = attempts("s3://nowhere/a", server.environment())
     assert all("s3://nowhere/a: there is no bucket nowhere. Create it or correct the name" in line for line in lines)
     assert [line.split()[0] for line in lines] == ["UserError", "UserError", "UserError", "OutputError"]
 
 
-@reaches_s3
 def test_refused_credentials_are_no_missing_file() -> None:
     with s3_server(INITIAL_NO_AUTH_ACTION_COUNT="1") as server:
         server.make_bucket("locked")
@@ -232,7 +230,6 @@ def test_missing_credentials_are_no_missing_file(server: S3Server) -> None:
     assert all("Unable to locate credentials. Give credentials: AWS_ACCESS_KEY_ID" in line for line in lines), lines
 
 
-@reaches_s3
 def test_a_store_that_is_not_there_is_given_up_soon(server: S3Server) -> None:
     start = time.monotonic()
     lines = attempts("s3://bucket/a", server.environment(AWS_ENDPOINT_URL="http://127.0.0.1:9"))
