@@ -64,6 +64,7 @@ def prepare(options: PipelineOptions, tool: str, places: Mapping[str, str]) -> N
         setup.save_main_session = False  # nothing that workers need is defined in the program that was started
     if (reason := google_client.missing_credentials()) and not google.no_auth:
         raise UsageError(f"{RUNNER} needs Google credentials ({reason}): {google_errors.GIVE_CREDENTIALS}")
+    google_client.spare_beam()
     google.job_name = google.job_name or _job_name(tool, places["--output"])
 
 
