@@ -54,34 +54,39 @@ def assign_by_fractions(
         split: {label: fraction * total for label, total in totals.items()} for split, fraction in fractions.items()
     }
     have = {split: dict.fromkeys(totals, 0) for split in fractions}
-    result: dict[str, str] = {}
     empty = dict.fromkeys(fractions)
+    # Groups by number: a million strings all over the memory take longer to visit than to think about.
+    groups = sorted(sizes)
+    counts = [sizes[group] for group in groups]
+    chosen = [""] * len(groups)
 
-    def place(group: str, split: str) -> None:
-        result[group] = split
+    def place(number: int, split: str) -> None:
+        chosen[number] = split
         empty.pop(split, None)
-        for label, count in sizes[group].items():
+        for label, count in counts[number].items():
             have[split][label] += count
 
-    def neediest(group: str, candidates: Iterable[str]) -> str:
+    def neediest(number: int, candidates: Iterable[str]) -> str:
         """The split that lacks most videos of the group's classes. Giving to it keeps the squared error least."""
-        items = sizes[group].items()
+        items = counts[number].items()
         if len(items) == 1:  # as most are where videos name no group
             ((label, count),) = items
             return max(candidates, key=lambda split: count * (wanted[split][label] - have[split][label]))
         return max(candidates, key=lambda split: sum(n * (wanted[split][c] - have[split][c]) for c, n in items))
 
     todo = []
-    for group in sizes:
+    for number, group in enumerate(groups):
         if assigned and assigned.get(group) in fractions:
-            place(group, assigned[group])
+            place(number, assigned[group])
         else:
-            todo.append(group)
-    todo.sort(key=lambda group: (-sum(sizes[group].values()), stable_hash("split", str(seed), group), group))
-    for position, group in enumerate(todo):
+            todo.append(number)
+    draw = [stable_hash("split", str(seed), group) for group in groups]
+    todo.sort(key=draw.__getitem__)  # of equal ones, the first by name stays first
+    todo.sort(key=lambda number: -sum(counts[number].values()))
+    for position, number in enumerate(todo):
         candidates = empty if 0 < len(empty) >= len(todo) - position else fractions
-        place(group, neediest(group, candidates))
-    return {group: result[group] for group in sizes}  # as the videos come, mostly sorted: cheap to sort and to write
+        place(number, neediest(number, candidates))
+    return dict(zip(groups, chosen, strict=True))
 
 
 def _group_sizes(videos: Iterable[VideoRecord]) -> dict[str, Mapping[str, int]]:
