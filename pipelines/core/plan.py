@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from heapq import nsmallest
 from importlib.metadata import version
+from operator import itemgetter
 from typing import Any, Self
 
 from pipelines.core import sharding
@@ -186,12 +187,14 @@ def _choose_strips(catalog: Catalog) -> frozenset[str]:
 def _tasks_of_split(
     split: str, videos: list[VideoRecord], num_shards: int, settings: str, strips: frozenset[str]
 ) -> list[ShardTask]:
-    shards: list[list[VideoRecord]] = [[] for _ in range(num_shards)]
-    for video in videos:
-        shards[sharding.shard_of(video.video_id, num_shards)].append(video)
+    shards: list[list[tuple[tuple[int, str], VideoRecord]]] = [[] for _ in range(num_shards)]
+    for video in videos:  # one after the other as they lie in memory: a shard's are all over it
+        place = sharding.order_in_shard(video.video_id)
+        shards[sharding.shard_of(video.video_id, num_shards)].append((place, video))
     tasks = []
-    for index, members in enumerate(shards):
-        members.sort(key=lambda video: sharding.order_in_shard(video.video_id))
+    for index, shard in enumerate(shards):
+        shard.sort(key=itemgetter(0))
+        members = [video for _, video in shard]
         name = sharding.shard_name(split, index, num_shards)
         mark = fingerprint([settings, name, [[v.video_id, v.label, v.group, v.version] for v in members]])
         chosen = frozenset(v.video_id for v in members if v.video_id in strips)

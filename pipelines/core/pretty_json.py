@@ -31,7 +31,7 @@ def _parts(value: Any, indent: str, line: str, sort_keys: bool) -> Iterator[str]
     inner = line + indent
     items: Any
     if isinstance(value, dict):
-        items = [(key, value[key]) for key in (sorted(value) if sort_keys else value)]
+        items = sorted(value.items()) if sort_keys else list(value.items())  # no two keys are equal
         begin, end = "{", "}"
         plain = _are_plain(value.values())
     else:
