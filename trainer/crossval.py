@@ -46,6 +46,7 @@ def run(arguments: Sequence[str]) -> int:
     values = parse(parser, arguments)
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
     base = make_config(values)
+    storage.check_readable(base.data)
     storage.check_stores(base.data, base.output)
     dataset = open_dataset(base.data, splits=())
     groups = {group for split in dataset.info.splits.values() for group in split.groups}

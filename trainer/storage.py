@@ -15,10 +15,11 @@ from pipelines import files, remote
 from pipelines.core.errors import OutputError, UserError
 from pipelines.files import is_local, join, normalise
 from trainer import stores
-from trainer.stores import check_stores, prepare
+from trainer.stores import check_readable, check_stores, prepare
 
 __all__ = [
     "base_name",
+    "check_readable",
     "check_stores",
     "copy_tree",
     "delete",

@@ -10,6 +10,7 @@ import errno
 import functools
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from pipelines import files, google_client, remote, s3_store
 from pipelines.core.errors import OutputError, UsageError, UserError
@@ -39,8 +40,28 @@ def check_stores(*uris: str) -> None:
         UsageError: one is of no known kind, doesn't answer, or has no such bucket; the message says what to do.
     """
     for uri in uris:
-        if _scheme(uri):
+        scheme = _scheme(uri)
+        if scheme == "az":
+            check_readable(uri)
+        if scheme:
             files.check_stores(uri)
+
+
+def check_readable(uri: str) -> None:
+    """Finds out at once, without importing TensorFlow, whether it lacks what it needs to read a dataset.
+
+    Raises:
+        UsageError: it does; the message says what to do.
+    """
+    if _scheme(uri) in _THROUGH_PLUGINS and find_spec("tensorflow_io") is None:
+        raise _refusal(uri, "which can't be imported (No module named 'tensorflow_io')")
+
+
+def _refusal(uri: str, reason: str) -> UsageError:
+    return UsageError(
+        f"{uri}: {_scheme(uri)}:// needs tensorflow-io, {reason}. Install the versions of requirements.lock "
+        "(scripts/setup), which have it, or copy the files to this machine or to gs://"
+    )
 
 
 def _scheme(uri: str) -> str:
@@ -66,10 +87,7 @@ def prepare(*uris: str) -> None:
     for uri in uris:
         scheme = _scheme(uri)
         if scheme in _THROUGH_PLUGINS and (reason := _missing_plugins(scheme)):
-            raise UsageError(
-                f"{uri}: {scheme}:// needs tensorflow-io, {reason}. Install the versions of requirements.lock "
-                "(scripts/setup), which have it, or copy the files to this machine or to gs://"
-            )
+            raise _refusal(uri, reason)
         if scheme == "gs" and google_client.missing_credentials():
             os.environ.setdefault("NO_GCE_CHECK", "true")
 

@@ -32,6 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = make_parser("trainer.task", _DESCRIPTION)
     add_flags(parser)
     config = make_config(parse(parser, arguments))
+    storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, SIDES if needs_splits else ())
