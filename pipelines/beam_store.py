@@ -2,13 +2,19 @@
 
 import contextlib
 import errno
-import os
 import posixpath
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, cast
 
-from pipelines.store_errors import first_line
+from pipelines.store_errors import something_else
+
+
+def options_in_use() -> Any:
+    """Beam's options where it is in use, None elsewhere. The other stores take their credentials from them."""
+    systems = sys.modules.get("apache_beam.io.filesystems")
+    return systems.FileSystems._pipeline_options if systems else None
 
 
 def _systems() -> Any:
@@ -88,5 +94,5 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
     while details := getattr(cause, "exception_details", None):
         cause = next(iter(details.values()))
     if isinstance(cause, OSError) and cause.strerror:
-        return OSError(cause.errno or errno.EIO, cause.strerror or os.strerror(errno.EIO), uri)
-    return OSError(errno.EIO, f"{first_line(cause)}. Check the address and what is allowed there", uri)
+        return OSError(cause.errno or errno.EIO, cause.strerror, uri)
+    return something_else(uri, cause)

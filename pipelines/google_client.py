@@ -3,8 +3,9 @@
 import functools
 import logging
 import os
-import sys
 from typing import Any
+
+from pipelines import beam_store
 
 _CONNECTIONS = 64
 
@@ -12,12 +13,6 @@ _CONNECTIONS = 64
 def is_google(uri: str) -> bool:
     """Whether an address is one of Google Cloud Storage."""
     return uri.startswith("gs://")
-
-
-def bucket_and_path(uri: str) -> tuple[str, str]:
-    """The two parts of an address."""
-    bucket, _, path = uri.removeprefix("gs://").partition("/")
-    return bucket, path
 
 
 @functools.cache
@@ -43,10 +38,8 @@ def missing_credentials() -> str:
 
 def client() -> Any:
     """A client for all threads, with Beam's options of credentials where Beam is in use."""
-    systems = sys.modules.get("apache_beam.io.filesystems")
-    options = systems.FileSystems._pipeline_options if systems else None
     variables = tuple(os.environ.get(name) for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"))
-    return _make_client(_Same(options), variables)
+    return _make_client(_Same(beam_store.options_in_use()), variables)
 
 
 class _Same:
@@ -83,7 +76,7 @@ def _make_client(options: _Same, _: tuple[str | None, ...]) -> Any:
 
 
 def spare_beam() -> None:
-    """Where there are no credentials, Beam would look for them five times, each time with a stack trace."""
+    """For where Beam itself asks Google: without credentials it would look five times, each time with a stack trace."""
     if missing_credentials():
         from apache_beam.internal.gcp import auth
 

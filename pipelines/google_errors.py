@@ -2,11 +2,10 @@
 
 import contextlib
 import errno
-import os
 from typing import Any
 
-from pipelines.google_client import bucket_and_path, is_google, missing_credentials
-from pipelines.store_errors import first_line, why_unreachable
+from pipelines.google_client import is_google, missing_credentials
+from pipelines.store_errors import first_line, no_bucket, no_file, something_else, why_unreachable
 
 GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOOGLE_APPLICATION_CREDENTIALS"
 
@@ -23,11 +22,9 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
     from google.auth.exceptions import GoogleAuthError, TransportError
 
     cause = _innermost(error)
-    status, bucket = _http_status(cause), bucket_and_path(uri)[0]
-    if status == 404 and needs_bucket:
-        return FileNotFoundError(errno.ENOENT, f"there is no bucket {bucket}. Create it or correct the name", uri)
+    status = _http_status(cause)
     if status == 404:
-        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+        return no_bucket(uri) if needs_bucket else no_file(uri)
     if status in (401, 403):
         return PermissionError(errno.EACCES, f"permission denied{_said(cause)}. {_remedy(uri, 'Ask for it')}", uri)
     if isinstance(cause, requests.RequestException | TransportError | ConnectionError | TimeoutError):
@@ -37,7 +34,7 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
         return PermissionError(errno.EACCES, f"{first_line(cause)}. {_remedy(uri, 'Log in again')}", uri)
     if isinstance(cause, OSError) and cause.strerror:
         return cause
-    return OSError(errno.EIO, f"{first_line(cause)}. Check the address and what is allowed there", uri)
+    return something_else(uri, cause)
 
 
 def _innermost(error: Any) -> Any:

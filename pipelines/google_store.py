@@ -5,14 +5,13 @@ written here appears as a whole or not at all, without a rename.
 """
 
 import contextlib
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from pipelines import store_io
-from pipelines.google_client import bucket_and_path, client, spare_beam
-from pipelines.google_client import is_google as is_google
+from pipelines.google_client import client
 from pipelines.google_errors import as_os_error as as_os_error
+from pipelines.store_io import bucket_and_path
 
 _ASKING_S = 3.0
 """How long the first request to a store may take, and how long it is repeated."""
@@ -38,8 +37,6 @@ def check(uri: str) -> None:
     from google.api_core.exceptions import Forbidden, Unauthorized
     from google.cloud.storage.retry import DEFAULT_RETRY
 
-    if "apache_beam" in sys.modules:
-        spare_beam()
     bucket, path = bucket_and_path(uri)
     retry = DEFAULT_RETRY.with_timeout(_ASKING_S)
     with contextlib.suppress(Forbidden, Unauthorized):

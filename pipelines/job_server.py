@@ -32,7 +32,7 @@ def check(runner: runners.PipelineRunner, options: PipelineOptions) -> None:
     Raises:
         UsageError: there is none; the message says what to do.
     """
-    if not isinstance(runner, PortableRunner):
+    if not is_needed(runner):
         return
     portable = options.view_as(PortableOptions)
     if portable.environment_type == "EXTERNAL" and not portable.environment_config:
@@ -88,7 +88,7 @@ def _check_file(flag: str, place: str | None) -> None:
 
 def runs_here(runner: runners.PipelineRunner, options: PipelineOptions) -> bool:
     """Whether the workers are threads of this very process: the environment LOOPBACK, given or by default."""
-    if not isinstance(runner, PortableRunner):
+    if not is_needed(runner):
         return False
     if given := options.view_as(PortableOptions).environment_type:
         return bool(given == "LOOPBACK")

@@ -1,10 +1,9 @@
 """What boto3 raises, as errors for people."""
 
 import errno
-import os
 from typing import Any
 
-from pipelines.store_errors import first_line, why_unreachable
+from pipelines.store_errors import first_line, no_bucket, no_file, something_else, why_unreachable
 
 CREDENTIALS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or a role of the machine"
 _REFUSALS = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403")
@@ -49,10 +48,9 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
 
     code, status = _code(error), status_of(error)
     if code == "NoSuchBucket" or (status == 404 and needs_bucket):
-        bucket = uri.removeprefix("s3://").partition("/")[0]
-        return FileNotFoundError(errno.ENOENT, f"there is no bucket {bucket}. Create it or correct the name", uri)
+        return no_bucket(uri)
     if status == 404 or code == "NoSuchKey":
-        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+        return no_file(uri)
     if status in (401, 403) or code in (*_REFUSALS, *_BAD_CREDENTIALS):
         words = str(_said(error).get("Error", {}).get("Message", "")).rstrip(".")
         reason = "permission denied" + (f": {words}" if words and words != "Forbidden" else "")
@@ -68,7 +66,7 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
         return OSError(error.errno or errno.EIO, f"{error.strerror or error} (on this machine)", uri)
     if isinstance(error, exceptions.ParamValidationError):
         return OSError(errno.EINVAL, f"{str(error).splitlines()[-1].partition(': ')[0]}. Correct the address", uri)
-    return OSError(errno.EIO, f"{first_line(error)}. Check the address and what is allowed there", uri)
+    return something_else(uri, error)
 
 
 def no_answer() -> tuple[type[Exception], ...]:

@@ -9,14 +9,14 @@ import contextlib
 import functools
 import os
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeVar
 
-from pipelines import store_io
+from pipelines import beam_store, store_io
 from pipelines.s3_errors import as_os_error as as_os_error
 from pipelines.s3_errors import is_refused, no_answer, status_of
+from pipelines.store_io import bucket_and_path
 
 _T = TypeVar("_T")
 _ASKING_S = 3
@@ -35,12 +35,6 @@ _OPTIONS = {
     "s3_region_name": "region_name",
 }
 """Beam's flags for workers whose environment can't be set, and what boto3 calls them."""
-
-
-def bucket_and_key(uri: str) -> tuple[str, str]:
-    """The two parts of an address."""
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def share_environment() -> None:
@@ -68,8 +62,7 @@ def _client(patient: bool = True) -> Any:
 
 def _beam_options() -> tuple[tuple[str, str], ...]:
     """Beam's flags for S3, where Beam is in use."""
-    systems = sys.modules.get("apache_beam.io.filesystems")
-    options = systems.FileSystems._pipeline_options if systems else None
+    options = beam_store.options_in_use()
     if not options:
         return ()
     values = options.get_all_options()
@@ -98,7 +91,7 @@ def check(uri: str) -> None:
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
     """
-    bucket, key = bucket_and_key(uri)
+    bucket, key = bucket_and_path(uri)
     try:
         _client(patient=False).list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
     except Exception as error:
@@ -112,7 +105,7 @@ def open_read(uri: str) -> BinaryIO:
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
     """
-    return store_io.reading(_Fetch(_client(), *bucket_and_key(uri)))
+    return store_io.reading(_Fetch(_client(), *bucket_and_path(uri)))
 
 
 class _Fetch:
@@ -153,7 +146,7 @@ def stat(uri: str) -> tuple[int, str] | None:
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
     """
-    bucket, key = bucket_and_key(uri)
+    bucket, key = bucket_and_path(uri)
     if not key:
         return None
     try:
@@ -182,7 +175,7 @@ def upload(uri: str, temporary: str, file: BinaryIO, size_bytes: int) -> None:
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
     """
-    bucket, key = bucket_and_key(uri)
+    bucket, key = bucket_and_path(uri)
     _client().upload_fileobj(file, bucket, key, Config=_transfer())
 
 
@@ -204,7 +197,7 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
     """
-    bucket, key = bucket_and_key(prefix)
+    bucket, key = bucket_and_path(prefix)
     only = {} if below else {"Delimiter": "/"}
     for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **only):
         for item in page.get("Contents", ()):
@@ -220,7 +213,7 @@ def delete(uris: Sequence[str]) -> None:
     from botocore.exceptions import ClientError
 
     keys: dict[str, list[str]] = {}
-    for bucket, key in map(bucket_and_key, uris):
+    for bucket, key in map(bucket_and_path, uris):
         keys.setdefault(bucket, []).append(key)
     for bucket, names in keys.items():
         for first in range(0, len(names), _BATCH):

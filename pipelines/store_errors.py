@@ -1,7 +1,27 @@
-"""Words for people out of errors of the libraries of stores."""
+"""Errors for people out of those of the libraries of stores."""
 
+import errno
+import os
 import re
 from typing import Any
+
+from pipelines.store_io import bucket_and_path
+
+
+def no_bucket(uri: str) -> OSError:
+    """The bucket of an address isn't there."""
+    bucket = bucket_and_path(uri)[0]
+    return FileNotFoundError(errno.ENOENT, f"there is no bucket {bucket}. Create it or correct the name", uri)
+
+
+def no_file(uri: str) -> OSError:
+    """The file isn't there."""
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+
+
+def something_else(uri: str, error: Any) -> OSError:
+    """What no store's own words are known for."""
+    return OSError(errno.EIO, f"{first_line(error)}. Check the address and what is allowed there", uri)
 
 
 def why_unreachable(error: Any) -> str:

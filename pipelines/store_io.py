@@ -1,4 +1,4 @@
-"""A stream over a store that gives pieces of files."""
+"""What stores have in common: addresses of two parts, and streams over files that come in pieces."""
 
 import io
 from collections.abc import Callable
@@ -6,6 +6,12 @@ from typing import Any, BinaryIO, cast
 
 _PIECE_BYTES = 8 << 20
 """What one request reads."""
+
+
+def bucket_and_path(uri: str) -> tuple[str, str]:
+    """The two parts of an address."""
+    bucket, _, path = uri.partition("://")[2].partition("/")
+    return bucket, path
 
 
 def reading(fetch: Callable[[int, int], bytes]) -> BinaryIO:

@@ -171,3 +171,23 @@ def silent_server() -> Iterator[str]:
     """An address, `127.0.0.1:<port>`, which takes connections and never answers, as if the network lost all packets."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[GcsServer]:
+    """A server for the tests of a module."""
+    with gcs_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def environment(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of a process that uses the server."""
+    return google_environment(tmp_path_factory.mktemp("home"), STORAGE_EMULATOR_HOST=server.url)
+
+
+@pytest.fixture(scope="module")
+def bucket_of_videos(server: GcsServer, tree: Path) -> str:
+    """The address of the tree of videos in the server."""
+    server.put_tree(tree, "gs://bucket/ucf/videos")
+    return "gs://bucket/ucf/videos"

@@ -15,7 +15,7 @@ from pipelines import label
 from tests.fault_proxy import Decide, Fault, FaultProxy, fault_proxy
 from tests.gcs_server import GcsServer, gcs_server, google_environment
 from tests.google_tls import google_proxy
-from tests.label_model import level_of, write_grey
+from tests.label_model import level_of, make_model, write_grey
 from tests.s3_server import S3Server, s3_server
 
 SIZE = ("--num-frames", 4, "--size", 32, "--shards", 8)
@@ -33,6 +33,19 @@ def write_greys(root: Path) -> Path:
         write_grey(root / name, levels, options={"g": "25"})
     (root / "broken.mp4").write_bytes(b"not a video at all")
     return root
+
+
+@pytest.fixture(scope="module")
+def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of them."""
+    return write_greys(tmp_path_factory.mktemp("greys"))
+
+
+def store_model(server: GcsServer | S3Server, folder: Path, uri: str) -> Path:
+    """Makes a model that labels them in a folder, puts it into a store as well, and returns the folder."""
+    make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
+    server.put_tree(folder, uri)
+    return folder
 
 
 def run_label(model: object, source: object, output: object, *more: object) -> None:

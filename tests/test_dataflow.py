@@ -10,7 +10,10 @@ import pytest
 from pipelines import label
 from tests.conftest import contents
 from tests.dataflow_server import DataflowServer, Job, dataflow_server, launching
-from tests.gcs_server import GcsServer, gcs_server, google_environment
+from tests.gcs_server import GcsServer
+from tests.gcs_server import bucket_of_videos as bucket_of_videos
+from tests.gcs_server import environment as environment
+from tests.gcs_server import server as server
 from tests.label_model import level_of, make_model, write_grey
 from tests.staged_job import ROOT, Worker, artifacts_of, execute, install, make_worker, pipeline_of
 
@@ -21,33 +24,15 @@ INSTALLED = "from importlib.metadata import distributions; print(*sorted({d.name
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[GcsServer]:
-    with gcs_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def dataflow() -> Iterator[DataflowServer]:
     with dataflow_server() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def environment(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Of the process that submits."""
-    return google_environment(tmp_path_factory.mktemp("home"), STORAGE_EMULATOR_HOST=server.url)
-
-
-@pytest.fixture(scope="module")
 def worker(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> Worker:
     """Without this software: each job brings it along."""
     return make_worker(tmp_path_factory.mktemp("worker"), {"STORAGE_EMULATOR_HOST": server.url})
-
-
-@pytest.fixture(scope="module")
-def bucket_of_videos(server: GcsServer, tree: Path) -> str:
-    server.put_tree(tree, "gs://bucket/ucf/videos")
-    return "gs://bucket/ucf/videos"
 
 
 @pytest.mark.timeout(600)

@@ -12,7 +12,8 @@ from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.dataflow import find_reason
 from tests.dataflow_server import DataflowServer, dataflow_server, launching
-from tests.gcs_server import GcsServer, gcs_server, google_environment, use_environment
+from tests.gcs_server import GcsServer, gcs_server, use_environment
+from tests.gcs_server import environment as environment
 
 AGAIN = "un the same command again"
 NEEDED = {
@@ -31,11 +32,6 @@ def server(tree: Path) -> Iterator[GcsServer]:
     with gcs_server() as running:
         running.put_tree(tree / "Run", "gs://bucket/videos/Run")
         yield running
-
-
-@pytest.fixture(scope="module")
-def environment(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return google_environment(tmp_path_factory.mktemp("home"), STORAGE_EMULATOR_HOST=server.url)
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,21 +13,12 @@ import pytest
 from pipelines import files, label
 from pipelines.core.errors import OutputError, UsageError
 from tests.conftest import contents, preprocess, run_tool
-from tests.gcs_server import GcsServer, Intervene, gcs_server, google_environment, silent_server, use_environment
-from tests.label_model import make_model
-from tests.store_tools import PATIENCE_S, SIZE, run_label, run_preprocess, with_place, write_greys
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[GcsServer]:
-    with gcs_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def environment(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Of a process that uses the server."""
-    return google_environment(tmp_path_factory.mktemp("home"), STORAGE_EMULATOR_HOST=server.url)
+from tests.gcs_server import GcsServer, Intervene, gcs_server, silent_server, use_environment
+from tests.gcs_server import bucket_of_videos as bucket_of_videos
+from tests.gcs_server import environment as environment
+from tests.gcs_server import server as server
+from tests.store_tools import PATIENCE_S, SIZE, run_label, run_preprocess, store_model, with_place
+from tests.store_tools import greys as greys
 
 
 @pytest.fixture
@@ -38,22 +28,8 @@ def here(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def bucket_of_videos(server: GcsServer, tree: Path) -> str:
-    server.put_tree(tree, "gs://bucket/ucf/videos")
-    return "gs://bucket/ucf/videos"
-
-
-@pytest.fixture(scope="module")
-def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_greys(tmp_path_factory.mktemp("greys"))
-
-
-@pytest.fixture(scope="module")
 def model(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
-    server.put_tree(folder, "gs://bucket/model")
-    return folder
+    return store_model(server, tmp_path_factory.mktemp("model"), "gs://bucket/model")
 
 
 def scored(server: GcsServer, output: str) -> int:

@@ -13,9 +13,9 @@ from pipelines.core.errors import OutputError, UsageError
 from tests.conftest import contents, preprocess
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.gcs_server import silent_server, use_environment
-from tests.label_model import make_model
 from tests.s3_server import S3Server, s3_server
-from tests.store_tools import PATIENCE_S, SIZE, run_label, run_preprocess, with_place, write_greys
+from tests.store_tools import PATIENCE_S, SIZE, run_label, run_preprocess, store_model, with_place
+from tests.store_tools import greys as greys
 from tests.store_tools import the_error as the_error
 
 TheError = Callable[..., tuple[int, str, float]]
@@ -48,16 +48,8 @@ def bucket_of_videos(server: S3Server, tree: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_greys(tmp_path_factory.mktemp("greys"))
-
-
-@pytest.fixture(scope="module")
 def model(server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
-    server.put_tree(folder, "s3://bucket/model")
-    return folder
+    return store_model(server, tmp_path_factory.mktemp("model"), "s3://bucket/model")
 
 
 @pytest.mark.usefixtures("here")

@@ -107,7 +107,7 @@ def _read_run(folder: str, name: str) -> Run:
     files = (storage.join(folder, file) for file in (METRICS, CROSSVAL))
     source = next(filter(storage.exists, files), None)
     if source is None:
-        raise UsageError(_what_is_missing(folder) if storage.is_local(folder) else _what_is_missing_in_a_store(folder))
+        raise UsageError(_what_is_missing(folder))
     again = f"Run the training command of {folder} again, or leave this run out"
     try:
         value = json.loads(_read_text(source))
@@ -137,25 +137,25 @@ def _read_text(file: str) -> str:
     return data.decode("utf-8")
 
 
-def _what_is_missing_in_a_store(uri: str) -> str:
-    names = storage.list_names(uri)
+def _what_is_missing(folder: str) -> str:
+    if storage.is_local(folder) and (found := _what_else_is_there(Path(folder))):
+        return found
+    names = storage.list_names(folder)
     if any(name in names for name in _TRACES):
-        return f"the run in {uri} isn't finished: {METRICS} is missing. Run its training command again to go on"
-    found = f"found {some(names, 3)}" if names else "found nothing"
-    return f"no run in {uri}: {METRICS} is missing ({found}). Give the folder that a training run has written"
+        return f"the run in {folder} isn't finished: {METRICS} is missing. Run its training command again to go on"
+    found = "" if storage.is_local(folder) else f" (found {some(names, 3) if names else 'nothing'})"
+    return f"no run in {folder}: {METRICS} is missing{found}. Give the folder that a training run has written"
 
 
-def _what_is_missing(uri: str) -> str:
-    folder = Path(uri)
+def _what_else_is_there(folder: Path) -> str:
+    """What is wrong with a local path which is no folder, or one of runs; empty for any other folder."""
     if folder.is_file():
         return f"{folder} is a file: give the folder of the run, {folder.parent}"
     if not folder.is_dir():
         return f"no such run: {folder}. Give the folder that a training run has written"
     if inside := sorted(str(file.parent) for file in folder.glob("*/*.json") if file.name in (METRICS, CROSSVAL)):
         return f"{folder} is not a run but holds some: give {some(inside, 3)}"
-    if any((folder / name).exists() for name in _TRACES):
-        return f"the run in {folder} isn't finished: {METRICS} is missing. Run its training command again to go on"
-    return f"no run in {folder}: {METRICS} is missing. Give the folder that a training run has written"
+    return ""
 
 
 def same_test(a: Run, b: Run) -> bool:

@@ -106,7 +106,6 @@ def parse(arguments: Sequence[str]) -> Request:
     except ValueError as error:
         raise UsageError(str(error)) from error
     output = storage.normalise(given.output)
-    storage.prepare(output)
     if storage.is_local(output) and Path(output).resolve() in (source.resolve(), *source.resolve().parents):
         raise UsageError(f"--output {given.output} would replace the model that is imported, {source}; choose another")
     return Request(

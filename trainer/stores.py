@@ -77,8 +77,7 @@ def prepare(*uris: str) -> None:
     """Makes TensorFlow able to open some paths. Nothing to do for local ones.
 
     Variables of the environment that aren't set get values: for S3, `S3_ENDPOINT`, the name that tensorflow-io knows,
-    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and
-    bounds for its attempts; for Google, that no machine of
+    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and bounds for its attempts; for Google, that no machine of
     Google's need be asked for credentials where it is known that there are none.
 
     Raises:

@@ -1,10 +1,11 @@
 """Azure's store through TensorFlow's file functions, in the shape of the stores of `pipelines.remote`."""
 
 import errno
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, cast
+
+from pipelines.store_errors import no_file
 
 _CREDENTIALS = "TF_AZURE_STORAGE_KEY; addresses are az://account/container/path"
 
@@ -72,7 +73,7 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
     if not isinstance(error, tf.errors.OpError):
         raise error
     if isinstance(error, tf.errors.NotFoundError):
-        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+        return no_file(uri)
     give = f"give credentials in the environment ({_CREDENTIALS})"
     if isinstance(error, tf.errors.PermissionDeniedError | tf.errors.UnauthenticatedError):
         return PermissionError(errno.EACCES, f"permission denied. Ask for it, or {give}", uri)

@@ -219,7 +219,9 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
     Raises:
         UsageError: an unknown class; the message suggests the nearest and lists what there is.
     """
-    known = catalog.labels if classes else ()
+    if not classes and not limit:
+        return catalog
+    known = catalog.labels
     for name in classes:
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
@@ -228,8 +230,6 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             raise UsageError(f"no class {name!r}{hint} There are {len(known)}: {', '.join(known)}")
     kept: Counter[str] = Counter()
     chosen = []
-    if not classes and not limit:
-        return catalog
     for video in (
         sorted(catalog.videos, key=lambda v: (stable_hash("limit", v.video_id), v.video_id))
         if limit

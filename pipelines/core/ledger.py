@@ -131,10 +131,6 @@ class Outline:
             transient=transient,
         )
 
-    def to_json(self) -> str:
-        """What tells it from another one of the same windows: nothing, as both are as good."""
-        return ""
-
 
 _E = TypeVar("_E", Entry, Outline)
 
@@ -161,7 +157,7 @@ def choose(entries: Iterable[_E], key: str, versions: Mapping[str, str]) -> dict
 
 
 def _order(entry: Entry | Outline) -> tuple[bool, str]:
-    return entry.transient, entry.to_json()
+    return entry.transient, entry.to_json() if isinstance(entry, Entry) else ""  # outlines of a part are as good
 
 
 def _best_cut(found: Mapping[tuple[tuple[str, ...], str], _E]) -> list[_E]:
