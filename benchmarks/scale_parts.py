@@ -75,7 +75,7 @@ def _plan(folder: str, source: str) -> None:
         store.read_layout(config.output)
     with _step("tasks read"), files.open_read(uri) as lines:
         found = sum(len(ShardTask.from_json(line.decode()).videos) for line in lines)
-    _FACTS.update(shards=len(plan.tasks), groups=len(plan.layout.split_of_group), state_mb=_size(config.output) / 1e6)
+    _FACTS.update(shards=len(plan.shards), groups=len(plan.layout.split_of_group), state_mb=_size(config.output) / 1e6)
     assert found == len(catalog.videos)
 
 
@@ -205,7 +205,7 @@ def _tiny(folder: str, count: int) -> tuple[PreprocessConfig, Any, Any]:
 def shards(folder: str, count: int) -> None:
     """Preprocess: tiny shards."""
     config, _, plan = _tiny(folder, count)
-    pending = store.prepare(config.output, plan)
+    pending = (ShardTask.from_json(shard.line) for shard in store.prepare(config.output, plan))
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
     with _step("shards and reports written"):
         scale_data.write_shards(config.output, pending, ShardSettings(job, plan.labels))
@@ -220,7 +220,7 @@ def account(folder: str, count: int) -> None:
         info = preprocess._finish(config, catalog, plan)
     assert info.counts["listed"] == count == info.counts["written"] + info.counts["failed"]
     sizes = {name: os.path.getsize(f"{config.output}/{name}") for name in (DATASET_INFO, "preview.html")}
-    _FACTS.update(shards=len(plan.tasks), info_mb=sizes[DATASET_INFO] / 1e6, preview_kb=sizes["preview.html"] / 1e3)
+    _FACTS.update(shards=len(plan.shards), info_mb=sizes[DATASET_INFO] / 1e6, preview_kb=sizes["preview.html"] / 1e3)
 
 
 def info(folder: str, count: int) -> None:

@@ -15,7 +15,7 @@ from pipelines.core.config import PreprocessConfig
 from pipelines.core.decode_types import DecodeJob
 from pipelines.core.errors import EXIT_OK, IncompleteError, UsageError
 from pipelines.core.metadata import DatasetInfo, ShardReport
-from pipelines.core.plan import Layout, Plan, ShardTask, make_plan
+from pipelines.core.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
 from pipelines.listing import read_catalog
 from pipelines.preprocess_flags import Request, own_flags, parse
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
         if pending:
             _write_shards(config, engine, plan, pending)
         info = _finish(config, catalog, plan)
-    print_summary(info, config.output, time.monotonic() - start if len(pending) == len(plan.tasks) else None)
+    print_summary(info, config.output, time.monotonic() - start if len(pending) == len(plan.shards) else None)
     return EXIT_OK
 
 
@@ -91,7 +91,7 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
     return not layout.differences(config.identity()) and not store.is_complete(config.output)
 
 
-def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[ShardTask]) -> None:
+def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[PlannedShard]) -> None:
     from pipelines.engine import num_decoders, run_pipeline
     from pipelines.transforms.pools import close_pools
 
@@ -99,7 +99,7 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
     settings = ShardSettings(job, plan.labels, config.compression)
     workers = num_decoders(config.workers, engine)
     build(engine.pipeline, store.write_plan(config.output, pending), config, settings, workers)
-    videos = {task.name: len(task.videos) for task in pending}
+    videos = {shard.name: shard.num_videos for shard in pending}
     before = LOCAL_PROGRESS.videos
 
     def done() -> float:
@@ -116,8 +116,8 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
 
 def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetInfo:
     """Proves that nothing is missing, and only then writes what makes the dataset complete."""
-    found = list(store.read_reports(config.output, plan.tasks))
-    if lost := [task.name for task, report in zip(plan.tasks, found, strict=True) if report is None]:
+    found = list(store.read_reports(config.output, plan.shards))
+    if lost := [shard.name for shard, report in zip(plan.shards, found, strict=True) if report is None]:
         raise IncompleteError(f"{len(lost)} shards were not written, for example {lost[0]}; run the same command again")
     reports: list[ShardReport] = [report for report in found if report]
     check_all_accounted(catalog, reports)
@@ -151,7 +151,9 @@ def _make_sample_videos(config: PreprocessConfig) -> int:
     return sample_data.main(["--output", config.input, *workers])
 
 
-def _log_start(request: Request, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[ShardTask]) -> None:
+def _log_start(
+    request: Request, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
+) -> None:
     from pipelines.engine import num_decoders
 
     config = request.config
@@ -161,8 +163,8 @@ def _log_start(request: Request, engine: "Engine", catalog: Catalog, plan: Plan,
             "source (one recording cut up, one actor), scores on the test split will look too good. Give groups in a "
             "manifest, or write them as _gNN_ into the names"
         )
-    kept = len(plan.tasks) - len(pending)
-    again = f", {kept} of {len(plan.tasks)} shards are there already" if kept else ""
+    kept = len(plan.shards) - len(pending)
+    again = f", {kept} of {len(plan.shards)} shards are there already" if kept else ""
     cli.say(
         f"{len(catalog.videos)} videos of {len(plan.labels)} classes{again}; "
         f"{engine.description} with {num_decoders(config.workers, engine)} decoder process(es)"

@@ -16,7 +16,7 @@ from pipelines import files
 from pipelines.core import sharding
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, DatasetInfo, Failure, ShardReport
-from pipelines.core.plan import Layout, Plan, ShardTask
+from pipelines.core.plan import Layout, Plan, PlannedShard
 
 _L = TypeVar("_L")
 STATE = "_state"
@@ -98,25 +98,25 @@ def write_report(output: str, report: ShardReport) -> None:
     files.write_text(_report_uri(output, report.name), report.to_json(), temporary_folder(output))
 
 
-def read_reports(output: str, tasks: Sequence[ShardTask]) -> Iterator[ShardReport | None]:
-    """For each task the report of its shard; None if that isn't whole, or was made from other videos or settings."""
+def read_reports(output: str, shards: Sequence[PlannedShard]) -> Iterator[ShardReport | None]:
+    """The report of each shard; None if it isn't whole, or was made from other videos or settings."""
     sizes = files.list_folder(output)
     known = finished_shards(output)
 
-    def read(task: ShardTask) -> ShardReport | None:
-        if task.name not in sizes or task.name not in known:
+    def read(shard: PlannedShard) -> ShardReport | None:
+        if shard.name not in sizes or shard.name not in known:
             return None
-        text = files.read_text(_report_uri(output, task.name))
+        text = files.read_text(_report_uri(output, shard.name))
         try:
             report = ShardReport.from_json(text or "")
         except (ValueError, TypeError, KeyError):
             return None  # not of this version: the shard is made again
-        return report if report.task == task.fingerprint and report.size_bytes == sizes[task.name] else None
+        return report if report.task == shard.fingerprint and report.size_bytes == sizes[shard.name] else None
 
-    return files.each_at(output, read, tasks)
+    return files.each_at(output, read, shards)
 
 
-def prepare(output: str, plan: Plan) -> list[ShardTask]:
+def prepare(output: str, plan: Plan) -> list[PlannedShard]:
     """Makes the folder ready and returns the shards that are still to be written.
 
     What is no longer part of the dataset goes, its description first: a reader never finds one that is not true.
@@ -129,16 +129,16 @@ def prepare(output: str, plan: Plan) -> list[ShardTask]:
     try:
         complete = is_complete(output)
         pending = [
-            task
-            for task, done in zip(plan.tasks, read_reports(output, plan.tasks), strict=True)
+            shard
+            for shard, done in zip(plan.shards, read_reports(output, plan.shards), strict=True)
             if done is None or (not complete and any(failure.transient for failure in done.failed))
         ]
-        names = {task.name for task in plan.tasks}
+        names = {shard.name for shard in plan.shards}
         stale = [name for name in files.list_folder(output) if sharding.is_shard_name(name) and name not in names]
         if pending or stale:
             files.delete([files.join(output, name) for name in (DATASET_INFO, FAILURES, PREVIEW)])
         files.delete(files.join(output, name) for name in stale)
-        gone = {*stale, *(task.name for task in pending)} & finished_shards(output)  # some stores ask about each file
+        gone = {*stale, *(shard.name for shard in pending)} & finished_shards(output)  # some stores ask about each file
         files.delete(_report_uri(output, name) for name in sorted(gone))
         files.delete_folder(temporary_folder(output))
     except OSError as error:

@@ -107,14 +107,14 @@ def test_transforms(tree: Path, dataset: Path, tmp_path: Path) -> None:
     plan = make_plan(from_tree(str(tree), *list_tree(str(tree))), config)
     settings = ShardSettings(DecodeJob(config.clip_spec, config.frame_encoding), plan.labels)
     with test_pipeline.TestPipeline() as pipeline:
-        tasks = pipeline | beam.Create([store.write_plan(config.output, plan.tasks)]) | ReadPlan(ShardTask.from_json)
+        tasks = pipeline | beam.Create([store.write_plan(config.output, plan.shards)]) | ReadPlan(ShardTask.from_json)
         names = tasks | WriteShards(config.output, settings, workers=1)
-        assert_that(tasks, equal_to(list(plan.tasks)), label="tasks")
-        assert_that(names, equal_to([task.name for task in plan.tasks]), label="names")
+        assert_that(tasks, equal_to([ShardTask.from_json(shard.line) for shard in plan.shards]), label="tasks")
+        assert_that(names, equal_to([shard.name for shard in plan.shards]), label="names")
     result = pipeline.result.metrics().query()["counters"]
     assert {counter.key.metric.name: counter.committed for counter in result} == {"videos_written": 30}
-    for task in plan.tasks:
-        assert (tmp_path / "out" / task.name).read_bytes() == (dataset / task.name).read_bytes()
+    for shard in plan.shards:
+        assert (tmp_path / "out" / shard.name).read_bytes() == (dataset / shard.name).read_bytes()
 
 
 @pytest.mark.parametrize("storage", [["--encoding", "png"], ["--encoding", "jpeg", "--compression", "gzip"]], ids=str)

@@ -82,7 +82,7 @@ def default_convlstm(
     features: int = 128,
     pooled: bool = False,
     motion: str = "stacked",
-    norm: bool = True,
+    norm: str = "picture",
     bidirectional: bool = False,
     readout: str = "attention",
     dropout: float = 0.3,
@@ -113,7 +113,7 @@ def default_lrcn(
     pooled: bool = False,
     units: int = 64,
     motion: str = "stacked",
-    norm: bool = True,
+    norm: str = "picture",
     bidirectional: bool = True,
     readout: str = "attention",
     dropout: float = 0.3,
@@ -160,14 +160,14 @@ def _see(inputs: Any, motion: str) -> Any:
     return ops.concatenate([frames, change], axis=-1)
 
 
-def _stem(x: Any, stem: Stem, norm: bool) -> Any:
+def _stem(x: Any, stem: Stem, norm: str) -> Any:
     for filters, kernel, strides in stem:
         x = layers.Conv2D(filters, kernel, strides, padding="same")(x)
         x = layers.Activation("relu")(_norm(x, norm))
     return x
 
 
-def _features(x: Any, features: int, pooled: bool, norm: bool) -> Any:
+def _features(x: Any, features: int, pooled: bool, norm: str) -> Any:
     """Feature maps [N, h, w, C] to vectors: mean and maximum over the picture, or what is where on a grid of 4x4."""
     if pooled:
         return ops.concatenate([ops.mean(x, axis=(1, 2)), ops.max(x, axis=(1, 2))], axis=-1)
@@ -176,8 +176,22 @@ def _features(x: Any, features: int, pooled: bool, norm: bool) -> Any:
     return layers.Activation("relu")(_norm(layers.Dense(features)(x), norm))
 
 
-def _norm(x: Any, norm: bool) -> Any:
-    return layers.LayerNormalization()(x) if norm else x
+def _norm(x: Any, norm: str) -> Any:
+    """Activations [N, ..., C] to mean 0 and variance 1, with a learnt scale and shift for each channel.
+
+    Args:
+        x: feature maps [N, h, w, C], or [B, T, h, w, C], or vectors [N, C].
+        norm: `picture` does it over all places and channels of a frame together (Wu & He 2018, "Group Normalization",
+            https://arxiv.org/abs/1803.08494, with one group), `place` over the channels of each place, `none` not at
+            all. Where nothing moves there is nothing but noise, and `place` makes it as large as what does move.
+    """
+    if norm == "none":
+        return x
+    if norm == "place":
+        return layers.LayerNormalization()(x)
+    if len(x.shape) == 5:
+        return _unfold(_norm(_fold(x), norm), x.shape[1])
+    return layers.GroupNormalization(1)(x)
 
 
 def _read_out(x: Any, readout: str) -> Any:

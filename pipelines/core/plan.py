@@ -72,7 +72,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class ShardTask:
-    """A shard to be written. Knows nothing that would differ between machines.
+    """A shard to be written, as its worker sees it. Knows nothing that would differ between machines.
 
     Attributes:
         name: file name of the shard.
@@ -101,13 +101,39 @@ class ShardTask:
 
 
 @dataclass(frozen=True)
+class PlannedShard:
+    """A shard as the machine that plans sees it: its videos are text already, as they are all over the memory.
+
+    Attributes:
+        name: file name of the shard.
+        num_videos: how many go into it.
+        fingerprint: that of its task.
+        line: its task, as JSON.
+    """
+
+    name: str
+    num_videos: int
+    fingerprint: str
+    line: str
+
+    @classmethod
+    def of(cls, task: ShardTask) -> Self:
+        """What is kept of a task."""
+        return cls(task.name, len(task.videos), task.fingerprint, task.to_json())
+
+    def to_json(self) -> str:
+        """One line of the plan file."""
+        return self.line
+
+
+@dataclass(frozen=True)
 class Plan:
     """All shards of a dataset, by split and number."""
 
     layout: Layout
     labels: LabelMap
     splits: tuple[str, ...]
-    tasks: tuple[ShardTask, ...]
+    shards: tuple[PlannedShard, ...]
 
 
 def make_plan(
@@ -154,12 +180,12 @@ def make_plan(
     storage = [config.frame_encoding.to_json(), config.compression]
     settings = fingerprint([pixels, storage, config.min_frames, labels.names])
     strips = _choose_strips(catalog)
-    tasks = [
-        task
+    shards = [
+        PlannedShard.of(task)
         for split in splits
         for task in _tasks_of_split(split, by_split[split], num_shards.get(split, 0), settings, strips)
     ]
-    return Plan(layout, labels, splits, tuple(tasks))
+    return Plan(layout, labels, splits, tuple(shards))
 
 
 def _num_shards(counts: Mapping[str, int], config: PreprocessConfig, beam_workers: int) -> dict[str, int]:
@@ -186,17 +212,15 @@ def _choose_strips(catalog: Catalog) -> frozenset[str]:
 
 def _tasks_of_split(
     split: str, videos: list[VideoRecord], num_shards: int, settings: str, strips: frozenset[str]
-) -> list[ShardTask]:
+) -> Iterator[ShardTask]:
     shards: list[list[tuple[tuple[int, str], VideoRecord]]] = [[] for _ in range(num_shards)]
     for video in videos:  # one after the other as they lie in memory: a shard's are all over it
         place = sharding.order_in_shard(video.video_id)
         shards[sharding.shard_of(video.video_id, num_shards)].append((place, video))
-    tasks = []
     for index, shard in enumerate(shards):
         shard.sort(key=itemgetter(0))
         members = [video for _, video in shard]
         name = sharding.shard_name(split, index, num_shards)
         mark = fingerprint([settings, name, [[v.video_id, v.label, v.group, v.version] for v in members]])
         chosen = frozenset(v.video_id for v in members if v.video_id in strips)
-        tasks.append(ShardTask(name, split, tuple(members), chosen, mark))
-    return tasks
+        yield ShardTask(name, split, tuple(members), chosen, mark)
