@@ -1,10 +1,10 @@
-"""What is each part of the default networks worth? Leaves out or replaces one at a time, over folds of groups.
+"""What is each part of the default networks worth? Leaves out or replaces one at a time.
 
   python -m benchmarks.ablation --data DATASET --output runs/ablation
 
 Each variant is trained once for each fold and seed, and tested on the groups of the fold; the table has the accuracy
-over all clips with its interval over groups. It goes on where it was stopped: what is finished is kept in the output
-folder.
+over all clips with its interval over groups. Where every network learns all there is, few `--epochs` show which one
+learns fast. It goes on where it was stopped: what is finished is kept in the output folder.
 """
 
 import argparse
@@ -52,7 +52,8 @@ def main() -> None:
     add("--data", required=True, metavar="FOLDER", help="a dataset")
     add("--output", required=True, metavar="FOLDER", help="where finished trainings are kept")
     add("--models", default=",".join(MODELS), metavar="A,B", help="networks (default %(default)s)")
-    add("--folds", type=common.positive, default=3, metavar="K", help="folds of groups (default %(default)s)")
+    folds = "folds of groups, or 1: the dataset's own splits (default %(default)s)"
+    add("--folds", type=common.positive, default=3, metavar="K", help=folds)
     add("--seeds", type=common.positive, default=1, metavar="N", help="trainings of each fold (default %(default)s)")
     add("--epochs", type=int, default=0, metavar="N", help="of each training (default: as trainer.task chooses)")
     add("--only", metavar="TEXT", default="", help="only variants with this text in their name")
@@ -80,7 +81,7 @@ def _row(
     parts, facts = [], []
     for seed in range(options.seeds):
         for number in range(1, options.folds + 1):
-            fold = replace(config, fold=f"{number}/{options.folds}", seed=seed)
+            fold = replace(config, fold=f"{number}/{options.folds}" if options.folds > 1 else "", seed=seed)
             folder = Path(options.output, f"{model} {name} {number} of {options.folds} seed {seed}")
             common.log(folder.name)
             part, fact = _train(fold, dataset, folder, network)

@@ -40,7 +40,7 @@ def test_the_reference_networks_have_the_published_size(name: str, parameters: i
 @pytest.mark.parametrize(("name", "variant"), NETWORKS)
 def test_the_logits_of_a_clip_depend_on_nothing_but_the_clip(name: str, variant: str) -> None:
     model = build_model(name, variant, (4, 64, 48, 3), 5)
-    assert (model.input_shape, model.input_dtype) == ((None, 4, 64, 48, 3), "uint8")
+    assert (model.input_shape, model.inputs[0].dtype) == ((None, 4, 64, 48, 3), "uint8")
     clips = np.random.default_rng(0).integers(0, 256, size=(3, 4, 64, 48, 3), dtype=np.uint8)
     together = model(clips, training=False).numpy()
     assert (together.shape, together.dtype) == ((3, 5), np.float32)
@@ -54,7 +54,9 @@ def test_a_single_frame_is_a_clip_too(name: str, variant: str) -> None:
 
 
 def test_clips_that_are_too_small_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"clips of 8x8 pixels don't fit the network convlstm \(reference\).*--size"):
+    with pytest.raises(
+        UsageError, match="clips of 8x8 pixels are too small for the reference network convlstm.*--size"
+    ):
         build_model("convlstm", "reference", (20, 8, 8, 3), 4)
 
 

@@ -41,10 +41,10 @@ def build_model(name: str, variant: str, shape: Shape, num_classes: int, **optio
     """
     try:
         return BUILDERS[name, variant](shape, num_classes, **options)
-    except ValueError as error:
+    except ValueError as error:  # Keras': a layer would have nothing left to give
         raise UsageError(
-            f"clips of {shape[1]}x{shape[2]} pixels don't fit the network {name} ({variant}): {error}. Preprocess with "
-            "a larger --size, or take the other variant"
+            f"clips of {shape[1]}x{shape[2]} pixels are too small for the {variant} network {name}. Preprocess with a "
+            "larger --size, or take the other --variant"
         ) from error
 
 
