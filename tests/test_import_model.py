@@ -32,7 +32,9 @@ LABELS = ("Wave", "Run", "Jump")
 CLIP_FLAGS = ("--num-frames", 4, "--size", "32x40")
 
 MAKE_KERAS_2 = """
-import sys, numpy as np, tf_keras
+import random, sys, numpy as np, tf_keras
+draw = random.Random.randint
+random.Random.randint = lambda self, *ends: draw(self, *map(int, ends))  # Keras 2 gives floats; Python 3.12 refuses
 from tf_keras import layers as L
 folder, shape = sys.argv[1], (4, 32, 40, 3)
 tf_keras.utils.set_random_seed(3)
