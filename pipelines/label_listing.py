@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pipelines import files
 from pipelines.core.catalog import VIDEO_EXTENSIONS, FileInfo, is_video, read_columns
+from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
 from pipelines.core.label_plan import ListedVideo, Listing
 
@@ -13,6 +14,7 @@ _MAGIC = "*?["
 _SHOWN_EXTENSIONS = 6
 
 
+@no_collection()
 def list_videos(source: str) -> Listing:
     """Lists what `source` names, a normalised path or address.
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from pipelines import files, label_store
+from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import fingerprint
 from pipelines.core.label_config import LabelConfig
@@ -45,6 +46,7 @@ class Work:
         return [video for task in self.tasks for video in task.videos]
 
 
+@no_collection()
 def make_work(
     config: LabelConfig, info: ModelInfo, windows: WindowSpec, videos: Sequence[ListedVideo], beam_workers: int
 ) -> Work:

@@ -5,9 +5,11 @@ import posixpath
 from pipelines import files
 from pipelines.core import catalog
 from pipelines.core.catalog import Catalog
+from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
 
 
+@no_collection()
 def read_catalog(source: str) -> Catalog:
     """Lists a folder, or reads a manifest where `source` ends in `.csv`.
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from pipelines.core import sharding
 from pipelines.core.catalog import Catalog, VideoRecord
+from pipelines.core.collection import no_collection
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import fingerprint, stable_hash
@@ -136,6 +137,7 @@ class Plan:
     shards: tuple[PlannedShard, ...]
 
 
+@no_collection()
 def make_plan(
     catalog: Catalog,
     config: PreprocessConfig,
