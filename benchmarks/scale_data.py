@@ -9,7 +9,7 @@ import numpy as np
 from pipelines import files, label_store, store
 from pipelines.core.catalog import VideoRecord
 from pipelines.core.decode_types import ClipResult, DecodedClip, DecodeFailure, DecodeJob
-from pipelines.core.label_plan import ListedVideo
+from pipelines.core.label_plan import ShardListing
 from pipelines.core.label_types import Window
 from pipelines.core.ledger import MAX_STRIPS, Entry
 from pipelines.core.plan import ShardTask
@@ -52,10 +52,11 @@ def make_manifest(path: str, count: int) -> None:
         file.writelines(f"clips/{label}/{name.replace('_g', '_take')},{label}\n" for label, name in names(count))
 
 
-def fill_ledger(output: str, shards: Sequence[Sequence[ListedVideo]], key: str) -> None:
+def fill_ledger(output: str, shards: Sequence[ShardListing], key: str) -> None:
     """A ledger that knows all videos, one window each, written in portions as large as the job's."""
     random = np.random.default_rng(0)
-    for shard, videos in enumerate(shards):
+    for shard, listing in enumerate(shards):
+        videos = listing.videos()
         for first in range(0, len(videos), _PORTION):
             portion = videos[first : first + _PORTION]
             rows = random.dirichlet(np.full(NUM_CLASSES, 0.2), len(portion)).astype(np.float32)

@@ -70,7 +70,7 @@ def _plan(folder: str, source: str) -> None:
         plan = make_plan(catalog, config)
     with _step("state written"):
         pending = store.prepare(config.output, plan)
-        uri = store.write_plan(config.output, pending)
+        uri = store.write_plan(config.output, (shard.line for shard in pending))
     with _step("layout read again"):
         store.read_layout(config.output)
     with _step("tasks read"), files.open_read(uri) as lines:
@@ -124,10 +124,10 @@ def _label(folder: str, source: str) -> None:
         work = _label_work(config, listing)
     with _step("state written"):
         label_store.prepare(config.output, work.layout, config.format, work.shards)
-        uri = store.write_plan(config.output, work.tasks)
+        uri = store.write_plan(config.output, work.tasks())
     with _step("tasks read"), files.open_read(uri) as lines:
         found = sum(len(LabelTask.from_json(line.decode()).videos) for line in lines)
-    assert found == len(listing.videos) == len(work.pending)
+    assert found == len(listing.videos) == work.num_pending
     _FACTS.update(shards=work.layout.num_shards, state_mb=_size(config.output) / 1e6)
 
 
@@ -160,7 +160,7 @@ def known(folder: str, count: int) -> None:
         assert label_store.count_entries(config.output) == count
     with _step("what is left to do"):
         work = _label_work(config, listing)
-    assert not work.pending and work.marks
+    assert not work.num_pending and work.marks
 
 
 def assemble(folder: str, count: int) -> None:

@@ -112,17 +112,16 @@ def run(arguments: Sequence[str]) -> int:
     shared_scorer(config.model, info, threads)  # a model that doesn't work is refused before any work starts
     with store.exclusive(config.output):
         work = make_work(config, info, windows, chosen, engine.parallelism)
-        pending = work.pending
         label_store.prepare(config.output, work.layout, config.format, work.shards)
         _log_start(work, listing, engine)
         if work.marks:
             _label(work, engine, threads, table_files)
         from pipelines.label_finish import finish
 
-        report = finish(work, listing, time.monotonic() - start, len(pending))
+        report = finish(work, listing, time.monotonic() - start, work.num_pending)
     from pipelines.label_summary import print_label_summary
 
-    print_label_summary(report, config.output, time.monotonic() - start if pending else None)
+    print_label_summary(report, config.output, time.monotonic() - start if work.num_pending else None)
     return EXIT_OK
 
 
@@ -139,7 +138,7 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
     from pipelines.transforms.pools import close_pools
 
     output = work.config.output
-    plan_uri = store.write_plan(output, work.tasks)
+    plan_uri = store.write_plan(output, work.tasks())
     build(engine.pipeline, plan_uri, work, num_decoders(work.config.workers, engine), threads, table_files)
     before, seconds = LOCAL_PROGRESS.videos, LOCAL_PROGRESS.seconds
     in_ledger = 0 if engine.in_process else label_store.count_entries(output)
@@ -151,7 +150,7 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
 
     hours = (lambda: LOCAL_PROGRESS.seconds - seconds) if engine.in_process else None
     try:
-        with ProgressDisplay(len(work.pending), done, 0.2 if engine.in_process else 5.0, "Labelling", hours):
+        with ProgressDisplay(work.num_pending, done, 0.2 if engine.in_process else 5.0, "Labelling", hours):
             run_pipeline(engine)
     finally:
         close_pools()
@@ -163,7 +162,7 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
 def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
     from pipelines.engine import num_decoders
 
-    total, pending, windows = sum(map(len, work.shards)), len(work.pending), work.windows
+    total, pending, windows = work.num_videos, work.num_pending, work.windows
     if listing.num_repeated:
         cli.say(f"note: {listing.num_repeated} entries of the list name a video that was named before")
     if not work.info.durations_s and not work.config.window_s:

@@ -23,9 +23,9 @@ _SHOWN = 10
 
 def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> int:
     """Prints what a run would do, and an estimate from a few videos, drawn by chance; returns the exit code."""
-    pending = work.pending
+    pending = [video for videos in work.pending for video in videos.videos()]
     size = sum(task.video.size_bytes for task in pending)
-    total = sum(map(len, work.shards))
+    total = work.num_videos
     print(f"{plural(total, 'video')} in {work.config.input}, {total - len(pending)} labelled already")
     print(f"{plural(len(pending), 'video')} to label, {human_bytes(size)}")
     for task in pending[:_SHOWN]:

@@ -21,7 +21,7 @@ def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> Lab
     """Proves that nothing is missing, and only then writes what makes the labels complete."""
     config, layout = work.config, work.layout
     report = merge_reports(label_store.read_reports(config.output, layout.num_shards))
-    num_chosen = sum(map(len, work.shards))
+    num_chosen = work.num_videos
     if not num_chosen == report.videos == report.labelled + report.failed:
         raise IncompleteError(
             f"{num_chosen} videos were to be labelled, {report.labelled} are and {report.failed} failed; run the same "

@@ -3,6 +3,7 @@
 import glob
 import posixpath
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from pipelines import files
 from pipelines.core.catalog import VIDEO_EXTENSIONS, FileInfo, is_video, read_columns
@@ -96,10 +97,11 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
         count += 1
         uri = path if not files.is_local(path) else files.join(root, path)
         unique.setdefault(posixpath.normpath(uri) if files.is_local(uri) else uri, path)
-    items = list(unique.items())
+    # Sorted before and not after: then what is made of them lies in memory as it is visited.
+    items = sorted(unique.items(), key=itemgetter(1))
     found = files.stat_files(root, [uri for uri, _ in items])
-    videos = [
+    videos = tuple(
         ListedVideo(path, uri, file.version or "missing", file.size_bytes)
         for (uri, path), file in zip(items, found, strict=True)
-    ]
-    return Listing(tuple(sorted(videos, key=lambda video: video.video_id)), 0, count - len(videos))
+    )
+    return Listing(videos, 0, count - len(videos))

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pipelines import files
 from pipelines.core.errors import IncompleteError, OutputError
-from pipelines.core.label_plan import LabelLayout, ListedVideo
+from pipelines.core.label_plan import LabelLayout, ListedVideo, ShardListing
 from pipelines.core.label_types import LabelFailure, LabelReport
 from pipelines.core.ledger import Entry, Outline
 from pipelines.core.metadata import FAILURES
@@ -70,7 +70,7 @@ def remove_labels(output: str) -> None:
         raise OutputError(f"cannot remove the old labels in {output}: {files.reason(error)}") from error
 
 
-def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[Sequence[ListedVideo]]) -> None:
+def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[ShardListing]) -> None:
     """Makes the folder ready: the summary goes, as it won't be true for long, and so do labels of another format.
 
     Raises:
@@ -88,15 +88,14 @@ def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[Sequ
     files.in_parallel(lambda shard: _write_listing(output, shard, shards[shard]), range(layout.num_shards))
 
 
-def _write_listing(output: str, shard: int, videos: Iterable[ListedVideo]) -> None:
-    text = (json.dumps([v.video_id, v.uri, v.version, v.size_bytes]) + "\n" for v in videos)
-    files.write_text(_of_shard(output, "listing", shard, ".jsonl"), text, temporary_folder(output))
+def _write_listing(output: str, shard: int, listing: ShardListing) -> None:
+    files.write_text(_of_shard(output, "listing", shard, ".jsonl"), listing.text, temporary_folder(output))
 
 
 def read_listing(output: str, shard: int) -> list[ListedVideo]:
     """The videos of a shard."""
-    with files.open_read(_of_shard(output, "listing", shard, ".jsonl")) as lines:
-        return [ListedVideo(*json.loads(line)) for line in lines]
+    with files.open_read(_of_shard(output, "listing", shard, ".jsonl")) as file:
+        return ShardListing(file.read().decode()).videos()
 
 
 def add_to_ledger(output: str, shard: int, entries: Sequence[Entry]) -> None:

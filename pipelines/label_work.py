@@ -1,6 +1,7 @@
 """What a labelling run has to do: what is listed compared with what is known."""
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -10,9 +11,18 @@ from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import fingerprint
 from pipelines.core.label_config import LabelConfig
-from pipelines.core.label_plan import LabelLayout, LabelTask, ListedVideo, VideoTask, by_shard, make_tasks, shard_count
+from pipelines.core.label_plan import (
+    LabelLayout,
+    ListedVideo,
+    PendingVideos,
+    ShardListing,
+    by_shard,
+    shard_count,
+    task_size,
+)
 from pipelines.core.ledger import choose, is_complete
 from pipelines.core.model_info import ModelInfo
+from pipelines.core.sharding import place_in_shard
 from pipelines.core.windows import WindowSpec
 
 
@@ -27,7 +37,8 @@ class Work:
         key: of the model and the settings that decide about scores.
         layout: of the output folder.
         shards: the listed videos of each shard.
-        tasks: what is to be decoded and scored.
+        pending: those to be decoded and scored, shard by shard.
+        task_size: how many of them a worker gets at a time.
         marks: what the labels of those shards are made from that are to be written.
     """
 
@@ -36,14 +47,24 @@ class Work:
     windows: WindowSpec
     key: str
     layout: LabelLayout
-    shards: Sequence[Sequence[ListedVideo]]
-    tasks: Sequence[LabelTask]
+    shards: Sequence[ShardListing]
+    pending: Sequence[PendingVideos]
+    task_size: int
     marks: Mapping[int, str]
 
     @property
-    def pending(self) -> list[VideoTask]:
+    def num_videos(self) -> int:
+        """Listed videos."""
+        return sum(map(len, self.shards))
+
+    @property
+    def num_pending(self) -> int:
         """Videos that are to be decoded."""
-        return [video for task in self.tasks for video in task.videos]
+        return sum(len(pending.numbers) for pending in self.pending)
+
+    def tasks(self) -> Iterator[str]:
+        """Lines of the plan file."""
+        return (line for shard, videos in enumerate(self.pending) for line in videos.tasks(shard, self.task_size))
 
 
 @no_collection()
@@ -70,32 +91,27 @@ def make_work(
         raise UsageError(
             f"{output} has {earlier.num_shards} files of labels, --shards says {config.shards}; choose another --output"
         )
-    size_bytes = sum(video.size_bytes for video in videos)
-    wanted = config.shards or shard_count(len(videos), beam_workers, size_bytes)
+    wanted = config.shards or shard_count(len(videos), beam_workers, sum(video.size_bytes for video in videos))
     num_shards = earlier.num_shards if earlier else wanted
     layout = LabelLayout(num_shards, info.fingerprint, info.name, scoring)
     shards = by_shard(videos, num_shards)
     again = earlier is not None and not files.exists(files.join(output, label_store.SUMMARY))
     result = [config.segments.identity(), config.format, config.webvtt]
 
-    def compare(shard: int) -> tuple[list[VideoTask], str]:
+    def compare(shard: int) -> tuple[PendingVideos, str]:
         """The videos of a shard that are to be decoded, and its mark, empty where its labels needn't be written."""
-        videos = shards[shard]
-        mark = fingerprint([key, result, [[v.video_id, v.uri, v.version] for v in videos]])
+        listing = shards[shard]
+        mark = fingerprint([key, result, listing.text])
         written = earlier is not None and _is_written(config, layout, shard, mark)
         # Whatever has labels is in the ledger, which is long: it is read only for what may be tried again.
-        pending = [] if written and not again else _pending(output, shard, videos, key, again)
-        return pending, mark if pending or config.bigquery_table or not written else ""
+        pending = PendingVideos(listing) if written and not again else _pending(output, shard, listing, key, again)
+        return pending, mark if pending.numbers or config.bigquery_table or not written else ""
 
     found = list(files.each_at(output, compare, range(num_shards)))
-    num_pending = sum(len(pending) for pending, _ in found)
-    tasks = [
-        task
-        for shard, (pending, _) in enumerate(found)
-        for task in make_tasks(shard, pending, num_pending, beam_workers)
-    ]
+    pending = [videos for videos, _ in found]
+    size = task_size(sum(len(videos.numbers) for videos in pending), beam_workers)
     marks = {shard: mark for shard, (_, mark) in enumerate(found) if mark}
-    return Work(config, info, windows, key, layout, shards, tasks, marks)
+    return Work(config, info, windows, key, layout, shards, pending, size, marks)
 
 
 def _other_labels(earlier: LabelLayout, info: ModelInfo, scoring: Mapping[str, Any], output: str) -> str:
@@ -114,16 +130,20 @@ def _other_labels(earlier: LabelLayout, info: ModelInfo, scoring: Mapping[str, A
     return f"{output} holds {what}. Choose another --output, or label everything anew there with --overwrite"
 
 
-def _pending(output: str, shard: int, videos: Sequence[ListedVideo], key: str, again: bool) -> list[VideoTask]:
+def _pending(output: str, shard: int, listing: ShardListing, key: str, again: bool) -> PendingVideos:
     """The videos of a shard that aren't in the ledger, or, with `again`, failed for a reason that may have passed."""
+    videos = listing.videos()
     known = choose(label_store.outline_ledger(output, shard), key, {v.video_id: v.version for v in videos})
-    pending = []
-    for video in videos:
+    places: list[tuple[str, int]] = []
+    begun = {}
+    for number, video in enumerate(videos):
         entries = [entry for entry in known.get(video.video_id, []) if not (again and entry.transient)]
-        if not is_complete(entries):
-            done = tuple(entry.part for entry in entries if entry.part)
-            pending.append(VideoTask(video, done, entries[0].parts if entries else ()))
-    return pending
+        if is_complete(entries):
+            continue
+        places.append((place_in_shard(video.video_id), number))
+        if entries:
+            begun[number] = [entry.part for entry in entries if entry.part], entries[0].parts
+    return PendingVideos(listing, array("L", [number for _, number in sorted(places)]), begun)
 
 
 def _is_written(config: LabelConfig, layout: LabelLayout, shard: int, mark: str) -> bool:

@@ -98,7 +98,8 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
     settings = ShardSettings(job, plan.labels, config.compression)
     workers = num_decoders(config.workers, engine)
-    build(engine.pipeline, store.write_plan(config.output, pending), config, settings, workers)
+    plan_uri = store.write_plan(config.output, (shard.line for shard in pending))
+    build(engine.pipeline, plan_uri, config, settings, workers)
     videos = {shard.name: shard.num_videos for shard in pending}
     before = LOCAL_PROGRESS.videos
 

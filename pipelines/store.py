@@ -8,9 +8,9 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pipelines import files
 from pipelines.core import sharding
@@ -178,15 +178,10 @@ def exclusive(output: str) -> Iterator[None]:
         yield
 
 
-class _Task(Protocol):
-    def to_json(self) -> str:
-        """One line of the plan file."""
-
-
-def write_plan(output: str, tasks: Sequence[_Task]) -> str:
+def write_plan(output: str, lines: Iterable[str]) -> str:
     """Writes the tasks of a run where its workers can read them, and returns the address."""
     uri = files.join(output, STATE, "plan.jsonl")
-    files.write_text(uri, (task.to_json() + "\n" for task in tasks), temporary_folder(output))
+    files.write_text(uri, (f"{line}\n" for line in lines), temporary_folder(output))
     return uri
 
 

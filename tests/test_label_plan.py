@@ -1,12 +1,18 @@
 """What is to be labelled is shared out: each video once, in tasks of a good size, in shards that stay."""
 
-from collections import Counter
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.label_plan import LabelTask, ListedVideo, VideoTask, by_shard, make_tasks, shard_count
+from pipelines.core.label_plan import (
+    LabelTask,
+    ListedVideo,
+    PendingVideos,
+    VideoTask,
+    by_shard,
+    shard_count,
+    task_size,
+)
 from tests.test_ledger import TEXT
 
 IDS = st.lists(TEXT.filter(bool), unique=True, max_size=60)
@@ -14,19 +20,24 @@ IDS = st.lists(TEXT.filter(bool), unique=True, max_size=60)
 
 @given(IDS, st.integers(1, 5), st.integers(1, 100))
 def test_tasks_cover_the_pending_videos_once(ids: list[str], num_shards: int, workers: int) -> None:
-    shards = by_shard([ListedVideo(name, f"/{name}", "1", 9) for name in ids], num_shards)
-    pending = [[VideoTask(video, ("0:2",), ("0:2", "2:4")) for video in videos] for videos in shards]
-    tasks = [t for i, videos in enumerate(pending) for t in make_tasks(i, videos, len(ids), workers)]
-    assert Counter(v.video.video_id for t in tasks for v in t.videos) == Counter(ids)
-    assert all(task.videos and task.videos[0].video in shards[task.shard] for task in tasks)
-    assert [LabelTask.from_json(task.to_json()) for task in tasks] == tasks
-    assert all("\n" not in task.to_json() and task.to_json().isascii() for task in tasks)
+    videos = [ListedVideo(name, f"/{name}", "1", 9) for name in ids]
+    shards = by_shard(videos, num_shards)
+    assert sorted((video for shard in shards for video in shard.videos()), key=videos.index) == videos
+    begun = [{i: (("0:2",), ("0:2", "2:4")) for i in range(len(shard)) if i % 2} for shard in shards]
+    pending = [PendingVideos(shard, range(len(shard))[::-1], begun[i]) for i, shard in enumerate(shards)]
+    size = task_size(len(ids), workers)
+    lines = [line for i, found in enumerate(pending) for line in found.tasks(i, size)]
+    assert all("\n" not in line and line.isascii() for line in lines)
+    tasks = [LabelTask.from_json(line) for line in lines]
+    assert all(1 <= len(task.videos) <= size for task in tasks)
+    for number, (shard, found) in enumerate(zip(shards, pending, strict=True)):
+        wanted = [VideoTask(video, *begun[number].get(i, ())) for i, video in enumerate(shard.videos())][::-1]
+        assert [video for task in tasks if task.shard == number for video in task.videos] == wanted
+        assert found.videos() == wanted
 
 
 def test_tasks_are_small_enough_to_share_and_bounded() -> None:
-    videos = [VideoTask(ListedVideo(str(i), f"/{i}", "1")) for i in range(2000)]
-    for workers, size in ((1, 256), (8, 63), (10_000, 1)):
-        assert max(len(task.videos) for task in make_tasks(0, videos, len(videos), workers)) == size
+    assert [task_size(2000, workers) for workers in (1, 8, 10_000)] == [256, 63, 1]
 
 
 @given(IDS, st.integers(1, 7), st.integers(0, 60))
@@ -34,7 +45,7 @@ def test_a_video_stays_in_its_shard_when_others_come(ids: list[str], num_shards:
     videos = [ListedVideo(name, f"/{name}", "1") for name in ids]
     before, after = by_shard(videos[:count], num_shards), by_shard(videos, num_shards)
     assert sum(map(len, after)) == len(videos)
-    assert all(set(few) <= set(many) for few, many in zip(before, after, strict=True))
+    assert all(set(few.videos()) <= set(many.videos()) for few, many in zip(before, after, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def job(range_s: float = 600.0, time_s: float = 20.0) -> WindowJob:
 
 def tasks_of(videos: Sequence[ListedVideo], num_shards: int) -> list[LabelTask]:
     """Tasks of at most three videos."""
-    shards = by_shard(videos, num_shards)
+    shards = [shard.videos() for shard in by_shard(videos, num_shards)]
     return [
         LabelTask(shard, tuple(map(VideoTask, shards[shard][i : i + 3])))
         for shard in range(num_shards)

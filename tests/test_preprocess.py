@@ -107,7 +107,8 @@ def test_transforms(tree: Path, dataset: Path, tmp_path: Path) -> None:
     plan = make_plan(from_tree(str(tree), *list_tree(str(tree))), config)
     settings = ShardSettings(DecodeJob(config.clip_spec, config.frame_encoding), plan.labels)
     with test_pipeline.TestPipeline() as pipeline:
-        tasks = pipeline | beam.Create([store.write_plan(config.output, plan.shards)]) | ReadPlan(ShardTask.from_json)
+        plan_uri = store.write_plan(config.output, (shard.line for shard in plan.shards))
+        tasks = pipeline | beam.Create([plan_uri]) | ReadPlan(ShardTask.from_json)
         names = tasks | WriteShards(config.output, settings, workers=1)
         assert_that(tasks, equal_to([ShardTask.from_json(shard.line) for shard in plan.shards]), label="tasks")
         assert_that(names, equal_to([shard.name for shard in plan.shards]), label="names")

@@ -200,12 +200,12 @@ def label_work_of(output: Path, videos: list[ListedVideo], **settings: Any) -> l
 def test_a_ledger_is_read_only_where_labels_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     videos = [ListedVideo(f"v{i:02d}", f"/v{i:02d}", "1", 5) for i in range(40)]
     work = label_work_of(tmp_path, videos)
-    assert sorted(work.marks) == [0, 1, 2, 3] and len(work.pending) == 40
+    assert sorted(work.marks) == [0, 1, 2, 3] and work.num_pending == work.num_videos == 40
     label_store.prepare(str(tmp_path), work.layout, "jsonl", work.shards)
     for shard, mark in work.marks.items():
         made = [
             Entry(v.video_id, "1", work.key, "", (), 1, 1.0, False, (Window(0, 0.0, 1.0),), np.ones((1, 3)), ())
-            for v in work.shards[shard]
+            for v in work.shards[shard].videos()
         ]
         label_store.add_to_ledger(str(tmp_path), shard, made)
         label_store.write_shard_report(str(tmp_path), shard, mark, LabelReport())
@@ -216,15 +216,15 @@ def test_a_ledger_is_read_only_where_labels_are_missing(tmp_path: Path, monkeypa
     whole = label_store.outline_ledger
     monkeypatch.setattr(label_store, "outline_ledger", lambda out, shard: read.append(shard) or whole(out, shard))
     again = label_work_of(tmp_path, videos)
-    assert (again.pending, again.marks, read) == ([], {}, [])
+    assert (again.num_pending, again.marks, read) == (0, {}, [])
     more = label_work_of(tmp_path, [*videos, ListedVideo("new", "/new", "1", 5)])
     (shard,) = more.marks
-    assert [task.video.video_id for task in more.pending] == ["new"] and read == [shard]
+    assert [task.video.video_id for task in more.pending[shard].videos()] == ["new"] and read == [shard]
     other = label_work_of(tmp_path, videos, min_score=0.9)
-    assert other.pending == [] and sorted(other.marks) == [0, 1, 2, 3]
+    assert other.num_pending == 0 and sorted(other.marks) == [0, 1, 2, 3]
     (tmp_path / "summary.json").unlink()  # an interrupted run tries again what may have passed
     read.clear()
-    assert label_work_of(tmp_path, videos).pending == [] and sorted(read) == [0, 1, 2, 3]
+    assert label_work_of(tmp_path, videos).num_pending == 0 and sorted(read) == [0, 1, 2, 3]
 
 
 def test_the_account_names_what_is_wrong() -> None:

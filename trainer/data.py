@@ -22,6 +22,9 @@ _CYCLE = 16
 _PREFETCH = 4
 """Batches that are made ahead."""
 _COMPRESSION = {"none": "", "gzip": "GZIP"}
+_PLAIN = tf.autograph.experimental.do_not_convert
+"""Without this, TensorFlow rewrites the source of every function in search of Python's `if` and `for`, which takes it
+longer than all else here, and finds none."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Clips:
         most = max(count for _, count in self._shares(epoch))
         return -(-most // (reading.batch_size * reading.replicas))
 
+    @_PLAIN
     def training(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """Batches without end, from a step of an epoch on: frames uint8 [b, T, H, W, 3], labels int64 [b], weights [b].
 
@@ -113,6 +117,7 @@ class Clips:
         reading = self._reading
         return -(-self._part.num_clips // (reading.batch_size * reading.replicas * reading.num_workers))
 
+    @_PLAIN
     def evaluation(self, rounds: int = 1) -> tf.data.Dataset:
         """All clips in the order of their records: frames, the clip's number int64 [b] in that order, weights.
 
@@ -135,6 +140,7 @@ class Clips:
         clips = _filled(clips, self.evaluation_steps() * reading.replicas * reading.batch_size).repeat(rounds)
         return clips.batch(reading.batch_size, drop_remainder=True).prefetch(_PREFETCH)
 
+    @_PLAIN
     def index(self) -> Index:
         """Ids, groups and labels of the part's clips, in the order of `evaluation`."""
         shards = list(range(len(self._part.shards)))
@@ -201,6 +207,7 @@ def _filled(clips: tf.data.Dataset, count: Any) -> tf.data.Dataset:
     return clips.concatenate(tf.data.Dataset.from_tensors(empty).repeat(count)).take(count)
 
 
+@_PLAIN
 def read_index(records: tf.data.Dataset) -> Index:
     """Reads ids, groups and labels, without the pixels."""
     features = {

@@ -54,7 +54,7 @@ def clips_per_second(model: keras.Model, batch_size: int) -> float:
     """Inference rate of a network on one device, the best of some rounds of one batch."""
     frames = tf.random.stateless_uniform((batch_size, *model.input_shape[1:]), (0, 0), 0, 256, tf.int32)
     frames = tf.cast(frames, tf.uint8)
-    infer = tf.function(lambda batch: model(batch, training=False))
+    infer = tf.function(lambda batch: model(batch, training=False), autograph=False)
     infer(frames).numpy()
     best = float("inf")
     for _ in range(_SPEED_ROUNDS):

@@ -65,8 +65,8 @@ class Learner:
         tf.random.set_seed(None)
         for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
             mine.assign(its)
-        self._train = tf.function(self._train_step)
-        self._infer = tf.function(self._logits_step)
+        self._train = tf.function(self._train_step, autograph=False)  # there is no Python to rewrite
+        self._infer = tf.function(self._logits_step, autograph=False)
 
     def train_step(self, iterator: tf.data.Iterator, learning_rate: float, stop: bool) -> StepResult:
         """Learns from the next batch of each replica. `stop` is this process's wish; the result has everyone's."""
@@ -95,7 +95,7 @@ class Learner:
         return digest.hexdigest()
 
     def _train_step(self, iterator: tf.data.Iterator, stop: tf.Tensor) -> tf.Tensor:
-        frames, labels, weights = next(iterator)
+        frames, labels, weights = iterator.get_next()
         sums = self._strategy.run(self._replica_step, (frames, labels, weights, stop))
         self._update_average()
         total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
@@ -135,6 +135,6 @@ class Learner:
             mine.value.assign(decay * mine.value + (1 - decay) * its.value)
 
     def _logits_step(self, iterator: tf.data.Iterator) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        frames, numbers, weights = next(iterator)
+        frames, numbers, weights = iterator.get_next()
         logits = self._strategy.run(lambda batch: self.average(batch, training=False), (frames,))
         return tuple(self._strategy.gather(value, axis=0) for value in (logits, numbers, weights))

@@ -52,7 +52,7 @@ class Devices:
     def wait_for_all(self) -> None:
         """Returns when every worker has called it; where one is lost before, an error of TensorFlow says so."""
         if self.num_workers > 1:
-            ones = tf.function(lambda: self.strategy.run(lambda: tf.ones(())))
+            ones = tf.function(lambda: self.strategy.run(lambda: tf.ones(())), autograph=False)
             self.strategy.reduce(tf.distribute.ReduceOp.SUM, ones(), axis=None)
 
     def replica_batch(self, batch_size: int) -> int:

@@ -140,20 +140,22 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ())
 class ManifestRow:
     """A line of a manifest. `group` is empty where none is given."""
 
-    line: int
     path: str
     label: str
     group: str
 
 
 def parse_manifest(text: str, name: str) -> list[ManifestRow]:
-    """Lines of a CSV manifest with the columns path, label and, optionally, group.
+    """Lines of a CSV manifest with the columns path, label and, optionally, group, sorted by path.
 
     Raises:
         UsageError: a column is missing, a line has no path or label; the message gives the line.
     """
     rows = read_columns(text, name, ("path", "label"), ("group",))
-    return [ManifestRow(line, path, intern(label), intern(group)) for line, (path, label, group) in rows]
+    found = [ManifestRow(path, intern(label), intern(group)) for _, (path, label, group) in rows]
+    # All that is made of a line is visited in the order of the videos' ids, and is to lie in memory in that order.
+    found.sort(key=attrgetter("path"))
+    return found
 
 
 def read_columns(

@@ -13,5 +13,9 @@ def stable_hash(*parts: str) -> int:
 
 def fingerprint(value: Any) -> str:
     """16 hexadecimal digits that identify a JSON-serialisable value, whatever the order of its keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return text_fingerprint(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True))
+
+
+def text_fingerprint(text: str) -> str:
+    """16 hexadecimal digits that identify a text."""
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

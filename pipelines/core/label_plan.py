@@ -1,8 +1,8 @@
 """What there is to label: listed videos, tasks for the workers, and the layout of an output folder."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from pipelines.core import sharding
@@ -14,6 +14,7 @@ BYTES_PER_SHARD = 1 << 37
 of 128 GiB, some hundred hours of video, these take a few hundred megabytes."""
 _MAX_TASK_VIDEOS = 256
 _TASKS_PER_WORKER = 4
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +72,59 @@ class LabelTask:
     shard: int
     videos: tuple[VideoTask, ...]
 
-    def to_json(self) -> str:
-        """One line of the plan file."""
-        videos = [
-            [t.video.video_id, t.video.uri, t.video.version, t.video.size_bytes, t.done, t.parts] for t in self.videos
-        ]
-        return json.dumps([self.shard, videos])
-
     @classmethod
     def from_json(cls, line: str) -> Self:
-        """Reads what `to_json` wrote."""
+        """Reads a line of the plan file."""
         shard, videos = json.loads(line)
         return cls(
             shard,
             tuple(VideoTask(ListedVideo(*video), tuple(done), tuple(parts)) for *video, done, parts in videos),
         )
+
+
+@dataclass(frozen=True)
+class ShardListing:
+    """The videos of a shard, by id, as text: what is done shard by shard finds them side by side in memory.
+
+    Attributes:
+        text: a line of JSON for each video.
+    """
+
+    text: str
+
+    def __len__(self) -> int:
+        return self.text.count("\n")
+
+    def videos(self) -> list[ListedVideo]:
+        """The same as objects."""
+        return [ListedVideo(*video) for video in json.loads(f"[{','.join(self.text.splitlines())}]")]
+
+
+@dataclass(frozen=True)
+class PendingVideos:
+    """The videos of a shard that are to be decoded.
+
+    Attributes:
+        listing: all videos of the shard.
+        numbers: which of them, in the order of work.
+        begun: `done` and `parts` (see `VideoTask`) by number, where something of a video is labelled.
+    """
+
+    listing: ShardListing
+    numbers: Sequence[int] = ()
+    begun: Mapping[int, tuple[Sequence[str], Sequence[str]]] = field(default_factory=dict)
+
+    def tasks(self, shard: int, most: int) -> Iterator[str]:
+        """Lines of the plan file, of at most so many videos each."""
+        lines = self.listing.text.splitlines() if self.numbers else []
+        ends = {number: _encode(begun)[1:] for number, begun in self.begun.items()}
+        rows = [f"{lines[number][:-1]},{ends.get(number, '[],[]]')}" for number in self.numbers]
+        for i in range(0, len(rows), most):
+            yield f"[{shard},[{','.join(rows[i : i + most])}]]"
+
+    def videos(self) -> list[VideoTask]:
+        """The same as objects."""
+        return [video for line in self.tasks(0, len(self.numbers) or 1) for video in LabelTask.from_json(line).videos]
 
 
 @dataclass(frozen=True)
@@ -121,16 +160,16 @@ def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> 
     return max(1, by_number, by_size, min(beam_workers, num_videos // _MAX_TASK_VIDEOS))
 
 
-def by_shard(videos: Sequence[ListedVideo], num_shards: int) -> list[list[ListedVideo]]:
+def by_shard(videos: Iterable[ListedVideo], num_shards: int) -> list[ShardListing]:
     """The videos of each shard, by id: where one goes doesn't depend on the others."""
-    shards: list[list[ListedVideo]] = [[] for _ in range(num_shards)]
+    texts = [bytearray() for _ in range(num_shards)]
     for video in videos:
-        shards[sharding.shard_of(video.video_id, num_shards)].append(video)
-    return shards
+        line = _encode([video.video_id, video.uri, video.version, video.size_bytes])
+        texts[sharding.shard_of(video.video_id, num_shards)] += f"{line}\n".encode()
+    texts.reverse()
+    return [ShardListing(texts.pop().decode()) for _ in range(num_shards)]
 
 
-def make_tasks(shard: int, videos: Sequence[VideoTask], num_pending: int, beam_workers: int) -> list[LabelTask]:
-    """Cuts a shard's videos into tasks, small enough that `beam_workers` share `num_pending` videos evenly."""
-    size = max(1, min(_MAX_TASK_VIDEOS, -(-num_pending // (_TASKS_PER_WORKER * beam_workers))))
-    ordered = sorted(videos, key=lambda task: sharding.order_in_shard(task.video.video_id))
-    return [LabelTask(shard, tuple(ordered[i : i + size])) for i in range(0, len(ordered), size)]
+def task_size(num_pending: int, beam_workers: int) -> int:
+    """Videos of a task, few enough that `beam_workers` share `num_pending` videos evenly."""
+    return max(1, min(_MAX_TASK_VIDEOS, -(-num_pending // (_TASKS_PER_WORKER * beam_workers))))

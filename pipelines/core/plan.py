@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from heapq import nsmallest
 from importlib.metadata import version
-from operator import itemgetter
 from typing import Any, Self
 
 from pipelines.core import sharding
@@ -18,7 +17,7 @@ from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.collection import no_collection
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.hashing import fingerprint, stable_hash
+from pipelines.core.hashing import fingerprint, stable_hash, text_fingerprint
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
 from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_fractions, parse_groups
@@ -26,6 +25,7 @@ from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_
 _USUAL = ("train", "val", "test")
 STRIPS_PER_CLASS = 4
 """Clips of each class that get a film strip in the preview."""
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -89,42 +89,28 @@ class ShardTask:
     strips: frozenset[str]
     fingerprint: str
 
-    def to_json(self) -> str:
-        """One line of the plan file."""
-        videos = [[v.video_id, v.uri, v.label, v.group, v.version] for v in self.videos]
-        return json.dumps([self.name, self.split, videos, sorted(self.strips), self.fingerprint])
-
     @classmethod
     def from_json(cls, line: str) -> Self:
-        """Reads what `to_json` wrote."""
+        """Reads a line of the plan file."""
         name, split, videos, strips, mark = json.loads(line)
         return cls(name, split, tuple(VideoRecord(*video) for video in videos), frozenset(strips), mark)
 
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """A shard as the machine that plans sees it: its videos are text already, as they are all over the memory.
+    """A shard as the machine that plans sees it: its videos are text already.
 
     Attributes:
         name: file name of the shard.
         num_videos: how many go into it.
         fingerprint: that of its task.
-        line: its task, as JSON.
+        line: its task, a line of the plan file.
     """
 
     name: str
     num_videos: int
     fingerprint: str
     line: str
-
-    @classmethod
-    def of(cls, task: ShardTask) -> Self:
-        """What is kept of a task."""
-        return cls(task.name, len(task.videos), task.fingerprint, task.to_json())
-
-    def to_json(self) -> str:
-        """One line of the plan file."""
-        return self.line
 
 
 @dataclass(frozen=True)
@@ -183,9 +169,9 @@ def make_plan(
     settings = fingerprint([pixels, storage, config.min_frames, labels.names])
     strips = _choose_strips(catalog)
     shards = [
-        PlannedShard.of(task)
+        shard
         for split in splits
-        for task in _tasks_of_split(split, by_split[split], num_shards.get(split, 0), settings, strips)
+        for shard in _shards_of_split(split, by_split[split], num_shards.get(split, 0), settings, strips)
     ]
     return Plan(layout, labels, splits, tuple(shards))
 
@@ -212,17 +198,26 @@ def _choose_strips(catalog: Catalog) -> frozenset[str]:
     )
 
 
-def _tasks_of_split(
+def _shards_of_split(
     split: str, videos: list[VideoRecord], num_shards: int, settings: str, strips: frozenset[str]
-) -> Iterator[ShardTask]:
-    shards: list[list[tuple[tuple[int, str], VideoRecord]]] = [[] for _ in range(num_shards)]
-    for video in videos:  # one after the other as they lie in memory: a shard's are all over it
-        place = sharding.order_in_shard(video.video_id)
-        shards[sharding.shard_of(video.video_id, num_shards)].append((place, video))
-    for index, shard in enumerate(shards):
-        shard.sort(key=itemgetter(0))
-        members = [video for _, video in shard]
+) -> Iterator[PlannedShard]:
+    # A video becomes text while it is at hand. Objects would have to be looked for all over the memory, shard by shard,
+    # and the wait for them grows with the collection.
+    texts = [bytearray() for _ in range(num_shards)]
+    chosen: list[list[str]] = [[] for _ in range(num_shards)]
+    for video in videos:
+        shard = sharding.shard_of(video.video_id, num_shards)
+        place = sharding.place_in_shard(video.video_id)
+        rest = _encode([video.label, video.group, video.version])[1:-1]
+        texts[shard] += f"{place}\t{_encode(video.video_id)}\t{_encode(video.uri)}\t{rest}\n".encode()
+        if video.video_id in strips:
+            chosen[shard].append(video.video_id)
+    texts.reverse()
+    for index in range(num_shards):
+        rows = [line.split("\t") for line in sorted(texts.pop().decode().splitlines())]
         name = sharding.shard_name(split, index, num_shards)
-        mark = fingerprint([settings, name, [[v.video_id, v.label, v.group, v.version] for v in members]])
-        chosen = frozenset(v.video_id for v in members if v.video_id in strips)
-        yield ShardTask(name, split, tuple(members), chosen, mark)
+        contents = ",".join(f"[{video_id},{rest}]" for _, video_id, _, rest in rows)
+        mark = text_fingerprint(f"[{_encode(settings)},{_encode(name)},[{contents}]]")
+        members = ",".join(f"[{video_id},{uri},{rest}]" for _, video_id, uri, rest in rows)
+        ends = _encode([name, split])[:-1], _encode([sorted(chosen[index]), mark])[1:]
+        yield PlannedShard(name, len(rows), mark, f"{ends[0]},[{members}],{ends[1]}")

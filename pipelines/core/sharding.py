@@ -40,9 +40,9 @@ def shard_of(video_id: str, num_shards: int) -> int:
     return stable_hash("shard", video_id) % num_shards
 
 
-def order_in_shard(video_id: str) -> tuple[int, str]:
-    """Sort key within a shard: a stable shuffle, so that neighbours in a file are of mixed classes."""
-    return (stable_hash("order", video_id), video_id)
+def place_in_shard(video_id: str) -> str:
+    """16 hexadecimal digits that a shard is sorted by: a stable shuffle, so that neighbours are of mixed classes."""
+    return f"{stable_hash('order', video_id):016x}"
 
 
 def shard_name(split: str, index: int, num_shards: int) -> str:

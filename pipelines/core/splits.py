@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from pipelines.core.catalog import VideoRecord
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
@@ -80,10 +82,10 @@ def assign_by_fractions(
             place(number, assigned[group])
         else:
             todo.append(number)
-    draw = [stable_hash("split", str(seed), group) for group in groups]
-    todo.sort(key=draw.__getitem__)  # of equal ones, the first by name stays first
-    todo.sort(key=lambda number: -sum(counts[number].values()))
-    for position, number in enumerate(todo):
+    draw = np.fromiter((stable_hash("split", str(seed), groups[number]) for number in todo), np.uint64, len(todo))
+    size = np.fromiter((sum(counts[number].values()) for number in todo), np.int64, len(todo))
+    order = np.lexsort((draw, -size))  # of equal ones, the first by name stays first
+    for position, number in enumerate(np.array(todo, np.int64)[order].tolist()):
         candidates = empty if 0 < len(empty) >= len(todo) - position else fractions
         place(number, neediest(number, candidates))
     return dict(zip(groups, chosen, strict=True))
