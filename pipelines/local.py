@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import posixpath
 from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
@@ -62,8 +61,8 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
         folders.append(folder)
         with os.scandir(os.path.join(uri, folder)) as entries:
             # Sorted, and real folders before links, so that of two ways to a folder the same one is always taken.
-            for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):
-                path = posixpath.join(folder, entry.name)
+            for entry in sorted(sorted(entries, key=attrgetter("name")), key=os.DirEntry.is_symlink):
+                path = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.is_dir():
                     pending.append(path)
                 else:

@@ -74,7 +74,7 @@ class Catalog:
 
 def is_video(path: str) -> bool:
     """Whether a file is taken for a video, by its extension; hidden files never are."""
-    return not _is_hidden(path) and posixpath.splitext(path)[1].lower() in VIDEO_EXTENSIONS
+    return f".{path.rpartition('.')[2].lower()}" in VIDEO_EXTENSIONS and not _is_hidden(path)
 
 
 def group_of(path: str) -> str | None:
@@ -112,27 +112,27 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ())
             f"no videos in {root}: found {found}. Expected a folder for each class with videos in it "
             f"({', '.join(sorted(VIDEO_EXTENSIONS)[:6])} ...), or give a CSV manifest"
         )
-    if loose := [file.path for file in videos if not posixpath.dirname(file.path)]:
+    if loose := [file.path for file in videos if "/" not in file.path]:
         raise UsageError(
             f"{_some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
             "Move it into a class folder, or give a CSV manifest (path,label,group)"
         )
-    label_of = {folder: intern(posixpath.basename(folder)) for folder in {posixpath.dirname(f.path) for f in videos}}
+    class_folders = {file.path.rpartition("/")[0] for file in videos}
+    label_of = {folder: intern(posixpath.basename(folder)) for folder in class_folders}
     used = set(label_of)
     for folder in label_of:
         while folder := posixpath.dirname(folder):
             used.add(folder)
     if empty := sorted(f for f in folders if f not in used and not _is_hidden(f)):
         raise UsageError(f"class folder without videos in {root}: {_some(empty)}. Add videos or remove the folder")
-    records, ungrouped = [], 0
-    for file in videos:
-        video_id = posixpath.splitext(file.path)[0]
-        folder, stem = posixpath.split(video_id)
+    records, ungrouped, prefix = [], 0, posixpath.join(root, "")
+    for file in videos:  # millions, perhaps: posixpath's functions would take longer than all else
+        video_id = file.path.rpartition(".")[0]
+        folder, _, stem = video_id.rpartition("/")
         group = _group_in(stem)
         ungrouped += group is None
-        uri = posixpath.join(root, file.path)
         group = video_id if group is None else intern(group)
-        records.append(VideoRecord(video_id, uri, label_of[folder], group, file.version or "missing"))
+        records.append(VideoRecord(video_id, prefix + file.path, label_of[folder], group, file.version or "missing"))
     return _checked(records, root, num_others, ungrouped)
 
 

@@ -164,8 +164,8 @@ def by_shard(videos: Iterable[ListedVideo], num_shards: int) -> list[ShardListin
     """The videos of each shard, by id: where one goes doesn't depend on the others."""
     texts = [bytearray() for _ in range(num_shards)]
     for video in videos:
-        line = _encode([video.video_id, video.uri, video.version, video.size_bytes])
-        texts[sharding.shard_of(video.video_id, num_shards)] += f"{line}\n".encode()
+        line = f"[{_encode(video.video_id)},{_encode(video.uri)},{_encode(video.version)},{video.size_bytes}]\n"
+        texts[sharding.shard_of(video.video_id, num_shards)] += line.encode()
     texts.reverse()
     return [ShardListing(texts.pop().decode()) for _ in range(num_shards)]
 

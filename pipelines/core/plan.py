@@ -207,9 +207,9 @@ def _shards_of_split(
     chosen: list[list[str]] = [[] for _ in range(num_shards)]
     for video in videos:
         shard = sharding.shard_of(video.video_id, num_shards)
-        place = sharding.place_in_shard(video.video_id)
-        rest = _encode([video.label, video.group, video.version])[1:-1]
-        texts[shard] += f"{place}\t{_encode(video.video_id)}\t{_encode(video.uri)}\t{rest}\n".encode()
+        place, video_id, uri = sharding.place_in_shard(video.video_id), _encode(video.video_id), _encode(video.uri)
+        rest = f"{_encode(video.label)},{_encode(video.group)},{_encode(video.version)}"
+        texts[shard] += f"{place}\t{video_id}\t{uri}\t{rest}\n".encode()
         if video.video_id in strips:
             chosen[shard].append(video.video_id)
     texts.reverse()
