@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -63,6 +64,7 @@ def make(folder: str, count: int) -> None:
 
 def _plan(folder: str, source: str) -> None:
     config = PreprocessConfig(f"{folder}/{source}", f"{folder}/plan-{source}")
+    shutil.rmtree(config.output, ignore_errors=True)
     with _step("listing"):
         catalog = read_catalog(config.input)
     with _step("plan"):
@@ -118,6 +120,7 @@ def _label_work(config: LabelConfig, listing: Listing) -> Work:
 
 def _label(folder: str, source: str) -> None:
     config = _label_config(folder, source)
+    shutil.rmtree(config.output, ignore_errors=True)
     with _step("listing"):
         listing = list_videos(config.input)
     with _step("what is left to do"):
