@@ -134,7 +134,6 @@ def as_user_error(error: Exception, options: PipelineOptions, submitted: str) ->
     """
     from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeException
     from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
-    from apitools.base.py.exceptions import HttpError
 
     if isinstance(error, DataflowRuntimeException):
         why = find_reason(str(error))
@@ -142,13 +141,13 @@ def as_user_error(error: Exception, options: PipelineOptions, submitted: str) ->
             f"the job ended on Dataflow as {error.result.state}{why}. Run the same command again to go on. The job's "
             f"log: {submitted}"
         )
-    said = _said(error) if isinstance(error, HttpError) else str(error).strip().rstrip(".") or type(error).__name__
+    said, status = _said(error), getattr(error, "status_code", getattr(error, "code", 0))
     if submitted:
         return IncompleteError(
             f"lost sight of the job, which may still be at work: {said}. Wait for its end or cancel it, then run the "
             f"same command again. The job: {submitted}"
         )
-    if isinstance(error, DataflowJobAlreadyExistsError) or getattr(error, "status_code", 0) == 409:
+    if isinstance(error, DataflowJobAlreadyExistsError) or status == 409:
         name = options.view_as(GoogleCloudOptions).job_name
         return UsageError(
             f"the job {name} is at work already. Wait for its end or cancel it, then run the same command again"
@@ -159,10 +158,14 @@ def as_user_error(error: Exception, options: PipelineOptions, submitted: str) ->
 
 
 def _said(error: Any) -> str:
-    """The service's own words."""
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        return str(json.loads(error.content)["error"]["message"]).strip().rstrip(".")
-    return f"HTTP status {error.status_code}"
+    """The service's own words, where the error is an answer of it: apitools' HttpError or, in newer versions of Beam,
+    google.api_core's GoogleAPICallError, which puts the request before them."""
+    if hasattr(error, "content"):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return str(json.loads(error.content)["error"]["message"]).strip().rstrip(".")
+        return f"HTTP status {error.status_code}"
+    said = re.sub(r"^[A-Z]+ https?://\S+: ", "", str(getattr(error, "message", "") or error).strip())
+    return said.rstrip(".") or type(error).__name__
 
 
 def find_reason(text: str) -> str:

@@ -21,7 +21,7 @@ import pytest
 
 from tests.gcs_server import serving
 
-_JOBS = re.compile(r"/v1b3/projects/([^/]+)/locations/([^/]+)/jobs(?:/([^/]+))?(?:/(\w+))?")
+_JOBS = re.compile(r"/sandbox/v1b3/projects/([^/]+)/locations/([^/]+)/jobs(?:/([^/]+))?(?:/(\w+))?")
 _ROOT = Path(__file__).parents[1]
 _HEARS_CTRL_C = """
 import runpy, signal, sys
@@ -29,6 +29,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # processes that are s
 del sys.argv[0]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
+_NAMES = {
+    "type": {1: "JOB_TYPE_BATCH"},
+    "algorithm": {2: "AUTOSCALING_ALGORITHM_BASIC"},
+    "ipConfiguration": {2: "WORKER_IP_PRIVATE"},
+    "requestedState": {5: "JOB_STATE_CANCELLED"},
+}
+"""See https://cloud.google.com/dataflow/docs/reference/rest/v1b3/projects.locations.jobs."""
 _ENDED = ("JOB_STATE_DONE", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
 
 
@@ -119,6 +126,23 @@ class DataflowServer:
         raise RuntimeError(f"job {number} was not submitted")
 
 
+def _read(body: bytes) -> dict[str, Any]:
+    """A request as older and newer versions of Beam send it: the latter give numbers for names, and options in a
+    protobuf `Struct`, which has no whole numbers."""
+
+    def named(value: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: _NAMES[key].get(item, item) if key in _NAMES and isinstance(item, int) else item
+            for key, item in value.items()
+        }
+
+    def number(text: str) -> float:
+        return int(float(text)) if float(text).is_integer() else float(text)
+
+    found: dict[str, Any] = json.loads(body, object_hook=named, parse_float=number)
+    return found
+
+
 class _Handler(BaseHTTPRequestHandler):
     def __init__(self, served: DataflowServer, *arguments: Any) -> None:
         self._served = served
@@ -136,13 +160,13 @@ class _Handler(BaseHTTPRequestHandler):
                 status, message = self._served.refuse
                 self._answer(status, {"error": {"code": status, "message": message}})
             else:
-                self._answer(200, self._served.submit(project, region, json.loads(body)).described())
+                self._answer(200, self._served.submit(project, region, _read(body)).described())
             return
         job = next(job for job in self._served.jobs if job.job_id == job_id)
         if self._served.fate and not what:
             job.end(*self._served.fate)
         if self.command == "PUT":
-            job.end(json.loads(body)["requestedState"])
+            job.end(_read(body)["requestedState"])
         self._answer(200, {"jobMessages": job.messages()} if what == "messages" else job.described())
 
     do_GET = do_POST = do_PUT = _handle
@@ -194,10 +218,11 @@ def dataflow_server() -> Iterator[DataflowServer]:
 
     Beam takes no endpoint with a port, but for `localhost`, where it would leave out what it does for the service
     alone. So each stand-in listens at port 80 of an address of its own; the test is skipped where that is not allowed.
+    Newer versions of Beam speak gRPC over TLS, but HTTP with an endpoint that has `sandbox` in it.
     """
     server = DataflowServer()
     with serving(_listen(server)) as url:
-        server.url = url.removesuffix(":80")
+        server.url = f"{url.removesuffix(':80')}/sandbox"
         yield server
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -53,11 +54,13 @@ class Worker:
 
 
 def make_worker(folder: Path, variables: dict[str, str]) -> Worker:
-    """A worker with the packages of the lock file alone."""
+    """A worker with the packages of the lock file of this environment alone."""
     uv = [sys.executable, "-m", "uv"]
     subprocess.run([*uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
-    lock = ["--require-hashes", "-r", ROOT / "requirements.lock"]
+    ours = f"\napache-beam=={version('apache-beam')} "
+    (file,) = (path for path in ROOT.glob("requirements*.lock") if ours in path.read_text())
+    lock = ["--require-hashes", "-r", file]
     subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, "--no-deps", *lock], check=True)
     _share_bytecode(Path(sysconfig.get_path("purelib")), next((folder / "venv").glob("lib/python*/site-packages")))
     (folder / "work").mkdir()
