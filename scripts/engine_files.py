@@ -42,12 +42,17 @@ def locked_beam() -> str:
     return found[1]
 
 
+def workers_python() -> Path:
+    """The interpreter of Beam's workers: that of the jobs, as what a job sends is understood by its own Beam alone."""
+    return Path(sys.executable) if sys.prefix != sys.base_prefix else ROOT / ".venv" / "bin" / "python"
+
+
 def fetch(engine: str) -> Path:
     """The folder of an engine's files, fetched unless it is there."""
     if missing := [tool for tool in TOOLS[engine] if not shutil.which(tool)]:
         raise EngineError(f"{engine} needs {' and '.join(missing)}, which this machine lacks: install it", 2)
     if engine == "workers":
-        if not (ROOT / ".venv" / "bin" / "python").exists():
+        if not workers_python().exists():
             raise EngineError("workers run in .venv, which isn't there: run scripts/setup first", 2)
         return ROOT
     wanted = locked_beam()
