@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.core.errors import DivergedError, UsageError
 from tests.conftest import run_tool
-from tests.s3_server import s3_server
+from tests.s3_server import reaches_s3, s3_server
 from trainer import checkpoint
 from trainer.config import TrainConfig
 from trainer.data import Clips, Reading
@@ -80,6 +80,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     assert checkpoint.load(str(tmp_path / "none.npz")) is None
 
 
+@reaches_s3
 @pytest.mark.timeout(400)
 def test_training_from_and_to_a_bucket(dataset: Path) -> None:
     with s3_server() as server:
