@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from google.api_core import exceptions
 
 from pipelines import cli, label, preprocess
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.dataflow import find_reason
+from pipelines.dataflow import as_user_error, find_reason
 from tests.dataflow_server import DataflowServer, dataflow_server, launching
 from tests.gcs_server import GcsServer, gcs_server, use_environment
 from tests.gcs_server import environment as environment
@@ -147,6 +149,20 @@ def test_a_job_that_is_refused(
     dataflow.refuse = refusal
     error = error_of(submit(dataflow, "gs://bucket/refused/out"), capfd, code=4)
     assert message in error and AGAIN in error
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "message"),
+    [
+        (403, "(1a): Permission denied.", "submitted to Dataflow: (1a): Permission denied. Mend that"),
+        (409, "(3c): There is already an active job", "the job a-job is at work already"),
+    ],
+)
+@pytest.mark.parametrize("request_line", ["", "POST https://dataflow.googleapis.com/v1b3/projects/x/jobs: "])
+def test_what_newer_versions_of_beam_raise(request_line: str, status: int, text: str, message: str) -> None:
+    error = exceptions.from_http_status(status, request_line + text)
+    options = PipelineOptions(["--job_name=a-job"])
+    assert message in str(as_user_error(error, options, ""))
 
 
 def test_one_job_at_a_time_for_an_output(
