@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks import common
 
 _HEADERS = ["", "s", "s", "times", "CPU s", "CPU s", "times", "MB", "MB"]
-_ONCE = {"make", "ledger", "assemble", "shards"}
+_ONCE = {"make_tree", "make_manifest", "ledger", "assemble", "shards"}
 """Parts that find their work done when they are run again."""
 
 
@@ -36,23 +36,21 @@ def run_part(name: str, count: int, folder: str) -> dict[str, Any]:
     return result
 
 
-def _run_all(
-    parts: Sequence[str], counts: Sequence[int], rounds: int, folder: str
-) -> dict[str, list[dict[str, Any]]]:
-    """What each part measured, for each number of videos, in its fastest round."""
+def _run_all(parts: Sequence[str], counts: Sequence[int], rounds: int, folder: str) -> dict[str, list[dict[str, Any]]]:
+    """What each part measured, for each number of videos, in the round of median duration."""
     results: dict[str, list[dict[str, Any]]] = {}
     for name in parts:
+        runs: list[list[dict[str, Any]]] = [[] for _ in counts]
         for _ in range(1 if name in _ONCE else rounds):
-            found = []
-            for count in counts:
+            for count, of_count in zip(counts, runs, strict=True):
                 where = os.path.join(folder, str(count))
                 os.makedirs(where, exist_ok=True)
                 result = run_part(name, count, where)
-                found.append(result)
+                of_count.append(result)
                 seconds = ", ".join(f"{step} {wall:.1f} s" for step, (wall, _) in result["seconds"].items())
                 more = ", ".join(f"{key} {value:,.6g}" for key, value in result["facts"].items())
                 common.log(f"{name} {count}: {seconds}; {result['peak_mb']:.0f} MB; {more}")
-            results[name] = [min(pair, key=_seconds) for pair in zip(results.get(name, found), found, strict=True)]
+        results[name] = [sorted(of_count, key=_seconds)[len(of_count) // 2] for of_count in runs]
     return results
 
 
@@ -96,7 +94,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     add(
         "--rounds", type=common.positive, default=1, metavar="N",
-        help="run each part so often, but those that can't be repeated, and keep its fastest run (default %(default)s)",
+        help="run each part so often, but those that can't be repeated, and keep the median (default %(default)s)",
     )  # fmt: skip
     add("--parts", metavar="NAME,NAME", default=",".join(PARTS), help="which parts, separated by commas (default all)")
     scratch_help = "folder for trees and datasets, 4 kB and a file for each video; removed at the end"

@@ -55,11 +55,16 @@ def _size(folder: str) -> int:
     return sum(file.size_bytes for file in files.list_tree(folder)[0])
 
 
-def make(folder: str, count: int) -> None:
-    """What is to be listed."""
-    with _step("making empty files"):
+def make_tree(folder: str, count: int) -> None:
+    """A tree of empty files."""
+    with _step("files made"):
         scale_data.make_tree(f"{folder}/tree", count)
-    scale_data.make_manifest(f"{folder}/videos.csv", count)
+
+
+def make_manifest(folder: str, count: int) -> None:
+    """A manifest of files that are not there."""
+    with _step("manifest written"):
+        scale_data.make_manifest(f"{folder}/videos.csv", count)
 
 
 def _plan(folder: str, source: str) -> None:
@@ -248,8 +253,8 @@ def check(folder: str, count: int) -> None:
 PARTS: dict[str, Callable[[str, int], None]] = {
     part.__name__: part
     for part in (
-        *(make, plan_tree, plan_manifest, deal, label_tree, label_manifest, ledger, known, assemble, label_again),
-        *(shards, account, info, check),
+        *(make_tree, make_manifest, plan_tree, plan_manifest, deal, label_tree, label_manifest),
+        *(ledger, known, assemble, label_again, shards, account, info, check),
     )
 }
 
