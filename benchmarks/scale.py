@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import common
 
-_HEADERS = ["", "s", "s", "times", "CPU s", "CPU s", "times", "MB", "MB"]
+_HEADERS = ["", "s", "s", "times", "MB", "MB"]
 _ONCE = {"make_tree", "make_manifest", "ledger", "assemble", "shards"}
 """Parts that find their work done when they are run again."""
 
@@ -47,7 +47,7 @@ def _run_all(parts: Sequence[str], counts: Sequence[int], rounds: int, folder: s
                 os.makedirs(where, exist_ok=True)
                 result = run_part(name, count, where)
                 of_count.append(result)
-                seconds = ", ".join(f"{step} {wall:.1f} s" for step, (wall, _) in result["seconds"].items())
+                seconds = ", ".join(f"{step} {wall:.1f} s" for step, wall in result["seconds"].items())
                 more = ", ".join(f"{key} {value:,.6g}" for key, value in result["facts"].items())
                 common.log(f"{name} {count}: {seconds}; {result['peak_mb']:.0f} MB; {more}")
         results[name] = [sorted(of_count, key=_seconds)[len(of_count) // 2] for of_count in runs]
@@ -55,26 +55,22 @@ def _run_all(parts: Sequence[str], counts: Sequence[int], rounds: int, folder: s
 
 
 def _seconds(result: dict[str, Any]) -> float:
-    return sum(wall for wall, _ in result["seconds"].values())
+    return float(sum(result["seconds"].values()))
 
 
 def _rows(name: str, results: Sequence[dict[str, Any]]) -> list[list[str]]:
     """A row for each step of a part and one for all of them; the memory is that of the part."""
     steps = {step: [result["seconds"][step] for result in results] for step in results[0]["seconds"]}
-    whole = [[sum(pair[kind] for pair in result["seconds"].values()) for kind in (0, 1)] for result in results]
-    rows = [_row(f"**{name}**" if len(steps) > 1 else name, whole, [f"{result['peak_mb']:,.0f}" for result in results])]
+    peaks = [f"{result['peak_mb']:,.0f}" for result in results]
+    rows = [_row(f"**{name}**" if len(steps) > 1 else name, [_seconds(result) for result in results], peaks)]
     if len(steps) > 1:
         rows += [_row(step, seconds, [""] * len(results)) for step, seconds in steps.items()]
     return rows
 
 
-def _row(name: str, seconds: Sequence[Sequence[float]], peaks: Sequence[str]) -> list[str]:
-    cells = [name]
-    for kind in (0, 1):
-        values = [pair[kind] for pair in seconds]
-        cells += [f"{value:.1f}" for value in values]
-        cells.append(f"{values[-1] / values[0]:.1f}" if values[0] >= 0.05 else "")
-    return [*cells, *peaks]
+def _row(name: str, seconds: Sequence[float], peaks: Sequence[str]) -> list[str]:
+    times = f"{seconds[-1] / seconds[0]:.1f}" if seconds[0] >= 0.05 else ""
+    return [name, *(f"{value:.1f}" for value in seconds), times, *peaks]
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -123,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     finally:
         shutil.rmtree(folder)
-    print(f"\nSeconds by the clock and of CPU time, and the most memory, for {counts[0]:,} and {counts[1]:,} videos:\n")
+    print(f"\nSeconds by the clock and the most memory, for {counts[0]:,} and {counts[1]:,} videos:\n")
     rows = [row for name, of_counts in results.items() for row in _rows(args.titles[name], of_counts)]
     common.print_table(_HEADERS, rows, args.markdown)
     common.write_json(args.json, facts, results)

@@ -39,16 +39,16 @@ from pipelines.transforms.labels import LabelSettings, _WriteLabelsFn
 from pipelines.transforms.plan import ReadPlan
 
 _VIDEOS_PER_TINY_SHARD = 100
-_SECONDS: dict[str, tuple[float, float]] = {}
-"""Step to seconds by the clock and of CPU time."""
+_SECONDS: dict[str, float] = {}
+"""Step to seconds by the clock."""
 _FACTS: dict[str, Any] = {}
 
 
 @contextlib.contextmanager
 def _step(name: str) -> Iterator[None]:
-    wall_s, cpu_s = time.perf_counter(), time.process_time()
+    start = time.perf_counter()
     yield
-    _SECONDS[name] = time.perf_counter() - wall_s, time.process_time() - cpu_s
+    _SECONDS[name] = time.perf_counter() - start
 
 
 def _size(folder: str) -> int:
