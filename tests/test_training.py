@@ -147,10 +147,8 @@ def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path,
 
 def test_a_full_disk_loses_no_checkpoint(dataset: Path, finished: Path, tmp_path: Path) -> None:
     middle = tmp_path / "middle"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "trainer.task", *map(str, command(dataset, middle, "--checkpoint-every-s", 0))],
-        stderr=subprocess.DEVNULL,
-    )
+    arguments = command(dataset, middle, "--checkpoint-every-s", 0, "--no-baseline")
+    process = subprocess.Popen([sys.executable, "-m", "trainer.task", *map(str, arguments)], stderr=subprocess.DEVNULL)
     last = middle / "checkpoints" / "last.npz"
     while not last.exists() or checkpoint.load(str(last))[1].global_step < 4:  # type: ignore[index]
         time.sleep(0.01)
@@ -161,7 +159,7 @@ def test_a_full_disk_loses_no_checkpoint(dataset: Path, finished: Path, tmp_path
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
-    full = run_tool("trainer.task", *command(dataset, middle, "--checkpoint-every-s", 0), preexec_fn=small_files)
+    full = run_tool("trainer.task", *arguments, preexec_fn=small_files)
     assert full.returncode == 4
     assert "last.npz" in full.stderr
     assert "Traceback" not in full.stderr
@@ -170,7 +168,7 @@ def test_a_full_disk_loses_no_checkpoint(dataset: Path, finished: Path, tmp_path
         ["best.npz", "last.npz"],
         ["last.npz"],
     )
-    done = run_tool("trainer.task", *command(dataset, middle, "--checkpoint-every-s", 0))
+    done = run_tool("trainer.task", *arguments)
     assert done.returncode == 0, done.stderr
     assert_same_weights(middle, finished)
 
@@ -185,7 +183,7 @@ def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path
 
 
 def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset: Path, tmp_path: Path) -> None:
-    arguments = [*SMALL[:-3], "--epochs", 1, "--data", dataset, "--output", tmp_path, "--folds", 3]
+    arguments = [*SMALL[:-3], "--epochs", 1, "--no-baseline", "--data", dataset, "--output", tmp_path, "--folds", 3]
     done = run_tool("trainer.crossval", *arguments)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "crossval.json").read_text())
