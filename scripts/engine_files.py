@@ -1,5 +1,6 @@
 """The files of Beam's engines, fetched into .engines/ by Maven and Go."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -44,7 +45,8 @@ def locked_beam() -> str:
 
 def workers_python() -> Path:
     """The interpreter of Beam's workers: that of the jobs, as what a job sends is understood by its own Beam alone."""
-    return Path(sys.executable) if sys.prefix != sys.base_prefix else ROOT / ".venv" / "bin" / "python"
+    active = sys.prefix != sys.base_prefix and importlib.util.find_spec("apache_beam")
+    return Path(sys.executable) if active else ROOT / ".venv" / "bin" / "python"
 
 
 def fetch(engine: str) -> Path:
