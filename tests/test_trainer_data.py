@@ -13,6 +13,12 @@ from trainer.data import Clips, Reading
 from trainer.parts import Part
 
 
+@pytest.fixture(autouse=True)
+def no_global_seed() -> None:
+    """As in training: beside a global seed of 0, which other tests set, tf.data takes no seed that is a tensor."""
+    tf.random.set_seed(None)
+
+
 @pytest.fixture(scope="module")
 def info(dataset: Path) -> DatasetInfo:
     return DatasetInfo.from_json((dataset / "dataset_info.json").read_text())
