@@ -36,8 +36,7 @@ class Work:
         windows: how videos are cut into windows.
         key: of the model and the settings that decide about scores.
         layout: of the output folder.
-        shards: the listed videos of each shard.
-        pending: those to be decoded and scored, shard by shard.
+        pending: what is to be decoded and scored, shard by shard.
         task_size: how many of them a worker gets at a time.
         marks: what the labels of those shards are made from that are to be written.
     """
@@ -47,10 +46,14 @@ class Work:
     windows: WindowSpec
     key: str
     layout: LabelLayout
-    shards: Sequence[ShardListing]
     pending: Sequence[PendingVideos]
     task_size: int
     marks: Mapping[int, str]
+
+    @property
+    def shards(self) -> list[ShardListing]:
+        """The listed videos of each shard."""
+        return [videos.listing for videos in self.pending]
 
     @property
     def num_videos(self) -> int:
@@ -111,7 +114,7 @@ def make_work(
     pending = [videos for videos, _ in found]
     size = task_size(sum(len(videos.numbers) for videos in pending), beam_workers)
     marks = {shard: mark for shard, (_, mark) in enumerate(found) if mark}
-    return Work(config, info, windows, key, layout, shards, pending, size, marks)
+    return Work(config, info, windows, key, layout, pending, size, marks)
 
 
 def _other_labels(earlier: LabelLayout, info: ModelInfo, scoring: Mapping[str, Any], output: str) -> str:

@@ -4,6 +4,9 @@ import hashlib
 import json
 from typing import Any
 
+compact_json = json.JSONEncoder(separators=(",", ":")).encode
+"""A value as JSON: ASCII in one line, without spaces."""
+
 
 def stable_hash(*parts: str) -> int:
     """64-bit hash of some strings. Unlike `hash()` it doesn't depend on the process."""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from pipelines.core import sharding
+from pipelines.core.hashing import compact_json
 
 VIDEOS_PER_SHARD = 10_000
 """Videos whose labels go into one file, as long as nobody asks for another number of files."""
@@ -14,7 +15,6 @@ BYTES_PER_SHARD = 1 << 37
 of 128 GiB, some hundred hours of video, these take a few hundred megabytes."""
 _MAX_TASK_VIDEOS = 256
 _TASKS_PER_WORKER = 4
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class PendingVideos:
     def tasks(self, shard: int, most: int) -> Iterator[str]:
         """Lines of the plan file, of at most so many videos each."""
         lines = self.listing.text.splitlines() if self.numbers else []
-        ends = {number: _encode(begun)[1:] for number, begun in self.begun.items()}
+        ends = {number: compact_json(begun)[1:] for number, begun in self.begun.items()}
         rows = [f"{lines[number][:-1]},{ends.get(number, '[],[]]')}" for number in self.numbers]
         for i in range(0, len(rows), most):
             yield f"[{shard},[{','.join(rows[i : i + most])}]]"
@@ -162,12 +162,11 @@ def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> 
 
 def by_shard(videos: Iterable[ListedVideo], num_shards: int) -> list[ShardListing]:
     """The videos of each shard, by id: where one goes doesn't depend on the others."""
-    texts = [bytearray() for _ in range(num_shards)]
-    for video in videos:
-        line = f"[{_encode(video.video_id)},{_encode(video.uri)},{_encode(video.version)},{video.size_bytes}]\n"
-        texts[sharding.shard_of(video.video_id, num_shards)] += line.encode()
-    texts.reverse()
-    return [ShardListing(texts.pop().decode()) for _ in range(num_shards)]
+    lines = (
+        (v.video_id, f"[{compact_json(v.video_id)},{compact_json(v.uri)},{compact_json(v.version)},{v.size_bytes}]")
+        for v in videos
+    )
+    return [ShardListing(text) for text in sharding.deal(lines, num_shards)]
 
 
 def task_size(num_pending: int, beam_workers: int) -> int:

@@ -17,7 +17,7 @@ from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.collection import no_collection
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.hashing import fingerprint, stable_hash, text_fingerprint
+from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
 from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_fractions, parse_groups
@@ -25,7 +25,6 @@ from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_
 _USUAL = ("train", "val", "test")
 STRIPS_PER_CLASS = 4
 """Clips of each class that get a film strip in the preview."""
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -201,23 +200,21 @@ def _choose_strips(catalog: Catalog) -> frozenset[str]:
 def _shards_of_split(
     split: str, videos: list[VideoRecord], num_shards: int, settings: str, strips: frozenset[str]
 ) -> Iterator[PlannedShard]:
-    # A video becomes text while it is at hand. Objects would have to be looked for all over the memory, shard by shard,
-    # and the wait for them grows with the collection.
-    texts = [bytearray() for _ in range(num_shards)]
-    chosen: list[list[str]] = [[] for _ in range(num_shards)]
-    for video in videos:
-        shard = sharding.shard_of(video.video_id, num_shards)
-        place, video_id, uri = sharding.place_in_shard(video.video_id), _encode(video.video_id), _encode(video.uri)
-        rest = f"{_encode(video.label)},{_encode(video.group)},{_encode(video.version)}"
-        texts[shard] += f"{place}\t{video_id}\t{uri}\t{rest}\n".encode()
-        if video.video_id in strips:
-            chosen[shard].append(video.video_id)
-    texts.reverse()
-    for index in range(num_shards):
-        rows = [line.split("\t") for line in sorted(texts.pop().decode().splitlines())]
+    lines = ((video.video_id, _line(video)) for video in videos)
+    of_strips = {compact_json(video_id): video_id for video_id in strips}
+    for index, text in enumerate(sharding.deal(lines, num_shards)):
+        rows = [line.split("\t") for line in sorted(text.splitlines())]
         name = sharding.shard_name(split, index, num_shards)
         contents = ",".join(f"[{video_id},{rest}]" for _, video_id, _, rest in rows)
-        mark = text_fingerprint(f"[{_encode(settings)},{_encode(name)},[{contents}]]")
+        mark = text_fingerprint(f"[{compact_json(settings)},{compact_json(name)},[{contents}]]")
         members = ",".join(f"[{video_id},{uri},{rest}]" for _, video_id, uri, rest in rows)
-        ends = _encode([name, split])[:-1], _encode([sorted(chosen[index]), mark])[1:]
+        chosen = sorted(of_strips[video_id] for _, video_id, _, _ in rows if video_id in of_strips)
+        ends = compact_json([name, split])[:-1], compact_json([chosen, mark])[1:]
         yield PlannedShard(name, len(rows), mark, f"{ends[0]},[{members}],{ends[1]}")
+
+
+def _line(video: VideoRecord) -> str:
+    """A video's place in its shard, and then as JSON its id, its address, and the rest that its record depends on."""
+    rest = f"{compact_json(video.label)},{compact_json(video.group)},{compact_json(video.version)}"
+    place, video_id = sharding.place_in_shard(video.video_id), compact_json(video.video_id)
+    return f"{place}\t{video_id}\t{compact_json(video.uri)}\t{rest}"

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pipelines.core.hashing import stable_hash
 from pipelines.core.spec import ClipSpec, FrameEncoding
@@ -43,6 +43,19 @@ def shard_of(video_id: str, num_shards: int) -> int:
 def place_in_shard(video_id: str) -> str:
     """16 hexadecimal digits that a shard is sorted by: a stable shuffle, so that neighbours are of mixed classes."""
     return f"{stable_hash('order', video_id):016x}"
+
+
+def deal(lines: Iterable[tuple[str, str]], num_shards: int) -> Iterator[str]:
+    """The text of each shard out of videos' ids and lines, which keep their order in it.
+
+    A video becomes text while it is at hand. Objects would have to be looked for all over the memory, shard by shard,
+    and the wait for them grows with the collection.
+    """
+    texts = [bytearray() for _ in range(num_shards)]
+    for video_id, line in lines:
+        texts[shard_of(video_id, num_shards)] += f"{line}\n".encode()
+    texts.reverse()
+    return (texts.pop().decode() for _ in range(num_shards))
 
 
 def shard_name(split: str, index: int, num_shards: int) -> str:
