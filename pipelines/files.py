@@ -187,10 +187,10 @@ def stat_file(root: str, path: str) -> FileInfo:
     return local.stat(uri, path) if is_local(uri) else replace(remote.stat(uri), path=path)
 
 
-def stat_files(root: str, paths: Sequence[str]) -> list[FileInfo]:
-    """As `stat_file` for each of many paths."""
+def stat_files(root: str, paths: Sequence[str]) -> Iterator[FileInfo]:
+    """As `stat_file` for each of many paths, one after the other as they are taken."""
     remote_path = root if not is_local(root) else next((path for path in paths if not is_local(path)), root)
-    return list(each_at(remote_path, lambda path: stat_file(root, path), paths))
+    return each_at(remote_path, lambda path: stat_file(root, path), paths)
 
 
 @contextlib.contextmanager

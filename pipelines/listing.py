@@ -39,5 +39,5 @@ def _read_manifest(source: str) -> Catalog:
     rows = catalog.parse_manifest(text, source)
     root = posixpath.dirname(source)
     found = files.stat_files(root, [row.path for row in rows])
-    uris = [files.join(root, row.path) for row in rows]
+    uris = (files.join(root, row.path) for row in rows)
     return catalog.from_manifest(source, rows, found, uris)

@@ -198,8 +198,8 @@ def _lines(text: str) -> Iterator[str]:
     return (match[0] for match in _LINE.finditer(text))
 
 
-def from_manifest(name: str, rows: Sequence[ManifestRow], files: Sequence[FileInfo], uris: Sequence[str]) -> Catalog:
-    """Catalogue of a manifest's lines, with the file and the full address of each.
+def from_manifest(name: str, rows: Sequence[ManifestRow], files: Iterable[FileInfo], uris: Iterable[str]) -> Catalog:
+    """Catalogue of a manifest's lines, with the file and the full address of each, which are taken one by one.
 
     A line whose file is missing stays in: it becomes a failure record. A video without a group is a group of its own.
 
