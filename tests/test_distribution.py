@@ -15,14 +15,14 @@ from tests.workers import finish, free_addresses, start_worker
 from trainer import checkpoint
 
 LOSSES = """
+import json
 import sys
 from functools import partial
 from pipelines.quiet import quiet_tensorflow
 quiet_tensorflow()
 import tensorflow as tf
-number = int(sys.argv[2])
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from trainer.config import TrainConfig
 from trainer.data import Clips, Reading
 from trainer.dataset import open_dataset
@@ -31,37 +31,36 @@ from trainer.models import build_model
 from trainer.parts import cut_parts
 from trainer.storage import join
 from trainer.strategy import make_devices
-devices = make_devices("cpu", "float32", [f"CPU:{i}" for i in range(number)])
 dataset = open_dataset(sys.argv[1])
 info = dataset.info
 part = cut_parts(info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), None).sides["train"]
-reading = Reading(devices.replica_batch(8), devices.local_replicas, augmentations=("flip", "crop", "color"))
-clips = Clips(info, part, reading)
 build = partial(build_model, "lrcn", "default", info.clip_spec.shape, len(info.labels), dropout=0.0)
-learner = Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, (1.0,) * len(info.labels)), 0)
-losses, epoch = [], 0
-while len(losses) < 20:
-    batches = iter(devices.strategy.distribute_datasets_from_function(lambda _: clips.training(epoch)))
-    for _ in range(clips.training_steps(epoch)):
-        # A rate that rises, as at the start of a run: AdamW's steps are as large where a gradient is all rounding.
-        result = learner.train_step(batches, 5e-4 * len(losses) / 20, False)
-        losses.append(result.loss / result.clips)
-    epoch += 1
-print(*losses[:20])
+
+def train(names):
+    devices = make_devices("cpu", "float32", names)
+    reading = Reading(devices.replica_batch(8), devices.local_replicas, augmentations=("flip", "crop", "color"))
+    clips = Clips(info, part, reading)
+    learner = Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, (1.0,) * len(info.labels)), 0)
+    losses, epoch = [], 0
+    while len(losses) < 20:
+        batches = iter(devices.strategy.distribute_datasets_from_function(lambda _: clips.training(epoch)))
+        for _ in range(clips.training_steps(epoch)):
+            # A rate that rises, as at the start of a run: AdamW's steps are as large where a gradient is all rounding.
+            result = learner.train_step(batches, 5e-4 * len(losses) / 20, False)
+            losses.append(float(result.loss / result.clips))
+        epoch += 1
+    return losses[:20]
+
+print(json.dumps([train(["CPU:0"]), train(["CPU:0", "CPU:1"])]))
 """
-
-
-def run_losses(dataset: Path, devices: int) -> np.ndarray:
-    done = subprocess.run(
-        [sys.executable, "-c", LOSSES, str(dataset), str(devices)], capture_output=True, text=True, timeout=240
-    )
-    assert done.returncode == 0, done.stderr
-    return np.array([float(value) for value in done.stdout.split()])
 
 
 def test_two_devices_lose_as_one_does(dataset: Path) -> None:
     """The last batch of an epoch is a part of one: it fills one device and leaves the other with empty clips alone."""
-    one, two = run_losses(dataset, 1), run_losses(dataset, 2)
+    command = [sys.executable, "-c", LOSSES, str(dataset)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    one, two = np.array(json.loads(done.stdout))
     assert len(one) == 20
     assert one.std() > 1e-3, "the losses must change, or their equality would say nothing"
     np.testing.assert_allclose(two, one, atol=1e-4)

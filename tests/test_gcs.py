@@ -12,7 +12,7 @@ import pytest
 
 from pipelines import files, label
 from pipelines.core.errors import OutputError, UsageError
-from tests.conftest import contents, preprocess, run_tool
+from tests.conftest import contents, run_tool
 from tests.gcs_server import GcsServer, Intervene, gcs_server, silent_server, use_environment
 from tests.gcs_server import bucket_of_videos as bucket_of_videos
 from tests.gcs_server import environment as environment
@@ -48,7 +48,7 @@ def test_a_dataset_is_the_same_from_bucket_to_bucket(
     server: GcsServer, environment: dict[str, str], bucket_of_videos: str, tree: Path, dataset: Path
 ) -> None:
     output = "gs://bucket/whole/out"
-    done = preprocess("--input", bucket_of_videos, "--output", output, *SIZE, env=environment)
+    done = run_tool("pipelines.preprocess", "--input", bucket_of_videos, "--output", output, *SIZE, env=environment)
     assert done.returncode == 0, done.stderr
     assert server.contents(output) == with_place(contents(dataset), tree, bucket_of_videos)
     before = server.generations(output)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import run_tool
+from tests.conftest import run_here, run_tool
 from tests.label_model import LABELS, level_of, make_model, write_grey
 
 RESULTS = ("labels-00000-of-00001.jsonl", "failures.jsonl", "report.html")
@@ -77,7 +77,7 @@ def test_killed_and_run_again(
     process.wait()
     kept = entries(output)
     assert kept >= after or process.returncode == 0
-    again = run_tool("pipelines.label", *arguments(model, videos, output))
+    again = run_here("pipelines.label", *arguments(model, videos, output))
     assert again.returncode == 0, again.stderr
     assert results_of(output) == reference
     scored = json.loads((output / "summary.json").read_text())["rates"]["videos_scored"]
@@ -108,7 +108,7 @@ def test_full_disk_is_told_and_what_was_done_is_kept(
     assert not (output / "summary.json").exists()
     assert not list((output / "_state" / "tmp").glob("*"))
     kept = entries(output)
-    assert run_tool("pipelines.label", *arguments(model, videos, output)).returncode == 0
+    assert run_here("pipelines.label", *arguments(model, videos, output)).returncode == 0
     assert results_of(output) == reference
     assert json.loads((output / "summary.json").read_text())["rates"]["videos_scored"] <= 301 - kept
 
@@ -118,7 +118,7 @@ def test_a_second_run_at_the_same_time_is_refused(model: Path, videos: Path, tmp
 
     output = tmp_path / "out"
     with store.exclusive(str(output)):
-        refused = run_tool("pipelines.label", *arguments(model, videos, output))
+        refused = run_here("pipelines.label", *arguments(model, videos, output))
     assert refused.returncode == 2
     assert "another run is writing to" in refused.stderr and "Traceback" not in refused.stderr
 

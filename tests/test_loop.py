@@ -1,6 +1,5 @@
-"""The loop where training goes wrong, and training from and to an object store."""
+"""The loop where training goes wrong."""
 
-import json
 from functools import partial
 from pathlib import Path
 
@@ -8,8 +7,6 @@ import numpy as np
 import pytest
 
 from pipelines.core.errors import DivergedError, UsageError
-from tests.conftest import run_tool
-from tests.s3_server import reaches_s3, s3_server
 from trainer import checkpoint
 from trainer.config import TrainConfig
 from trainer.data import Clips, Reading
@@ -78,26 +75,3 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"last\.npz is damaged"):
         checkpoint.load(uri)
     assert checkpoint.load(str(tmp_path / "none.npz")) is None
-
-
-@reaches_s3
-@pytest.mark.timeout(400)
-def test_training_from_and_to_a_bucket(dataset: Path) -> None:
-    with s3_server() as server:
-        bucket = server.make_bucket("clips")
-        for path in dataset.iterdir():
-            if path.is_file():
-                server.put(f"{bucket}/data/{path.name}", path.read_bytes())
-        arguments = (
-            "--model", "lrcn", "--variant", "reference", "--data", f"{bucket}/data", "--output", f"{bucket}/run",
-            "--epochs", 2, "--no-baseline",
-        )  # fmt: skip
-        done = run_tool("trainer.task", *arguments, env=server.environment())
-        assert done.returncode == 0, done.stderr
-        metrics = json.loads(server.get(f"{bucket}/run/metrics.json"))
-        assert metrics["test"]["num_clips"] == 6
-        assert json.loads(server.get(f"{bucket}/run/model/model_info.json"))["labels"] == ["Jump", "Run", "Wave"]
-        assert server.get(f"{bucket}/run/history.csv").count(b"\n") == 3
-        again = run_tool("trainer.task", *arguments, env=server.environment())
-        assert again.returncode == 0, again.stderr
-        assert "is complete" in again.stderr

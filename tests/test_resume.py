@@ -269,7 +269,8 @@ def test_file_that_may_not_grow(tree: Path, dataset: Path, tmp_path: Path) -> No
 
     output = tmp_path / "out"
     arguments = ("--input", tree, "--output", output, *ARGUMENTS)
-    assert_clean_refusal(preprocess(*arguments, preexec_fn=limit), output, dataset, "File too large")
+    done = run_tool("pipelines.preprocess", *arguments, preexec_fn=limit)
+    assert_clean_refusal(done, output, dataset, "File too large")
     assert not temporary_files(output)
     assert preprocess(*arguments).returncode == 0
     assert contents(output) == contents(dataset)

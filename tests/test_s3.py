@@ -10,7 +10,7 @@ import pytest
 import pipelines.preprocess
 from pipelines import files, label, s3_store, verify
 from pipelines.core.errors import OutputError, UsageError
-from tests.conftest import contents, preprocess
+from tests.conftest import contents, run_tool
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.gcs_server import silent_server, use_environment
 from tests.s3_server import S3Server, s3_server
@@ -60,7 +60,7 @@ def test_a_dataset_is_the_same_from_bucket_to_bucket(
     output = "s3://bucket/whole/out"
     environment = server.environment(S3_ENDPOINT=server.url)
     del environment["AWS_ENDPOINT_URL"]
-    done = preprocess("--input", bucket_of_videos, "--output", output, *SIZE, env=environment)
+    done = run_tool("pipelines.preprocess", "--input", bucket_of_videos, "--output", output, *SIZE, env=environment)
     assert done.returncode == 0, done.stderr
     assert server.contents(output) == with_place(contents(dataset), tree, bucket_of_videos)
     before = server.generations(output)

@@ -85,11 +85,15 @@ def test_a_run_in_a_bucket_goes_on_after_lost_permissions(
     assert done.returncode == 0, done.stderr
     metrics = json.loads(place.server.get(f"{run}/metrics.json"))
     assert metrics["training"]["epochs"] == 1 and metrics["training"]["steps"] == 3
+    assert metrics["test"]["num_clips"] == 6
     rows = place.server.get(f"{run}/history.csv").decode().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1"]
     names = place.server.generations(run)
     assert [name for name in names if name.startswith("tensorboard/events.")]
     assert {"report.html", "predictions.jsonl", "model/model_info.json", "model/saved_model/saved_model.pb"} <= {*names}
+
+    again = run_tool("trainer.task", *words, env=place.environment)
+    assert again.returncode == 0 and "is complete" in again.stderr
 
     use_environment(place.environment, monkeypatch)
     assert compare.run([run]) == 0

@@ -133,12 +133,14 @@ def interrupt(arguments: Sequence[object], output: Path, steps: Sequence[int], n
     return codes
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 75)])
-def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path, number: int, code: int) -> None:
+@pytest.mark.parametrize(("number", "code", "times"), [(signal.SIGKILL, -9, 2), (signal.SIGTERM, 75, 1)])
+def test_a_run_goes_on_bit_by_bit(
+    dataset: Path, finished: Path, tmp_path: Path, number: int, code: int, times: int
+) -> None:
     output = tmp_path / "run"
     arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline")
-    steps = sorted(random.Random(number).sample(range(1, 8), 2))
-    assert interrupt(arguments, output, steps, number) == [code, code]
+    steps = sorted(random.Random(number).sample(range(1, 8), times))
+    assert interrupt(arguments, output, steps, number) == [code] * times
     assert_same_weights(output, finished)
     assert (output / "history.csv").read_text().splitlines()[3].split(",")[:7] == (
         (finished / "history.csv").read_text().splitlines()[3].split(",")[:7]
@@ -183,13 +185,13 @@ def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path
 
 
 def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset: Path, tmp_path: Path) -> None:
-    arguments = [*SMALL[:-3], "--epochs", 1, "--no-baseline", "--data", dataset, "--output", tmp_path, "--folds", 3]
+    arguments = [*SMALL[:-3], "--epochs", 1, "--no-baseline", "--data", dataset, "--output", tmp_path, "--folds", 2]
     done = run_tool("trainer.crossval", *arguments)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "crossval.json").read_text())
     assert summary["pooled"]["num_clips"] == 30
     assert summary["pooled"]["num_groups"] == 5
-    assert len(summary["fold_top1"]) == 3
+    assert len(summary["fold_top1"]) == 2
     tested = [json.loads((fold / "metrics.json").read_text())["dataset"]["groups"] for fold in tmp_path.glob("fold*")]
     assert sorted(group for groups in tested for group in groups["test"]) == ["g01", "g02", "g03", "g04", "g05"]
     for groups in tested:
