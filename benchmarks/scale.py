@@ -20,6 +20,8 @@ from benchmarks import common
 _HEADERS = ["", "s", "s", "times", "MB", "MB"]
 _ONCE = {"make_tree", "make_manifest", "ledger", "assemble", "shards"}
 """Parts that find their work done when they are run again."""
+_RUNS_OF_SMALLER = 3
+"""In each round: they are over so soon that a moment in which the machine is slow makes much of one of them."""
 
 
 def run_part(name: str, count: int, folder: str) -> dict[str, Any]:
@@ -37,20 +39,21 @@ def run_part(name: str, count: int, folder: str) -> dict[str, Any]:
 
 
 def _run_all(parts: Sequence[str], counts: Sequence[int], rounds: int, folder: str) -> dict[str, list[dict[str, Any]]]:
-    """What each part measured, for each number of videos, in the round of median duration."""
+    """What each part measured, for each number of videos, in the run of median duration."""
     results: dict[str, list[dict[str, Any]]] = {}
+    smaller, larger = counts
     for name in parts:
-        runs: list[list[dict[str, Any]]] = [[] for _ in counts]
+        runs: dict[int, list[dict[str, Any]]] = {count: [] for count in counts}
         for _ in range(1 if name in _ONCE else rounds):
-            for count, of_count in zip(counts, runs, strict=True):
+            for count in counts if name in _ONCE else (*[smaller] * _RUNS_OF_SMALLER, larger):
                 where = os.path.join(folder, str(count))
                 os.makedirs(where, exist_ok=True)
                 result = run_part(name, count, where)
-                of_count.append(result)
+                runs[count].append(result)
                 seconds = ", ".join(f"{step} {wall:.1f} s" for step, wall in result["seconds"].items())
                 more = ", ".join(f"{key} {value:,.6g}" for key, value in result["facts"].items())
                 common.log(f"{name} {count}: {seconds}; {result['peak_mb']:.0f} MB; {more}")
-        results[name] = [sorted(of_count, key=_seconds)[len(of_count) // 2] for of_count in runs]
+        results[name] = [sorted(of_count, key=_seconds)[len(of_count) // 2] for of_count in runs.values()]
     return results
 
 
@@ -90,7 +93,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     add(
         "--rounds", type=common.positive, default=1, metavar="N",
-        help="run each part so often, but those that can't be repeated, and keep the median (default %(default)s)",
+        help="run each part so often, the smaller collection three times as often, but those that can't be repeated, "
+        "and keep the medians (default %(default)s)",
     )  # fmt: skip
     add("--parts", metavar="NAME,NAME", default=",".join(PARTS), help="which parts, separated by commas (default all)")
     scratch_help = "folder for trees and datasets, 4 kB and a file for each video; removed at the end"

@@ -18,8 +18,11 @@ from pipelines import cli
 
 cli.quiet_libraries()
 
-LONGEST = ("training", "engines", "distribution", "dockerfile", "dataflow", "trainer_stores", "trainer_manifests")
-"""Files whose tests take minutes: begun first, so that at the end no process waits for one of them."""
+LONGEST = (
+    *("training", "engines", "distribution", "dockerfile", "dataflow", "trainer_stores", "trainer_manifests"),
+    *("store_faults", "preprocess", "import_model", "resume"),
+)
+"""Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
 BITS = 10
 WIDTH, HEIGHT = 160, 96
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
@@ -52,17 +53,25 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows += [[path, "Run", path.parent.name] for path in sorted(Path(real, "ucf-clips").rglob("*.avi"))]
     with (root / "videos.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["path", "label", "group"], *rows])
+    (root / "videos.txt").write_text("".join(f"{path}\n" for path, _, _ in rows))
     return root / "videos.csv"
 
 
 @pytest.fixture(scope="module")
 def made(videos: Path) -> dict[Path, Path]:
-    """What each set makes of the videos: a dataset, and a model trained on it."""
+    """What each set makes of the videos: a dataset, and a model trained on it; and labels by the newest set with it."""
     folders = {DEFAULT: videos.parent / "default", NEWEST: videos.parent / "newest"}
-    for python, folder in folders.items():
-        clips = ("--num-frames", 4, "--size", "32x40", "--shards", 4)
+    clips = ("--num-frames", 4, "--size", "32x40", "--shards", 4)
+
+    def make(python: Path) -> None:
+        folder = folders[python]
         run_well(python, "pipelines.preprocess", "--input", videos, "--output", folder / "data", *clips, *SPLITS)
         run_well(python, "trainer.task", "--data", folder / "data", "--output", folder / "run", *TRAIN)
+        places = ("--input", videos.with_name("videos.txt"), "--output", folder / "labels")
+        run_well(NEWEST, "pipelines.label", "--model", folder / "run" / "model", *places)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(make, folders))
     return folders
 
 
@@ -82,15 +91,10 @@ def test_the_versions_differ_and_the_shards_do_not(made: dict[Path, Path]) -> No
 
 
 @pytest.mark.parametrize("trained", [DEFAULT, NEWEST], ids=["default", "newest"])
-def test_labels_of_the_newest_set_are_what_the_trainer_evaluated(
-    trained: Path, made: dict[Path, Path], videos: Path
-) -> None:
+def test_labels_of_the_newest_set_are_what_the_trainer_evaluated(trained: Path, made: dict[Path, Path]) -> None:
     """A model of either set, read by the newest one."""
-    folder, listed = made[trained], videos.with_name("videos.txt")
-    listed.write_text("".join(f"{row['path']}\n" for row in csv.DictReader(videos.open(newline=""))))
-    output = folder / "labels"
-    run_well(NEWEST, "pipelines.label", "--model", folder / "run" / "model", "--input", listed, "--output", output)
-    labels = [json.loads(line) for line in (output / "labels-00000-of-00001.jsonl").open()]
+    folder = made[trained]
+    labels = [json.loads(line) for line in (folder / "labels" / "labels-00000-of-00001.jsonl").open()]
     by_id = {str(Path(row["video"]).with_suffix("")).lstrip("/"): row for row in labels}
     evaluated = [json.loads(line) for line in (folder / "run" / "predictions.jsonl").open()]
     assert len({round(row["score"], 5) for row in evaluated}) > 3, "all alike: what follows would prove nothing"
