@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,11 +32,12 @@ def run_part(name: str, count: int, folder: str) -> dict[str, Any]:
         RuntimeError: it failed; the message shows what it printed.
     """
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scale_parts", name, str(count), folder]
+    start = time.perf_counter()
     done = subprocess.run(command, cwd=common.REPOSITORY, capture_output=True, text=True)
+    process_s = time.perf_counter() - start
     if done.returncode:
         raise RuntimeError(f"{name} of {count} videos failed:\n{done.stderr[-3000:]}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return {"process_s": process_s, **json.loads(done.stdout.splitlines()[-1])}
 
 
 def _run_all(parts: Sequence[str], counts: Sequence[int], rounds: int, folder: str) -> dict[str, list[dict[str, Any]]]:
@@ -62,11 +64,12 @@ def _seconds(result: dict[str, Any]) -> float:
 
 
 def _rows(name: str, results: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """A row for each step of a part and one for all of them; the memory is that of the part."""
+    """A row for all steps of a part, one for each, and one for the process from its start to its end."""
     steps = {step: [result["seconds"][step] for result in results] for step in results[0]["seconds"]}
     peaks = [f"{result['peak_mb']:,.0f}" for result in results]
     rows = [_row(f"**{name}**" if len(steps) > 1 else name, [_seconds(result) for result in results], peaks)]
     if len(steps) > 1:
+        steps["the whole process"] = [result["process_s"] for result in results]
         rows += [_row(step, seconds, [""] * len(results)) for step, seconds in steps.items()]
     return rows
 
