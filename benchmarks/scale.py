@@ -43,19 +43,18 @@ def run_part(name: str, count: int, folder: str) -> dict[str, Any]:
 def _run_all(parts: Sequence[str], counts: Sequence[int], rounds: int, folder: str) -> dict[str, list[dict[str, Any]]]:
     """What each part measured, for each number of videos, in the run of median duration."""
     results: dict[str, list[dict[str, Any]]] = {}
-    smaller, larger = counts
     for name in parts:
-        runs: dict[int, list[dict[str, Any]]] = {count: [] for count in counts}
-        for _ in range(1 if name in _ONCE else rounds):
-            for count in counts if name in _ONCE else (*[smaller] * _RUNS_OF_SMALLER, larger):
-                where = os.path.join(folder, str(count))
-                os.makedirs(where, exist_ok=True)
-                result = run_part(name, count, where)
-                runs[count].append(result)
-                seconds = ", ".join(f"{step} {wall:.1f} s" for step, wall in result["seconds"].items())
-                more = ", ".join(f"{key} {value:,.6g}" for key, value in result["facts"].items())
-                common.log(f"{name} {count}: {seconds}; {result['peak_mb']:.0f} MB; {more}")
-        results[name] = [sorted(of_count, key=_seconds)[len(of_count) // 2] for of_count in runs.values()]
+        runs: list[list[dict[str, Any]]] = [[] for _ in counts]
+        for place in (0, 1) if name in _ONCE else (*[0] * _RUNS_OF_SMALLER, 1) * rounds:
+            count = counts[place]
+            where = os.path.join(folder, str(count))
+            os.makedirs(where, exist_ok=True)
+            result = run_part(name, count, where)
+            runs[place].append(result)
+            seconds = ", ".join(f"{step} {wall:.1f} s" for step, wall in result["seconds"].items())
+            more = ", ".join(f"{key} {value:,.6g}" for key, value in result["facts"].items())
+            common.log(f"{name} {count}: {seconds}; {result['peak_mb']:.0f} MB; {more}")
+        results[name] = [sorted(of_count, key=_seconds)[len(of_count) // 2] for of_count in runs]
     return results
 
 

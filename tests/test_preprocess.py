@@ -10,7 +10,7 @@ import pytest
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines import cli, store
+from pipelines import store
 from pipelines.core import tfrecord
 from pipelines.core.catalog import from_tree
 from pipelines.core.config import PreprocessConfig
@@ -214,14 +214,10 @@ def test_manifest_with_its_groups_and_named_splits(tree: Path, tmp_path: Path) -
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_mistakes_are_named_before_any_work(
-    tree: Path, tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from pipelines import preprocess as tool
-
-    code = cli.run_tool(tool.run, ["--input", str(tree), "--output", str(tmp_path / "out"), *arguments])
-    assert code == 2
-    assert message in capsys.readouterr().err
+def test_mistakes_are_named_before_any_work(tree: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = preprocess("--input", tree, "--output", tmp_path / "out", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".tfrecord", ".json")]
 
 

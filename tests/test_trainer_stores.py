@@ -91,6 +91,7 @@ def test_a_run_in_a_bucket_goes_on_after_lost_permissions(
     names = place.server.generations(run)
     assert [name for name in names if name.startswith("tensorboard/events.")]
     assert {"report.html", "predictions.jsonl", "model/model_info.json", "model/saved_model/saved_model.pb"} <= {*names}
+    assert json.loads(place.server.get(f"{run}/model/model_info.json"))["labels"] == ["Jump", "Run", "Wave"]
 
     again = run_tool("trainer.task", *words, env=place.environment)
     assert again.returncode == 0 and "is complete" in again.stderr
