@@ -91,10 +91,16 @@ def make_tree(
 
 
 def run_tool(
-    module: str, *arguments: object, timeout: float = 240, **options: object
+    module: str, *arguments: object, timeout: float = 240, max_file_bytes: int | None = None, **options: object
 ) -> "subprocess.CompletedProcess[str]":
-    """Runs a command-line tool as a user does."""
+    """Runs a command-line tool as a user does, on a disk that is full for files of more than `max_file_bytes`.
+
+    A shell sets that limit, not `preexec_fn`: with it Python forks, and gRPC, which jobs that ran in this process have
+    started, aborts some of the forked processes (https://github.com/grpc/grpc/issues/43055).
+    """
     command = [sys.executable, "-m", module, *map(str, arguments)]
+    if max_file_bytes is not None:
+        command = ["sh", "-c", f'ulimit -f {max_file_bytes // 512} && exec "$@"', "sh", *command]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)  # type: ignore[call-overload]
 
 

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -157,11 +156,7 @@ def test_a_full_disk_loses_no_checkpoint(dataset: Path, finished: Path, tmp_path
     process.kill()
     process.wait()
     before = last.read_bytes()
-
-    def small_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
-
-    full = run_tool("trainer.task", *arguments, preexec_fn=small_files)
+    full = run_tool("trainer.task", *arguments, max_file_bytes=200_000)
     assert full.returncode == 4
     assert "last.npz" in full.stderr
     assert "Traceback" not in full.stderr
