@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import common
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 from trainer.config import MODELS, TrainConfig
 from trainer.dataset import OpenDataset, open_dataset
 from trainer.metrics import evaluate
@@ -59,7 +59,7 @@ def main() -> None:
     add("--only", metavar="TEXT", default="", help="only variants with this text in their name")
     add("--markdown", action="store_true", help="print tables for a Markdown file")
     options = parser.parse_args()
-    quiet_tensorflow()
+    start_tensorflow()
     dataset = open_dataset(options.data, ())
     for model in options.models.split(","):
         rows = []

@@ -34,15 +34,15 @@ from pipelines import files
 from pipelines.core.decode_types import DecodedWindow, DecodeLimits, WindowJob
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.windows import default_windows
-from pipelines.quiet import quiet_tensorflow
 from pipelines.scorer import Scorer, read_model_info
+from pipelines.tensorflow_start import start_tensorflow
 
 _OBVIOUS_BATCH = 8
 
 
 def obvious(tree: str, model: str, limit: int) -> float:
     """Videos a second of the script that one would write first; run in a process of its own."""
-    quiet_tensorflow()
+    start_tensorflow()
     import keras
 
     info = read_model_info(model)

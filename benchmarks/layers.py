@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import common
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 
-quiet_tensorflow()
+start_tensorflow()
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402

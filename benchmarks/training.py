@@ -27,7 +27,7 @@ from pipelines.core.example import Example, encode
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo, SplitInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.tfrecord import frame_record
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 
 _LABELS = ("Jump", "Run", "Sit", "Wave")
 _CLIPS_PER_SHARD = 60
@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="print tables for a Markdown file")
     parser.add_argument("--json", metavar="FILE", help="also write every single measurement to this file")
     options = parser.parse_args()
-    quiet_tensorflow()
+    start_tensorflow()
     facts = common.machine()
     common.print_machine(facts)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:

@@ -14,7 +14,7 @@ import numpy as np
 from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 
 _BATCH_BYTES = 24 * 1024 * 1024
 _BATCH = 24
@@ -71,7 +71,7 @@ class Scorer:
             info: its content.
             threads: of TensorFlow, for all models of the process; 0 for as many as there are cores.
         """
-        quiet_tensorflow()
+        start_tensorflow()
         import tensorflow as tf
 
         with contextlib.suppress(RuntimeError):  # set before: then it stays

@@ -14,9 +14,10 @@ import av
 import numpy as np
 import pytest
 
-from pipelines import cli
+from pipelines import cli, tensorflow_start
 
 cli.quiet_libraries()
+tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itself
 
 LONGEST = (
     *("training", "engines", "distribution", "dockerfile", "dataflow", "trainer_stores", "trainer_manifests"),

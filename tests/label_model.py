@@ -9,9 +9,9 @@ import numpy as np
 from pipelines.core.hashing import fingerprint, stable_hash
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 
-quiet_tensorflow()
+start_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 

@@ -18,8 +18,8 @@ LOSSES = """
 import json
 import sys
 from functools import partial
-from pipelines.quiet import quiet_tensorflow
-quiet_tensorflow()
+from pipelines.tensorflow_start import start_tensorflow
+start_tensorflow()
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

@@ -13,10 +13,10 @@ import pytest
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 from tests.s3_server import reaches_s3, s3_server
 
-quiet_tensorflow()
+start_tensorflow()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
@@ -124,8 +124,8 @@ def test_layers_do_not_use_cudnn() -> None:
 def test_network_on_several_devices(tmp_path: Path) -> None:
     """In a process of its own, because logical devices are set before anything runs, and to see that it is quiet."""
     code = f"""
-from pipelines.quiet import quiet_tensorflow
-quiet_tensorflow()
+from pipelines.tensorflow_start import start_tensorflow
+start_tensorflow()
 import numpy as np, tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 from tests.conftest import run_tool
 from trainer import import_model
 
-quiet_tensorflow()
+start_tensorflow()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402

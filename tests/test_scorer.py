@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.quiet import quiet_tensorflow
 from pipelines.scorer import ScoreError, Scorer, batch_size, read_model_info
+from pipelines.tensorflow_start import start_tensorflow
 from tests.label_model import CLIP_SPEC, LABELS, grey_clip, label_of, level_of, make_model
 
-quiet_tensorflow()
+start_tensorflow()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402

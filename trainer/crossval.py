@@ -11,7 +11,7 @@ import numpy as np
 
 from pipelines import cli
 from pipelines.core.errors import EXIT_OK, UsageError
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
@@ -74,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> list[Mapping[str, Any] | None]:
-    quiet_tensorflow()
+    start_tensorflow()
     import keras
 
     from trainer.session import train_here

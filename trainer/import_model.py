@@ -23,7 +23,7 @@ from pipelines.core.config import parse_size
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import RESIZE_MODES, SAMPLING_RULES, ClipSpec
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     request = parse(arguments)
     storage.check_stores(request.output)
-    quiet_tensorflow()
+    start_tensorflow()
     # From here on with TensorFlow, whose import takes seconds.
     from trainer.adapter import Adapter, sample_clips
     from trainer.export import weights_fingerprint

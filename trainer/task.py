@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines import cli
 from pipelines.core.errors import EXIT_OK
-from pipelines.quiet import quiet_tensorflow
+from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
 from trainer.dataset import check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     if metrics is None:
         storage.prepare(config.data)
         check_shards(dataset, SIDES if needs_splits else dataset.info.splits)
-        quiet_tensorflow()
+        start_tensorflow()
         # TensorFlow takes seconds to load: not for --help, and not before a mistake is found.
         from trainer.session import train_here
         from trainer.strategy import make_devices

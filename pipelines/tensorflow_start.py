@@ -1,8 +1,11 @@
-"""Keeps TensorFlow's announcements from the screen, where a user looks for what the tools say."""
+"""How every process here begins with TensorFlow: with its fast kernels, and without its announcements on the screen,
+where a user looks for what the tools say.
+"""
 
 import contextlib
 import logging
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,11 +14,24 @@ _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW
 """Newer versions of TensorFlow say some things while they are imported, before they look at TF_CPP_MIN_LOG_LEVEL."""
 
 
-def quiet_tensorflow() -> None:
+def prefer_onednn() -> None:
+    """Lets TensorFlow use oneDNN's kernels on every x86 processor. To be called before TensorFlow is imported.
+
+    By itself, TensorFlow does so on processors with AVX-512 VNNI or newer instructions alone. On one with AVX2, the
+    networks of public notebooks train 2.5 to 2.9 times as fast with it, and the default ones score 1.2 times as fast
+    (benchmarks/README.md). On ARM its own choice stands. What the environment variable TF_ENABLE_ONEDNN_OPTS says
+    already is kept.
+    """
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+def start_tensorflow() -> None:
     """Imports TensorFlow, and leaves errors alone to be shown. Processes started later inherit that.
 
     What the environment variable TF_CPP_MIN_LOG_LEVEL says already is kept.
     """
+    prefer_onednn()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("tensorflow", "absl"):
         logging.getLogger(name).setLevel(logging.ERROR)
