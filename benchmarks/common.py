@@ -144,15 +144,16 @@ def rotated(names: Sequence[str], number: int) -> list[str]:
     return [*names[start:], *names[:start]]
 
 
-def rounds_parser(name: str, description: str | None, rounds: int) -> argparse.ArgumentParser:
-    """Flags of the benchmarks that compare methods in rounds, over one or more folders of videos."""
+def rounds_parser(name: str, description: str | None, rounds: int, videos: bool = True) -> argparse.ArgumentParser:
+    """Flags of the benchmarks that compare methods in rounds, over one or more folders of videos or without any."""
     parser = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{name}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--videos", nargs="+", metavar="DIR", default=[], help=f"{VIDEOS_HELP}. Each folder gets a table")
+    if videos:
+        add("--videos", nargs="+", metavar="DIR", default=[], help=f"{VIDEOS_HELP}. Each folder gets a table")
     add("--rounds", type=positive, default=rounds, metavar="N", help="rounds over all methods (default %(default)s)")
     add("--markdown", action="store_true", help="print tables for a Markdown file")
     add("--json", metavar="FILE", help="also write every single measurement to this file")

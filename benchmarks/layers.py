@@ -163,17 +163,10 @@ def rows(title: str, seconds: Seconds) -> list[list[str]]:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.layers",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = common.rounds_parser("layers", __doc__, rounds=15, videos=False)
     add = parser.add_argument
-    add("--rounds", type=common.positive, default=15, metavar="N", help="rounds over all methods (default %(default)s)")
     add("--batch", type=common.positive, default=16, metavar="N", help="clips in a batch (default %(default)s)")
     add("--only", default="", metavar="TEXT", help="only comparisons with this in their name")
-    add("--markdown", action="store_true", help="print tables for a Markdown file")
-    add("--json", metavar="FILE", help="also write every single measurement to this file")
     return parser.parse_args(argv)
 
 

@@ -6,7 +6,6 @@ round each of them once, and in the next the other one begins.
   python -m benchmarks.onednn
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -31,18 +30,18 @@ def scoring(name: str, variant: str) -> Measure:
     """Gives a function that scores some batches and returns clips a second."""
     import tensorflow as tf
 
+    from benchmarks.layers import make_inference
     from pipelines.core.spec import ClipSpec
     from trainer.models import build_model
 
     shape = ClipSpec().shape
-    model = build_model(name, variant, shape, _LABELS)
-    run = tf.function(lambda frames: model(frames, training=False), autograph=False)
     frames = tf.cast(tf.random.uniform((_BATCH, *shape), 0, 256, tf.int32), tf.uint8)
+    run = make_inference(build_model(name, variant, shape, _LABELS), frames)
 
     def measure() -> float:
         start = time.perf_counter()
         for _ in range(3):
-            run(frames).numpy()
+            run()
         return 3 * _BATCH / (time.perf_counter() - start)
 
     return measure
@@ -66,29 +65,27 @@ def _process(setting: str) -> Iterator[Callable[[str], float]]:
     """A process with or without oneDNN, as a function from work to its rate."""
     command = [sys.executable, "-c", "from benchmarks import onednn; onednn.answer()"]
     env = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": setting, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    process = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=common.REPOSITORY, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdin and process.stdout
     stdin, stdout = process.stdin, process.stdout
 
     def measure(work: str) -> float:
         stdin.write(f"{work}\n")
         stdin.flush()
-        return float(stdout.readline())
+        rate = stdout.readline()
+        if not rate:
+            sys.exit(f"error: the process with TF_ENABLE_ONEDNN_OPTS={setting} ended while it was {work}")
+        return float(rate)
 
-    with process:
+    with process:  # whose end closes stdin, so that it ends
         yield measure
-        stdin.close()
 
 
 def main() -> None:
     """Runs the benchmark that the command line asks for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.onednn", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=common.positive, default=5, metavar="N", help="rounds (default %(default)s)")
-    parser.add_argument("--markdown", action="store_true", help="print tables for a Markdown file")
-    parser.add_argument("--json", metavar="FILE", help="also write every single measurement to this file")
-    options = parser.parse_args()
+    options = common.rounds_parser("onednn", __doc__, rounds=5, videos=False).parse_args()
     facts = common.machine()
     common.print_machine(facts)
     rates: dict[str, dict[str, list[float]]] = {work: {_WITH: [], _WITHOUT: []} for work in _WORK}

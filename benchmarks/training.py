@@ -7,7 +7,6 @@ trains for as many steps on each dataset, in a process of its own, and takes the
   python -m benchmarks.training
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -134,16 +133,11 @@ def peak_memory_mb(data: Path, output: Path, epochs: int) -> float:
 
 def main() -> None:
     """Runs the benchmark that the command line asks for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rounds", type=common.positive, default=5, metavar="N", help="rounds (default %(default)s)")
+    parser = common.rounds_parser("training", __doc__, rounds=5, videos=False)
     parser.add_argument(
         "--clips", type=common.positive, default=480, metavar="N", help="clips of 1x (default %(default)s)"
     )
     parser.add_argument("--no-memory", action="store_true", help="leave out the measurement of memory")
-    parser.add_argument("--markdown", action="store_true", help="print tables for a Markdown file")
-    parser.add_argument("--json", metavar="FILE", help="also write every single measurement to this file")
     options = parser.parse_args()
     start_tensorflow()
     facts = common.machine()
