@@ -77,7 +77,7 @@ def test_fingerprint_tells_specs_apart() -> None:
         ({"num_frames": 0}, "num_frames must be a whole number from 1 to 4096, not 0"),
         ({"height": 4}, "height must be"),
         ({"width": 64.0}, "width must be a whole number"),
-        ({"sampling": "random"}, "sampling must be one of uniform, notebook, not 'random'"),
+        ({"sampling": "random"}, "sampling must be one of uniform, notebook, uniform-time, not 'random'"),
         ({"resize": "fill"}, "resize must be one of stretch, crop, pad, not 'fill'"),
     ],
 )

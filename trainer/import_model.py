@@ -22,7 +22,7 @@ from pipelines import cli
 from pipelines.core.config import parse_size
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.core.spec import RESIZE_MODES, SAMPLING_RULES, ClipSpec
+from pipelines.core.spec import RESIZE_MODES, SAMPLING_NAMES, ClipSpec
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
 
@@ -76,7 +76,7 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--scale", choices=SCALES, required=True,
                        help="range of its pixels; imagenet is 0-1 less mean over deviation of ImageNet")  # fmt: skip
     group.add_argument("--channels", choices=CHANNELS, default="rgb", help="their order (default: rgb)")
-    group.add_argument("--sampling", choices=[*SAMPLING_RULES], default=default.sampling,
+    group.add_argument("--sampling", choices=[*SAMPLING_NAMES], default=default.sampling,
                        help="which frames of a video (default: %(default)s)")  # fmt: skip
     group.add_argument("--resize", choices=RESIZE_MODES, default=default.resize,
                        help="how a picture of another shape is fitted (default: %(default)s)")  # fmt: skip

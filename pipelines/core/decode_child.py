@@ -79,7 +79,8 @@ def _windows(request: dict[str, Any]) -> Iterator[Answer]:
             clip = read_clip(path, spec, max_duration_s=windows.whole_up_to_s)
         except VideoTooLong:
             video = survey(path)
-            ranges = [{**piece.to_json(), "duration_s": video.duration_s} for piece in video.pieces(windows)]
+            pieces = video.pieces(windows, spec.by_time)
+            ranges = [{**piece.to_json(), "duration_s": video.duration_s} for piece in pieces]
             if len(ranges) > 1:
                 yield {"status": "cut", "ranges": ranges}, []
                 return

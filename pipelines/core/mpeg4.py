@@ -91,6 +91,17 @@ def _single_vops(packets: Iterable["av.Packet"], packed: bool) -> Iterator[tuple
     # What still waits at the end has no place and is never shown. Clips cut out of longer videos often end so.
 
 
+def is_single(data: bytes, extradata: bytes) -> bool:
+    """Whether a packet holds one VOP that is coded, or is so damaged that it holds none."""
+    if len(data) > _LONGEST_PLACEHOLDER:
+        return data.count(_VOP) <= 1
+    try:
+        _parse_vop(data[data.index(_VOP) + len(_VOP) :], parse_vol(extradata or data))
+    except (NoPlan, ValueError):
+        return False
+    return True
+
+
 class Vol(NamedTuple):
     """What the header of a video object layer says of its pictures: their clock, and whether there are no B-VOPs."""
 

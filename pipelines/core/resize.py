@@ -4,6 +4,7 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from pipelines.core.orientation import frame_orientation
 from pipelines.core.spec import ClipSpec
 
 AREA = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
@@ -30,15 +31,15 @@ class Resizer:
         self._reformatter = VideoReformatter()  # keeps the filter tables from frame to frame
 
     def __call__(self, frame: "av.VideoFrame") -> np.ndarray:
-        quarter_turns = round(frame.rotation / 90) % 4
+        turn = frame_orientation(frame)
         width, height = frame.width, frame.height
-        if quarter_turns % 2:
+        if turn.swap:
             width, height = height, width
         width, height = scaled_size(self._spec, width, height)
-        if quarter_turns % 2:
+        if turn.swap:
             width, height = height, width
         scaled = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=AREA, threads=1).to_ndarray()
-        return _fit(np.rot90(scaled, quarter_turns), self._spec.height, self._spec.width)
+        return _fit(turn(scaled), self._spec.height, self._spec.width)
 
 
 def _fit(picture: np.ndarray, height: int, width: int) -> np.ndarray:

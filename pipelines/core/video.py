@@ -24,11 +24,13 @@ from pipelines.core.frames import (
     decode_all,
     decode_needed,
     make_plan,
+    one_frame_each,
     open_video,
     scan,
 )
 from pipelines.core.resize import Resizer
 from pipelines.core.spec import ClipSpec
+from pipelines.core.times import Timeline
 
 MIN_DECODABLE_SHARE = 0.5
 """A damaged video gives a clip of what could be decoded, as long as that is at least this share of its frames."""
@@ -71,6 +73,7 @@ class Clip:
         num_source_frames: frames of the source.
         duration_s: length of the source in seconds.
         damaged: the decoder met errors; the clip shows what was decodable.
+        remarks: what was wrong with the source's times, and was corrected.
     """
 
     frames: np.ndarray
@@ -79,6 +82,7 @@ class Clip:
     num_source_frames: int
     duration_s: float
     damaged: bool
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def probe(path: str) -> VideoProbe:
     with open_video(path) as (container, stream):
         packets = scan(container, stream)
         context = stream.codec_context
-        return VideoProbe(packets.count, context.width, context.height, context.name, packets.frame_rate)
+        return VideoProbe(packets.count, context.width, context.height, context.name, packets.times.frame_rate)
 
 
 def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: float = math.inf) -> Clip:
@@ -125,7 +129,7 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: fl
         packets = scan(container, stream)
         if packets.count == 0:
             raise VideoDecodeError("the file ends before the first picture")
-        if packets.duration_s > max_duration_s:
+        if packets.times.duration_s > max_duration_s:
             raise VideoTooLong
         if not packets.broken:
             if packets.count < min_frames:
@@ -141,56 +145,52 @@ def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Pa
 
     What isn't decoded isn't found damaged: where only other frames are, the clip is as of an undamaged video.
     """
+    times = packets.times
     plan = make_plan(path, context, packets)
     if plan is None:
-        return _collect(decode_all(path, context, packets), packets, spec, packets.count)
-    needed = {0, *spec.sample(packets.count)}  # times count from the first frame
-    clip = _collect(decode_needed(path, context, packets, plan, needed), packets, spec, packets.count)
-    return clip or _collect(decode_again(path), packets, spec, packets.count)
+        if not one_frame_each(path, context, packets):
+            return None
+        return _collect(decode_all(path, context, packets), times, spec)
+    needed = {0, *times.choose(spec)}
+    clip = _collect(decode_needed(path, context, packets, plan, needed), times, spec)
+    return clip or _collect(decode_again(path), times, spec)
 
 
 def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: int) -> Clip:
     """Counts the frames that really come out of the decoder, then chooses among these."""
     errors: list[str] = []
-    num_frames = num_intact = 0
-    for _, frame in decode_again(path, errors):
-        num_frames += 1
+    num_intact = 0
+    numbers: list[int] = []
+    for index, frame in decode_again(path, errors):
+        numbers.append(index if frame.pts is None else frame.pts)
         num_intact += not frame.is_corrupt  # decoders fill holes, without an error
+    num_frames = len(numbers)
     if num_intact < packets.count * MIN_DECODABLE_SHARE:
         reason = f" ({errors[0]})" if errors else ""
         raise VideoDecodeError(f"only {num_intact} of {packets.count} frames could be decoded{reason}")
     if num_frames < min_frames:
         raise VideoTooShort(num_frames, min_frames)
     damaged = packets.broken or bool(errors) or num_intact < num_frames
-    clip = _collect(decode_again(path, errors), packets, spec, num_frames, damaged)
+    clip = _collect(decode_again(path, errors), packets.times.of_packets(numbers), spec, damaged)
     if clip is None:
         raise VideoDecodeError(f"{num_frames} frames were decoded, and fewer when decoded again")
     return clip
 
 
 def _collect(
-    frames: Iterator[tuple[int, "av.VideoFrame"]],
-    packets: Packets,
-    spec: ClipSpec,
-    num_frames: int,
-    damaged: bool = False,
+    frames: Iterator[tuple[int, "av.VideoFrame"]], times: Timeline, spec: ClipSpec, damaged: bool = False
 ) -> Clip | None:
     """The clip out of a video's frames; None where the decoder fails or ends before the last frame that is needed."""
-    indices = spec.sample(num_frames)
+    indices = times.choose(spec)
     needed = set(indices)
     resize = Resizer(spec)
     pictures: dict[int, np.ndarray] = {}
-    times: dict[int, float] = {}
-    start_s = 0.0
     try:
         for index, frame in frames:
             if frame.is_corrupt and not damaged:
                 return None
-            if index == 0:
-                start_s = _time_s(frame, 0, packets)
             if index in needed:
                 pictures[index] = resize(frame)
-                times[index] = _time_s(frame, index, packets) - start_s
                 if len(pictures) == len(needed):
                     break
         else:
@@ -202,14 +202,9 @@ def _collect(
     return Clip(
         frames=np.stack([pictures[index] for index in indices]),
         frame_indices=indices,
-        timestamps_s=tuple(times[index] for index in indices),
-        num_source_frames=num_frames,
-        duration_s=packets.duration_s,
+        timestamps_s=tuple(times.time_s(index) for index in indices),
+        num_source_frames=len(times.ticks),
+        duration_s=times.duration_s,
         damaged=damaged,
+        remarks=times.remarks,
     )
-
-
-def _time_s(frame: "av.VideoFrame", index: int, packets: Packets) -> float:
-    if frame.pts is None or packets.time_base <= 0:
-        return index / packets.frame_rate
-    return round(frame.pts * packets.time_base, 6)
