@@ -1,25 +1,27 @@
-"""The process in which videos are decoded, `python -m pipelines.core.decode_child FD MEMORY_BYTES`: see `isolation`.
+"""The process in which videos are decoded, `python -m pipelines.core.decode_child FD MEMORY_BYTES WORKER_PID`: see
+`isolation`.
 
 It reads requests from a socket and answers each with one or more JSON headers, each followed by its binary parts;
-`more` in a header tells whether another one will come. It imports little, so
-that it starts fast, and lowers its own memory limit, so that a video that asks for more fails here and not in the
-worker.
+`more` in a header tells whether another one will come. It imports little, so that it starts fast. It lowers its own
+memory limit, so that a video that asks for more fails here and not in the worker, and ends when the worker does.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from typing import Any
 
 import av.logging
 import cv2
 
+from pipelines.core.channel import receive_message, send_message
 from pipelines.core.long_video import WindowClip, read_windows
 from pipelines.core.pictures import encode_frames, film_strip
 from pipelines.core.spec import ClipSpec, FrameEncoding
@@ -27,6 +29,7 @@ from pipelines.core.survey import Piece, survey
 from pipelines.core.video import VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
 from pipelines.core.windows import WindowSpec
 
+_PR_SET_PDEATHSIG = 1
 Answer = tuple[dict[str, Any], list[bytes]]
 """A header with the key `status`, and binary parts."""
 
@@ -99,21 +102,39 @@ def _windows(request: dict[str, Any]) -> Iterator[Answer]:
             yield {"status": "window_failed", **place, "type": result.type, "message": result.message}, []
 
 
-def _limit_memory(extra_bytes: int) -> None:
-    """Lets this process grow by `extra_bytes` from here on; where the system has no such limit, it has none."""
+def _limit_memory(extra_bytes: int) -> str:
+    """Lets this process grow by `extra_bytes` from here on. Returns why that can't be had, empty where it can: then the
+    time limit and the separate process remain."""
     try:
         with open("/proc/self/statm") as statm:
             now = int(statm.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (now + extra_bytes, now + extra_bytes))
-    except (OSError, ValueError):
-        pass  # not Linux: the time limit and the separate process remain
+        hardest = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = now + extra_bytes
+        if hardest != resource.RLIM_INFINITY:  # somebody has set one already
+            limit = min(limit, hardest)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    except OSError as error:
+        return f"{error.filename or 'setrlimit'}: {error.strerror}"
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
-def serve(connection: Connection) -> None:
+def _end_with(worker: int) -> None:
+    """Has the kernel end this process when the worker's thread that started it ends. Elsewhere than on Linux, it ends
+    when it finds that nobody listens, or by the alarm of `serve`."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != worker:  # it ended before it was asked for
+        os._exit(1)
+
+
+def serve(connection: socket.socket) -> None:
     """Answers requests until the other side goes away."""
     while True:
         try:
-            request = json.loads(connection.recv_bytes())
+            request = json.loads(receive_message(connection))
         except EOFError:
             return
         # If the worker is gone it can't enforce the time limit: the kernel ends this process in its place.
@@ -129,21 +150,23 @@ def serve(connection: Connection) -> None:
         signal.alarm(0)
 
 
-def _send(connection: Connection, header: dict[str, Any], parts: list[bytes]) -> None:
-    connection.send_bytes(json.dumps({**header, "num_parts": len(parts)}).encode())
+def _send(connection: socket.socket, header: dict[str, Any], parts: list[bytes]) -> None:
+    send_message(connection, json.dumps({**header, "num_parts": len(parts)}).encode())
     for part in parts:
-        connection.send_bytes(part)
+        send_message(connection, part)
 
 
 def main() -> None:
     """Takes the socket from the worker and serves it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the worker decides
+    descriptor, memory_bytes, worker = map(int, sys.argv[1:])
+    _end_with(worker)
     av.logging.set_level(None)
     cv2.setNumThreads(1)
-    _limit_memory(int(sys.argv[2]))
-    connection = Connection(int(sys.argv[1]))
-    connection.send_bytes(str(os.getpid()).encode())
+    no_limit = _limit_memory(memory_bytes)
+    connection = socket.socket(fileno=descriptor)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        send_message(connection, json.dumps({"no_limit": no_limit}).encode())
         serve(connection)
 
 

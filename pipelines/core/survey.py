@@ -2,14 +2,14 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import av
 import numpy as np
 
+from pipelines.core.compact import pack, unpack, windows_from_json, windows_to_json
 from pipelines.core.frames import VideoDecodeError, decode_again, decode_packets, demux, open_video, scan
-from pipelines.core.label_types import Window
 from pipelines.core.starts import start_test
 from pipelines.core.streams import gives_one_frame
 from pipelines.core.times import Timeline
@@ -40,16 +40,22 @@ class Piece:
     by_decoding: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as a JSON object; a window is `[index, start_s, end_s, first, end]`."""
-        windows = [[*astuple(planned.window), planned.first, planned.end] for planned in self.windows]
-        return {"windows": windows, "start_pts": self.start_pts, "first_frame": self.first_frame, "pts": self.pts}
+        """The fields as a JSON object, which is short: see `compact`."""
+        return {
+            "windows": windows_to_json(self.windows),
+            "start_pts": self.start_pts,
+            "first_frame": self.first_frame,
+            "pts": None if self.pts is None else pack(self.pts),
+            "times_us": None if self.times_us is None else pack(self.times_us),
+            "by_decoding": self.by_decoding,
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        windows = tuple(PlannedWindow(Window(*window), first, end) for *window, first, end in value["windows"])
-        pts = value["pts"]
-        return cls(windows, value["start_pts"], value["first_frame"], None if pts is None else tuple(pts))
+        pts, times_us = (None if value[key] is None else tuple(unpack(value[key])) for key in ("pts", "times_us"))
+        windows = windows_from_json(value["windows"])
+        return cls(windows, value["start_pts"], value["first_frame"], pts, times_us, value["by_decoding"])
 
 
 @dataclass(frozen=True, eq=False)
