@@ -9,7 +9,7 @@ from pipelines import cli, files, flags
 from pipelines.core import config as configuration
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.spec import FRAME_ENCODINGS, RESIZE_MODES, SAMPLING_NAMES
+from pipelines.core.spec import FRAME_ENCODINGS, INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES
 from pipelines.flags import add_setting, lies_in, parse_with_files
 
 SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
@@ -69,6 +69,12 @@ def make_parser() -> argparse.ArgumentParser:
         choices=[*SAMPLING_NAMES],
     )
     add(group, "--resize", "how a picture of another shape is fitted", choices=RESIZE_MODES)
+    add(
+        group,
+        "--interpolation",
+        "how pixels are made fewer: area average, or bilinear as OpenCV's default, for the notebooks' pixels",
+        choices=INTERPOLATIONS,
+    )
     group = parser.add_argument_group("storage")
     add(group, "--encoding", "how frames are stored", choices=FRAME_ENCODINGS)
     add(group, "--jpeg-quality", "1 to 100", metavar="Q")

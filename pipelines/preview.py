@@ -242,6 +242,7 @@ def _settings(info: DatasetInfo) -> str:
         "Shape": f"uint8 {list(spec.shape)} RGB",
         "Sampling": spec.sampling,
         "Resize": spec.resize,
+        "Interpolation": spec.interpolation,
         "Raw size": human_bytes(spec.num_bytes),
         "Encoding": " ".join(map(str, info.encoding.to_json().values())),
         "Compression": info.compression,

@@ -41,6 +41,9 @@ def test_dataset_info_round_trip_and_damage(dataset: Path) -> None:
     info = DatasetInfo.from_json(text)
     assert info.to_json() == text
     assert info.label_map.names == ("Jump", "Run", "Wave")
+    earlier = json.loads(text)
+    assert earlier["clip_spec"].pop("interpolation") == "area"  # earlier versions knew no other and didn't say so
+    assert DatasetInfo.from_json(json.dumps(earlier)) == info
     for change, message in (
         (lambda v: v.update(schema_version=99), "schema version 99, this software reads version 1"),
         (lambda v: v["clip_spec"].update(fingerprint="0"), "another version of this software"),
@@ -96,6 +99,8 @@ def test_identity_leaves_out_what_does_not_change_the_dataset() -> None:
     base = PreprocessConfig("i", "o")
     assert base.identity() == PreprocessConfig("i", "p", workers=4, max_failure_rate=0.5, size="64x64").identity()
     assert base.identity() != PreprocessConfig("i", "o", num_frames=16).identity()
+    assert base.identity() != PreprocessConfig("i", "o", interpolation="bilinear").identity()
+    assert "interpolation" not in base.identity()  # folders from before there was a choice can be continued
     assert parse_size("72x96") == (72, 96)
 
 

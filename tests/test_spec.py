@@ -65,10 +65,13 @@ def test_fingerprint_tells_specs_apart() -> None:
         ClipSpec(width=65),
         ClipSpec(sampling="notebook"),
         ClipSpec(resize="pad"),
+        ClipSpec(interpolation="bilinear"),
     ]
     assert len({spec.fingerprint() for spec in specs}) == len(specs)
     # Stored in datasets and models: must never change by accident.
     assert ClipSpec().fingerprint() == "a121c3c59f41dfab"
+    assert ClipSpec(16, 72, 96, "notebook", "pad").fingerprint() == "be9e7c070c703d12"
+    assert ClipSpec(interpolation="bilinear").fingerprint() == "619d261c23d07791"
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,7 @@ def test_fingerprint_tells_specs_apart() -> None:
         ({"width": 64.0}, "width must be a whole number"),
         ({"sampling": "random"}, "sampling must be one of uniform, notebook, uniform-time, not 'random'"),
         ({"resize": "fill"}, "resize must be one of stretch, crop, pad, not 'fill'"),
+        ({"interpolation": "cubic"}, "interpolation must be one of area, bilinear, not 'cubic'"),
     ],
 )
 def test_wrong_values_are_named(values: dict[str, object], message: str) -> None:

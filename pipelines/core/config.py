@@ -33,6 +33,7 @@ class PreprocessConfig:
     size: str = "64"
     sampling: str = "uniform"
     resize: str = "stretch"
+    interpolation: str = "area"
     min_frames: int = 1
     encoding: str = "raw"
     jpeg_quality: int = 95
@@ -65,7 +66,7 @@ class PreprocessConfig:
     def clip_spec(self) -> ClipSpec:
         """How the pixels of a clip are made."""
         height, width = parse_size(self.size)
-        return ClipSpec(self.num_frames, height, width, self.sampling, self.resize)
+        return ClipSpec(self.num_frames, height, width, self.sampling, self.resize, self.interpolation)
 
     @property
     def frame_encoding(self) -> FrameEncoding:
@@ -85,6 +86,8 @@ class PreprocessConfig:
         value["size"] = f"{height}x{width}"
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
+        if self.interpolation == "area":
+            del value["interpolation"]  # datasets from before there was a choice can be continued
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
 
 

@@ -15,6 +15,7 @@ PIXELS_VERSION = 1
 """Raised whenever the same video and the same `ClipSpec` would give other pixels than before."""
 
 RESIZE_MODES = ("stretch", "crop", "pad")
+INTERPOLATIONS = ("area", "bilinear")
 
 
 def sample_uniform(num_source_frames: int, num_frames: int) -> tuple[int, ...]:
@@ -73,6 +74,8 @@ class ClipSpec:
         width: width of a frame in pixels.
         sampling: name of the rule that chooses the frames, a key of `SAMPLING_RULES` or `UNIFORM_TIME`.
         resize: `stretch` to the size, `crop` the centre after scaling the shorter side, or `pad` with black.
+        interpolation: `area` averages all pixels that fall into one; `bilinear` takes the pixels that OpenCV 4 reads
+            and its default way to resize them, as the public notebooks do, for models that were trained on such.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -83,6 +86,7 @@ class ClipSpec:
     width: int = 64
     sampling: str = "uniform"
     resize: str = "stretch"
+    interpolation: str = "area"
 
     def __post_init__(self) -> None:
         for name, low, high in (("num_frames", 1, 4096), ("height", 8, 4096), ("width", 8, 4096)):
@@ -93,6 +97,8 @@ class ClipSpec:
             raise ValueError(f"sampling must be one of {', '.join(SAMPLING_NAMES)}, not {self.sampling!r}")
         if self.resize not in RESIZE_MODES:
             raise ValueError(f"resize must be one of {', '.join(RESIZE_MODES)}, not {self.resize!r}")
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {self.interpolation!r}")
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -142,7 +148,10 @@ class ClipSpec:
 
     def fingerprint(self) -> str:
         """Equal for two specs exactly where they give equal pixels from every video."""
-        return fingerprint({"pixels_version": PIXELS_VERSION, **asdict(self)})
+        value = asdict(self)
+        if self.interpolation == "area":
+            del value["interpolation"]  # datasets and models from before there was a choice keep their fingerprints
+        return fingerprint({"pixels_version": PIXELS_VERSION, **value})
 
 
 FRAME_ENCODINGS = ("raw", "png", "jpeg")
