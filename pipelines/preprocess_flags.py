@@ -72,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         group,
         "--interpolation",
-        "how pixels are made fewer: area average, or bilinear as OpenCV's default, for the notebooks' pixels",
+        "how a picture is scaled: by area average, or bilinear, with the pixels of OpenCV and the public notebooks",
         choices=INTERPOLATIONS,
     )
     group = parser.add_argument_group("storage")

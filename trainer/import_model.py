@@ -82,8 +82,8 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--resize", choices=RESIZE_MODES, default=default.resize,
                        help="how a picture of another shape is fitted (default: %(default)s)")  # fmt: skip
     group.add_argument("--interpolation", choices=INTERPOLATIONS, default=default.interpolation,
-                       help="how pixels were made fewer: area average, or bilinear as cv2.resize does unless told "
-                       "otherwise (default: %(default)s)")  # fmt: skip
+                       help="how a picture was scaled: by area average, or bilinear as cv2.resize does by default "
+                       "(default: %(default)s)")  # fmt: skip
     group = parser.add_argument_group("output")
     group.add_argument("--name", default="", help="of the model, as it will be shown (default: that of its file)")
     group.add_argument("--output", required=True, metavar="DIR",

@@ -86,8 +86,6 @@ class PreprocessConfig:
         value["size"] = f"{height}x{width}"
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
-        if self.interpolation == "area":
-            del value["interpolation"]  # datasets from before there was a choice can be continued
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
 
 
