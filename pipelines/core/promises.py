@@ -17,6 +17,8 @@ from pipelines.core import asf, avi_parts, boxes, ebml
 
 MIN_SHARE = 0.5
 """Of the promised frames, at least so many must be there."""
+_SHORTEST_S = 0.01
+"""What is missing behind a video's end is told if it is at least so long."""
 _PLAUSIBLE = 3.0
 """By how much counts of frames and of bytes may differ."""
 _PROMISE_NOTHING = frozenset(("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v"))
@@ -36,6 +38,11 @@ class Shortfall:
     message: str
     share: float
     end_s: float
+
+    def seconds_behind(self, duration_s: float) -> float:
+        """How many seconds are missing behind a video that ends here; 0 where none are, or nobody knows."""
+        seconds = self.end_s - duration_s
+        return seconds if seconds >= _SHORTEST_S else 0.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,8 @@ def _mp4(source: _Source, found: Found) -> Shortfall | None:
     if fragments.duration_s > found.duration_s:
         return counted(there, round(fragments.duration_s * found.frame_rate), fragments.duration_s, about=True)
     known = max(len(samples), there + 1)  # there may be more fragments
-    return Shortfall(f"{there:,} of at least {known:,} frames are there", there / known, found.duration_s)
+    end_s = found.duration_s * known / max(there, 1)
+    return Shortfall(f"{there:,} of at least {known:,} frames are there", there / known, end_s)
 
 
 def _matroska(source: _Source, found: Found) -> Shortfall | None:

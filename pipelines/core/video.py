@@ -8,7 +8,7 @@ Packets on which no needed frame depends are left out of it where `nonref` can t
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
@@ -30,7 +30,7 @@ from pipelines.core.frames import (
     refuse_stump,
     scan,
 )
-from pipelines.core.promises import MIN_SHARE
+from pipelines.core.promises import MIN_SHARE, Shortfall
 from pipelines.core.resize import Resizer
 from pipelines.core.spec import ClipSpec
 from pipelines.core.times import Timeline
@@ -78,6 +78,7 @@ class Clip:
         damaged: frames are missing or broken, here or where they are referred to; the clip shows what was decodable.
         remarks: what was wrong with the source's times, and was corrected.
         damage: what is wrong where it is damaged, such as `390 of 720 frames are there`.
+        missing: what the container promises beyond what is there.
     """
 
     frames: np.ndarray
@@ -88,6 +89,7 @@ class Clip:
     damaged: bool
     remarks: tuple[str, ...] = ()
     damage: str = ""
+    missing: Shortfall | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: 
     clip = _collect(lambda _: decode_again(path, errors), packets.times.of_packets(numbers), spec, damage)
     if clip is None:
         raise VideoDecodeError(f"{num_frames} frames were decoded, and fewer when decoded again")
-    return clip
+    return replace(clip, missing=packets.missing)
 
 
 def _describe_damage(packets: Packets, num_frames: int, num_intact: int, errors: list[str]) -> str:
