@@ -77,11 +77,6 @@ class Packets:
     buffered: list["av.Packet"] | None
     missing: promises.Shortfall | None = None
 
-    @property
-    def promised_s(self) -> float:
-        """How long the whole video lasts, in seconds."""
-        return max(self.times.duration_s, self.missing.end_s if self.missing else 0.0)
-
 
 def scan(
     container: "av.container.InputContainer",

@@ -137,7 +137,7 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: fl
         if packets.count == 0:
             raise VideoDecodeError("the file ends before the first picture")
         refuse_stump(packets)
-        if packets.promised_s > max_duration_s:
+        if max(packets.times.duration_s, packets.missing.end_s if packets.missing else 0.0) > max_duration_s:
             raise VideoTooLong
         if not packets.broken and packets.missing is None:
             if packets.count < min_frames:
