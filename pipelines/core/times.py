@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import av
 import numpy as np
 
-from pipelines.core.riff import count_slots
+from pipelines.core.avi_parts import count_slots
 from pipelines.core.spec import ClipSpec
 
 MAX_REORDERED = 32
