@@ -229,7 +229,9 @@ def _corrected(
         if runs:
             start = int(run.min())
             jump = "jump back" if start <= end else "leap"
-            remarks.append(f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {first} frames: joined")
+            remarks.append(
+                f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {first} frame{'s' * (first != 1)}: joined"
+            )
             run = run + (end + usual - start)
         runs.append(run)
         end = int(run.max())
