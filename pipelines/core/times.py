@@ -229,9 +229,8 @@ def _corrected(
         if runs:
             start = int(run.min())
             jump = "jump back" if start <= end else "leap"
-            remarks.append(
-                f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {first} frame{'s' * (first != 1)}: joined"
-            )
+            after = "1 frame" if first == 1 else f"{first:,} frames"
+            remarks.append(f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {after}: joined")
             run = run + (end + usual - start)
         runs.append(run)
         end = int(run.max())
