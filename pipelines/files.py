@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from pipelines import local, remote
+from pipelines import interrupts, local, remote
 from pipelines.core.catalog import FileInfo
 from pipelines.core.errors import OutputError, UsageError, WorkerError, as_shortage
 from pipelines.parallel import each_in_parallel
@@ -105,7 +105,8 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
     """
     temporary = join(temporary_folder, f"{posixpath.basename(uri)}.{uuid.uuid4().hex}")
     try:
-        with (local.write if is_local(uri) else remote.write)(uri, temporary) as file:
+        write = local.write if is_local(uri) else remote.write
+        with interrupts.tidying_up(), write(uri, temporary) as file:
             yield file
     except OSError as error:
         remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""  # else it has its own

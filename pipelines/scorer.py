@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines import files
+from pipelines import files, interrupts
 from pipelines.core.errors import UsageError, WorkerError, as_shortage
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.tensorflow_start import start_tensorflow
@@ -239,7 +239,7 @@ def _local_folder(uri: str) -> Iterator[str]:
     if files.is_local(uri):
         yield uri
         return
-    with tempfile.TemporaryDirectory() as copy:
+    with interrupts.tidying_up(), tempfile.TemporaryDirectory() as copy:
         files.copy_tree(uri, copy)
         yield copy
 
