@@ -38,7 +38,7 @@ def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
     except Exception:
         if not interrupts.happened():
             raise
-    interrupts.tell()
+    interrupts.end()
     return EXIT_INTERRUPTED
 
 

@@ -24,7 +24,6 @@ _SHOW_CURSOR = "\x1b[?25h"
 class _Interrupts:
     def __init__(self) -> None:
         self.since: float | None = None
-        self.told = False
         self.begun = 0
         self.stderr = 2
 
@@ -61,11 +60,16 @@ def tidying_up() -> Iterator[None]:
         _state.begun -= 1
 
 
-def tell() -> None:
-    """Says that the tool was interrupted, once."""
-    if not _state.told or signal.getsignal(signal.SIGINT) is not _interrupt:
-        _state.told = True
-        print(MESSAGE, file=sys.stderr, flush=True)
+def end() -> None:
+    """Says that the tool was interrupted, when all is tidied up, and ends the process, if Ctrl-C was taken over.
+
+    Elsewhere, as in a test, it returns. An ordinary end would wait for threads, and a second Ctrl-C could break it off.
+    """
+    print(MESSAGE, file=sys.stderr, flush=True)
+    if signal.getsignal(signal.SIGINT) is _interrupt:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(EXIT_INTERRUPTED)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -76,10 +80,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
             raise KeyboardInterrupt
     elif time.monotonic() - _state.since < _PATIENCE_S:
         return
-    if not _state.told:
-        with contextlib.suppress(OSError):
-            cursor = _SHOW_CURSOR if os.isatty(_state.stderr) else ""  # a progress bar hides it
-            os.write(_state.stderr, f"{cursor}{MESSAGE}\n".encode())
+    with contextlib.suppress(OSError):
+        cursor = _SHOW_CURSOR if os.isatty(_state.stderr) else ""  # a progress bar hides it
+        os.write(_state.stderr, f"{cursor}{MESSAGE}\n".encode())
     os._exit(EXIT_INTERRUPTED)
 
 

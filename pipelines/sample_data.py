@@ -110,7 +110,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: cannot make the videos: {reason}; the same command continues where it ended", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        interrupts.tell()
+        interrupts.end()
         return EXIT_INTERRUPTED
     return 0
 
