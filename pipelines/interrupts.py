@@ -34,9 +34,17 @@ _state = _Interrupts()
 def install() -> None:
     """Takes over Ctrl-C, unless it is ignored, as by processes that a shell starts in the background."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        with contextlib.suppress(OSError):
-            _state.stderr = os.dup(2)  # while TensorFlow is imported, another process reads what is said there
         signal.signal(signal.SIGINT, _interrupt)
+
+
+@contextlib.contextmanager
+def speaking_to(stderr: int) -> Iterator[None]:
+    """While its block runs, another process reads what is said to the user, who is at this descriptor."""
+    before, _state.stderr = _state.stderr, stderr
+    try:
+        yield
+    finally:
+        _state.stderr = before
 
 
 def happened() -> bool:
