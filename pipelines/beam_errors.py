@@ -11,10 +11,11 @@ from typing import Any, TextIO
 import grpc
 
 from pipelines.cli import lost_store
-from pipelines.core.errors import OutputError
+from pipelines.core.errors import OutputError, WorkerError
 
+_FOR_PEOPLE = (OutputError.__name__, WorkerError.__name__)
 _OUTPUT_ERROR = re.compile(
-    rf"^(?:{re.escape(OutputError.__module__)}\.)?{OutputError.__name__}: (.+?)(?: \[while running|$)", re.M
+    rf"^(?:{re.escape(OutputError.__module__)}\.)?(?:{'|'.join(_FOR_PEOPLE)}): (.+?)(?: \[while running|$)", re.M
 )
 _STORE_ERROR = re.compile(r"(?:^|: )(?:FileNotFound|Permission|OS)Error: \[Errno \d+\] (.+): '(\w+://[^']+)'", re.M)
 _JAVA_CALL = re.compile(r"\s+at [\w.$/]+\(.*\)$|\s*\.\.\. \d+ more$|Driver stacktrace:$")
@@ -80,7 +81,8 @@ def errors_once(loopback: bool) -> Iterator[None]:
 
     def is_news(record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        return record.module != "portable_runner" and OutputError.__name__ not in text and not known_message(text)
+        is_known = any(name in text for name in _FOR_PEOPLE) or bool(known_message(text))
+        return record.module != "portable_runner" and not is_known
 
     stderr, sys.stderr = sys.stderr, (stream := _WithoutTraces(sys.stderr))
     runners.setLevel(logging.CRITICAL)

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Any
 
+from pipelines import interrupts
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
@@ -31,18 +32,29 @@ def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
     """Runs a tool and gives its exit code; a mistake of the user or a remote store that fails becomes a line on stderr,
     not a stack trace."""
     try:
+        return _run_tool(run, arguments)
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        if not interrupts.happened():
+            raise
+    interrupts.end()
+    return EXIT_INTERRUPTED
+
+
+def _run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    try:
         return run(arguments)
     except UserError as error:
+        if interrupts.happened():
+            raise
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        if "://" not in str(error.filename):
+        if "://" not in str(error.filename) or interrupts.happened():
             raise
         print(f"error: {lost_store(str(error.filename), str(error.strerror))}", file=sys.stderr)
         return EXIT_INCOMPLETE
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return EXIT_INTERRUPTED
 
 
 def lost_store(uri: str, reason: str) -> str:

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from pipelines import local, remote
+from pipelines import interrupts, local, remote
 from pipelines.core.catalog import FileInfo
-from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.errors import OutputError, UsageError, WorkerError, as_shortage
 from pipelines.parallel import each_in_parallel
 from pipelines.parallel import in_parallel as in_parallel
 from pipelines.remote import match as match
@@ -105,7 +105,8 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
     """
     temporary = join(temporary_folder, f"{posixpath.basename(uri)}.{uuid.uuid4().hex}")
     try:
-        with (local.write if is_local(uri) else remote.write)(uri, temporary) as file:
+        write = local.write if is_local(uri) else remote.write
+        with interrupts.tidying_up(), write(uri, temporary) as file:
             yield file
     except OSError as error:
         remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""  # else it has its own
@@ -199,13 +200,24 @@ def local_copy(uri: str) -> Iterator[str]:
 
     Raises:
         OSError: the remote file can't be read.
+        WorkerError: there is no room for it here.
     """
     if is_local(uri):
         yield uri
         return
-    with tempfile.NamedTemporaryFile(suffix=posixpath.splitext(uri)[1]) as copy:
-        remote.fetch(uri, cast(BinaryIO, copy))
-        copy.flush()
+    with contextlib.ExitStack() as stack:
+        try:
+            suffix = posixpath.splitext(uri)[1]
+            copy = stack.enter_context(tempfile.NamedTemporaryFile(suffix=suffix))
+            remote.fetch(uri, cast(BinaryIO, copy))
+            copy.flush()
+        except OSError as error:
+            if error.filename == uri and not isinstance(as_shortage(error), WorkerError):
+                raise
+            raise WorkerError(
+                f"there is no room for {uri} in the folder of temporary files: {error.strerror or error}. Make some or "
+                "name another folder in TMPDIR, then run the same command again"
+            ) from error
         yield copy.name
 
 

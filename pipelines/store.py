@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TypeVar
 
-from pipelines import files
+from pipelines import files, interrupts
 from pipelines.core import sharding
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, DatasetInfo, Failure, ShardReport
@@ -160,6 +160,12 @@ def exclusive(output: str) -> Iterator[None]:
         UsageError: another run is at work there.
         OutputError: the folder can't be written.
     """
+    with interrupts.tidying_up(), _locked(output):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(output: str) -> Iterator[None]:
     if not files.is_local(output):
         yield
         return
