@@ -68,16 +68,18 @@ def run(arguments: Sequence[str]) -> int:
     files.check_stores(config.input, config.output)
     catalog = select(read_catalog(config.input), config.classes, config.limit)
     engine.check_reach("--input", (video.uri for video in catalog.videos))
-    store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
+    store.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
     with store.exclusive(config.output):
-        layout = store.read_layout(config.output)
+        layout = store.read_layout(config.output, config.overwrite)
         replace = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
         plan = make_plan(catalog, config, _split_file(config), None if replace else layout, engine.parallelism)
         if replace:
             store.remove_dataset(config.output)
-        pending = store.prepare(config.output, plan)
+        damaged: list[str] = []
+        pending = store.prepare(config.output, plan, damaged.append)
+        cli.say_damaged(config.output, damaged)
         _log_start(request, engine, catalog, plan, pending)
         if pending:
             _write_shards(config, engine, plan, pending)
