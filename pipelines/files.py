@@ -179,10 +179,10 @@ def stat_folder(uri: str) -> dict[str, FileInfo]:
 
 
 def list_names(uri: str) -> list[str]:
-    """Names of what is directly in a folder, of folders too on local file systems; none where it doesn't exist."""
+    """Names of the files and folders directly in a folder, sorted; none where it doesn't exist."""
     if is_local(uri):
         return sorted(os.listdir(uri)) if os.path.isdir(uri) else []
-    return sorted(list_folder(uri))
+    return remote.list_names(uri)
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:

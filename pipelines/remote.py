@@ -184,6 +184,19 @@ def list_folder(folder: str) -> list[FileInfo]:
         return _below(folder, _store(folder).list_files(folder + "/", below=False))
 
 
+def list_names(folder: str) -> list[str]:
+    """Sorted names of the files and folders directly in a folder.
+
+    Raises:
+        OSError: the store doesn't answer, or refuses.
+    """
+    store, prefix = _store(folder), folder + "/"
+    with _explained(folder, needs_bucket=True):
+        if store in (google_store, s3_store):
+            return sorted(set(store.list_names(prefix)) - {""})
+        return sorted({path.removeprefix(prefix).partition("/")[0] for path, *_ in store.list_files(prefix)} - {""})
+
+
 def is_folder(uri: str) -> bool:
     """Whether there are files below an address.
 

@@ -204,6 +204,18 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
             yield f"s3://{bucket}/{item['Key']}", item["Size"], _version(item)
 
 
+def list_names(prefix: str) -> Iterator[str]:
+    """Names of the files and folders directly in a folder, which `prefix` names with a slash behind it.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    bucket, key = bucket_and_path(prefix)
+    for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, Delimiter="/"):
+        yield from (item["Key"].removeprefix(key) for item in page.get("Contents", ()))
+        yield from (item["Prefix"].removeprefix(key).rstrip("/") for item in page.get("CommonPrefixes", ()))
+
+
 def delete(uris: Sequence[str]) -> None:
     """Removes files; those which aren't there are passed over.
 

@@ -75,9 +75,7 @@ def list_names(uri: str) -> list[str]:
         UserError: it can't be listed.
     """
     with stores.explained(uri, "list"):
-        if is_local(uri):
-            return files.list_names(uri)
-        return sorted({file.path.partition("/")[0] for file in files.list_tree(uri)[0]})
+        return files.list_names(uri)
 
 
 @contextlib.contextmanager
