@@ -54,14 +54,11 @@ def open_read(uri: str) -> BinaryIO:
     blob.reload(timeout=_SILENCE_S)  # from now on it means this version
 
     def fetch(first: int, count: int) -> bytes:
-        end = min(first + count, blob.size)
-        if first >= end:
-            return b""
-        extent = {"start": first, "end": end - 1}
+        extent = {"start": first, "end": first + count - 1}
         data: bytes = blob.download_as_bytes(**extent, raw_download=True, checksum=None, timeout=_SILENCE_S)
         return data
 
-    return store_io.reading(fetch)
+    return store_io.reading(uri, fetch, blob.size)
 
 
 def stat(uri: str) -> tuple[int, str] | None:

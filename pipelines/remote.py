@@ -33,6 +33,8 @@ def _explained(uri: str, needs_bucket: bool = False) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the libraries of stores raise many classes
+        if isinstance(error, OSError) and error.filename == uri:
+            raise
         explained = _store(uri).as_os_error(uri, error, needs_bucket)
         if explained is error:
             raise

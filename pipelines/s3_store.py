@@ -105,29 +105,32 @@ def open_read(uri: str) -> BinaryIO:
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
     """
-    return store_io.reading(_Fetch(_client(), *bucket_and_path(uri)))
+    bucket, key = bucket_and_path(uri)
+    client, place = _client(), {"Bucket": bucket, "Key": key}
+    found = _head(client, place)
+    place["IfMatch"] = found["ETag"]  # pieces of two versions would be no file
+
+    def fetch(first: int, count: int) -> bytes:
+        return _repeated(lambda: _content(client, place, f"bytes={first}-{first + count - 1}"))
+
+    return store_io.reading(uri, fetch, found["ContentLength"])
 
 
-class _Fetch:
-    """Pieces of one version of an object."""
+def _head(client: Any, place: Mapping[str, str]) -> Any:
+    """Size and version of an object."""
+    from botocore.exceptions import ClientError
 
-    def __init__(self, client: Any, bucket: str, key: str) -> None:
-        self._client, self._place = client, {"Bucket": bucket, "Key": key}
+    try:
+        return client.head_object(**place)
+    except ClientError:
+        _content(client, place, "bytes=0-0")  # unlike this answer, its error has the words of the store
+        raise
 
-    def __call__(self, first: int, count: int) -> bytes:
-        try:
-            return _repeated(lambda: self._once(f"bytes={first}-{first + count - 1}"))
-        except Exception as error:
-            if status_of(error) == 416:  # the file ends before
-                return b""
-            raise
 
-    def _once(self, extent: str) -> bytes:
-        answer = self._client.get_object(**self._place, Range=extent)
-        with contextlib.closing(answer["Body"]) as body:
-            data: bytes = body.read()
-        self._place["IfMatch"] = answer["ETag"]  # pieces of two versions would be no file
-        return data
+def _content(client: Any, place: Mapping[str, str], extent: str) -> bytes:
+    with contextlib.closing(client.get_object(**place, Range=extent)["Body"]) as body:
+        data: bytes = body.read()
+    return data
 
 
 def _repeated(fetch: Callable[[], _T]) -> _T:

@@ -25,6 +25,7 @@ class Fault:
         reset: the connection is closed without an answer; the store has not seen the request.
         stall_after: so many bytes of the answer's body come, then nothing for `stall_s`, then the connection ends.
         stall_s: see there.
+        cut: so many bytes are missing at the end of the answer's body, and its headers agree.
     """
 
     delay_s: float = 0.0
@@ -32,6 +33,7 @@ class Fault:
     reset: bool = False
     stall_after: int | None = None
     stall_s: float = 0.0
+    cut: int = 0
 
 
 Decide = Callable[[str, str], Fault | None]
@@ -135,6 +137,11 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(
         self, status: int, headers: dict[str, str], body: bytes, fault: Fault, length: str | None = None
     ) -> None:
+        if fault.cut:
+            body = body[: -fault.cut]
+            first = headers.get("Content-Range", "bytes 0-").partition("-")[0]
+            end = int(first.partition(" ")[2]) + len(body)
+            headers = {**headers, "Content-Range": f"{first}-{end - 1}/{end}"}
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
