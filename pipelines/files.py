@@ -64,15 +64,15 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes. Of one in a store, a request brings `piece_bytes`, by default many.
 
     Raises:
         OSError: it doesn't exist or can't be read.
     """
     if is_local(uri):
         return open(uri, "rb")
-    return remote.open_read(uri)
+    return remote.open_read(uri, piece_bytes)
 
 
 def read_text(uri: str) -> str | None:

@@ -44,8 +44,8 @@ def check(uri: str) -> None:
         next(iter(found), None)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; `piece_bytes` as in `store_io.reading`.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
@@ -58,7 +58,7 @@ def open_read(uri: str) -> BinaryIO:
         data: bytes = blob.download_as_bytes(**extent, raw_download=True, checksum=None, timeout=_SILENCE_S)
         return data
 
-    return store_io.reading(uri, fetch, blob.size)
+    return store_io.reading(uri, fetch, blob.size, piece_bytes=piece_bytes)
 
 
 def stat(uri: str) -> tuple[int, str] | None:

@@ -51,14 +51,14 @@ def check(uri: str) -> None:
         _store(uri).check(uri)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes, of which a request brings `piece_bytes`, by default many.
 
     Raises:
         OSError: it doesn't exist or can't be read.
     """
     with _explained(uri):
-        stream = _store(uri).open_read(uri)
+        stream = _store(uri).open_read(uri, piece_bytes)
     return cast(BinaryIO, _Explaining(stream, uri))
 
 

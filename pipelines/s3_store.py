@@ -99,8 +99,8 @@ def check(uri: str) -> None:
             raise
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; `piece_bytes` as in `store_io.reading`.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
@@ -113,7 +113,7 @@ def open_read(uri: str) -> BinaryIO:
     def fetch(first: int, count: int) -> bytes:
         return _repeated(lambda: _content(client, place, f"bytes={first}-{first + count - 1}"))
 
-    return store_io.reading(uri, fetch, found["ContentLength"])
+    return store_io.reading(uri, fetch, found["ContentLength"], piece_bytes=piece_bytes)
 
 
 def _head(client: Any, place: Mapping[str, str]) -> Any:
