@@ -141,7 +141,11 @@ def outline_ledger(output: str, shard: int, on_damage: Callable[[str], None]) ->
 def _read_ledger(output: str, shard: int, parse: Callable[[str], _T], on_damage: Callable[[str], None]) -> Iterator[_T]:
     for name in sorted(files.list_folder(_ledger_folder(output, shard))):
         whole = 0
-        with files.open_read(files.join(_ledger_folder(output, shard), name)) as lines:
+        try:
+            file = files.open_read(files.join(_ledger_folder(output, shard), name))
+        except FileNotFoundError:
+            continue  # a store may list what was removed, by compaction for example
+        with file as lines:
             for line in lines:
                 try:
                     entry = parse(unseal(line))

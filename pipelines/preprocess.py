@@ -119,7 +119,7 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
 
 def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetInfo:
     """Proves that nothing is missing, and only then writes what makes the dataset complete."""
-    found = list(store.read_reports(config.output, plan.shards))
+    found = list(store.read_reports(config.output, plan.shards, from_listing=False))
     if lost := [shard.name for shard, report in zip(plan.shards, found, strict=True) if report is None]:
         raise IncompleteError(f"{len(lost)} shards were not written, for example {lost[0]}; run the same command again")
     reports: list[ShardReport] = [report for report in found if report]

@@ -110,7 +110,10 @@ def write_report(output: str, report: ShardReport) -> None:
 
 
 def read_reports(
-    output: str, shards: Sequence[PlannedShard], on_damage: Callable[[str], None] = lambda _: None
+    output: str,
+    shards: Sequence[PlannedShard],
+    on_damage: Callable[[str], None] = lambda _: None,
+    from_listing: bool = True,
 ) -> Iterator[ShardReport | None]:
     """The report of each shard; None if it isn't whole, or was made from other videos or settings.
 
@@ -121,22 +124,28 @@ def read_reports(
         output: the folder.
         shards: which ones.
         on_damage: told the name of each file that isn't as it was written; by many threads where the folder is remote.
+        from_listing: whether what a listing names is there and nothing else. Otherwise each file is asked for: some
+            stores list what was just written late.
     """
-    found = files.stat_folder(output)
-    known = finished_shards(output)
+    listed = files.stat_folder(output) if from_listing else {}
+    known = finished_shards(output) if from_listing else set()
 
     def read(shard: PlannedShard) -> ShardReport | None:
-        if shard.name not in found or shard.name not in known:
+        if from_listing and (shard.name not in listed or shard.name not in known):
+            return None
+        found = listed[shard.name] if from_listing else files.stat_file(output, shard.name)
+        data = files.read_bytes(_report_uri(output, shard.name)) if found.version is not None else None
+        if data is None:
             return None
         try:
-            report = ShardReport.from_json(unseal(files.read_bytes(_report_uri(output, shard.name)) or b""))
+            report = ShardReport.from_json(unseal(data))
         except (ValueError, TypeError, KeyError):
             on_damage(files.join(STATE, "shards", f"{shard.name}.json"))
             return None
         if report.task != shard.fingerprint:
             return None
-        if found[shard.name].size_bytes == report.size_bytes:
-            if found[shard.name].version == report.version:
+        if found.size_bytes == report.size_bytes:
+            if found.version == report.version:
                 return report
             if _sha256(files.join(output, shard.name)) == report.sha256:
                 write_report(output, report)  # so that it needn't be read the next time
