@@ -60,6 +60,16 @@ def write_stamped(stamps: dict[str, Stamp], folder: str, path: str, temporary_fo
     stamps[path] = Stamp(found.size_bytes, stamped.crc32, found.version)
 
 
+def stamp_file(folder: str, path: str) -> Stamp:
+    """The stamp of a file that was written before.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    found = files.stat_file(folder, path)
+    return Stamp(found.size_bytes, _crc32(files.join(folder, path)), found.version)
+
+
 def is_whole(folder: str, path: str, stamp: Stamp) -> bool:
     """Whether a file is still as it was written.
 
