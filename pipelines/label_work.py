@@ -84,7 +84,8 @@ def make_work(
     """
     output = config.output
     scoring = {**windows.identity(), "clip_spec": info.clip_spec.fingerprint()}
-    key = fingerprint([info.fingerprint, scoring, version("av")])
+    resized_by = [version("opencv-python-headless")] if info.clip_spec.interpolation == "bilinear" else []
+    key = fingerprint([info.fingerprint, scoring, version("av"), *resized_by])
     earlier = label_store.read_layout(output, config.overwrite)
     if earlier and (earlier.model, dict(earlier.scoring)) != (info.fingerprint, scoring):
         if not config.overwrite:

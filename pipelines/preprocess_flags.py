@@ -9,7 +9,7 @@ from pipelines import cli, files, flags
 from pipelines.core import config as configuration
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.spec import FRAME_ENCODINGS, RESIZE_MODES, SAMPLING_RULES
+from pipelines.core.spec import FRAME_ENCODINGS, INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES
 from pipelines.flags import add_setting, lies_in, parse_with_files
 
 SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
@@ -66,9 +66,15 @@ def make_parser() -> argparse.ArgumentParser:
         group,
         "--sampling",
         "which frames: centres of equal segments, or as the public notebooks do",
-        choices=[*SAMPLING_RULES],
+        choices=[*SAMPLING_NAMES],
     )
     add(group, "--resize", "how a picture of another shape is fitted", choices=RESIZE_MODES)
+    add(
+        group,
+        "--interpolation",
+        "how a picture is scaled: by area average, or bilinear, with the pixels of OpenCV and the public notebooks",
+        choices=INTERPOLATIONS,
+    )
     group = parser.add_argument_group("storage")
     add(group, "--encoding", "how frames are stored", choices=FRAME_ENCODINGS)
     add(group, "--jpeg-quality", "1 to 100", metavar="Q")

@@ -41,7 +41,7 @@ _COUNTS = {
 }
 _HEADINGS = {
     "Tables": "Clips by class and by group",
-    "Left out": "Videos left out",
+    "Left out": "Videos left out or damaged",
     "Settings": "How the dataset was made",
 }
 
@@ -198,7 +198,7 @@ def _choose_strips(
 
 def _figure(split: str, video: WrittenVideo, strip: str) -> str:
     facts = (split, f"group {video.group}", plural(video.num_source_frames, "frame"), f"{video.duration_s:.2f} s")
-    damaged = ' <span class="tag">damaged</span>' if video.damaged else ""
+    damaged = f' <span class="tag">damaged</span> {text(video.damage)}' if video.damaged else ""
     return (
         f"<figure>{strip_image(strip, f'{video.video_id}, {video.label}')}"
         f"<figcaption><b>{text(video.video_id)}</b>{text(' · '.join(facts))}{damaged}</figcaption></figure>"
@@ -217,12 +217,13 @@ def _matrix(
 
 
 def _left_out(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
-    """Failures by reason and one by one, and what was filtered."""
+    """Failures by reason and one by one, what was filtered, and what is damaged."""
     failed = heapq.nsmallest(
         MAX_ROWS, ((f.video_id, f.label, f.stage, f.type, f.message) for r in reports for f in r.failed)
     )
     filtered = heapq.nsmallest(MAX_ROWS, ((f.video_id, f.label, f.reason) for r in reports for f in r.filtered))
     num_failed, num_filtered = (sum(len(getattr(r, kind)) for r in reports) for kind in ("failed", "filtered"))
+    damaged = [(v.video_id, v.label, v.damage) for _, v in _placed(reports) if v.damaged]
     parts = []
     if info.failures_by_reason:
         parts.append(table("Failures by reason", ("Reason", "Videos"), by_count(info.failures_by_reason)))
@@ -233,6 +234,10 @@ def _left_out(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
     if filtered:
         summary, columns = f"{plural(num_filtered, 'video')} filtered", ("Video", "Class", "Reason")
         parts.append(folded(summary, "Filtered", columns, filtered, MAX_ROWS, num_rows=num_filtered))
+    if damaged:
+        summary, columns = f"{plural(len(damaged), 'video')} damaged", ("Video", "Class", "What is wrong")
+        first = heapq.nsmallest(MAX_ROWS, damaged)
+        parts.append(folded(summary, "Damaged", columns, first, MAX_ROWS, num_rows=len(damaged)))
     return "".join(parts) or '<p class="soft">None: every listed video became a clip.</p>'
 
 
@@ -242,6 +247,7 @@ def _settings(info: DatasetInfo) -> str:
         "Shape": f"uint8 {list(spec.shape)} RGB",
         "Sampling": spec.sampling,
         "Resize": spec.resize,
+        "Interpolation": spec.interpolation,
         "Raw size": human_bytes(spec.num_bytes),
         "Encoding": " ".join(map(str, info.encoding.to_json().values())),
         "Compression": info.compression,

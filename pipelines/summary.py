@@ -84,7 +84,7 @@ def describe_clips(info: DatasetInfo) -> str:
     quality = f" of quality {encoding['quality']}" if "quality" in encoding else ""
     packed = "no compression" if info.compression == "none" else f"{info.compression} compression"
     return (
-        f"uint8 {list(spec.shape)} RGB, {spec.sampling} sampling, {spec.resize} resize; "
+        f"uint8 {list(spec.shape)} RGB, {spec.sampling} sampling, {spec.resize} resize ({spec.interpolation}); "
         f"stored as {encoding['format']}{quality}, {packed}"
     )
 

@@ -18,6 +18,7 @@ from pipelines import cli, files
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
 from pipelines.core.example import Example, decode, decode_frames
 from pipelines.core.metadata import DATASET_INFO, FAILURES, DatasetInfo, ShardInfo
+from pipelines.core.spec import ClipSpec
 from pipelines.core.tfrecord import CorruptRecordError, read_records
 
 _SHOWN = 20
@@ -101,10 +102,20 @@ def _check_example(example: Example, info: DatasetInfo, check: ShardCheck) -> No
     decode_frames(example.frames, info.clip_spec, info.encoding)
     if not 0 <= example.label < len(info.labels) or info.labels[example.label] != example.label_name:
         raise ValueError(f"{example.video_id}: label {example.label} is not that of {example.label_name!r}")
-    if tuple(example.frame_indices) != info.clip_spec.sample(example.num_source_frames):
+    if not _is_sampled(example, info.clip_spec):
         raise ValueError(f"{example.video_id}: its frames are not those of the rule {info.clip_spec.sampling!r}")
     if len(example.timestamps_s) != info.clip_spec.num_frames:
         raise ValueError(f"{example.video_id}: {len(example.timestamps_s)} timestamps")
+
+
+def _is_sampled(example: Example, spec: ClipSpec) -> bool:
+    """Whether a clip's frames are those of its rule; for a rule that goes by time, whether they could be."""
+    indices = example.frame_indices
+    if spec.by_time:
+        return (
+            len(indices) == spec.num_frames and indices == sorted(indices) and indices[-1] < example.num_source_frames
+        )
+    return tuple(indices) == spec.sample(example.num_source_frames)
 
 
 def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) -> list[str]:

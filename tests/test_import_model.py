@@ -1,5 +1,6 @@
 """Models made elsewhere, with Keras 2 and 3 and without Keras, answer here as they did there."""
 
+import os
 import re
 import subprocess
 import sys
@@ -15,8 +16,11 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
+from pipelines.core.video import read_clip
 from pipelines.tensorflow_start import start_tensorflow
 from tests.conftest import run_tool
+from tests.long_videos import moving_pictures, write
+from tests.notebook_loop import notebook_frames
 from trainer import import_model
 
 start_tensorflow()
@@ -49,12 +53,13 @@ networks = {
         L.TimeDistributed(L.Conv2D(4, 3, padding="same", activation="relu"), input_shape=shape),
         L.TimeDistributed(L.MaxPooling2D(4)), L.TimeDistributed(L.Flatten()), L.LSTM(8), *end(5.0)],
 }
-clips = np.load(f"{folder}/clips.npy")
+clips, films = np.load(f"{folder}/clips.npy"), np.load(f"{folder}/films.npy")
 for name, parts in networks.items():
     model = tf_keras.Sequential(parts)
     model.compile("adam", "categorical_crossentropy")
     model.optimizer.build(model.trainable_variables)
     np.save(f"{folder}/{name}.npy", model(clips, training=False))
+    np.save(f"{folder}/{name}_films.npy", model.predict(films, verbose=0))
     (model.save if name == "convlstm" else model.export)(f"{folder}/{name}")
     model.save(f"{folder}/{name}.h5")
 model.save_weights(f"{folder}/lrcn_weights.h5")
@@ -71,10 +76,28 @@ def clips() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def keras_2(tmp_path_factory: pytest.TempPathFactory, clips: np.ndarray) -> Path:
+def films(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Videos of a moving texture; and behind them the real clips, where they are at hand."""
+    folder, pictures = tmp_path_factory.mktemp("films"), moving_pictures()
+    made = [
+        write(folder / "a.avi", pictures[:75], "mpeg4", {"bf": "2", "g": "30"}),
+        write(folder / "b.mp4", pictures[60:99], "libx264", {"bf": "3", "g": "24"}),
+        write(folder / "c.avi", pictures[::-8], "mjpeg", {}),
+    ]
+    real = sorted(Path(os.environ.get("HAR_TEST_DATA", folder), "ucf-clips").rglob("*.avi"))
+    return list(map(str, made + real))
+
+
+NUM_MADE = 3
+
+
+@pytest.fixture(scope="module")
+def keras_2(tmp_path_factory: pytest.TempPathFactory, clips: np.ndarray, films: list[str]) -> Path:
     """Models of the public notebooks and what they say, made by Keras 2 from BGR in [0, 1]."""
     folder = tmp_path_factory.mktemp("keras2")
     np.save(folder / "clips.npy", (clips[..., ::-1] / 255).astype(np.float32))
+    seen = np.stack([notebook_frames(path, *SHAPE[:3]) for path in films])
+    np.save(folder / "films.npy", (seen / 255).astype(np.float32))
     subprocess.run([sys.executable, "-W", "ignore", "-c", MAKE_KERAS_2, str(folder)], check=True, capture_output=True)
     (folder / "labels.txt").write_text("\n".join(LABELS))
     return folder
@@ -132,6 +155,33 @@ def test_other_models_of_keras_2(name: str, keras_2: Path, clips: np.ndarray, tm
     first = (tmp_path / "out" / "model_info.json").read_bytes()
     assert run(*source, "--scale", "0-1", "--channels", "bgr", folder=tmp_path) == 0
     assert (tmp_path / "out" / "model_info.json").read_bytes() == first
+
+
+def say_of_videos(name: str, interpolation: str, keras_2: Path, films: list[str], folder: Path) -> np.ndarray:
+    """How far an imported model's probabilities are from what it said in its notebook: float [N], the greatest each."""
+    flags = ("--scale", "0-1", "--channels", "bgr", "--sampling", "notebook", "--interpolation", interpolation)
+    assert run("--keras", keras_2 / f"{name}.h5", *flags, folder=folder) == 0
+    spec = ModelInfo.from_json((folder / "out" / "model_info.json").read_text()).clip_spec
+    assert spec == ClipSpec(*SHAPE[:3], "notebook", interpolation=interpolation)
+    got = answer(folder / "out", np.stack([read_clip(path, spec).frames for path in films]))
+    difference: np.ndarray = np.abs(got - np.load(keras_2 / f"{name}_films.npy")[: len(films), ::-1]).max(axis=1)
+    return difference
+
+
+@pytest.mark.parametrize("name", ["convlstm", "lrcn"])
+def test_models_say_of_videos_what_they_said_in_their_notebook(
+    name: str, keras_2: Path, films: list[str], tmp_path: Path
+) -> None:
+    assert say_of_videos(name, "bilinear", keras_2, films[:NUM_MADE], tmp_path).max() < 1e-5
+    assert say_of_videos(name, "area", keras_2, films[:NUM_MADE], tmp_path).min() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["convlstm", "lrcn"])
+def test_models_say_of_real_clips_what_they_said_in_their_notebook(
+    name: str, keras_2: Path, films: list[str], real_data: Path, tmp_path: Path
+) -> None:
+    assert len(films) > NUM_MADE, real_data
+    assert say_of_videos(name, "bilinear", keras_2, films, tmp_path).max() < 1e-3
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from pipelines.core.decode_types import DecodedClip, DecodeFailure, DecodeFiltered, DecodeJob, DecodeLimits
+from pipelines.core.errors import WorkerError
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from tests.conftest import write_video
@@ -173,7 +174,7 @@ def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "no-python"))
-    with pool_of(2) as pool, pytest.raises(RuntimeError, match="a decoder process could not be started"):
+    with pool_of(2) as pool, pytest.raises(WorkerError, match="a decoder process could not be started"):
         list(pool.map([tmp_path / "a.avi", tmp_path / "b.avi", tmp_path / "c.avi"], job(), same_path))
 
 

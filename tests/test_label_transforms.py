@@ -15,6 +15,7 @@ from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines import label_store
+from pipelines.core.compact import windows_from_json
 from pipelines.core.decode_types import CutVideo, DecodeLimits, WindowJob
 from pipelines.core.label_plan import LabelTask, ListedVideo, VideoTask, by_shard
 from pipelines.core.ledger import Entry, choose, is_complete
@@ -186,8 +187,9 @@ def test_a_range_that_cannot_be_read_any_more_is_one_record(
 ) -> None:
     (long,) = (video for video in videos if video.video_id.startswith("long"))
     _, request, *_ = ranges_of(long, job(2.0))
+    windows = [planned.window for planned in windows_from_json(request["windows"])]
     gone = ListedVideo(long.video_id, f"{tmp_path}/gone.mp4", "1")
-    source = VideoRange(0, VideoTask(gone), "4:8", ("0:4", "4:8", "8:19"), len(request["windows"]), request)
+    source = VideoRange(0, VideoTask(gone), "4:8", ("0:4", "4:8", "8:19"), len(windows), request)
     with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
         clips = pipeline | beam.Create([RangeTask((source,))]) | DecodeRanges(job(2.0), WORKERS)
         scored = clips | ScoreClips(str(model[0]), model[1], 1)
@@ -195,8 +197,8 @@ def test_a_range_that_cannot_be_read_any_more_is_one_record(
         assert_that(counts, equal_to([(0, 1)]))
     (entry,) = label_store.read_ledger(str(tmp_path), 0)
     (failure,) = entry.failures
-    assert (entry.part, entry.num_windows, entry.windows) == ("4:8", len(request["windows"]), ())
-    assert (failure.start_s, failure.end_s) == (request["windows"][0][1], request["windows"][-1][2])
+    assert (entry.part, entry.num_windows, entry.windows) == ("4:8", len(windows), ())
+    assert (failure.start_s, failure.end_s) == (windows[0].start_s, windows[-1].end_s)
     assert (failure.stage, failure.type, failure.transient) == ("read", "VideoReadError", True)
 
 

@@ -9,6 +9,7 @@ from pipelines.core.config import PreprocessConfig, build, parse_size, read_yaml
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.metadata import DatasetInfo, Failure, Filtered, ShardReport, WrittenVideo
+from pipelines.core.plan import Layout
 from pipelines.preprocess_flags import parse
 
 KNOWN = ("input", "num_frames", "size", "classes")
@@ -41,6 +42,9 @@ def test_dataset_info_round_trip_and_damage(dataset: Path) -> None:
     info = DatasetInfo.from_json(text)
     assert info.to_json() == text
     assert info.label_map.names == ("Jump", "Run", "Wave")
+    earlier = json.loads(text)
+    assert earlier["clip_spec"].pop("interpolation") == "area"  # earlier versions knew no other and didn't say so
+    assert DatasetInfo.from_json(json.dumps(earlier)) == info
     for change, message in (
         (lambda v: v.update(schema_version=99), "schema version 99, this software reads version 1"),
         (lambda v: v["clip_spec"].update(fingerprint="0"), "another version of this software"),
@@ -96,7 +100,29 @@ def test_identity_leaves_out_what_does_not_change_the_dataset() -> None:
     base = PreprocessConfig("i", "o")
     assert base.identity() == PreprocessConfig("i", "p", workers=4, max_failure_rate=0.5, size="64x64").identity()
     assert base.identity() != PreprocessConfig("i", "o", num_frames=16).identity()
+    assert base.identity() != PreprocessConfig("i", "o", interpolation="bilinear").identity()
     assert parse_size("72x96") == (72, 96)
+
+
+def test_a_folder_of_an_earlier_version_with_fewer_settings_can_be_continued() -> None:
+    now = PreprocessConfig("i", "o").identity()
+    earlier = Layout({key: now[key] for key in now.keys() - {"interpolation", "split_groups"}}, {}, {})
+    assert earlier.differences(now) == []
+    other = PreprocessConfig("i", "o", interpolation="bilinear", split_groups=("test=g1",)).identity()
+    assert earlier.differences(other) == [
+        "interpolation: 'area' there, 'bilinear' now",
+        "split_groups: [] there, ['test=g1'] now",
+    ]
+
+
+def test_interpolation_from_flags_and_files(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("interpolation: bilinear\n")
+    where = ["--input", "i", "--output", "o"]
+    assert parse(where).config.clip_spec.interpolation == "area"
+    assert parse([*where, "--interpolation", "bilinear"]).config.clip_spec.interpolation == "bilinear"
+    assert parse([*where, "--config", str(tmp_path / "c.yaml")]).config.clip_spec.interpolation == "bilinear"
+    with pytest.raises(UsageError, match="interpolation must be one of area, bilinear, not 'cubic'"):
+        build(PreprocessConfig, {"input": "i", "output": "o", "interpolation": "cubic"})
 
 
 def test_shipped_configurations_are_valid() -> None:

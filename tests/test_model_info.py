@@ -34,6 +34,16 @@ def test_round_trip() -> None:
     assert (bare.saved_model, bare.input_name, bare.output_name) == ("saved_model", "frames", "probabilities")
 
 
+def test_a_model_from_before_there_was_a_choice_of_interpolation() -> None:
+    value = json.loads(INFO.to_json())
+    assert value["clip_spec"].pop("interpolation") == "area"
+    assert ModelInfo.from_json(json.dumps(value)) == INFO
+    bilinear = replace(INFO, clip_spec=replace(SPEC, interpolation="bilinear"))
+    assert ModelInfo.from_json(bilinear.to_json()) == bilinear
+    with pytest.raises(UserError, match="interpolation is bilinear for the model and area for the dataset"):
+        check_compatible(bilinear, DATASET)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

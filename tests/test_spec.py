@@ -65,10 +65,13 @@ def test_fingerprint_tells_specs_apart() -> None:
         ClipSpec(width=65),
         ClipSpec(sampling="notebook"),
         ClipSpec(resize="pad"),
+        ClipSpec(interpolation="bilinear"),
     ]
     assert len({spec.fingerprint() for spec in specs}) == len(specs)
     # Stored in datasets and models: must never change by accident.
-    assert ClipSpec().fingerprint() == "a121c3c59f41dfab"
+    assert ClipSpec().fingerprint() == "90f8d825202f8ae6"
+    assert ClipSpec(16, 72, 96, "notebook", "pad").fingerprint() == "dd59d8bc406f5538"
+    assert ClipSpec(interpolation="bilinear").fingerprint() == "7000534cacc7641c"
 
 
 @pytest.mark.parametrize(
@@ -77,8 +80,9 @@ def test_fingerprint_tells_specs_apart() -> None:
         ({"num_frames": 0}, "num_frames must be a whole number from 1 to 4096, not 0"),
         ({"height": 4}, "height must be"),
         ({"width": 64.0}, "width must be a whole number"),
-        ({"sampling": "random"}, "sampling must be one of uniform, notebook, not 'random'"),
+        ({"sampling": "random"}, "sampling must be one of uniform, notebook, uniform-time, not 'random'"),
         ({"resize": "fill"}, "resize must be one of stretch, crop, pad, not 'fill'"),
+        ({"interpolation": "cubic"}, "interpolation must be one of area, bilinear, not 'cubic'"),
     ],
 )
 def test_wrong_values_are_named(values: dict[str, object], message: str) -> None:

@@ -57,7 +57,7 @@ def test_summary_in_a_log(dataset: DatasetInfo, monkeypatch: pytest.MonkeyPatch)
         "Failures 2 VideoDecodeError, 1 VideoOpenError; each is in failures.jsonl",
         "Classes 3",
         f"Warning test has no clip of 1 class: {summary.visible(NAMES[1])}",
-        "Clips uint8 [20, 64, 64, 3] RGB, uniform sampling, stretch resize; "
+        "Clips uint8 [20, 64, 64, 3] RGB, uniform sampling, stretch resize (area); "
         "stored as jpeg of quality 90, gzip compression",
         "Time 34.0 s, 0.5 videos a second",
         "Preview /data/my [bold]clips/preview.html",

@@ -1,7 +1,6 @@
-"""Times that make no sense, packets to start from, and videos that claim to be endless."""
+"""Packets to start from, and videos that claim to be endless."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -12,7 +11,6 @@ from pipelines.core import starts
 from pipelines.core import survey as core_survey
 from pipelines.core.frames import (
     NoVideoStreamError,
-    Packets,
     VideoDecodeError,
     VideoOpenError,
     VideoReadError,
@@ -22,64 +20,12 @@ from pipelines.core.frames import (
 )
 from pipelines.core.long_video import read_windows
 from pipelines.core.spec import ClipSpec
-from pipelines.core.survey import Piece, Survey, is_shown, survey
+from pipelines.core.streams import shows_picture
+from pipelines.core.survey import Piece, Survey, survey
 from pipelines.core.windows import WindowSpec
 from tests.conftest import write_video
+from tests.test_times import line
 from tests.test_video import write_sound
-
-NO = core_survey._NO_PTS
-PACKETS = Packets(0, False, 25.0, 0.04, 0.0, None)
-
-
-def timed(pts: list[int], key_positions: tuple[int, ...] = (0,)) -> Survey | None:
-    log = core_survey._Log(lambda packet: packet.is_keyframe, is_vp8=False)
-    for position, value in enumerate(pts):
-        packet = SimpleNamespace(pts=None if value == NO else value, duration=1, is_discard=False)
-        packet.is_keyframe = position in key_positions
-        log(packet)  # type: ignore[arg-type]
-    return core_survey._timed(log, PACKETS)
-
-
-def indices_of(pts: list[int]) -> list[int] | None:
-    """What is left of 100 packets, or of more, after some of them were given other times."""
-    video = timed(pts)
-    return None if video is None or video.pts is None else video.pts.tolist()
-
-
-def test_times_and_duration() -> None:
-    video = timed([10, 13, 11, 12, 16, 14, 15])
-    assert video is not None and video.pts is not None
-    assert video.pts.tolist() == list(range(10, 17))
-    assert video.times_s.tolist() == [0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24]
-    assert video.duration_s == pytest.approx(0.28)
-
-
-@pytest.mark.parametrize(
-    ("changed", "lost"),
-    [
-        ({}, []),
-        ({50: NO}, [50]),
-        ({0: NO}, [0]),
-        ({99: NO}, [99]),
-        ({50: 51}, [50, 51]),  # which of the two it was, nobody knows
-        ({50: 5000}, [50]),
-        ({50: -5000}, [50]),
-        ({50: 51, 51: 50}, []),
-        (dict.fromkeys(range(40, 45), NO), list(range(40, 45))),
-        (dict.fromkeys(range(40, 46), NO), None),
-        (dict.fromkeys(range(40, 46), 7), None),
-        ({99: 1_000_000}, None),  # hours later
-    ],
-)
-def test_times_that_cannot_be(changed: dict[int, int], lost: list[int] | None) -> None:
-    expected = None if lost is None else [index for index in range(100) if index not in lost]
-    assert indices_of([changed.get(position, position) for position in range(100)]) == expected
-
-
-def test_times_in_another_order() -> None:
-    assert indices_of(list(range(100))[::-1]) is None
-    assert indices_of([7]) == [7]
-    assert indices_of([NO]) is None
 
 
 @pytest.mark.parametrize(
@@ -93,8 +39,8 @@ def test_times_in_another_order() -> None:
     ],
 )
 def test_key_frames_in_order_of_display(pts: list[int], keys: tuple[int, ...], expected: list[int]) -> None:
-    video = timed(pts, keys)
-    assert video is not None and video.key_frames.tolist() == expected
+    starts = bytearray(position in keys for position in range(len(pts)))
+    assert core_survey._timed(line(pts), starts, broken=False).key_frames.tolist() == expected
 
 
 def test_what_is_no_video(tmp_path: Path) -> None:
@@ -135,8 +81,8 @@ def test_a_video_that_claims_to_be_endless(duration_s: float, num_frames: int, f
 def test_hidden_pictures_of_vp8() -> None:
     """Bit 4 of the frame tag tells whether a picture is shown (RFC 6386, 9.1)."""
     shown, hidden = av.Packet(bytes([0b10000])), av.Packet(bytes([0b00001]))
-    assert [is_shown(packet, is_vp8=True) for packet in (shown, hidden)] == [True, False]
-    assert is_shown(hidden, is_vp8=False)
+    assert [shows_picture(packet, "vp8") for packet in (shown, hidden)] == [True, False]
+    assert shows_picture(hidden, "vp9")
 
 
 def test_streams_that_turn_up_late_do_not_matter() -> None:
@@ -154,7 +100,8 @@ def test_streams_that_turn_up_late_do_not_matter() -> None:
 
 def test_packets_that_are_watched_are_not_kept(tmp_path: Path) -> None:
     watched: list[int] = []
-    with open_video(str(write_video(tmp_path / "v.avi", 20))) as (container, stream):
+    path = str(write_video(tmp_path / "v.avi", 20))
+    with open_video(path) as (container, stream):
         packets = scan(container, stream, lambda packet: watched.append(packet.size))
     assert (packets.count, packets.buffered) == (20, None)
     assert len(watched) == 20

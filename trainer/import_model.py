@@ -2,12 +2,13 @@
 
   python -m trainer.import_model --saved-model their_model --labels labels.txt \\
     --num-frames 20 --size 64 --scale 0-1 --output models/theirs
-  python -m trainer.import_model --keras convlstm.h5 --labels labels.txt \\
-    --num-frames 20 --size 64 --scale 0-1 --channels bgr --sampling notebook --output models/convlstm
+  python -m trainer.import_model --keras convlstm.h5 --labels labels.txt --num-frames 20 --size 64 --scale 0-1 \\
+    --channels bgr --sampling notebook --interpolation bilinear --output models/convlstm
 
---channels, --scale, --sampling and --resize say what the model was trained on; the file doesn't tell them, and a wrong
-one costs accuracy without an error. The public notebooks on UCF50 read pictures with OpenCV, so their models take
---channels bgr, and --scale 0-1 --sampling notebook. The directory has the form of those that `trainer.task` writes.
+--channels, --scale, --sampling, --resize and --interpolation say what the model was trained on; the file doesn't tell
+them, and a wrong one costs accuracy without an error. The public notebooks on UCF50 read and resize pictures with
+OpenCV and divide them by 255: their models take what the second example says, or --channels rgb where the notebook
+swaps colours (cv2.COLOR_BGR2RGB). The directory has the form of those that `trainer.task` writes.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from pipelines import cli
 from pipelines.core.config import parse_size
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.core.spec import RESIZE_MODES, SAMPLING_RULES, ClipSpec
+from pipelines.core.spec import INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES, ClipSpec
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
 
@@ -76,10 +77,13 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--scale", choices=SCALES, required=True,
                        help="range of its pixels; imagenet is 0-1 less mean over deviation of ImageNet")  # fmt: skip
     group.add_argument("--channels", choices=CHANNELS, default="rgb", help="their order (default: rgb)")
-    group.add_argument("--sampling", choices=[*SAMPLING_RULES], default=default.sampling,
+    group.add_argument("--sampling", choices=[*SAMPLING_NAMES], default=default.sampling,
                        help="which frames of a video (default: %(default)s)")  # fmt: skip
     group.add_argument("--resize", choices=RESIZE_MODES, default=default.resize,
                        help="how a picture of another shape is fitted (default: %(default)s)")  # fmt: skip
+    group.add_argument("--interpolation", choices=INTERPOLATIONS, default=default.interpolation,
+                       help="how a picture was scaled: by area average, or bilinear as cv2.resize does by default "
+                       "(default: %(default)s)")  # fmt: skip
     group = parser.add_argument_group("output")
     group.add_argument("--name", default="", help="of the model, as it will be shown (default: that of its file)")
     group.add_argument("--output", required=True, metavar="DIR",
@@ -102,7 +106,8 @@ def parse(arguments: Sequence[str]) -> Request:
     if given.keras and given.signature:
         raise UsageError("--signature is for a SavedModel; a Keras file has one function only")
     try:
-        clip_spec = ClipSpec(given.num_frames, *parse_size(given.size), given.sampling, given.resize)
+        height, width = parse_size(given.size)
+        clip_spec = ClipSpec(given.num_frames, height, width, given.sampling, given.resize, given.interpolation)
     except ValueError as error:
         raise UsageError(str(error)) from error
     output = storage.normalise(given.output)
@@ -227,7 +232,7 @@ def _summary(request: Request, description: str, adapter: "Adapter", info: Model
     pixels = f"{spec.num_frames} frames of {spec.height}x{spec.width}, {adapter.channels}, scaled to {adapter.scale}"
     return (
         f"found: {description}; {info.parameters:,} parameters\n"
-        f"input: {pixels}; sampling {spec.sampling}, resize {spec.resize}\n"
+        f"input: {pixels}; sampling {spec.sampling}, resize {spec.resize}, interpolation {spec.interpolation}\n"
         f"outputs: {adapter.outputs}{found}, {len(info.labels)} labels{order}\n"
         f"{request.output}: model {info.name}, fingerprint {info.fingerprint}"
     )

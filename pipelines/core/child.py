@@ -1,62 +1,127 @@
 """One decoder process, as seen from the worker that owns it. What runs in it is `decode_child`."""
 
+import json
+import logging
 import os
 import signal
+import site
 import socket
 import subprocess
 import sys
-import tempfile
-from multiprocessing.connection import Connection
+import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from pipelines.core.channel import Channel
 from pipelines.core.decode_types import DecodeFailure
 
 _START_TIMEOUT_S = 120.0
 _SEND_BUFFER_BYTES = 1 << 20
+_PASSED_ON = frozenset(
+    (
+        *("LANG", "LANGUAGE", "TZ"),
+        *("PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE"),
+        *("PYTHONUTF8", "PYTHONIOENCODING", "PYTHONCOERCECLOCALE", "PYTHONWARNINGS", "PYTHONMALLOC"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "GLIBC_TUNABLES"),
+    )
+)
+_PASSED_ON_PREFIXES = ("LC_", "OPENCV_", "OPENBLAS_", "OMP_", "MKL_", "MALLOC_")
+_told_of_no_limit = threading.Event()
+
+
+class NotStartedError(Exception):
+    """A decoder process didn't come up; with the reason."""
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What a decoder needs of the worker's environment: where Python and libraries are, and how these are set.
+
+    Nothing else: the rest may be secrets, and its videos may come from anybody.
+    """
+    root = str(Path(__file__).parents[2])
+    python_path = [os.path.abspath(path) for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {
+        **{k: v for k, v in environment.items() if k in _PASSED_ON or k.startswith(_PASSED_ON_PREFIXES)},
+        "PYTHONPATH": os.pathsep.join([root, *python_path]),
+        "PYTHONUSERBASE": site.getuserbase(),  # else it is found by HOME
+        "OPENBLAS_NUM_THREADS": "1",
+    }
 
 
 class DecoderChild:
-    """One decoder process."""
+    """One decoder process. It ends with the thread that started it, at the latest (on Linux)."""
 
     def __init__(self, memory_mb: int) -> None:
         """Starts the process.
 
         Raises:
-            RuntimeError: it doesn't come up; with what it printed.
+            NotStartedError: it doesn't come up.
         """
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setblocking(True)  # libraries of stores set a time limit for all sockets; here it would break the child
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise NotStartedError(error.strerror) from error
+        # Libraries of stores set a time limit for all sockets; here it would break the child.
+        theirs.setblocking(True)
         # Room for a whole clip, so that the child goes on with the next video before this one has been fetched.
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        root = str(Path(__file__).parents[2])
-        python_path = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([root, *python_path]),
-            "OPENBLAS_NUM_THREADS": "1",
-        }
-        module, descriptor = "pipelines.core.decode_child", theirs.fileno()
-        command = [sys.executable, "-m", module, str(descriptor), str(memory_mb << 20)]
-        with theirs, tempfile.TemporaryFile() as stderr:
+        self.channel = Channel(ours, max_bytes=memory_mb << 20)
+        with theirs:
             try:
-                self._process = subprocess.Popen(
-                    command, pass_fds=[descriptor], env=environment, stdin=subprocess.DEVNULL, stderr=stderr
-                )
+                said = self._spawn(theirs.fileno(), memory_mb)
             except OSError as error:
-                ours.close()
-                raise RuntimeError(f"a decoder process could not be started: {error.strerror}") from error
-            theirs.close()
-            self.connection = Connection(ours.detach())
-            try:
-                if not self.connection.poll(_START_TIMEOUT_S):
-                    raise EOFError
-                self.connection.recv_bytes()
-            except (EOFError, OSError):
-                self.end()
-                stderr.seek(0)
-                text = stderr.read().decode(errors="replace").strip()
-                raise RuntimeError(f"a decoder process could not be started: {text or 'no answer'}") from None
+                self.channel.close()
+                raise NotStartedError(error.strerror) from error
+        try:
+            hello = json.loads(self.channel.receive(time.monotonic() + _START_TIMEOUT_S))
+        except (EOFError, OSError, ValueError) as error:
+            self.end()
+            raise NotStartedError(self._why_not_started(error, said)) from None
+        finally:
+            os.close(said)
+        if hello["no_limit"] and not _told_of_no_limit.is_set():
+            _told_of_no_limit.set()
+            logging.getLogger(__name__).warning(
+                "decoders have no memory limit on this machine (%s): a video that asks for too much may cost more than "
+                "a failure record",
+                hello["no_limit"],
+            )
+
+    def _spawn(self, descriptor: int, memory_mb: int) -> int:
+        """Starts the process and returns what its stderr can be read from. A full pipe takes no more and stops nobody.
+
+        In the root folder, a decoder is in nobody's way, and imports nothing that lies where the user happens to be.
+        """
+        said, stderr = os.pipe()
+        try:
+            os.set_blocking(stderr, False)
+            numbers = map(str, (descriptor, memory_mb << 20, os.getpid()))
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "pipelines.core.decode_child", *numbers],
+                pass_fds=[descriptor],
+                env=child_environment(os.environ),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        except OSError:
+            os.close(said)
+            raise
+        finally:
+            os.close(stderr)
+        return said
+
+    def _why_not_started(self, error: Exception, said: int) -> str:
+        if isinstance(error, TimeoutError):
+            return f"it wasn't ready within {_START_TIMEOUT_S:g} s"
+        os.set_blocking(said, False)
+        try:
+            lines = os.read(said, 1 << 16).decode(errors="replace").strip().splitlines()
+        except BlockingIOError:  # a process of its own holds the pipe
+            lines = []
+        return lines[-1] if lines else _how_ended(self._process.returncode)
 
     def exit_code(self) -> int:
         """How the process ended after it went away; that of a killed one if it hangs even now."""
@@ -70,12 +135,12 @@ class DecoderChild:
         return self._process.poll() is not None
 
     def kill(self) -> None:
-        """Ends the process; its connection then ends too."""
+        """Ends the process; its channel then ends too."""
         self._process.kill()
 
     def end(self) -> None:
         """Ends the process at once and waits for it."""
-        self.connection.close()
+        self.channel.close()
         self._process.kill()
         self._process.wait()
 
@@ -85,5 +150,8 @@ def why_lost(exit_code: int) -> DecodeFailure:
     if exit_code == -signal.SIGKILL:
         message = "the decoder was killed, perhaps by the system for want of memory"
         return DecodeFailure("decode", "DecoderKilled", message, transient=True)
-    how = signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"
-    return DecodeFailure("decode", "DecoderCrash", f"the decoder crashed ({how})")
+    return DecodeFailure("decode", "DecoderCrash", f"the decoder crashed ({_how_ended(exit_code)})")
+
+
+def _how_ended(exit_code: int) -> str:
+    return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"

@@ -33,6 +33,7 @@ class PreprocessConfig:
     size: str = "64"
     sampling: str = "uniform"
     resize: str = "stretch"
+    interpolation: str = "area"
     min_frames: int = 1
     encoding: str = "raw"
     jpeg_quality: int = 95
@@ -65,7 +66,7 @@ class PreprocessConfig:
     def clip_spec(self) -> ClipSpec:
         """How the pixels of a clip are made."""
         height, width = parse_size(self.size)
-        return ClipSpec(self.num_frames, height, width, self.sampling, self.resize)
+        return ClipSpec(self.num_frames, height, width, self.sampling, self.resize, self.interpolation)
 
     @property
     def frame_encoding(self) -> FrameEncoding:

@@ -1,32 +1,39 @@
-"""The process in which videos are decoded, `python -m pipelines.core.decode_child FD MEMORY_BYTES`: see `isolation`.
+"""The process in which videos are decoded, `python -m pipelines.core.decode_child FD MEMORY_BYTES WORKER_PID`: see
+`isolation`.
 
 It reads requests from a socket and answers each with one or more JSON headers, each followed by its binary parts;
-`more` in a header tells whether another one will come. It imports little, so
-that it starts fast, and lowers its own memory limit, so that a video that asks for more fails here and not in the
-worker.
+`more` in a header tells whether another one will come. It imports little, so that it starts fast. It lowers its own
+memory limit, so that a video that asks for more fails here and not in the worker, and ends when the worker does.
 """
 
 import contextlib
+import ctypes
+import itertools
 import json
 import os
 import resource
 import signal
+import socket
 import sys
 import traceback
-from collections.abc import Iterator
-from multiprocessing.connection import Connection
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import av.logging
 import cv2
 
-from pipelines.core.long_video import WindowClip, read_windows
+from pipelines.core.channel import receive_message, send_message
+from pipelines.core.label_types import Window
+from pipelines.core.long_video import WindowClip, WindowFailure, read_windows
 from pipelines.core.pictures import encode_frames, film_strip
+from pipelines.core.promises import Shortfall
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.survey import Piece, survey
-from pipelines.core.video import VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
+from pipelines.core.survey import Piece, Survey, survey
+from pipelines.core.video import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
 from pipelines.core.windows import WindowSpec
 
+_PR_SET_PDEATHSIG = 1
 Answer = tuple[dict[str, Any], list[bytes]]
 """A header with the key `status`, and binary parts."""
 
@@ -66,6 +73,7 @@ def _clip(request: dict[str, Any]) -> Iterator[Answer]:
         "num_source_frames": clip.num_source_frames,
         "duration_s": clip.duration_s,
         "damaged": clip.damaged,
+        "damage": clip.damage,
     }
     yield {"status": "clip", "strip": request["strip"], **facts}, parts
 
@@ -79,40 +87,84 @@ def _windows(request: dict[str, Any]) -> Iterator[Answer]:
             clip = read_clip(path, spec, max_duration_s=windows.whole_up_to_s)
         except VideoTooLong:
             video = survey(path)
-            ranges = [{**piece.to_json(), "duration_s": video.duration_s} for piece in video.pieces(windows)]
+            ranges = _ranges(video, windows, spec.by_time)
             if len(ranges) > 1:
                 yield {"status": "cut", "ranges": ranges}, []
                 return
             wanted = ranges[0]
         else:
-            place = {"window": (0, 0.0, clip.duration_s), "num_windows": 1, "duration_s": clip.duration_s}
-            yield {"status": "window", **place, "damaged": clip.damaged}, [clip.frames.tobytes()]
+            whole = Window(0, 0.0, clip.duration_s)
+            clips = [WindowClip(whole, clip.frames, clip.damaged)]
+            yield from _answers(clips, [whole], clip.duration_s, clip.missing)
             return
     piece = Piece.from_json(wanted)
-    for result in read_windows(path, spec, piece):
-        window = (result.window.index, result.window.start_s, result.window.end_s)
-        place = {"window": window, "num_windows": len(piece.windows), "duration_s": wanted["duration_s"]}
+    missing = Shortfall(**wanted["missing"]) if wanted["missing"] else None
+    planned = [planned.window for planned in piece.windows]
+    yield from _answers(read_windows(path, spec, piece), planned, wanted["duration_s"], missing)
+
+
+def _ranges(video: Survey, windows: WindowSpec, by_time: bool) -> list[dict[str, Any]]:
+    """The ranges of a video; the last one has what is missing behind it, which counts as one more window."""
+    common = {"duration_s": video.duration_s, "missing": None}
+    pieces = video.pieces(windows, by_time)
+    ranges = [{**piece.to_json(), **common, "num_windows": len(piece.windows)} for piece in pieces]
+    if video.missing:
+        ranges[-1]["missing"] = asdict(video.missing)
+        ranges[-1]["num_windows"] += bool(video.missing.seconds_behind(video.duration_s))
+    return ranges
+
+
+def _answers(
+    results: Iterable[WindowClip | WindowFailure], planned: list[Window], duration_s: float, missing: Shortfall | None
+) -> Iterator[Answer]:
+    """The results of the windows, and the failure of what is missing behind the last one."""
+    lost = []
+    if missing and missing.seconds_behind(duration_s):
+        place = Window(planned[-1].index + 1, duration_s, missing.end_s)
+        lost.append(WindowFailure(place, VideoDecodeError.__name__, missing.message))
+    common = {"num_windows": len(planned) + len(lost), "duration_s": duration_s}
+    for result in itertools.chain(results, lost):
+        window = {"window": (result.window.index, result.window.start_s, result.window.end_s), **common}
         if isinstance(result, WindowClip):
-            yield {"status": "window", **place, "damaged": result.damaged}, [result.frames.tobytes()]
+            damaged = result.damaged or missing is not None
+            yield {"status": "window", **window, "damaged": damaged}, [result.frames.tobytes()]
         else:
-            yield {"status": "window_failed", **place, "type": result.type, "message": result.message}, []
+            yield {"status": "window_failed", **window, "type": result.type, "message": result.message}, []
 
 
-def _limit_memory(extra_bytes: int) -> None:
-    """Lets this process grow by `extra_bytes` from here on; where the system has no such limit, it has none."""
+def _limit_memory(extra_bytes: int) -> str:
+    """Lets this process grow by `extra_bytes` from here on. Returns why that can't be had, empty where it can: then the
+    time limit and the separate process remain."""
     try:
         with open("/proc/self/statm") as statm:
             now = int(statm.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (now + extra_bytes, now + extra_bytes))
-    except (OSError, ValueError):
-        pass  # not Linux: the time limit and the separate process remain
+        hardest = resource.getrlimit(resource.RLIMIT_AS)[1]
+        limit = now + extra_bytes
+        if hardest != resource.RLIM_INFINITY:  # somebody has set one already
+            limit = min(limit, hardest)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    except OSError as error:
+        return f"{error.filename or 'setrlimit'}: {error.strerror}"
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
-def serve(connection: Connection) -> None:
+def _end_with(worker: int) -> None:
+    """Has the kernel end this process when the worker's thread that started it ends. Elsewhere than on Linux, it ends
+    when it finds that nobody listens, or by the alarm of `serve`."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != worker:  # it ended before it was asked for
+        os._exit(1)
+
+
+def serve(connection: socket.socket) -> None:
     """Answers requests until the other side goes away."""
     while True:
         try:
-            request = json.loads(connection.recv_bytes())
+            request = json.loads(receive_message(connection))
         except EOFError:
             return
         # If the worker is gone it can't enforce the time limit: the kernel ends this process in its place.
@@ -128,21 +180,23 @@ def serve(connection: Connection) -> None:
         signal.alarm(0)
 
 
-def _send(connection: Connection, header: dict[str, Any], parts: list[bytes]) -> None:
-    connection.send_bytes(json.dumps({**header, "num_parts": len(parts)}).encode())
+def _send(connection: socket.socket, header: dict[str, Any], parts: list[bytes]) -> None:
+    send_message(connection, json.dumps({**header, "num_parts": len(parts)}).encode())
     for part in parts:
-        connection.send_bytes(part)
+        send_message(connection, part)
 
 
 def main() -> None:
     """Takes the socket from the worker and serves it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the worker decides
+    descriptor, memory_bytes, worker = map(int, sys.argv[1:])
+    _end_with(worker)
     av.logging.set_level(None)
     cv2.setNumThreads(1)
-    _limit_memory(int(sys.argv[2]))
-    connection = Connection(int(sys.argv[1]))
-    connection.send_bytes(str(os.getpid()).encode())
+    no_limit = _limit_memory(memory_bytes)
+    connection = socket.socket(fileno=descriptor)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        send_message(connection, json.dumps({"no_limit": no_limit}).encode())
         serve(connection)
 
 

@@ -68,6 +68,7 @@ class DecodedClip:
     duration_s: float
     damaged: bool
     strip: bytes | None = None
+    damage: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class DecodedWindow:
 
     Attributes:
         window: where in the video.
-        num_windows: of the video, or of the range that was asked for.
+        num_windows: of the video, or of the range that was asked for; what is missing behind its end is one of them.
         duration_s: of the video.
         frames: raw uint8 [T, H, W, 3] RGB.
         damaged: some of it could not be decoded.
@@ -108,7 +109,7 @@ class DecodedWindow:
 
 @dataclass(frozen=True)
 class WindowFailure:
-    """A window of which too little could be decoded, of a video that goes on."""
+    """A window of which too little could be decoded, of a video that goes on; or what is missing behind its end."""
 
     window: Window
     num_windows: int

@@ -2,65 +2,34 @@
 
 import contextlib
 import json
-import math
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.core.child import DecoderChild, why_lost
+from pipelines.core.child import DecoderChild, NotStartedError, why_lost
+from pipelines.core.decode_task import Task, as_shortage
 from pipelines.core.decode_types import (
     CutVideo,
     DecodedClip,
     DecodedWindow,
     DecodeFailure,
     DecodeFiltered,
-    DecodeLimits,
     WindowFailure,
 )
+from pipelines.core.errors import WorkerError
 from pipelines.core.label_types import Window
-from pipelines.core.sinks import AnyResult, Sink
+from pipelines.core.sinks import AnyResult
 
-_ALARM_GRACE_S = 30
+_PARTS_GRACE_S = 30.0
+"""What a child has announced must follow at once, but the machine may be busy."""
+_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Between two tries to start a child, or to fetch a video for which there was no room."""
 _PIPELINE = 2
 """Videos that a child holds at a time: the one that it decodes and the next."""
 _TRANSIENT = ("VideoReadError", "UnexpectedError")
 """A disk or network may be back, a defect of this software mended."""
-
-
-@dataclass(eq=False)
-class Task:
-    """A video on its way through a decoder; `open_local` is entered when its turn comes, and left when it is done."""
-
-    fields: Mapping[str, Any]
-    limits: DecodeLimits
-    open_local: Callable[[], contextlib.AbstractContextManager[str]]
-    sink: Sink
-    request: bytes = b""
-    opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-
-    def open(self) -> bool:
-        """Makes the request; False where the source can't be read, which then is the result."""
-        try:
-            path = self.opened.enter_context(self.open_local())
-        except OSError as error:
-            message = error.strerror or str(error)
-            self.finish(DecodeFailure("read", type(error).__name__, message, transient=True))
-            return False
-        except Exception as error:
-            self.sink.fail(error)
-            return False
-        request = {**self.fields, "path": path, "alarm_s": math.ceil(self.limits.time_s) + _ALARM_GRACE_S}
-        self.request = json.dumps(request).encode()
-        return True
-
-    def finish(self, result: AnyResult | None) -> None:
-        """Hands over the last result."""
-        self.opened.close()
-        self.sink.put(result, last=True)
 
 
 class Decoder(threading.Thread):
@@ -77,17 +46,17 @@ class Decoder(threading.Thread):
         self._child: DecoderChild | None = None
         self._handed_over: deque[Task] = deque()
         self._since = 0.0
-        self._closed = False
+        self._closing = threading.Event()
 
     def run(self) -> None:
         """Decodes until None comes out of the queue, or the pool is closed."""
         try:
-            while not self._closed:
+            while not self._closing.is_set():
                 try:
                     self._decode_all()
                     return
                 except Exception as error:  # no child can be started, or a defect: nobody may wait for ever
-                    self._give_up(error)
+                    self._give_up(as_shortage(error))
         finally:
             self._give_up(RuntimeError("the decoders were closed"))
 
@@ -95,13 +64,11 @@ class Decoder(threading.Thread):
         if self._child is not None:
             self._child.end()
             self._child = None
-        for task in self._handed_over:
-            task.opened.close()
-            task.sink.fail(error)
-        self._handed_over.clear()
+        while self._handed_over:
+            self._handed_over.popleft().fail(error)
 
     def _decode_all(self) -> None:
-        while not self._closed:
+        while not self._closing.is_set():
             # A second task is taken ahead only where the other decoders find work too.
             ahead = bool(self._handed_over)
             if not ahead or (len(self._handed_over) < _PIPELINE and self._tasks.qsize() >= self._workers):
@@ -109,14 +76,31 @@ class Decoder(threading.Thread):
                     task = self._tasks.get(block=not ahead)
                     if task is None:
                         return
-                    if task.sink.wanted() and task.open():
+                    if task.sink.wanted() and self._open(task):
                         self._hand_over(task)
                     continue
             self._finish_first()
 
+    def _open(self, task: Task) -> bool:
+        """Opens a task's video, again where this machine lacked something: room is made when another one is done."""
+        pauses = iter(_PAUSES_S)
+        try:
+            while True:
+                try:
+                    return task.open()
+                except WorkerError as error:
+                    if self._handed_over:
+                        self._finish_first()
+                    elif (pause := next(pauses, None)) is None or self._closing.wait(pause):
+                        task.fail(error)
+                        return False
+        except Exception as error:  # of another task, perhaps
+            task.fail(as_shortage(error))
+            raise
+
     def close(self) -> None:
         """Ends the child, also if it is decoding."""
-        self._closed = True
+        self._closing.set()
         if self._child is not None:
             self._child.kill()
 
@@ -131,9 +115,26 @@ class Decoder(threading.Thread):
             self._child.end()  # it went while it had nothing to do: that is not this video's failure
             self._child = None
         if self._child is None:
-            self._child = DecoderChild(self._memory_mb)
-        with contextlib.suppress(OSError):  # it is lost: found out when its answer is awaited
-            self._child.connection.send_bytes(task.request)
+            self._child = self._start_child()
+        self._child.channel.send(task.request)
+
+    def _start_child(self) -> DecoderChild:
+        """A new child, after some tries: one may be killed while it starts, or the machine may be short of something.
+
+        Raises:
+            WorkerError: none comes up.
+        """
+        for pause in (*_PAUSES_S, None):
+            try:
+                return DecoderChild(self._memory_mb)
+            except NotStartedError as error:
+                if pause is None or self._closing.wait(pause):
+                    times = len(_PAUSES_S) + 1
+                    raise WorkerError(
+                        f"a decoder process could not be started, {times} times: {error}. Look into that, then run the "
+                        "same command again"
+                    ) from error
+        raise AssertionError("unreachable")
 
     def _finish_first(self) -> None:
         """Awaits the results of the first task that was handed over; after a loss, the others go to a new child."""
@@ -146,7 +147,7 @@ class Decoder(threading.Thread):
             result, more, lost = self._await(task, child)
         self._handed_over.popleft()
         task.finish(result)
-        if lost and not self._closed:
+        if lost and not self._closing.is_set():
             child.end()
             self._child = None
             for other in self._handed_over:
@@ -157,12 +158,12 @@ class Decoder(threading.Thread):
         """The next result, whether more will come, and whether the child can't be used any more."""
         time_s = task.limits.time_s
         try:
-            left = time_s - (time.monotonic() - self._since)
-            if not child.connection.poll(max(0.0, left)):
-                message = f"not decoded within {time_s:g} s"
-                return DecodeFailure("decode", "DecodeTimeout", message, transient=True), False, True
-            header = json.loads(child.connection.recv_bytes())
-            parts = [child.connection.recv_bytes() for _ in range(header.pop("num_parts"))]
+            header = json.loads(child.channel.receive(self._since + time_s))
+            parts_by = time.monotonic() + _PARTS_GRACE_S
+            parts = [child.channel.receive(parts_by) for _ in range(header.pop("num_parts"))]
+        except TimeoutError:
+            message = f"not decoded within {time_s:g} s"
+            return DecodeFailure("decode", "DecodeTimeout", message, transient=True), False, True
         except (EOFError, OSError):
             return why_lost(child.exit_code()), False, True
         status, more = header.pop("status"), header.pop("more")

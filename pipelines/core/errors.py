@@ -49,6 +49,11 @@ class OutputError(IncompleteError):
     """A file of the dataset can't be written or read back."""
 
 
+class WorkerError(IncompleteError):
+    """A worker lacks what all of its work needs, such as room for temporary files, memory of its card, or decoder
+    processes. That is no video's fault, and may pass: the work is tried again, and left over if that is no use."""
+
+
 class DivergedError(UserError):
     """The loss became NaN or infinite, again after going back to the last good checkpoint."""
 

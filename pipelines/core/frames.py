@@ -1,17 +1,17 @@
 """Opening a video file, its packets, and their frames in display order."""
 
 import contextlib
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import av
 
-from pipelines.core import nonref
+from pipelines.core import nonref, promises
+from pipelines.core.streams import gives_one_frame, pick_video, shows_picture
+from pipelines.core.times import PacketTimes, StreamClock, Timeline, timeline
 
 _MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 """Packets are kept between counting and decoding up to this size; beyond it the file is read twice."""
-_DEFAULT_FRAME_RATE = 25.0
 
 
 class VideoError(Exception):
@@ -27,7 +27,7 @@ class VideoOpenError(VideoError):
 
 
 class NoVideoStreamError(VideoError):
-    """The file holds no pictures, only sound for example."""
+    """The file holds no video: only sound for example, be it with a cover."""
 
 
 class VideoDecodeError(VideoError):
@@ -36,7 +36,7 @@ class VideoDecodeError(VideoError):
 
 @contextlib.contextmanager
 def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream"]]:
-    """Opens the first video stream of a local file for decoding in this thread alone."""
+    """Opens the video stream of a local file (see `streams.pick_video`) for decoding in this thread alone."""
     # The prefix keeps a colon in a name from being read as a protocol, the whitelist a playlist from naming hosts.
     options = {"protocol_whitelist": "file"}
     try:
@@ -48,9 +48,10 @@ def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.V
     except (av.FFmpegError, ValueError) as error:
         raise VideoOpenError(_message(error)) from error
     with container:
-        if not container.streams.video:
-            raise NoVideoStreamError("the file has no video stream")
-        stream = container.streams.video[0]
+        stream = pick_video(container.streams.video)
+        if stream is None:
+            attached = ", only an attached picture" if container.streams.video else ""
+            raise NoVideoStreamError(f"the file has no video stream{attached}")
         if stream.codec_context is None:
             raise VideoOpenError("there is no decoder for the video's codec")
         # Parallelism is over videos: threads within one cost more CPU time for the same pictures.
@@ -67,17 +68,14 @@ def demux(container: "av.container.InputContainer", stream: "av.VideoStream") ->
 
 @dataclass(frozen=True)
 class Packets:
-    """What the packets of a stream tell: `count` frames, and whether reading them broke off.
-
-    `time_base` is 0 where the times of packets and frames mean nothing.
-    """
+    """What the packets of a stream tell: `count` frames, their times, whether reading the packets broke off, and what
+    the container promises beyond them."""
 
     count: int
     broken: bool
-    frame_rate: float
-    time_base: float
-    duration_s: float
+    times: Timeline
     buffered: list["av.Packet"] | None
+    missing: promises.Shortfall | None = None
 
 
 def scan(
@@ -87,37 +85,49 @@ def scan(
 ) -> Packets:
     """Reads all packets once, keeping them if they are small enough to be decoded from memory.
 
-    With `watch` given, it gets each of them, and none is kept.
+    With `watch` given, it gets each of them that shows a picture, and none is kept.
     """
-    count, size, broken = 0, 0, False
+    size, broken = 0, False
+    stored, incomplete, indexed = 0, 0, len(stream.index_entries)
     buffered: list[av.Packet] | None = [] if watch is None else None
-    first_pts, end_pts = None, None
+    shown = PacketTimes()
+    codec = stream.codec_context.codec.canonical_name
     try:
         for packet in demux(container, stream):
-            count += not packet.is_discard
             size += packet.size
-            if packet.pts is not None:
-                first_pts = packet.pts if first_pts is None else min(first_pts, packet.pts)
-                end = packet.pts + (packet.duration or 0)
-                end_pts = end if end_pts is None else max(end_pts, end)
+            stored += 1
+            incomplete += packet.is_corrupt
             if size > _MAX_BUFFERED_BYTES:
                 buffered = None
             if buffered is not None:
                 buffered.append(packet)
+            if not shows_picture(packet, codec):
+                shown.discarded |= packet.is_discard
+                continue
+            shown.add(packet)
             if watch is not None:
                 watch(packet)
     except MemoryError:
         raise
     except av.FFmpegError:
         broken = True
-    rate = float(stream.average_rate or stream.guessed_rate or 0)
-    rate = rate if math.isfinite(rate) and rate > 0 else _DEFAULT_FRAME_RATE
-    # AVI holds no presentation times, and those that FFmpeg makes up are wrong for packed B-frames: the rate is right.
-    time_base = 0.0 if container.format.name == "avi" else float(stream.time_base or 0)
-    duration_s = count / rate
-    if first_pts is not None and end_pts is not None and time_base > 0 and end_pts > first_pts:
-        duration_s = (end_pts - first_pts) * time_base
-    return Packets(count, broken, rate, time_base, duration_s, buffered)
+    times = timeline(shown, StreamClock.of(container, stream))
+    try:
+        found = promises.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed)
+        missing = promises.shortfall(container, stream, found)
+    except OSError as error:
+        raise VideoReadError(_message(error)) from error
+    return Packets(len(shown.pts), broken, times, buffered, missing)
+
+
+def refuse_stump(packets: Packets) -> None:
+    """Refuses a video of which most is missing.
+
+    Raises:
+        VideoDecodeError: less than half of the frames that the container promises are there.
+    """
+    if packets.missing and packets.missing.share < promises.MIN_SHARE:
+        raise VideoDecodeError(f"only {packets.missing.message}")
 
 
 @contextlib.contextmanager
@@ -144,15 +154,34 @@ def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> n
     return plan if plan is not None and len(plan.pictures) == packets.count else None
 
 
+def one_frame_each(path: str, context: "av.VideoCodecContext", packets: Packets) -> bool:
+    """Whether each packet gives one frame; False where that isn't plain, or the file can't be read again."""
+    codec = context.codec.canonical_name
+    try:
+        with _source(path, context, packets) as (_, source):
+            return all(gives_one_frame(packet, context) for packet in source if shows_picture(packet, codec))
+    except MemoryError:
+        raise
+    except av.FFmpegError:
+        return False
+
+
 def decode_packets(
-    context: "av.VideoCodecContext", packets: Iterable["av.Packet"], errors: list[str] | None = None
+    context: "av.VideoCodecContext",
+    packets: Iterable["av.Packet"],
+    errors: list[str] | None = None,
+    is_enough: Callable[[], bool] = lambda: False,
 ) -> Iterator["av.VideoFrame"]:
     """Yields the frames of packets in display order.
 
     With `errors` given, what can't be decoded is left out and its reason appended; without, the first error is raised.
+    Once it is enough, no packet is decoded any more, and what the decoder holds comes out: pictures that are shown
+    later, to which earlier ones may refer.
     """
     try:
         for packet in packets:
+            if is_enough():
+                break
             try:
                 yield from context.decode(packet)
             except MemoryError:
@@ -170,29 +199,57 @@ def decode_packets(
         errors.append(_message(error))
 
 
-def decode_all(path: str, context: "av.VideoCodecContext", packets: Packets) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields all frames with their index; raises what the decoder does."""
+def decode_all(
+    path: str, context: "av.VideoCodecContext", packets: Packets, is_enough: Callable[[], bool]
+) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """Yields all frames with their index; raises what the decoder does. About `is_enough` see `decode_packets`."""
     with _source(path, context, packets) as (decoder, source):
-        yield from enumerate(decode_packets(decoder, source))
+        yield from enumerate(decode_packets(decoder, source, is_enough=is_enough))
+
+
+class UnforeseenFrame(Exception):
+    """The decoder gives other frames than was planned."""
 
 
 def decode_needed(
     path: str, context: "av.VideoCodecContext", packets: Packets, plan: nonref.DropPlan, needed: Collection[int]
 ) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields needed frames, and those they depend on, with their index; ends early where one isn't as foreseen."""
+    """Yields needed frames, and all that they depend on, with their index.
+
+    Raises:
+        UnforeseenFrame: one isn't as planned.
+    """
     kept = plan.keep(needed)
     with _source(path, context, packets) as (decoder, source):
         frames = decode_packets(decoder, plan.select(source, kept))
-        for picture, frame in zip(plan.come_out(kept), frames, strict=False):
-            if frame.pts != picture.pts:
-                return
+        for picture in plan.come_out(kept):
+            frame = next(frames, None)
+            if frame is None or frame.pts != picture.pts:
+                raise UnforeseenFrame
             yield picture.shown, frame
 
 
-def decode_again(path: str, errors: list[str] | None = None) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields all frames with their index, from a file opened anew; about `errors` see `decode_packets`."""
+def decode_again(
+    path: str, errors: list[str] | None = None, is_enough: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """Yields all frames with their index, from a file opened anew; about the others see `decode_packets`.
+
+    The `pts` of a frame is the number of its packet among those that show a picture.
+    """
     with open_video(path) as (container, stream):
-        yield from enumerate(decode_packets(stream.codec_context, demux(container, stream), errors))
+        context = stream.codec_context
+        packets = numbered(demux(container, stream), context.codec.canonical_name)
+        yield from enumerate(decode_packets(context, packets, errors, is_enough))
+
+
+def numbered(packets: Iterable["av.Packet"], codec: str) -> Iterator["av.Packet"]:
+    """Gives packets that show a picture their number for a time, which decoders pass on to the frame."""
+    number = 0
+    for packet in packets:
+        if shows_picture(packet, codec):
+            packet.pts = number
+            number += 1
+        yield packet
 
 
 def _message(error: Exception) -> str:

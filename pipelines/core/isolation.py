@@ -12,8 +12,9 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
+from pipelines.core.decode_task import Task
 from pipelines.core.decode_types import ClipResult, DecodeJob, DecodeLimits, WindowJob, WindowResult
-from pipelines.core.decoder import Decoder, Task
+from pipelines.core.decoder import Decoder
 from pipelines.core.sinks import Arrivals, OneResult, ToArrivals
 
 _T = TypeVar("_T")
@@ -46,11 +47,12 @@ class DecoderPool:
             items: what to decode.
             job: how.
             open_local: gives a local path for an item, for as long as it is decoded; its `OSError` is a failure of
-                the stage `read`.
+                the stage `read`, unless this machine is short of something.
             wants_strip: whether a film strip is to come with the clip.
 
         Raises:
-            RuntimeError: decoder processes can't be started at all.
+            WorkerError: decoder processes can't be started at all, or this machine is short of something, also after
+                some tries.
         """
         pending: deque[tuple[_T, Future[Any]]] = deque()
         try:
@@ -88,7 +90,8 @@ class DecoderPool:
             hold: results that may wait here; beyond it decoders wait.
 
         Raises:
-            RuntimeError: decoder processes can't be started at all.
+            WorkerError: decoder processes can't be started at all, or this machine is short of something, also after
+                some tries.
         """
         arrivals, running, fields = Arrivals(hold), 0, job.request()
         try:

@@ -84,7 +84,7 @@ def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip
         NoVideoStreamError: it has no pictures.
         VideoDecodeError: the piece's key frame isn't found: the file is another one than was surveyed.
     """
-    assembly = _Assembly(spec, piece.windows)
+    assembly = _Assembly(spec, piece)
     resize = Resizer(spec)
     for index, frame in piece_frames(path, piece, assembly.needed):
         if not frame.is_corrupt and assembly.waits_for(index):
@@ -97,15 +97,16 @@ def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip
 class _Assembly:
     """Puts pictures together to windows, and keeps only those that a coming window takes."""
 
-    def __init__(self, spec: ClipSpec, windows: tuple[PlannedWindow, ...]) -> None:
+    def __init__(self, spec: ClipSpec, piece: Piece) -> None:
         self._spec = spec
-        self._windows = windows
+        self._piece = piece
+        self._windows = piece.windows
         self._next = 0
         self._pictures: dict[int, np.ndarray] = {}
         self._last_use: dict[int, int] = {}
         self._recent: deque[int] = deque(maxlen=_SETTLED)
         self._last_index: list[int] = []
-        for number, window in enumerate(windows):
+        for number, window in enumerate(self._windows):
             indices = self._indices(window)
             self._last_use.update(dict.fromkeys(indices, number))
             self._last_index.append(max(indices))
@@ -139,7 +140,13 @@ class _Assembly:
             yield self._complete()
 
     def _indices(self, window: PlannedWindow) -> list[int]:
-        return [window.first + index for index in self._spec.sample(window.end - window.first)]
+        times_us = self._piece.times_us
+        if times_us is None:
+            return [window.first + index for index in self._spec.sample(window.end - window.first)]
+        offset = self._piece.first_frame
+        times_s = [time_us / 1e6 for time_us in times_us[window.first - offset : window.end - offset]]
+        place = window.window
+        return [window.first + index for index in self._spec.sample_times(times_s, place.start_s, place.end_s)]
 
     def _complete(self) -> WindowClip | WindowFailure:
         planned = self._windows[self._next]

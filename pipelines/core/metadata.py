@@ -21,7 +21,7 @@ PREVIEW = "preview.html"
 
 @dataclass(frozen=True, slots=True)
 class WrittenVideo:
-    """A video that became a record."""
+    """A video that became a record; `damage` is what is wrong with it if it is `damaged`."""
 
     video_id: str
     label: str
@@ -29,6 +29,7 @@ class WrittenVideo:
     num_source_frames: int
     duration_s: float
     damaged: bool
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

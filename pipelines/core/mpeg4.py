@@ -55,6 +55,8 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
             base_before, time_before = base, time
             base += seconds
             time = base * vol.ticks_per_s + ticks
+            if anchors and time <= time_before:
+                raise NoPlan("a VOP that is shown before its anchor")
             coded.append(CodedPicture(anchors[-1:] if kind != _I else (), packet.pts, part))
             shown.append(position)
             anchors = (*anchors[-1:], position)
@@ -89,6 +91,17 @@ def _single_vops(packets: Iterable["av.Packet"], packed: bool) -> Iterator[tuple
         else:
             yield packet, data, None
     # What still waits at the end has no place and is never shown. Clips cut out of longer videos often end so.
+
+
+def is_single(data: bytes, extradata: bytes) -> bool:
+    """Whether a packet holds one VOP that is coded, or is so damaged that it holds none."""
+    if len(data) > _LONGEST_PLACEHOLDER:
+        return data.count(_VOP) <= 1
+    try:
+        _parse_vop(data[data.index(_VOP) + len(_VOP) :], parse_vol(extradata or data))
+    except (NoPlan, ValueError):
+        return False
+    return True
 
 
 class Vol(NamedTuple):

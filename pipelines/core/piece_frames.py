@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 
 import av
 
-from pipelines.core.frames import VideoDecodeError, decode_packets, demux, open_video
-from pipelines.core.survey import MAX_REORDERED, Piece, is_shown
+from pipelines.core.frames import VideoDecodeError, decode_again, decode_packets, demux, numbered, open_video
+from pipelines.core.streams import shows_picture
+from pipelines.core.survey import Piece
+from pipelines.core.times import MAX_REORDERED
 
 _SEEK_MARGIN_S = 1.0
 """Seeks go by the time of decoding, which is before that of display, and some end somewhat late."""
@@ -27,7 +29,7 @@ def piece_frames(path: str, piece: Piece, needed: Iterable[int]) -> Iterator[tup
         VideoDecodeError: the key frame to start from isn't found.
     """
     if piece.pts is None:
-        yield from _counted_frames(path)
+        yield from decode_again(path, errors=[]) if piece.by_decoding else _counted_frames(path)
         return
     index_of = {piece.pts[index - piece.first_frame]: index for index in needed}
     with_seek_first = (False,) if piece.start_pts is None else (True, False)
@@ -89,10 +91,10 @@ def _marking_unneeded(
 def _counted_frames(path: str) -> Iterator[tuple[int, "av.VideoFrame"]]:
     """All frames of a file, numbered in the order in which they come; those that don't come leave gaps."""
     with open_video(path) as (container, stream):
-        is_vp8 = stream.codec_context.codec.canonical_name == "vp8"
+        codec = stream.codec_context.codec.canonical_name
         waiting: dict[int, None] = {}  # packets, by number, whose frames haven't come; in order
         lost = 0
-        packets = _numbered(_from_start(container, stream, None, seek=False), is_vp8, waiting)
+        packets = _noted(numbered(_from_start(container, stream, None, seek=False), codec), codec, waiting)
         for come, frame in enumerate(decode_packets(stream.codec_context, packets, errors=[])):
             if frame.pts is not None:
                 waiting.pop(frame.pts, None)
@@ -102,12 +104,9 @@ def _counted_frames(path: str) -> Iterator[tuple[int, "av.VideoFrame"]]:
             yield come + lost, frame
 
 
-def _numbered(packets: Iterable["av.Packet"], is_vp8: bool, waiting: dict[int, None]) -> Iterator["av.Packet"]:
-    """Gives packets their number for a time, which decoders pass on to the frame."""
-    number = 0
+def _noted(packets: Iterable["av.Packet"], codec: str, waiting: dict[int, None]) -> Iterator["av.Packet"]:
+    """Notes the numbers of packets that show a picture."""
     for packet in packets:
-        if is_shown(packet, is_vp8):
-            packet.pts = number
-            waiting[number] = None
-            number += 1
+        if packet.pts is not None and shows_picture(packet, codec):
+            waiting[packet.pts] = None
         yield packet

@@ -7,7 +7,7 @@ run over more videos moves none of the old ones.
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from heapq import nsmallest
 from importlib.metadata import version
 from typing import Any, Self
@@ -63,11 +63,15 @@ class Layout:
         return layout
 
     def differences(self, configuration: Mapping[str, Any]) -> list[str]:
-        """The settings that differ from those of the first run, with both values."""
+        """The settings that differ from those of the first run, with both values.
+
+        A setting that the first run didn't know, as it was of an earlier version, had what is the default now.
+        """
+        there, now = _with_defaults(self.configuration), _with_defaults(configuration)
         return [
-            f"{key}: {self.configuration.get(key)!r} there, {configuration.get(key)!r} now"
+            f"{key}: {there.get(key)!r} there, {now.get(key)!r} now"
             for key in sorted(set(self.configuration) | set(configuration))
-            if self.configuration.get(key) != configuration.get(key)
+            if there.get(key) != now.get(key)
         ]
 
     def check_same(self, configuration: Mapping[str, Any], output: str) -> None:
@@ -81,6 +85,11 @@ class Layout:
                 f"{output} holds a dataset made with other settings ({'; '.join(differing)}). "
                 "Choose another --output, or replace the dataset with --overwrite"
             )
+
+
+def _with_defaults(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {item.name: item.default for item in fields(PreprocessConfig) if item.default is not MISSING}
+    return {**{key: list(v) if isinstance(v, tuple) else v for key, v in defaults.items()}, **configuration}
 
 
 @dataclass(frozen=True)

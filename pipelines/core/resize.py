@@ -1,9 +1,12 @@
-"""From a decoded frame to a picture of the clip's size: upright, RGB, by area average."""
+"""From a decoded frame to a picture of the clip's size: upright, RGB, by area average or as OpenCV does."""
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from pipelines.core.opencv_pixels import opencv_pixels
+from pipelines.core.orientation import Turn, frame_orientation
 from pipelines.core.spec import ClipSpec
 
 AREA = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
@@ -23,22 +26,31 @@ def scaled_size(spec: ClipSpec, width: int, height: int) -> tuple[int, int]:
 
 
 class Resizer:
-    """Turns decoded frames into uint8 [H, W, 3] RGB, upright, by area average."""
+    """Turns decoded frames into uint8 [H, W, 3] RGB, upright, by the interpolation of the clip spec."""
 
     def __init__(self, spec: ClipSpec) -> None:
         self._spec = spec
         self._reformatter = VideoReformatter()  # keeps the filter tables from frame to frame
 
     def __call__(self, frame: "av.VideoFrame") -> np.ndarray:
-        quarter_turns = round(frame.rotation / 90) % 4
+        turn = frame_orientation(frame)
+        if self._spec.interpolation == "bilinear":
+            return self._like_opencv(frame, turn)
         width, height = frame.width, frame.height
-        if quarter_turns % 2:
+        if turn.swap:
             width, height = height, width
         width, height = scaled_size(self._spec, width, height)
-        if quarter_turns % 2:
+        if turn.swap:
             width, height = height, width
         scaled = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=AREA, threads=1).to_ndarray()
-        return _fit(np.rot90(scaled, quarter_turns), self._spec.height, self._spec.width)
+        return _fit(turn(scaled), self._spec.height, self._spec.width)
+
+    def _like_opencv(self, frame: "av.VideoFrame", turn: Turn) -> np.ndarray:
+        # Turned first, as OpenCV does: its rounding differs between rows and columns.
+        upright = np.ascontiguousarray(turn(opencv_pixels(frame, self._reformatter)))
+        size = scaled_size(self._spec, upright.shape[1], upright.shape[0])
+        scaled = cv2.resize(upright, size, interpolation=cv2.INTER_LINEAR)
+        return _fit(scaled, self._spec.height, self._spec.width)[..., ::-1]
 
 
 def _fit(picture: np.ndarray, height: int, width: int) -> np.ndarray:

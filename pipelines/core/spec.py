@@ -4,16 +4,22 @@ A `ClipSpec` is set once, when a dataset is preprocessed. It travels in `dataset
 there with the model to the labelling job, so that the three can't disagree about pixels.
 """
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.core.hashing import fingerprint
 
-PIXELS_VERSION = 1
-"""Raised whenever the same video and the same `ClipSpec` would give other pixels than before."""
+PIXELS_VERSION = 2
+"""Raised whenever the same video and the same `ClipSpec` would give other pixels than before.
+
+2: mirrored videos are mirrored back; attached pictures are no videos; of several streams the one that FFmpeg picks;
+MPEG-4 with placeholders (packed B-frames of DivX and XviD) is sampled by the frames that it has.
+"""
 
 RESIZE_MODES = ("stretch", "crop", "pad")
+INTERPOLATIONS = ("area", "bilinear")
 
 
 def sample_uniform(num_source_frames: int, num_frames: int) -> tuple[int, ...]:
@@ -36,10 +42,30 @@ def sample_notebook(num_source_frames: int, num_frames: int) -> tuple[int, ...]:
     return tuple(min(i * step, n - 1) for i in range(t))
 
 
+def sample_uniform_time(times_s: Sequence[float], start_s: float, end_s: float, num_frames: int) -> tuple[int, ...]:
+    """What is shown at the centres of `num_frames` equal spans of the time from `start_s` to `end_s`.
+
+    For videos of a variable frame rate: a picture that stands for seconds is taken more often than one of a burst.
+
+    Args:
+        times_s: when each frame is first shown, ascending, in seconds from the first.
+        start_s: from here,
+        end_s: to here.
+        num_frames: T.
+    """
+    span_s = end_s - start_s
+    # Times are whole microseconds: a frame which begins at such a moment is the one that is shown then.
+    moments = (start_s + span_s * (2 * i + 1) / (2 * num_frames) + 1.5e-6 for i in range(num_frames))
+    return tuple(max(0, bisect_right(times_s, moment) - 1) for moment in moments)
+
+
+UNIFORM_TIME = "uniform-time"
+"""The rule that goes by times instead of by numbers: `sample_uniform_time`."""
 SAMPLING_RULES: dict[str, Callable[[int, int], tuple[int, ...]]] = {
     "uniform": sample_uniform,
     "notebook": sample_notebook,
 }
+SAMPLING_NAMES = (*SAMPLING_RULES, UNIFORM_TIME)
 
 
 @dataclass(frozen=True)
@@ -50,8 +76,10 @@ class ClipSpec:
         num_frames: frames in a clip, T.
         height: height of a frame in pixels.
         width: width of a frame in pixels.
-        sampling: name of the rule that chooses the frames, a key of `SAMPLING_RULES`.
+        sampling: name of the rule that chooses the frames, a key of `SAMPLING_RULES` or `UNIFORM_TIME`.
         resize: `stretch` to the size, `crop` the centre after scaling the shorter side, or `pad` with black.
+        interpolation: `area` averages all pixels that fall into one; `bilinear` takes the pixels that OpenCV 4 reads
+            and its default way to resize them, as the public notebooks do, for models that were trained on such.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -62,16 +90,19 @@ class ClipSpec:
     width: int = 64
     sampling: str = "uniform"
     resize: str = "stretch"
+    interpolation: str = "area"
 
     def __post_init__(self) -> None:
         for name, low, high in (("num_frames", 1, 4096), ("height", 8, 4096), ("width", 8, 4096)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-        if self.sampling not in SAMPLING_RULES:
-            raise ValueError(f"sampling must be one of {', '.join(SAMPLING_RULES)}, not {self.sampling!r}")
+        if self.sampling not in SAMPLING_NAMES:
+            raise ValueError(f"sampling must be one of {', '.join(SAMPLING_NAMES)}, not {self.sampling!r}")
         if self.resize not in RESIZE_MODES:
             raise ValueError(f"resize must be one of {', '.join(RESIZE_MODES)}, not {self.resize!r}")
+        if self.interpolation not in INTERPOLATIONS:
+            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {self.interpolation!r}")
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -86,12 +117,34 @@ class ClipSpec:
     def sample(self, num_source_frames: int) -> tuple[int, ...]:
         """Indices of the frames of a clip in a video of `num_source_frames`, in order, possibly repeated.
 
+        Under a rule that goes by time, those of a video in which all frames are shown equally long.
+
         Raises:
             ValueError: the video has no frames.
         """
         if num_source_frames < 1:
             raise ValueError(f"a video of {num_source_frames} frames can't be sampled")
-        return SAMPLING_RULES[self.sampling](num_source_frames, self.num_frames)
+        return SAMPLING_RULES.get(self.sampling, sample_uniform)(num_source_frames, self.num_frames)
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the rule goes by when frames are shown; then `sample_times` chooses them."""
+        return self.sampling == UNIFORM_TIME
+
+    def sample_times(self, times_s: Sequence[float], start_s: float, end_s: float) -> tuple[int, ...]:
+        """As `sample`, under a rule that goes by time, out of the frames shown from `start_s` to `end_s`.
+
+        Args:
+            times_s: when each frame of the video is first shown, ascending, in seconds.
+            start_s: begin of the clip in seconds.
+            end_s: its end.
+
+        Raises:
+            ValueError: the video has no frames.
+        """
+        if not len(times_s):
+            raise ValueError("a video without frames can't be sampled")
+        return sample_uniform_time(times_s, start_s, end_s, self.num_frames)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object."""

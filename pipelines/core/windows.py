@@ -18,6 +18,8 @@ _UNKNOWN_WINDOW_S = 10.0
 """Length of a window where the lengths of the training videos aren't known."""
 _LIKE_TRAINING = 1.5
 """A video up to so many times as long as the longest in training is one clip, as those were."""
+_USUAL_SPREAD = 10
+"""A training video that is longer than so many usual ones is no measure of the others."""
 _WHOLE_TOLERANCE_S = 0.001
 _RANGE_S = 600.0
 _US = 1_000_000
@@ -73,7 +75,8 @@ def default_windows(durations_s: Mapping[str, float], window_s: float = 0, strid
         whole_up_to_s = window_s + _WHOLE_TOLERANCE_S
     else:
         window_s = max(0.1, round(durations_s.get("median", _UNKNOWN_WINDOW_S), 1))
-        whole_up_to_s = max(_LIKE_TRAINING * durations_s.get("max", 0.0), 2 * window_s)
+        longest_s = min(durations_s.get("max", 0.0), _USUAL_SPREAD * window_s)
+        whole_up_to_s = max(_LIKE_TRAINING * longest_s, 2 * window_s)
     return WindowSpec(window_s, stride_s or window_s / 2, whole_up_to_s, max(_RANGE_S, window_s))
 
 
@@ -92,7 +95,9 @@ def count_windows(duration_s: float, spec: WindowSpec) -> int:
     return 1 + max(0, -(-(duration - window) // stride))
 
 
-def plan_windows(times_s: np.ndarray, duration_s: float, spec: WindowSpec) -> list[PlannedWindow]:
+def plan_windows(
+    times_s: np.ndarray, duration_s: float, spec: WindowSpec, by_time: bool = False
+) -> list[PlannedWindow]:
     """The windows of a video: one every stride, and a last one that ends where the video does.
 
     All have full length, unless the video is shorter than one window. Where a gap in the times leaves a window without
@@ -102,6 +107,7 @@ def plan_windows(times_s: np.ndarray, duration_s: float, spec: WindowSpec) -> li
         times_s: float64 [n], ascending: when each frame is first shown, in seconds from the first.
         duration_s: length of the video in seconds.
         spec: length and stride of the windows.
+        by_time: also a frame that is first shown before a window, and still is when it begins, is one of its frames.
 
     Returns:
         `count_windows` windows in order; neither `first` nor `end` ever falls.
@@ -117,6 +123,8 @@ def plan_windows(times_s: np.ndarray, duration_s: float, spec: WindowSpec) -> li
     starts = np.append(np.arange(0, last, stride, dtype=np.int64), last)
     ends = np.minimum(starts + window, duration)
     firsts, past = np.searchsorted(times, starts), np.searchsorted(times, ends)
+    if by_time:
+        firsts = np.maximum(np.searchsorted(times, starts, side="right") - 1, 0)
     past[-1] = len(times)  # where the last frame has no length, its time is the video's end
     firsts = np.where(firsts < past, firsts, np.maximum(past - 1, 0))
     past = np.maximum(past, firsts + 1)

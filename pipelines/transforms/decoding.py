@@ -7,6 +7,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines import files
+from pipelines.core.compact import windows_from_json
 from pipelines.core.decode_types import CutVideo, DecodedWindow, DecodeFailure, WindowFailure, WindowJob, WindowResult
 from pipelines.core.label_plan import LabelTask, VideoTask
 from pipelines.core.label_types import LabelFailure
@@ -105,10 +106,11 @@ class _DecodeRangesFn(_DecodeFn):
 
 def _missing(video: VideoRange, cut: CutVideo) -> list[VideoRange]:
     """The ranges of a video that an earlier run didn't finish."""
-    names = tuple(f"{request['windows'][0][0]}:{request['windows'][-1][0] + 1}" for request in cut.ranges)
+    windows = [[item.window for item in windows_from_json(request["windows"])] for request in cut.ranges]
+    names = tuple(f"{part[0].index}:{part[-1].index + 1}" for part in windows)
     done = video.task.done if video.task.parts == names else ()
     return [
-        VideoRange(video.shard, video.task, name, names, len(request["windows"]), request)
+        VideoRange(video.shard, video.task, name, names, request["num_windows"], request)
         for name, request in zip(names, cut.ranges, strict=True)
         if name not in done
     ]
@@ -142,8 +144,10 @@ def _rest(item: VideoRange, before: Scorable | None, delivered: int, error: Deco
         num_windows, duration_s = before.num_windows, before.duration_s
         start_s, end_s = before.window.end_s, duration_s
     if item.request is not None:
-        windows, duration_s = item.request["windows"], item.request["duration_s"]
-        start_s, end_s = windows[min(delivered, len(windows) - 1)][1], windows[-1][2]
+        windows, duration_s = windows_from_json(item.request["windows"]), item.request["duration_s"]
+        start_s, end_s = windows[min(delivered, len(windows) - 1)].window.start_s, windows[-1].window.end_s
+        if missing := item.request["missing"]:
+            end_s = max(end_s, missing["end_s"])
     failure = LabelFailure(
         video.video_id, video.uri, start_s, end_s, error.stage, error.type, error.message, error.transient
     )

@@ -1,0 +1,89 @@
+"""A video on its way through a decoder, and what goes wrong there that isn't the video's fault."""
+
+import contextlib
+import errno
+import json
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.core.decode_types import DecodeFailure, DecodeLimits
+from pipelines.core.errors import WorkerError
+from pipelines.core.sinks import AnyResult, Sink
+
+_log = logging.getLogger(__name__)
+_ALARM_GRACE_S = 30
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.ENOBUFS)
+
+
+@dataclass(eq=False)
+class Task:
+    """A video on its way through a decoder; `open_local` is entered when its turn comes, and left when it is done."""
+
+    fields: Mapping[str, Any]
+    limits: DecodeLimits
+    open_local: Callable[[], contextlib.AbstractContextManager[str]]
+    sink: Sink
+    request: bytes = b""
+    opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def open(self) -> bool:
+        """Makes the request; False where the source can't be read, which then is the result.
+
+        Raises:
+            WorkerError: this machine lacks what it takes; it may be tried again.
+        """
+        try:
+            path = self.opened.enter_context(self.open_local())
+        except OSError as error:
+            if isinstance(shortage := as_shortage(error), WorkerError):
+                raise shortage from error
+            message = error.strerror or str(error)
+            self.finish(DecodeFailure("read", type(error).__name__, message, transient=True))
+            return False
+        except WorkerError:
+            raise
+        except Exception as error:
+            self.fail(error)
+            return False
+        # The child has a working directory of its own.
+        place = {"path": os.path.abspath(path), "alarm_s": math.ceil(self.limits.time_s) + _ALARM_GRACE_S}
+        self.request = json.dumps({**self.fields, **place}).encode()
+        return True
+
+    def finish(self, result: AnyResult | None) -> None:
+        """Hands over the last result."""
+        if (error := self._close()) is not None:
+            self.sink.fail(error)
+        else:
+            self.sink.put(result, last=True)
+
+    def fail(self, error: Exception) -> None:
+        """Lets the one who waits know that there is no result, and why."""
+        self._close()
+        self.sink.fail(error)
+
+    def _close(self) -> Exception | None:
+        """Leaves what was opened. Where a file can't be tidied away, what came out of it is as good; anything else is a
+        defect."""
+        try:
+            self.opened.close()
+        except OSError as error:
+            _log.warning("cannot tidy up after a video: %s", error)
+        except Exception as error:
+            return error
+        return None
+
+
+def as_shortage(error: Exception) -> Exception:
+    """The error for people where this machine is short of something, else the error itself."""
+    if isinstance(error, MemoryError):
+        what = "there is not enough memory for this process"
+    elif isinstance(error, OSError) and error.errno in _SHORTAGES:
+        what = f"this machine is short of something that decoding takes: {error.strerror}"
+    else:
+        return error
+    return WorkerError(f"{what}. Make room or use fewer --workers, then run the same command again")

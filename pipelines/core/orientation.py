@@ -1,0 +1,52 @@
+"""How a picture is turned upright: the display matrix of a frame, in the eight orientations that FFmpeg tells apart."""
+
+import math
+import struct
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+
+_MATRIX = struct.Struct("=9i")
+
+
+class Turn(NamedTuple):
+    """Whether to swap rows and columns, then to mirror top and bottom, then to mirror left and right."""
+
+    swap: bool = False
+    mirror_rows: bool = False
+    mirror_columns: bool = False
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        """The picture [H, W, C], turned; a view."""
+        if self.swap:
+            picture = picture.transpose(1, 0, 2)
+        return picture[:: -1 if self.mirror_rows else 1, :: -1 if self.mirror_columns else 1]
+
+
+def orientation(matrix: tuple[int, ...]) -> Turn:
+    """What a display matrix asks for, done as by FFmpeg's command line (autorotate), at the nearest quarter turn.
+
+    Args:
+        matrix: its nine numbers, row by row.
+    """
+    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
+    across, down = math.hypot(a, c), math.hypot(b, d)
+    if not (across and down):
+        return Turn()
+    clockwise = math.degrees(math.atan2(b / down, a / across))
+    quarter = round(clockwise / 90) % 4
+    if quarter == 1:
+        return Turn(swap=True, mirror_columns=c <= 0)
+    if quarter == 2:
+        return Turn(mirror_rows=d < 0, mirror_columns=a < 0)
+    if quarter == 3:
+        return Turn(swap=True, mirror_rows=True, mirror_columns=c < 0)
+    return Turn(mirror_rows=d < 0)
+
+
+def frame_orientation(frame: "av.VideoFrame") -> Turn:
+    """`orientation` of a frame; nothing to do where it has no display matrix."""
+    data = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]
+    return Turn() if data is None else orientation(_MATRIX.unpack(bytes(data)[: _MATRIX.size]))

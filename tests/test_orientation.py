@@ -1,0 +1,109 @@
+"""Videos are upright: the eight orientations of the display matrix, for clips and windows."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipelines.core.long_video import WindowClip, read_windows
+from pipelines.core.orientation import Turn, orientation
+from pipelines.core.spec import ClipSpec
+from pipelines.core.survey import survey
+from pipelines.core.video import read_clip
+from pipelines.core.windows import WindowSpec
+
+ONE = 1 << 16
+WIDTH, HEIGHT = 96, 64
+CORNERS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "yellow": (210, 210, 30)}
+# What each matrix (a, b, c, d) makes of a picture with red and green over blue and yellow: top left, top right, bottom
+# left, bottom right. A point (x, y) goes to (a x + c y, b x + d y), with y downwards (ISO/IEC 14496-12, 6.2.2).
+ORIENTATIONS = [
+    ((1, 0, 0, 1), "red green blue yellow"),
+    ((-1, 0, 0, 1), "green red yellow blue"),
+    ((1, 0, 0, -1), "blue yellow red green"),
+    ((-1, 0, 0, -1), "yellow blue green red"),
+    ((0, 1, 1, 0), "red blue green yellow"),
+    ((0, 1, -1, 0), "blue red yellow green"),
+    ((0, -1, 1, 0), "green yellow red blue"),
+    ((0, -1, -1, 0), "yellow green blue red"),
+]
+
+
+def write_turned(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    picture = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    for place, colour in enumerate(CORNERS.values()):
+        rows, columns = divmod(place, 2)
+        picture[rows * HEIGHT // 2 :, columns * WIDTH // 2 :] = colour
+        if columns == 0:
+            picture[rows * HEIGHT // 2 :, : WIDTH // 2] = colour
+    a, b, c, d = (value * ONE for value in matrix)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv444p"
+        stream.set_display_matrix((a, b, 0, c, d, 0, 0, 0, 1 << 30))
+        for _ in range(40):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def corners(picture: np.ndarray) -> str:
+    height, width, _ = picture.shape
+    names = []
+    for row in (height // 4, 3 * height // 4):
+        for column in (width // 4, 3 * width // 4):
+            off = {name: np.abs(picture[row, column] - np.array(colour)).sum() for name, colour in CORNERS.items()}
+            names.append(min(off, key=off.__getitem__))
+    return " ".join(names)
+
+
+@pytest.mark.parametrize(("matrix", "expected"), ORIENTATIONS)
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_clips_and_windows_are_upright(
+    tmp_path: Path, matrix: tuple[int, int, int, int], expected: str, suffix: str
+) -> None:
+    path = str(tmp_path / f"v.{suffix}")
+    write_turned(Path(path), matrix)
+    high = bool(matrix[1])  # a quarter turn
+    # As high as wide: a picture that was turned has black bars beside it, one that wasn't has them above and below.
+    clip = read_clip(path, ClipSpec(3, 96, 96, resize="pad"))
+    assert [corners(frame[:, 16:-16] if high else frame[16:-16]) for frame in clip.frames] == 3 * [expected]
+    assert clip.frames[:, :, :15].max() == 0 if high else clip.frames[:, :15].max() == 0
+    spec = ClipSpec(3, 48, 48)
+    for piece in survey(path).pieces(WindowSpec(0.5, 0.5, 0.5, 0.5)):
+        for window in read_windows(path, spec, piece):
+            assert isinstance(window, WindowClip)
+            assert [corners(frame) for frame in window.frames] == 3 * [expected]
+
+
+def test_matrices_that_say_nothing() -> None:
+    assert orientation((0,) * 9) == orientation((ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30)) == Turn()
+    # Scaled, and not quite a quarter: the nearest one.
+    assert orientation((100, 2 * ONE, 0, -2 * ONE, 100, 0, 0, 0, 1 << 30)) == Turn(swap=True, mirror_columns=True)
+
+
+def test_as_ffmpegs_filters(tmp_path: Path) -> None:
+    """Its command line inserts them by these rules: `transpose`, `hflip` and `vflip`."""
+    filters = {
+        (1, 0, 0, 1): [],
+        (-1, 0, 0, 1): [("hflip", "")],
+        (1, 0, 0, -1): [("vflip", "")],
+        (-1, 0, 0, -1): [("hflip", ""), ("vflip", "")],
+        (0, 1, 1, 0): [("transpose", "cclock_flip")],
+        (0, 1, -1, 0): [("transpose", "clock")],
+        (0, -1, 1, 0): [("transpose", "cclock")],
+        (0, -1, -1, 0): [("transpose", "clock_flip")],
+    }
+    picture = np.random.default_rng(0).integers(0, 256, (6, 10, 3), np.uint8)
+    for (a, b, c, d), chain in filters.items():
+        graph = av.filter.Graph()
+        last = graph.add_buffer(width=10, height=6, format="rgb24", time_base=1)
+        for name, argument in [*chain, ("buffersink", "")]:
+            node = graph.add(name, argument) if argument else graph.add(name)
+            last.link_to(node)
+            last = node
+        graph.configure()
+        graph.push(av.VideoFrame.from_ndarray(picture, format="rgb24"))
+        turned = graph.pull().to_ndarray(format="rgb24")
+        found = orientation((a * ONE, b * ONE, 0, c * ONE, d * ONE, 0, 0, 0, 1 << 30))(picture)
+        np.testing.assert_array_equal(turned, found, err_msg=str((a, b, c, d)))
