@@ -73,7 +73,7 @@ class StreamClock:
             remarks = (f"the file tells no frame rate: {rate:g} frames a second are taken",)
         path = container.name.removeprefix("file:")
         end = None if stream.duration is None else (stream.start_time or 0) + stream.duration
-        is_bare = bool(container.format.flags & int(Flags.no_timestamps))  # what FFmpeg says of times is made up
+        is_bare = Flags.no_timestamps in Flags(container.format.flags)  # what FFmpeg says of times is made up
         time_base = 0.0 if is_bare else float(stream.time_base or 0)
         return cls(container.format.name, time_base, rate, end, stream.index, path, remarks)
 
