@@ -14,6 +14,7 @@ from pipelines import interrupts
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
+_SHOWN_NAMES = 5
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
 
 
@@ -80,6 +81,18 @@ class _ShowVersion(argparse.Action):
 def say(text: str) -> None:
     """Tells the user what goes on, apart from results on stdout."""
     print(text, file=sys.stderr, flush=True)
+
+
+def say_damaged(output: str, names: Sequence[str]) -> None:
+    """Names what of an earlier run can't be believed, where there is any."""
+    if names:
+        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+        shown = ", ".join(sorted(names)[:_SHOWN_NAMES]) + more
+        what = "1 file" if len(names) == 1 else f"{len(names)} files"
+        say(
+            f"note: {what} in {output} can't be believed, damaged or of an earlier version of this software: {shown}. "
+            "What is lost is done again"
+        )
 
 
 def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -153,6 +154,9 @@ def _make_pipeline(runner: Any, options: PipelineOptions) -> beam.Pipeline:
         pipeline = beam.Pipeline(runner=runner, options=options)
     except (ValueError, ImportError) as error:  # an unknown runner, or options that it lacks
         raise UsageError(" ".join(str(error).split())) from error
+    # For what transforms in other languages bring along, of which there are none. Beam removes it when a pipeline has
+    # run, and one where all is done already never does.
+    shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
     FileSystems.set_options(options)  # the input is listed before the pipeline runs
     return pipeline
 

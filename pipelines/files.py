@@ -64,15 +64,15 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes. Of one in a store, a request brings `piece_bytes`, by default many.
 
     Raises:
         OSError: it doesn't exist or can't be read.
     """
     if is_local(uri):
         return open(uri, "rb")
-    return remote.open_read(uri)
+    return remote.open_read(uri, piece_bytes)
 
 
 def read_text(uri: str) -> str | None:
@@ -81,10 +81,20 @@ def read_text(uri: str) -> str | None:
     Raises:
         OSError: it is there but can't be read.
     """
+    data = read_bytes(uri)
+    return None if data is None else data.decode("utf-8", "surrogateescape")
+
+
+def read_bytes(uri: str) -> bytes | None:
+    """The content of a file, None where there is none.
+
+    Raises:
+        OSError: it is there but can't be read.
+    """
     if not exists(uri):
         return None
     with open_read(uri) as file:
-        return file.read().decode("utf-8", "surrogateescape")
+        return file.read()
 
 
 def exists(uri: str) -> bool:
@@ -155,20 +165,25 @@ def delete_folder(uri: str) -> None:
 
 def list_folder(uri: str) -> dict[str, int]:
     """Names and sizes in bytes of the files directly in a folder; nothing where it doesn't exist."""
-    if is_local(uri):
-        try:
-            with os.scandir(uri) as entries:
-                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-        except FileNotFoundError:
-            return {}
-    return {file.path: file.size_bytes for file in remote.list_folder(uri)}
+    return {name: file.size_bytes for name, file in stat_folder(uri).items()}
+
+
+def stat_folder(uri: str) -> dict[str, FileInfo]:
+    """Size and version of the files directly in a folder, by name; nothing where it doesn't exist."""
+    if not is_local(uri):
+        return {file.path: file for file in remote.list_folder(uri)}
+    try:
+        with os.scandir(uri) as entries:
+            return {entry.name: local.stat(entry, entry.name) for entry in entries if entry.is_file()}
+    except FileNotFoundError:
+        return {}
 
 
 def list_names(uri: str) -> list[str]:
-    """Names of what is directly in a folder, of folders too on local file systems; none where it doesn't exist."""
+    """Names of the files and folders directly in a folder, sorted; none where it doesn't exist."""
     if is_local(uri):
         return sorted(os.listdir(uri)) if os.path.isdir(uri) else []
-    return sorted(list_folder(uri))
+    return remote.list_names(uri)
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
