@@ -89,11 +89,11 @@ def read_text(uri: str) -> str | None:
 
 
 def read_written(uri: str) -> str | None:
-    """The text of a file that a person or a spreadsheet wrote, in UTF-8 or UTF-16; None where there is none. See `decode`.
-
-    Raises:
-        UsageError: it is in another encoding; the message names the line and the byte.
-        OSError: it is there but can't be read.
+    """The text of a file that a person or a spreadsheet wrote, in UTF-8 or UTF-16; None where there is none. See
+    `decode`.
+        Raises:
+            UsageError: it is in another encoding; the message names the line and the byte.
+            OSError: it is there but can't be read.
     """
     if not exists(uri):
         return None

@@ -149,7 +149,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         )
     catalog = _checked(records, root, num_others, ungrouped)
     example = min(paths, key=lambda folder: (-len(paths[folder]), folder))
-    notes = [*describe_levels(levels, paths[example], by_folder), *_empty(folders, paths)]
+    notes = [*([] if class_level else describe_levels(levels, paths[example], by_folder)), *_empty(folders, paths)]
     return replace(catalog, splits_from="" if levels.split is None else "its folders", notes=tuple(notes))
 
 

@@ -1,7 +1,7 @@
 """What the folders of a tree of videos mean: official splits, classes, and what shares a source."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from sys import intern
 
@@ -184,14 +184,18 @@ def describe_levels(levels: Levels, example: Folder, num_below: int) -> list[str
         notes.append(f"the classes are folders below {above}")
     if num_below:
         notes.append(
-            f"{num_below:,} videos lie deeper than their class folder, as in {'/'.join(example)}: the folders between "
-            f"are their groups. --class-level {levels.label + 2} takes these for the classes"
+            f"videos in folders below that of their class: {num_below:,}, as in {'/'.join(example)}. These folders are "
+            f"their groups; --class-level {levels.label + 2} takes these for the classes"
         )
     return notes
 
 
 def describe_splits(counts: Mapping[str, int]) -> str:
     """`train 9,537, test 3,783`, in the usual order."""
+    return ", ".join(f"{name} {counts[name]:,}" for name in in_usual_order(counts))
+
+
+def in_usual_order(splits: Iterable[str]) -> tuple[str, ...]:
+    """Names of splits, those with other names last."""
     order = {name: place for place, name in enumerate(SPLITS)}
-    names = sorted(counts, key=lambda name: (order.get(name, len(order)), name))
-    return ", ".join(f"{name} {counts[name]:,}" for name in names)
+    return tuple(sorted(splits, key=lambda name: (order.get(name, len(order)), name)))

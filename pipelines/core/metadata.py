@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from sys import intern
 from typing import Any, Self
@@ -137,6 +137,7 @@ class DatasetInfo:
         durations_s: minimum, median, maximum and total duration of the written videos, in seconds.
         configuration: the settings of the run which decide about the content.
         versions: package name to version.
+        notes: sentences on how the input was understood: where the splits come from, what was left out.
     """
 
     clip_spec: ClipSpec
@@ -149,6 +150,7 @@ class DatasetInfo:
     durations_s: Mapping[str, float]
     configuration: Mapping[str, Any]
     versions: Mapping[str, str]
+    notes: Sequence[str] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property

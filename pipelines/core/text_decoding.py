@@ -37,7 +37,7 @@ def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: Fa
         return str(data, encoding)
     except UnicodeDecodeError as error:
         if encoding in ("utf-16", "utf-32"):
-            line = len(data[: error.start].decode(encoding, "ignore").splitlines()) or 1
+            line = len(re.findall("\r\n|\r|\n", data[: error.start].decode(encoding, "ignore"))) + 1
             raise UsageError(
                 f"{name}, line {line}: byte {error.start + 1} of the file is not {encoding.upper()} ({error.reason}). "
                 "Was the file cut off? Save it as UTF-8"
