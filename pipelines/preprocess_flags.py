@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines import cli, files, flags
 from pipelines.core import config as configuration
-from pipelines.core.config import PreprocessConfig
+from pipelines.core.config import SPLIT_SETTINGS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.spec import FRAME_ENCODINGS, INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES
 from pipelines.flags import add_setting, lies_in, parse_with_files
@@ -117,7 +117,12 @@ def parse(arguments: Sequence[str]) -> Request:
         UsageError: a value is wrong; nothing has been read or written but the configuration file.
     """
     known = tuple(item.name for item in fields(PreprocessConfig))
-    values, runner, beam_arguments = parse_with_files(make_parser(), arguments, known)
+    parser = make_parser()
+    values, runner, beam_arguments = parse_with_files(parser, arguments, known)
+    # A flag overrides what a file says of the same matter by another name.
+    flagged = vars(parser.parse_known_args(list(arguments))[0]).keys() & SPLIT_SETTINGS
+    if flagged:
+        values = {key: value for key, value in values.items() if key not in SPLIT_SETTINGS or key in flagged}
     for key in ("split_groups", "split_file"):
         if isinstance(values.get(key), str):
             values[key] = (values[key],)

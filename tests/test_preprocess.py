@@ -15,6 +15,7 @@ from pipelines.core import tfrecord
 from pipelines.core.catalog import from_tree
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.decode_types import DecodeJob
+from pipelines.core.errors import UsageError
 from pipelines.core.example import decode, decode_frames
 from pipelines.core.metadata import DatasetInfo
 from pipelines.core.plan import ShardTask, make_plan
@@ -235,6 +236,19 @@ def test_flags_come_before_the_configuration_file(tmp_path: Path) -> None:
     assert (config.num_frames, config.clip_spec.shape, config.classes) == (8, (8, 32, 40, 3), ("A", "B"))
     assert config.split_groups == ("test=g1",)
     assert config.input == os.path.join(os.getcwd(), "in")
+    (tmp_path / "c.yaml").write_text("splits: train=1\nsplit-file: s.csv\nsplit-groups: [test=g1, val=g2]\noutput: o\n")
+    for flags, expected in (
+        (["--splits", "official"], ("official", (), ())),
+        (
+            ["--split-file", "train.txt", "test.txt", "--split-file", "val.txt"],
+            ("", (), ("train.txt", "test.txt", "val.txt")),
+        ),
+        (["--split-groups", "test=g1"], ("", ("test=g1",), ())),
+    ):
+        config = parse(["--config", str(tmp_path / "c.yaml"), *flags]).config
+        assert (config.splits, config.split_groups, config.split_file) == expected
+    with pytest.raises(UsageError, match="give splits or split_groups or split_file, not both"):
+        parse(["--config", str(tmp_path / "c.yaml")])
 
 
 def test_help_names_every_setting() -> None:

@@ -17,6 +17,8 @@ COMPRESSIONS = ("none", "gzip")
 DEFAULT_SPLITS = "train=0.8,val=0.1,test=0.1"
 OFFICIAL_SPLITS = "official"
 """In place of fractions: the splits that the input itself gives its videos."""
+SPLIT_SETTINGS = ("splits", "split_groups", "split_file")
+"""Each says of which split videos are."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class PreprocessConfig:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
-        given = [name for name in ("splits", "split_groups", "split_file") if getattr(self, name)]
+        given = [name for name in SPLIT_SETTINGS if getattr(self, name)]
         if len(given) > 1:
             raise ValueError(f"give {' or '.join(given)}, not both: each says of which split videos are")
         check_job(self)

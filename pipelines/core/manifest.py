@@ -3,8 +3,8 @@
 import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
-from operator import attrgetter
+from itertools import islice, pairwise
+from operator import attrgetter, eq
 from sys import intern
 
 from pipelines.core.errors import UsageError
@@ -71,7 +71,7 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
     plain = _plain_path if "./" in text or "//" in text else attrgetter("path")
     rows.sort(key=plain)
     total = len(rows)
-    if any(plain(first) == plain(second) for first, second in pairwise(rows)):
+    if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
         rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row)))
     return Manifest(rows, table.unused, total - len(rows))
 
