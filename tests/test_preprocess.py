@@ -24,7 +24,7 @@ from pipelines.files import list_tree
 from pipelines.preprocess_flags import own_flags, parse
 from pipelines.transforms.plan import ReadPlan
 from pipelines.transforms.shards import WriteShards
-from tests.conftest import contents, preprocess, read_index, run_tool, write_video
+from tests.conftest import contents, preprocess, read_index, run_here, run_tool, write_video
 
 SMALL = ("--num-frames", 4, "--size", 32)
 
@@ -194,6 +194,34 @@ def test_manifest_with_its_groups_and_named_splits(tree: Path, tmp_path: Path) -
             "test": {"site0"},
         }
         assert (info.labels, info.counts["written"]) == (("Run", "Wave"), 20)
+
+
+def test_official_splits_of_a_manifest_with_a_group_in_two_of_them(tree: Path, tmp_path: Path) -> None:
+    """Kept as they are, with a warning, as semicolons and UTF-16 are no obstacle; a dataset as it should be."""
+    splits = {"g01": "Train", "g02": "train", "g03": "test", "g04": "TEST"}
+    lines = ["path;label;split;group;camera"]
+    for path in sorted(tree.rglob("*_c01.avi")):
+        split = splits.get(path.stem[-7:-4])
+        if split:
+            shared = "both" if path.parent.name == "Run" else path.stem[-7:-4]
+            lines.append(f"{os.path.relpath(path, tmp_path)};{path.parent.name};{split};{shared};1")
+    (tmp_path / "videos.csv").write_text("\r\n".join(lines), encoding="utf-16")
+    done = preprocess("--input", tmp_path / "videos.csv", "--output", tmp_path / "out", *SMALL)
+    assert done.returncode == 0, done.stderr
+    info = read_info(tmp_path / "out")
+    assert {name: (split.num_examples, set(split.groups)) for name, split in info.splits.items()} == {
+        "train": (6, {"g01", "g02", "both"}), "test": (6, {"g03", "g04", "both"}),
+    }  # fmt: skip
+    said = (
+        "note: columns of the manifest that are not used: camera (path, label, group and split are)\n",
+        "note: official splits kept, according to the manifest: train 6, test 6.",
+        "WARNING: groups with videos in more than one split: 1 (both).",
+    )
+    checked = run_here("pipelines.verify", tmp_path / "out")
+    assert checked.returncode == 0, checked.stderr
+    for sentence in said:
+        assert sentence in done.stderr
+        assert sentence in checked.stdout
 
 
 @pytest.mark.parametrize(

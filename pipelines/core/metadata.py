@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from sys import intern
 from typing import Any, Self
@@ -150,7 +150,7 @@ class DatasetInfo:
     durations_s: Mapping[str, float]
     configuration: Mapping[str, Any]
     versions: Mapping[str, str]
-    notes: Sequence[str] = ()
+    notes: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -203,8 +203,8 @@ class DatasetInfo:
                 for split, entry in value.pop("splits").items()
             }
             encoding = FrameEncoding.from_json(value.pop("encoding"))
-            labels = tuple(value.pop("labels"))
-            return cls(clip_spec=clip_spec, encoding=encoding, labels=labels, splits=splits, **value)
+            labels, notes = tuple(value.pop("labels")), tuple(value.pop("notes", ()))
+            return cls(clip_spec=clip_spec, encoding=encoding, labels=labels, splits=splits, notes=notes, **value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{name} is damaged or no description of a dataset ({error}); preprocess again") from error
 

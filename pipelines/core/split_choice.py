@@ -16,6 +16,11 @@ _SHOWN = 5
 _SHOWN_GROUPS = 30
 _LEFT_OUT = "left out"
 _REST = "train"
+_WITHOUT = {
+    "train": "a network can't be trained on this dataset",
+    "val": "the trainer takes some groups of train instead",
+    "test": "a network that is trained on this dataset can't be tested",
+}
 
 _Placed = tuple[SplitFile, Entry]
 
@@ -51,12 +56,16 @@ def choose_splits(
         return replace(catalog, videos=videos, splits_from="", notes=(*catalog.notes, note)), config
     elif own:
         counts = describe_splits(Counter(video.split for video in catalog.videos))
-        note = f"official splits kept, as {own} name them: {counts}. --splits {DEFAULT_SPLITS} deals the videos anew"
+        note = f"official splits kept, according to {own}: {counts}. --splits {DEFAULT_SPLITS} deals the videos anew"
         catalog = replace(catalog, notes=(*catalog.notes, note))
         config = replace(config, splits=OFFICIAL_SPLITS)
     if own and catalog.splits_from != own:
         note = f"the splits that {own} would give are not used"
         catalog = replace(catalog, notes=(*catalog.notes, note))
+    if catalog.splits_from:
+        present = {video.split for video in catalog.videos}
+        notes = [f"no videos are in the split {name}: {what}" for name, what in _WITHOUT.items() if name not in present]
+        catalog = replace(catalog, notes=(*catalog.notes, *notes))
     if catalog.splits_from and (shared := _shared_groups(catalog.videos)):
         note = (
             f"WARNING: groups with videos in more than one split: {len(shared):,} ({_some(shared)}). What shares a "
