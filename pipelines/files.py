@@ -18,6 +18,7 @@ from typing import BinaryIO, TypeVar, cast
 from pipelines import interrupts, local, remote
 from pipelines.core.catalog import FileInfo
 from pipelines.core.errors import OutputError, UsageError, WorkerError, as_shortage
+from pipelines.core.text_decoding import decode
 from pipelines.parallel import each_in_parallel
 from pipelines.parallel import in_parallel as in_parallel
 from pipelines.remote import match as match
@@ -95,6 +96,35 @@ def read_bytes(uri: str) -> bytes | None:
         return None
     with open_read(uri) as file:
         return file.read()
+
+
+def read_written(uri: str) -> str | None:
+    """The text of a file that a person or a spreadsheet wrote; None where there is none. See `text_decoding.decode`.
+
+    Raises:
+        UsageError: it is in another encoding than UTF-8 and UTF-16; the message names the line and the byte.
+        OSError: it is there but can't be read.
+    """
+    data = read_bytes(uri)
+    if data is None:
+        return None
+    return decode(data, uri, lambda path: "\0" not in path and exists(join(posixpath.dirname(uri), path)))
+
+
+def find_slashed(root: str, path: str) -> str:
+    """A path with backslashes as it is where such a file exists, else with slashes, as it was meant on Windows.
+
+    Raises:
+        UsageError: it begins with a drive or a machine of Windows, and there is no such file.
+    """
+    if is_local(root) and exists(join(root, path)):
+        return path
+    if path.startswith("\\\\") or path[1:2] == ":":
+        raise UsageError(
+            f"{path} is a path of a Windows machine, and there is no such file here. Give paths relative to the file "
+            "that names them, with / between folders"
+        )
+    return path.replace("\\", "/")
 
 
 def exists(uri: str) -> bool:

@@ -96,4 +96,5 @@ def describe(
         },
         configuration=config.identity(),
         versions=versions,
+        notes=catalog.notes,
     )
