@@ -4,14 +4,17 @@ import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines import cli
 from pipelines.core.metadata import FAILURES, PREVIEW, DatasetInfo
+from pipelines.core.notes import Note
+from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 
 _NAMED = 8
 """Names in one line of the summary; of more, the number is given."""
@@ -89,7 +92,20 @@ def describe_clips(info: DatasetInfo) -> str:
     )
 
 
-def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: IO[str] | None = None) -> None:
+def say_ignored(ignored: Sequence[IgnoredFile], output: str) -> None:
+    """Tells before a job starts which files are passed over, and where all of them will be named."""
+    if ignored:
+        what = describe_ignored(ignored, visible)
+        cli.say(f"note: {plural(len(ignored), 'file')} ignored: {what}. All will be in {output}/{IGNORED}")
+
+
+def print_summary(
+    info: DatasetInfo,
+    output: str,
+    seconds: float | None,
+    file: IO[str] | None = None,
+    notes: Iterable[Note] = (),
+) -> None:
     """Prints what a run has made: a table of the splits, the account of the videos, and where to go on.
 
     Args:
@@ -97,10 +113,15 @@ def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: I
         output: its folder.
         seconds: how long the run took; None leaves it out.
         file: where to print, standard output if None.
+        notes: on the dataset.
     """
     console = open_console(file)
     console.print(_splits_table(info, console))
     print_facts(console, _facts(info, seconds))
+    print_facts(
+        console,
+        [("Warning" if n.is_warning else "Note", visible(n.text), "yellow" if n.is_warning else "") for n in notes],
+    )
     folder = visible(output)
     print_unbroken(console, "Preview", f"{folder.rstrip('/')}/{PREVIEW}")
     print_unbroken(console, "Next", f"python -m pipelines.verify {shlex.quote(folder)}")

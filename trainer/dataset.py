@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.core.catalog import is_video
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.hashing import fingerprint
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo
 from pipelines.core.tfrecord import CorruptRecordError, read_records
+from pipelines.core.video_files import is_video
 from trainer import storage
 
 FULL_CHECK_BYTES = 8 * 10**9

@@ -6,37 +6,21 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import pairwise
 from operator import attrgetter
 from sys import intern
 
 from pipelines.core.errors import UsageError
+from pipelines.core.folder_kinds import no_videos
 from pipelines.core.hashing import stable_hash
+from pipelines.core.metadata import Failure, LeftOut
+from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 
-VIDEO_EXTENSIONS = frozenset(
-    f".{name}"
-    for name in (
-        *("3g2", "3gp", "asf", "avi", "divx", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts"),
-        *("mxf", "ogv", "ts", "vob", "webm", "wmv"),
-    )
-)
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class FileInfo:
-    """A file of a listing: path relative to the listed folder, size, and a mark that changes when the content does.
-
-    `version` is None where the file is named by a manifest and doesn't exist.
-    """
-
-    path: str
-    size_bytes: int
-    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +44,34 @@ class VideoRecord:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All videos, sorted by id, and how many files were passed over because they are no videos."""
+    """All videos, sorted by id, and what else is there.
+
+    Attributes:
+        videos: those that are to be decoded.
+        ignored: files that were passed over because they are no videos, by path.
+        num_ungrouped: videos that name no group.
+        left_out: what is known before anything is decoded not to become part of the dataset.
+    """
 
     videos: tuple[VideoRecord, ...]
-    num_ignored: int = 0
+    ignored: tuple[IgnoredFile, ...] = ()
     num_ungrouped: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+    @property
+    def num_ignored(self) -> int:
+        """How many files were passed over."""
+        return len(self.ignored)
+
+    @property
+    def num_listed(self) -> int:
+        """Videos that are to be accounted for."""
+        return len(self.videos) + len(self.left_out.failed) + len(self.left_out.filtered)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, sorted."""
         return tuple(sorted({video.label for video in self.videos}))
-
-
-def is_video(path: str) -> bool:
-    """Whether a file is taken for a video, by its extension; hidden files never are."""
-    return f".{path.rpartition('.')[2].lower()}" in VIDEO_EXTENSIONS and not _is_hidden(path)
 
 
 def group_of(path: str) -> str | None:
@@ -100,18 +97,11 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ())
     Raises:
         UsageError: no videos, a video outside of any class folder, a class folder without videos, two videos of one id.
     """
-    videos, num_others = [], 0
-    for file in files:
-        if is_video(file.path):
-            videos.append(file)
-        else:
-            num_others += 1
+    found = sort_out(files)
+    videos = found.videos
     if not videos:
-        found = f"{num_others} other files" if num_others else "nothing"
-        raise UsageError(
-            f"no videos in {root}: found {found}. Expected a folder for each class with videos in it "
-            f"({', '.join(sorted(VIDEO_EXTENSIONS)[:6])} ...), or give a CSV manifest"
-        )
+        expected = "Expected a folder for each class with videos in it, or a CSV manifest. "
+        raise UsageError(no_videos(root, found, expected))
     if loose := [file.path for file in videos if "/" not in file.path]:
         raise UsageError(
             f"{_some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
@@ -123,17 +113,26 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ())
     for folder in label_of:
         while folder := posixpath.dirname(folder):
             used.add(folder)
-    if empty := sorted(f for f in folders if f not in used and not _is_hidden(f)):
+    if empty := sorted(f for f in folders if f not in used and not is_hidden(f)):
         raise UsageError(f"class folder without videos in {root}: {_some(empty)}. Add videos or remove the folder")
     records, ungrouped, prefix = [], 0, posixpath.join(root, "")
-    for file in videos:  # millions, perhaps: posixpath's functions would take longer than all else
-        video_id = file.path.rpartition(".")[0]
-        folder, _, stem = video_id.rpartition("/")
+    # Millions, perhaps: posixpath's functions would take longer than all else.
+    stems = [file.path.rpartition(".")[0] for file in videos]
+    for file, path, video_id in zip(videos, stems, unique_ids(stems, [file.path for file in videos]), strict=True):
+        folder, _, stem = path.rpartition("/")
         group = _group_in(stem)
         ungrouped += group is None
-        group = video_id if group is None else intern(group)
+        group = path if group is None else intern(group)  # what shares a name is likely to share its content
         records.append(VideoRecord(video_id, prefix + file.path, label_of[folder], group, file.version or "missing"))
-    return _checked(records, root, num_others, ungrouped)
+    return Catalog(_checked(records, root), found.ignored, ungrouped, LeftOut(unreadable(root, found.lost)))
+
+
+def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
+    """Records of what can't be listed: nobody knows which videos, if any, and of which class, lie behind it."""
+    return tuple(
+        Failure(file.path, posixpath.join(root, file.path), "", "list", "UnreadableError", file.problem)
+        for file in lost
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +206,11 @@ def from_manifest(name: str, rows: Sequence[ManifestRow], files: Iterable[FileIn
         UsageError: two lines have one id.
     """
     records = []
-    for row, file, uri in zip(rows, files, uris, strict=True):
-        video_id = posixpath.splitext(posixpath.normpath(row.path))[0].lstrip("/")
-        records.append(VideoRecord(video_id, uri, row.label, row.group or video_id, file.version or "missing"))
-    return _checked(records, name, 0, sum(1 for row in rows if not row.group))
+    paths = [posixpath.normpath(row.path).lstrip("/") for row in rows]
+    stems = [posixpath.splitext(path)[0] for path in paths]
+    for row, file, uri, stem, video_id in zip(rows, files, uris, stems, unique_ids(stems, paths), strict=True):
+        records.append(VideoRecord(video_id, uri, row.label, row.group or stem, file.version or "missing"))
+    return Catalog(_checked(records, name), num_ungrouped=sum(1 for row in rows if not row.group))
 
 
 def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Catalog:
@@ -241,22 +241,18 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             kept[video.label] += 1
             chosen.append(video)
     ungrouped = sum(1 for video in chosen if video.group == video.video_id)
-    return Catalog(tuple(sorted(chosen, key=attrgetter("video_id"))), catalog.num_ignored, ungrouped)
+    return replace(catalog, videos=tuple(sorted(chosen, key=attrgetter("video_id"))), num_ungrouped=ungrouped)
 
 
-def _checked(records: list[VideoRecord], name: str, num_ignored: int, num_ungrouped: int) -> Catalog:
+def _checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:
+    """The videos by id."""
     records.sort(key=attrgetter("video_id"))
     for first, second in pairwise(records):
         if first.video_id == second.video_id:
             raise UsageError(
-                f"{name}: two videos have the id {first.video_id!r} (the path without its extension): "
-                f"{first.uri} and {second.uri}. Rename or remove one"
+                f"{name}: two videos have the id {first.video_id!r}: {first.uri} and {second.uri}. Rename or remove one"
             )
-    return Catalog(tuple(records), num_ignored, num_ungrouped)
-
-
-def _is_hidden(path: str) -> bool:
-    return path.startswith((".", "__")) or "/." in path or "/__" in path
+    return tuple(records)
 
 
 def _some(names: Sequence[str]) -> str:
