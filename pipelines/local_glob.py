@@ -5,6 +5,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import translate
+from itertools import dropwhile
 
 from pipelines import local
 from pipelines.core.video_files import FileInfo
@@ -21,8 +22,8 @@ def root_of(pattern: str) -> str:
 def match(pattern: str) -> list[FileInfo]:
     """The files that an absolute pattern finds, by path relative to its root, each once.
 
-    As in shells, `*` stops at a slash and `**` doesn't, and what begins with a dot has to be named. Each real folder is
-    searched once by `**`. Folders that can't be entered are among the files, with their problem.
+    As in shells, `*` stops at a slash and `**` doesn't, and what begins with a dot has to be named. From where it
+    stands, `**` searches each real folder once. Folders that can't be entered are among the files, with their problem.
     """
     root = root_of(pattern)
     parts = [part for part in pattern[len(root) :].split("/") if part]
@@ -33,7 +34,7 @@ def match(pattern: str) -> list[FileInfo]:
 def _match(root: str, folder: str, parts: Sequence[str]) -> Iterator[FileInfo]:
     part, rest = parts[0], parts[1:]
     if part == _ANY:
-        yield from _below(root, folder, rest)
+        yield from _below(root, folder, list(dropwhile(_ANY.__eq__, rest)))
     elif not any(sign in part for sign in MAGIC):
         path = posixpath.normpath(posixpath.join(folder, part))
         where = os.path.join(root, path)

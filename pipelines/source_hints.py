@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.core.folder_kinds import kind_of_folder, no_input, no_source
+from pipelines.core.video_files import sort_out
 
 
 def check_source(source: str) -> None:
@@ -18,25 +19,29 @@ def check_source(source: str) -> None:
     is_folder = files.is_local(source) and os.path.isdir(source)
     if not is_folder and (message := no_source(source)) and (not files.is_local(source) or files.exists(source)):
         raise UsageError(message)
-    if is_folder and (kind := kind_of_folder(lambda name: files.exists(files.join(source, name)))):
+    kind = kind_of_folder(lambda name: files.exists(files.join(source, name))) if is_folder else ""
+    if kind and not sort_out(files.list_tree(source)[0]).videos:  # else a file of such a name lies beside videos
         raise UsageError(no_input(source, kind))
 
 
 def nearest(path: str) -> str:
-    """`; did you mean X?` for the local file or folder whose name is most like that of one which isn't there."""
+    """`; did you mean X?` for the local file or folder whose path is most like that of one which isn't there."""
     if not files.is_local(path):
         return ""
-    parent, name = posixpath.split(path.rstrip("/"))
-    rest: list[str] = []
-    while parent != "/" and not os.path.isdir(parent):
-        rest.insert(0, name)
-        parent, name = posixpath.split(parent)
+    found = "/"
+    for name in filter(None, posixpath.normpath(path).split("/")):
+        if not os.path.exists(posixpath.join(found, name)):
+            name = _most_like(found, name)
+        if not name:
+            return ""
+        found = posixpath.join(found, name)
+    return f"; did you mean {found}?"
+
+
+def _most_like(folder: str, name: str) -> str:
+    """The name in a folder that is most like one which isn't there; empty where none is."""
     try:
-        names = {other.lower(): other for other in sorted(os.listdir(parent)) if not other.startswith(".")}
+        names = {other.lower(): other for other in sorted(os.listdir(folder)) if not other.startswith(".")}
     except OSError:
         return ""
-    for near in get_close_matches(name.lower(), names, n=3):
-        found = posixpath.join(parent, names[near], *rest)
-        if os.path.exists(found):
-            return f"; did you mean {found}?"
-    return ""
+    return next((names[near] for near in get_close_matches(name.lower(), names, n=1)), "")

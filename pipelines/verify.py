@@ -21,6 +21,7 @@ from pipelines.core.metadata import DATASET_INFO, FAILURES, DatasetInfo, ShardIn
 from pipelines.core.spec import ClipSpec
 from pipelines.core.tfrecord import CorruptRecordError, read_records
 from pipelines.core.video_files import IGNORED
+from pipelines.source_hints import nearest
 
 _SHOWN = 20
 _DESCRIPTION = """\
@@ -177,6 +178,8 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         raise UsageError(f"cannot read {folder}: {error.strerror or error}") from error
     if text is None:
+        if files.is_local(folder) and not files.exists(folder):
+            raise UsageError(f"no such folder: {folder}{nearest(folder)}")
         raise UsageError(
             f"no complete dataset in {folder}: {DATASET_INFO} is missing. Run pipelines.preprocess, to its end"
         )

@@ -130,7 +130,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ())
 def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
     """Records of what can't be listed: nobody knows which videos, if any, and of which class, lie behind it."""
     return tuple(
-        Failure(file.path, posixpath.join(root, file.path), "", "list", "UnreadableError", file.problem)
+        Failure(f"{file.path}/", posixpath.join(root, file.path), "", "list", "UnreadableError", file.problem)
         for file in lost
     )
 

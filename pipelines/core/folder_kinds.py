@@ -17,7 +17,7 @@ _MARKS = {
     "metrics.json": "run",
     "crossval.json": "run",
     "history.csv": "run",
-    "checkpoints/config.json": "run",
+    "checkpoints": "run",
     "saved_model.pb": "SavedModel",
     "keras_metadata.pb": "SavedModel",
 }
@@ -30,7 +30,7 @@ def kind_of_folder(has: Callable[[str], bool]) -> str:
     """What lies in a folder: `dataset`, `labels`, `model`, `run`, `SavedModel`, or nothing that is known.
 
     Args:
-        has: whether there is a file of that path in it.
+        has: whether there is a file or folder of that path in it.
     """
     return next((kind for name, kind in _MARKS.items() if has(name)), "")
 
