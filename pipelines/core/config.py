@@ -87,8 +87,6 @@ class PreprocessConfig:
         value["size"] = f"{height}x{width}"
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
-        if not self.drop_duplicates:
-            del value["drop_duplicates"]  # datasets of earlier versions don't know it
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
 
 
