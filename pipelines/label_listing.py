@@ -12,7 +12,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.folder_kinds import no_videos
 from pipelines.core.label_plan import ListedVideo, Listing
 from pipelines.core.label_types import LabelFailure
-from pipelines.core.video_files import FileInfo, is_video, sort_out
+from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
 from pipelines.source_hints import check_source, nearest
 
 
@@ -36,7 +36,7 @@ def list_videos(source: str) -> Listing:
             return _named(source, [path for _, (path,) in read_columns(_text(source), source, ("path",))])
         if _is_folder(source):
             return _found(source, source, files.list_tree(source)[0])
-        if is_video(posixpath.basename(source)):
+        if extension(source) in VIDEO_EXTENSIONS:  # hidden ones too: this one was asked for by name
             return _named(source, [posixpath.basename(source)])
         return _named(source, _list_paths(_text(source), source, posixpath.dirname(source)))
     except OSError as error:

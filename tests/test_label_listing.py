@@ -107,6 +107,12 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> Non
     assert ids_of(tmp_path / "folder [2]") == ["a.mp4"]
 
 
+def test_a_hidden_file_that_is_named_is_taken(tmp_path: Path) -> None:
+    touch(tmp_path, ".a.mp4", "b.mp4")
+    assert ids_of(tmp_path / ".a.mp4") == [".a.mp4"]
+    assert ids_of(write_list(tmp_path / "list", ".a.mp4")) == [".a.mp4"]
+
+
 def test_a_folder_called_like_a_video_is_a_folder(tmp_path: Path) -> None:
     touch(tmp_path / "clips.mp4", "a.mp4")
     assert ids_of(tmp_path / "clips.mp4") == ["a.mp4"]
