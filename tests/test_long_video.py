@@ -143,8 +143,8 @@ def test_each_frame_is_read_once_and_kept_no_longer_than_needed(h264: str, monke
             return super().__call__(frame)
 
     class WatchedAssembly(long_video._Assembly):
-        def add(self, index: int, picture: np.ndarray) -> Iterator[Any]:
-            yield from super().add(index, picture)
+        def add(self, index: int, picture: np.ndarray, is_tainted: bool = False) -> Iterator[Any]:
+            yield from super().add(index, picture, is_tainted)
             held.append(len(self._pictures))
 
     monkeypatch.setattr(long_video, "Resizer", WatchedResizer)
