@@ -256,3 +256,14 @@ def test_anything_may_be_damaged(
             assert [result.window for result in read(path, range_s)] == expected
             outcomes["read"] += 1
     assert min(outcomes.values()) > 5, outcomes
+
+
+def test_where_nothing_is_reordered_a_lost_frame_is_missed_at_once(pictures: list[np.ndarray], tmp_path: Path) -> None:
+    path = write(tmp_path / "v.avi", pictures, "mjpeg", {})
+    lost = {50, 51, 120}
+    overwrite(path, [place for index, place in enumerate(places(path)) if index in lost])
+    for plan, clip in zip(planned(path), clips(read(path)), strict=True):
+        indices = [plan.first + i for i in SPEC.sample(plan.end - plan.first)]
+        assert clip.damaged == (not lost.isdisjoint(indices))
+        for index, frame in zip(indices, clip.frames, strict=True):
+            assert index in lost or read_index(frame) == index

@@ -108,10 +108,12 @@ def _counted_frames(path: str) -> Iterator[PieceFrame]:
         waiting: dict[int, None] = {}  # packets, by number, whose frames haven't come; in order
         lost = 0
         packets = _noted(numbered(_from_start(container, stream, None, seek=False), codec), codec, waiting)
-        for come, (frame, is_tainted) in enumerate(decode_watched(stream.codec_context, packets)):
+        context = stream.codec_context
+        for come, (frame, is_tainted) in enumerate(decode_watched(context, packets)):
             if frame.pts is not None:
                 waiting.pop(frame.pts, None)
-                while waiting and (oldest := next(iter(waiting))) < frame.pts - MAX_REORDERED:
+                farthest = 0 if context.codec.intra_only else MAX_REORDERED
+                while waiting and (oldest := next(iter(waiting))) < frame.pts - farthest:
                     del waiting[oldest]
                     lost += 1
             yield come + lost, frame, is_tainted
