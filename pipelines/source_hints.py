@@ -25,12 +25,17 @@ def check_source(source: str) -> None:
 
 
 def nearest(path: str) -> str:
-    """`; did you mean X?` for the local file or folder whose path is most like that of one which isn't there."""
+    """`; did you mean X?` for the local file or folder whose path is most like that of one which isn't there.
+
+    Of a link that leads nowhere it says just that.
+    """
     if not files.is_local(path):
         return ""
     found = "/"
     for name in filter(None, posixpath.normpath(path).split("/")):
         if not os.path.exists(posixpath.join(found, name)):
+            if os.path.islink(posixpath.join(found, name)):
+                return f", as {posixpath.join(found, name)} is a link that leads nowhere"
             name = _most_like(found, name)
         if not name:
             return ""
