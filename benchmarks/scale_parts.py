@@ -225,7 +225,7 @@ def account(folder: str, count: int) -> None:
     with _step("what is left to do"):
         assert not store.prepare(config.output, plan)
     with _step("proof, description, preview"):
-        info = preprocess._finish(config, catalog, plan)
+        info, _ = preprocess._finish(config, catalog, plan)
     assert info.counts["listed"] == count == info.counts["written"] + info.counts["failed"]
     sizes = {name: os.path.getsize(f"{config.output}/{name}") for name in (DATASET_INFO, "preview.html")}
     _FACTS.update(shards=len(plan.shards), info_mb=sizes[DATASET_INFO] / 1e6, preview_kb=sizes["preview.html"] / 1e3)

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
 from pipelines import local, remote
-from pipelines.core.catalog import FileInfo
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.text_decoding import decode
+from pipelines.core.video_files import FileInfo
 from pipelines.parallel import each_in_parallel
 from pipelines.parallel import in_parallel as in_parallel
 from pipelines.remote import match as match
@@ -41,6 +41,11 @@ def normalise(uri: str) -> str:
 def join(folder: str, *names: str) -> str:
     """The address of something below a folder."""
     return posixpath.join(folder, *names)
+
+
+def locate(root: str, path: str) -> str:
+    """The address of what a file in the folder `root` names: relative to it, absolute, or in a store."""
+    return posixpath.join(root, path) if is_local(path) else path
 
 
 def check_stores(*uris: str) -> None:
@@ -213,7 +218,7 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
 
 def stat_file(root: str, path: str) -> FileInfo:
     """Size and version of a file, given by a path relative to `root`, an absolute path or an address."""
-    uri = join(root, path)
+    uri = locate(root, path)
     return local.stat(uri, path) if is_local(uri) else replace(remote.stat(uri), path=path)
 
 

@@ -18,6 +18,7 @@ from pipelines.label_listing import list_videos
 from pipelines.label_work import Work, make_work
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
 from pipelines.scorer import read_model_info, shared_scorer
+from pipelines.summary import say_ignored
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -163,6 +164,7 @@ def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
     from pipelines.engine import num_decoders
 
     total, pending, windows = work.num_videos, work.num_pending, work.windows
+    say_ignored(listing.ignored, work.config.output)
     if listing.num_repeated:
         cli.say(f"note: {listing.num_repeated} entries of the list name a video that was named before")
     if not work.info.durations_s and not work.config.window_s:

@@ -18,6 +18,7 @@ from pipelines.core.label_plan import LabelLayout, ListedVideo, ShardListing
 from pipelines.core.label_types import LabelFailure, LabelReport
 from pipelines.core.ledger import Entry, Outline
 from pipelines.core.metadata import FAILURES
+from pipelines.core.video_files import IGNORED
 from pipelines.store import STATE, read_own, temporary_folder
 
 _T = TypeVar("_T")
@@ -61,7 +62,7 @@ def remove_labels(output: str) -> None:
     try:
         files.delete([files.join(output, SUMMARY)])
         files.delete(files.join(output, name) for name in files.list_folder(output) if _LABELS.fullmatch(name))
-        files.delete([files.join(output, name) for name in (FAILURES, REPORT)] + [_layout_uri(output)])
+        files.delete([files.join(output, name) for name in (FAILURES, IGNORED, REPORT)] + [_layout_uri(output)])
         for name in ("ledger", "listing", "reports", "failures"):
             files.delete_folder(files.join(output, STATE, name))
         for folder in (files.join(output, "subtitles"), temporary_folder(output)):
@@ -79,7 +80,7 @@ def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[Shar
     try:
         names = {labels_name(shard, layout.num_shards, format) for shard in range(layout.num_shards)}
         stale = [name for name in files.list_folder(output) if _LABELS.fullmatch(name) and name not in names]
-        files.delete([files.join(output, name) for name in (SUMMARY, REPORT, FAILURES)])
+        files.delete([files.join(output, name) for name in (SUMMARY, REPORT, FAILURES, IGNORED)])
         files.delete(files.join(output, name) for name in stale)
         files.delete_folder(temporary_folder(output))
     except OSError as error:
@@ -170,8 +171,11 @@ def read_shard_report(output: str, shard: int) -> tuple[str, LabelReport] | None
 
 def write_shard_failures(output: str, shard: int, failures: Iterable[LabelFailure]) -> None:
     """Writes the failures of a shard, to be joined at the end."""
-    text = "".join(json.dumps(_public(failure)) + "\n" for failure in failures)
-    files.write_text(_of_shard(output, "failures", shard, ".jsonl"), text, temporary_folder(output))
+    files.write_text(_of_shard(output, "failures", shard, ".jsonl"), _failure_lines(failures), temporary_folder(output))
+
+
+def _failure_lines(failures: Iterable[LabelFailure]) -> str:
+    return "".join(json.dumps(_public(failure)) + "\n" for failure in failures)
 
 
 def _public(failure: LabelFailure) -> dict[str, object]:
@@ -194,9 +198,10 @@ def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
         raise IncompleteError(f"labels of {missing} shards were not written; run the same command again")
 
 
-def join_failures(output: str, num_shards: int) -> None:
-    """Writes `failures.jsonl` out of those of the shards, in their order."""
+def join_failures(output: str, num_shards: int, listed: Iterable[LabelFailure] = ()) -> None:
+    """Writes `failures.jsonl`: what could not be listed, and then what failed in the shards, in their order."""
     with files.write_atomically(files.join(output, FAILURES), temporary_folder(output)) as file:
+        file.write(_failure_lines(listed).encode())
         for shard in range(num_shards):
             with files.open_read(_of_shard(output, "failures", shard, ".jsonl")) as part:
                 file.write(part.read())

@@ -4,20 +4,21 @@ import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines import cli
 from pipelines.core.metadata import FAILURES, PREVIEW, DatasetInfo
+from pipelines.core.notes import Note
+from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 
 _NAMED = 8
 """Names in one line of the summary; of more, the number is given."""
 _INDENT = 10
-WARNING = "WARNING: "
-"""How a note begins that is one."""
 _LOG_WIDTH = 100
 
 # Controls, lone surrogates, and the marks that turn the direction of text: they would garble a terminal or a page.
@@ -91,7 +92,20 @@ def describe_clips(info: DatasetInfo) -> str:
     )
 
 
-def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: IO[str] | None = None) -> None:
+def say_ignored(ignored: Sequence[IgnoredFile], output: str) -> None:
+    """Tells before a job starts which files are passed over, and where all of them will be named."""
+    if ignored:
+        what = describe_ignored(ignored, visible)
+        cli.say(f"note: {plural(len(ignored), 'file')} ignored: {what}. All will be in {output}/{IGNORED}")
+
+
+def print_summary(
+    info: DatasetInfo,
+    output: str,
+    seconds: float | None,
+    file: IO[str] | None = None,
+    notes: Iterable[Note] = (),
+) -> None:
     """Prints what a run has made: a table of the splits, the account of the videos, and where to go on.
 
     Args:
@@ -99,10 +113,15 @@ def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: I
         output: its folder.
         seconds: how long the run took; None leaves it out.
         file: where to print, standard output if None.
+        notes: on the dataset.
     """
     console = open_console(file)
     console.print(_splits_table(info, console))
     print_facts(console, _facts(info, seconds))
+    print_facts(
+        console,
+        [("Warning" if n.is_warning else "Note", visible(n.text), "yellow" if n.is_warning else "") for n in notes],
+    )
     folder = visible(output)
     print_unbroken(console, "Preview", f"{folder.rstrip('/')}/{PREVIEW}")
     print_unbroken(console, "Next", f"python -m pipelines.verify {shlex.quote(folder)}")
@@ -173,8 +192,6 @@ def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str
     for split, entry in info.splits.items():
         if not entry.num_examples:
             facts.append(("Warning", f"{visible(split)} has no clips", "yellow"))
-    facts += [("Note", visible(note), "") for note in info.notes if not note.startswith(WARNING)]
-    facts += [("Warning", visible(note[len(WARNING) :]), "yellow") for note in info.notes if note.startswith(WARNING)]
     facts.append(("Clips", describe_clips(info), ""))
     if seconds is not None:
         rate = f", {counts['listed'] / seconds:,.1f} videos a second" if seconds > 0 else ""

@@ -173,9 +173,13 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
     [
         (None, "gone.mp4", "no such folder, video, list or manifest: {0}"),
         (None, "gone.csv", "no such folder, video, list or manifest: {0}"),
-        (None, "*.mp4", "no videos in {0}: found nothing. Videos are known by their extension (.3g2, .3gp, "),
+        (None, "*.mp4", "no videos in {0}: found nothing. Videos are known by their extension (.avi, .mkv, "),
         (b"", "", "no videos in {0}: found nothing. "),
-        (b"x", "", "no videos in {0}: found 1 other files. Videos are known by their extension"),
+        (
+            b"x",
+            "",
+            "no videos in {0}: found 1 other files: extension .txt 1 (notes.txt). Videos are known",
+        ),
         (b"# a\n\n", "list", "{0}: no paths in this list. Give one in each line"),
         (b"\0\1\2", "list", "{0} is neither a folder, nor a video by its extension, nor a list of paths: "),
         (b"", "m.csv", "{0}: the first line must name the column path, not ''"),
@@ -239,9 +243,9 @@ def forbidden() -> Iterator[Path]:
     [
         ("list", "cannot list {0}/list: Permission denied"),
         ("m.csv", "cannot list {0}/m.csv: Permission denied"),
-        ("folder", "cannot list {0}/folder/closed: Permission denied"),
+        ("folder", "no videos in {0}/folder: found closed, which can't be read (Permission denied). Give permission"),
         ("folder/closed", "cannot list {0}/folder/closed/: Permission denied"),
-        ("folder/closed/*", "no videos in {0}/folder/closed/*: found nothing"),
+        ("folder/closed/*", "cannot list {0}/folder/closed/: Permission denied"),
         ("folder/closed/a.mp4", "no such folder, video, list or manifest: {0}/folder/closed/a.mp4"),
     ],
 )

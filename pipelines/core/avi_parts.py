@@ -3,6 +3,7 @@
 Pure, and without the names of frames: FFmpeg's own index tells the rest.
 """
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,15 +83,28 @@ def look(file: BinaryIO, size_bytes: int, stream: int) -> AviParts:
                 is_cut |= behind > 0
             elif chunk.name == b"idx1":
                 file.seek(chunk.begin)
-                indexed += _count_pictures(file.read(chunk.end - chunk.begin), stream)
+                sizes = _sizes_of_slots(file.read(chunk.end - chunk.begin), stream)
+                indexed += sum(size > 0 for size in sizes)
     return AviParts(promised, there, is_cut, announced, 0 if announced else indexed)
 
 
-def _count_pictures(index: bytes, stream: int) -> int:
-    """Entries of an index for slots of a stream that have a picture."""
+def count_slots(path: str, stream: int) -> int:
+    """Slots of a stream, also those without a picture, that the plain index of an AVI file lists; 0 without one."""
+    size_bytes = os.path.getsize(path)
+    with open(path, "rb") as file:
+        for riff in _chunks(file, 0, size_bytes):
+            for chunk in _chunks(file, riff.begin, min(riff.end, size_bytes)) if riff.name == b"RIFF" else ():
+                if chunk.name == b"idx1":
+                    file.seek(chunk.begin)
+                    return len(_sizes_of_slots(file.read(chunk.end - chunk.begin), stream))
+    return 0
+
+
+def _sizes_of_slots(index: bytes, stream: int) -> list[int]:
+    """Bytes in each slot of a stream that an index lists."""
     names = _names(stream)
     entries = struct.iter_unpack("<4sIII", index[: len(index) // 16 * 16])
-    return sum(name in names and size > 0 for name, _, _, size in entries)
+    return [size for name, _, _, size in entries if name in names]
 
 
 def _names(stream: int) -> tuple[bytes, bytes]:

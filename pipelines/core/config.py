@@ -40,6 +40,7 @@ class PreprocessConfig:
     resize: str = "stretch"
     interpolation: str = "area"
     min_frames: int = 1
+    drop_duplicates: bool = False
     encoding: str = "raw"
     jpeg_quality: int = 95
     compression: str = "none"
@@ -104,6 +105,8 @@ class PreprocessConfig:
             del value["class_level"]
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
+        if not self.drop_duplicates:
+            del value["drop_duplicates"]  # datasets of earlier versions don't know it
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
 
 

@@ -20,7 +20,10 @@ PREVIEW = "preview.html"
 
 @dataclass(frozen=True, slots=True)
 class WrittenVideo:
-    """A video that became a record; `damage` is what is wrong with it if it is `damaged`."""
+    """A video that became a record; `damage` is what is wrong with it if it is `damaged`.
+
+    `content` is the file's `content.content_mark`; 0 in reports of earlier versions.
+    """
 
     video_id: str
     label: str
@@ -29,11 +32,12 @@ class WrittenVideo:
     duration_s: float
     damaged: bool
     damage: str = ""
+    content: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A video that did not: where it went wrong (`read`, `decode`, `encode`) and why."""
+    """A video that did not: where it went wrong (`list`, `read`, `decode`, `encode`) and why."""
 
     video_id: str
     uri: str
@@ -51,6 +55,14 @@ class Filtered:
     video_id: str
     label: str
     reason: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What no shard accounts for: folders and links that can't be read, and videos that are dropped beforehand."""
+
+    failed: tuple[Failure, ...] = ()
+    filtered: tuple[Filtered, ...] = ()
 
 
 @dataclass(frozen=True)

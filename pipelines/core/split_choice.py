@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.core.catalog import Catalog, VideoRecord, is_video
+from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.config import DEFAULT_SPLITS, OFFICIAL_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.folders import describe_splits
 from pipelines.core.split_files import Entry, SplitFile
 from pipelines.core.splits import parse_groups
+from pipelines.core.video_files import is_video
 
 _SHOWN = 5
 _SHOWN_GROUPS = 30

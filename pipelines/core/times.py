@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import av
 import numpy as np
 
-from pipelines.core.riff import count_slots
+from pipelines.core.avi_parts import count_slots
 from pipelines.core.spec import ClipSpec
 
 MAX_REORDERED = 32
@@ -229,7 +229,9 @@ def _corrected(
         if runs:
             start = int(run.min())
             jump = "jump back" if start <= end else "leap"
-            remarks.append(f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {first} frames: joined")
+            remarks.append(
+                f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {first} frame{'s' * (first != 1)}: joined"
+            )
             run = run + (end + usual - start)
         runs.append(run)
         end = int(run.max())
