@@ -17,6 +17,7 @@ from typing import BinaryIO, TypeVar, cast
 
 from pipelines import local, remote
 from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo
 from pipelines.parallel import each_in_parallel
 from pipelines.parallel import in_parallel as in_parallel
@@ -90,6 +91,35 @@ def read_text(uri: str) -> str | None:
         return None
     with open_read(uri) as file:
         return file.read().decode("utf-8", "surrogateescape")
+
+
+def read_written(uri: str) -> str | None:
+    """The text of a file that a person or a spreadsheet wrote, in UTF-8 or UTF-16; None where there is none. See
+    `decode`.
+        Raises:
+            UsageError: it is in another encoding; the message names the line and the byte.
+            OSError: it is there but can't be read.
+    """
+    if not exists(uri):
+        return None
+    with open_read(uri) as file:
+        return decode(file.read(), uri, lambda path: "\0" not in path and exists(join(posixpath.dirname(uri), path)))
+
+
+def find_slashed(root: str, path: str) -> str:
+    """A path with backslashes as it is where such a file exists, else with slashes, as it was meant on Windows.
+
+    Raises:
+        UsageError: it begins with a drive or a machine of Windows, and there is no such file.
+    """
+    if is_local(root) and exists(join(root, path)):
+        return path
+    if path.startswith("\\\\") or path[1:2] == ":":
+        raise UsageError(
+            f"{path} is a path of a Windows machine, and there is no such file here. Give paths relative to the file "
+            "that names them, with / between folders"
+        )
+    return path.replace("\\", "/")
 
 
 def exists(uri: str) -> bool:

@@ -1,5 +1,6 @@
 """Listing the input: a tree of videos or a CSV manifest becomes a `Catalog`, before any work starts."""
 
+import fnmatch
 import posixpath
 from collections.abc import Iterator, Sequence
 
@@ -11,29 +12,76 @@ from pipelines.core.content import stream_mark
 from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
 from pipelines.core.folder_kinds import no_tree
+from pipelines.core.manifest import parse_manifest
+from pipelines.core.split_files import UNUSED_FILES, SplitFile, choose_files, parse_split_file
 from pipelines.core.video_files import is_video
 from pipelines.source_hints import check_source, nearest
 
 
 @no_collection()
-def read_catalog(source: str) -> Catalog:
-    """Lists a folder, or reads a manifest where `source` ends in `.csv`.
+def read_catalog(source: str, class_level: int = 0) -> Catalog:
+    """Lists a folder, or reads a manifest where `source` ends in `.csv` (or `.tsv`).
 
     Args:
         source: a normalised path or address.
+        class_level: see `catalog.from_tree`.
 
     Raises:
         UsageError: there is nothing there, or what is there can't be preprocessed; the message says why.
     """
     check_input(source)
     try:
-        if source.lower().endswith(".csv"):
+        if source.lower().endswith((".csv", ".tsv")):
+            if class_level:
+                raise UsageError(f"--class-level is about folders; in {source} the column label names the classes")
             return _read_manifest(source)
         if not files.is_local(source) and is_video(posixpath.basename(source)) and files.exists(source):
             raise UsageError(no_tree(source))
-        return catalog.from_tree(source, *files.list_tree(source))
+        return catalog.from_tree(source, *files.list_tree(source), class_level)
     except OSError as error:
         raise UsageError(f"cannot list {source}: {error.strerror or error}") from error
+
+
+def read_split_files(sources: Sequence[str]) -> list[SplitFile]:
+    """Reads files that say of which split videos are.
+
+    Args:
+        sources: files, folders of them, patterns, or several files with commas between them; local or remote.
+
+    Raises:
+        UsageError: there is none, it can't be read, or it is of another form; the message says which.
+    """
+    return [_read_split_file(uri) for source in sources for uri in _split_files(source)]
+
+
+def _split_files(source: str) -> list[str]:
+    uri = files.normalise(source)
+    if files.exists(uri) if files.is_local(uri) else posixpath.splitext(uri)[1]:
+        if files.is_local(uri) and posixpath.isdir(uri):
+            return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
+        return [uri]
+    if any(sign in source for sign in "*?["):
+        folder, pattern = posixpath.split(uri)
+        names = fnmatch.filter(files.list_names(folder), pattern)
+        found = [files.join(folder, name) for name in names if name.lower() not in UNUSED_FILES]
+        if not found:
+            raise UsageError(f"no split files are called {source}")
+        return found
+    if "," in source:
+        return [uri for part in source.split(",") for uri in _split_files(part.strip())]
+    if not files.is_local(uri):
+        return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
+    raise UsageError(f"no such split file: {source}")
+
+
+def _read_split_file(uri: str) -> SplitFile:
+    try:
+        text = files.read_written(uri)
+    except OSError as error:
+        raise UsageError(f"cannot read the split file {uri}: {error.strerror or error}") from error
+    if text is None:
+        raise UsageError(f"no such split file: {uri}")
+    return parse_split_file(text, uri)
 
 
 def check_input(source: str) -> None:
@@ -49,19 +97,18 @@ def check_input(source: str) -> None:
         pattern = any(sign in source for sign in local_glob.MAGIC)
         hint = ". Patterns are no input here: give the folder, or a CSV manifest" if pattern else nearest(source)
         raise UsageError(f"no such folder or manifest: {source}{hint}")
-    if not source.lower().endswith(".csv"):
+    if not source.lower().endswith((".csv", ".tsv")):
         raise UsageError(no_tree(source))
 
 
 def _read_manifest(source: str) -> Catalog:
-    text = files.read_text(source)
+    text = files.read_written(source)
     if text is None:
         raise UsageError(f"no such manifest: {source}")
-    rows = catalog.parse_manifest(text, source)
     root = posixpath.dirname(source)
-    found = files.stat_files(root, [row.path for row in rows])
-    uris = (files.locate(root, row.path) for row in rows)
-    return catalog.from_manifest(source, rows, found, uris)
+    manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path))
+    found = files.stat_files(root, [row.path for row in manifest.rows])
+    return catalog.from_manifest(source, manifest, found, (files.locate(root, row.path) for row in manifest.rows))
 
 
 def without_duplicates(videos: Catalog) -> Catalog:

@@ -3,27 +3,27 @@
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pipelines import cli, files, store
-from pipelines.core import splits
 from pipelines.core.catalog import Catalog, select
 from pipelines.core.completeness import check_all_accounted, check_failure_rate, describe
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.decode_types import DecodeJob
 from pipelines.core.duplicates import find_copies
-from pipelines.core.errors import EXIT_OK, IncompleteError, UsageError
+from pipelines.core.errors import EXIT_OK, IncompleteError
 from pipelines.core.metadata import DatasetInfo, ShardReport
 from pipelines.core.notes import Note, notes_on
 from pipelines.core.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
-from pipelines.listing import check_input, read_catalog, without_duplicates
-from pipelines.preprocess_flags import Request, own_flags, parse
+from pipelines.core.split_choice import choose_splits
+from pipelines.listing import check_input, read_catalog, read_split_files, without_duplicates
+from pipelines.preprocess_flags import own_flags, parse
 from pipelines.preview import render_preview
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
-from pipelines.summary import print_summary, say_ignored
+from pipelines.summary import print_summary, say_ignored, visible
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -70,7 +70,10 @@ def run(arguments: Sequence[str]) -> int:
         return code
     start = time.monotonic()
     files.check_stores(config.input, config.output)
-    catalog = select(read_catalog(config.input), config.classes, config.limit)
+    listed = read_catalog(config.input, config.class_level)
+    catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
+    del listed
+    catalog = select(catalog, config.classes, config.limit)
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
     engine.check_reach("--input", (video.uri for video in catalog.videos))
@@ -80,11 +83,11 @@ def run(arguments: Sequence[str]) -> int:
         replace = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
-        plan = make_plan(catalog, config, _split_file(config), None if replace else layout, engine.parallelism)
+        plan = make_plan(catalog, config, None if replace else layout, engine.parallelism)
         if replace:
             store.remove_dataset(config.output)
         pending = store.prepare(config.output, plan)
-        _log_start(request, engine, catalog, plan, pending)
+        _log_start(config, engine, catalog, plan, pending)
         if pending:
             _write_shards(config, engine, plan, pending)
         info, notes = _finish(config, catalog, plan)
@@ -143,18 +146,6 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> tuple[Dat
     return info, notes
 
 
-def _split_file(config: PreprocessConfig) -> Mapping[str, str] | None:
-    if not config.split_file:
-        return None
-    try:
-        text = files.read_text(files.normalise(config.split_file))
-        if text is None:
-            raise UsageError(f"no such split file: {config.split_file}")
-        return splits.parse_split_file(text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{config.split_file}: {error}") from error
-
-
 def _make_sample_videos(config: PreprocessConfig) -> int:
     from pipelines import sample_data
 
@@ -164,12 +155,13 @@ def _make_sample_videos(config: PreprocessConfig) -> int:
 
 
 def _log_start(
-    request: Request, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
+    config: PreprocessConfig, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
 ) -> None:
     from pipelines.engine import num_decoders
 
-    config = request.config
-    if catalog.num_ungrouped:
+    for note in catalog.notes:
+        cli.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
+    if catalog.num_ungrouped and not catalog.splits_from:
         cli.say(
             f"note: {catalog.num_ungrouped} videos name no group, so each is a group of its own. If some share a "
             "source (one recording cut up, one actor), scores on the test split will look too good. Give groups in a "

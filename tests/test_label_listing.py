@@ -156,7 +156,7 @@ def test_a_list_takes_absolute_paths_odd_names_and_what_is_not_there(tmp_path: P
         "\ufeffpath,label\r\na.mp4,Run\r\nsub/b.mp4,\r\n",
         'Label, Path ,group\nRun, "a.mp4",1\nJump,./sub/b.mp4,2\nJump,a.mp4,3\n',
         "path\ra.mp4\rsub/b.mp4\r",
-        "path\na.mp4,too,many\n\nsub/b.mp4\n",
+        "path\na.mp4,,\n\nsub/b.mp4\n",
     ],
 )
 def test_a_manifest_names_videos_and_labels_are_not_needed(tmp_path: Path, text: str) -> None:
@@ -164,6 +164,25 @@ def test_a_manifest_names_videos_and_labels_are_not_needed(tmp_path: Path, text:
     listing = listed(write_list(tmp_path / "which.CSV", text))
     assert {video.uri for video in listing.videos} == {f"{tmp_path}/a.mp4", f"{tmp_path}/sub/b.mp4"}
     assert listing.num_repeated == text.count(",3\n")
+
+
+@pytest.mark.parametrize("name", ["list.txt", "m.csv", "m.tsv"])
+def test_lists_are_read_as_manifests_are(tmp_path: Path, name: str) -> None:
+    """In UTF-16, with backslashes, repeated lines, columns of no use; an address of the web is refused with its line."""
+    touch(tmp_path, "sub/a.mp4", "sub\\b.mp4")
+    lines = ["sub\\a.mp4", "sub\\b.mp4", "sub/a.mp4", "sub\\gone.mp4"]
+    header = {"list.txt": [], "m.csv": ["path;camera"], "m.tsv": ["path\tcamera"]}[name]
+    (tmp_path / name).write_text("\r\n".join([*header, *lines]), encoding="utf-16")
+    listing = listed(tmp_path / name)
+    assert [(video.video_id, video.version != "missing") for video in listing.videos] == [
+        ("sub/a.mp4", True),
+        ("sub/gone.mp4", False),
+        ("sub\\b.mp4", True),
+    ]
+    assert (listing.num_repeated, listing.unused) == (1, ("camera",) if header else ())
+    (tmp_path / name).write_text("\n".join([*header, "sub/a.mp4", "https://a.b/c.mp4"]))
+    with pytest.raises(UsageError, match=f"{name}, line {2 + len(header)}: https://a.b/c.mp4: videos are not fetched"):
+        listed(tmp_path / name)
 
 
 def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> None:
@@ -192,6 +211,16 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
         (b"file,label\na.mp4,Run\n", "m.csv", "{0}: the first line must name the column path, not 'file,label'"),
         (b"path,label\n", "m.csv", "{0}: no videos in this manifest"),
         (b"path,label\na.mp4,Run\n,Run\n", "m.csv", "{0}, line 3: no path"),
+        (
+            b"path\na.mp4,too,many\n",
+            "m.csv",
+            "{0}, line 2: 3 fields ('a.mp4', 'too', 'many'), but the first line names 1",
+        ),
+        (
+            b"a.mp4\ncaf\xe9.mp4\n",
+            "list",
+            "{0}, line 2: byte 0xe9 (byte 10 of the file) is not UTF-8; in Windows-1252 ",
+        ),
         (b"path\n" + b"a" * 200_000, "m.csv", "{0}, after line 1: field larger than field limit"),
         (b"\0" * 9 + b"path\r\xff\n", "m.csv", "{0}: the first line must name the column path"),
     ],

@@ -120,7 +120,7 @@ def summarise(
         "folds": folds,
         "seeds": sorted({config.seed for config in configs}),
         "model": runs[0]["model"],
-        "dataset": {**runs[0]["dataset"], "protocol": f"{folds} folds of groups"},
+        "dataset": {**runs[0]["dataset"], "protocol": f"{folds} folds of groups", "note": "", "missing_classes": {}},
         "pooled": pooled.to_json(),
         "mean": bootstrap_over_groups(sums, lambda total: total[:, 0] / total[:, 1]).to_json(),
         "fold_top1": [float(accuracy) for accuracy in accuracies],

@@ -1,7 +1,7 @@
 """The files that a finished run consists of, and what is printed of them. Knows no TensorFlow."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.core.errors import UsageError
@@ -57,6 +57,12 @@ def remove_run(output: str) -> None:
         storage.delete_tree(storage.join(output, name))
 
 
+def only_class(per_class: Sequence[Mapping[str, Any]]) -> str:
+    """The name of the class that all clips of an evaluation are of; empty where there are several."""
+    tested = [scores["label"] for scores in per_class if scores["support"]]
+    return tested[0] if len(tested) == 1 else ""
+
+
 def interval_text(value: Mapping[str, float]) -> str:
     """`91.2% (85.0% to 95.1%)`."""
     return f"{value['value']:.1%} ({value['low']:.1%} to {value['high']:.1%})"
@@ -76,8 +82,13 @@ def print_result(metrics: Mapping[str, Any], output: str) -> None:
         ("Model", storage.join(output, MODEL)),
         ("Report", storage.join(output, REPORT)),
     ]
+    if data.get("note"):
+        rows.append(("Note", data["note"]))
+    if tested := only_class(test["per_class"]):
+        rows.insert(0, ("WARNING", f"all test clips are of one class, {tested}: these scores tell nothing"))
     if data["leaky"]:
-        rows.insert(0, ("WARNING", "random split, clips of one group on both sides: these scores are too good"))
+        how = "random split" if data.get("protocol") == "random" else "the dataset's own splits"
+        rows.insert(0, ("WARNING", f"{how}, clips of one group on both sides: these scores are too good"))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name.ljust(width)}  {value}")

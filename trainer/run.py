@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines import cli
 from pipelines.core.model_info import ModelInfo
+from pipelines.summary import plural, some
 from trainer import results, storage
 from trainer.calibration import expected_calibration_error, fit_temperature
 from trainer.config import TrainConfig
@@ -16,6 +17,7 @@ from trainer.evaluate import clips_per_second, film_strips, sample_clips
 from trainer.export import export_model
 from trainer.logs import RunLog
 from trainer.metrics import evaluate, majority_baseline
+from trainer.parts import missing_classes
 from trainer.report import render_report
 from trainer.strategy import Devices
 from trainer.trial import Trained, Trial
@@ -73,9 +75,12 @@ class _Run:
             f"learning rate {config.learning_rate:g}"
         )
         if parts.leaky:
-            cli.say(
-                "WARNING: random split: clips of one group are on both sides. The scores will be too good to be true"
-            )
+            how = "random split" if parts.protocol == "random" else "split of the dataset"
+            cli.say(f"WARNING: {how}: clips of one group are on both sides. The scores will be too good to be true")
+        for side, names in missing_classes(parts, self._info.labels).items():
+            cli.say(f"WARNING: {side} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}")
+        if parts.note:
+            cli.say(f"note: {parts.note}")
         if self._trial.note:
             cli.say(f"note: {self._trial.note}")
 
@@ -95,6 +100,8 @@ class _Run:
                 "labels": list(labels),
                 "protocol": parts.protocol,
                 "leaky": parts.leaky,
+                "note": parts.note,
+                "missing_classes": missing_classes(parts, labels),
                 "num_clips": {name: part.num_clips for name, part in parts.sides.items()},
                 "groups": {name: list(part.groups) for name, part in parts.sides.items()},
             },

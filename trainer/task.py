@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
     needs_splits = config.split == "groups" and not config.fold
-    dataset = open_dataset(config.data, SIDES if needs_splits else ())
+    dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)
     if metrics is None:
         storage.prepare(config.data)

@@ -97,4 +97,5 @@ def describe(
         },
         configuration=config.identity(),
         versions=versions,
+        notes=catalog.notes,
     )

@@ -149,6 +149,7 @@ class DatasetInfo:
         durations_s: minimum, median, maximum and total duration of the written videos, in seconds.
         configuration: the settings of the run which decide about the content.
         versions: package name to version.
+        notes: sentences on how the input was understood: where the splits come from, what was left out.
     """
 
     clip_spec: ClipSpec
@@ -161,6 +162,7 @@ class DatasetInfo:
     durations_s: Mapping[str, float]
     configuration: Mapping[str, Any]
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -213,8 +215,8 @@ class DatasetInfo:
                 for split, entry in value.pop("splits").items()
             }
             encoding = FrameEncoding.from_json(value.pop("encoding"))
-            labels = tuple(value.pop("labels"))
-            return cls(clip_spec=clip_spec, encoding=encoding, labels=labels, splits=splits, **value)
+            labels, notes = tuple(value.pop("labels")), tuple(value.pop("notes", ()))
+            return cls(clip_spec=clip_spec, encoding=encoding, labels=labels, splits=splits, notes=notes, **value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{name} is damaged or no description of a dataset ({error}); preprocess again") from error
 
