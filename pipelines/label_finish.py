@@ -6,7 +6,7 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
-from pipelines import label_store, store
+from pipelines import label_shards, label_store, store
 from pipelines.core.completeness import check_failure_rate
 from pipelines.core.errors import IncompleteError
 from pipelines.core.label_account import merge_reports, summarise
@@ -22,16 +22,18 @@ def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> Lab
     """Proves that nothing is missing, and only then writes what makes the labels complete."""
     config, layout = work.config, work.layout
     listed = summarise([], listing.failed, len(listing.failed), 0, {})
-    report = merge_reports(chain([listed], label_store.read_reports(config.output, layout.num_shards)))
+    report = merge_reports(chain([listed], label_shards.read_reports(config.output, layout.num_shards)))
     num_chosen = work.num_videos + len(listing.failed)
     if not num_chosen == report.videos == report.labelled + report.failed:
         raise IncompleteError(
             f"{num_chosen} videos were to be labelled, {report.labelled} are and {report.failed} failed; run the same "
             "command again"
         )
-    label_store.join_failures(config.output, layout.num_shards, listing.failed)
+    label_shards.join_failures(config.output, layout.num_shards, listing.failed)
     store.write_ignored(config.output, listing.ignored)
-    reasons = ((failure.type, failure.uri, failure.message) for failure in report.failures)
+    listed_reasons = ((failure.type, failure.uri, failure.message) for failure in listing.failed)
+    # The report has the first ones only.
+    reasons = chain(listed_reasons, label_shards.read_failures(config.output, layout.num_shards))
     check_failure_rate(report.failed, num_chosen, config.max_failure_rate, reasons, "labels are")
     summary = _summary(work, listing, report, seconds, num_scored)
     settings = {

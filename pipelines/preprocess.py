@@ -77,16 +77,18 @@ def run(arguments: Sequence[str]) -> int:
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
     engine.check_reach("--input", (video.uri for video in catalog.videos))
-    store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
+    store.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
     with store.exclusive(config.output):
-        layout = store.read_layout(config.output)
+        layout = store.read_layout(config.output, config.overwrite)
         replace = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
         plan = make_plan(catalog, config, None if replace else layout, engine.parallelism)
         if replace:
             store.remove_dataset(config.output)
-        pending = store.prepare(config.output, plan)
+        damaged: list[str] = []
+        pending = store.prepare(config.output, plan, damaged.append)
+        cli.say_damaged(config.output, damaged)
         _log_start(config, engine, catalog, plan, pending)
         if pending:
             _write_shards(config, engine, plan, pending)
@@ -127,7 +129,7 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
 
 def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> tuple[DatasetInfo, list[Note]]:
     """Proves that nothing is missing, and only then writes what makes the dataset complete."""
-    found = list(store.read_reports(config.output, plan.shards))
+    found = list(store.read_reports(config.output, plan.shards, from_listing=False))
     if lost := [shard.name for shard, report in zip(plan.shards, found, strict=True) if report is None]:
         raise IncompleteError(f"{len(lost)} shards were not written, for example {lost[0]}; run the same command again")
     reports: list[ShardReport] = [report for report in found if report]

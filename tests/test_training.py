@@ -4,18 +4,23 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipelines.core.errors import UsageError
 from tests.conftest import preprocess, run_tool
-from trainer import checkpoint
+from trainer import checkpoint, results
+from trainer.config import TrainConfig
+from trainer.dataset import open_dataset
 
 SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 3, "--deterministic")
 
@@ -107,6 +112,38 @@ def test_a_finished_run_is_not_trained_again(dataset: Path, finished: Path) -> N
     other = run_tool("trainer.task", *command(dataset, finished, "--epochs", 4))
     assert other.returncode == 2
     assert "epochs was 3, now 4" in other.stderr
+
+
+def test_a_finished_run_whose_files_are_damaged_is_written_again(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    """From its checkpoints, without training; without these it is refused, and nothing is trained unasked."""
+    output = tmp_path / "run"
+    shutil.copytree(finished, output)
+    for name in ("predictions.jsonl", "history.csv", "model/model_info.json", "metrics.json"):
+        content = (output / name).read_bytes()
+        (output / name).write_bytes(content[: len(content) // 2])
+    (output / "model" / "saved_model" / "saved_model.pb").unlink()
+    again = run_tool("trainer.task", *command(dataset, output))
+    assert again.returncode == 0, again.stderr
+    assert "metrics.json, predictions.jsonl, history.csv, " in again.stderr and "epoch" not in again.stderr
+    assert "can't be believed: damaged. Made again from the checkpoints" in again.stderr
+    for name in ("predictions.jsonl", "history.csv"):
+        assert (output / name).read_bytes() == (finished / name).read_bytes()
+    assert json.loads((output / "model" / "model_info.json").read_text())["labels"] == ["Jump", "Run", "Wave"]
+    assert finished_here(dataset, output) is not None
+
+    (output / "metrics.json").write_text("[" * 100_000)
+    (output / "checkpoints" / "last.npz").unlink()
+    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+        finished_here(dataset, output)
+    (output / "checkpoints" / "finished.json").unlink()  # as earlier versions leave it
+    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+        finished_here(dataset, output)
+
+
+def finished_here(dataset: Path, output: Path) -> object:
+    """What is known of a run without TensorFlow."""
+    config = TrainConfig("lrcn", str(dataset), str(output), variant="reference", batch_size=8, epochs=3)
+    return results.finished(replace(config, deterministic=True), open_dataset(str(dataset)))
 
 
 def interrupt(arguments: Sequence[object], output: Path, steps: Sequence[int], number: int) -> list[int]:

@@ -13,6 +13,7 @@ from pipelines import cli
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
+from trainer.cluster import check_cluster
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
@@ -46,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     values = parse(parser, arguments)
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
     base = make_config(values)
+    check_cluster(base.strategy)
     storage.check_readable(base.data)
     storage.check_stores(base.data, base.output)
     dataset = open_dataset(base.data, splits=())

@@ -1,6 +1,5 @@
 """Finished runs as their folders tell of them, and which of them may be compared with which."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.sealed import load_json
 from pipelines.source_hints import nearest
 from pipelines.summary import some
 from trainer import storage
@@ -111,7 +111,7 @@ def _read_run(folder: str, name: str) -> Run:
         raise UsageError(_what_is_missing(folder))
     again = f"Run the training command of {folder} again, or leave this run out"
     try:
-        value = json.loads(_read_text(source))
+        value = load_json(_read_text(source))
         version = value.get("schema_version", SCHEMA_VERSION)
         if version != SCHEMA_VERSION:
             raise UsageError(

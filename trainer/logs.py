@@ -32,11 +32,7 @@ class RunLog:
 
     def epoch(self, history: Sequence[Mapping[str, float]]) -> None:
         """Notes the last of the epochs. The table is written anew: a run that went back has no row twice."""
-        text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(history)
-        storage.write_text(self._history, text.getvalue())
+        storage.write_text(self._history, history_table(history))
         row = history[-1]
         with self._writer.as_default(step=int(row["epoch"])):
             for name in COLUMNS[2:7]:
@@ -55,6 +51,15 @@ class RunLog:
             tf.summary.image("test/confusion", confusion_image(matrix)[np.newaxis])
         self._writer.close()
         self._upload()
+
+
+def history_table(history: Sequence[Mapping[str, float]]) -> str:
+    """The content of `history.csv`."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(history)
+    return text.getvalue()
 
 
 def confusion_image(confusion: Sequence[Sequence[int]], cell_px: int = 12) -> np.ndarray:

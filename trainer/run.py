@@ -15,7 +15,7 @@ from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset
 from trainer.evaluate import clips_per_second, film_strips, sample_clips
 from trainer.export import export_model
-from trainer.logs import RunLog
+from trainer.logs import RunLog, history_table
 from trainer.metrics import evaluate, majority_baseline
 from trainer.parts import missing_classes
 from trainer.report import render_report
@@ -138,6 +138,7 @@ class _Run:
     def _write(self, main: Trained, single: Trained | None, metrics: dict[str, Any]) -> None:
         """All files of the run; metrics.json last, as the sign that it is complete."""
         config, labels = self._config, self._info.labels
+        results.begin_files(config.output)
         temperature = metrics["calibration"]["temperature"]
         clips = sample_clips(self._trial.sides["test"], _CHECK_CLIPS)
         info = export_model(
@@ -173,4 +174,7 @@ class _Run:
         strips = film_strips(self._trial.sides["test"], self._trial.indices["test"], confused)
         title = f"{config.model} on {storage.base_name(config.data)}"
         storage.write_text(storage.join(config.output, results.REPORT), render_report(metrics, history, strips, title))
+        # Again, after the last epoch: it may be here only because this file was damaged.
+        storage.write_text(storage.join(config.output, results.HISTORY), history_table(history))
         storage.write_text(storage.join(config.output, results.METRICS), json.dumps(metrics, indent=2) + "\n")
+        results.prove(config.output)

@@ -8,6 +8,7 @@ from pipelines import cli
 from pipelines.core.errors import EXIT_OK
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
+from trainer.cluster import check_cluster
 from trainer.dataset import check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.parts import SIDES
@@ -32,6 +33,7 @@ def run(arguments: Sequence[str]) -> int:
     parser = make_parser("trainer.task", _DESCRIPTION)
     add_flags(parser)
     config = make_config(parse(parser, arguments))
+    check_cluster(config.strategy)
     storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
     needs_splits = config.split == "groups" and not config.fold

@@ -8,6 +8,7 @@ from typing import Any, Self
 from pipelines.core import sharding
 from pipelines.core.hashing import compact_json
 from pipelines.core.label_types import LabelFailure
+from pipelines.core.sealed import load_json
 from pipelines.core.video_files import IgnoredFile
 
 VIDEOS_PER_SHARD = 10_000
@@ -165,8 +166,15 @@ class LabelLayout:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError: the text is something else or damaged.
+        """
+        layout = cls(**load_json(text))
+        if type(layout.num_shards) is not int or layout.num_shards < 1 or not isinstance(layout.scoring, dict):
+            raise TypeError("it isn't the layout of labels")
+        return layout
 
 
 def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
+from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec, FrameEncoding
 
 SCHEMA_VERSION = 1
@@ -70,7 +71,7 @@ class ShardReport:
     """What one shard holds, written beside the dataset once the shard is whole.
 
     `task` is the fingerprint of the inputs and settings that it was made from; `strips` maps a few video ids to a film
-    strip, a JPEG file in base64.
+    strip, a JPEG file in base64; `version` is that of the shard's file, once it is there.
     """
 
     task: str
@@ -82,6 +83,7 @@ class ShardReport:
     failed: tuple[Failure, ...] = ()
     filtered: tuple[Filtered, ...] = ()
     strips: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
 
     def to_json(self) -> str:
         """JSON with a line for each part; `from_json` reads it."""
@@ -228,7 +230,7 @@ def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:
         UserError: it is of another version.
         ValueError, KeyError, TypeError: it is something else.
     """
-    value: dict[str, Any] = json.loads(text)
+    value: dict[str, Any] = load_json(text)
     if (found := value["schema_version"]) != version:
         raise UserError(f"{name}: schema version {found}, this software reads version {version}")
     return value

@@ -21,6 +21,7 @@ from pipelines.core.folders import in_usual_order
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
+from pipelines.core.sealed import load_json
 from pipelines.core.splits import assign_by_fractions
 
 STRIPS_PER_CLASS = 4
@@ -46,8 +47,20 @@ class Layout:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError: the text is something else or damaged.
+        """
+        layout = cls(**load_json(text))
+        mappings = (layout.configuration, layout.num_shards, layout.split_of_group)
+        if not all(isinstance(value, dict) for value in mappings):
+            raise TypeError("it isn't the layout of a dataset")
+        if not all(type(count) is int and count >= 0 for count in layout.num_shards.values()):
+            raise ValueError("the numbers of shards aren't numbers")
+        if not all(isinstance(split, str) for split in layout.split_of_group.values()):
+            raise TypeError("the splits of groups aren't names")
+        return layout
 
     def differences(self, configuration: Mapping[str, Any]) -> list[str]:
         """The settings that differ from those of the first run, with both values.
