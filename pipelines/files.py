@@ -209,7 +209,7 @@ def stat_folder(uri: str) -> dict[str, FileInfo]:
         return {file.path: file for file in remote.list_folder(uri)}
     try:
         with os.scandir(uri) as entries:
-            return {entry.name: local.stat(entry.path, entry.name) for entry in entries if entry.is_file()}
+            return {entry.name: local.look_at(entry, entry.name) for entry in entries if entry.is_file()}
     except FileNotFoundError:
         return {}
 

@@ -107,9 +107,8 @@ def _read_manifest(source: str) -> Catalog:
         raise UsageError(f"no such manifest: {source}")
     root = posixpath.dirname(source)
     manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path))
-    paths = [row.path for row in manifest.rows]
-    found, uris = files.stat_files(root, paths), (files.locate(root, path) for path in paths)
-    return catalog.from_manifest(source, manifest, found, uris)
+    found = files.stat_files(root, [row.path for row in manifest.rows])
+    return catalog.from_manifest(source, manifest, found, (files.locate(root, row.path) for row in manifest.rows))
 
 
 def without_duplicates(videos: Catalog) -> Catalog:

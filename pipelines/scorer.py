@@ -7,7 +7,6 @@ first: every batch has the same shape, and what is missing in it is filled up.
 
 import contextlib
 import logging
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,9 +15,8 @@ import numpy as np
 
 from pipelines import files, interrupts
 from pipelines.core.errors import UsageError, WorkerError, as_shortage
-from pipelines.core.folder_kinds import kind_of_folder, no_model
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.source_hints import nearest
+from pipelines.source_hints import why_no_model
 from pipelines.tensorflow_start import start_tensorflow
 
 _log = logging.getLogger(__name__)
@@ -55,21 +53,7 @@ def read_model_info(folder: str) -> ModelInfo:
     except OSError as error:
         raise UsageError(f"cannot read the model {folder}: {error.strerror or error}") from error
     if text is None:
-        if files.is_local(folder) and not files.exists(folder):
-            raise UsageError(f"no model in {folder}: there is no such folder{nearest(folder)}")
-        if files.is_local(folder) and os.path.isfile(folder):
-            raise UsageError(
-                f"{folder} is a file; a model is a folder with {MODEL_INFO}. Of a Keras file, "
-                "python -m trainer.import_model makes one"
-            )
-        if message := no_model(folder, kind_of_folder(lambda name: files.exists(files.join(folder, name)))):
-            raise UsageError(message)
-        nested = files.join(folder, "model", MODEL_INFO)
-        hint = f"; did you mean {files.join(folder, 'model')}?" if files.exists(nested) else "."
-        raise UsageError(
-            f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from `python -m trainer.task` (in the "
-            "folder `model` of its output) or from `python -m trainer.import_model`"
-        )
+        raise UsageError(why_no_model(folder))
     return ModelInfo.from_json(text, uri)
 
 

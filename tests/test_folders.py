@@ -2,12 +2,13 @@
 
 import pytest
 
-from pipelines.core.catalog import Catalog, FileInfo, from_tree
+from pipelines.core.catalog import Catalog, from_tree
 from pipelines.core.config import DEFAULT_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.folders import split_in, split_name
 from pipelines.core.plan import make_plan
 from pipelines.core.split_choice import choose_splits
+from pipelines.core.video_files import FileInfo
 from pipelines.listing import read_catalog
 
 
