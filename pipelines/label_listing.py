@@ -3,6 +3,7 @@
 import os
 import posixpath
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from operator import attrgetter, itemgetter
 
 from pipelines import files, local_glob
@@ -12,7 +13,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.folder_kinds import no_videos
 from pipelines.core.label_plan import ListedVideo, Listing
 from pipelines.core.label_types import LabelFailure
-from pipelines.core.tables import read_columns
+from pipelines.core.tables import check_address, read_table
 from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
 from pipelines.source_hints import check_source, nearest
 
@@ -34,7 +35,8 @@ def list_videos(source: str) -> Listing:
         if files.is_local(source) and not files.exists(source):
             raise UsageError(f"no such folder, video, list or manifest: {source}{nearest(source)}")
         if source.lower().endswith((".csv", ".tsv")):
-            return _named(source, [path for _, (path,) in read_columns(_text(source), source, ("path",))])
+            table = read_table(_text(source), source, ("path",))
+            return replace(_named(source, [path for _, (path,) in table.rows]), unused=table.unused)
         if _is_folder(source):
             return _found(source, source, files.list_tree(source)[0])
         if extension(source) in VIDEO_EXTENSIONS:  # hidden ones too: this one was asked for by name
@@ -89,7 +91,11 @@ def _list_paths(text: str, name: str, root: str) -> list[str]:
             f"{name} is neither a folder, nor a video by its extension, nor a list of paths: it holds binary data"
         )
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    paths = [path for line in lines if (path := _path_in(line, root))]
+    paths = [
+        check_address(path, f"{name}, line {number}") if "://" in path else path
+        for number, line in enumerate(lines, 1)
+        if (path := _path_in(line, root))
+    ]
     if not paths:
         raise UsageError(f"{name}: no paths in this list. Give one in each line")
     return paths
@@ -114,6 +120,8 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
     count = 0
     for path in paths:
         count += 1
+        if "\\" in path:
+            path = files.find_slashed(root, path)
         uri = files.locate(root, path)
         unique.setdefault(posixpath.normpath(uri) if files.is_local(uri) else uri, path)
     # Sorted before and not after: then what is made of them lies in memory as it is visited.

@@ -166,6 +166,25 @@ def test_a_manifest_names_videos_and_labels_are_not_needed(tmp_path: Path, text:
     assert listing.num_repeated == text.count(",3\n")
 
 
+@pytest.mark.parametrize("name", ["list.txt", "m.csv", "m.tsv"])
+def test_lists_are_read_as_manifests_are(tmp_path: Path, name: str) -> None:
+    """In UTF-16, with backslashes, repeated lines, columns of no use; an address of the web is refused with its line."""
+    touch(tmp_path, "sub/a.mp4", "sub\\b.mp4")
+    lines = ["sub\\a.mp4", "sub\\b.mp4", "sub/a.mp4", "sub\\gone.mp4"]
+    header = {"list.txt": [], "m.csv": ["path;camera"], "m.tsv": ["path\tcamera"]}[name]
+    (tmp_path / name).write_text("\r\n".join([*header, *lines]), encoding="utf-16")
+    listing = listed(tmp_path / name)
+    assert [(video.video_id, video.version != "missing") for video in listing.videos] == [
+        ("sub/a.mp4", True),
+        ("sub/gone.mp4", False),
+        ("sub\\b.mp4", True),
+    ]
+    assert (listing.num_repeated, listing.unused) == (1, ("camera",) if header else ())
+    (tmp_path / name).write_text("\n".join([*header, "sub/a.mp4", "https://a.b/c.mp4"]))
+    with pytest.raises(UsageError, match=f"{name}, line {2 + len(header)}: https://a.b/c.mp4: videos are not fetched"):
+        listed(tmp_path / name)
+
+
 def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> None:
     touch(tmp_path, *ODD)
     quoted = ['"' + name.replace('"', '""') + '"' for name in ODD]

@@ -92,7 +92,7 @@ def no_tree(path: str) -> str:
             f"{path} is a single video. A dataset is made of a folder that holds a folder for each class, or of a CSV "
             f"manifest (path,label,group); to label the video: python -m pipelines.label --model MODEL --input {path}"
         )
-    return f"{path} is neither a folder nor a manifest whose name ends in .csv"
+    return f"{path} is neither a folder nor a manifest whose name ends in .csv or .tsv"
 
 
 def no_videos(source: str, found: SortedFiles, expected: str = "") -> str:

@@ -46,12 +46,14 @@ class Listing:
         ignored: other files that were passed over, by path.
         num_repeated: entries of a list which name a file that was named before.
         failed: folders and links that can't be read, behind which there may be videos.
+        unused: names of columns of a manifest that mean nothing here.
     """
 
     videos: tuple[ListedVideo, ...]
     ignored: tuple[IgnoredFile, ...] = ()
     num_repeated: int = 0
     failed: tuple[LabelFailure, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
     def num_ignored(self) -> int:

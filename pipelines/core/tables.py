@@ -81,17 +81,6 @@ def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[s
     return Table(_rows(reader, name, places, needed, optional, (header, width, delimiter), skipped), unused)
 
 
-def read_columns(
-    text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()
-) -> Iterator[tuple[int, list[str]]]:
-    """The rows of `read_table`.
-
-    Raises:
-        UsageError: see there.
-    """
-    return read_table(text, name, needed, optional).rows
-
-
 def _places(
     header: Sequence[str], name: str, needed: Sequence[str], optional: Sequence[str], delimiter: str
 ) -> dict[str, int]:
