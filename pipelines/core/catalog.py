@@ -132,8 +132,9 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         records.append(
             VideoRecord(video_id, prefix + file.path, meaning.label, group, file.version or "missing", meaning.split)
         )
-    example = min(paths, key=lambda folder: (-len(paths[folder]), folder))
-    notes = [*([] if class_level else describe_levels(levels, paths[example], by_folder)), *_empty(folders, paths)]
+    deepest = max(map(len, paths.values()))
+    example = min(path for path in paths.values() if len(path) == deepest)
+    notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
     return Catalog(
         _checked(records, root),
         found.ignored,
@@ -158,8 +159,8 @@ def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
     for folder in used:
         while folder not in known:
             known.add(folder)
-            folder = posixpath.dirname(folder)
-    names = sorted(f for f in folders if f not in known and posixpath.dirname(f) in known and not is_hidden(f))
+            folder = folder.rpartition("/")[0]
+    names = sorted(f for f in folders if f not in known and f.rpartition("/")[0] in known and not is_hidden(f))
     return [
         f"no videos in {_some(names)}: {'these are' if len(names) > 1 else 'this is'} not taken for a class"
     ] * bool(names)
