@@ -7,7 +7,7 @@ import pytest
 from pipelines.core.catalog import Catalog, FileInfo, from_tree
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.split_choice import choose_splits
+from pipelines.core.split_choice import choose_splits, note_splits
 from pipelines.core.split_files import choose_files, parse_split_file
 from pipelines.listing import read_split_files
 
@@ -24,7 +24,7 @@ def listed(paths: list[str]) -> Catalog:
 
 def chosen(paths: list[str], *files: tuple[str, str]) -> Catalog:
     parsed = [parse_split_file(text, name) for name, text in files]
-    return choose_splits(listed(paths), PreprocessConfig("/data/r", "/o"), parsed)[0]
+    return note_splits(choose_splits(listed(paths), PreprocessConfig("/data/r", "/o"), parsed)[0])
 
 
 def splits(catalog: Catalog) -> dict[str, str]:
