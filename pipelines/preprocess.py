@@ -19,7 +19,7 @@ from pipelines.core.metadata import DatasetInfo, ShardReport
 from pipelines.core.notes import notes_on
 from pipelines.core.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
-from pipelines.core.split_choice import choose_splits
+from pipelines.core.split_choice import choose_splits, note_splits
 from pipelines.listing import check_input, read_catalog, read_split_files, without_duplicates
 from pipelines.preprocess_flags import own_flags, parse
 from pipelines.preview import render_preview
@@ -77,6 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     catalog = select(catalog, config.classes, config.limit)
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
+    catalog = note_splits(catalog)
     engine.check_reach("--input", (video.uri for video in catalog.videos))
     store.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
     with store.exclusive(config.output):

@@ -131,8 +131,9 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
             group, ungrouped = path, ungrouped + 1  # what shares a name is likely to share its content
         version = file.version or "missing"
         records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
-    example = min(paths, key=lambda folder: (-len(paths[folder]), folder))
-    notes = [*([] if class_level else describe_levels(levels, paths[example], by_folder)), *_empty(folders, paths)]
+    deepest = max(map(len, paths.values()))
+    example = min(path for path in paths.values() if len(path) == deepest)
+    notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
     splits_from = "" if levels.split is None else "its folders"
     left_out = LeftOut(unreadable(root, found.lost))
     return Catalog(_checked(records, root), found.ignored, ungrouped, left_out, splits_from, tuple(notes))
@@ -152,8 +153,8 @@ def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
     for folder in used:
         while folder not in known:
             known.add(folder)
-            folder = posixpath.dirname(folder)
-    names = sorted(f for f in folders if f not in known and posixpath.dirname(f) in known and not is_hidden(f))
+            folder = folder.rpartition("/")[0]
+    names = sorted(f for f in folders if f not in known and f.rpartition("/")[0] in known and not is_hidden(f))
     return [
         f"no videos in {_some(names)}: {'these are' if len(names) > 1 else 'this is'} not taken for a class"
     ] * bool(names)

@@ -63,17 +63,25 @@ def choose_splits(
     if own and catalog.splits_from != own:
         note = f"the splits that {own} would give are not used"
         catalog = replace(catalog, notes=(*catalog.notes, note))
-    if catalog.splits_from:
-        present = {video.split for video in catalog.videos}
-        notes = [f"no videos are in the split {name}: {what}" for name, what in _WITHOUT.items() if name not in present]
-        catalog = replace(catalog, notes=(*catalog.notes, *notes))
-    if catalog.splits_from and (shared := _shared_groups(catalog.videos)):
-        note = (
+    return catalog, config
+
+
+def note_splits(catalog: Catalog) -> Catalog:
+    """The same with sentences on what is amiss with splits that were given: one is empty, or a group is in several.
+
+    Args:
+        catalog: the videos that become a dataset.
+    """
+    if not catalog.splits_from:
+        return catalog
+    present = {video.split for video in catalog.videos}
+    notes = [f"no videos are in the split {name}: {what}" for name, what in _WITHOUT.items() if name not in present]
+    if shared := _shared_groups(catalog.videos):
+        notes.append(
             f"WARNING: groups with videos in more than one split: {len(shared):,} ({_some(shared)}). What shares a "
             "source is on two sides, so scores may look too good; the splits are kept as they were given"
         )
-        catalog = replace(catalog, notes=(*catalog.notes, note))
-    return catalog, config
+    return replace(catalog, notes=(*catalog.notes, *notes))
 
 
 def _by_groups(catalog: Catalog, groups: Mapping[str, str]) -> Catalog:
