@@ -110,24 +110,17 @@ def overcommits() -> str:
 
 @pytest.mark.skipif(overcommits() != "0", reason="this system gives any amount of memory, or counts it otherwise")
 def test_a_device_that_is_full_gets_smaller_batches(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A clip asks for a third of all memory, so batches of 24, 12 and 6 get none."""
-    third = (psutil.virtual_memory().total + psutil.swap_memory().total) * 3 // 10 >> 30
-    scorer = Scorer(str(tmp_path), make_model(tmp_path, hungry=(100, 110), clip_gib=third))
+    """A batch of 24 asks for more than all memory, after which TensorFlow waits for 10 s; one of 12 gets it."""
+    part = (psutil.virtual_memory().total + psutil.swap_memory().total) // 14 >> 30
+    if not part:
+        pytest.skip("clips ask for whole gigabytes, and this machine is too small for 12 of them")
+    scorer = Scorer(str(tmp_path), make_model(tmp_path, hungry=(100, 110), clip_gib=part))
     clips = [grey_clip(105) if i % 5 == 3 else grey_clip(level_of(LABELS[i % 3])) for i in range(24)]
     results = scorer.score(clips)
     found = [LABELS[int(np.argmax(row))] for row in results if isinstance(row, np.ndarray)]
     assert found == [label_of(clip[0]) for clip in clips]
-    messages = [record.getMessage() for record in caplog.records if record.name == "pipelines.scorer"]
-    assert [message.split()[-4] for message in messages] == ["12", "6", "3"]
-
-
-def test_a_device_without_room_for_one_clip_is_no_clips_failure(tmp_path: Path) -> None:
-    scorer = Scorer(str(tmp_path), make_model(tmp_path, hungry=(100, 110)))
-    with pytest.raises(WorkerError, match=r"no memory left for the model tiny, even for a batch of 1 \(.*Free some"):
-        scorer.score([grey_clip(40), grey_clip(105)])
-    assert rows(scorer.score([grey_clip(40)]))  # and the model goes on
-    with pytest.raises(WorkerError, match="no memory left"):
-        Scorer(str(tmp_path), make_model(tmp_path, hungry=(0, 10)))
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "pipelines.scorer"]
+    assert message == "the device's memory is full: clips are scored in batches of 12 from here on"
 
 
 def test_a_device_that_fails_is_no_clips_failure(poisoned: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
