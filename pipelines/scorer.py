@@ -163,6 +163,8 @@ def _why_none(row: np.ndarray) -> str:
 
 def _first_line(error: Exception) -> str:
     """What went wrong: TensorFlow's messages begin with where in Python an operation was defined, if that is known."""
+    if isinstance(error, OSError):
+        return files.reason(error)
     lines = [line.strip() for line in str(getattr(error, "message", None) or error).splitlines() if line.strip()]
     if _NO_STACK in lines:
         lines = lines[len(lines) - lines[::-1].index(_NO_STACK) :]

@@ -1,6 +1,5 @@
 """Finished runs as their folders tell of them, and which of them may be compared with which."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.typed_json import read_json
 from pipelines.summary import some
 from trainer import storage
 from trainer.intervals import Interval
@@ -110,14 +110,14 @@ def _read_run(folder: str, name: str) -> Run:
         raise UsageError(_what_is_missing(folder))
     again = f"Run the training command of {folder} again, or leave this run out"
     try:
-        value = json.loads(_read_text(source))
+        value = read_json(_read_text(source))
         version = value.get("schema_version", SCHEMA_VERSION)
         if version != SCHEMA_VERSION:
             raise UsageError(
                 f"{source} is of schema version {version!r}, and this software reads {SCHEMA_VERSION}. {again}"
             )
         run = Run.from_json(name, value)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
         raise UsageError(f"{source} is damaged: {reason}. {again}") from error
     file = storage.join(folder, PREDICTIONS)
@@ -125,7 +125,7 @@ def _read_run(folder: str, name: str) -> Run:
         return run
     try:
         return replace(run, predictions=Predictions.from_jsonl(_read_text(file), run.labels))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UsageError(f"{file} is damaged: {error}. Remove it to compare without it. Or: {again.lower()}") from error
 
 

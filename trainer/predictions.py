@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from pipelines.core.typed_json import read_json
 from trainer.calibration import log_softmax
 
 
@@ -116,11 +117,11 @@ class Predictions:
         rows = []
         for number, line in enumerate(text.splitlines(), 1):
             try:
-                item = json.loads(line)
+                item = read_json(line)
                 logits = [float(logit) for logit in item["logits"]]
                 check_names(label_names, len(logits))
                 rows.append((logits, ids[item["label"]], str(item["group"]), str(item["video_id"])))
-            except (ValueError, TypeError, KeyError) as error:
+            except (ValueError, TypeError, KeyError, OverflowError) as error:
                 raise ValueError(f"line {number} is no prediction for these classes: {error!r}") from error
         return cls(
             np.array([row[0] for row in rows], np.float32).reshape(len(rows), len(label_names)),

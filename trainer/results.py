@@ -1,10 +1,10 @@
 """The files that a finished run consists of, and what is printed of them. Knows no TensorFlow."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pipelines.core.errors import UsageError
+from pipelines.core.typed_json import read_json
 from trainer import storage
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset
@@ -28,7 +28,7 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
     if config.overwrite or not storage.exists(uri):
         return None
     try:
-        metrics: dict[str, Any] = json.loads(storage.read_text(uri))
+        metrics: dict[str, Any] = read_json(storage.read_text(uri))
         found = {**metrics["configuration"], "dataset": metrics["dataset"]["fingerprint"]}
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{uri} is damaged ({error}); train anew with --overwrite") from error

@@ -1,13 +1,10 @@
-"""Which files are read as videos: regular ones, of formats that hold pictures and never name another file.
+"""Which formats are read as videos: those that hold pictures in motion and never name another file.
 
 A demuxer that takes a list (`concat`, `hls`, `dash`, `imf`, `sdp`), a pattern (`image2`), a second file (`vobsub`,
 `mlv`) or a device would read what the person who gave us the video chose, under our permissions. Text shown as pictures
 (`tty`), still pictures (`png_pipe`) and formats that only a file's name tells (`rawvideo`) are no videos either.
 `mov` follows references to other files only if asked to (`enable_drefs`).
 """
-
-import os
-import stat
 
 _CONTAINERS = "asf avi dhav flv gxf iv8 ivf kux lxf matroska mov mpeg mpegts mxf nsv nut ogg pva rm ty vividas vivo wtv"
 _STREAMS = (
@@ -25,18 +22,3 @@ _SUBTITLES_IN_AVI = "ass srt"
 
 DEMUXERS = ",".join(" ".join((_CONTAINERS, _STREAMS, _ANIMATIONS, _CAMERAS, _GAMES, _SUBTITLES_IN_AVI)).split())
 """Value of FFmpeg's option `format_whitelist`."""
-
-
-def special_kind(path: str) -> str:
-    """What a path leads to where that isn't a regular file: `a pipe`, `a device` ...; empty where it is.
-
-    Opening one could wait for ever, or have an effect. Links are followed.
-
-    Raises:
-        OSError: nothing is there, or that can't be found out.
-    """
-    mode = os.stat(path).st_mode
-    if stat.S_ISREG(mode):
-        return ""
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-    return kinds.get(stat.S_IFMT(mode), "a device")

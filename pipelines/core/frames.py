@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import av
 
 from pipelines.core import nonref, promises
-from pipelines.core.demuxers import DEMUXERS, special_kind
+from pipelines.core.demuxers import DEMUXERS
+from pipelines.core.names import special_kind
 from pipelines.core.streams import gives_one_frame, pick_video, shows_picture
 from pipelines.core.times import PacketTimes, StreamClock, Timeline, timeline
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pipelines.core import sharding
 from pipelines.core.hashing import compact_json
+from pipelines.core.typed_json import Count, build, read_json
 
 VIDEOS_PER_SHARD = 10_000
 """Videos whose labels go into one file, as long as nobody asks for another number of files."""
@@ -138,7 +139,7 @@ class LabelLayout:
         scoring: settings that decide about windows and their scores; others can change without scoring anew.
     """
 
-    num_shards: int
+    num_shards: Count
     model: str
     name: str
     scoring: Mapping[str, Any]
@@ -149,8 +150,12 @@ class LabelLayout:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else; the message says in what.
+        """
+        return build(cls, read_json(text))
 
 
 def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> int:

@@ -21,6 +21,7 @@ from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
 from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_fractions, parse_groups
+from pipelines.core.typed_json import Count, build, read_json
 
 _USUAL = ("train", "val", "test")
 STRIPS_PER_CLASS = 4
@@ -32,7 +33,7 @@ class Layout:
     """What a dataset keeps from its first run: settings, shards of each split, split of each group."""
 
     configuration: Mapping[str, Any]
-    num_shards: Mapping[str, int]
+    num_shards: Mapping[str, Count]
     split_of_group: Mapping[str, str]
 
     def to_json(self) -> str:
@@ -46,8 +47,12 @@ class Layout:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError: it is something else; the message says in what.
+        """
+        return build(cls, read_json(text))
 
     def differences(self, configuration: Mapping[str, Any]) -> list[str]:
         """The settings that differ from those of the first run, with both values.
