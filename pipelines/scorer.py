@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pipelines import files
-from pipelines.core.errors import UsageError
+from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.model_safety import refuse_unsafe
 from pipelines.tensorflow_start import start_tensorflow
 
 _BATCH_BYTES = 24 * 1024 * 1024
@@ -60,16 +61,17 @@ class Scorer:
     """A loaded model.
 
     Raises:
-        UsageError: what is in the folder can't be loaded, or isn't what the description says: both are named.
+        UsageError: what is in the folder can't be loaded, isn't what the description says, or does more than calculate.
     """
 
-    def __init__(self, folder: str, info: ModelInfo, threads: int = 0) -> None:
+    def __init__(self, folder: str, info: ModelInfo, threads: int = 0, trust: bool = False) -> None:
         """Loads a model.
 
         Args:
             folder: of `model_info.json`.
             info: its content.
             threads: of TensorFlow, for all models of the process; 0 for as many as there are cores.
+            trust: whether its graphs may do more than calculate.
         """
         start_tensorflow()
         import tensorflow as tf
@@ -85,7 +87,11 @@ class Scorer:
         saved_model = files.join(folder, info.saved_model)
         try:
             with _local_folder(saved_model) as path:
+                if not trust:
+                    refuse_unsafe(path, f"the model in {saved_model}")
                 self._model = tf.saved_model.load(path)
+        except UserError:
+            raise
         except Exception as error:  # TensorFlow, protobuf and file systems raise many classes
             raise UsageError(f"the model in {saved_model} cannot be loaded: {_first_line(error)}") from error
         self._check(saved_model)
@@ -185,9 +191,9 @@ def _local_folder(uri: str) -> Iterator[str]:
 _loaded: dict[tuple[str, str], Scorer] = {}
 
 
-def shared_scorer(folder: str, info: ModelInfo, threads: int = 0) -> Scorer:
+def shared_scorer(folder: str, info: ModelInfo, threads: int = 0, trust: bool = False) -> Scorer:
     """The scorer of this process for a model: what was loaded to check it is used to score, too."""
     place = (folder, info.fingerprint)
     if place not in _loaded:
-        _loaded[place] = Scorer(folder, info, threads)
+        _loaded[place] = Scorer(folder, info, threads, trust)
     return _loaded[place]
