@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError
+from pipelines.core.secrets import redact
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
@@ -33,12 +34,12 @@ def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
     try:
         return run(arguments)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
         if "://" not in str(error.filename):
             raise
-        print(f"error: {lost_store(str(error.filename), str(error.strerror))}", file=sys.stderr)
+        print(f"error: {redact(lost_store(str(error.filename), str(error.strerror)))}", file=sys.stderr)
         return EXIT_INCOMPLETE
     except KeyboardInterrupt:
         print("interrupted; run the same command again to go on", file=sys.stderr)
@@ -67,7 +68,7 @@ class _ShowVersion(argparse.Action):
 
 def say(text: str) -> None:
     """Tells the user what goes on, apart from results on stdout."""
-    print(text, file=sys.stderr, flush=True)
+    print(redact(text), file=sys.stderr, flush=True)
 
 
 def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from typing import BinaryIO, TypeVar, cast
 from pipelines import local, remote
 from pipelines.core.catalog import FileInfo
 from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.secrets import refuse_secrets
 from pipelines.parallel import each_in_parallel
 from pipelines.parallel import in_parallel as in_parallel
 from pipelines.remote import match as match
@@ -32,7 +33,12 @@ def is_local(uri: str) -> bool:
 
 
 def normalise(uri: str) -> str:
-    """An absolute local path, or a remote address without a slash at its end."""
+    """An absolute local path, or a remote address without a slash at its end.
+
+    Raises:
+        UsageError: the address has a secret in it.
+    """
+    refuse_secrets(uri)
     uri = uri.removeprefix("file://")
     return str(Path(uri).expanduser().absolute()) if is_local(uri) else uri.rstrip("/")
 

@@ -10,6 +10,7 @@ from pipelines.core.catalog import VIDEO_EXTENSIONS, FileInfo, is_video, read_co
 from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
 from pipelines.core.label_plan import ListedVideo, Listing
+from pipelines.core.secrets import refuse_secrets
 
 _MAGIC = "*?["
 _SHOWN_EXTENSIONS = 6
@@ -95,6 +96,7 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
     count = 0
     for path in paths:
         count += 1
+        refuse_secrets(path, source)
         uri = path if not files.is_local(path) else files.join(root, path)
         unique.setdefault(posixpath.normpath(uri) if files.is_local(uri) else uri, path)
     # Sorted before and not after: then what is made of them lies in memory as it is visited.

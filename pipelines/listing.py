@@ -7,6 +7,7 @@ from pipelines.core import catalog
 from pipelines.core.catalog import Catalog
 from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
+from pipelines.core.secrets import refuse_secrets
 
 
 @no_collection()
@@ -37,6 +38,8 @@ def _read_manifest(source: str) -> Catalog:
     if text is None:
         raise UsageError(f"no such manifest: {source}")
     rows = catalog.parse_manifest(text, source)
+    for row in rows:
+        refuse_secrets(row.path, source)
     root = posixpath.dirname(source)
     found = files.stat_files(root, [row.path for row in rows])
     uris = (files.join(root, row.path) for row in rows)
