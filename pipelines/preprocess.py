@@ -88,7 +88,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
     """Whether `--overwrite` meets its own unfinished work, which it must not throw away."""
-    return not layout.differences(config.identity()) and not store.is_complete(config.output)
+    return not layout.differences(config.identity(), config.output) and not store.is_complete(config.output)
 
 
 def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[PlannedShard]) -> None:

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TypeVar
 
 from pipelines import files
@@ -17,6 +17,7 @@ from pipelines.core import sharding
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, DatasetInfo, Failure, ShardReport
 from pipelines.core.plan import Layout, Plan, PlannedShard
+from pipelines.core.relative import relative_to
 
 _L = TypeVar("_L")
 STATE = "_state"
@@ -189,7 +190,8 @@ def write_failures(output: str, failures: Sequence[Failure]) -> None:
     """Writes `failures.jsonl`, sorted by id; empty where nothing failed."""
     lines = []
     for failure in sorted(failures, key=lambda failure: failure.video_id):
-        lines.append(json.dumps({key: value for key, value in asdict(failure).items() if key != "transient"}))
+        shown = replace(failure, uri=relative_to(failure.uri, output))
+        lines.append(json.dumps({key: value for key, value in asdict(shown).items() if key != "transient"}))
     files.write_text(files.join(output, FAILURES), "".join(line + "\n" for line in lines), temporary_folder(output))
 
 

@@ -1,6 +1,8 @@
 """What the tests of stores have in common."""
 
 import itertools
+import os
+import re
 import sys
 import threading
 import time
@@ -59,8 +61,9 @@ def run_preprocess(source: str, output: str) -> None:
 
 
 def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, bytes]:
-    """The same files of a dataset with another place of the input, which some of them tell."""
-    return {name: data.replace(str(here).encode(), there.encode()) for name, data in files.items()}
+    """The same files with another place of the input, which some of them tell relative to their folder."""
+    place = re.compile(rb"(?:\.\./)+" + re.escape(os.path.basename(str(here)).encode()))
+    return {name: place.sub(there.encode(), data) for name, data in files.items()}
 
 
 @pytest.fixture

@@ -9,11 +9,14 @@ import yaml
 
 from pipelines.core.decode_types import DecodeLimits
 from pipelines.core.errors import UsageError
+from pipelines.core.relative import relative_to
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.splits import parse_fractions, parse_groups
 
 _C = TypeVar("_C")
 COMPRESSIONS = ("none", "gzip")
+PATHS = ("input", "split_file")
+"""Settings that are paths and decide about the content."""
 DEFAULT_SPLITS = "train=0.8,val=0.1,test=0.1"
 
 
@@ -86,6 +89,8 @@ class PreprocessConfig:
         value["size"] = f"{height}x{width}"
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
+        for key in PATHS:
+            value[key] = relative_to(value[key], self.output)
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
 
 

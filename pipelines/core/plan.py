@@ -15,11 +15,12 @@ from typing import Any, Self
 from pipelines.core import sharding
 from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.collection import no_collection
-from pipelines.core.config import PreprocessConfig
+from pipelines.core.config import PATHS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
+from pipelines.core.relative import relative_to
 from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_fractions, parse_groups
 from pipelines.core.typed_json import Count, build, read_json
 
@@ -54,12 +55,14 @@ class Layout:
         """
         return build(cls, read_json(text))
 
-    def differences(self, configuration: Mapping[str, Any]) -> list[str]:
+    def differences(self, configuration: Mapping[str, Any], output: str = "") -> list[str]:
         """The settings that differ from those of the first run, with both values.
 
-        A setting that the first run didn't know, as it was of an earlier version, had what is the default now.
+        A setting that the first run didn't know, as it was of an earlier version, had what is the default now; a path
+        that it wrote is made relative to `output` as they are now.
         """
         there, now = _with_defaults(self.configuration), _with_defaults(configuration)
+        there |= {key: relative_to(there[key], output) for key in PATHS if isinstance(there.get(key), str)}
         return [
             f"{key}: {there.get(key)!r} there, {now.get(key)!r} now"
             for key in sorted(set(self.configuration) | set(configuration))
@@ -72,7 +75,7 @@ class Layout:
         Raises:
             UsageError: some differ; the message gives both values of each.
         """
-        if differing := self.differences(configuration):
+        if differing := self.differences(configuration, output):
             raise UsageError(
                 f"{output} holds a dataset made with other settings ({'; '.join(differing)}). "
                 "Choose another --output, or replace the dataset with --overwrite"

@@ -1,7 +1,7 @@
 """From the ledger to files of labels, a shard at a time."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
@@ -9,6 +9,7 @@ from pipelines import files, label_store
 from pipelines.core.errors import OutputError
 from pipelines.core.label_assembly import ShardLabels, assemble
 from pipelines.core.label_rows import Row, encodable, rows, write_rows
+from pipelines.core.relative import relative_to
 from pipelines.core.segments import SegmentSpec
 from pipelines.core.subtitles import subtitle_name, webvtt
 from pipelines.store import temporary_folder
@@ -77,7 +78,7 @@ class _WriteLabelsFn(beam.DoFn):
     def process(self, shard_and_mark: tuple[int, str]) -> Iterable[Row]:
         shard, mark = shard_and_mark
         settings, output = self._settings, self._settings.output
-        listed = label_store.read_listing(output, shard)
+        listed = [replace(v, uri=relative_to(v.uri, output)) for v in label_store.read_listing(output, shard)]
         entries = label_store.read_ledger(output, shard)
         try:
             result = assemble(listed, entries, settings.key, settings.labels, settings.segments)
