@@ -34,14 +34,15 @@ def check(uri: str) -> None:
     """Nothing: what such a store needs shows with the first file."""
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; `piece_bytes` as in `store_io.reading`.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
     """
     file = _File(uri)
-    return store_io.reading(uri, file.fetch, _systems().get_filesystem(uri).metadata(uri).size_in_bytes, file.close)
+    size_bytes = _systems().get_filesystem(uri).metadata(uri).size_in_bytes
+    return store_io.reading(uri, file.fetch, size_bytes, file.close, piece_bytes)
 
 
 class _File:

@@ -10,10 +10,12 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Any
 
+from pipelines import interrupts
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError
 from pipelines.core.secrets import redact
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
+_SHOWN_NAMES = 5
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
 
 
@@ -32,18 +34,29 @@ def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
     """Runs a tool and gives its exit code; a mistake of the user or a remote store that fails becomes a line on stderr,
     not a stack trace."""
     try:
+        return _run_tool(run, arguments)
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        if not interrupts.happened():
+            raise
+    interrupts.end()
+    return EXIT_INTERRUPTED
+
+
+def _run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    try:
         return run(arguments)
     except UserError as error:
+        if interrupts.happened():
+            raise
         print(f"error: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        if "://" not in str(error.filename):
+        if "://" not in str(error.filename) or interrupts.happened():
             raise
         print(f"error: {redact(lost_store(str(error.filename), str(error.strerror)))}", file=sys.stderr)
         return EXIT_INCOMPLETE
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return EXIT_INTERRUPTED
 
 
 def lost_store(uri: str, reason: str) -> str:
@@ -69,6 +82,18 @@ class _ShowVersion(argparse.Action):
 def say(text: str) -> None:
     """Tells the user what goes on, apart from results on stdout."""
     print(redact(text), file=sys.stderr, flush=True)
+
+
+def say_damaged(output: str, names: Sequence[str]) -> None:
+    """Names what of an earlier run can't be believed, where there is any."""
+    if names:
+        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+        shown = ", ".join(sorted(names)[:_SHOWN_NAMES]) + more
+        what = "1 file" if len(names) == 1 else f"{len(names)} files"
+        say(
+            f"note: {what} in {output} can't be believed, damaged or of an earlier version of this software: {shown}. "
+            "What is lost is done again"
+        )
 
 
 def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str]) -> None:

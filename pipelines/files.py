@@ -15,10 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from pipelines import local, remote
+from pipelines import interrupts, local, remote
 from pipelines.core.catalog import FileInfo
-from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.errors import OutputError, UsageError, WorkerError, as_shortage
 from pipelines.core.secrets import refuse_secrets
+from pipelines.core.text_decoding import decode
 from pipelines.parallel import each_in_parallel
 from pipelines.parallel import in_parallel as in_parallel
 from pipelines.remote import match as match
@@ -70,15 +71,15 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes. Of one in a store, a request brings `piece_bytes`, by default many.
 
     Raises:
         OSError: it doesn't exist or can't be read.
     """
     if is_local(uri):
         return open(uri, "rb")
-    return remote.open_read(uri)
+    return remote.open_read(uri, piece_bytes)
 
 
 def read_text(uri: str) -> str | None:
@@ -87,10 +88,49 @@ def read_text(uri: str) -> str | None:
     Raises:
         OSError: it is there but can't be read.
     """
+    data = read_bytes(uri)
+    return None if data is None else data.decode("utf-8", "surrogateescape")
+
+
+def read_bytes(uri: str) -> bytes | None:
+    """The content of a file, None where there is none.
+
+    Raises:
+        OSError: it is there but can't be read.
+    """
     if not exists(uri):
         return None
     with open_read(uri) as file:
-        return file.read().decode("utf-8", "surrogateescape")
+        return file.read()
+
+
+def read_written(uri: str) -> str | None:
+    """The text of a file that a person or a spreadsheet wrote; None where there is none. See `text_decoding.decode`.
+
+    Raises:
+        UsageError: it is in another encoding than UTF-8 and UTF-16; the message names the line and the byte.
+        OSError: it is there but can't be read.
+    """
+    data = read_bytes(uri)
+    if data is None:
+        return None
+    return decode(data, uri, lambda path: "\0" not in path and exists(join(posixpath.dirname(uri), path)))
+
+
+def find_slashed(root: str, path: str) -> str:
+    """A path with backslashes as it is where such a file exists, else with slashes, as it was meant on Windows.
+
+    Raises:
+        UsageError: it begins with a drive or a machine of Windows, and there is no such file.
+    """
+    if is_local(root) and exists(join(root, path)):
+        return path
+    if path.startswith("\\\\") or path[1:2] == ":":
+        raise UsageError(
+            f"{path} is a path of a Windows machine, and there is no such file here. Give paths relative to the file "
+            "that names them, with / between folders"
+        )
+    return path.replace("\\", "/")
 
 
 def exists(uri: str) -> bool:
@@ -111,7 +151,8 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
     """
     temporary = join(temporary_folder, f"{posixpath.basename(uri)}.{uuid.uuid4().hex}")
     try:
-        with (local.write if is_local(uri) else remote.write)(uri, temporary) as file:
+        write = local.write if is_local(uri) else remote.write
+        with interrupts.tidying_up(), write(uri, temporary) as file:
             yield file
     except OSError as error:
         remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""  # else it has its own
@@ -160,20 +201,25 @@ def delete_folder(uri: str) -> None:
 
 def list_folder(uri: str) -> dict[str, int]:
     """Names and sizes in bytes of the files directly in a folder; nothing where it doesn't exist."""
-    if is_local(uri):
-        try:
-            with os.scandir(uri) as entries:
-                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-        except FileNotFoundError:
-            return {}
-    return {file.path: file.size_bytes for file in remote.list_folder(uri)}
+    return {name: file.size_bytes for name, file in stat_folder(uri).items()}
+
+
+def stat_folder(uri: str) -> dict[str, FileInfo]:
+    """Size and version of the files directly in a folder, by name; nothing where it doesn't exist."""
+    if not is_local(uri):
+        return {file.path: file for file in remote.list_folder(uri)}
+    try:
+        with os.scandir(uri) as entries:
+            return {entry.name: local.stat(entry, entry.name) for entry in entries if entry.is_file()}
+    except FileNotFoundError:
+        return {}
 
 
 def list_names(uri: str) -> list[str]:
-    """Names of what is directly in a folder, of folders too on local file systems; none where it doesn't exist."""
+    """Names of the files and folders directly in a folder, sorted; none where it doesn't exist."""
     if is_local(uri):
         return sorted(os.listdir(uri)) if os.path.isdir(uri) else []
-    return sorted(list_folder(uri))
+    return remote.list_names(uri)
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
@@ -205,13 +251,24 @@ def local_copy(uri: str) -> Iterator[str]:
 
     Raises:
         OSError: the remote file can't be read.
+        WorkerError: there is no room for it here.
     """
     if is_local(uri):
         yield uri
         return
-    with tempfile.NamedTemporaryFile(suffix=posixpath.splitext(uri)[1]) as copy:
-        remote.fetch(uri, cast(BinaryIO, copy))
-        copy.flush()
+    with contextlib.ExitStack() as stack:
+        try:
+            suffix = posixpath.splitext(uri)[1]
+            copy = stack.enter_context(tempfile.NamedTemporaryFile(suffix=suffix))
+            remote.fetch(uri, cast(BinaryIO, copy))
+            copy.flush()
+        except OSError as error:
+            if error.filename == uri and not isinstance(as_shortage(error), WorkerError):
+                raise
+            raise WorkerError(
+                f"there is no room for {uri} in the folder of temporary files: {error.strerror or error}. Make some or "
+                "name another folder in TMPDIR, then run the same command again"
+            ) from error
         yield copy.name
 
 

@@ -33,7 +33,7 @@ def add_setting(
     else:
         options["type"] = type_ or type(value)
         if repeated:
-            options["action"] = "append"
+            options.update(action="extend", nargs="+")
         if choices:
             options["choices"] = list(choices)
         if metavar:

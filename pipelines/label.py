@@ -99,7 +99,9 @@ def run(arguments: Sequence[str]) -> int:
     windows = _windows(config, info)
     chosen = listing.videos[: config.limit] if config.limit else listing.videos
     threads = engine.threads
-    label_store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
+    label_store.read_layout(
+        config.output, config.overwrite
+    )  # refuses a folder of other things before it puts any there
     table_files = ""
     if config.bigquery_table:
         from pipelines.transforms.bigquery import check_table
@@ -165,6 +167,7 @@ def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
     from pipelines.engine import num_decoders
 
     total, pending, windows = work.num_videos, work.num_pending, work.windows
+    cli.say_damaged(work.config.output, work.damaged)
     if listing.num_repeated:
         cli.say(f"note: {listing.num_repeated} entries of the list name a video that was named before")
     if not work.info.durations_s and not work.config.window_s:

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from pipelines import files
+from pipelines import cli, files
 from pipelines.core.decode_types import DecodedWindow, WindowJob
 from pipelines.core.errors import EXIT_OK
 from pipelines.core.hashing import stable_hash
@@ -26,6 +26,7 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> in
     pending = [video for videos in work.pending for video in videos.videos()]
     size = sum(task.video.size_bytes for task in pending)
     total = work.num_videos
+    cli.say_damaged(work.config.output, work.damaged)
     print(f"{plural(total, 'video')} in {work.config.input}, {total - len(pending)} labelled already")
     print(f"{plural(len(pending), 'video')} to label, {human_bytes(size)}")
     for task in pending[:_SHOWN]:

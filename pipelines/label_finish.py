@@ -5,7 +5,7 @@ import posixpath
 from importlib.metadata import version
 from typing import Any
 
-from pipelines import label_store
+from pipelines import label_shards, label_store
 from pipelines.core.completeness import check_failure_rate
 from pipelines.core.errors import IncompleteError
 from pipelines.core.label_account import merge_reports
@@ -21,15 +21,15 @@ _PACKAGES = ("apache-beam", "av", "numpy", "tensorflow")
 def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> LabelReport:
     """Proves that nothing is missing, and only then writes what makes the labels complete."""
     config, layout = work.config, work.layout
-    report = merge_reports(label_store.read_reports(config.output, layout.num_shards))
+    report = merge_reports(label_shards.read_reports(config.output, layout.num_shards))
     num_chosen = work.num_videos
     if not num_chosen == report.videos == report.labelled + report.failed:
         raise IncompleteError(
             f"{num_chosen} videos were to be labelled, {report.labelled} are and {report.failed} failed; run the same "
             "command again"
         )
-    label_store.join_failures(config.output, layout.num_shards)
-    reasons = ((failure.type, failure.uri, failure.message) for failure in report.failures)
+    label_shards.join_failures(config.output, layout.num_shards)
+    reasons = label_shards.read_failures(config.output, layout.num_shards)  # the report has the first ones only
     check_failure_rate(report.failed, num_chosen, config.max_failure_rate, reasons, "labels are")
     summary = _summary(work, listing, report, seconds, num_scored)
     settings = {

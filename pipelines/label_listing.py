@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 
 from pipelines import files
-from pipelines.core.catalog import VIDEO_EXTENSIONS, FileInfo, is_video, read_columns
+from pipelines.core.catalog import VIDEO_EXTENSIONS, FileInfo, is_video
 from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
 from pipelines.core.label_plan import ListedVideo, Listing
 from pipelines.core.secrets import refuse_secrets
+from pipelines.core.tables import read_columns
 
 _MAGIC = "*?["
 _SHOWN_EXTENSIONS = 6
@@ -31,7 +32,7 @@ def list_videos(source: str) -> Listing:
             return _found(source, _match(source))
         if files.is_local(source) and not files.exists(source):
             raise UsageError(f"no such folder, video, list or manifest: {source}")
-        if source.lower().endswith(".csv"):
+        if source.lower().endswith((".csv", ".tsv")):
             return _named(source, [path for _, (path,) in read_columns(_text(source), source, ("path",))])
         if _is_folder(source):
             return _found(source, [_below(source, file) for file in files.list_tree(source)[0]])
@@ -49,7 +50,7 @@ def _is_folder(source: str) -> bool:
 
 
 def _text(source: str) -> str:
-    text = files.read_text(source)
+    text = files.read_written(source)
     if text is None:
         raise UsageError(f"no such file: {source}")
     return text

@@ -1,46 +1,94 @@
 """Listing the input: a tree of videos or a CSV manifest becomes a `Catalog`, before any work starts."""
 
+import fnmatch
 import posixpath
+from collections.abc import Sequence
 
 from pipelines import files
 from pipelines.core import catalog
 from pipelines.core.catalog import Catalog
 from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
+from pipelines.core.manifest import parse_manifest
 from pipelines.core.secrets import refuse_secrets
+from pipelines.core.split_files import UNUSED_FILES, SplitFile, choose_files, parse_split_file
 
 
 @no_collection()
-def read_catalog(source: str) -> Catalog:
-    """Lists a folder, or reads a manifest where `source` ends in `.csv`.
+def read_catalog(source: str, class_level: int = 0) -> Catalog:
+    """Lists a folder, or reads a manifest where `source` ends in `.csv` (or `.tsv`).
 
     Args:
         source: a normalised path or address.
+        class_level: see `catalog.from_tree`.
 
     Raises:
         UsageError: there is nothing there, or what is there can't be preprocessed; the message says why.
     """
     try:
-        if source.lower().endswith(".csv"):
+        if source.lower().endswith((".csv", ".tsv")):
+            if class_level:
+                raise UsageError(f"--class-level is about folders; in {source} the column label names the classes")
             return _read_manifest(source)
         if files.is_local(source):
             if not files.exists(source):
                 raise UsageError(f"no such folder or manifest: {source}")
             if not posixpath.isdir(source):
-                raise UsageError(f"{source} is neither a folder nor a manifest whose name ends in .csv")
-        return catalog.from_tree(source, *files.list_tree(source))
+                raise UsageError(f"{source} is neither a folder nor a manifest whose name ends in .csv or .tsv")
+        return catalog.from_tree(source, *files.list_tree(source), class_level)
     except OSError as error:
         raise UsageError(f"cannot list {source}: {error.strerror or error}") from error
 
 
+def read_split_files(sources: Sequence[str]) -> list[SplitFile]:
+    """Reads files that say of which split videos are.
+
+    Args:
+        sources: files, folders of them, patterns, or several files with commas between them; local or remote.
+
+    Raises:
+        UsageError: there is none, it can't be read, or it is of another form; the message says which.
+    """
+    return [_read_split_file(uri) for source in sources for uri in _split_files(source)]
+
+
+def _split_files(source: str) -> list[str]:
+    uri = files.normalise(source)
+    if files.exists(uri) if files.is_local(uri) else posixpath.splitext(uri)[1]:
+        if files.is_local(uri) and posixpath.isdir(uri):
+            return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
+        return [uri]
+    if any(sign in source for sign in "*?["):
+        folder, pattern = posixpath.split(uri)
+        names = fnmatch.filter(files.list_names(folder), pattern)
+        found = [files.join(folder, name) for name in names if name.lower() not in UNUSED_FILES]
+        if not found:
+            raise UsageError(f"no split files are called {source}")
+        return found
+    if "," in source:
+        return [uri for part in source.split(",") for uri in _split_files(part.strip())]
+    if not files.is_local(uri):
+        return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
+    raise UsageError(f"no such split file: {source}")
+
+
+def _read_split_file(uri: str) -> SplitFile:
+    try:
+        text = files.read_written(uri)
+    except OSError as error:
+        raise UsageError(f"cannot read the split file {uri}: {error.strerror or error}") from error
+    if text is None:
+        raise UsageError(f"no such split file: {uri}")
+    return parse_split_file(text, uri)
+
+
 def _read_manifest(source: str) -> Catalog:
-    text = files.read_text(source)
+    text = files.read_written(source)
     if text is None:
         raise UsageError(f"no such manifest: {source}")
-    rows = catalog.parse_manifest(text, source)
-    for row in rows:
-        refuse_secrets(row.path, source)
     root = posixpath.dirname(source)
-    found = files.stat_files(root, [row.path for row in rows])
-    uris = (files.join(root, row.path) for row in rows)
-    return catalog.from_manifest(source, rows, found, uris)
+    manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path))
+    paths = [row.path for row in manifest.rows]
+    for path in paths:
+        refuse_secrets(path, source)
+    return catalog.from_manifest(source, manifest, files.stat_files(root, paths), (files.join(root, p) for p in paths))

@@ -24,7 +24,16 @@ from pipelines.page_parts import (
     text,
     tile,
 )
-from pipelines.summary import by_count, describe_clips, human_bytes, human_seconds, missing_classes, plural, some
+from pipelines.summary import (
+    WARNING,
+    by_count,
+    describe_clips,
+    human_bytes,
+    human_seconds,
+    missing_classes,
+    plural,
+    some,
+)
 
 MAX_ROWS = 200
 """Rows of a table of groups or of videos that were left out."""
@@ -133,7 +142,9 @@ def _notes(info: DatasetInfo, groups: _Groups) -> str:
         items.append(f"{split} has no clip of {plural(len(labels), 'class', 'classes')}: {some(labels)}.")
     if groups.shared:
         items.append(f"{plural(len(groups.shared), 'group')} in more than one split: {some(groups.shared)}.")
-    return notes(items, "No video failed, every split has every class, and no group is in two splits.")
+    said = [f"{note[:1].upper()}{note[1:]}." for note in info.notes if not note.startswith(WARNING)]
+    loud = [f"{note.removeprefix(WARNING)}." for note in info.notes if note.startswith(WARNING)]
+    return notes([*items, *said], "No video failed, every split has every class, and no group is in two splits.", loud)
 
 
 def _splits(info: DatasetInfo) -> str:

@@ -52,14 +52,14 @@ def check(uri: str) -> None:
         _store(uri).check(uri)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes, of which a request brings `piece_bytes`, by default many.
 
     Raises:
         OSError: it doesn't exist or can't be read.
     """
     with _explained(uri):
-        stream = _store(uri).open_read(uri)
+        stream = _store(uri).open_read(uri, piece_bytes)
     return cast(BinaryIO, _Explaining(stream, uri))
 
 
@@ -189,6 +189,19 @@ def list_folder(folder: str) -> list[FileInfo]:
     with _explained(folder, needs_bucket=True):
         found = _below(folder, _store(folder).list_files(folder + "/", below=False))
     return _inside(folder, found)
+
+
+def list_names(folder: str) -> list[str]:
+    """Sorted names of the files and folders directly in a folder.
+
+    Raises:
+        OSError: the store doesn't answer, or refuses.
+    """
+    store, prefix = _store(folder), folder + "/"
+    with _explained(folder, needs_bucket=True):
+        if store in (google_store, s3_store):
+            return sorted(set(store.list_names(prefix)) - {""})
+        return sorted({path.removeprefix(prefix).partition("/")[0] for path, *_ in store.list_files(prefix)} - {""})
 
 
 def is_folder(uri: str) -> bool:

@@ -99,8 +99,8 @@ def check(uri: str) -> None:
             raise
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; `piece_bytes` as in `store_io.reading`.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
@@ -113,7 +113,7 @@ def open_read(uri: str) -> BinaryIO:
     def fetch(first: int, count: int) -> bytes:
         return _repeated(lambda: _content(client, place, f"bytes={first}-{first + count - 1}"))
 
-    return store_io.reading(uri, fetch, found["ContentLength"])
+    return store_io.reading(uri, fetch, found["ContentLength"], piece_bytes=piece_bytes)
 
 
 def _head(client: Any, place: Mapping[str, str]) -> Any:
@@ -205,6 +205,18 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
     for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **only):
         for item in page.get("Contents", ()):
             yield f"s3://{bucket}/{item['Key']}", item["Size"], _version(item)
+
+
+def list_names(prefix: str) -> Iterator[str]:
+    """Names of the files and folders directly in a folder, which `prefix` names with a slash behind it.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    bucket, key = bucket_and_path(prefix)
+    for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, Delimiter="/"):
+        yield from (item["Key"].removeprefix(key) for item in page.get("Contents", ()))
+        yield from (item["Prefix"].removeprefix(key).rstrip("/") for item in page.get("CommonPrefixes", ()))
 
 
 def delete(uris: Sequence[str]) -> None:

@@ -20,7 +20,11 @@ def bucket_and_path(uri: str) -> tuple[str, str]:
 
 
 def reading(
-    uri: str, fetch: Callable[[int, int], bytes], size_bytes: int, on_close: Callable[[], None] = lambda: None
+    uri: str,
+    fetch: Callable[[int, int], bytes],
+    size_bytes: int,
+    on_close: Callable[[], None] = lambda: None,
+    piece_bytes: int = 0,
 ) -> BinaryIO:
     """A stream of a file, of which the first piece is fetched at once.
 
@@ -32,30 +36,37 @@ def reading(
         fetch: gives so many bytes from a position on. What it asks for is within the file.
         size_bytes: the file's size, from another answer than the content.
         on_close: called when the stream is closed.
+        piece_bytes: what one request reads; 0 for as much as serves those who read all.
 
     Raises:
         OSError: again and again, other than the wanted number of bytes came; so does reading.
         Exception: what `fetch` raises; so does reading.
     """
-    return cast(BinaryIO, io.BufferedReader(_PieceReader(uri, fetch, size_bytes, on_close), 1 << 20))
+    return cast(BinaryIO, io.BufferedReader(_PieceReader(uri, fetch, size_bytes, on_close, piece_bytes), 1 << 20))
 
 
 class _PieceReader(io.RawIOBase):
     """A file in pieces, each a request of its own, which can be repeated where the connection breaks off."""
 
     def __init__(
-        self, uri: str, fetch: Callable[[int, int], bytes], size_bytes: int, on_close: Callable[[], None]
+        self,
+        uri: str,
+        fetch: Callable[[int, int], bytes],
+        size_bytes: int,
+        on_close: Callable[[], None],
+        piece_bytes: int,
     ) -> None:
         self._uri = uri
         self._on_close = on_close
         self._fetch = fetch
         self._size_bytes = size_bytes
+        self._piece_bytes = piece_bytes or _PIECE_BYTES
         self._position = 0
         self._piece = memoryview(b"")
         self._next()
 
     def _next(self) -> None:
-        count = min(_PIECE_BYTES, self._size_bytes - self._position)
+        count = min(self._piece_bytes, self._size_bytes - self._position)
         if count:
             self._piece = memoryview(self._whole(count))
             self._position += count

@@ -16,6 +16,8 @@ from pipelines.core.metadata import FAILURES, PREVIEW, DatasetInfo
 _NAMED = 8
 """Names in one line of the summary; of more, the number is given."""
 _INDENT = 10
+WARNING = "WARNING: "
+"""How a note begins that is one."""
 _LOG_WIDTH = 100
 
 # Controls, lone surrogates, and the marks that turn the direction of text: they would garble a terminal or a page.
@@ -171,6 +173,8 @@ def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str
     for split, entry in info.splits.items():
         if not entry.num_examples:
             facts.append(("Warning", f"{visible(split)} has no clips", "yellow"))
+    facts += [("Note", visible(note), "") for note in info.notes if not note.startswith(WARNING)]
+    facts += [("Warning", visible(note[len(WARNING) :]), "yellow") for note in info.notes if note.startswith(WARNING)]
     facts.append(("Clips", describe_clips(info), ""))
     if seconds is not None:
         rate = f", {counts['listed'] / seconds:,.1f} videos a second" if seconds > 0 else ""

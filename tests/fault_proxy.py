@@ -26,6 +26,7 @@ class Fault:
         stall_after: so many bytes of the answer's body come, then nothing for `stall_s`, then the connection ends.
         stall_s: see there.
         cut: so many bytes are missing at the end of the answer's body, and its headers agree.
+        stale: a listing is answered as it was the last time, whatever was written or removed since.
     """
 
     delay_s: float = 0.0
@@ -34,6 +35,7 @@ class Fault:
     stall_after: int | None = None
     stall_s: float = 0.0
     cut: int = 0
+    stale: bool = False
 
 
 Decide = Callable[[str, str], Fault | None]
@@ -52,12 +54,14 @@ class FaultProxy:
         url: where the proxy listens.
         decide: see there.
         requests: methods and paths of what came, in order.
+        listings: the last answer to each request for a listing.
     """
 
     target: str
     url: str = ""
     decide: Decide = lambda method, path: None
     requests: list[tuple[str, str]] = field(default_factory=list)
+    listings: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def faulty(self, decide: Decide) -> Iterator[None]:
@@ -67,6 +71,11 @@ class FaultProxy:
             yield
         finally:
             self.decide = before
+
+
+def is_listing(method: str, path: str) -> bool:
+    """Whether a request asks for the names of objects."""
+    return method == "GET" and ("list-type=2" in path or bool(re.match(r"/storage/v1/b/[^/]+/o\?", path)))
 
 
 def denial(is_google: bool, status: int) -> bytes:
@@ -97,6 +106,8 @@ class Handler(BaseHTTPRequestHandler):
         elif fault.status:
             is_google = path.startswith(("/storage/", "/upload/", "/download/", "/batch/"))
             self._answer(fault.status, {}, denial(is_google, fault.status), Fault())
+        elif fault.stale and path in self.proxy.listings:
+            self._answer(*self.proxy.listings[path], Fault())
         else:
             self._forward(body, fault)
 
@@ -132,6 +143,8 @@ class Handler(BaseHTTPRequestHandler):
             data = answer.read()
             if "json" in (answer.getheader("Content-Type") or ""):  # Google's store tells where the content is
                 data = data.replace(self.proxy.target.encode(), self.proxy.url.encode())
+            if is_listing(self.command, unquote(self.path)):
+                self.proxy.listings[unquote(self.path)] = answer.status, headers, data
             self._answer(answer.status, headers, data, fault, length if self.command == "HEAD" else None)
 
     def _answer(

@@ -61,9 +61,10 @@ def run_preprocess(source: str, output: str) -> None:
 
 
 def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, bytes]:
-    """The same files with another place of the input, which some of them tell relative to their folder."""
-    place = re.compile(rb"(?:\.\./)+" + re.escape(os.path.basename(str(here)).encode()))
-    return {name: place.sub(there.encode(), data) for name, data in files.items()}
+    """The same files with the address of the input, of which a local one is told by its name alone, and of videos."""
+    place = re.compile(rb"(?<![\w/.-])" + re.escape(os.path.basename(str(here)).encode()) + rb"(?![\w/.-])")
+    video = re.compile(rb'(?<="uri": ")(?!\w+://)')
+    return {name: place.sub(there.encode(), video.sub(f"{there}/".encode(), data)) for name, data in files.items()}
 
 
 @pytest.fixture

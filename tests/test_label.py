@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from pipelines import label
 from pipelines.core.errors import TooManyFailuresError, UsageError
+from pipelines.core.label_account import MAX_FAILURES
 from tests.label_model import CLIP_SPEC, level_of, make_model, write_grey
 
 DURATIONS = {"min": 0.4, "median": 1.0, "max": 1.0}
@@ -202,6 +203,16 @@ def test_too_many_failures_end_with_a_verdict(model: Path, videos: Path, tmp_pat
         label.run([str(argument) for argument in arguments])
     assert not (tmp_path / "out" / "summary.json").exists()
     assert len(labels_of(tmp_path / "out")) == 4
+
+
+def test_the_verdict_counts_all_failures(model: Path, tmp_path: Path) -> None:
+    """More than a report has."""
+    for number in range(MAX_FAILURES + 5):
+        (tmp_path / "videos" / f"{number:03d}.mp4").parent.mkdir(exist_ok=True)
+        (tmp_path / "videos" / f"{number:03d}.mp4").write_bytes(b"no video")
+    arguments = ["--model", model, "--input", tmp_path / "videos", "--output", tmp_path / "out"]
+    with pytest.raises(TooManyFailuresError, match=rf"\n +{MAX_FAILURES + 5} VideoOpenError, for example"):
+        label.run([str(argument) for argument in arguments])
 
 
 def test_dry_run_writes_nothing(model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -150,7 +150,7 @@ def test_a_list_takes_absolute_paths_odd_names_and_what_is_not_there(tmp_path: P
         "\ufeffpath,label\r\na.mp4,Run\r\nsub/b.mp4,\r\n",
         'Label, Path ,group\nRun, "a.mp4",1\nJump,./sub/b.mp4,2\nJump,a.mp4,3\n',
         "path\ra.mp4\rsub/b.mp4\r",
-        "path\na.mp4,too,many\n\nsub/b.mp4\n",
+        "path\na.mp4,,\n\nsub/b.mp4\n",
     ],
 )
 def test_a_manifest_names_videos_and_labels_are_not_needed(tmp_path: Path, text: str) -> None:
@@ -182,6 +182,16 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
         (b"file,label\na.mp4,Run\n", "m.csv", "{0}: the first line must name the column path, not 'file,label'"),
         (b"path,label\n", "m.csv", "{0}: no videos in this manifest"),
         (b"path,label\na.mp4,Run\n,Run\n", "m.csv", "{0}, line 3: no path"),
+        (
+            b"path\na.mp4,too,many\n",
+            "m.csv",
+            "{0}, line 2: 3 fields ('a.mp4', 'too', 'many'), but the first line names 1",
+        ),
+        (
+            b"a.mp4\ncaf\xe9.mp4\n",
+            "list",
+            "{0}, line 2: byte 0xe9 (byte 10 of the file) is not UTF-8; in Windows-1252 ",
+        ),
         (b"path\n" + b"a" * 200_000, "m.csv", "{0}, after line 1: field larger than field limit"),
         (b"\0" * 9 + b"path\r\xff\n", "m.csv", "{0}: the first line must name the column path"),
     ],

@@ -1,17 +1,18 @@
 """Files that people share tell neither the machine nor where on it they were made, and still lead to what they name."""
 
 import json
-import os
 import platform
 import shutil
 from pathlib import Path
 
 import pytest
 
-from pipelines.core.relative import relative_to
+from pipelines.core.relative import name_of, path_below, relative_to
 from tests.conftest import preprocess
 from tests.label_model import level_of, make_model, write_grey
 from tests.store_tools import run_label
+
+ARGUMENTS = ("--num-frames", 4, "--size", 32, "--shards", 3, "--max-failure-rate", 1)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write_grey(folder / "videos" / label / f"v_{label}_g{group:02d}_c01.mp4", [level_of(label)] * 10)
     (folder / "videos" / "Run" / "v_Run_g01_c02.mp4").write_bytes(b"no video")
     make_model(folder / "model")
-    arguments = ("--num-frames", 4, "--size", 32, "--shards", 3, "--max-failure-rate", 1)
-    done = preprocess("--input", folder / "videos", "--output", folder / "dataset", *arguments)
+    done = preprocess("--input", folder / "videos", "--output", folder / "dataset", *ARGUMENTS)
     assert done.returncode == 0, done.stderr
     run_label(folder / "model", folder / "videos", folder / "out" / "labels", "--max-failure-rate", 1, "--webvtt")
     return folder
@@ -45,36 +45,34 @@ def test_no_place_and_no_machine(place: Path) -> None:
 def test_relative_paths_lead_there(place: Path) -> None:
     dataset, labels = place / "dataset", place / "out" / "labels"
     info = json.loads((dataset / "dataset_info.json").read_text())
-    assert (dataset / info["configuration"]["input"]).resolve() == place / "videos"
+    assert info["configuration"]["input"] == "videos"
     uris = []
     rows = "labels-00000-of-00001.jsonl"
     for folder, name in ((dataset, "failures.jsonl"), (labels, "failures.jsonl"), (labels, rows)):
-        uris += [folder / json.loads(line)["uri"] for line in (folder / name).read_text().splitlines()]
+        uris += [place / "videos" / json.loads(line)["uri"] for line in (folder / name).read_text().splitlines()]
     assert len(uris) == 1 + 1 + 8 and all(path.is_file() for path in uris)
     assert (labels / json.loads((labels / "summary.json").read_text())["model"]["uri"]).resolve() == place / "model"
 
 
-def test_folders_that_are_moved_together_go_on(place: Path, tmp_path: Path) -> None:
-    moved = Path(shutil.copytree(place, tmp_path / "moved"))
-    arguments = ("--num-frames", 4, "--size", 32, "--shards", 3, "--max-failure-rate", 1)
-    done = preprocess("--input", moved / "videos", "--output", moved / "dataset", *arguments)
+def test_they_are_the_same_wherever_they_are_made(place: Path, tmp_path: Path) -> None:
+    """And a folder that is moved is gone on with."""
+    moved = Path(shutil.copytree(place / "dataset", tmp_path / "a" / "b" / "moved"))
+    next(moved.glob("train-*")).unlink()
+    for output in (moved, tmp_path / "new"):
+        done = preprocess("--input", place / "videos", "--output", output, *ARGUMENTS)
+        assert done.returncode == 0, done.stderr
+        for name in ("dataset_info.json", "failures.jsonl", "preview.html"):
+            assert (output / name).read_bytes() == (place / "dataset" / name).read_bytes()
+
+
+def test_manifests(place: Path, tmp_path: Path) -> None:
+    (place / "list.csv").write_text(
+        "path,label\nvideos/Run/v_Run_g01_c02.mp4,Run\nvideos/Jump/v_Jump_g01_c01.mp4,Jump\n"
+    )
+    done = preprocess("--input", place / "list.csv", "--output", tmp_path / "out", *ARGUMENTS)
     assert done.returncode == 0, done.stderr
-    was, now = (folder / "dataset" / "dataset_info.json" for folder in (place, moved))
-    assert now.read_bytes() == was.read_bytes()
-
-
-def test_what_an_earlier_version_wrote_is_gone_on_with(place: Path, tmp_path: Path) -> None:
-    """Its layout has absolute paths."""
-    output = Path(shutil.copytree(place / "dataset", tmp_path / "dataset"))
-    layout = output / "_state" / "layout.json"
-    value = json.loads(layout.read_text())
-    value["configuration"]["input"] = str(place / "videos")
-    layout.write_text(json.dumps(value))
-    arguments = ("--num-frames", 4, "--size", 32, "--shards", 3, "--max-failure-rate", 1)
-    done = preprocess("--input", place / "videos", "--output", output, *arguments)
-    assert done.returncode == 0 and "3 of 3 shards are there already" in done.stderr, done.stderr
-    other = preprocess("--input", place / "videos" / "..", "--output", output, *arguments)
-    assert other.returncode == 2
+    (failure,) = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").read_text().splitlines()]
+    assert failure["uri"] == "videos/Run/v_Run_g01_c02.mp4"
 
 
 @pytest.mark.parametrize(
@@ -82,10 +80,13 @@ def test_what_an_earlier_version_wrote_is_gone_on_with(place: Path, tmp_path: Pa
     [
         ("/a/videos", "/a/out", "../videos"), ("/a/out", "/a/out", "."), ("/a/out/model", "/a/out", "model"),
         ("/a/videos", "s3://bucket/out", "/a/videos"), ("gs://bucket/x", "/a/out", "gs://bucket/x"), ("", "/a", ""),
-        ("splits.csv", "/a/out", "splits.csv"),
     ],
 )  # fmt: skip
 def test_relative(path: str, folder: str, expected: str) -> None:
     assert relative_to(path, folder) == expected
-    if not os.path.isabs(expected) and os.path.isabs(path):
-        assert os.path.normpath(os.path.join(folder, expected)) == path
+
+
+def test_below_and_by_name() -> None:
+    assert path_below("/a/v/x.mp4", "/a/v") == path_below("/a/v/x.mp4", "/a/v/list.csv") == "x.mp4"
+    assert path_below("/b/x.mp4", "/a/v") == "/b/x.mp4" and path_below("s3://b/x", "/a") == "s3://b/x"
+    assert (name_of("/a/v"), name_of("s3://b/v"), name_of("v"), name_of("")) == ("v", "s3://b/v", "v", "")

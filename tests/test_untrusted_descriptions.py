@@ -19,8 +19,9 @@ from pipelines.core.label_plan import LabelLayout
 from pipelines.core.metadata import DatasetInfo, ShardReport
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.plan import Layout
+from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec
-from pipelines.core.typed_json import Count, PlainName, build, read_json
+from pipelines.core.typed_json import Count, PlainName, build
 from tests.conftest import run_here, settle
 from trainer.dataset import check_shards, open_dataset
 
@@ -156,7 +157,7 @@ def test_wrong_descriptions_of_models(change: Change, message: str) -> None:
         (Layout, '{"configuration": {}, "num_shards": {}, "split_of_group": []}', "split_of_group must be an object"),
         (Layout, "7", "must be an object, not 7"),
         (Layout, DEEP, "nested too deeply"),
-        (LabelLayout, '{"num_shards": -1, "model": "", "name": "", "scoring": {}}', "num_shards must be from 0"),
+        (LabelLayout, '{"num_shards": -1, "model": "", "name": "", "scoring": {}}', "num_shards must be from 1"),
         (LabelLayout, '{"model": "", "name": "", "scoring": {}}', "num_shards is missing"),
         (ShardReport, '{"task": "t", "name": "../n", "split": "s", "size_bytes": 1, "sha256": ""}', "name must be"),
         (ShardReport, '{"task": "t", "name": "n", "split": "s", "size_bytes": 1, "sha256": "", "written": [[]]}',
@@ -171,8 +172,8 @@ def test_wrong_state(kind: Any, text: str, message: str) -> None:
 def test_damaged_layouts_are_a_line(copy: Path, tree: Path) -> None:
     (copy / "_state" / "layout.json").write_text('{"configuration": {}, "num_shards": [], "split_of_group": {}}')
     done = run_here("pipelines.preprocess", "--input", tree, "--output", copy, "--num-frames", 4, "--size", 32)
-    message = f"error: cannot read the dataset folder {copy}: num_shards must be an object, not []"
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, message)
+    message = f"error: {copy}/_state/layout.json is damaged: num_shards must be an object, not []. "
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith(message)
 
 
 VALUES = st.recursive(
@@ -254,4 +255,4 @@ def test_building() -> None:
         with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
             build(Whole, wrong)
     with pytest.raises(ValueError, match="nested too deeply"):
-        read_json(DEEP)
+        load_json(DEEP)

@@ -15,6 +15,7 @@ from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.relative import relative_to
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
+from trainer.cluster import check_cluster
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
@@ -48,6 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     values = parse(parser, arguments)
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
     base = make_config(values)
+    check_cluster(base.strategy)
     storage.check_readable(base.data)
     storage.check_stores(base.data, base.output)
     dataset = open_dataset(base.data, splits=())
@@ -124,7 +126,13 @@ def summarise(
         "folds": folds,
         "seeds": sorted({config.seed for config in configs}),
         "model": runs[0]["model"],
-        "dataset": {**runs[0]["dataset"], **place, "protocol": f"{folds} folds of groups"},
+        "dataset": {
+            **runs[0]["dataset"],
+            **place,
+            "protocol": f"{folds} folds of groups",
+            "note": "",
+            "missing_classes": {},
+        },
         "pooled": pooled.to_json(),
         "mean": bootstrap_over_groups(sums, lambda total: total[:, 0] / total[:, 1]).to_json(),
         "fold_top1": [float(accuracy) for accuracy in accuracies],

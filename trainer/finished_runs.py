@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipelines.core.errors import UsageError, UserError
-from pipelines.core.typed_json import read_json
+from pipelines.core.sealed import load_json
 from pipelines.summary import some
 from trainer import storage
 from trainer.intervals import Interval
@@ -110,7 +110,7 @@ def _read_run(folder: str, name: str) -> Run:
         raise UsageError(_what_is_missing(folder))
     again = f"Run the training command of {folder} again, or leave this run out"
     try:
-        value = read_json(_read_text(source))
+        value = load_json(_read_text(source))
         version = value.get("schema_version", SCHEMA_VERSION)
         if version != SCHEMA_VERSION:
             raise UsageError(

@@ -32,11 +32,7 @@ class RunLog:
 
     def epoch(self, history: Sequence[Mapping[str, float]]) -> None:
         """Notes the last of the epochs. The table is written anew: a run that went back has no row twice."""
-        text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(history)
-        storage.write_text(self._history, text.getvalue())
+        storage.write_text(self._history, history_table(history))
         row = history[-1]
         values = {name.replace("_", "/", 1): row[name] for name in COLUMNS[2:7]}
         self._writer.scalars(int(row["epoch"]), {**values, "clips_per_s": row["clips_per_s"]})
@@ -51,6 +47,15 @@ class RunLog:
         self._writer.picture(epoch, "test/confusion", confusion_image(matrix))
         self._writer.close()
         self._upload()
+
+
+def history_table(history: Sequence[Mapping[str, float]]) -> str:
+    """The content of `history.csv`."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(history)
+    return text.getvalue()
 
 
 def confusion_image(confusion: Sequence[Sequence[int]], cell_px: int = 12) -> np.ndarray:

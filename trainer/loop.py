@@ -18,11 +18,9 @@ from trainer.checkpoint import State
 from trainer.data import Clips
 from trainer.display import Display
 from trainer.learner import Learner
-from trainer.results import check_same
+from trainer.results import BEST, LAST, check_same
 from trainer.schedule import learning_rate
 from trainer.strategy import Devices
-
-LAST, BEST = "last.npz", "best.npz"
 
 
 class StopSignals:
@@ -226,6 +224,7 @@ class Loop:
         found = checkpoint.load(uri)
         if found is None:
             return False
+        checkpoint.load(storage.join(self._plan.folder, BEST))  # a damaged one is found now, not after hours
         arrays, state, identity = found
         check_same(identity, self._plan.identity, uri)
         _assign(self._learner.variables(), arrays)

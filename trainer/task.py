@@ -8,6 +8,7 @@ from pipelines import cli
 from pipelines.core.errors import EXIT_OK
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
+from trainer.cluster import check_cluster
 from trainer.dataset import check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.parts import SIDES
@@ -32,10 +33,11 @@ def run(arguments: Sequence[str]) -> int:
     parser = make_parser("trainer.task", _DESCRIPTION)
     add_flags(parser)
     config = make_config(parse(parser, arguments))
+    check_cluster(config.strategy)
     storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
     needs_splits = config.split == "groups" and not config.fold
-    dataset = open_dataset(config.data, SIDES if needs_splits else ())
+    dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)
     if metrics is None:
         storage.prepare(config.data)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pipelines.core.config import COMPRESSIONS
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
+from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec
-from pipelines.core.typed_json import build, read_json
+from pipelines.core.typed_json import build
 
 if TYPE_CHECKING:
     from pipelines.core.metadata import DatasetInfo
@@ -22,7 +23,7 @@ def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:
         UserError: it is of another version.
         ValueError: it is something else.
     """
-    value = read_json(text)
+    value = load_json(text)
     if not isinstance(value, dict) or "schema_version" not in value:
         raise ValueError("it must be an object with a schema_version")
     if (found := value["schema_version"]) != version:

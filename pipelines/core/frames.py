@@ -14,6 +14,8 @@ from pipelines.core.times import PacketTimes, StreamClock, Timeline, timeline
 
 _MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 """Packets are kept between counting and decoding up to this size; beyond it the file is read twice."""
+_PACKET_BYTES = 512
+"""What a packet takes beside its data: hours of small pictures have many."""
 
 
 class VideoError(Exception):
@@ -100,7 +102,7 @@ def scan(
     codec = stream.codec_context.codec.canonical_name
     try:
         for packet in demux(container, stream):
-            size += packet.size
+            size += packet.size + _PACKET_BYTES
             stored += 1
             incomplete += packet.is_corrupt
             if size > _MAX_BUFFERED_BYTES:

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from pipelines.core import sharding
 from pipelines.core.hashing import compact_json
-from pipelines.core.typed_json import Count, build, read_json
+from pipelines.core.sealed import load_json
+from pipelines.core.typed_json import Positive, build
 
 VIDEOS_PER_SHARD = 10_000
 """Videos whose labels go into one file, as long as nobody asks for another number of files."""
@@ -139,7 +140,7 @@ class LabelLayout:
         scoring: settings that decide about windows and their scores; others can change without scoring anew.
     """
 
-    num_shards: Count
+    num_shards: Positive
     model: str
     name: str
     scoring: Mapping[str, Any]
@@ -155,7 +156,7 @@ class LabelLayout:
         Raises:
             ValueError: it is something else; the message says in what.
         """
-        return build(cls, read_json(text))
+        return build(cls, load_json(text))
 
 
 def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> int:

@@ -11,8 +11,9 @@ from pipelines.core.descriptions import check_clip_spec, check_dataset, read_ver
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
+from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.typed_json import Amount, Count, PlainName, build, read_json
+from pipelines.core.typed_json import Amount, Count, PlainName, build
 
 SCHEMA_VERSION = 1
 DATASET_INFO = "dataset_info.json"
@@ -65,7 +66,7 @@ class ShardReport:
     """What one shard holds, written beside the dataset once the shard is whole.
 
     `task` is the fingerprint of the inputs and settings that it was made from; `strips` maps a few video ids to a film
-    strip, a JPEG file in base64.
+    strip, a JPEG file in base64; `version` is that of the shard's file, once it is there.
     """
 
     task: str
@@ -77,6 +78,7 @@ class ShardReport:
     failed: tuple[Failure, ...] = ()
     filtered: tuple[Filtered, ...] = ()
     strips: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
 
     def to_json(self) -> str:
         """JSON with a line for each part; `from_json` reads it."""
@@ -89,7 +91,7 @@ class ShardReport:
         Raises:
             ValueError: the text is something else or cut off.
         """
-        return build(cls, read_json(text))
+        return build(cls, load_json(text))
 
     def video_ids(self) -> list[str]:
         """Ids of all videos that the report accounts for."""
@@ -135,6 +137,7 @@ class DatasetInfo:
         durations_s: minimum, median, maximum and total duration of the written videos, in seconds.
         configuration: the settings of the run which decide about the content.
         versions: package name to version.
+        notes: sentences on how the input was understood: where the splits come from, what was left out.
     """
 
     clip_spec: ClipSpec
@@ -147,6 +150,7 @@ class DatasetInfo:
     durations_s: Mapping[str, Amount]
     configuration: Mapping[str, Any]
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property

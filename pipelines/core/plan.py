@@ -15,16 +15,16 @@ from typing import Any, Self
 from pipelines.core import sharding
 from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.collection import no_collection
-from pipelines.core.config import PATHS, PreprocessConfig
+from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
+from pipelines.core.folders import in_usual_order
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
-from pipelines.core.relative import relative_to
-from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_fractions, parse_groups
-from pipelines.core.typed_json import Count, build, read_json
+from pipelines.core.sealed import load_json
+from pipelines.core.splits import assign_by_fractions
+from pipelines.core.typed_json import Count, build
 
-_USUAL = ("train", "val", "test")
 STRIPS_PER_CLASS = 4
 """Clips of each class that get a film strip in the preview."""
 
@@ -53,16 +53,14 @@ class Layout:
         Raises:
             ValueError: it is something else; the message says in what.
         """
-        return build(cls, read_json(text))
+        return build(cls, load_json(text))
 
-    def differences(self, configuration: Mapping[str, Any], output: str = "") -> list[str]:
+    def differences(self, configuration: Mapping[str, Any]) -> list[str]:
         """The settings that differ from those of the first run, with both values.
 
-        A setting that the first run didn't know, as it was of an earlier version, had what is the default now; a path
-        that it wrote is made relative to `output` as they are now.
+        A setting that the first run didn't know, as it was of an earlier version, had what is the default now.
         """
         there, now = _with_defaults(self.configuration), _with_defaults(configuration)
-        there |= {key: relative_to(there[key], output) for key in PATHS if isinstance(there.get(key), str)}
         return [
             f"{key}: {there.get(key)!r} there, {now.get(key)!r} now"
             for key in sorted(set(self.configuration) | set(configuration))
@@ -75,7 +73,7 @@ class Layout:
         Raises:
             UsageError: some differ; the message gives both values of each.
         """
-        if differing := self.differences(configuration, output):
+        if differing := self.differences(configuration):
             raise UsageError(
                 f"{output} holds a dataset made with other settings ({'; '.join(differing)}). "
                 "Choose another --output, or replace the dataset with --overwrite"
@@ -143,36 +141,32 @@ class Plan:
 def make_plan(
     catalog: Catalog,
     config: PreprocessConfig,
-    split_file: Mapping[str, str] | None = None,
     earlier: Layout | None = None,
     beam_workers: int = 1,
 ) -> Plan:
     """Deals the videos of a catalogue to splits and shards.
 
     Args:
-        catalog: the videos.
+        catalog: the videos; those of one that has splits keep them.
         config: the settings.
-        split_file: group to split, where the user gave a file.
         earlier: the layout of the dataset that is there already; it stays as it is.
         beam_workers: Beam workers that are to find work at a time.
 
     Raises:
-        UsageError: groups of the splits don't exist.
+        UsageError: there are fewer shards than splits.
     """
-    fractions = parse_fractions(config.splits)
-    explicit = split_file or parse_groups(config.split_groups)
-    if explicit:
-        split_of_group = assign_explicitly(catalog.videos, explicit)
+    by_split: dict[str, list[VideoRecord]] = defaultdict(list)
+    split_of_group: Mapping[str, str] = {}
+    if catalog.splits_from:
+        for video in catalog.videos:
+            by_split[video.split].append(video)
+        splits = in_usual_order(by_split)
     else:
         kept = earlier.split_of_group if earlier else None
-        split_of_group = assign_by_fractions(catalog.videos, fractions, config.split_seed, kept)
-    by_split: dict[str, list[VideoRecord]] = defaultdict(list)
-    for video in catalog.videos:
-        by_split[split_of_group[video.group]].append(video)
-    splits = tuple(fractions)
-    if explicit:  # in the usual order, other names behind
-        names = {"train", *explicit.values()}
-        splits = tuple(sorted(names, key=lambda name: (_USUAL.index(name) if name in _USUAL else len(_USUAL), name)))
+        split_of_group = assign_by_fractions(catalog.videos, config.fractions, config.split_seed, kept)
+        for video in catalog.videos:
+            by_split[split_of_group[video.group]].append(video)
+        splits = tuple(config.fractions)
     counts = {split: len(by_split[split]) for split in splits}
     num_shards = dict(earlier.num_shards) if earlier else _num_shards(counts, config, beam_workers)
     for split in splits:

@@ -5,7 +5,6 @@ where it is that.
 """
 
 import functools
-import json
 import math
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
@@ -25,25 +24,18 @@ def _not_negative(value: float) -> str:
     return "" if 0 <= value <= _LARGEST else f"from 0 to {_LARGEST}"
 
 
+def _positive(value: float) -> str:
+    return "" if 1 <= value <= _LARGEST else f"from 1 to {_LARGEST}"
+
+
 def _plain_name(value: str) -> str:
     return f"a name in this folder (it {problem})" if (problem := why_not_plain(value)) else ""
 
 
+Positive = Annotated[int, _positive]
 Count = Annotated[int, _not_negative]
 Amount = Annotated[float, _not_negative]
 PlainName = Annotated[str, _plain_name]
-
-
-def read_json(text: str | bytes) -> Any:
-    """As `json.loads`, whatever the text is.
-
-    Raises:
-        ValueError: it isn't JSON, or is nested too deeply.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
 
 
 def build(kind: type[_T], value: Any) -> _T:
