@@ -1,4 +1,4 @@
-"""Local paths as they are written into files that people share, which are not to tell where on a machine they were made.
+"""Local paths as they are told in files that people share, which don't say where on a machine something was made.
 
 Addresses stay as they are.
 """
