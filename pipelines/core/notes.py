@@ -6,7 +6,6 @@ from pipelines.core.duplicates import DUPLICATES, Copies, have_several_labels, i
 from pipelines.core.metadata import DatasetInfo, Note, ShardReport
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 
-WARNING = "WARNING: "
 """How a sentence begins that is one, on how the input was understood."""
 _SHOWN = 3
 
@@ -14,7 +13,7 @@ _SHOWN = 3
 def notes_on(
     info: DatasetInfo, reports: Iterable[ShardReport], found: Sequence[Copies], ignored: Sequence[IgnoredFile] = ()
 ) -> list[Note]:
-    """The notes on a dataset.
+    """The notes on a dataset that come to those which it has from its listing.
 
     Args:
         info: its description.
@@ -22,8 +21,7 @@ def notes_on(
         found: its videos of the same content, of `duplicates.find_copies`.
         ignored: files that were passed over.
     """
-    notes = [Note(note.removeprefix(WARNING), note.startswith(WARNING)) for note in info.notes]
-    notes += [*_on_short_videos(info, reports), *_on_copies(found)]
+    notes = [*_on_short_videos(info, reports), *_on_copies(found)]
     if ignored:
         notes.append(Note(f"ignored files are in {IGNORED}: {describe_ignored(ignored)}", is_warning=False))
     return notes
