@@ -99,8 +99,10 @@ def test_bytes_of_csv() -> None:
     assert written([], "csv") == header
     assert written(list(rows(VIDEO, "00ff")), "csv") == header + (
         b'a/b.mp4,gs://bucket/a/b.mp4,0.0,2.5,"Walk, slowly",0.875,'
-        b'"[{""label"": ""Walk, slowly"", ""score"": 0.875}, {""label"": ""Run"", ""score"": 0.125}]",00ff,390 of 720 frames are there\r\n'
-        b'a/b.mp4,gs://bucket/a/b.mp4,2.5,4.0,unknown,0.5,"[{""label"": ""Run"", ""score"": 0.5}]",00ff,390 of 720 frames are there\r\n'
+        b'"[{""label"": ""Walk, slowly"", ""score"": 0.875}, {""label"": ""Run"", ""score"": 0.125}]",00ff,'
+        b"390 of 720 frames are there\r\n"
+        b'a/b.mp4,gs://bucket/a/b.mp4,2.5,4.0,unknown,0.5,"[{""label"": ""Run"", ""score"": 0.5}]",00ff,'
+        b"390 of 720 frames are there\r\n"
     )
 
 

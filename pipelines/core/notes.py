@@ -15,7 +15,7 @@ _SINGLE = "are single pictures"
 def notes_on(
     info: DatasetInfo, reports: Iterable[ShardReport], found: Sequence[Copies], ignored: Sequence[IgnoredFile] = ()
 ) -> list[Note]:
-    """The notes on a dataset.
+    """The notes on a dataset that come to those which it has from its listing.
 
     Args:
         info: its description.
