@@ -76,6 +76,16 @@ def test_outputs_and_gradients_are_those_of_keras(settings: dict[str, Any], trai
     assert_same(results(ours, clips(), training), results(theirs, clips(), training))
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"padding": "same", "return_sequences": False}, {"go_backwards": True}], ids=str
+)
+def test_gradients_of_all_steps_at_once(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU."""
+    monkeypatch.setattr(convlstm, "has_gpu", lambda: True)
+    ours, theirs = pair(**settings)
+    assert_same(results(ours, clips(), True), results(theirs, clips(), True))
+
+
 def test_eager_and_one_frame() -> None:
     ours, theirs = pair(padding="same")
     assert_same(results(ours, clips(), True, graph=False), results(theirs, clips(), True))

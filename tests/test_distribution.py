@@ -46,7 +46,7 @@ def train(names):
         batches = iter(devices.strategy.distribute_datasets_from_function(lambda _: clips.training(epoch)))
         for _ in range(clips.training_steps(epoch)):
             # A rate that rises, as at the start of a run: AdamW's steps are as large where a gradient is all rounding.
-            result = learner.train_step(batches, 5e-4 * len(losses) / 20, False)
+            result = learner.train_step(batches, 5e-4 * len(losses) / 20).result()
             losses.append(float(result.loss / result.clips))
         epoch += 1
     return losses[:20]

@@ -34,8 +34,9 @@ _GROUPS: dict[str, dict[str, str]] = {
     "training": {
         "epochs": "length of the learning rate's course; early stopping may end it before. 0: 30, or as many more as "
         "make 700 steps",
-        "batch_size": "clips in a step, over all devices together",
-        "learning_rate": "of AdamW at its peak, for the batch size above",
+        "batch_size": "clips in a step, over all devices together. 0: 8 on CPUs; on GPUs up to 256 each, by the "
+        "dataset's size",
+        "learning_rate": "of AdamW at its peak. 0: 0.001, or as much more as suits the batch that --batch-size 0 chose",
         "warmup_epochs": "in which the learning rate rises",
         "weight_decay": "of AdamW, on kernels",
         "label_smoothing": "share of a label that is spread over all classes",
@@ -49,7 +50,10 @@ _GROUPS: dict[str, dict[str, str]] = {
     },
     "running": {
         "strategy": "auto: every visible GPU, else the CPU; cpu; multi_worker: several machines, from TF_CONFIG",
-        "precision": "auto: bfloat16 on GPUs that are fast in it, else float32",
+        "precision": "auto: float32; bfloat16: all but weights, sums and logits, goes on in float32 should the loss "
+        "become NaN",
+        "compile": "training steps with XLA, which takes a minute and makes them faster on GPUs; auto: on one GPU, in "
+        "runs long enough to gain by it",
         "deterministic": "equal bits every time on equal hardware, slower on GPUs",
         "cache": "keep all clips in memory",
         "shuffle_buffer": "clips among which the next one is drawn",
@@ -132,6 +136,8 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
         values["augment"] = ",".join(values["augment"])
     if values.get("augment") is False:  # YAML takes `none` for text, but `no` for false
         values["augment"] = "none"
+    if isinstance(values.get("compile"), bool):  # likewise `on` and `off`
+        values["compile"] = "on" if values["compile"] else "off"
     values = {"data": DEFAULT_DATA, "output": f"runs/{values['model']}", **values}
     for name in ("data", "output"):
         values[name] = storage.normalise(str(values[name]))

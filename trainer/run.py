@@ -47,7 +47,7 @@ class _Run:
         self._announce()
         checkpoints = storage.join(config.output, results.CHECKPOINTS)
         log = RunLog(config.output) if devices.is_chief else None
-        main = trial.fit(checkpoints, on_epoch=log.epoch if log else None)
+        main = trial.fit(checkpoints, on_epochs=log.epochs if log else None)
         single = None
         if config.baseline:
             single = trial.fit(storage.join(checkpoints, "single_frame"), single_frame=True)
@@ -70,7 +70,7 @@ class _Run:
         cli.say(
             f"{config.model} ({config.variant}) on {config.data}: {len(self._info.labels)} classes, {counts} clips; "
             f"{self._devices.description}; global batch {self._trial.global_batch}, "
-            f"learning rate {config.learning_rate:g}"
+            f"learning rate {self._trial.learning_rate:g}"
         )
         if parts.leaky:
             cli.say(
@@ -121,6 +121,7 @@ class _Run:
             "configuration": {
                 **asdict(config),
                 "global_batch_size": self._trial.global_batch,
+                "peak_learning_rate": self._trial.learning_rate,
                 "devices": self._devices.description,
                 "augmentations": ",".join(self._trial.augmentations) or "none",
                 "loss_weights": ",".join(f"{weight:.3g}" for weight in self._trial.loss_weights),
@@ -154,7 +155,7 @@ class _Run:
             "size_bytes": storage.size_of_tree(folder),
             "fingerprint": info.fingerprint,
         }
-        batch = min(config.batch_size, 64)
+        batch = min(self._trial.global_batch, 64)
         metrics["speed"] = {"clips_per_s": clips_per_second(main.learner.average, batch), "batch_size": batch}
         history = main.state.history
         text = main.test.to_jsonl(labels, temperature)
