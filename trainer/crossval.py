@@ -18,6 +18,7 @@ from trainer.dataset import OpenDataset, check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.intervals import bootstrap_over_groups
 from trainer.metrics import evaluate
+from trainer.places import CROSS_VALIDATION, RUN, check_output
 from trainer.predictions import Predictions
 from trainer.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 
@@ -29,6 +30,8 @@ Trains a network once for each fold of groups, tests it on the groups of the fol
 
 Every clip is tested once for each seed, by a network that has seen no clip of its group. Each fold is a run with a
 folder of its own; run the command again after an interruption, and finished folds are kept."""
+
+_OUTPUT = "runs/MODEL-crossval"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -42,12 +45,13 @@ def run(arguments: Sequence[str]) -> int:
     group.add_argument("--folds", required=True, type=_folds, metavar="K|logo",
                        help="number of folds, or logo: leave one group out at a time")  # fmt: skip
     group.add_argument("--seeds", type=_seeds, metavar="S,S,...", help="train each fold with each seed (default: 0)")
-    add_flags(parser, leave_out=("fold", "split", "seed"))
+    add_flags(parser, leave_out=("fold", "split", "seed"), output=_OUTPUT)
     values = parse(parser, arguments)
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
-    base = make_config(values)
+    base = make_config(values, _OUTPUT)
     storage.check_readable(base.data)
     storage.check_stores(base.data, base.output)
+    check_output(base.output, CROSS_VALIDATION)
     dataset = open_dataset(base.data, splits=())
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)
@@ -60,11 +64,17 @@ def run(arguments: Sequence[str]) -> int:
         for seed in seeds
         for number in range(1, count + 1)
     ]
+    for config in configs:
+        check_output(config.output, RUN)
     done: list[Mapping[str, Any] | None] = [finished(config, dataset) for config in configs]
     if base.overwrite or not all(done):
         storage.prepare(base.data)
         check_shards(dataset, dataset.info.splits)
-        done = _train(configs, dataset)
+        done, is_chief = _train(configs, dataset)
+    else:
+        is_chief = base.strategy != "multi_worker" or _is_first_worker()
+    if not is_chief:  # the first one writes
+        return EXIT_OK
     summary, predictions = summarise(configs, [metrics for metrics in done if metrics], count)
     text = predictions.to_jsonl(dataset.info.labels)
     storage.write_text(storage.join(base.output, PREDICTIONS), text)
@@ -73,7 +83,15 @@ def run(arguments: Sequence[str]) -> int:
     return EXIT_OK
 
 
-def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> list[Mapping[str, Any] | None]:
+def _is_first_worker() -> bool:
+    start_tensorflow()
+    from trainer.strategy import read_cluster
+
+    return read_cluster()[0] == 0
+
+
+def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[Mapping[str, Any] | None], bool]:
+    """What each run came to, and whether this process is the one that writes."""
     start_tensorflow()
     import keras
 
@@ -86,7 +104,7 @@ def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> list[Mapping
         print(f"fold {config.fold}, seed {config.seed} ({number} of {len(configs)} runs)", file=sys.stderr, flush=True)
         results.append(train_here(config, dataset, devices))
         keras.backend.clear_session()
-    return results
+    return results, devices.is_chief
 
 
 def summarise(

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import os
 import struct
 import threading
@@ -16,6 +17,8 @@ from pipelines.core.hashing import fingerprint
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo
 from pipelines.core.tfrecord import CorruptRecordError, read_records
 from trainer import storage
+from trainer.places import CROSS_VALIDATION, LABELS, MODEL_FOLDER, RUN, STATE, kind_of
+from trainer.results import CROSSVAL, METRICS
 
 FULL_CHECK_BYTES = 8 * 10**9
 """Below this size every byte is read before training starts: that takes two seconds per GB on two cores."""
@@ -27,8 +30,7 @@ _SHOWN = 10
 _LENGTH = struct.Struct("<Q")
 _FRAMING_BYTES = 16
 """Around a record: length, checksum of the length, checksum of the data."""
-_STATE = "_state"
-"""The folder in which preprocessing keeps what its next run needs."""
+_OTHER_KINDS = (RUN, CROSS_VALIDATION, MODEL_FOLDER, LABELS)
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,13 @@ def _why_no_dataset(uri: str) -> str:
         return f"there is no folder {uri}. Correct the path, or make a dataset there: {again}"
     if storage.is_local(uri) and not os.path.isdir(uri):
         return f"{uri} is a file. Give the folder of a dataset, the one that holds {DATASET_INFO}"
+    if (kind := kind_of(uri)) in _OTHER_KINDS:
+        return (
+            f"{uri} holds {kind}, not a dataset. Give the folder of the dataset, the one that holds {DATASET_INFO}"
+            f"{_dataset_of(uri, kind)}"
+        )
     names = storage.list_names(uri)
-    if _STATE in names:
+    if STATE in names:
         return (
             f"the dataset in {uri} is incomplete: preprocessing was interrupted or is still at work. Wait for it, or "
             f"run the same command again ({again}): it goes on where it stopped"
@@ -107,6 +114,17 @@ def _why_no_dataset(uri: str) -> str:
             f"python -m pipelines.preprocess --input {uri} --output DATASET"
         )
     return f"{uri} is no dataset: it has no {DATASET_INFO}, which preprocessing writes last. Make one: {again}"
+
+
+def _dataset_of(uri: str, kind: str) -> str:
+    """Where the dataset of a run is or was, for a message; empty where that can't be told."""
+    file = storage.join(uri, METRICS if kind == RUN else CROSSVAL)
+    if kind not in (RUN, CROSS_VALIDATION) or not storage.exists(file):
+        return ""
+    try:
+        return f"; this one was trained on {json.loads(storage.read_text(file))['dataset']['uri']}"
+    except (UserError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def num_clips(dataset: OpenDataset, split: str) -> int:

@@ -11,7 +11,7 @@ from pipelines.core.errors import UsageError
 from trainer import storage
 from trainer.config import CHOICES, REQUIRED, TrainConfig
 
-DEFAULT_DATA = "data/sample"
+DEFAULT_DATA, DEFAULT_OUTPUT = "data/sample", "runs/MODEL"
 EPILOG = """\
 exit codes: 0 trained, evaluated and exported; 1 unexpected error; 2 wrong usage or input, nothing was started;
 4 incomplete (full disk, lost permission, lost worker): run the same command again; 5 the loss became NaN;
@@ -22,7 +22,7 @@ _GROUPS: dict[str, dict[str, str]] = {
         "model": "network: convolutions inside the recurrence, or before it",
         "variant": "default: the best found; reference: as public notebooks on UCF50 build it",
         "data": f"folder of a dataset that pipelines.preprocess made; local, gs://, s3:// or az:// ({DEFAULT_DATA})",
-        "output": "folder of the run: checkpoints, logs, report, model (runs/MODEL)",
+        "output": "folder of the run: checkpoints, logs, report, model ({output})",
         "overwrite": "train anew where a run is already",
     },
     "evaluation": {
@@ -68,14 +68,16 @@ _METAVARS = {
 }  # fmt: skip
 
 
-def add_flags(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
+def add_flags(parser: argparse.ArgumentParser, leave_out: Sequence[str] = (), output: str = DEFAULT_OUTPUT) -> None:
     """Adds a flag for every setting of `TrainConfig`; flags that are not given are absent from the result."""
     default = TrainConfig("lrcn", "", "")
     for title, names in _GROUPS.items():
         group = parser.add_argument_group(title)
         for name, text in names.items():
             if name not in leave_out:
-                _add(group, name, text, None if name in REQUIRED else getattr(default, name))
+                _add(
+                    group, name, text.replace("{output}", output), None if name in REQUIRED else getattr(default, name)
+                )
         if title == "what":
             group.add_argument(
                 "--config", metavar="FILE", help="YAML file with any of these settings; flags come before it"
@@ -124,8 +126,8 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[str
     return values
 
 
-def make_config(values: dict[str, Any]) -> TrainConfig:
-    """The configuration out of such values, with the defaults of data and output.
+def make_config(values: dict[str, Any], output: str = DEFAULT_OUTPUT) -> TrainConfig:
+    """The configuration out of such values, with the defaults of data and output (`MODEL` stands for the network).
 
     Raises:
         UsageError: a value is missing or out of range.
@@ -138,7 +140,7 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
         values["augment"] = "none"
     if isinstance(values.get("compile"), bool):  # likewise `on` and `off`
         values["compile"] = "on" if values["compile"] else "off"
-    values = {"data": DEFAULT_DATA, "output": f"runs/{values['model']}", **values}
+    values = {"data": DEFAULT_DATA, "output": output.replace("MODEL", str(values["model"])), **values}
     for name in ("data", "output"):
         values[name] = storage.normalise(str(values[name]))
     return configuration.build(TrainConfig, values)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import UsageError
 from trainer import storage
 from trainer.config import TrainConfig
-from trainer.dataset import OpenDataset
+
+if TYPE_CHECKING:
+    from trainer.dataset import OpenDataset  # which asks what lies in a folder, and that is told by the names below
 
 METRICS = "metrics.json"
 CROSSVAL = "crossval.json"
@@ -18,7 +20,7 @@ HISTORY = "history.csv"
 CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
 
 
-def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None:
+def finished(config: TrainConfig, dataset: "OpenDataset") -> dict[str, Any] | None:
     """The metrics of the run in the output folder if it is complete; None where it is not, or is to be made anew.
 
     Raises:

@@ -87,7 +87,7 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
     Raises:
         UsageError: `multi_worker` without a usable TF_CONFIG.
     """
-    worker, num_workers = _read_cluster() if strategy == "multi_worker" else (0, 1)
+    worker, num_workers = read_cluster() if strategy == "multi_worker" else (0, 1)
     gpus = [] if strategy == "cpu" else tf.config.list_physical_devices("GPU")
     if strategy == "cpu":
         tf.config.set_visible_devices([], "GPU")
@@ -107,7 +107,7 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
     return Devices(made, worker, num_workers, chosen, f"{what}{where}, {chosen}", bool(gpus))
 
 
-def _read_cluster() -> tuple[int, int]:
+def read_cluster() -> tuple[int, int]:
     """This worker's number and the number of workers, from TF_CONFIG."""
     text = os.environ.get("TF_CONFIG", "")
     try:

@@ -11,6 +11,7 @@ from trainer import storage
 from trainer.dataset import check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.parts import SIDES
+from trainer.places import RUN, check_output
 from trainer.results import finished, print_result
 
 _DESCRIPTION = """\
@@ -34,6 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     config = make_config(parse(parser, arguments))
     storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
+    check_output(config.output, RUN)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, SIDES if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)
