@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,16 @@ import tensorflow as tf
 
 from trainer import convlstm
 from trainer.convlstm_layer import FastConvLSTM2D
+from trainer.serving import exact_float32
 
 SHAPE = (2, 5, 9, 8, 3)  # B, T, H, W, C
+
+
+@pytest.fixture(autouse=True)
+def exact() -> Iterator[None]:
+    """A GPU would compare what it has rounded to TF32."""
+    with exact_float32():
+        yield
 
 
 def clips(shape: tuple[int, ...] = SHAPE, seed: int = 0) -> tf.Tensor:
