@@ -13,7 +13,9 @@ import numpy as np
 
 from pipelines import files
 from pipelines.core.errors import UsageError
+from pipelines.core.example import decode_frames
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.tensorflow_start import start_tensorflow
 
 _BATCH_BYTES = 24 * 1024 * 1024
@@ -147,8 +149,19 @@ class Scorer:
         size = self._info.clip_spec.num_bytes
         if wrong := [len(clip) for clip in clips if len(clip) != size]:
             raise ValueError(f"a clip of {wrong[0]} bytes, not {size}")
+        clips = [as_stored(clip, self._info.clip_spec, self._info.encoding) for clip in clips]
         joined = b"".join([*clips, *[clips[-1]] * (self.batch_size - len(clips))])
         return np.frombuffer(joined, np.uint8).reshape(self.batch_size, *self._info.clip_spec.shape)
+
+
+def as_stored(clip: bytes, spec: ClipSpec, encoding: FrameEncoding) -> bytes:
+    """A raw clip as it would be read from a dataset of this encoding: without what JPEG loses."""
+    if encoding.format != "jpeg":
+        return clip
+    from pipelines.core.pictures import encode_frames  # OpenCV is needed by such models alone
+
+    frames = np.frombuffer(clip, np.uint8).reshape(spec.shape)
+    return decode_frames(encode_frames(frames, encoding), spec, encoding).tobytes()
 
 
 def _is_distribution(row: np.ndarray) -> bool:

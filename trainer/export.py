@@ -105,6 +105,7 @@ def weights_fingerprint(architecture: str, weights: Iterable[np.ndarray], info: 
     """16 hexadecimal digits of weights in their order, a description of the architecture, and of what `info` says."""
     digest = hashlib.blake2b(digest_size=8)
     meaning = [info.clip_spec.fingerprint(), list(info.labels), info.temperature]
+    meaning += [info.encoding.to_json()] if info.encoding.format == "jpeg" else []
     for array in map(np.ascontiguousarray, weights):
         digest.update(f"{array.dtype.str} {array.shape}\n".encode())
         digest.update(array.tobytes())

@@ -145,6 +145,7 @@ class _Run:
                 temperature=temperature,
                 dataset={"uri": config.data, "fingerprint": self._dataset.fingerprint},
                 durations_s=self._info.durations_s,
+                encoding=self._info.encoding,
                 metrics={name: metrics["test"][name] for name in ("top1", "macro_f1", "ece")},
             ),
             clips,

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.metadata import DatasetInfo, read_clip_spec, read_versioned
-from pipelines.core.spec import ClipSpec
+from pipelines.core.spec import ClipSpec, FrameEncoding
 
 SCHEMA_VERSION = 1
 MODEL_INFO = "model_info.json"
@@ -36,6 +36,7 @@ class ModelInfo:
         output_name: its output with the probabilities, float32 [B, C].
         versions: package name to version, of the export.
         imported: for an imported model, how its input and outputs were adapted.
+        encoding: how the frames that it was trained on were stored; what JPEG loses, clips to be labelled lose as well.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -56,6 +57,7 @@ class ModelInfo:
     output_name: str = "probabilities"
     versions: Mapping[str, str] = field(default_factory=dict)
     imported: Mapping[str, Any] = field(default_factory=dict)
+    encoding: FrameEncoding = field(default_factory=FrameEncoding)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class ModelInfo:
         """The text of `model_info.json`: the same for the same model, without times or host names."""
         value = {item.name: getattr(self, item.name) for item in fields(self)}
         value["clip_spec"] = {**self.clip_spec.to_json(), "fingerprint": self.clip_spec.fingerprint()}
+        value["encoding"] = self.encoding.to_json()
         value = {"schema_version": value.pop("schema_version"), **value}
         return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
 
@@ -90,7 +93,8 @@ class ModelInfo:
                 f"{name}: the model takes clips as another version of this software makes them",
                 "use that version, or preprocess and train again",
             )
-            return cls(clip_spec=clip_spec, labels=tuple(value.pop("labels")), **value)
+            encoding = FrameEncoding.from_json(value.pop("encoding", {}))  # earlier versions didn't say
+            return cls(clip_spec=clip_spec, labels=tuple(value.pop("labels")), encoding=encoding, **value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(
                 f"{name} is damaged or no description of a model ({error}); export or import the model again"
