@@ -17,7 +17,7 @@ from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.intervals import bootstrap_over_groups
-from trainer.metrics import evaluate
+from trainer.metrics import baseline_to_json, evaluate
 from trainer.places import CROSS_VALIDATION, RUN, check_output
 from trainer.predictions import Predictions
 from trainer.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
@@ -124,13 +124,13 @@ def summarise(
     predictions = _pool(scaled, configs)
     pooled = evaluate(predictions, labels)
     majority = [
-        _always(part, labels.index(metrics["baselines"]["majority"]["label"]))
+        part.always(labels.index(metrics["baselines"]["majority"]["label"]))
         for part, metrics in zip(tested, runs, strict=True)
     ]
     single = None
     if all(metrics["baselines"]["single_frame"] for metrics in runs):
         parts = [_read(config, SINGLE_FRAME_PREDICTIONS, labels) for config in configs]
-        single = {"top1": evaluate(_pool(parts, configs), labels).top1.to_json()}
+        single = baseline_to_json(predictions, _pool(parts, configs))
     accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
     sums = np.stack([accuracies, np.ones(folds)], axis=1)
     summary = {
@@ -144,7 +144,7 @@ def summarise(
         "fold_top1": [float(accuracy) for accuracy in accuracies],
         "baselines": {
             "chance": runs[0]["baselines"]["chance"],
-            "majority": {"label": "of each fold", "top1": evaluate(_pool(majority, configs), labels).top1.to_json()},
+            "majority": {"label": "of each fold", **baseline_to_json(predictions, _pool(majority, configs))},
             "single_frame": single,
         },
         "speed": runs[0]["speed"],
@@ -166,12 +166,6 @@ def _pool(parts: Sequence[Predictions], configs: Sequence[TrainConfig]) -> Predi
         for part, config in zip(parts, configs, strict=True)
     ]
     return Predictions.concatenate(named)
-
-
-def _always(part: Predictions, label: int) -> Predictions:
-    logits = np.zeros_like(part.logits)
-    logits[:, label] = 1
-    return replace(part, logits=logits)
 
 
 def _folds(text: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from pipelines.core.errors import UsageError, UserError
 from pipelines.summary import some
 from trainer import storage
-from trainer.intervals import Interval
+from trainer.intervals import Interval, worse_by
 from trainer.metrics import Evaluation, paired_difference
 from trainer.predictions import Predictions
 from trainer.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, TENSORBOARD
@@ -38,6 +38,7 @@ class Run:
         seconds: of training.
         folds: of a cross-validation; 0 for a single run.
         fold_mean: mean top-1 of the folds.
+        single_frame_worse_by: how far a single frame is behind, on the same clips; None where it wasn't measured.
         predictions: for each test clip, where they were kept.
     """
 
@@ -56,6 +57,7 @@ class Run:
     seconds: float
     folds: int = 0
     fold_mean: Interval | None = None
+    single_frame_worse_by: Interval | None = None
     predictions: Predictions | None = None
 
     @classmethod
@@ -85,6 +87,7 @@ class Run:
             seconds=float(value["training"]["seconds"]),
             folds=folds,
             fold_mean=Interval.from_json(value["mean"]) if folds else None,
+            single_frame_worse_by=worse_by(single),
         )
 
 

@@ -82,7 +82,7 @@ class Learner:
         seed: int,
         compiled: bool = False,
     ) -> None:
-        self._learning = learning
+        self._learning, self.compiled = learning, compiled
         self._strategy, self._replicas = devices.strategy, devices.num_replicas
         with devices.building():
             keras.utils.set_random_seed(seed)
@@ -129,6 +129,15 @@ class Learner:
     def variables(self) -> list[keras.Variable]:
         """All that a checkpoint has to hold, in a fixed order; a model's variables include its dropout's states."""
         return [*self.model.variables, *self.average.trainable_variables, *self.optimizer.variables]
+
+    @property
+    def precision(self) -> str:
+        """In which precision the network computes, as its layers say."""
+        return (
+            "bfloat16"
+            if any(layer.compute_dtype == "bfloat16" for layer in self.model._flatten_layers())
+            else "float32"
+        )
 
     def fingerprint(self) -> str:
         """Equal for two learners with the same network where all weights are equal, bit by bit."""

@@ -15,7 +15,7 @@ from trainer.dataset import OpenDataset
 from trainer.evaluate import clips_per_second, film_strips, sample_clips
 from trainer.export import export_model
 from trainer.logs import RunLog
-from trainer.metrics import evaluate, majority_baseline
+from trainer.metrics import baseline_to_json, evaluate, majority_baseline
 from trainer.report import render_report
 from trainer.strategy import Devices
 from trainer.trial import Trained, Trial
@@ -84,7 +84,7 @@ class _Run:
         config, parts, labels = self._config, self._trial.parts, self._info.labels
         temperature = fit_temperature(main.val.logits, main.val.labels)
         counts = dict(zip(labels, parts.sides["train"].class_counts, strict=True))
-        majority, majority_top1 = majority_baseline(counts, main.test, labels)
+        majority, _ = majority_baseline(counts, main.test, labels)
         state = main.state
         return {
             "schema_version": 1,
@@ -102,8 +102,11 @@ class _Run:
             "val": evaluate(main.val, labels, temperature).to_json(),
             "baselines": {
                 "chance": 1 / len(labels),
-                "majority": {"label": majority, "top1": majority_top1.to_json()},
-                "single_frame": {"top1": evaluate(single.test, labels).top1.to_json()} if single else None,
+                "majority": {
+                    "label": majority,
+                    **baseline_to_json(main.test, main.test.always(labels.index(majority))),
+                },
+                "single_frame": baseline_to_json(main.test, single.test) if single else None,
             },
             "calibration": {
                 "temperature": temperature,
@@ -117,6 +120,9 @@ class _Run:
                 "seconds": state.seconds,
                 "clips_per_s": sum(row["clips_per_s"] for row in state.history) / len(state.history),
                 "stopped": state.stopped,
+                "precision": main.learner.precision,
+                "float32_from_step": state.float32_from + 1 if state.float32_from >= 0 else None,
+                "compiled": main.learner.compiled,
             },
             "configuration": {
                 **asdict(config),

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from pipelines.core.errors import UsageError
+from pipelines.tensorflow_start import without_announcements
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ def why_no_compiler() -> str:
     kernel = tf.ones((3, 3, 2, 4))
     try:
         step = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")), jit_compile=True)
-        step(tf.ones((1, 8, 8, 2))).numpy()
+        with without_announcements():
+            step(tf.ones((1, 8, 8, 2))).numpy()
     except tf.errors.OpError as error:
         return str(error.message).strip().splitlines()[0][:300]
     return ""
