@@ -43,10 +43,12 @@ def test_the_rate_goes_with_a_batch_that_was_chosen(
 
 def test_steps_are_compiled_where_it_pays_or_is_asked_for() -> None:
     def chosen(
-        compile: str = "auto", gpu: bool = True, replicas: int = 1, exact: bool = False, steps: int = 10**6
-    ) -> bool:
-        return choose_compile(compile, gpu, replicas, exact, "lrcn", steps, 64)
+        compile: str = "auto", gpu: bool = True, replicas: int = 1, exact: bool = False, steps: int = 10**6,
+        network: tuple[str, str] = ("convlstm", "default"),
+    ) -> bool:  # fmt: skip
+        return choose_compile(compile, gpu, replicas, exact, network, steps, 64)
 
     assert chosen()
-    assert not any((chosen(steps=100), chosen(gpu=False), chosen(replicas=2), chosen(exact=True), chosen("off")))
+    assert not any((chosen(steps=700), chosen(gpu=False), chosen(replicas=2), chosen(exact=True), chosen("off")))
+    assert not any((chosen(network=("lrcn", "default")), chosen(network=("convlstm", "reference"))))
     assert all((chosen("on", steps=1), chosen("on", gpu=False), chosen("on", exact=True)))

@@ -52,8 +52,8 @@ _GROUPS: dict[str, dict[str, str]] = {
         "strategy": "auto: every visible GPU, else the CPU; cpu; multi_worker: several machines, from TF_CONFIG",
         "precision": "auto: float32; bfloat16: all but weights, sums and logits, goes on in float32 should the loss "
         "become NaN",
-        "compile": "training steps with XLA, which takes a minute and makes them faster on GPUs; auto: on one GPU, in "
-        "runs long enough to gain by it",
+        "compile": "training steps with XLA, which takes a minute and makes them faster on GPUs; auto: on one GPU, "
+        "for networks and runs that are known to gain by it",
         "deterministic": "equal bits every time on equal hardware, slower on GPUs",
         "cache": "keep all clips in memory",
         "shuffle_buffer": "clips among which the next one is drawn",

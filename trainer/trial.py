@@ -141,10 +141,9 @@ class Trial:
             UsageError: it is to, but can't.
         """
         config, devices = self._config, self._devices
-        wanted = choose_compile(
-            config.compile, devices.on_gpu, devices.num_replicas, config.deterministic, config.model, steps,
-            self.global_batch,
-        )  # fmt: skip
+        network = (config.model, "ablation" if self._options else config.variant)
+        batch, replicas = self.global_batch, devices.num_replicas
+        wanted = choose_compile(config.compile, devices.on_gpu, replicas, config.deterministic, network, steps, batch)
         if wanted and (reason := why_no_compiler()):
             if config.compile == "on":
                 raise UsageError(f"--compile on: XLA can't compile here ({reason}). Train with --compile off")
