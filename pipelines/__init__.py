@@ -1,0 +1,8 @@
+"""Beam jobs that make datasets of videos and label videos."""
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # Python is about to start a tool of this package, whose imports take a while
+    from pipelines import interrupts
+
+    interrupts.install()

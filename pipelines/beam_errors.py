@@ -5,16 +5,22 @@ import logging
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
 import grpc
+from apache_beam.runners.worker.sdk_worker import SdkHarness
 
 from pipelines.cli import lost_store
-from pipelines.core.errors import OutputError
+from pipelines.core.errors import OutputError, WorkerError
+from pipelines.transforms.pools import close_pools
 
+_LATE_S, _POLL_S = 10.0, 0.05
+
+_FOR_PEOPLE = (OutputError.__name__, WorkerError.__name__)
 _OUTPUT_ERROR = re.compile(
-    rf"^(?:{re.escape(OutputError.__module__)}\.)?{OutputError.__name__}: (.+?)(?: \[while running|$)", re.M
+    rf"^(?:{re.escape(OutputError.__module__)}\.)?(?:{'|'.join(_FOR_PEOPLE)}): (.+?)(?: \[while running|$)", re.M
 )
 _STORE_ERROR = re.compile(r"(?:^|: )(?:FileNotFound|Permission|OS)Error: \[Errno \d+\] (.+): '(\w+://[^']+)'", re.M)
 _JAVA_CALL = re.compile(r"\s+at [\w.$/]+\(.*\)$|\s*\.\.\. \d+ more$|Driver stacktrace:$")
@@ -73,14 +79,16 @@ def errors_once(loopback: bool) -> Iterator[None]:
 
     Args:
         loopback: the workers are threads of this process for another engine. They write their traces past the log, and
-            when the job has failed they may still be at work, which ends in errors that are no news.
+            when the job has failed they may still be at work, which ends in errors that are no news: their end is
+            waited for, a while.
     """
     runners = logging.getLogger("apache_beam.runners")
     level = runners.level
 
     def is_news(record: logging.LogRecord) -> bool:
         text = record.getMessage()
-        return record.module != "portable_runner" and OutputError.__name__ not in text and not known_message(text)
+        is_known = any(name in text for name in _FOR_PEOPLE) or bool(known_message(text))
+        return record.module != "portable_runner" and not is_known
 
     stderr, sys.stderr = sys.stderr, (stream := _WithoutTraces(sys.stderr))
     runners.setLevel(logging.CRITICAL)
@@ -88,13 +96,27 @@ def errors_once(loopback: bool) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        stream.drops_all = loopback
+        if loopback:
+            stream.drops_all = True
+            _wait_for_workers()
         raise
     finally:
         logging.getLogger().removeFilter(is_news)
-        if not stream.drops_all:
-            runners.setLevel(level)
-            sys.stderr = stderr
+        runners.setLevel(level)
+        sys.stderr = stderr
+
+
+def _wait_for_workers() -> None:
+    """Until no thread of this process works for another engine any more, `_LATE_S` at most."""
+    close_pools()  # what waits for a decoder fails at once
+    end = time.monotonic() + _LATE_S
+    while any(map(_is_at_work, threading.enumerate())) and time.monotonic() < end:
+        time.sleep(_POLL_S)
+
+
+def _is_at_work(thread: threading.Thread) -> bool:
+    task = getattr(getattr(thread, "_work_item", None), "_fn", None)  # of Beam's thread pool, which never ends
+    return thread.name.startswith("run_worker_") or SdkHarness.__qualname__ in getattr(task, "__qualname__", "")
 
 
 def ignore_hang_ups() -> None:

@@ -6,8 +6,9 @@ import posixpath
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
+from pipelines import store_io
 from pipelines.store_errors import something_else
 
 
@@ -33,9 +34,43 @@ def check(uri: str) -> None:
     """Nothing: what such a store needs shows with the first file."""
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes."""
-    return cast(BinaryIO, _systems().open(uri, compression_type=_uncompressed()))
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; `piece_bytes` as in `store_io.reading`.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows; so does reading.
+    """
+    file = _File(uri)
+    size_bytes = _systems().get_filesystem(uri).metadata(uri).size_in_bytes
+    return store_io.reading(uri, file.fetch, size_bytes, file.close, piece_bytes)
+
+
+class _File:
+    """A file that is opened anew where reading it ended early."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._stream, self._position = self._open(), 0
+
+    def _open(self) -> Any:
+        return _systems().open(self._uri, compression_type=_uncompressed())
+
+    def fetch(self, first: int, count: int) -> bytes:
+        """So many bytes from a position on, or fewer if the stream ends before."""
+        if self._position != first:
+            self.close()
+            self._stream = self._open()
+            self._stream.seek(first)
+        data = bytearray()
+        while part := self._stream.read(count - len(data)):
+            data += part
+        self._position = first + count
+        return bytes(data)
+
+    def close(self) -> None:
+        """Everything that was wanted is there, or it is opened anew: errors don't matter any more."""
+        with contextlib.suppress(Exception):
+            self._stream.close()
 
 
 def stat(uri: str) -> tuple[int, str] | None:

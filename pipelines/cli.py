@@ -10,9 +10,11 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Any
 
+from pipelines import interrupts
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
+_SHOWN_NAMES = 5
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
 
 
@@ -31,18 +33,29 @@ def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
     """Runs a tool and gives its exit code; a mistake of the user or a remote store that fails becomes a line on stderr,
     not a stack trace."""
     try:
+        return _run_tool(run, arguments)
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        if not interrupts.happened():
+            raise
+    interrupts.end()
+    return EXIT_INTERRUPTED
+
+
+def _run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    try:
         return run(arguments)
     except UserError as error:
+        if interrupts.happened():
+            raise
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        if "://" not in str(error.filename):
+        if "://" not in str(error.filename) or interrupts.happened():
             raise
         print(f"error: {lost_store(str(error.filename), str(error.strerror))}", file=sys.stderr)
         return EXIT_INCOMPLETE
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return EXIT_INTERRUPTED
 
 
 def lost_store(uri: str, reason: str) -> str:
@@ -70,17 +83,60 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str]) -> None:
+def say_damaged(output: str, names: Sequence[str]) -> None:
+    """Names what of an earlier run can't be believed, where there is any."""
+    if names:
+        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+        shown = ", ".join(sorted(names)[:_SHOWN_NAMES]) + more
+        what = "1 file" if len(names) == 1 else f"{len(names)} files"
+        say(
+            f"note: {what} in {output} can't be believed, damaged or of an earlier version of this software: {shown}. "
+            "What is lost is done again"
+        )
+
+
+def refuse_stray_values(arguments: Sequence[str], unknown: Sequence[str]) -> None:
+    """Ends with an error if a value is left over on a command line that can't belong to a flag of somebody else.
+
+    Args:
+        arguments: the command line.
+        unknown: what is left over of it.
+
+    Raises:
+        UsageError: one is; the message says how it may have come about.
+    """
+    before = ""
+    for argument in unknown:
+        if not argument.startswith("-") and (not before.startswith("-") or "=" in before):
+            raise UsageError(f"unexpected argument {argument!r}: {_why_stray(arguments, argument)}")
+        before = argument
+
+
+def _why_stray(arguments: Sequence[str], value: str) -> str:
+    position = list(arguments).index(value)
+    before = arguments[position - 1] if position else ""
+    if before.endswith(",") or value.startswith(","):
+        return f"the shell parts lists at spaces; write them without any ({before}{value}), or in quotes"
+    if os.path.exists(before) and os.path.exists(value):
+        return "the shell replaces a pattern by the files' names; put it in quotes ('*.mp4'), or give the folder"
+    return "every value belongs behind its flag, and in quotes where it has spaces, see --help"
+
+
+def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str], arguments: Sequence[str] = ()) -> None:
     """Ends with an error if anything is left over on a command line.
+
+    Args:
+        unknown: what is left over.
+        known: all flags.
+        arguments: the command line; only what is left over if none is given.
 
     Raises:
         UsageError: something is; the message suggests the nearest flag.
     """
     if not unknown:
         return
+    refuse_stray_values(arguments or unknown, unknown[:1])
     flag = unknown[0].partition("=")[0]
-    if not flag.startswith("-"):
-        raise UsageError(f"unexpected argument {flag!r}: every value belongs behind its flag, see --help")
     raise UsageError(f"unknown flag {flag}{nearest_flag(flag, known)}. See --help")
 
 

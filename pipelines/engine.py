@@ -2,6 +2,9 @@
 
 import contextlib
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +18,7 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     WorkerOptions,
 )
+from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
@@ -25,6 +29,11 @@ from pipelines.beam_options import BeamParser
 from pipelines.cli import nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
 from pipelines.flags import LOCAL_RUNNER
+
+_WORKER = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "runpy.run_module('apache_beam.runners.worker.sdk_worker_main', run_name='__main__', alter_sys=True)"
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,17 @@ class Engine:
         if self.on_dataflow:
             for uri in uris:
                 dataflow.check_reach(flag, uri)
+
+
+class _LocalRunner(fn_runner.FnApiRunner):
+    """Beam's own engine, whose worker processes end without a word at Ctrl-C, which a terminal sends to all."""
+
+    def run_via_runner_api(self, pipeline_proto: Any, options: PipelineOptions) -> Any:
+        """As that of Beam."""
+        for environment in pipeline_proto.components.environments.values():
+            if environment.urn == python_urns.SUBPROCESS_SDK:  # the payload is a shell's command
+                environment.payload = f"exec {sys.executable} -c {shlex.quote(_WORKER)}".encode()
+        return super().run_via_runner_api(pipeline_proto, options)
 
 
 def make_engine(
@@ -108,7 +128,7 @@ def make_engine(
     mode = direct.direct_running_mode
     workers = direct.direct_num_workers or os.cpu_count() or 1
     return Engine(
-        pipeline=_make_pipeline(fn_runner.FnApiRunner(provision_info=provision), options),
+        pipeline=_make_pipeline(_LocalRunner(provision_info=provision), options),
         description=f"{LOCAL_RUNNER} (Beam's FnApiRunner, {mode}, {workers} Beam worker{'s' * (workers > 1)})",
         is_local=True,
         in_process=mode != "multi_processing",
@@ -134,6 +154,9 @@ def _make_pipeline(runner: Any, options: PipelineOptions) -> beam.Pipeline:
         pipeline = beam.Pipeline(runner=runner, options=options)
     except (ValueError, ImportError) as error:  # an unknown runner, or options that it lacks
         raise UsageError(" ".join(str(error).split())) from error
+    # For what transforms in other languages bring along, of which there are none. Beam removes it when a pipeline has
+    # run, and one where all is done already never does.
+    shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
     FileSystems.set_options(options)  # the input is listed before the pipeline runs
     return pipeline
 

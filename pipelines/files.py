@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from pipelines import local, remote
-from pipelines.core.catalog import FileInfo
-from pipelines.core.errors import OutputError, UsageError
+from pipelines import interrupts, local, remote
+from pipelines.core.errors import OutputError, UsageError, WorkerError, as_shortage
+from pipelines.core.text_decoding import decode
+from pipelines.core.video_files import FileInfo
 from pipelines.parallel import each_in_parallel
 from pipelines.parallel import in_parallel as in_parallel
 from pipelines.remote import match as match
@@ -42,6 +43,11 @@ def join(folder: str, *names: str) -> str:
     return posixpath.join(folder, *names)
 
 
+def locate(root: str, path: str) -> str:
+    """The address of what a file in the folder `root` names: relative to it, absolute, or in a store."""
+    return posixpath.join(root, path) if is_local(path) else path
+
+
 def check_stores(*uris: str) -> None:
     """Finds out within seconds whether the stores of some addresses can be used at all. Local paths are passed over.
 
@@ -64,15 +70,15 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes. Of one in a store, a request brings `piece_bytes`, by default many.
 
     Raises:
         OSError: it doesn't exist or can't be read.
     """
     if is_local(uri):
         return open(uri, "rb")
-    return remote.open_read(uri)
+    return remote.open_read(uri, piece_bytes)
 
 
 def read_text(uri: str) -> str | None:
@@ -81,10 +87,49 @@ def read_text(uri: str) -> str | None:
     Raises:
         OSError: it is there but can't be read.
     """
+    data = read_bytes(uri)
+    return None if data is None else data.decode("utf-8", "surrogateescape")
+
+
+def read_bytes(uri: str) -> bytes | None:
+    """The content of a file, None where there is none.
+
+    Raises:
+        OSError: it is there but can't be read.
+    """
     if not exists(uri):
         return None
     with open_read(uri) as file:
-        return file.read().decode("utf-8", "surrogateescape")
+        return file.read()
+
+
+def read_written(uri: str) -> str | None:
+    """The text of a file that a person or a spreadsheet wrote; None where there is none. See `text_decoding.decode`.
+
+    Raises:
+        UsageError: it is in another encoding than UTF-8 and UTF-16; the message names the line and the byte.
+        OSError: it is there but can't be read.
+    """
+    data = read_bytes(uri)
+    if data is None:
+        return None
+    return decode(data, uri, lambda path: "\0" not in path and exists(join(posixpath.dirname(uri), path)))
+
+
+def find_slashed(root: str, path: str) -> str:
+    """A path with backslashes as it is where such a file exists, else with slashes, as it was meant on Windows.
+
+    Raises:
+        UsageError: it begins with a drive or a machine of Windows, and there is no such file.
+    """
+    if is_local(root) and exists(join(root, path)):
+        return path
+    if path.startswith("\\\\") or path[1:2] == ":":
+        raise UsageError(
+            f"{path} is a path of a Windows machine, and there is no such file here. Give paths relative to the file "
+            "that names them, with / between folders"
+        )
+    return path.replace("\\", "/")
 
 
 def exists(uri: str) -> bool:
@@ -105,7 +150,8 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
     """
     temporary = join(temporary_folder, f"{posixpath.basename(uri)}.{uuid.uuid4().hex}")
     try:
-        with (local.write if is_local(uri) else remote.write)(uri, temporary) as file:
+        write = local.write if is_local(uri) else remote.write
+        with interrupts.tidying_up(), write(uri, temporary) as file:
             yield file
     except OSError as error:
         remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""  # else it has its own
@@ -154,20 +200,25 @@ def delete_folder(uri: str) -> None:
 
 def list_folder(uri: str) -> dict[str, int]:
     """Names and sizes in bytes of the files directly in a folder; nothing where it doesn't exist."""
-    if is_local(uri):
-        try:
-            with os.scandir(uri) as entries:
-                return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-        except FileNotFoundError:
-            return {}
-    return {file.path: file.size_bytes for file in remote.list_folder(uri)}
+    return {name: file.size_bytes for name, file in stat_folder(uri).items()}
+
+
+def stat_folder(uri: str) -> dict[str, FileInfo]:
+    """Size and version of the files directly in a folder, by name; nothing where it doesn't exist."""
+    if not is_local(uri):
+        return {file.path: file for file in remote.list_folder(uri)}
+    try:
+        with os.scandir(uri) as entries:
+            return {entry.name: local.stat(entry.path, entry.name) for entry in entries if entry.is_file()}
+    except FileNotFoundError:
+        return {}
 
 
 def list_names(uri: str) -> list[str]:
-    """Names of what is directly in a folder, of folders too on local file systems; none where it doesn't exist."""
+    """Names of the files and folders directly in a folder, sorted; none where it doesn't exist."""
     if is_local(uri):
         return sorted(os.listdir(uri)) if os.path.isdir(uri) else []
-    return sorted(list_folder(uri))
+    return remote.list_names(uri)
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
@@ -183,7 +234,7 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
 
 def stat_file(root: str, path: str) -> FileInfo:
     """Size and version of a file, given by a path relative to `root`, an absolute path or an address."""
-    uri = join(root, path)
+    uri = locate(root, path)
     return local.stat(uri, path) if is_local(uri) else replace(remote.stat(uri), path=path)
 
 
@@ -199,13 +250,24 @@ def local_copy(uri: str) -> Iterator[str]:
 
     Raises:
         OSError: the remote file can't be read.
+        WorkerError: there is no room for it here.
     """
     if is_local(uri):
         yield uri
         return
-    with tempfile.NamedTemporaryFile(suffix=posixpath.splitext(uri)[1]) as copy:
-        remote.fetch(uri, cast(BinaryIO, copy))
-        copy.flush()
+    with contextlib.ExitStack() as stack:
+        try:
+            suffix = posixpath.splitext(uri)[1]
+            copy = stack.enter_context(tempfile.NamedTemporaryFile(suffix=suffix))
+            remote.fetch(uri, cast(BinaryIO, copy))
+            copy.flush()
+        except OSError as error:
+            if error.filename == uri and not isinstance(as_shortage(error), WorkerError):
+                raise
+            raise WorkerError(
+                f"there is no room for {uri} in the folder of temporary files: {error.strerror or error}. Make some or "
+                "name another folder in TMPDIR, then run the same command again"
+            ) from error
         yield copy.name
 
 

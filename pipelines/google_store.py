@@ -44,8 +44,8 @@ def check(uri: str) -> None:
         next(iter(found), None)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; `piece_bytes` as in `store_io.reading`.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
@@ -54,14 +54,11 @@ def open_read(uri: str) -> BinaryIO:
     blob.reload(timeout=_SILENCE_S)  # from now on it means this version
 
     def fetch(first: int, count: int) -> bytes:
-        end = min(first + count, blob.size)
-        if first >= end:
-            return b""
-        extent = {"start": first, "end": end - 1}
+        extent = {"start": first, "end": first + count - 1}
         data: bytes = blob.download_as_bytes(**extent, raw_download=True, checksum=None, timeout=_SILENCE_S)
         return data
 
-    return store_io.reading(fetch)
+    return store_io.reading(uri, fetch, blob.size, piece_bytes=piece_bytes)
 
 
 def stat(uri: str) -> tuple[int, str] | None:
@@ -83,7 +80,8 @@ def stat(uri: str) -> tuple[int, str] | None:
 
 
 def _version(blob: Any) -> str:
-    return f"{blob.size}-{blob.updated.timestamp()}"
+    """Of the content: the time of the last change is also that of a change of permissions or labels."""
+    return f"{blob.size}-{blob.generation}"
 
 
 def upload(uri: str, temporary: str, file: BinaryIO, size_bytes: int) -> None:
@@ -119,6 +117,20 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
     bucket, path = bucket_and_path(prefix)
     for blob in client().list_blobs(bucket, prefix=path, delimiter=None if below else "/", timeout=_SILENCE_S):
         yield f"gs://{bucket}/{blob.name}", blob.size, _version(blob)
+
+
+def list_names(prefix: str) -> Iterator[str]:
+    """Names of the files and folders directly in a folder, which `prefix` names with a slash behind it.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    bucket, path = bucket_and_path(prefix)
+    pages = client().list_blobs(bucket, prefix=path, delimiter="/", timeout=_SILENCE_S)
+    for blob in pages:
+        yield blob.name.removeprefix(path)
+    for folder in pages.prefixes:  # known when all pages were read
+        yield folder.removeprefix(path).rstrip("/")
 
 
 def delete(uris: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from pipelines.label_listing import list_videos
 from pipelines.label_work import Work, make_work
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
 from pipelines.scorer import read_model_info, shared_scorer
+from pipelines.summary import say_ignored
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -99,7 +100,9 @@ def run(arguments: Sequence[str]) -> int:
     windows = _windows(config, info)
     chosen = listing.videos[: config.limit] if config.limit else listing.videos
     threads = engine.threads
-    label_store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
+    label_store.read_layout(
+        config.output, config.overwrite
+    )  # refuses a folder of other things before it puts any there
     table_files = ""
     if config.bigquery_table:
         from pipelines.transforms.bigquery import check_table
@@ -163,6 +166,8 @@ def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
     from pipelines.engine import num_decoders
 
     total, pending, windows = work.num_videos, work.num_pending, work.windows
+    cli.say_damaged(work.config.output, work.damaged)
+    say_ignored(listing.ignored, work.config.output)
     if listing.num_repeated:
         cli.say(f"note: {listing.num_repeated} entries of the list name a video that was named before")
     if not work.info.durations_s and not work.config.window_s:

@@ -3,15 +3,16 @@
 import time
 from typing import TYPE_CHECKING
 
-from pipelines import files
+from pipelines import cli, files
 from pipelines.core.decode_types import DecodedWindow, WindowJob
 from pipelines.core.errors import EXIT_OK
 from pipelines.core.hashing import stable_hash
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.label_plan import Listing, VideoTask
+from pipelines.core.video_files import describe_ignored
 from pipelines.label_work import Work
 from pipelines.scorer import shared_scorer
-from pipelines.summary import human_bytes, human_seconds, plural
+from pipelines.summary import human_bytes, human_seconds, plural, visible
 
 if TYPE_CHECKING:
     from pipelines.engine import Engine
@@ -26,6 +27,7 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> in
     pending = [video for videos in work.pending for video in videos.videos()]
     size = sum(task.video.size_bytes for task in pending)
     total = work.num_videos
+    cli.say_damaged(work.config.output, work.damaged)
     print(f"{plural(total, 'video')} in {work.config.input}, {total - len(pending)} labelled already")
     print(f"{plural(len(pending), 'video')} to label, {human_bytes(size)}")
     for task in pending[:_SHOWN]:
@@ -33,7 +35,9 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> in
     if len(pending) > _SHOWN:
         print(f"  and {len(pending) - _SHOWN} more")
     if listing.num_ignored:
-        print(f"{plural(listing.num_ignored, 'other file')} passed over")
+        print(f"{plural(listing.num_ignored, 'other file')} ignored: {describe_ignored(listing.ignored, visible)}")
+    for failure in listing.failed:
+        print(f"{visible(failure.video)} can't be read ({failure.message}): will be in failures.jsonl")
     missing = sum(task.video.version == "missing" for task in pending)
     if missing:
         print(f"{plural(missing, 'named video')} not there: will be in failures.jsonl")

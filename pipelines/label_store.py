@@ -4,20 +4,20 @@
 the labels need none of it.
 """
 
-import json
 import posixpath
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
 from typing import TypeVar
 
 from pipelines import files
-from pipelines.core.errors import IncompleteError, OutputError
+from pipelines.core.errors import OutputError
 from pipelines.core.label_plan import LabelLayout, ListedVideo, ShardListing
-from pipelines.core.label_types import LabelFailure, LabelReport
 from pipelines.core.ledger import Entry, Outline
 from pipelines.core.metadata import FAILURES
+from pipelines.core.sealed import DamagedError, seal, unseal
+from pipelines.core.video_files import IGNORED
+from pipelines.stamps import Stamp, write_stamped
 from pipelines.store import STATE, read_own, temporary_folder
 
 _T = TypeVar("_T")
@@ -35,21 +35,22 @@ def _layout_uri(output: str) -> str:
     return files.join(output, STATE, "label_layout.json")
 
 
-def _of_shard(output: str, kind: str, shard: int, extension: str) -> str:
+def of_shard(output: str, kind: str, shard: int, extension: str) -> str:
+    """The address of what is kept of a kind for a shard."""
     return files.join(output, STATE, kind, f"{shard:05d}{extension}")
 
 
 def _ledger_folder(output: str, shard: int) -> str:
-    return _of_shard(output, "ledger", shard, "")
+    return of_shard(output, "ledger", shard, "")
 
 
-def read_layout(output: str) -> LabelLayout | None:
-    """The layout of the labels in a folder; None where the folder is empty or not there.
+def read_layout(output: str, overwrite: bool = False) -> LabelLayout | None:
+    """The layout of the labels in a folder; None where there is none, see `store.read_own`.
 
     Raises:
         UsageError: the folder holds other things, or can't be read.
     """
-    return read_own(output, _layout_uri(output), LabelLayout.from_json, "labels")
+    return read_own(output, _layout_uri(output), LabelLayout.from_json, "labels", overwrite)
 
 
 def remove_labels(output: str) -> None:
@@ -61,8 +62,8 @@ def remove_labels(output: str) -> None:
     try:
         files.delete([files.join(output, SUMMARY)])
         files.delete(files.join(output, name) for name in files.list_folder(output) if _LABELS.fullmatch(name))
-        files.delete([files.join(output, name) for name in (FAILURES, REPORT)] + [_layout_uri(output)])
-        for name in ("ledger", "listing", "reports", "failures"):
+        files.delete([files.join(output, name) for name in (FAILURES, IGNORED, REPORT)] + [_layout_uri(output)])
+        for name in ("ledger", "listing", "reports", "failures", "stamps"):
             files.delete_folder(files.join(output, STATE, name))
         for folder in (files.join(output, "subtitles"), temporary_folder(output)):
             files.delete_folder(folder)
@@ -79,23 +80,31 @@ def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[Shar
     try:
         names = {labels_name(shard, layout.num_shards, format) for shard in range(layout.num_shards)}
         stale = [name for name in files.list_folder(output) if _LABELS.fullmatch(name) and name not in names]
-        files.delete([files.join(output, name) for name in (SUMMARY, REPORT, FAILURES)])
+        files.delete([files.join(output, name) for name in (SUMMARY, REPORT, FAILURES, IGNORED)])
         files.delete(files.join(output, name) for name in stale)
         files.delete_folder(temporary_folder(output))
     except OSError as error:
         raise OutputError(f"cannot prepare the folder of labels {output}: {files.reason(error)}") from error
-    files.write_text(_layout_uri(output), layout.to_json(), temporary_folder(output))
+    files.write_text(_layout_uri(output), seal(layout.to_json()), temporary_folder(output))
     files.in_parallel(lambda shard: _write_listing(output, shard, shards[shard]), range(layout.num_shards))
 
 
 def _write_listing(output: str, shard: int, listing: ShardListing) -> None:
-    files.write_text(_of_shard(output, "listing", shard, ".jsonl"), listing.text, temporary_folder(output))
+    files.write_text(of_shard(output, "listing", shard, ".jsonl"), seal(listing.text), temporary_folder(output))
 
 
 def read_listing(output: str, shard: int) -> list[ListedVideo]:
-    """The videos of a shard."""
-    with files.open_read(_of_shard(output, "listing", shard, ".jsonl")) as file:
-        return ShardListing(file.read().decode()).videos()
+    """The videos of a shard.
+
+    Raises:
+        OutputError: what the run put down of them is damaged.
+    """
+    uri = of_shard(output, "listing", shard, ".jsonl")
+    with files.open_read(uri) as file:
+        try:
+            return ShardListing(unseal(file.read())).videos()
+        except DamagedError as error:
+            raise OutputError(f"{uri} is damaged: {error}; run the same command again") from error
 
 
 def add_to_ledger(output: str, shard: int, entries: Sequence[Entry]) -> None:
@@ -104,42 +113,63 @@ def add_to_ledger(output: str, shard: int, entries: Sequence[Entry]) -> None:
     Raises:
         OutputError: it can't be written.
     """
-    name = f"{uuid.uuid4().hex}-{len(entries)}.jsonl"
-    _write_entries(output, shard, name, entries)
+    _write_entries(output, shard, f"{uuid.uuid4().hex}-{len(entries)}.jsonl", entries, {})
 
 
-def _write_entries(output: str, shard: int, name: str, entries: Iterable[Entry]) -> None:
-    with files.write_atomically(files.join(_ledger_folder(output, shard), name), temporary_folder(output)) as file:
+def _write_entries(output: str, shard: int, name: str, entries: Iterable[Entry], stamps: dict[str, Stamp]) -> None:
+    path = files.join(STATE, "ledger", f"{shard:05d}", name)
+    with write_stamped(stamps, output, path, temporary_folder(output)) as file:
         for entry in entries:
-            file.write(entry.to_json().encode() + b"\n")
+            file.write(seal(entry.to_json()).encode())
 
 
 def read_ledger(output: str, shard: int) -> Iterator[Entry]:
-    """All entries of a shard; lines of another version of this software are passed over."""
-    return _read_ledger(output, shard, Entry.from_json)
+    """All entries of a shard; lines that are damaged or of another version of this software are passed over."""
+    return _read_ledger(output, shard, Entry.from_json, lambda _: None)
 
 
-def outline_ledger(output: str, shard: int) -> Iterator[Outline]:
-    """The same without what is not needed to know what is left to do."""
-    return _read_ledger(output, shard, Outline.from_json)
+def outline_ledger(output: str, shard: int, on_damage: Callable[[str], None]) -> Iterator[Outline]:
+    """The same without what is not needed to know what is left to do.
+
+    Args:
+        output: the folder.
+        shard: its number.
+        on_damage: told the name of each file with lines that are passed over, or with fewer than were written.
+    """
+    return _read_ledger(output, shard, Outline.from_json, on_damage)
 
 
-def _read_ledger(output: str, shard: int, parse: Callable[[str], _T]) -> Iterator[_T]:
+def _read_ledger(output: str, shard: int, parse: Callable[[str], _T], on_damage: Callable[[str], None]) -> Iterator[_T]:
     for name in sorted(files.list_folder(_ledger_folder(output, shard))):
-        with files.open_read(files.join(_ledger_folder(output, shard), name)) as lines:
+        whole = 0
+        try:
+            file = files.open_read(files.join(_ledger_folder(output, shard), name))
+        except FileNotFoundError:
+            continue  # a store may list what was removed, by compaction for example
+        with file as lines:
             for line in lines:
                 try:
-                    yield parse(line.decode())
+                    entry = parse(unseal(line))
                 except (ValueError, TypeError, KeyError):
                     continue
+                whole += 1
+                yield entry
+        if whole != _count_in(name):
+            on_damage(files.join(STATE, "ledger", f"{shard:05d}", name))
 
 
-def compact_ledger(output: str, shard: int, entries: Sequence[Entry]) -> None:
+def _count_in(name: str) -> int:
+    """How many entries a file of the ledger had when it was written; -1 where its name doesn't tell."""
+    count = name.rpartition("-")[2].partition(".")[0]
+    return int(count) if count.isdecimal() else -1
+
+
+def compact_ledger(output: str, shard: int, entries: Sequence[Entry], stamps: dict[str, Stamp]) -> None:
     """Replaces a shard's ledger by these entries. Killed in the middle, it holds some of them twice, harmlessly."""
     folder = _ledger_folder(output, shard)
     older = list(files.list_folder(folder))
     name = f"{_COMPACT}-{len(entries)}.jsonl"
-    _write_entries(output, shard, name, sorted(entries, key=lambda entry: (entry.video, entry.parts, entry.part)))
+    _write_entries(output, shard, name, sorted(entries, key=lambda e: (e.video, e.parts, e.part)), stamps)
     files.delete(files.join(folder, other) for other in older if other != name)
 
 
@@ -149,57 +179,7 @@ def count_entries(output: str) -> int:
     if files.is_local(folder) and not files.exists(folder):
         return 0
     names = (posixpath.basename(file.path) for file in files.list_tree(folder)[0])
-    return sum(int(name.rpartition("-")[2].partition(".")[0]) for name in names if not name.startswith(_COMPACT))
-
-
-def write_shard_report(output: str, shard: int, mark: str, report: LabelReport) -> None:
-    """Puts down that the labels of a shard are written; `mark` tells from what."""
-    text = json.dumps(mark) + "\n" + report.to_json() + "\n"
-    files.write_text(_of_shard(output, "reports", shard, ".jsonl"), text, temporary_folder(output))
-
-
-def read_shard_report(output: str, shard: int) -> tuple[str, LabelReport] | None:
-    """Mark and report of a shard; None where there is none of this version."""
-    text = files.read_text(_of_shard(output, "reports", shard, ".jsonl"))
-    try:
-        mark, report = (text or "").splitlines()
-        return json.loads(mark), LabelReport.from_json(report)
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def write_shard_failures(output: str, shard: int, failures: Iterable[LabelFailure]) -> None:
-    """Writes the failures of a shard, to be joined at the end."""
-    text = "".join(json.dumps(_public(failure)) + "\n" for failure in failures)
-    files.write_text(_of_shard(output, "failures", shard, ".jsonl"), text, temporary_folder(output))
-
-
-def _public(failure: LabelFailure) -> dict[str, object]:
-    return {key: value for key, value in asdict(failure).items() if key != "transient"}
-
-
-def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
-    """The reports of all shards, one after the other, as they may not fit into memory together.
-
-    Raises:
-        IncompleteError: at the end, if some are missing.
-    """
-    missing = 0
-    for found in files.each_at(output, lambda shard: read_shard_report(output, shard), range(num_shards)):
-        if found:
-            yield found[1]
-        else:
-            missing += 1
-    if missing:
-        raise IncompleteError(f"labels of {missing} shards were not written; run the same command again")
-
-
-def join_failures(output: str, num_shards: int) -> None:
-    """Writes `failures.jsonl` out of those of the shards, in their order."""
-    with files.write_atomically(files.join(output, FAILURES), temporary_folder(output)) as file:
-        for shard in range(num_shards):
-            with files.open_read(_of_shard(output, "failures", shard, ".jsonl")) as part:
-                file.write(part.read())
+    return sum(max(0, _count_in(name)) for name in names if not name.startswith(_COMPACT))
 
 
 def finish(output: str, summary: str, page: str) -> None:

@@ -1,12 +1,12 @@
 """What a labelling run has to do: what is listed compared with what is known."""
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from pipelines import files, label_store
+from pipelines import files, label_shards, label_store
 from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import fingerprint
@@ -39,6 +39,7 @@ class Work:
         pending: what is to be decoded and scored, shard by shard.
         task_size: how many of them a worker gets at a time.
         marks: what the labels of those shards are made from that are to be written.
+        damaged: files of an earlier run that can't be believed.
     """
 
     config: LabelConfig
@@ -49,6 +50,7 @@ class Work:
     pending: Sequence[PendingVideos]
     task_size: int
     marks: Mapping[int, str]
+    damaged: Sequence[str] = ()
 
     @property
     def shards(self) -> list[ShardListing]:
@@ -84,7 +86,7 @@ def make_work(
     scoring = {**windows.identity(), "clip_spec": info.clip_spec.fingerprint()}
     resized_by = [version("opencv-python-headless")] if info.clip_spec.interpolation == "bilinear" else []
     key = fingerprint([info.fingerprint, scoring, version("av"), *resized_by])
-    earlier = label_store.read_layout(output)
+    earlier = label_store.read_layout(output, config.overwrite)
     if earlier and (earlier.model, dict(earlier.scoring)) != (info.fingerprint, scoring):
         if not config.overwrite:
             raise UsageError(_other_labels(earlier, info, scoring, output))
@@ -102,20 +104,24 @@ def make_work(
     again = earlier is not None and not files.exists(files.join(output, label_store.SUMMARY))
     result = [config.segments.identity(), config.format, config.webvtt]
 
+    damaged: list[str] = []
+
     def compare(shard: int) -> tuple[PendingVideos, str]:
         """The videos of a shard that are to be decoded, and its mark, empty where its labels needn't be written."""
         listing = shards[shard]
         mark = fingerprint([key, result, listing.text])
-        written = earlier is not None and _is_written(config, layout, shard, mark)
+        labels = label_store.labels_name(shard, num_shards, config.format)
+        written = earlier is not None and label_shards.is_written(output, shard, mark, labels, damaged.append)
         # Whatever has labels is in the ledger, which is long: it is read only for what may be tried again.
-        pending = PendingVideos(listing) if written and not again else _pending(output, shard, listing, key, again)
+        left = PendingVideos(listing)
+        pending = left if written and not again else _pending(output, shard, listing, key, again, damaged.append)
         return pending, mark if pending.numbers or config.bigquery_table or not written else ""
 
     found = list(files.each_at(output, compare, range(num_shards)))
     pending = [videos for videos, _ in found]
     size = task_size(sum(len(videos.numbers) for videos in pending), beam_workers)
     marks = {shard: mark for shard, (_, mark) in enumerate(found) if mark}
-    return Work(config, info, windows, key, layout, pending, size, marks)
+    return Work(config, info, windows, key, layout, pending, size, marks, sorted(set(damaged)))
 
 
 def _other_labels(earlier: LabelLayout, info: ModelInfo, scoring: Mapping[str, Any], output: str) -> str:
@@ -134,10 +140,13 @@ def _other_labels(earlier: LabelLayout, info: ModelInfo, scoring: Mapping[str, A
     return f"{output} holds {what}. Choose another --output, or label everything anew there with --overwrite"
 
 
-def _pending(output: str, shard: int, listing: ShardListing, key: str, again: bool) -> PendingVideos:
+def _pending(
+    output: str, shard: int, listing: ShardListing, key: str, again: bool, on_damage: Callable[[str], None]
+) -> PendingVideos:
     """The videos of a shard that aren't in the ledger, or, with `again`, failed for a reason that may have passed."""
     videos = listing.videos()
-    known = choose(label_store.outline_ledger(output, shard), key, {v.video_id: v.version for v in videos})
+    entries_known = label_store.outline_ledger(output, shard, on_damage)
+    known = choose(entries_known, key, {video.video_id: video.version for video in videos})
     places: list[tuple[str, int]] = []
     begun = {}
     for number, video in enumerate(videos):
@@ -148,9 +157,3 @@ def _pending(output: str, shard: int, listing: ShardListing, key: str, again: bo
         if entries:
             begun[number] = [entry.part for entry in entries if entry.part], entries[0].parts
     return PendingVideos(listing, array("L", [number for _, number in sorted(places)]), begun)
-
-
-def _is_written(config: LabelConfig, layout: LabelLayout, shard: int, mark: str) -> bool:
-    name = label_store.labels_name(shard, layout.num_shards, config.format)
-    found = label_store.read_shard_report(config.output, shard)
-    return found is not None and found[0] == mark and files.exists(files.join(config.output, name))

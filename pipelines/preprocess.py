@@ -3,25 +3,28 @@
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pipelines import cli, files, store
-from pipelines.core import splits
 from pipelines.core.catalog import Catalog, select
 from pipelines.core.completeness import check_all_accounted, check_failure_rate, describe
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.decode_types import DecodeJob
-from pipelines.core.errors import EXIT_OK, IncompleteError, UsageError
+from pipelines.core.duplicates import find_copies
+from pipelines.core.errors import EXIT_OK, IncompleteError
 from pipelines.core.metadata import DatasetInfo, ShardReport
+from pipelines.core.notes import notes_on
 from pipelines.core.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
-from pipelines.listing import read_catalog
-from pipelines.preprocess_flags import Request, own_flags, parse
+from pipelines.core.split_choice import choose_splits
+from pipelines.listing import check_input, read_catalog, read_split_files, without_duplicates
+from pipelines.preprocess_flags import own_flags, parse
 from pipelines.preview import render_preview
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
-from pipelines.summary import print_summary
+from pipelines.summary import print_summary, say_ignored, visible
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -55,9 +58,11 @@ def run(arguments: Sequence[str]) -> int:
         UserError: it can't be done, or ended without a complete dataset.
     """
     request = parse(arguments)
+    config = request.config
+    if not request.use_sample_data:
+        check_input(config.input)
     from pipelines.engine import make_engine  # Beam takes seconds to import: not for --help, not for a misspelt value
 
-    config = request.config
     places = {"--output": config.output}
     if request.use_sample_data:
         places["--input"] = config.input
@@ -66,19 +71,26 @@ def run(arguments: Sequence[str]) -> int:
         return code
     start = time.monotonic()
     files.check_stores(config.input, config.output)
-    catalog = select(read_catalog(config.input), config.classes, config.limit)
+    listed = read_catalog(config.input, config.class_level)
+    catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
+    del listed
+    catalog = select(catalog, config.classes, config.limit)
+    if config.drop_duplicates:
+        catalog = without_duplicates(catalog)
     engine.check_reach("--input", (video.uri for video in catalog.videos))
-    store.read_layout(config.output)  # refuses a folder of other things before anything is put into it
+    store.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
     with store.exclusive(config.output):
-        layout = store.read_layout(config.output)
-        replace = layout is not None and config.overwrite and not _goes_on(layout, config)
+        layout = store.read_layout(config.output, config.overwrite)
+        anew = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
-        plan = make_plan(catalog, config, _split_file(config), None if replace else layout, engine.parallelism)
-        if replace:
+        plan = make_plan(catalog, config, None if anew else layout, engine.parallelism)
+        if anew:
             store.remove_dataset(config.output)
-        pending = store.prepare(config.output, plan)
-        _log_start(request, engine, catalog, plan, pending)
+        damaged: list[str] = []
+        pending = store.prepare(config.output, plan, damaged.append)
+        cli.say_damaged(config.output, damaged)
+        _log_start(config, engine, catalog, plan, pending)
         if pending:
             _write_shards(config, engine, plan, pending)
         info = _finish(config, catalog, plan)
@@ -117,31 +129,24 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
 
 def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetInfo:
     """Proves that nothing is missing, and only then writes what makes the dataset complete."""
-    found = list(store.read_reports(config.output, plan.shards))
+    found = list(store.read_reports(config.output, plan.shards, from_listing=False))
     if lost := [shard.name for shard, report in zip(plan.shards, found, strict=True) if report is None]:
         raise IncompleteError(f"{len(lost)} shards were not written, for example {lost[0]}; run the same command again")
     reports: list[ShardReport] = [report for report in found if report]
     check_all_accounted(catalog, reports)
-    failures = [failure for report in reports for failure in report.failed]
+    failures = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
+    copies = find_copies(reports)
     store.write_failures(config.output, failures)
+    store.write_ignored(config.output, catalog.ignored)
+    store.write_duplicates(config.output, copies)
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
-    check_failure_rate(len(failures), len(catalog.videos), config.max_failure_rate, reasons, "finished shards are")
+    check_failure_rate(len(failures), catalog.num_listed, config.max_failure_rate, reasons, "finished shards are")
     info = describe(config, catalog, plan, reports, {name: version(name) for name in _PACKAGES})
     title = os.path.basename(config.output)
-    store.finish(config.output, info, render_preview(info, reports, title))
+    notes = map(str, notes_on(info, reports, copies, catalog.ignored))
+    info = replace(info, notes=(*info.notes, *notes))
+    store.finish(config.output, info, render_preview(info, reports, title, catalog))
     return info
-
-
-def _split_file(config: PreprocessConfig) -> Mapping[str, str] | None:
-    if not config.split_file:
-        return None
-    try:
-        text = files.read_text(files.normalise(config.split_file))
-        if text is None:
-            raise UsageError(f"no such split file: {config.split_file}")
-        return splits.parse_split_file(text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{config.split_file}: {error}") from error
 
 
 def _make_sample_videos(config: PreprocessConfig) -> int:
@@ -153,17 +158,19 @@ def _make_sample_videos(config: PreprocessConfig) -> int:
 
 
 def _log_start(
-    request: Request, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
+    config: PreprocessConfig, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
 ) -> None:
     from pipelines.engine import num_decoders
 
-    config = request.config
-    if catalog.num_ungrouped:
+    for note in catalog.notes:
+        cli.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
+    if catalog.num_ungrouped and not catalog.splits_from:
         cli.say(
             f"note: {catalog.num_ungrouped} videos name no group, so each is a group of its own. If some share a "
             "source (one recording cut up, one actor), scores on the test split will look too good. Give groups in a "
             "manifest, or write them as _gNN_ into the names"
         )
+    say_ignored(catalog.ignored, config.output)
     kept = len(plan.shards) - len(pending)
     again = f", {kept} of {len(plan.shards)} shards are there already" if kept else ""
     cli.say(

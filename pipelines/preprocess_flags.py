@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines import cli, files, flags
 from pipelines.core import config as configuration
-from pipelines.core.config import PreprocessConfig
+from pipelines.core.config import SPLIT_SETTINGS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.spec import FRAME_ENCODINGS, INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES
 from pipelines.flags import add_setting, lies_in, parse_with_files
@@ -51,12 +51,19 @@ def make_parser() -> argparse.ArgumentParser:
         add_setting(group, name, text, default, metavar, choices, **options)
 
     group = parser.add_argument_group("input and output")
-    what = "folder of class folders, or CSV manifest with the columns path,label[,group]; local or gs://..."
+    what = "folder of class folders, or CSV manifest with the columns path,label[,group][,split]; local or gs://..."
     add(group, "--input", f"{what} (default: sample videos, generated into {SAMPLE_VIDEOS})", metavar="PATH")
     add(group, "--output", "folder of the dataset", metavar="PATH")
+    add(group, "--class-level", "which level of folders the classes are, from 1 (default: the first below folders "
+        "train, val, test and below a lone folder around everything)", metavar="N")  # fmt: skip
     add(group, "--classes", "only these classes, separated by commas", metavar="A,B,...", type_=_list)
     add(group, "--limit", "at most N videos of each class, for a quick try", metavar="N")
     add(group, "--min-frames", "leave out videos with fewer frames", metavar="N")
+    add(
+        group,
+        "--drop-duplicates",
+        "leave out videos with the very content of one whose name comes first; finding them reads files of equal size",
+    )
     add(group, "--max-failure-rate", "fail if more than this share of the videos can't be read", metavar="SHARE")
     add(group, "--overwrite", "replace the dataset in the output folder")
     group = parser.add_argument_group("clips")
@@ -80,11 +87,15 @@ def make_parser() -> argparse.ArgumentParser:
     add(group, "--jpeg-quality", "1 to 100", metavar="Q")
     add(group, "--compression", "of whole shards", choices=configuration.COMPRESSIONS)
     add(group, "--shards", "number of files (default: about 128 MB each)", metavar="N")
-    group = parser.add_argument_group("splits", "Videos of one group never are on two sides.")
-    add(group, "--splits", "names and fractions", metavar="NAME=F,...")
+    group = parser.add_argument_group("splits", "All videos of a group go into the same split where videos are dealt.")
+    add(group, "--splits", "names and fractions, to deal the videos whatever the input says; official: as the folders "
+        "train, val, test or the manifest's column split say (default: official where there are such, else "
+        f"{configuration.DEFAULT_SPLITS})", metavar="NAME=F,...")  # fmt: skip
     add(group, "--split-groups", "groups of a split, the rest is train; may be repeated", metavar="NAME=GROUP,...",
         type_=str, repeated=True)  # fmt: skip
-    add(group, "--split-file", "file with lines group,split; the rest is train", metavar="FILE")
+    add(group, "--split-file", "lines group,split or path,split, UCF101's trainlist01.txt and testlist01.txt, or "
+        "HMDB51's files for each class; a file, a folder or a pattern, may be repeated. What is not named goes into "
+        "train, or is left out where videos of train are named", metavar="FILE", type_=str, repeated=True)  # fmt: skip
     add(group, "--split-seed", "another draw of groups", metavar="N")
     group = parser.add_argument_group("running")
     flags.add_common(group)
@@ -111,9 +122,17 @@ def parse(arguments: Sequence[str]) -> Request:
         UsageError: a value is wrong; nothing has been read or written but the configuration file.
     """
     known = tuple(item.name for item in fields(PreprocessConfig))
-    values, runner, beam_arguments = parse_with_files(make_parser(), arguments, known)
-    if "split_groups" in values:
-        values["split_groups"] = tuple(values["split_groups"])
+    parser = make_parser()
+    values, runner, beam_arguments = parse_with_files(parser, arguments, known)
+    # A flag overrides what a file says of the same matter by another name.
+    flagged = vars(parser.parse_known_args(list(arguments))[0]).keys() & SPLIT_SETTINGS
+    if flagged:
+        values = {key: value for key, value in values.items() if key not in SPLIT_SETTINGS or key in flagged}
+    for key in ("split_groups", "split_file"):
+        if isinstance(values.get(key), str):
+            values[key] = (values[key],)
+        elif key in values:
+            values[key] = tuple(values[key])
     use_sample_data = "input" not in values
     if use_sample_data:
         values = {"output": SAMPLE_DATASET, **values, "input": SAMPLE_VIDEOS}

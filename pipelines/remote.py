@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
 from pipelines import beam_store, google_store, s3_store
-from pipelines.core.catalog import FileInfo
+from pipelines.core.video_files import FileInfo
 
 _IN_MEMORY_BYTES = 8 << 20
 """Of a file that is being written. What is more goes to a temporary file on this machine until it is whole."""
@@ -33,6 +33,8 @@ def _explained(uri: str, needs_bucket: bool = False) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the libraries of stores raise many classes
+        if isinstance(error, OSError) and error.filename == uri:
+            raise
         explained = _store(uri).as_os_error(uri, error, needs_bucket)
         if explained is error:
             raise
@@ -49,14 +51,14 @@ def check(uri: str) -> None:
         _store(uri).check(uri)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes, of which a request brings `piece_bytes`, by default many.
 
     Raises:
         OSError: it doesn't exist or can't be read.
     """
     with _explained(uri):
-        stream = _store(uri).open_read(uri)
+        stream = _store(uri).open_read(uri, piece_bytes)
     return cast(BinaryIO, _Explaining(stream, uri))
 
 
@@ -182,6 +184,19 @@ def list_folder(folder: str) -> list[FileInfo]:
     """
     with _explained(folder, needs_bucket=True):
         return _below(folder, _store(folder).list_files(folder + "/", below=False))
+
+
+def list_names(folder: str) -> list[str]:
+    """Sorted names of the files and folders directly in a folder.
+
+    Raises:
+        OSError: the store doesn't answer, or refuses.
+    """
+    store, prefix = _store(folder), folder + "/"
+    with _explained(folder, needs_bucket=True):
+        if store in (google_store, s3_store):
+            return sorted(set(store.list_names(prefix)) - {""})
+        return sorted({path.removeprefix(prefix).partition("/")[0] for path, *_ in store.list_files(prefix)} - {""})
 
 
 def is_folder(uri: str) -> bool:

@@ -70,10 +70,11 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
 
 
 def no_answer() -> tuple[type[Exception], ...]:
-    """Errors of connections that could not be made, or broke off."""
+    """Errors of connections that could not be made or broke off, and of content that came in part only."""
     from botocore import exceptions
 
-    return (exceptions.ConnectionError, exceptions.HTTPClientError, exceptions.IncompleteReadError, ConnectionError)
+    broken_off = (exceptions.IncompleteReadError, exceptions.FlexibleChecksumError)
+    return (exceptions.ConnectionError, exceptions.HTTPClientError, *broken_off, ConnectionError)
 
 
 def _is_about_credentials(error: Exception) -> bool:

@@ -99,35 +99,38 @@ def check(uri: str) -> None:
             raise
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; `piece_bytes` as in `store_io.reading`.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
     """
-    return store_io.reading(_Fetch(_client(), *bucket_and_path(uri)))
+    bucket, key = bucket_and_path(uri)
+    client, place = _client(), {"Bucket": bucket, "Key": key}
+    found = _head(client, place)
+    place["IfMatch"] = found["ETag"]  # pieces of two versions would be no file
+
+    def fetch(first: int, count: int) -> bytes:
+        return _repeated(lambda: _content(client, place, f"bytes={first}-{first + count - 1}"))
+
+    return store_io.reading(uri, fetch, found["ContentLength"], piece_bytes=piece_bytes)
 
 
-class _Fetch:
-    """Pieces of one version of an object."""
+def _head(client: Any, place: Mapping[str, str]) -> Any:
+    """Size and version of an object."""
+    from botocore.exceptions import ClientError
 
-    def __init__(self, client: Any, bucket: str, key: str) -> None:
-        self._client, self._place = client, {"Bucket": bucket, "Key": key}
+    try:
+        return client.head_object(**place)
+    except ClientError:
+        _content(client, place, "bytes=0-0")  # unlike this answer, its error has the words of the store
+        raise
 
-    def __call__(self, first: int, count: int) -> bytes:
-        try:
-            return _repeated(lambda: self._once(f"bytes={first}-{first + count - 1}"))
-        except Exception as error:
-            if status_of(error) == 416:  # the file ends before
-                return b""
-            raise
 
-    def _once(self, extent: str) -> bytes:
-        answer = self._client.get_object(**self._place, Range=extent)
-        with contextlib.closing(answer["Body"]) as body:
-            data: bytes = body.read()
-        self._place["IfMatch"] = answer["ETag"]  # pieces of two versions would be no file
-        return data
+def _content(client: Any, place: Mapping[str, str], extent: str) -> bytes:
+    with contextlib.closing(client.get_object(**place, Range=extent)["Body"]) as body:
+        data: bytes = body.read()
+    return data
 
 
 def _repeated(fetch: Callable[[], _T]) -> _T:
@@ -202,6 +205,18 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
     for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, **only):
         for item in page.get("Contents", ()):
             yield f"s3://{bucket}/{item['Key']}", item["Size"], _version(item)
+
+
+def list_names(prefix: str) -> Iterator[str]:
+    """Names of the files and folders directly in a folder, which `prefix` names with a slash behind it.
+
+    Raises:
+        Exception: of the many kinds that `as_os_error` knows.
+    """
+    bucket, key = bucket_and_path(prefix)
+    for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, Delimiter="/"):
+        yield from (item["Key"].removeprefix(key) for item in page.get("Contents", ()))
+        yield from (item["Prefix"].removeprefix(key).rstrip("/") for item in page.get("CommonPrefixes", ()))
 
 
 def delete(uris: Sequence[str]) -> None:

@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipelines import cli
+from pipelines import cli, interrupts
+from pipelines.core.errors import EXIT_INTERRUPTED
 from pipelines.core.motion import ACTIVITIES
 from pipelines.sample_videos import FolderInUseError, OnProgress, SampleDataConfig, generate, is_complete, list_videos
 
@@ -98,7 +99,7 @@ def main(argv: list[str] | None = None) -> int:
         if is_complete(config):
             print(_summary(config, "already there"))
             return 0
-        with _progress() as show:
+        with interrupts.tidying_up(), _progress() as show:
             generate(config, show)
         print(_summary(config, f"made in {time.monotonic() - start_s:.0f} s"))
     except FolderInUseError as error:
@@ -109,8 +110,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: cannot make the videos: {reason}; the same command continues where it ended", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command continues where it ended", file=sys.stderr)
-        return 130
+        interrupts.end()
+        return EXIT_INTERRUPTED
     return 0
 
 

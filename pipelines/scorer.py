@@ -6,24 +6,30 @@ first: every batch has the same shape, and what is missing in it is filled up.
 """
 
 import contextlib
+import logging
+import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipelines import files
-from pipelines.core.errors import UsageError
-from pipelines.core.example import decode_frames
+from pipelines import files, interrupts
+from pipelines.core.errors import UsageError, WorkerError, as_shortage
+from pipelines.core.folder_kinds import kind_of_folder, no_model
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.source_hints import nearest
 from pipelines.tensorflow_start import start_tensorflow
 
+_log = logging.getLogger(__name__)
 _BATCH_BYTES = 24 * 1024 * 1024
 _BATCH = 24
 """Here a row doesn't depend on its place either. Kernels take rows in sixes or eights and treat what is left over in
 another way, which rounds otherwise: of 32 rows, with AVX2, the last two differ; of 12, the last four.
 """
 _SIGNATURE = "serving_default"
+_FULL = re.compile("out of memory|OUT_OF_MEMORY|ALLOC_FAILED|RESOURCE_EXHAUSTED")
+"""What libraries of a card say when its memory is full, other than by a `ResourceExhaustedError`."""
 _NO_STACK = "<stack traces unavailable>"
 
 
@@ -49,6 +55,15 @@ def read_model_info(folder: str) -> ModelInfo:
     except OSError as error:
         raise UsageError(f"cannot read the model {folder}: {error.strerror or error}") from error
     if text is None:
+        if files.is_local(folder) and not files.exists(folder):
+            raise UsageError(f"no model in {folder}: there is no such folder{nearest(folder)}")
+        if files.is_local(folder) and os.path.isfile(folder):
+            raise UsageError(
+                f"{folder} is a file; a model is a folder with {MODEL_INFO}. Of a Keras file, "
+                "python -m trainer.import_model makes one"
+            )
+        if message := no_model(folder, kind_of_folder(lambda name: files.exists(files.join(folder, name)))):
+            raise UsageError(message)
         nested = files.join(folder, "model", MODEL_INFO)
         hint = f"; did you mean {files.join(folder, 'model')}?" if files.exists(nested) else "."
         raise UsageError(
@@ -63,6 +78,7 @@ class Scorer:
 
     Raises:
         UsageError: what is in the folder can't be loaded, or isn't what the description says: both are named.
+        WorkerError: there is no room for it.
     """
 
     def __init__(self, folder: str, info: ModelInfo, threads: int = 0) -> None:
@@ -83,12 +99,16 @@ class Scorer:
                 tf.config.experimental.set_memory_growth(device, True)
         self._tf = tf
         self._info = info
-        self.batch_size = batch_size(info)
+        self.batch_size = self._at_once = batch_size(info)
         saved_model = files.join(folder, info.saved_model)
         try:
             with _local_folder(saved_model) as path:
                 self._model = tf.saved_model.load(path)
         except Exception as error:  # TensorFlow, protobuf and file systems raise many classes
+            if isinstance(shortage := as_shortage(error), WorkerError):
+                raise shortage from error
+            if self._is_full(error):
+                raise self._no_room(error) from error
             raise UsageError(f"the model in {saved_model} cannot be loaded: {_first_line(error)}") from error
         self._check(saved_model)
 
@@ -111,15 +131,16 @@ class Scorer:
             refuse(
                 f"it takes clips {given.shape}, the clip spec makes [B, {', '.join(map(str, info.clip_spec.shape))}]"
             )
+        self._has_fixed_batch = given.shape.rank is not None and given.shape[0] is not None
         outputs = self._signature.structured_outputs
         if info.output_name not in outputs:
             refuse(f"it gives {', '.join(sorted(outputs))}, not {info.output_name}")
         try:
-            values = self._run(np.zeros((self.batch_size, *info.clip_spec.shape), np.uint8))  # compiles, too
+            values = self._score_black()  # compiles, too
         except (ValueError, tf.errors.OpError) as error:
             refuse(f"it fails on a black clip ({_first_line(error)})")
-        if values.shape != (self.batch_size, len(info.labels)):
-            is_row = values.ndim == 2 and len(values) == self.batch_size
+        if values.shape != (self._at_once, len(info.labels)):
+            is_row = values.ndim == 2 and len(values) == self._at_once
             what = f"{values.shape[1]} probabilities" if is_row else f"values {list(values.shape)}"
             refuse(f"it gives {what}, there are {len(info.labels)} labels")
 
@@ -127,41 +148,87 @@ class Scorer:
         outputs = self._signature(**{self._info.input_name: self._tf.constant(frames)})
         return np.asarray(outputs[self._info.output_name].numpy(), np.float32)
 
+    def _score_black(self) -> np.ndarray:
+        while True:
+            try:
+                return self._run(np.zeros((self._at_once, *self._info.clip_spec.shape), np.uint8))
+            except Exception as error:
+                self._shrink(error)
+
     def score(self, clips: Sequence[bytes]) -> list[np.ndarray | ScoreError]:
         """Probabilities float32 [C] of each clip, or why there are none. One bad clip doesn't take others along.
 
         Args:
             clips: raw uint8 [T, H, W, 3] RGB each, at most `batch_size`.
+
+        Raises:
+            WorkerError: the device has no memory left even for one clip, or scores no clip at all any more.
         """
-        if not clips:
-            return []
+        results: list[np.ndarray | ScoreError] = []
+        while len(results) < len(clips):
+            try:
+                results += self._score_at_once(clips[len(results) : len(results) + self._at_once])
+            except Exception as error:
+                self._shrink(error)
+        return results
+
+    def _score_at_once(self, clips: Sequence[bytes]) -> list[np.ndarray | ScoreError]:
         try:
             values = self._run(self._batch(clips))[: len(clips)]
         except (ValueError, self._tf.errors.OpError) as error:
+            if self._is_full(error):
+                raise
             if len(clips) == 1:
+                self._check_device(error)
                 return [ScoreError(_first_line(error))]
             half = len(clips) // 2
-            return [*self.score(clips[:half]), *self.score(clips[half:])]
+            return [*self._score_at_once(clips[:half]), *self._score_at_once(clips[half:])]
         return [row if _is_distribution(row) else ScoreError(_why_none(row)) for row in values]
+
+    def _check_device(self, error: Exception) -> None:
+        """Tells a clip that can't be scored from a device that has failed: that one fails on a black clip, too."""
+        if not isinstance(error, ValueError | self._tf.errors.InvalidArgumentError):
+            try:
+                self._score_black()
+            except self._tf.errors.OpError:
+                raise WorkerError(
+                    f"the device scores no clip any more ({_first_line(error)}). Run the same command again"
+                ) from error
+
+    def _is_full(self, error: Exception) -> bool:
+        if isinstance(error, MemoryError | self._tf.errors.ResourceExhaustedError):
+            return True
+        return isinstance(error, self._tf.errors.OpError) and bool(_FULL.search(str(error)))
+
+    def _no_room(self, error: Exception) -> WorkerError:
+        return WorkerError(
+            f"there is no memory left for the model {self._info.name}, even for a batch of {self._at_once} "
+            f"({_first_line(error)}). Free some on its device, then run the same command again"
+        )
+
+    def _shrink(self, error: Exception) -> None:
+        """Has batches made half as large where the device is full. What else went wrong is raised again.
+
+        The device is shared: it may be full of other programs' work. Rows of other batches may differ in the last bits.
+        """
+        if not self._is_full(error):
+            raise error
+        if self._at_once == 1 or self._has_fixed_batch:
+            raise self._no_room(error) from error
+        self._at_once //= 2
+        _log.warning("the device's memory is full: clips are scored in batches of %d from here on", self._at_once)
 
     def _batch(self, clips: Sequence[bytes]) -> np.ndarray:
         """The clips as one array of the fixed shape, filled up with the last of them: no clip that nobody asked for."""
         size = self._info.clip_spec.num_bytes
         if wrong := [len(clip) for clip in clips if len(clip) != size]:
             raise ValueError(f"a clip of {wrong[0]} bytes, not {size}")
-        clips = [as_stored(clip, self._info.clip_spec, self._info.encoding) for clip in clips]
-        joined = b"".join([*clips, *[clips[-1]] * (self.batch_size - len(clips))])
-        return np.frombuffer(joined, np.uint8).reshape(self.batch_size, *self._info.clip_spec.shape)
+        if self._info.encoding.format == "jpeg":
+            from pipelines.core.pictures import as_stored  # OpenCV is needed by such models alone
 
-
-def as_stored(clip: bytes, spec: ClipSpec, encoding: FrameEncoding) -> bytes:
-    """A raw clip as it would be read from a dataset of this encoding: without what JPEG loses."""
-    if encoding.format != "jpeg":
-        return clip
-    from pipelines.core.pictures import encode_frames  # OpenCV is needed by such models alone
-
-    frames = np.frombuffer(clip, np.uint8).reshape(spec.shape)
-    return decode_frames(encode_frames(frames, encoding), spec, encoding).tobytes()
+            clips = [as_stored(clip, self._info.clip_spec, self._info.encoding) for clip in clips]
+        joined = b"".join([*clips, *[clips[-1]] * (self._at_once - len(clips))])
+        return np.frombuffer(joined, np.uint8).reshape(self._at_once, *self._info.clip_spec.shape)
 
 
 def _is_distribution(row: np.ndarray) -> bool:
@@ -188,7 +255,7 @@ def _local_folder(uri: str) -> Iterator[str]:
     if files.is_local(uri):
         yield uri
         return
-    with tempfile.TemporaryDirectory() as copy:
+    with interrupts.tidying_up(), tempfile.TemporaryDirectory() as copy:
         files.copy_tree(uri, copy)
         yield copy
 

@@ -6,20 +6,25 @@ Readers of the dataset need none of it.
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TypeVar
 
-from pipelines import files
+from pipelines import files, interrupts
 from pipelines.core import sharding
+from pipelines.core.duplicates import DUPLICATES, Copies, duplicate_lines
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, DatasetInfo, Failure, ShardReport
 from pipelines.core.plan import Layout, Plan, PlannedShard
+from pipelines.core.sealed import seal, seal_parts, unseal, unseal_or_old
+from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
 
 _L = TypeVar("_L")
 STATE = "_state"
+_LISTS = (FAILURES, IGNORED, DUPLICATES)
 
 
 def temporary_folder(output: str) -> str:
@@ -35,16 +40,16 @@ def _report_uri(output: str, shard: str) -> str:
     return files.join(output, STATE, "shards", f"{shard}.json")
 
 
-def read_layout(output: str) -> Layout | None:
-    """The layout of the dataset in a folder; None where the folder is empty or not there.
+def read_layout(output: str, overwrite: bool = False) -> Layout | None:
+    """The layout of the dataset in a folder; None where there is none, see `read_own`.
 
     Raises:
         UsageError: the folder holds other things, or can't be read.
     """
-    return read_own(output, _layout_uri(output), Layout.from_json, "dataset")
+    return read_own(output, _layout_uri(output), Layout.from_json, "dataset", overwrite)
 
 
-def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str) -> _L | None:
+def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str, overwrite: bool) -> _L | None:
     """What a job put down about its output folder in an earlier run; None where the folder is empty or not there.
 
     Args:
@@ -52,17 +57,25 @@ def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str
         layout_uri: where it was put down.
         parse: reads it.
         what: what the job makes, for messages.
+        overwrite: whether one that is damaged counts as none.
 
     Raises:
         UsageError: the folder holds other things, or can't be read.
     """
     try:
-        text = files.read_text(layout_uri)
-        if text is not None:
-            return parse(text)
+        data = files.read_bytes(layout_uri)
+        if data is not None:
+            return parse(unseal_or_old(data))
         others = [name for name in files.list_names(output) if not name.startswith(".") and name != STATE]
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
         raise UsageError(f"cannot read the {what} folder {output}: {files.reason(error)}") from error
+    except (ValueError, TypeError) as error:
+        if overwrite:
+            return None
+        raise UsageError(
+            f"{layout_uri} is damaged: {error}. Choose another --output, or add --overwrite to the same command: it "
+            "decides anew what that file held, and keeps of the rest what is still right"
+        ) from error
     if others:
         raise UsageError(
             f"{output} is not empty and holds no {what} of this software (found {', '.join(sorted(others)[:3])}). "
@@ -80,7 +93,7 @@ def remove_dataset(output: str) -> None:
     try:
         files.delete([files.join(output, DATASET_INFO)])
         shards = filter(sharding.is_shard_name, files.list_folder(output))
-        files.delete(files.join(output, name) for name in [*shards, FAILURES, PREVIEW])
+        files.delete(files.join(output, name) for name in [*shards, *_LISTS, PREVIEW])
         files.delete([_layout_uri(output), files.join(output, STATE, "plan.jsonl")])  # not the lock, which is held
         for folder in (files.join(output, STATE, "shards"), temporary_folder(output)):
             files.delete_folder(folder)
@@ -95,33 +108,76 @@ def is_complete(output: str) -> bool:
 
 def write_report(output: str, report: ShardReport) -> None:
     """Puts down that a shard is whole."""
-    files.write_text(_report_uri(output, report.name), report.to_json(), temporary_folder(output))
+    written = replace(report, version=files.stat_file(output, report.name).version or "")
+    files.write_text(_report_uri(output, report.name), seal(written.to_json()), temporary_folder(output))
 
 
-def read_reports(output: str, shards: Sequence[PlannedShard]) -> Iterator[ShardReport | None]:
-    """The report of each shard; None if it isn't whole, or was made from other videos or settings."""
-    sizes = files.list_folder(output)
-    known = finished_shards(output)
+def read_reports(
+    output: str,
+    shards: Sequence[PlannedShard],
+    on_damage: Callable[[str], None] = lambda _: None,
+    from_listing: bool = True,
+) -> Iterator[ShardReport | None]:
+    """The report of each shard; None if it isn't whole, or was made from other videos or settings.
+
+    A shard whose file has the size but not the version that was noted (copied, or written by something else since) is
+    read and its checksum compared.
+
+    Args:
+        output: the folder.
+        shards: which ones.
+        on_damage: told the name of each file that isn't as it was written; by many threads where the folder is remote.
+        from_listing: whether what a listing names is there and nothing else. Otherwise each file is asked for: some
+            stores list what was just written late.
+    """
+    listed = files.stat_folder(output) if from_listing else {}
+    known = finished_shards(output) if from_listing else set()
 
     def read(shard: PlannedShard) -> ShardReport | None:
-        if shard.name not in sizes or shard.name not in known:
+        if from_listing and (shard.name not in listed or shard.name not in known):
             return None
-        text = files.read_text(_report_uri(output, shard.name))
+        found = listed[shard.name] if from_listing else files.stat_file(output, shard.name)
+        data = files.read_bytes(_report_uri(output, shard.name)) if found.version is not None else None
+        if data is None:
+            return None
         try:
-            report = ShardReport.from_json(text or "")
+            report = ShardReport.from_json(unseal(data))
         except (ValueError, TypeError, KeyError):
-            return None  # not of this version: the shard is made again
-        return report if report.task == shard.fingerprint and report.size_bytes == sizes[shard.name] else None
+            on_damage(files.join(STATE, "shards", f"{shard.name}.json"))
+            return None
+        if report.task != shard.fingerprint:
+            return None
+        if found.size_bytes == report.size_bytes:
+            if found.version == report.version:
+                return report
+            if _sha256(files.join(output, shard.name)) == report.sha256:
+                write_report(output, report)  # so that it needn't be read the next time
+                return report
+        on_damage(shard.name)
+        return None
 
     return files.each_at(output, read, shards)
 
 
-def prepare(output: str, plan: Plan) -> list[PlannedShard]:
+def _sha256(uri: str) -> str:
+    digest = hashlib.sha256()
+    with files.open_read(uri) as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def prepare(output: str, plan: Plan, on_damage: Callable[[str], None] = lambda _: None) -> list[PlannedShard]:
     """Makes the folder ready and returns the shards that are still to be written.
 
     What is no longer part of the dataset goes, its description first: a reader never finds one that is not true.
     A shard with failures that may have passed (a timeout, a broken connection) is tried again, unless the dataset was
     complete.
+
+    Args:
+        output: the folder.
+        plan: what it is to hold.
+        on_damage: see `read_reports`.
 
     Raises:
         OutputError: the folder can't be written.
@@ -130,20 +186,20 @@ def prepare(output: str, plan: Plan) -> list[PlannedShard]:
         complete = is_complete(output)
         pending = [
             shard
-            for shard, done in zip(plan.shards, read_reports(output, plan.shards), strict=True)
+            for shard, done in zip(plan.shards, read_reports(output, plan.shards, on_damage), strict=True)
             if done is None or (not complete and any(failure.transient for failure in done.failed))
         ]
         names = {shard.name for shard in plan.shards}
         stale = [name for name in files.list_folder(output) if sharding.is_shard_name(name) and name not in names]
         if pending or stale:
-            files.delete([files.join(output, name) for name in (DATASET_INFO, FAILURES, PREVIEW)])
+            files.delete([files.join(output, name) for name in (DATASET_INFO, *_LISTS, PREVIEW)])
         files.delete(files.join(output, name) for name in stale)
         gone = {*stale, *(shard.name for shard in pending)} & finished_shards(output)  # some stores ask about each file
         files.delete(_report_uri(output, name) for name in sorted(gone))
         files.delete_folder(temporary_folder(output))
     except OSError as error:
         raise OutputError(f"cannot prepare the dataset folder {output}: {files.reason(error)}") from error
-    files.write_text(_layout_uri(output), plan.layout.json_parts(), temporary_folder(output))
+    files.write_text(_layout_uri(output), seal_parts(plan.layout.json_parts()), temporary_folder(output))
     return pending
 
 
@@ -160,6 +216,12 @@ def exclusive(output: str) -> Iterator[None]:
         UsageError: another run is at work there.
         OutputError: the folder can't be written.
     """
+    with interrupts.tidying_up(), _locked(output):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(output: str) -> Iterator[None]:
     if not files.is_local(output):
         yield
         return
@@ -181,8 +243,18 @@ def exclusive(output: str) -> Iterator[None]:
 def write_plan(output: str, lines: Iterable[str]) -> str:
     """Writes the tasks of a run where its workers can read them, and returns the address."""
     uri = files.join(output, STATE, "plan.jsonl")
-    files.write_text(uri, (f"{line}\n" for line in lines), temporary_folder(output))
+    files.write_text(uri, map(seal, lines), temporary_folder(output))
     return uri
+
+
+def write_ignored(output: str, ignored: Iterable[IgnoredFile]) -> None:
+    """Writes `ignored.jsonl`; empty where nothing was passed over."""
+    files.write_text(files.join(output, IGNORED), ignored_lines(ignored), temporary_folder(output))
+
+
+def write_duplicates(output: str, found: Iterable[Copies]) -> None:
+    """Writes `duplicates.jsonl`; empty where no two videos have the same content."""
+    files.write_text(files.join(output, DUPLICATES), duplicate_lines(found), temporary_folder(output))
 
 
 def write_failures(output: str, failures: Sequence[Failure]) -> None:

@@ -1,11 +1,16 @@
 """What stores have in common: addresses of two parts, and streams over files that come in pieces."""
 
+import errno
 import io
+import random
+import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 _PIECE_BYTES = 8 << 20
 """What one request reads."""
+_ATTEMPTS = 4
+"""Of a request whose answer ends early; together they last a few seconds."""
 
 
 def bucket_and_path(uri: str) -> tuple[str, str]:
@@ -14,36 +19,78 @@ def bucket_and_path(uri: str) -> tuple[str, str]:
     return bucket, path
 
 
-def reading(fetch: Callable[[int, int], bytes]) -> BinaryIO:
+def reading(
+    uri: str,
+    fetch: Callable[[int, int], bytes],
+    size_bytes: int,
+    on_close: Callable[[], None] = lambda: None,
+    piece_bytes: int = 0,
+) -> BinaryIO:
     """A stream of a file, of which the first piece is fetched at once.
 
+    Some proxies and stores end an answer early and adapt its headers, so that no library notices. The stream ends where
+    the file does and nowhere else.
+
     Args:
-        fetch: gives up to so many bytes from a position on, fewer only where the file ends.
+        uri: the file's address.
+        fetch: gives so many bytes from a position on. What it asks for is within the file.
+        size_bytes: the file's size, from another answer than the content.
+        on_close: called when the stream is closed.
+        piece_bytes: what one request reads; 0 for as much as serves those who read all.
 
     Raises:
+        OSError: again and again, other than the wanted number of bytes came; so does reading.
         Exception: what `fetch` raises; so does reading.
     """
-    return cast(BinaryIO, io.BufferedReader(_PieceReader(fetch), 1 << 20))
+    return cast(BinaryIO, io.BufferedReader(_PieceReader(uri, fetch, size_bytes, on_close, piece_bytes), 1 << 20))
 
 
 class _PieceReader(io.RawIOBase):
     """A file in pieces, each a request of its own, which can be repeated where the connection breaks off."""
 
-    def __init__(self, fetch: Callable[[int, int], bytes]) -> None:
+    def __init__(
+        self,
+        uri: str,
+        fetch: Callable[[int, int], bytes],
+        size_bytes: int,
+        on_close: Callable[[], None],
+        piece_bytes: int,
+    ) -> None:
+        self._uri = uri
+        self._on_close = on_close
         self._fetch = fetch
+        self._size_bytes = size_bytes
+        self._piece_bytes = piece_bytes or _PIECE_BYTES
         self._position = 0
+        self._piece = memoryview(b"")
         self._next()
 
     def _next(self) -> None:
-        data = self._fetch(self._position, _PIECE_BYTES)
-        self._position += len(data)
-        self._piece, self._ended = memoryview(data), len(data) < _PIECE_BYTES
+        count = min(self._piece_bytes, self._size_bytes - self._position)
+        if count:
+            self._piece = memoryview(self._whole(count))
+            self._position += count
+
+    def _whole(self, count: int) -> bytes:
+        for attempt in range(_ATTEMPTS):
+            data = self._fetch(self._position, count)
+            if len(data) == count:
+                return data
+            if attempt < _ATTEMPTS - 1:
+                time.sleep(random.uniform(0, 0.5 * 2**attempt))
+        reason = f"the store sent {len(data):,} bytes instead of {count:,} (from byte {self._position:,} on)"
+        raise OSError(errno.EIO, f"{reason}. Check the network and what is between here and the store", self._uri)
 
     def readable(self) -> bool:
         return True
 
+    def close(self) -> None:
+        if not self.closed:
+            self._on_close()
+        super().close()
+
     def readinto(self, buffer: Any) -> int:
-        if not self._piece and not self._ended:
+        if not self._piece:
             self._next()
         count = min(len(buffer), len(self._piece))
         buffer[:count] = self._piece[:count]

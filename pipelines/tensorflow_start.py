@@ -10,6 +10,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from pipelines import interrupts
+
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
 """Newer versions of TensorFlow say some things while they are imported, before they look at TF_CPP_MIN_LOG_LEVEL."""
 
@@ -63,7 +65,8 @@ def _lines_left_out(pattern: str) -> Iterator[None]:
     stderr = os.dup(2)
     os.dup2(grep.stdin.fileno(), 2)
     try:
-        yield
+        with interrupts.speaking_to(stderr):
+            yield
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)

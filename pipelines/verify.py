@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
 from pipelines import cli, files
+from pipelines.core.config import OFFICIAL_SPLITS
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
 from pipelines.core.example import Example, decode, decode_frames
 from pipelines.core.metadata import DATASET_INFO, FAILURES, DatasetInfo, ShardInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.core.tfrecord import CorruptRecordError, read_records
+from pipelines.core.video_files import IGNORED
+from pipelines.source_hints import nearest
 
 _SHOWN = 20
 _DESCRIPTION = """\
@@ -128,8 +131,10 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
     for check in checks:
         for group in check.groups:
             splits_of.setdefault(group, set()).add(check.split)
+    # Official splits are kept as they were given; a note in the dataset names such groups.
+    as_given = info.configuration.get("splits") == OFFICIAL_SPLITS or info.configuration.get("split_file")
     for group, splits in sorted(splits_of.items()):
-        if len(splits) > 1:
+        if len(splits) > 1 and not as_given:
             problems.append(f"group {group} is in {' and '.join(sorted(splits))}: scores would be too good")
     for name, split in info.splits.items():
         mine = [check for check in checks if check.split == name]
@@ -144,9 +149,13 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
         problems.append(f"listed {counts['listed']}, but written + failed + filtered = {accounted}")
     if sum(check.num_records for check in checks) != counts["written"]:
         problems.append(f"{sum(c.num_records for c in checks)} records, but {counts['written']} were written")
-    failures = files.read_text(files.join(folder, FAILURES))
-    if failures is None or len(failures.splitlines()) != counts["failed"]:
-        problems.append(f"{FAILURES} doesn't hold the {counts['failed']} failures")
+    for name, what, number in (
+        (FAILURES, "failures", counts["failed"]),
+        (IGNORED, "ignored files", counts.get("ignored", 0)),
+    ):
+        text = files.read_text(files.join(folder, name))
+        if text is None or text.count("\n") != number:
+            problems.append(f"{name} doesn't hold the {number} {what}")
     known = {check.info.name for check in checks}
     if strange := sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known):
         problems.append(f"{len(strange)} files belong to no split, for example {strange[0]}; readers may see them")
@@ -172,6 +181,8 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         raise UsageError(f"cannot read {folder}: {error.strerror or error}") from error
     if text is None:
+        if files.is_local(folder) and not files.exists(folder):
+            raise UsageError(f"no such folder: {folder}{nearest(folder)}")
         raise UsageError(
             f"no complete dataset in {folder}: {DATASET_INFO} is missing. Run pipelines.preprocess, to its end"
         )
@@ -180,6 +191,10 @@ def run(arguments: Sequence[str]) -> int:
     problems = check_whole(folder, info, checks)
     _print_table(info, checks)
     listed = [f"{check.info.name}: {problem}" for check in checks for problem in check.problems] + problems
+    from pipelines.summary import visible
+
+    for note in info.notes:
+        print(visible(note if note.startswith("WARNING") else f"note: {note}"))
     if not listed:
         print(f"All {info.counts['written']} records of {folder} are as they should be.")
         return EXIT_OK

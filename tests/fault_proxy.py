@@ -25,6 +25,8 @@ class Fault:
         reset: the connection is closed without an answer; the store has not seen the request.
         stall_after: so many bytes of the answer's body come, then nothing for `stall_s`, then the connection ends.
         stall_s: see there.
+        cut: so many bytes are missing at the end of the answer's body, and its headers agree.
+        stale: a listing is answered as it was the last time, whatever was written or removed since.
     """
 
     delay_s: float = 0.0
@@ -32,6 +34,8 @@ class Fault:
     reset: bool = False
     stall_after: int | None = None
     stall_s: float = 0.0
+    cut: int = 0
+    stale: bool = False
 
 
 Decide = Callable[[str, str], Fault | None]
@@ -50,12 +54,14 @@ class FaultProxy:
         url: where the proxy listens.
         decide: see there.
         requests: methods and paths of what came, in order.
+        listings: the last answer to each request for a listing.
     """
 
     target: str
     url: str = ""
     decide: Decide = lambda method, path: None
     requests: list[tuple[str, str]] = field(default_factory=list)
+    listings: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def faulty(self, decide: Decide) -> Iterator[None]:
@@ -65,6 +71,11 @@ class FaultProxy:
             yield
         finally:
             self.decide = before
+
+
+def is_listing(method: str, path: str) -> bool:
+    """Whether a request asks for the names of objects."""
+    return method == "GET" and ("list-type=2" in path or bool(re.match(r"/storage/v1/b/[^/]+/o\?", path)))
 
 
 def denial(is_google: bool, status: int) -> bytes:
@@ -95,6 +106,8 @@ class Handler(BaseHTTPRequestHandler):
         elif fault.status:
             is_google = path.startswith(("/storage/", "/upload/", "/download/", "/batch/"))
             self._answer(fault.status, {}, denial(is_google, fault.status), Fault())
+        elif fault.stale and path in self.proxy.listings:
+            self._answer(*self.proxy.listings[path], Fault())
         else:
             self._forward(body, fault)
 
@@ -130,11 +143,18 @@ class Handler(BaseHTTPRequestHandler):
             data = answer.read()
             if "json" in (answer.getheader("Content-Type") or ""):  # Google's store tells where the content is
                 data = data.replace(self.proxy.target.encode(), self.proxy.url.encode())
+            if is_listing(self.command, unquote(self.path)):
+                self.proxy.listings[unquote(self.path)] = answer.status, headers, data
             self._answer(answer.status, headers, data, fault, length if self.command == "HEAD" else None)
 
     def _answer(
         self, status: int, headers: dict[str, str], body: bytes, fault: Fault, length: str | None = None
     ) -> None:
+        if fault.cut:
+            body = body[: -fault.cut]
+            first = headers.get("Content-Range", "bytes 0-").partition("-")[0]
+            end = int(first.partition(" ")[2]) + len(body)
+            headers = {**headers, "Content-Range": f"{first}-{end - 1}/{end}"}
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)

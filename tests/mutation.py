@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-KINDS = ("bits", "truncated", "header", "zeros", "empty", "text", "swapped", "noise")
+KINDS = ("bits", "truncated", "header", "zeros", "empty", "text", "swapped", "noise", "removed")
 
 
 def mutate(data: bytes, other: bytes, kind: str, draw: random.Random) -> bytes:
@@ -32,6 +32,9 @@ def mutate(data: bytes, other: bytes, kind: str, draw: random.Random) -> bytes:
     elif kind == "noise":
         start = draw.randrange(len(changed))
         changed[start : start + 4096] = draw.randbytes(4096)
+    elif kind == "removed":  # a part that got lost on the way
+        start = draw.randrange(len(changed))
+        del changed[start : start + draw.randrange(1, 4096)]
     return bytes(changed)
 
 

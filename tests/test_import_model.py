@@ -157,7 +157,7 @@ def test_other_models_of_keras_2(name: str, keras_2: Path, clips: np.ndarray, tm
     assert (tmp_path / "out" / "model_info.json").read_bytes() == first
 
 
-def say_of_videos(name: str, interpolation: str, keras_2: Path, films: list[str], folder: Path) -> np.ndarray:
+def differences_to_notebook(name: str, interpolation: str, keras_2: Path, films: list[str], folder: Path) -> np.ndarray:
     """How far an imported model's probabilities are from what it said in its notebook: float [N], the greatest each."""
     flags = ("--scale", "0-1", "--channels", "bgr", "--sampling", "notebook", "--interpolation", interpolation)
     assert run("--keras", keras_2 / f"{name}.h5", *flags, folder=folder) == 0
@@ -169,11 +169,11 @@ def say_of_videos(name: str, interpolation: str, keras_2: Path, films: list[str]
 
 
 @pytest.mark.parametrize("name", ["convlstm", "lrcn"])
-def test_models_say_of_videos_what_they_said_in_their_notebook(
+def test_models_differences_to_notebook_what_they_said_in_their_notebook(
     name: str, keras_2: Path, films: list[str], tmp_path: Path
 ) -> None:
-    assert say_of_videos(name, "bilinear", keras_2, films[:NUM_MADE], tmp_path).max() < 1e-5
-    assert say_of_videos(name, "area", keras_2, films[:NUM_MADE], tmp_path).min() > 1e-3
+    assert differences_to_notebook(name, "bilinear", keras_2, films[:NUM_MADE], tmp_path).max() < 1e-5
+    assert differences_to_notebook(name, "area", keras_2, films[:NUM_MADE], tmp_path).min() > 1e-3
 
 
 @pytest.mark.parametrize("name", ["convlstm", "lrcn"])
@@ -181,7 +181,7 @@ def test_models_say_of_real_clips_what_they_said_in_their_notebook(
     name: str, keras_2: Path, films: list[str], real_data: Path, tmp_path: Path
 ) -> None:
     assert len(films) > NUM_MADE, real_data
-    assert say_of_videos(name, "bilinear", keras_2, films, tmp_path).max() < 1e-3
+    assert differences_to_notebook(name, "bilinear", keras_2, films, tmp_path).max() < 1e-3
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,21 @@ def decoders() -> list[psutil.Process]:
     return [p for p in psutil.Process().children() if "pipelines.core.decode_child" in p.cmdline()]
 
 
+@contextlib.contextmanager
+def read_by_somebody(fifo: Path, patience_s: float = 60) -> Iterator[None]:
+    """Waits until somebody reads a pipe, and holds it open meanwhile."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            descriptor = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    yield
+    os.close(descriptor)
+
+
 def write_huge_picture(path: Path) -> Path:
     """A small file whose one frame needs 300 MB."""
     with av.open(str(path), "w") as container:
@@ -87,12 +102,9 @@ def test_killed_decoder_costs_one_record_and_is_replaced(tmp_path: Path) -> None
     good = write_video(tmp_path / "good.avi", 10)
 
     def kill() -> None:
-        deadline = time.monotonic() + 15
-        while not decoders() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(1)  # by now it has answered that it is ready, and waits for the pipe
-        for process in decoders():
-            process.kill()
+        with read_by_somebody(tmp_path / "victim.avi"):
+            for process in decoders():
+                process.kill()
 
     killer = threading.Thread(target=kill)
     killer.start()

@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from pipelines import label
 from pipelines.core.errors import TooManyFailuresError, UsageError
+from pipelines.core.label_account import MAX_FAILURES
 from tests.label_model import CLIP_SPEC, level_of, make_model, write_grey
 
 DURATIONS = {"min": 0.4, "median": 1.0, "max": 1.0}
@@ -187,11 +188,46 @@ def test_too_many_failures_end_with_a_verdict(model: Path, videos: Path, tmp_pat
     assert len(labels_of(tmp_path / "out")) == 4
 
 
+def test_the_verdict_counts_all_failures(model: Path, tmp_path: Path) -> None:
+    """More than a report has."""
+    for number in range(MAX_FAILURES + 5):
+        (tmp_path / "videos" / f"{number:03d}.mp4").parent.mkdir(exist_ok=True)
+        (tmp_path / "videos" / f"{number:03d}.mp4").write_bytes(b"no video")
+    arguments = ["--model", model, "--input", tmp_path / "videos", "--output", tmp_path / "out"]
+    with pytest.raises(TooManyFailuresError, match=rf"\n +{MAX_FAILURES + 5} VideoOpenError, for example"):
+        label.run([str(argument) for argument in arguments])
+
+
 def test_dry_run_writes_nothing(model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(model, videos, tmp_path / "out", "--dry-run")
     text = capsys.readouterr().out
     assert "5 videos to label" in text and "a/jump.mp4" in text and "by size, all would take about" in text
     assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_passed_over_in_silence(
+    model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name, target in {
+        "a.mp4": videos / "a" / "jump.mp4",
+        "gone.mp4": "nowhere",
+        "gone": "nowhere",
+        "up": "..",
+    }.items():
+        (source / name).symlink_to(target)
+    (source / ".hidden.mp4").write_bytes(b"x")
+    for repeated in (False, True):
+        run(model, source, tmp_path / "out")
+        counts = json.loads((tmp_path / "out" / "summary.json").read_text())["counts"]
+        assert [counts[name] for name in ("listed", "labelled", "failed", "skipped", "ignored")] == [3, 1, 2, 0, 2]
+        failures = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").open()]
+        assert [(f["video"], f["stage"]) for f in failures] == [("gone/", "list"), ("gone.mp4", "read")]
+        ignored = [json.loads(line) for line in (tmp_path / "out" / "ignored.jsonl").open()]
+        reasons = ["hidden", "link to a folder listed already"]
+        assert [(f["path"], f["reason"]) for f in ignored] == list(zip([".hidden.mp4", "up"], reasons, strict=True))
+        assert "note: 2 files ignored: hidden 1 (.hidden.mp4), link to a" in capsys.readouterr().err, repeated
 
 
 def test_limit_and_lists(model: Path, videos: Path, tmp_path: Path) -> None:

@@ -107,6 +107,12 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> Non
     assert ids_of(tmp_path / "folder [2]") == ["a.mp4"]
 
 
+def test_a_hidden_file_that_is_named_is_taken(tmp_path: Path) -> None:
+    touch(tmp_path, ".a.mp4", "b.mp4")
+    assert ids_of(tmp_path / ".a.mp4") == [".a.mp4"]
+    assert ids_of(write_list(tmp_path / "list", ".a.mp4")) == [".a.mp4"]
+
+
 def test_a_folder_called_like_a_video_is_a_folder(tmp_path: Path) -> None:
     touch(tmp_path / "clips.mp4", "a.mp4")
     assert ids_of(tmp_path / "clips.mp4") == ["a.mp4"]
@@ -150,7 +156,7 @@ def test_a_list_takes_absolute_paths_odd_names_and_what_is_not_there(tmp_path: P
         "\ufeffpath,label\r\na.mp4,Run\r\nsub/b.mp4,\r\n",
         'Label, Path ,group\nRun, "a.mp4",1\nJump,./sub/b.mp4,2\nJump,a.mp4,3\n',
         "path\ra.mp4\rsub/b.mp4\r",
-        "path\na.mp4,too,many\n\nsub/b.mp4\n",
+        "path\na.mp4,,\n\nsub/b.mp4\n",
     ],
 )
 def test_a_manifest_names_videos_and_labels_are_not_needed(tmp_path: Path, text: str) -> None:
@@ -173,15 +179,29 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
     [
         (None, "gone.mp4", "no such folder, video, list or manifest: {0}"),
         (None, "gone.csv", "no such folder, video, list or manifest: {0}"),
-        (None, "*.mp4", "no videos in {0}: found nothing. Videos are known by their extension (.3g2, .3gp, "),
+        (None, "*.mp4", "no videos in {0}: found nothing. Videos are known by their extension (.avi, .mkv, "),
         (b"", "", "no videos in {0}: found nothing. "),
-        (b"x", "", "no videos in {0}: found 1 other files. Videos are known by their extension"),
+        (
+            b"x",
+            "",
+            "no videos in {0}: found 1 other files: extension .txt 1 (notes.txt). Videos are known",
+        ),
         (b"# a\n\n", "list", "{0}: no paths in this list. Give one in each line"),
         (b"\0\1\2", "list", "{0} is neither a folder, nor a video by its extension, nor a list of paths: "),
         (b"", "m.csv", "{0}: the first line must name the column path, not ''"),
         (b"file,label\na.mp4,Run\n", "m.csv", "{0}: the first line must name the column path, not 'file,label'"),
         (b"path,label\n", "m.csv", "{0}: no videos in this manifest"),
         (b"path,label\na.mp4,Run\n,Run\n", "m.csv", "{0}, line 3: no path"),
+        (
+            b"path\na.mp4,too,many\n",
+            "m.csv",
+            "{0}, line 2: 3 fields ('a.mp4', 'too', 'many'), but the first line names 1",
+        ),
+        (
+            b"a.mp4\ncaf\xe9.mp4\n",
+            "list",
+            "{0}, line 2: byte 0xe9 (byte 10 of the file) is not UTF-8; in Windows-1252 ",
+        ),
         (b"path\n" + b"a" * 200_000, "m.csv", "{0}, after line 1: field larger than field limit"),
         (b"\0" * 9 + b"path\r\xff\n", "m.csv", "{0}: the first line must name the column path"),
     ],
@@ -229,9 +249,9 @@ def forbidden() -> Iterator[Path]:
     [
         ("list", "cannot list {0}/list: Permission denied"),
         ("m.csv", "cannot list {0}/m.csv: Permission denied"),
-        ("folder", "cannot list {0}/folder/closed: Permission denied"),
+        ("folder", "no videos in {0}/folder: found closed, which can't be read (Permission denied). Give permission"),
         ("folder/closed", "cannot list {0}/folder/closed/: Permission denied"),
-        ("folder/closed/*", "no videos in {0}/folder/closed/*: found nothing"),
+        ("folder/closed/*", "cannot list {0}/folder/closed/: Permission denied"),
         ("folder/closed/a.mp4", "no such folder, video, list or manifest: {0}/folder/closed/a.mp4"),
     ],
 )

@@ -66,7 +66,7 @@ def read_both(path: Path | str, spec: ClipSpec, monkeypatch: pytest.MonkeyPatch,
     """The clip, which must be the same with a plan and without; where `strict`, the plan must not be given up."""
     with monkeypatch.context() as patch:
         if strict:
-            patch.setattr(video, "decode_again", lambda path, errors=None: pytest.fail("the plan was given up"))
+            patch.setattr(video, "decode_again", lambda *_: pytest.fail("the plan was given up"))
         clip = read_clip(str(path), spec)
     with monkeypatch.context() as patch:
         patch.setattr(nonref, "plan", lambda *_: None)
@@ -470,8 +470,9 @@ def test_sps(bits: str, expected: tuple[int, int | None] | str) -> None:
 def test_picture_order_count(reference: int, low: int, expected: int) -> None:
     bits = f"{ue(0)}{ue(5)}{ue(0)}{5:04b}"
     sps = h264._Sps(4, 4)
-    assert h264._parse_order(b"\x41" + pack(f"{bits}{low:04b}"), sps, 4, reference) == expected
-    assert h264._parse_order(b"\x65" + pack(f"{bits}{ue(7)}{low:04b}"), sps, 4, reference) == expected
+    assert h264._parse_slice(b"\x41" + pack(f"{bits}{low:04b}"), sps, reference) == (5, expected)
+    assert h264._parse_slice(b"\x65" + pack(f"{bits}{ue(7)}{low:04b}"), sps, reference) == (5, expected)
+    assert h264._parse_slice(b"\x41" + pack(bits), h264._Sps(4, None), reference) == (5, None)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.core.long_video import WindowClip, read_windows
 from pipelines.core.orientation import Turn, orientation
-from pipelines.core.spec import ClipSpec
+from pipelines.core.spec import INTERPOLATIONS, ClipSpec
 from pipelines.core.survey import survey
 from pipelines.core.video import read_clip
 from pipelines.core.windows import WindowSpec
@@ -66,9 +66,10 @@ def test_clips_and_windows_are_upright(
     write_turned(Path(path), matrix)
     high = bool(matrix[1])  # a quarter turn
     # As high as wide: a picture that was turned has black bars beside it, one that wasn't has them above and below.
-    clip = read_clip(path, ClipSpec(3, 96, 96, resize="pad"))
-    assert [corners(frame[:, 16:-16] if high else frame[16:-16]) for frame in clip.frames] == 3 * [expected]
-    assert clip.frames[:, :, :15].max() == 0 if high else clip.frames[:, :15].max() == 0
+    for interpolation in INTERPOLATIONS:
+        clip = read_clip(path, ClipSpec(3, 96, 96, resize="pad", interpolation=interpolation))
+        assert [corners(frame[:, 16:-16] if high else frame[16:-16]) for frame in clip.frames] == 3 * [expected]
+        assert clip.frames[:, :, :15].max() == 0 if high else clip.frames[:, :15].max() == 0
     spec = ClipSpec(3, 48, 48)
     for piece in survey(path).pieces(WindowSpec(0.5, 0.5, 0.5, 0.5)):
         for window in read_windows(path, spec, piece):

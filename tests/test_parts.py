@@ -6,8 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import UsageError
+from pipelines.core.metadata import DatasetInfo, ShardInfo, SplitInfo
+from pipelines.core.spec import ClipSpec, FrameEncoding
 from trainer.config import TrainConfig
-from trainer.parts import Index, Part, class_weights, cut_fold, cut_randomly, make_part
+from trainer.parts import (
+    SIDES,
+    Index,
+    Part,
+    class_weights,
+    cut_fold,
+    cut_parts,
+    cut_randomly,
+    cut_validation,
+    make_part,
+    missing_classes,
+)
 
 
 def make_index(groups: int, clips: int, classes: int = 2) -> Index:
@@ -74,6 +87,57 @@ def test_a_part_knows_its_clips_in_each_shard() -> None:
     part = make_part(everything, index, ["test" if group == "y" else "train" for group in index.groups], "test")
     assert part.counts == (1, 1, 2)
     assert (part.num_clips, part.class_counts, part.groups) == (4, (1, 3), ("y",))
+
+
+def make_info(**splits: Index) -> DatasetInfo:
+    """A dataset of two classes, with a shard for each split."""
+    infos = {
+        name: SplitInfo(
+            shards=(ShardInfo(f"{name}.tfrecord", len(index.labels), 1, "0"),),
+            groups=tuple(sorted(set(index.groups))),
+            num_examples_by_class={label: int((index.labels == i).sum()) for i, label in enumerate("AB")},
+        )
+        for name, index in splits.items()
+    }
+    return DatasetInfo(ClipSpec(), FrameEncoding("raw", 95), "none", ("A", "B"), infos, {}, {}, {}, {}, {})
+
+
+def test_without_a_val_split_groups_of_train_validate() -> None:
+    train, test = make_index(14, 4), Index(("t",), ("t01",), np.array([0]))
+    info = make_info(train=train, test=test)
+    cuts = []
+    for seed in (0, 0, 1):
+        config = TrainConfig("lrcn", "data", "runs", seed=seed)
+        parts = cut_parts(info, "/d/{}".format, config, lambda part: {56: train, 1: test}[part.num_clips])
+        sides = {side: parts.sides[side] for side in SIDES}
+        assert sides["train"].num_clips + sides["val"].num_clips == 56
+        assert not set(sides["train"].groups) & set(sides["val"].groups)
+        assert (len(sides["val"].groups), parts.protocol, parts.leaky) == (2, "groups", False)
+        assert sides["train"].shards == sides["val"].shards == ("/d/train.tfrecord",)
+        assert sides["test"].shards == ("/d/test.tfrecord",) and sides["test"].keep is None
+        assert parts.note == (
+            "the dataset has no split val: 8 of the 56 clips of train, of 2 of its 14 groups, validate and are not "
+            "trained on"
+        )
+        assert missing_classes(parts, info.labels) == {"test": ["B"]}
+        cuts.append(sides["val"].groups)
+    assert cuts[0] == cuts[1] != cuts[2]
+
+
+def test_a_val_split_that_is_there_is_kept_and_shared_groups_are_leaky() -> None:
+    def never(part: Part) -> Index:
+        raise AssertionError("nothing is to be read")
+
+    config = TrainConfig("lrcn", "data", "runs")
+    info = make_info(train=make_index(3, 2), val=make_index(1, 2), test=Index(("t",), ("t01",), np.array([0])))
+    parts = cut_parts(info, str, config, never)
+    assert ([part.num_clips for part in parts.sides.values()], parts.leaky, parts.note) == ([6, 2, 1], True, "")
+
+
+@pytest.mark.parametrize("index", [make_index(1, 6), make_index(2, 1), make_index(4, 3, classes=1)])
+def test_too_few_groups_to_cut_a_val_split_from(index: Index) -> None:
+    with pytest.raises(UsageError, match="no split val, and the . groups of its split train are too few"):
+        cut_validation(index, 0)
 
 
 @pytest.mark.parametrize(

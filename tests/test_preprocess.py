@@ -15,6 +15,7 @@ from pipelines.core import tfrecord
 from pipelines.core.catalog import from_tree
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.decode_types import DecodeJob
+from pipelines.core.errors import UsageError
 from pipelines.core.example import decode, decode_frames
 from pipelines.core.metadata import DatasetInfo
 from pipelines.core.plan import ShardTask, make_plan
@@ -23,7 +24,7 @@ from pipelines.files import list_tree
 from pipelines.preprocess_flags import own_flags, parse
 from pipelines.transforms.plan import ReadPlan
 from pipelines.transforms.shards import WriteShards
-from tests.conftest import contents, preprocess, read_index, run_tool, write_video
+from tests.conftest import contents, preprocess, read_index, run_here, run_tool, write_video
 
 SMALL = ("--num-frames", 4, "--size", 32)
 
@@ -195,6 +196,34 @@ def test_manifest_with_its_groups_and_named_splits(tree: Path, tmp_path: Path) -
         assert (info.labels, info.counts["written"]) == (("Run", "Wave"), 20)
 
 
+def test_official_splits_of_a_manifest_with_a_group_in_two_of_them(tree: Path, tmp_path: Path) -> None:
+    """Kept as they are, with a warning, as semicolons and UTF-16 are no obstacle; a dataset as it should be."""
+    splits = {"g01": "Train", "g02": "train", "g03": "test", "g04": "TEST"}
+    lines = ["path;label;split;group;camera"]
+    for path in sorted(tree.rglob("*_c01.avi")):
+        split = splits.get(path.stem[-7:-4])
+        if split:
+            shared = "both" if path.parent.name == "Run" else path.stem[-7:-4]
+            lines.append(f"{os.path.relpath(path, tmp_path)};{path.parent.name};{split};{shared};1")
+    (tmp_path / "videos.csv").write_text("\r\n".join(lines), encoding="utf-16")
+    done = preprocess("--input", tmp_path / "videos.csv", "--output", tmp_path / "out", *SMALL)
+    assert done.returncode == 0, done.stderr
+    info = read_info(tmp_path / "out")
+    assert {name: (split.num_examples, set(split.groups)) for name, split in info.splits.items()} == {
+        "train": (6, {"g01", "g02", "both"}), "test": (6, {"g03", "g04", "both"}),
+    }  # fmt: skip
+    said = (
+        "note: columns of the manifest that are not used: camera (path, label, group and split are)\n",
+        "note: official splits kept, according to the manifest: train 6, test 6.",
+        "WARNING: groups with videos in more than one split: 1 (both).",
+    )
+    checked = run_here("pipelines.verify", tmp_path / "out")
+    assert checked.returncode == 0, checked.stderr
+    for sentence in said:
+        assert sentence in done.stderr
+        assert sentence in checked.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -235,6 +264,19 @@ def test_flags_come_before_the_configuration_file(tmp_path: Path) -> None:
     assert (config.num_frames, config.clip_spec.shape, config.classes) == (8, (8, 32, 40, 3), ("A", "B"))
     assert config.split_groups == ("test=g1",)
     assert config.input == os.path.join(os.getcwd(), "in")
+    (tmp_path / "c.yaml").write_text("splits: train=1\nsplit-file: s.csv\nsplit-groups: [test=g1, val=g2]\noutput: o\n")
+    for flags, expected in (
+        (["--splits", "official"], ("official", (), ())),
+        (
+            ["--split-file", "train.txt", "test.txt", "--split-file", "val.txt"],
+            ("", (), ("train.txt", "test.txt", "val.txt")),
+        ),
+        (["--split-groups", "test=g1"], ("", ("test=g1",), ())),
+    ):
+        config = parse(["--config", str(tmp_path / "c.yaml"), *flags]).config
+        assert (config.splits, config.split_groups, config.split_file) == expected
+    with pytest.raises(UsageError, match="give splits or split_groups or split_file, not both"):
+        parse(["--config", str(tmp_path / "c.yaml")])
 
 
 def test_help_names_every_setting() -> None:

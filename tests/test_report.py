@@ -179,6 +179,30 @@ def test_warnings(change: dict[str, Any], said: str, kind: str | None) -> None:
     assert GOOD_NOTE not in notes(render(metrics))
 
 
+def test_all_right_on_one_class_is_no_success() -> None:
+    metrics = make_metrics()
+    one = predictions(LABELS, every=1000)
+    chosen = np.flatnonzero(one.labels == 2)
+    one = Predictions(
+        one.logits[chosen],
+        one.labels[chosen],
+        tuple(one.groups[i] for i in chosen),
+        tuple(one.video_ids[i] for i in chosen),
+    )
+    metrics["test"] = evaluate(one, LABELS, num_resamples=100).to_json()
+    metrics["dataset"]["missing_classes"] = {"train": ["Run"], "val": ["Sit", "Clap"], "test": ["Jump"]}
+    metrics["dataset"]["note"] = "the dataset has no split val"
+    assert metrics["test"]["top1"]["value"] == 1
+    page = render(metrics)
+    found = notes(page)
+    (loud,) = [note for note in found if note.startswith("All test clips are of one class, Wave: 100.0% of them right")]
+    assert found[loud] == found["Train has no clip of 1 class: Run."] == "loud"
+    assert {"Val has no clip of 2 classes: Sit, Clap.", "The dataset has no split val."} <= set(found)
+    assert GOOD_NOTE not in found
+    assert "of Wave alone" in " ".join(page.texts["dd"])
+    assert any("correctly, but all are of one class" in text for text in page.texts["p"])
+
+
 def test_a_single_frame_that_is_just_below_is_no_reason_to_warn() -> None:
     metrics = make_metrics()
     low = metrics["test"]["top1"]["low"]

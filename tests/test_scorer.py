@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UsageError
 from pipelines.core.example import decode_frames
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.core.pictures import encode_frames
+from pipelines.core.pictures import as_stored, encode_frames
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.scorer import ScoreError, Scorer, as_stored, batch_size, read_model_info
+from pipelines.scorer import ScoreError, Scorer, batch_size, read_model_info
 from pipelines.tensorflow_start import start_tensorflow
 from tests.label_model import CLIP_SPEC, LABELS, grey_clip, label_of, level_of, make_model
 

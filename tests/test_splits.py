@@ -5,14 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.catalog import VideoRecord
-from pipelines.core.errors import UsageError
-from pipelines.core.splits import (
-    assign_by_fractions,
-    assign_explicitly,
-    parse_fractions,
-    parse_groups,
-    parse_split_file,
-)
+from pipelines.core.splits import assign_by_fractions, parse_fractions, parse_groups
 
 FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}
 
@@ -82,13 +75,6 @@ def test_another_seed_is_another_draw() -> None:
     assert len({tuple(sorted(assign_by_fractions(UCF50, FRACTIONS, seed).items())) for seed in range(5)}) == 5
 
 
-def test_explicit_groups() -> None:
-    result = assign_explicitly(UCF50, {"g01": "test", "g02": "val"})
-    assert (result["g01"], result["g02"], result["g03"]) == ("test", "val", "train")
-    with pytest.raises(UsageError, match="no videos are of group g99"):
-        assign_explicitly(UCF50, {"g99": "test"})
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -107,9 +93,6 @@ def test_wrong_fractions(text: str, message: str) -> None:
 def test_parsing() -> None:
     assert parse_fractions("train=0.7, test=0.3") == {"train": 0.7, "test": 0.3}
     assert parse_groups(["test=g01,g02", "val=g03"]) == {"g01": "test", "g02": "test", "g03": "val"}
-    assert parse_split_file("group,split\n# note\ng01,test\na,b, val\n\n") == {"g01": "test", "a,b": "val"}
     for wrong in (["test=g01", "val=g01"], ["g01"], ["test="]):
         with pytest.raises(ValueError, match="named for both|must look like"):
             parse_groups(wrong)
-    with pytest.raises(ValueError, match="line 2: expected group,split"):
-        parse_split_file("g01,test\ng02\n")

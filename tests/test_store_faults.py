@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import pipelines.preprocess
-from pipelines import google_store, label, remote, s3_store
+from pipelines import files, google_store, label, remote, s3_store
 from pipelines.core.errors import TooManyFailuresError
 from tests.conftest import contents
 from tests.fault_proxy import Fault
@@ -190,3 +192,41 @@ def test_a_store_that_only_keeps_one_waiting_is_a_failure_record(
     (failure,) = (failure for failure in failures if failure["video"] == "a/jump.mp4")
     assert (failure["stage"], failure["type"]) == ("read", "TimeoutError")
     assert failure["message"] == "nothing more came within 2 s. Check the network"
+
+
+@pytest.mark.parametrize("size_bytes", [1, 1000, (8 << 20) + 1000])
+def test_an_answer_that_ends_early_is_asked_for_again(place: Place, size_bytes: int) -> None:
+    """Its headers agree with what came, so that no library notices."""
+    uri, data = f"{place.root}/short/{size_bytes}", os.urandom(size_bytes)
+    place.server.put(uri, data)
+    seen: list[str] = []
+
+    def decide(method: str, path: str) -> Fault | None:
+        if is_content(method, path):
+            seen.append(path)
+            return Fault(cut=min(400, size_bytes)) if len(seen) != 3 else None
+        return None
+
+    with place.proxy.faulty(lambda *request: decide(*request) if len(seen) < 4 else None), files.open_read(uri) as file:
+        assert file.read() == data
+    assert len(seen) >= 3
+    sent, wanted = max(0, min(size_bytes, 8 << 20) - 400), min(size_bytes, 8 << 20)
+    always = place.proxy.faulty(lambda *request: Fault(cut=min(400, wanted)) if is_content(*request) else None)
+    with always, pytest.raises(OSError, match=f"the store sent {sent:,} bytes instead of {wanted:,}") as caught:
+        files.read_text(uri)
+    assert caught.value.filename == uri
+
+
+def test_a_file_that_comes_short_is_a_failure_record(place: Place, greys: str, model: Path) -> None:
+    def decide(method: str, path: str) -> Fault | None:
+        return Fault(cut=1500) if "jump.mp4" in path and is_content(method, path) else None
+
+    output = f"{place.root}/short/labels"
+    with place.proxy.faulty(decide):
+        run_label(model, greys, output)
+    failures = [json.loads(line) for line in place.server.get(f"{output}/failures.jsonl").splitlines()]
+    (failure,) = (failure for failure in failures if failure["video"] == "a/jump.mp4")
+    assert (failure["stage"], failure["type"]) == ("read", "OSError")
+    assert re.match(r"the store sent [\d,]+ bytes instead of [\d,]+ \(from byte 0 on\)\. Check", failure["message"])
+    rows = [json.loads(line) for line in place.server.get(f"{output}/{LABELS}").splitlines()]
+    assert {row["video"] for row in rows} == {"a/run [1].mp4", "b/long.mp4"}

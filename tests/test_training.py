@@ -4,18 +4,23 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import run_tool
-from trainer import checkpoint
+from pipelines.core.errors import UsageError
+from tests.conftest import preprocess, run_tool
+from trainer import checkpoint, results
+from trainer.config import TrainConfig
+from trainer.dataset import open_dataset
 
 SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 3, "--deterministic")
 
@@ -109,6 +114,38 @@ def test_a_finished_run_is_not_trained_again(dataset: Path, finished: Path) -> N
     assert "epochs was 3, now 4" in other.stderr
 
 
+def test_a_finished_run_whose_files_are_damaged_is_written_again(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    """From its checkpoints, without training; without these it is refused, and nothing is trained unasked."""
+    output = tmp_path / "run"
+    shutil.copytree(finished, output)
+    for name in ("predictions.jsonl", "history.csv", "model/model_info.json", "metrics.json"):
+        content = (output / name).read_bytes()
+        (output / name).write_bytes(content[: len(content) // 2])
+    (output / "model" / "saved_model" / "saved_model.pb").unlink()
+    again = run_tool("trainer.task", *command(dataset, output))
+    assert again.returncode == 0, again.stderr
+    assert "metrics.json, predictions.jsonl, history.csv, " in again.stderr and "epoch" not in again.stderr
+    assert "can't be believed: damaged. Made again from the checkpoints" in again.stderr
+    for name in ("predictions.jsonl", "history.csv"):
+        assert (output / name).read_bytes() == (finished / name).read_bytes()
+    assert json.loads((output / "model" / "model_info.json").read_text())["labels"] == ["Jump", "Run", "Wave"]
+    assert finished_here(dataset, output) is not None
+
+    (output / "metrics.json").write_text("[" * 100_000)
+    (output / "checkpoints" / "last.npz").unlink()
+    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+        finished_here(dataset, output)
+    (output / "checkpoints" / "finished.json").unlink()  # as earlier versions leave it
+    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+        finished_here(dataset, output)
+
+
+def finished_here(dataset: Path, output: Path) -> object:
+    """What is known of a run without TensorFlow."""
+    config = TrainConfig("lrcn", str(dataset), str(output), variant="reference", batch_size=8, epochs=3)
+    return results.finished(replace(config, deterministic=True), open_dataset(str(dataset)))
+
+
 def interrupt(arguments: Sequence[object], output: Path, steps: Sequence[int], number: int) -> list[int]:
     """Starts a run again and again, each time with a signal once its checkpoint has a certain step, then to its end."""
     codes = []
@@ -168,6 +205,46 @@ def test_a_full_disk_loses_no_checkpoint(dataset: Path, finished: Path, tmp_path
     done = run_tool("trainer.task", *arguments)
     assert done.returncode == 0, done.stderr
     assert_same_weights(middle, finished)
+
+
+def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Path) -> None:
+    """From folders `Train` and `testing` to a model: their clips stay where they are, and groups of train validate."""
+    videos = tmp_path / "wrapped" / "videos"
+    for path in sorted(tree.rglob("*.avi")):
+        split = "testing" if "_g05_" in path.name else "Train"
+        copy = videos / split / path.parent.name / path.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.symlink_to(path)
+    (videos / "Train" / "Empty").mkdir()
+    data, run = tmp_path / "data", tmp_path / "run"
+    size = ("--num-frames", 4, "--size", 32, "--shards", 4)
+    done = preprocess("--input", tmp_path / "wrapped", "--output", data, *size)
+    assert done.returncode == 0, done.stderr
+    said = (
+        "the classes are folders below videos",
+        "no videos in videos/Train/Empty: this is not taken for a class",
+        "official splits kept, according to its folders: train 24, test 6. "
+        "--splits train=0.8,val=0.1,test=0.1 deals the videos anew",
+        "no videos are in the split val: the trainer takes some groups of train instead",
+    )
+    info = json.loads((data / "dataset_info.json").read_text())
+    assert info["notes"] == list(said)
+    assert info["configuration"]["splits"] == "official"
+    assert {name: entry["groups"] for name, entry in info["splits"].items()} == {
+        "train": ["g01", "g02", "g03", "g04"], "test": ["g05"],
+    }  # fmt: skip
+    page = (data / "preview.html").read_text()
+    for sentence in said:
+        assert f"note: {sentence}\n" in done.stderr
+        assert sentence[1:] in page and sentence.split(":")[0] in " ".join(done.stdout.split())
+    done = run_tool("trainer.task", *command(data, run, "--epochs", 1, "--no-baseline"))
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((run / "metrics.json").read_text())["dataset"]
+    assert metrics["num_clips"] == {"train": 18, "val": 6, "test": 6}
+    assert set(metrics["groups"]["train"] + metrics["groups"]["val"]) == {"g01", "g02", "g03", "g04"}
+    assert metrics["note"].startswith("the dataset has no split val: 6 of the 24 clips of train, of 1 of its 4 groups,")
+    assert f"note: {metrics['note']}" in done.stderr
+    assert (metrics["leaky"], metrics["missing_classes"]) == (False, {})
 
 
 def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path) -> None:

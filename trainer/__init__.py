@@ -1,1 +1,8 @@
 """Training on the datasets that `pipelines.preprocess` writes."""
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # Python is about to start a tool of this package, whose imports take a while
+    from pipelines import interrupts
+
+    interrupts.install()

@@ -1,12 +1,12 @@
 """What a run needs to go on exactly where it was: one file with all variables and the position, written atomically.
 
-A checkpoint is a NumPy `.npz` archive (zip, each entry with a CRC-32): `v00000` ... are the variables in the order of
-`Learner.variables`, `state` is JSON. It can be read with `numpy.load` alone.
+A checkpoint is a NumPy `.npz` archive: `v00000` ... are the variables in the order of `Learner.variables`, `state` is
+JSON. Its comment is a checksum of all before. It can be read with `numpy.load` alone.
 """
 
 import io
 import json
-import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,6 +15,9 @@ import numpy as np
 
 from pipelines.core.errors import UserError
 from trainer import storage
+
+_MARK = b"crc32:%08x"
+_MARK_BYTES = len(_MARK % 0)
 
 
 @dataclass
@@ -63,7 +66,19 @@ def save(uri: str, arrays: Sequence[np.ndarray], state: State, identity: Mapping
     text = json.dumps({"state": asdict(state), "identity": dict(identity)})
     named = {f"v{number:05d}": array for number, array in enumerate(arrays)}
     np.savez(buffer, state=np.frombuffer(text.encode(), np.uint8), **named)
-    storage.write_bytes(uri, buffer.getvalue())
+    storage.write_bytes(uri, _with_checksum(buffer.getvalue()))
+
+
+def _with_checksum(archive: bytes) -> bytes:
+    """A zip archive without a comment, whose last two bytes are the length of none, with one."""
+    body = archive[:-2] + _MARK_BYTES.to_bytes(2, "little")
+    return body + _MARK % zlib.crc32(body)
+
+
+def _check(archive: bytes) -> None:
+    """Raises ValueError where the checksum differs. Archives of earlier versions of this software have none."""
+    if archive[-2:] != b"\0\0" and archive[-_MARK_BYTES:] != _MARK % zlib.crc32(archive[:-_MARK_BYTES]):
+        raise ValueError("its checksum differs")
 
 
 def load(uri: str) -> tuple[list[np.ndarray], State, dict[str, Any]] | None:
@@ -74,10 +89,15 @@ def load(uri: str) -> tuple[list[np.ndarray], State, dict[str, Any]] | None:
     """
     if not storage.exists(uri):
         return None
+    data = storage.read_bytes(uri)
     try:
-        with np.load(io.BytesIO(storage.read_bytes(uri)), allow_pickle=False) as archive:
+        _check(data)
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             content = json.loads(archive["state"].tobytes())
             arrays = [archive[name] for name in sorted(archive.files) if name != "state"]
             return arrays, State(**content["state"]), content["identity"]
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"the checkpoint {uri} is damaged ({error}); delete it to train from the beginning") from error
+    except Exception as error:  # what is damaged makes zipfile, zlib and NumPy raise many kinds
+        folder = uri.rpartition("/")[0]
+        raise UserError(
+            f"the checkpoint {uri} is damaged ({error}); delete the folder {folder} to train from the beginning"
+        ) from error

@@ -57,8 +57,8 @@ class Gain:
 
 _GAINS = {("convlstm", "default"): Gain(60.0, 5e-3, 1e-4)}
 """By network and variant. On an H200, with 64 clips in bfloat16, our uncompiled step took 18 ms, and one that XLA had
-compiled for `Model.fit` 8 ms, after 42 s of compiling. Our own compiled step has not been measured: these are guesses that
-expect about that gain for more. Of networks that aren't here no gain is known.
+compiled for `Model.fit` 8 ms, after 42 s. Our own compiled step has not been measured: these are guesses, of that gain
+at a higher price. Of networks that aren't here no gain is known.
 """
 _WORTH = 1.5
 """Compiling has to save so many times what it costs: other cards and clips differ from those that were measured."""

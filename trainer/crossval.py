@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,12 +14,13 @@ from pipelines import cli
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
+from trainer.cluster import check_cluster, read_cluster
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.intervals import bootstrap_over_groups
 from trainer.metrics import baseline_to_json, evaluate
-from trainer.places import CROSS_VALIDATION, RUN, check_output
+from trainer.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.predictions import Predictions
 from trainer.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 
@@ -49,6 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     values = parse(parser, arguments)
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
     base = make_config(values, _OUTPUT)
+    check_cluster(base.strategy)
     storage.check_readable(base.data)
     storage.check_stores(base.data, base.output)
     check_output(base.output, CROSS_VALIDATION)
@@ -67,12 +70,15 @@ def run(arguments: Sequence[str]) -> int:
     for config in configs:
         check_output(config.output, RUN)
     done: list[Mapping[str, Any] | None] = [finished(config, dataset) for config in configs]
+    for config, metrics in zip(configs, done, strict=True):
+        if not metrics:
+            check_model_place(config.output)
     if base.overwrite or not all(done):
         storage.prepare(base.data)
         check_shards(dataset, dataset.info.splits)
         done, is_chief = _train(configs, dataset)
     else:
-        is_chief = base.strategy != "multi_worker" or _is_first_worker()
+        is_chief = base.strategy != "multi_worker" or read_cluster(os.environ.get("TF_CONFIG", ""))[0] == 0
     if not is_chief:  # the first one writes
         return EXIT_OK
     summary, predictions = summarise(configs, [metrics for metrics in done if metrics], count)
@@ -81,13 +87,6 @@ def run(arguments: Sequence[str]) -> int:
     storage.write_text(storage.join(base.output, CROSSVAL), json.dumps(summary, indent=2) + "\n")
     _print(summary, base.output)
     return EXIT_OK
-
-
-def _is_first_worker() -> bool:
-    start_tensorflow()
-    from trainer.strategy import read_cluster
-
-    return read_cluster()[0] == 0
 
 
 def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[Mapping[str, Any] | None], bool]:
@@ -138,7 +137,7 @@ def summarise(
         "folds": folds,
         "seeds": sorted({config.seed for config in configs}),
         "model": runs[0]["model"],
-        "dataset": {**runs[0]["dataset"], "protocol": f"{folds} folds of groups"},
+        "dataset": {**runs[0]["dataset"], "protocol": f"{folds} folds of groups", "note": "", "missing_classes": {}},
         "pooled": pooled.to_json(),
         "mean": bootstrap_over_groups(sums, lambda total: total[:, 0] / total[:, 1]).to_json(),
         "fold_top1": [float(accuracy) for accuracy in accuracies],

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import os
 import struct
 import threading
@@ -11,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.core.catalog import is_video
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.folder_kinds import kind_of_folder, no_data
 from pipelines.core.hashing import fingerprint
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo
 from pipelines.core.tfrecord import CorruptRecordError, read_records
+from pipelines.core.video_files import is_video
+from pipelines.source_hints import nearest
 from trainer import storage
-from trainer.places import CROSS_VALIDATION, LABELS, MODEL_FOLDER, RUN, STATE, kind_of
-from trainer.results import CROSSVAL, METRICS
 
 FULL_CHECK_BYTES = 8 * 10**9
 """Below this size every byte is read before training starts: that takes two seconds per GB on two cores."""
@@ -30,7 +29,8 @@ _SHOWN = 10
 _LENGTH = struct.Struct("<Q")
 _FRAMING_BYTES = 16
 """Around a record: length, checksum of the length, checksum of the data."""
-_OTHER_KINDS = (RUN, CROSS_VALIDATION, MODEL_FOLDER, LABELS)
+_STATE = "_state"
+"""The folder in which preprocessing keeps what its next run needs."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +93,13 @@ def _require(dataset: OpenDataset, split: str) -> None:
 def _why_no_dataset(uri: str) -> str:
     again = f"python -m pipelines.preprocess --input VIDEOS --output {uri}"
     if not storage.exists(uri):
-        return f"there is no folder {uri}. Correct the path, or make a dataset there: {again}"
+        return f"there is no folder {uri}{nearest(uri) or '.'} Correct the path, or make a dataset there: {again}"
     if storage.is_local(uri) and not os.path.isdir(uri):
         return f"{uri} is a file. Give the folder of a dataset, the one that holds {DATASET_INFO}"
-    if (kind := kind_of(uri)) in _OTHER_KINDS:
-        return (
-            f"{uri} holds {kind}, not a dataset. Give the folder of the dataset, the one that holds {DATASET_INFO}"
-            f"{_dataset_of(uri, kind)}"
-        )
+    if message := no_data(uri, kind_of_folder(lambda name: storage.exists(storage.join(uri, name)))):
+        return message
     names = storage.list_names(uri)
-    if STATE in names:
+    if _STATE in names:
         return (
             f"the dataset in {uri} is incomplete: preprocessing was interrupted or is still at work. Wait for it, or "
             f"run the same command again ({again}): it goes on where it stopped"
@@ -114,17 +111,6 @@ def _why_no_dataset(uri: str) -> str:
             f"python -m pipelines.preprocess --input {uri} --output DATASET"
         )
     return f"{uri} is no dataset: it has no {DATASET_INFO}, which preprocessing writes last. Make one: {again}"
-
-
-def _dataset_of(uri: str, kind: str) -> str:
-    """Where the dataset of a run is or was, for a message; empty where that can't be told."""
-    file = storage.join(uri, METRICS if kind == RUN else CROSSVAL)
-    if kind not in (RUN, CROSS_VALIDATION) or not storage.exists(file):
-        return ""
-    try:
-        return f"; this one was trained on {json.loads(storage.read_text(file))['dataset']['uri']}"
-    except (UserError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def num_clips(dataset: OpenDataset, split: str) -> int:
@@ -225,7 +211,8 @@ def _chunks(uri: str) -> Iterator[bytes]:
 def _check_framing(uri: str, shard: ShardInfo, compression: str) -> str | None:
     if compression != "none" or not shard.num_examples:
         return None
-    with storage.open_read(uri) as file:
+    # Records are about as long as each other: one request brings the first, a second one what it has more.
+    with storage.open_read(uri, shard.size_bytes // shard.num_examples + _FRAMING_BYTES) as file:
         next(read_records(file), None)
         if not storage.is_local(uri):
             return None  # each step to another record would be a request

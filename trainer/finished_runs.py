@@ -1,6 +1,5 @@
 """Finished runs as their folders tell of them, and which of them may be compared with which."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.sealed import load_json
+from pipelines.source_hints import nearest
 from pipelines.summary import some
 from trainer import storage
 from trainer.intervals import Interval, worse_by
@@ -113,7 +114,7 @@ def _read_run(folder: str, name: str) -> Run:
         raise UsageError(_what_is_missing(folder))
     again = f"Run the training command of {folder} again, or leave this run out"
     try:
-        value = json.loads(_read_text(source))
+        value = load_json(_read_text(source))
         version = value.get("schema_version", SCHEMA_VERSION)
         if version != SCHEMA_VERSION:
             raise UsageError(
@@ -155,7 +156,8 @@ def _what_else_is_there(folder: Path) -> str:
     if folder.is_file():
         return f"{folder} is a file: give the folder of the run, {folder.parent}"
     if not folder.is_dir():
-        return f"no such run: {folder}. Give the folder that a training run has written"
+        hint = nearest(str(folder.absolute())) or "."
+        return f"no such run: {folder}{hint} Give the folder that a training run has written"
     if inside := sorted(str(file.parent) for file in folder.glob("*/*.json") if file.name in (METRICS, CROSSVAL)):
         return f"{folder} is not a run but holds some: give {some(inside, 3)}"
     return ""

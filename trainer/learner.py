@@ -84,6 +84,7 @@ class Learner:
     ) -> None:
         self._learning, self.compiled = learning, compiled
         self._strategy, self._replicas = devices.strategy, devices.num_replicas
+        self._alone = isinstance(devices.strategy, tf.distribute.OneDeviceStrategy)
         with devices.building():
             keras.utils.set_random_seed(seed)
             self.model = build()
@@ -98,7 +99,7 @@ class Learner:
         self._on_replica, self._passes = self._replica_step, self._forward_and_backward
         if compiled:
             without_cudnn(self.model)
-            if self._replicas == 1:
+            if self._alone:
                 self._on_replica = tf.function(self._replica_step, autograph=False, jit_compile=True)
             else:  # what replicas tell each other isn't compiled
                 self._passes = tf.function(self._forward_and_backward, autograph=False, jit_compile=True)
@@ -150,7 +151,7 @@ class Learner:
         batch = iterator.get_next()
         self.optimizer.learning_rate.assign(settings[0])
         sums = self._strategy.run(self._on_replica, (*batch, settings[1:]))
-        if self._replicas == 1:
+        if self._alone:
             return sums
         self._update_average()
         total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
@@ -164,7 +165,7 @@ class Learner:
         # The optimizer adds up what comes from the replicas; these are sums already, clipped as a whole.
         shares = [gradient / float(self._replicas) for gradient in gradients]
         self.optimizer.apply(shares, self.model.trainable_variables)
-        if self._replicas == 1:
+        if self._alone:
             self._update_average()
         correct = tf.cast(tf.argmax(logits, -1) == labels, tf.float32) * weights
         finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
@@ -189,7 +190,7 @@ class Learner:
 
     def _over_replicas(self, values: Any) -> Any:
         """The sum of what each replica has."""
-        if self._replicas == 1:
+        if self._alone:
             return values
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 

@@ -32,11 +32,7 @@ class RunLog:
 
     def epochs(self, history: Sequence[Mapping[str, float]], new: int) -> None:
         """Notes the epochs that are new, the last of all. The table is written anew: no row is there twice."""
-        text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(history)
-        storage.write_text(self._history, text.getvalue())
+        storage.write_text(self._history, history_table(history))
         for row in history[len(history) - new :]:
             with self._writer.as_default(step=int(row["epoch"])):
                 for name in COLUMNS[2:7]:
@@ -55,6 +51,15 @@ class RunLog:
             tf.summary.image("test/confusion", confusion_image(matrix)[np.newaxis])
         self._writer.close()
         self._upload()
+
+
+def history_table(history: Sequence[Mapping[str, float]]) -> str:
+    """The content of `history.csv`."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(history)
+    return text.getvalue()
 
 
 def confusion_image(confusion: Sequence[Sequence[int]], cell_px: int = 12) -> np.ndarray:

@@ -17,12 +17,11 @@ from trainer.checkpoint import State
 from trainer.data import Clips
 from trainer.display import Display
 from trainer.learner import Learner, Step
-from trainer.results import check_same
+from trainer.results import BEST, LAST, check_same
 from trainer.schedule import Plan, learning_rate
 from trainer.signals import StopSignals
 from trainer.strategy import Devices
 
-LAST, BEST = "last.npz", "best.npz"
 SHORT_EPOCH_S = 5.0
 """Of epochs that are shorter not each one writes its checkpoint and logs: on a GPU that would take most of the time."""
 
@@ -230,6 +229,7 @@ class Loop:
         found = checkpoint.load(uri)
         if found is None:
             return False
+        checkpoint.load(storage.join(self._plan.folder, BEST))  # a damaged one is found now, not after hours
         arrays, state, identity = found
         check_same(identity, self._plan.identity, uri)
         _assign(self.learner.variables(), arrays)

@@ -8,8 +8,8 @@ No network normalises over a batch: a clip's logits depend on nothing but the cl
 number of devices, and a batch may be filled up with empty clips.
 
 LRCN: Donahue et al. 2015, "Long-term Recurrent Convolutional Networks for Visual Recognition and Description",
-https://arxiv.org/abs/1411.4389. ConvLSTM: Shi et al. 2015, "Convolutional LSTM Network", https://arxiv.org/abs/1506.04214.
-"""
+https://arxiv.org/abs/1411.4389. ConvLSTM: Shi et al. 2015, "Convolutional LSTM Network",
+https://arxiv.org/abs/1506.04214."""
 
 from collections.abc import Callable
 from typing import Any

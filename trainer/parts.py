@@ -71,11 +71,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """`train`, `val` and `test`, what cut them, and whether clips of a group are on several sides."""
+    """`train`, `val` and `test`, what cut them, whether clips of a group are on several sides, and what else is to be
+    said about them."""
 
     sides: Mapping[str, Part]
     protocol: str
     leaky: bool
+    note: str = ""
 
 
 def cut_parts(
@@ -87,14 +89,14 @@ def cut_parts(
         info: the dataset's description.
         uri_of: gives the address of a shard by its name.
         config: `split`, `fold` and `seed` decide.
-        read_index: reads ids, groups and labels of all records of a part; only called for a fold or a random split.
+        read_index: reads ids, groups and labels of all records of a part; not called where the dataset's own splits do.
 
     Raises:
-        UsageError: there are too few groups for the folds.
+        UsageError: there are too few groups for the folds, or for a validation split.
     """
 
     def stored(splits: Iterable[str]) -> Part:
-        chosen = [info.splits[name] for name in splits]
+        chosen = [info.splits[name] for name in splits if name in info.splits]
         shards = [shard for split in chosen for shard in split.shards]
         counts = [sum(split.num_examples_by_class.get(label, 0) for split in chosen) for label in info.labels]
         groups = sorted({group for split in chosen for group in split.groups})
@@ -102,7 +104,18 @@ def cut_parts(
         return Part(tuple(uri_of(shard.name) for shard in shards), lengths, tuple(counts), tuple(groups))
 
     if config.split == "groups" and not config.fold:
-        return Parts({side: stored([side]) for side in SIDES}, "groups", leaky=False)
+        parts, note = {side: stored([side]) for side in SIDES}, ""
+        if not parts["val"].num_clips:
+            whole = parts["train"]
+            index = read_index(whole)
+            cut = cut_validation(index, config.seed)
+            parts |= {side: make_part(whole, index, cut, side) for side in ("train", "val")}
+            number = parts["val"].num_clips
+            note = (
+                f"the dataset has no split val: {number:,} of the {whole.num_clips:,} clips of train, of "
+                f"{len(parts['val'].groups):,} of its {len(whole.groups):,} groups, validate and are not trained on"
+            )
+        return Parts(parts, "groups", _share_groups(parts.values()), note)
     everything = stored(info.splits)
     index = read_index(everything)
     if config.fold:
@@ -111,8 +124,11 @@ def cut_parts(
     else:
         cut, protocol = cut_randomly(index, config.seed), "random"
     parts = {side: make_part(everything, index, cut, side) for side in SIDES}
-    leaky = any(set(a.groups) & set(b.groups) for a, b in combinations(parts.values(), 2))
-    return Parts(parts, protocol, leaky)
+    return Parts(parts, protocol, _share_groups(parts.values()))
+
+
+def _share_groups(parts: Iterable[Part]) -> bool:
+    return any(not set(a.groups).isdisjoint(b.groups) for a, b in combinations(parts, 2))
 
 
 def cut_fold(index: Index, fold: str, seed: int) -> list[str]:
@@ -127,15 +143,39 @@ def cut_fold(index: Index, fold: str, seed: int) -> list[str]:
     known = len(set(index.groups))
     if known < max(count, 3):
         raise UsageError(f"{count} folds need {max(count, 3)} groups at least; this dataset has {known}")
-    videos = [
+    videos = _videos(index)
+    # The folds don't depend on the seed: runs with several seeds are tested on the same clips.
+    folds = assign_by_fractions(videos, {f"fold{i + 1}": 1 / count for i in range(count)})
+    sides = _validating([video for video in videos if folds[video.group] != f"fold{number}"], seed)
+    return [sides.get(group, "test") for group in index.groups]
+
+
+def cut_validation(index: Index, seed: int) -> list[str]:
+    """The side of each record of a training split: some of its groups validate.
+
+    Raises:
+        UsageError: what is left to train on would be of one class or of no group.
+    """
+    sides = _validating(_videos(index), seed)
+    cut = [sides[group] for group in index.groups]
+    left = {int(label) for label, side in zip(index.labels, cut, strict=True) if side == "train"}
+    if len(sides) < 2 or len(left) < 2:
+        raise UsageError(
+            f"the dataset has no split val, and the {len(sides)} groups of its split train are too few to cut one from "
+            "them. Preprocess more videos, or with a split val"
+        )
+    return cut
+
+
+def _videos(index: Index) -> list[VideoRecord]:
+    return [
         VideoRecord(video_id, "", str(label), group, "")
         for video_id, group, label in zip(index.video_ids, index.groups, index.labels, strict=True)
     ]
-    # The folds don't depend on the seed: runs with several seeds are tested on the same clips.
-    folds = assign_by_fractions(videos, {f"fold{i + 1}": 1 / count for i in range(count)})
-    rest = [video for video in videos if folds[video.group] != f"fold{number}"]
-    sides = assign_by_fractions(rest, {"train": 1 - VAL_FRACTION, "val": VAL_FRACTION}, seed)
-    return [sides.get(group, "test") for group in index.groups]
+
+
+def _validating(videos: Sequence[VideoRecord], seed: int) -> dict[str, str]:
+    return assign_by_fractions(videos, {"train": 1 - VAL_FRACTION, "val": VAL_FRACTION}, seed)
 
 
 def cut_randomly(index: Index, seed: int) -> list[str]:
@@ -154,6 +194,15 @@ def make_part(everything: Part, index: Index, sides: Sequence[str], side: str) -
     counts = np.bincount(index.labels[keep], minlength=len(everything.class_counts))
     groups = sorted({group for group, kept in zip(index.groups, keep, strict=True) if kept})
     return replace(everything, class_counts=tuple(map(int, counts)), groups=tuple(groups), keep=keep)
+
+
+def missing_classes(parts: Parts, labels: Sequence[str]) -> dict[str, list[str]]:
+    """The classes without a clip on a side, for each side that lacks some."""
+    missing = {
+        side: [label for label, count in zip(labels, part.class_counts, strict=True) if not count]
+        for side, part in parts.sides.items()
+    }
+    return {side: names for side, names in missing.items() if names}
 
 
 def class_weights(class_counts: Sequence[int], choice: str) -> tuple[float, ...]:

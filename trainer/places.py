@@ -3,22 +3,20 @@
 import re
 
 from pipelines.core.errors import UsageError
-from pipelines.core.metadata import DATASET_INFO
+from pipelines.core.folder_kinds import kind_of_folder
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.summary import some
 from trainer import storage
-from trainer.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, MODEL, TENSORBOARD
+from trainer.results import CROSSVAL, MODEL, TENSORBOARD
 
-STATE = "_state"
-"""The folder in which jobs keep what their next run needs, and runs a lock."""
 RUN, CROSS_VALIDATION = "a training run", "a cross-validation"
-MODEL_FOLDER, DATASET, UNFINISHED_DATASET, LABELS = "a model", "a dataset", "a dataset that isn't complete", "labels"
+_OTHERS = {"run": RUN, "dataset": "a dataset", "model": "a model", "labels": "labels", "SavedModel": "a SavedModel"}
+_STATE = "_state"
 _FOLD = re.compile(r"fold\d+-seed\d+")
-_STATES = {"label_layout.json": LABELS, "layout.json": UNFINISHED_DATASET}
 
 
 def kind_of(folder: str) -> str:
-    """What a folder holds, as far as this software wrote it: one of the names above, or empty.
+    """What a folder holds, such as `RUN`, as far as this software knows it; empty for anything else.
 
     Raises:
         UserError: it can't be listed.
@@ -26,14 +24,9 @@ def kind_of(folder: str) -> str:
     names = set(storage.list_names(folder))
     if CROSSVAL in names or any(map(_FOLD.fullmatch, names)):
         return CROSS_VALIDATION
-    if names & {METRICS, CHECKPOINTS} or (names and names <= {HISTORY, TENSORBOARD, STATE} and names != {STATE}):
-        return RUN
-    if DATASET_INFO in names:
-        return DATASET
-    if MODEL_INFO in names:
-        return MODEL_FOLDER
-    written = storage.list_names(storage.join(folder, STATE)) if STATE in names else ()
-    return next((kind for name, kind in _STATES.items() if name in written), "")
+    if TENSORBOARD in names and names <= {TENSORBOARD, _STATE}:
+        return RUN  # that has just begun
+    return _OTHERS.get(kind_of_folder(lambda name: storage.exists(storage.join(folder, name))), "")
 
 
 def check_output(folder: str, kind: str) -> None:
@@ -44,11 +37,11 @@ def check_output(folder: str, kind: str) -> None:
         kind: `RUN` or `CROSS_VALIDATION`.
 
     Raises:
-        UsageError: something else is there, or where a run puts its model.
+        UsageError: something else is there.
         UserError: it can't be listed.
     """
     found = kind_of(folder)
-    names = [name for name in storage.list_names(folder) if not name.startswith(".") and name != STATE]
+    names = [name for name in storage.list_names(folder) if not name.startswith(".") and name != _STATE]
     if found and found != kind:
         raise UsageError(f"{folder} holds {found}, and {kind} is to be written. Choose another --output")
     if not found and names:
@@ -56,8 +49,16 @@ def check_output(folder: str, kind: str) -> None:
             f"{folder} is not empty and holds no run of this software (found {some(names, 3)}). Choose another "
             "--output or empty the folder"
         )
-    if kind == RUN and MODEL in names:
-        refuse_other_folder(storage.join(folder, MODEL))
+
+
+def check_model_place(output: str) -> None:
+    """Refuses, before anything is trained, a run in whose folder something else is where its model goes.
+
+    Raises:
+        UsageError: it is so.
+        UserError: it can't be listed.
+    """
+    refuse_other_folder(storage.join(output, MODEL))
 
 
 def refuse_other_folder(folder: str) -> None:

@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 
+from pipelines.core.sealed import load_json
 from trainer.calibration import log_softmax
 
 
@@ -122,7 +123,7 @@ class Predictions:
         rows = []
         for number, line in enumerate(text.splitlines(), 1):
             try:
-                item = json.loads(line)
+                item = load_json(line)
                 logits = [float(logit) for logit in item["logits"]]
                 check_names(label_names, len(logits))
                 rows.append((logits, ids[item["label"]], str(item["group"]), str(item["video_id"])))

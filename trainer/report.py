@@ -13,6 +13,7 @@ from trainer.charts import MAX_MATRIX, heat_table, interval_table, line_chart
 from trainer.intervals import Interval, is_clearly_worse, worse_by
 from trainer.metrics import Evaluation
 from trainer.page import between, percent, render_page, score, short_count
+from trainer.results import only_class
 
 MIN_GROUPS = 5
 """With fewer groups in test, an interval over groups says little."""
@@ -51,8 +52,11 @@ def render_report(
 def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
     model, data, training = (metrics[key] for key in ("model", "dataset", "training"))
     stopped = "stopped early" if training["stopped"] == "early" else "finished"
+    split = _SPLIT_BY.get(data["protocol"], data["protocol"])
+    if data["leaky"] and data["protocol"] == "groups":
+        split = "the dataset's own splits"
     return (
-        f"{model['name']} ({model['variant']}) on {data['uri']}, {_SPLIT_BY.get(data['protocol'], data['protocol'])}: "
+        f"{model['name']} ({model['variant']}) on {data['uri']}, {split}: "
         f"{plural(test.num_clips, 'test clip')} of {plural(len(data['labels']), 'class', 'classes')} in "
         f"{plural(test.num_groups, 'group')}. {plural(training['epochs'], 'epoch')} in "
         f"{human_seconds(training['seconds'])}, {stopped}, best epoch {training['best_epoch']}."
@@ -63,7 +67,8 @@ def _tiles(metrics: Mapping[str, Any], test: Evaluation) -> str:
     majority, single = _baselines(metrics)
     model, calibration = metrics["model"], metrics.get("calibration")
     before = f"{percent(calibration['ece_before'])} before scaling" if calibration else "calibration error"
-    tiles = [tile("Test top-1", percent(test.top1.value), between(test.top1))]
+    only = only_class(metrics["test"]["per_class"])
+    tiles = [tile("Test top-1", percent(test.top1.value), f"of {only} alone" if only else between(test.top1))]
     if test.top5:
         tiles.append(tile("Test top-5", percent(test.top5.value), between(test.top5)))
     tiles += [
@@ -107,7 +112,12 @@ def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
             f"A single frame {verb} as good: the labels may be readable from the background. "
             f"One frame alone scores {score(single)}, the model {score(test.top1)}."
         )
-    if not is_clearly_worse(majority, test.top1, majority_by):
+    if only := only_class(metrics["test"]["per_class"]):
+        loud.append(
+            f"All test clips are of one class, {only}: {percent(test.top1.value)} of them right says nothing about "
+            "telling classes apart. Test on clips of every class."
+        )
+    elif not is_clearly_worse(majority, test.top1, majority_by):
         loud.append(
             f"The model, {score(test.top1)}, is not clearly better than always saying {_majority_label(metrics)}, "
             f"{score(majority)}."
@@ -117,6 +127,12 @@ def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
             f"Test has only {plural(test.num_groups, 'group')}: the intervals, which are over groups, are rough. "
             "Cross-validation tests on every group."
         )
+    missing = metrics["dataset"].get("missing_classes", {})
+    for side, names in ((side, missing[side]) for side in ("train", "val") if missing.get(side)):
+        said = f"{side.capitalize()} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}."
+        (loud if side == "train" else others).append(said)
+    if note := metrics["dataset"].get("note"):
+        others.append(f"{note[:1].upper()}{note[1:]}.")
     if untested := [scores.label for scores in test.per_class if not scores.support]:
         others.append(f"Test has no clip of {plural(len(untested), 'class', 'classes')}: {some(untested)}.")
     if not single:
@@ -180,7 +196,8 @@ def _confused(test: Evaluation, strips: Mapping[str, str]) -> str:
     intro = '<p class="soft">Truth \u2192 prediction, with the errors that the model was most sure of.</p>'
     if cards:
         return f'{intro}<div class="pairs">{"".join(cards)}</div>'
-    return '<p class="soft">None: every test clip is classified correctly.</p>'
+    but = ", but all are of one class" if sum(scores.support > 0 for scores in test.per_class) == 1 else ""
+    return f'<p class="soft">None: every test clip is classified correctly{but}.</p>'
 
 
 def _figure(video_id: str, strip: str | None) -> str:

@@ -1,15 +1,15 @@
 """The files that a finished run consists of, and what is printed of them. Knows no TensorFlow."""
 
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from pipelines import cli
 from pipelines.core.errors import UsageError
+from pipelines.core.sealed import load_json
 from trainer import storage
 from trainer.config import TrainConfig
-
-if TYPE_CHECKING:
-    from trainer.dataset import OpenDataset  # which asks what lies in a folder, and that is told by the names below
+from trainer.dataset import OpenDataset
+from trainer.proof import damaged_files, write_proof
 
 METRICS = "metrics.json"
 CROSSVAL = "crossval.json"
@@ -18,24 +18,56 @@ SINGLE_FRAME_PREDICTIONS = "predictions_single_frame.jsonl"
 REPORT = "report.html"
 HISTORY = "history.csv"
 CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
+LAST, BEST = "last.npz", "best.npz"
+_SHOWN = 5
 
 
-def finished(config: TrainConfig, dataset: "OpenDataset") -> dict[str, Any] | None:
+def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None:
     """The metrics of the run in the output folder if it is complete; None where it is not, or is to be made anew.
 
+    Where files of it are damaged, or gone, it isn't complete any more: what its checkpoints tell is written again.
+
     Raises:
-        UsageError: it is one of other settings, or on another dataset.
+        UsageError: it is one of other settings, or on another dataset, or damaged and without checkpoints.
     """
     uri = storage.join(config.output, METRICS)
     if config.overwrite or not storage.exists(uri):
         return None
-    try:
-        metrics: dict[str, Any] = json.loads(storage.read_text(uri))
-        found = {**metrics["configuration"], "dataset": metrics["dataset"]["fingerprint"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{uri} is damaged ({error}); train anew with --overwrite") from error
-    check_same(found, {**config.identity(), "dataset": dataset.fingerprint}, config.output)
-    return metrics
+    damaged = damaged_files(_proof(config.output), config.output)
+    metrics: dict[str, Any] = {}
+    if METRICS not in damaged:
+        try:
+            metrics = load_json(storage.read_bytes(uri))
+            found = {**metrics["configuration"], "dataset": metrics["dataset"]["fingerprint"]}
+        except (ValueError, KeyError, TypeError):
+            damaged.append(METRICS)
+        else:
+            check_same(found, {**config.identity(), "dataset": dataset.fingerprint}, config.output)
+    if not damaged:
+        return metrics
+    shown = ", ".join(damaged[:_SHOWN])
+    if not storage.exists(storage.join(config.output, CHECKPOINTS, LAST)):
+        raise UsageError(f"{shown} of {config.output} can't be believed: damaged; train anew with --overwrite")
+    cli.say(f"note: {shown} of {config.output} can't be believed: damaged. Made again from the checkpoints")
+    storage.delete(uri)
+    if any(path.startswith(f"{MODEL}/") for path in damaged):
+        storage.delete_tree(storage.join(config.output, MODEL))  # what is no model any more would be refused
+    return None
+
+
+def prove(output: str) -> None:
+    """Puts down what the files of a finished run are like, for `finished`."""
+    names = (METRICS, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, REPORT, HISTORY, MODEL)
+    write_proof(_proof(output), output, names)
+
+
+def begin_files(output: str) -> None:
+    """To be called before the files of a finished run are written: what is known of older ones goes."""
+    storage.delete(_proof(output))
+
+
+def _proof(output: str) -> str:
+    return storage.join(output, CHECKPOINTS, "finished.json")
 
 
 def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:
@@ -59,6 +91,12 @@ def remove_run(output: str) -> None:
         storage.delete_tree(storage.join(output, name))
 
 
+def only_class(per_class: Sequence[Mapping[str, Any]]) -> str:
+    """The name of the class that all clips of an evaluation are of; empty where there are several."""
+    tested = [scores["label"] for scores in per_class if scores["support"]]
+    return tested[0] if len(tested) == 1 else ""
+
+
 def interval_text(value: Mapping[str, float]) -> str:
     """`91.2% (85.0% to 95.1%)`."""
     return f"{value['value']:.1%} ({value['low']:.1%} to {value['high']:.1%})"
@@ -78,8 +116,13 @@ def print_result(metrics: Mapping[str, Any], output: str) -> None:
         ("Model", storage.join(output, MODEL)),
         ("Report", storage.join(output, REPORT)),
     ]
+    if data.get("note"):
+        rows.append(("Note", data["note"]))
+    if tested := only_class(test["per_class"]):
+        rows.insert(0, ("WARNING", f"all test clips are of one class, {tested}: these scores tell nothing"))
     if data["leaky"]:
-        rows.insert(0, ("WARNING", "random split, clips of one group on both sides: these scores are too good"))
+        how = "random split" if data.get("protocol") == "random" else "the dataset's own splits"
+        rows.insert(0, ("WARNING", f"{how}, clips of one group on both sides: these scores are too good"))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name.ljust(width)}  {value}")

@@ -8,14 +8,16 @@ from typing import Any
 
 from pipelines import cli
 from pipelines.core.model_info import ModelInfo
+from pipelines.summary import plural, some
 from trainer import results, storage
 from trainer.calibration import expected_calibration_error, fit_temperature
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset
 from trainer.evaluate import clips_per_second, film_strips, sample_clips
 from trainer.export import export_model
-from trainer.logs import RunLog
+from trainer.logs import RunLog, history_table
 from trainer.metrics import baseline_to_json, evaluate, majority_baseline
+from trainer.parts import missing_classes
 from trainer.report import render_report
 from trainer.strategy import Devices
 from trainer.trial import Trained, Trial
@@ -73,9 +75,12 @@ class _Run:
             f"learning rate {self._trial.learning_rate:g}"
         )
         if parts.leaky:
-            cli.say(
-                "WARNING: random split: clips of one group are on both sides. The scores will be too good to be true"
-            )
+            how = "random split" if parts.protocol == "random" else "split of the dataset"
+            cli.say(f"WARNING: {how}: clips of one group are on both sides. The scores will be too good to be true")
+        for side, names in missing_classes(parts, self._info.labels).items():
+            cli.say(f"WARNING: {side} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}")
+        if parts.note:
+            cli.say(f"note: {parts.note}")
         if self._trial.note:
             cli.say(f"note: {self._trial.note}")
 
@@ -95,6 +100,8 @@ class _Run:
                 "labels": list(labels),
                 "protocol": parts.protocol,
                 "leaky": parts.leaky,
+                "note": parts.note,
+                "missing_classes": missing_classes(parts, labels),
                 "num_clips": {name: part.num_clips for name, part in parts.sides.items()},
                 "groups": {name: list(part.groups) for name, part in parts.sides.items()},
             },
@@ -138,6 +145,7 @@ class _Run:
     def _write(self, main: Trained, single: Trained | None, metrics: dict[str, Any]) -> None:
         """All files of the run; metrics.json last, as the sign that it is complete."""
         config, labels = self._config, self._info.labels
+        results.begin_files(config.output)
         temperature = metrics["calibration"]["temperature"]
         clips = sample_clips(self._trial.sides["test"], _CHECK_CLIPS)
         info = export_model(
@@ -174,4 +182,7 @@ class _Run:
         strips = film_strips(self._trial.sides["test"], self._trial.indices["test"], confused)
         title = f"{config.model} on {storage.base_name(config.data)}"
         storage.write_text(storage.join(config.output, results.REPORT), render_report(metrics, history, strips, title))
+        # Again, after the last epoch: it may be here only because this file was damaged.
+        storage.write_text(storage.join(config.output, results.HISTORY), history_table(history))
         storage.write_text(storage.join(config.output, results.METRICS), json.dumps(metrics, indent=2) + "\n")
+        results.prove(config.output)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines import interrupts
 from pipelines.core.errors import OutputError, UserError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from trainer import storage
@@ -120,7 +121,12 @@ def staged(folder: str) -> Iterator[str]:
         UsageError: `folder` holds something else than a model.
         OutputError: it can't be written.
     """
-    folder = storage.normalise(folder)
+    with interrupts.tidying_up(), _staged(storage.normalise(folder)) as built:
+        yield built
+
+
+@contextlib.contextmanager
+def _staged(folder: str) -> Iterator[str]:
     refuse_other_folder(folder)
     if not storage.is_local(folder):
         with _uploaded(folder) as built:

@@ -54,6 +54,12 @@ def _for_people(config: TrainConfig, dataset: OpenDataset) -> Iterator[None]:
             f"({error.message[:200]})"
         ) from error
     except tf.errors.DataLossError as error:
+        if not storage.is_local(config.data):
+            raise IncompleteError(
+                f"the store sent only a part of a shard of {config.data}, or one is damaged ({error.message[:200]}). "
+                "Run the same command again to go on from the last checkpoint; if that doesn't help, python -m "
+                "pipelines.verify tells which one is damaged"
+            ) from error
         raise UserError(
             f"a shard of {config.data} is damaged ({error.message[:200]}); python -m pipelines.verify tells which one"
         ) from error

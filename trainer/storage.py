@@ -81,19 +81,17 @@ def list_names(uri: str) -> list[str]:
         UserError: it can't be listed.
     """
     with stores.explained(uri, "list"):
-        if is_local(uri):
-            return files.list_names(uri)
-        return sorted({file.path.partition("/")[0] for file in files.list_tree(uri)[0]})
+        return files.list_names(uri)
 
 
 @contextlib.contextmanager
-def open_read(uri: str) -> Iterator[BinaryIO]:
-    """Opens a file for reading bytes.
+def open_read(uri: str, piece_bytes: int = 0) -> Iterator[BinaryIO]:
+    """Opens a file for reading bytes. Of one in a store, a request brings `piece_bytes`, by default many.
 
     Raises:
         UserError: it can't be opened, or not be read within the block.
     """
-    with stores.explained(uri, "read"), files.open_read(uri) as file:
+    with stores.explained(uri, "read"), files.open_read(uri, piece_bytes) as file:
         yield file
 
 

@@ -1,7 +1,6 @@
 """On which devices a run trains, and in which precision."""
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines.core.errors import UsageError
 from pipelines.tensorflow_start import without_announcements
+from trainer.cluster import read_cluster
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
     Raises:
         UsageError: `multi_worker` without a usable TF_CONFIG.
     """
-    worker, num_workers = read_cluster() if strategy == "multi_worker" else (0, 1)
+    worker, num_workers = read_cluster(os.environ.get("TF_CONFIG", "")) if strategy == "multi_worker" else (0, 1)
     gpus = [] if strategy == "cpu" else tf.config.list_physical_devices("GPU")
     if strategy == "cpu":
         tf.config.set_visible_devices([], "GPU")
@@ -106,25 +105,6 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
     what = f"{len(gpus)} GPU(s)" if gpus else "CPU" if len(cpu_devices) == 1 else f"{len(cpu_devices)} CPU devices"
     where = f", worker {worker + 1} of {num_workers}" if num_workers > 1 else ""
     return Devices(made, worker, num_workers, chosen, f"{what}{where}, {chosen}", bool(gpus))
-
-
-def read_cluster() -> tuple[int, int]:
-    """This worker's number and the number of workers, from TF_CONFIG."""
-    text = os.environ.get("TF_CONFIG", "")
-    try:
-        value = json.loads(text)
-        workers, task = value["cluster"]["worker"], value["task"]
-        chiefs = value["cluster"].get("chief", [])
-        number = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
-        if task["type"] not in ("worker", "chief") or not 0 <= number < len(workers) + len(chiefs):
-            raise ValueError(f"no worker is {task}")
-        return number, len(workers) + len(chiefs)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        example = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
-        raise UsageError(
-            f"--strategy multi_worker needs the environment variable TF_CONFIG, such as {example}; it is "
-            f"{text!r} ({type(error).__name__}: {error})"
-        ) from error
 
 
 def why_no_compiler() -> str:

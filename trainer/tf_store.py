@@ -24,8 +24,8 @@ def check(uri: str) -> None:
     _gfile(uri).exists(uri)
 
 
-def open_read(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes."""
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; TensorFlow itself decides about the pieces."""
     _gfile(uri).stat(uri)  # opening alone asks nothing
     return cast(BinaryIO, _gfile(uri).GFile(uri, "rb"))
 

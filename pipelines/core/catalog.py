@@ -1,42 +1,25 @@
 """The catalogue: which videos there are, with label and group. Pure functions over listings; nothing is opened here."""
 
-import csv
 import posixpath
 import re
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import pairwise
 from operator import attrgetter
 from sys import intern
 
 from pipelines.core.errors import UsageError
+from pipelines.core.folder_kinds import no_videos
+from pipelines.core.folders import describe_levels, find_levels
 from pipelines.core.hashing import stable_hash
+from pipelines.core.manifest import Manifest
+from pipelines.core.metadata import Failure, LeftOut
+from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 
-VIDEO_EXTENSIONS = frozenset(
-    f".{name}"
-    for name in (
-        *("3g2", "3gp", "asf", "avi", "divx", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts"),
-        *("mxf", "ogv", "ts", "vob", "webm", "wmv"),
-    )
-)
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class FileInfo:
-    """A file of a listing: path relative to the listed folder, size, and a mark that changes when the content does.
-
-    `version` is None where the file is named by a manifest and doesn't exist.
-    """
-
-    path: str
-    size_bytes: int
-    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +32,7 @@ class VideoRecord:
         label: name of its class.
         group: what it shares its source with; videos of one group never are on two sides of a split.
         version: changes when the file does; `missing` where there is no file.
+        split: the split that the input gives it; empty where videos are to be dealt.
     """
 
     video_id: str
@@ -56,25 +40,43 @@ class VideoRecord:
     label: str
     group: str
     version: str
+    split: str = ""
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """All videos, sorted by id, and how many files were passed over because they are no videos."""
+    """What the input holds.
+
+    Attributes:
+        videos: those that are to be decoded, sorted by id.
+        ignored: files that were passed over because they are no videos, by path.
+        num_ungrouped: videos that are a group of their own.
+        left_out: what is known before anything is decoded not to become part of the dataset.
+        splits_from: who says of which split each video is, for people; empty where they are to be dealt.
+        notes: sentences on how the input was understood, for people.
+    """
 
     videos: tuple[VideoRecord, ...]
-    num_ignored: int = 0
+    ignored: tuple[IgnoredFile, ...] = ()
     num_ungrouped: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
+    splits_from: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_ignored(self) -> int:
+        """How many files were passed over."""
+        return len(self.ignored)
+
+    @property
+    def num_listed(self) -> int:
+        """Videos that are to be accounted for."""
+        return len(self.videos) + len(self.left_out.failed) + len(self.left_out.filtered)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, sorted."""
         return tuple(sorted({video.label for video in self.videos}))
-
-
-def is_video(path: str) -> bool:
-    """Whether a file is taken for a video, by its extension; hidden files never are."""
-    return f".{path.rpartition('.')[2].lower()}" in VIDEO_EXTENSIONS and not _is_hidden(path)
 
 
 def group_of(path: str) -> str | None:
@@ -87,130 +89,109 @@ def _group_in(stem: str) -> str | None:
     return f"g{match[1]}" if match else None
 
 
-def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = ()) -> Catalog:
-    """Catalogue of a UCF50-like tree: the class is the folder that holds a video, the group is `_gNN_` in its name.
+def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (), class_level: int = 0) -> Catalog:
+    """Catalogue of a tree: the classes are its first level of folders, below official splits if there are such.
 
-    A video without such a mark is a group of its own.
+    The group is `_gNN_` in the name, or else what lies between class and video. A video without either is a group of
+    its own. See `find_levels`.
 
     Args:
         root: the listed folder, to which paths are relative.
         files: its files, at any depth.
         folders: its folders, by relative path, where the file system knows empty ones.
+        class_level: which level of folders the classes are, from 1; 0 to find out.
 
     Raises:
-        UsageError: no videos, a video outside of any class folder, a class folder without videos, two videos of one id.
+        UsageError: no videos, a video outside of any class folder, two videos of one id.
     """
-    videos, num_others = [], 0
-    for file in files:
-        if is_video(file.path):
-            videos.append(file)
-        else:
-            num_others += 1
+    found = sort_out(files)
+    videos = found.videos
     if not videos:
-        found = f"{num_others} other files" if num_others else "nothing"
-        raise UsageError(
-            f"no videos in {root}: found {found}. Expected a folder for each class with videos in it "
-            f"({', '.join(sorted(VIDEO_EXTENSIONS)[:6])} ...), or give a CSV manifest"
-        )
+        expected = "Expected a folder for each class with videos in it, or a CSV manifest. "
+        raise UsageError(no_videos(root, found, expected))
     if loose := [file.path for file in videos if "/" not in file.path]:
         raise UsageError(
             f"{_some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
             "Move it into a class folder, or give a CSV manifest (path,label,group)"
         )
-    class_folders = {file.path.rpartition("/")[0] for file in videos}
-    label_of = {folder: intern(posixpath.basename(folder)) for folder in class_folders}
-    used = set(label_of)
-    for folder in label_of:
-        while folder := posixpath.dirname(folder):
-            used.add(folder)
-    if empty := sorted(f for f in folders if f not in used and not _is_hidden(f)):
-        raise UsageError(f"class folder without videos in {root}: {_some(empty)}. Add videos or remove the folder")
-    records, ungrouped, prefix = [], 0, posixpath.join(root, "")
-    for file in videos:  # millions, perhaps: posixpath's functions would take longer than all else
-        video_id = file.path.rpartition(".")[0]
-        folder, _, stem = video_id.rpartition("/")
-        group = _group_in(stem)
-        ungrouped += group is None
-        group = video_id if group is None else intern(group)
-        records.append(VideoRecord(video_id, prefix + file.path, label_of[folder], group, file.version or "missing"))
-    return _checked(records, root, num_others, ungrouped)
+    paths = {folder: tuple(folder.split("/")) for folder in {file.path.rpartition("/")[0] for file in videos}}
+    levels = find_levels(root, paths.values(), class_level)
+    meaning_of = {folder: levels.meaning(path) for folder, path in paths.items()}
+    records, ungrouped, by_folder, prefix = [], 0, 0, posixpath.join(root, "")
+    # Millions, perhaps: posixpath's functions would take longer than all else.
+    stems = [file.path.rpartition(".")[0] for file in videos]
+    for file, path, video_id in zip(videos, stems, unique_ids(stems, [file.path for file in videos]), strict=True):
+        folder, _, stem = path.rpartition("/")
+        meaning, group = meaning_of[folder], _group_in(stem)
+        if group is not None:
+            group = intern(group)
+        elif meaning.group:
+            group, by_folder = meaning.group, by_folder + 1
+        else:  # what shares a name is likely to share its content
+            group, ungrouped = path, ungrouped + 1
+        records.append(
+            VideoRecord(video_id, prefix + file.path, meaning.label, group, file.version or "missing", meaning.split)
+        )
+    example = min(paths, key=lambda folder: (-len(paths[folder]), folder))
+    notes = [*([] if class_level else describe_levels(levels, paths[example], by_folder)), *_empty(folders, paths)]
+    return Catalog(
+        _checked(records, root),
+        found.ignored,
+        ungrouped,
+        LeftOut(unreadable(root, found.lost)),
+        splits_from="" if levels.split is None else "its folders",
+        notes=tuple(notes),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
-    """A line of a manifest. `group` is empty where none is given."""
-
-    path: str
-    label: str
-    group: str
-
-
-def parse_manifest(text: str, name: str) -> list[ManifestRow]:
-    """Lines of a CSV manifest with the columns path, label and, optionally, group, sorted by path.
-
-    Raises:
-        UsageError: a column is missing, a line has no path or label; the message gives the line.
-    """
-    rows = read_columns(text, name, ("path", "label"), ("group",))
-    found = [ManifestRow(path, intern(label), intern(group)) for _, (path, label, group) in rows]
-    # All that is made of a line is visited in the order of the videos' ids, and is to lie in memory in that order.
-    found.sort(key=attrgetter("path"))
-    return found
+def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
+    """Records of what can't be listed: nobody knows which videos, if any, and of which class, lie behind it."""
+    return tuple(
+        Failure(f"{file.path}/", posixpath.join(root, file.path), "", "list", "UnreadableError", file.problem)
+        for file in lost
+    )
 
 
-def read_columns(
-    text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()
-) -> Iterator[tuple[int, list[str]]]:
-    """Some columns of a CSV file, stripped, with the number of each line; an optional one may be missing or empty.
-
-    Raises, once the line is reached:
-        UsageError: it is no such file; the message gives the line and what is needed.
-    """
-    form = ",".join(needed) + "".join(f"[,{column}]" for column in optional)
-    reader = csv.reader(_lines(text.removeprefix("\ufeff")), skipinitialspace=True)
-    found, line = False, 0
-    try:
-        places = {column.strip().lower(): place for place, column in enumerate(next(reader, ()))}
-        if not set(needed) <= places.keys():
-            more = f" and optionally {','.join(optional)}" if optional else ""
-            what = f"column{'s' * (len(needed) > 1)} {','.join(needed)}{more}"
-            raise UsageError(f"{name}: the first line must name the {what}, not {','.join(places)!r}")
-        line = reader.line_num
-        wanted = [places.get(column, sys.maxsize) for column in (*needed, *optional)]
-        for row in reader:
-            line = reader.line_num
-            if not row:
-                continue
-            values = [row[place].strip() if place < len(row) else "" for place in wanted]
-            for column, value in zip(needed, values, strict=False):
-                if not value:
-                    raise UsageError(f"{name}, line {line}: no {column}. Each line needs {form}")
-            found = True
-            yield line, values
-    except csv.Error as error:
-        raise UsageError(f"{name}, after line {line}: {error}; is it a CSV file?") from error
-    if not found:
-        raise UsageError(f"{name}: no videos in this manifest. Each line needs {form}")
+def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
+    """A sentence about folders in which, at any depth, there is no video, each by its topmost name."""
+    known = {""}
+    for folder in used:
+        while folder not in known:
+            known.add(folder)
+            folder = posixpath.dirname(folder)
+    names = sorted(f for f in folders if f not in known and posixpath.dirname(f) in known and not is_hidden(f))
+    return [
+        f"no videos in {_some(names)}: {'these are' if len(names) > 1 else 'this is'} not taken for a class"
+    ] * bool(names)
 
 
-def _lines(text: str) -> Iterator[str]:
-    """Lines with their ends, as the csv module wants them; a StringIO would take four bytes for each character."""
-    return (match[0] for match in _LINE.finditer(text))
+def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris: Iterable[str]) -> Catalog:
+    """Catalogue of a manifest's rows, with the file and the full address of each, which are taken one by one.
 
-
-def from_manifest(name: str, rows: Sequence[ManifestRow], files: Iterable[FileInfo], uris: Iterable[str]) -> Catalog:
-    """Catalogue of a manifest's lines, with the file and the full address of each, which are taken one by one.
-
-    A line whose file is missing stays in: it becomes a failure record. A video without a group is a group of its own.
+    A row whose file is missing stays in: it becomes a failure record. A video without a group is a group of its own.
 
     Raises:
-        UsageError: two lines have one id.
+        UsageError: two rows have one id.
     """
     records = []
-    for row, file, uri in zip(rows, files, uris, strict=True):
-        video_id = posixpath.splitext(posixpath.normpath(row.path))[0].lstrip("/")
-        records.append(VideoRecord(video_id, uri, row.label, row.group or video_id, file.version or "missing"))
-    return _checked(records, name, 0, sum(1 for row in rows if not row.group))
+    paths = [posixpath.normpath(row.path).lstrip("/") for row in manifest.rows]
+    stems = [posixpath.splitext(path)[0] for path in paths]
+    ids = unique_ids(stems, paths)
+    for row, file, uri, stem, video_id in zip(manifest.rows, files, uris, stems, ids, strict=True):
+        version = file.version or "missing"
+        records.append(VideoRecord(video_id, uri, row.label, row.group or stem, version, row.split))
+    notes = []
+    if manifest.unused:
+        names = ", ".join(manifest.unused)
+        notes.append(f"columns of the manifest that are not used: {names} (path, label, group and split are)")
+    if manifest.num_repeated:
+        notes.append(f"repeated lines of the manifest that count once: {manifest.num_repeated:,}")
+    return Catalog(
+        _checked(records, name),
+        num_ungrouped=sum(1 for row in manifest.rows if not row.group),
+        splits_from="the manifest" if records[0].split else "",
+        notes=tuple(notes),
+    )
 
 
 def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Catalog:
@@ -241,22 +222,18 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             kept[video.label] += 1
             chosen.append(video)
     ungrouped = sum(1 for video in chosen if video.group == video.video_id)
-    return Catalog(tuple(sorted(chosen, key=attrgetter("video_id"))), catalog.num_ignored, ungrouped)
+    return replace(catalog, videos=tuple(sorted(chosen, key=attrgetter("video_id"))), num_ungrouped=ungrouped)
 
 
-def _checked(records: list[VideoRecord], name: str, num_ignored: int, num_ungrouped: int) -> Catalog:
+def _checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:
+    """The videos by id."""
     records.sort(key=attrgetter("video_id"))
     for first, second in pairwise(records):
         if first.video_id == second.video_id:
             raise UsageError(
-                f"{name}: two videos have the id {first.video_id!r} (the path without its extension): "
-                f"{first.uri} and {second.uri}. Rename or remove one"
+                f"{name}: two videos have the id {first.video_id!r}: {first.uri} and {second.uri}. Rename or remove one"
             )
-    return Catalog(tuple(records), num_ignored, num_ungrouped)
-
-
-def _is_hidden(path: str) -> bool:
-    return path.startswith((".", "__")) or "/." in path or "/__" in path
+    return tuple(records)
 
 
 def _some(names: Sequence[str]) -> str:

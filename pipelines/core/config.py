@@ -15,6 +15,10 @@ from pipelines.core.splits import parse_fractions, parse_groups
 _C = TypeVar("_C")
 COMPRESSIONS = ("none", "gzip")
 DEFAULT_SPLITS = "train=0.8,val=0.1,test=0.1"
+OFFICIAL_SPLITS = "official"
+"""In place of fractions: the splits that the input itself gives its videos."""
+SPLIT_SETTINGS = ("splits", "split_groups", "split_file")
+"""Each says of which split videos are."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class PreprocessConfig:
 
     input: str
     output: str
+    class_level: int = 0
     classes: tuple[str, ...] = ()
     limit: int = 0
     num_frames: int = 20
@@ -35,12 +40,13 @@ class PreprocessConfig:
     resize: str = "stretch"
     interpolation: str = "area"
     min_frames: int = 1
+    drop_duplicates: bool = False
     encoding: str = "raw"
     jpeg_quality: int = 95
     compression: str = "none"
-    splits: str = DEFAULT_SPLITS
+    splits: str = ""
     split_groups: tuple[str, ...] = ()
-    split_file: str = ""
+    split_file: tuple[str, ...] = ()
     split_seed: int = 0
     shards: int = 0
     workers: int = 0
@@ -50,16 +56,19 @@ class PreprocessConfig:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        given = [name for name in SPLIT_SETTINGS if getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"give {' or '.join(given)}, not both: each says of which split videos are")
         check_job(self)
         if self.min_frames < 1:
             raise ValueError(f"min_frames must be at least 1, not {self.min_frames}")
         if self.compression not in COMPRESSIONS:
             raise ValueError(f"compression must be one of {', '.join(COMPRESSIONS)}, not {self.compression!r}")
-        if self.split_groups and self.split_file:
-            raise ValueError("give groups of splits or a split file, not both")
+        if self.class_level < 0:
+            raise ValueError(f"class_level must be 0 (automatic) or more, not {self.class_level}")
         # Made here once, so that a wrong value is found before anything is read.
         _ = self.clip_spec, self.frame_encoding, self.limits
-        parse_fractions(self.splits)
+        _ = self.fractions
         parse_groups(self.split_groups)
 
     @property
@@ -67,6 +76,11 @@ class PreprocessConfig:
         """How the pixels of a clip are made."""
         height, width = parse_size(self.size)
         return ClipSpec(self.num_frames, height, width, self.sampling, self.resize, self.interpolation)
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Split name to fraction, for videos that are to be dealt."""
+        return parse_fractions(DEFAULT_SPLITS if self.splits in ("", OFFICIAL_SPLITS) else self.splits)
 
     @property
     def frame_encoding(self) -> FrameEncoding:
@@ -84,6 +98,11 @@ class PreprocessConfig:
         value = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in operational}
         height, width = parse_size(self.size)
         value["size"] = f"{height}x{width}"
+        value["splits"] = self.splits or DEFAULT_SPLITS
+        if len(self.split_file) < 2:
+            value["split_file"] = "".join(self.split_file)
+        if not self.class_level:
+            del value["class_level"]
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}

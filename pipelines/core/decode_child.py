@@ -8,6 +8,7 @@ memory limit, so that a video that asks for more fails here and not in the worke
 
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import resource
@@ -15,18 +16,22 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import av.logging
 import cv2
 
 from pipelines.core.channel import receive_message, send_message
-from pipelines.core.long_video import WindowClip, read_windows
+from pipelines.core.content import content_mark
+from pipelines.core.label_types import Window
+from pipelines.core.long_video import WindowClip, WindowFailure, read_windows
 from pipelines.core.pictures import encode_frames, film_strip
+from pipelines.core.promises import Shortfall
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.survey import Piece, survey
-from pipelines.core.video import VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
+from pipelines.core.survey import Piece, Survey, survey
+from pipelines.core.video import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
 from pipelines.core.windows import WindowSpec
 
 _PR_SET_PDEATHSIG = 1
@@ -69,8 +74,18 @@ def _clip(request: dict[str, Any]) -> Iterator[Answer]:
         "num_source_frames": clip.num_source_frames,
         "duration_s": clip.duration_s,
         "damaged": clip.damaged,
+        "damage": clip.damage,
+        "content": _content(request["path"]),
     }
     yield {"status": "clip", "strip": request["strip"], **facts}, parts
+
+
+def _content(path: str) -> int:
+    """The mark of the file's content: read last, when the system has the file at hand. The clip is as good without."""
+    try:
+        return content_mark(path)
+    except OSError:
+        return 0
 
 
 def _windows(request: dict[str, Any]) -> Iterator[Answer]:
@@ -82,24 +97,49 @@ def _windows(request: dict[str, Any]) -> Iterator[Answer]:
             clip = read_clip(path, spec, max_duration_s=windows.whole_up_to_s)
         except VideoTooLong:
             video = survey(path)
-            pieces = video.pieces(windows, spec.by_time)
-            ranges = [{**piece.to_json(), "duration_s": video.duration_s} for piece in pieces]
+            ranges = _ranges(video, windows, spec.by_time)
             if len(ranges) > 1:
                 yield {"status": "cut", "ranges": ranges}, []
                 return
             wanted = ranges[0]
         else:
-            place = {"window": (0, 0.0, clip.duration_s), "num_windows": 1, "duration_s": clip.duration_s}
-            yield {"status": "window", **place, "damaged": clip.damaged}, [clip.frames.tobytes()]
+            whole = Window(0, 0.0, clip.duration_s)
+            clips = [WindowClip(whole, clip.frames, clip.damaged)]
+            yield from _answers(clips, [whole], clip.duration_s, clip.missing)
             return
     piece = Piece.from_json(wanted)
-    for result in read_windows(path, spec, piece):
-        window = (result.window.index, result.window.start_s, result.window.end_s)
-        place = {"window": window, "num_windows": len(piece.windows), "duration_s": wanted["duration_s"]}
+    missing = Shortfall(**wanted["missing"]) if wanted["missing"] else None
+    planned = [planned.window for planned in piece.windows]
+    yield from _answers(read_windows(path, spec, piece), planned, wanted["duration_s"], missing)
+
+
+def _ranges(video: Survey, windows: WindowSpec, by_time: bool) -> list[dict[str, Any]]:
+    """The ranges of a video; the last one has what is missing behind it, which counts as one more window."""
+    common = {"duration_s": video.duration_s, "missing": None}
+    pieces = video.pieces(windows, by_time)
+    ranges = [{**piece.to_json(), **common, "num_windows": len(piece.windows)} for piece in pieces]
+    if video.missing:
+        ranges[-1]["missing"] = asdict(video.missing)
+        ranges[-1]["num_windows"] += bool(video.missing.seconds_behind(video.duration_s))
+    return ranges
+
+
+def _answers(
+    results: Iterable[WindowClip | WindowFailure], planned: list[Window], duration_s: float, missing: Shortfall | None
+) -> Iterator[Answer]:
+    """The results of the windows, and the failure of what is missing behind the last one."""
+    lost = []
+    if missing and missing.seconds_behind(duration_s):
+        place = Window(planned[-1].index + 1, duration_s, missing.end_s)
+        lost.append(WindowFailure(place, VideoDecodeError.__name__, missing.message))
+    common = {"num_windows": len(planned) + len(lost), "duration_s": duration_s}
+    for result in itertools.chain(results, lost):
+        window = {"window": (result.window.index, result.window.start_s, result.window.end_s), **common}
         if isinstance(result, WindowClip):
-            yield {"status": "window", **place, "damaged": result.damaged}, [result.frames.tobytes()]
+            damaged = result.damaged or missing is not None
+            yield {"status": "window", **window, "damaged": damaged}, [result.frames.tobytes()]
         else:
-            yield {"status": "window_failed", **place, "type": result.type, "message": result.message}, []
+            yield {"status": "window_failed", **window, "type": result.type, "message": result.message}, []
 
 
 def _limit_memory(extra_bytes: int) -> str:

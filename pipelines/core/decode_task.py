@@ -1,7 +1,6 @@
 """A video on its way through a decoder, and what goes wrong there that isn't the video's fault."""
 
 import contextlib
-import errno
 import json
 import logging
 import math
@@ -11,12 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.core.decode_types import DecodeFailure, DecodeLimits
-from pipelines.core.errors import WorkerError
+from pipelines.core.errors import WorkerError, as_shortage
 from pipelines.core.sinks import AnyResult, Sink
 
 _log = logging.getLogger(__name__)
 _ALARM_GRACE_S = 30
-_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.ENOBUFS)
 
 
 @dataclass(eq=False)
@@ -76,14 +74,3 @@ class Task:
         except Exception as error:
             return error
         return None
-
-
-def as_shortage(error: Exception) -> Exception:
-    """The error for people where this machine is short of something, else the error itself."""
-    if isinstance(error, MemoryError):
-        what = "there is not enough memory for this process"
-    elif isinstance(error, OSError) and error.errno in _SHORTAGES:
-        what = f"this machine is short of something that decoding takes: {error.strerror}"
-    else:
-        return error
-    return WorkerError(f"{what}. Make room or use fewer --workers, then run the same command again")

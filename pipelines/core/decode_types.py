@@ -59,7 +59,10 @@ class WindowJob:
 
 @dataclass(frozen=True)
 class DecodedClip:
-    """A clip as it is stored: `frames` holds one part of raw pixels, or one encoded picture a frame."""
+    """A clip as it is stored: `frames` holds one part of raw pixels, or one encoded picture a frame.
+
+    `content` is the file's `content.content_mark`.
+    """
 
     frames: list[bytes]
     frame_indices: list[int]
@@ -68,6 +71,8 @@ class DecodedClip:
     duration_s: float
     damaged: bool
     strip: bytes | None = None
+    damage: str = ""
+    content: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class DecodedWindow:
 
     Attributes:
         window: where in the video.
-        num_windows: of the video, or of the range that was asked for.
+        num_windows: of the video, or of the range that was asked for; what is missing behind its end is one of them.
         duration_s: of the video.
         frames: raw uint8 [T, H, W, 3] RGB.
         damaged: some of it could not be decoded.
@@ -108,7 +113,7 @@ class DecodedWindow:
 
 @dataclass(frozen=True)
 class WindowFailure:
-    """A window of which too little could be decoded, of a video that goes on."""
+    """A window of which too little could be decoded, of a video that goes on; or what is missing behind its end."""
 
     window: Window
     num_windows: int

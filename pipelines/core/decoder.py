@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any
 
 from pipelines.core.child import DecoderChild, NotStartedError, why_lost
-from pipelines.core.decode_task import Task, as_shortage
+from pipelines.core.decode_task import Task
 from pipelines.core.decode_types import (
     CutVideo,
     DecodedClip,
@@ -18,7 +18,7 @@ from pipelines.core.decode_types import (
     DecodeFiltered,
     WindowFailure,
 )
-from pipelines.core.errors import WorkerError
+from pipelines.core.errors import WorkerError, as_shortage
 from pipelines.core.label_types import Window
 from pipelines.core.sinks import AnyResult
 

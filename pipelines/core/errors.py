@@ -4,6 +4,8 @@ A `UserError` is shown as its message alone, without a stack trace: it names wha
 Anything else that escapes is a defect of this software and keeps its stack trace.
 """
 
+import errno
+
 EXIT_OK = 0
 EXIT_INVALID = 1
 """`pipelines.verify` found something wrong; also the code of an unexpected error."""
@@ -19,6 +21,9 @@ EXIT_PREEMPTED = 75
 """Asked to stop by SIGTERM; a checkpoint was written, run it again to go on (EX_TEMPFAIL of sysexits.h)."""
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run it again to go on."""
+
+
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.ENOBUFS)
 
 
 class UserError(Exception):
@@ -64,3 +69,15 @@ class PreemptedError(UserError):
     """The process was asked to stop, and what it had done is saved."""
 
     exit_code = EXIT_PREEMPTED
+
+
+def as_shortage(error: Exception) -> Exception:
+    """A `WorkerError` for an error which says that this machine is short of memory, disk or open files; any other error
+    as it is."""
+    if isinstance(error, MemoryError):
+        what = "this process has no memory left"
+    elif isinstance(error, OSError) and error.errno in _SHORTAGES:
+        what = str(error.strerror)
+    else:
+        return error
+    return WorkerError(f"this machine is short of something: {what}. Make room, then run the same command again")

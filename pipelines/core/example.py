@@ -10,6 +10,7 @@
 | `timestamps_s` | float | T times in seconds from the video's first frame |
 | `frame_indices` | int64 | T numbers of the frames in display order |
 | `num_source_frames` | int64 | frames of the whole video |
+| `damage` | bytes | only if the video is damaged: what is wrong with it |
 
 The protocol buffer is declared here, field by field as in TensorFlow's `example.proto` and `feature.proto`, so that
 workers which only write records need not load TensorFlow.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 FRAMES, LABEL, LABEL_NAME, VIDEO_ID, GROUP = "frames", "label", "label_name", "video_id", "group"
 TIMESTAMPS_S, FRAME_INDICES, NUM_SOURCE_FRAMES = "timestamps_s", "frame_indices", "num_source_frames"
+DAMAGE = "damage"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Example:
     timestamps_s: list[float]
     frame_indices: list[int]
     num_source_frames: int
+    damage: str = ""
 
 
 def _message_class() -> Any:
@@ -91,6 +94,8 @@ def encode(example: Example) -> bytes:
     """A serialised `tf.train.Example`, the same bytes for the same content."""
     before, behind = _Message(), _Message()
     feature = before.features.feature
+    if example.damage:  # records of sound videos have the bytes that they always had
+        feature[DAMAGE].bytes_list.value.append(example.damage.encode())
     feature[FRAME_INDICES].int64_list.value.extend(example.frame_indices)
     feature = behind.features.feature
     feature[LABEL].int64_list.value.append(example.label)
@@ -162,6 +167,7 @@ def decode(record: bytes) -> Example:
         timestamps_s=values(TIMESTAMPS_S, "float_list", None),
         frame_indices=values(FRAME_INDICES, "int64_list", None),
         num_source_frames=values(NUM_SOURCE_FRAMES, "int64_list")[0],
+        damage=text(DAMAGE) if DAMAGE in feature else "",
     )
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import av
 
-from pipelines.core import nonref
+from pipelines.core import nonref, promises
 from pipelines.core.streams import gives_one_frame, pick_video, shows_picture
 from pipelines.core.times import PacketTimes, StreamClock, Timeline, timeline
 
 _MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 """Packets are kept between counting and decoding up to this size; beyond it the file is read twice."""
+_PACKET_BYTES = 512
+"""What a packet takes beside its data: hours of small pictures have many."""
 
 
 class VideoError(Exception):
@@ -68,12 +70,14 @@ def demux(container: "av.container.InputContainer", stream: "av.VideoStream") ->
 
 @dataclass(frozen=True)
 class Packets:
-    """What the packets of a stream tell: `count` frames, their times, and whether reading the packets broke off."""
+    """What the packets of a stream tell: `count` frames, their times, whether reading the packets broke off, and what
+    the container promises beyond them."""
 
     count: int
     broken: bool
     times: Timeline
     buffered: list["av.Packet"] | None
+    missing: promises.Shortfall | None = None
 
 
 def scan(
@@ -86,12 +90,15 @@ def scan(
     With `watch` given, it gets each of them that shows a picture, and none is kept.
     """
     size, broken = 0, False
+    stored, incomplete, indexed = 0, 0, len(stream.index_entries)
     buffered: list[av.Packet] | None = [] if watch is None else None
     shown = PacketTimes()
     codec = stream.codec_context.codec.canonical_name
     try:
         for packet in demux(container, stream):
-            size += packet.size
+            size += packet.size + _PACKET_BYTES
+            stored += 1
+            incomplete += packet.is_corrupt
             if size > _MAX_BUFFERED_BYTES:
                 buffered = None
             if buffered is not None:
@@ -106,7 +113,23 @@ def scan(
         raise
     except av.FFmpegError:
         broken = True
-    return Packets(len(shown.pts), broken, timeline(shown, StreamClock.of(container, stream)), buffered)
+    times = timeline(shown, StreamClock.of(container, stream))
+    try:
+        found = promises.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed)
+        missing = promises.shortfall(container, stream, found)
+    except OSError as error:
+        raise VideoReadError(_message(error)) from error
+    return Packets(len(shown.pts), broken, times, buffered, missing)
+
+
+def refuse_stump(packets: Packets) -> None:
+    """Refuses a video of which most is missing.
+
+    Raises:
+        VideoDecodeError: less than half of the frames that the container promises are there.
+    """
+    if packets.missing and packets.missing.share < promises.MIN_SHARE:
+        raise VideoDecodeError(f"only {packets.missing.message}")
 
 
 @contextlib.contextmanager
@@ -146,14 +169,21 @@ def one_frame_each(path: str, context: "av.VideoCodecContext", packets: Packets)
 
 
 def decode_packets(
-    context: "av.VideoCodecContext", packets: Iterable["av.Packet"], errors: list[str] | None = None
+    context: "av.VideoCodecContext",
+    packets: Iterable["av.Packet"],
+    errors: list[str] | None = None,
+    is_enough: Callable[[], bool] = lambda: False,
 ) -> Iterator["av.VideoFrame"]:
     """Yields the frames of packets in display order.
 
     With `errors` given, what can't be decoded is left out and its reason appended; without, the first error is raised.
+    Once it is enough, no packet is decoded any more, and what the decoder holds comes out: pictures that are shown
+    later, to which earlier ones may refer.
     """
     try:
         for packet in packets:
+            if is_enough():
+                break
             try:
                 yield from context.decode(packet)
             except MemoryError:
@@ -171,34 +201,47 @@ def decode_packets(
         errors.append(_message(error))
 
 
-def decode_all(path: str, context: "av.VideoCodecContext", packets: Packets) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields all frames with their index; raises what the decoder does."""
+def decode_all(
+    path: str, context: "av.VideoCodecContext", packets: Packets, is_enough: Callable[[], bool]
+) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """Yields all frames with their index; raises what the decoder does. About `is_enough` see `decode_packets`."""
     with _source(path, context, packets) as (decoder, source):
-        yield from enumerate(decode_packets(decoder, source))
+        yield from enumerate(decode_packets(decoder, source, is_enough=is_enough))
+
+
+class UnforeseenFrame(Exception):
+    """The decoder gives other frames than was planned."""
 
 
 def decode_needed(
     path: str, context: "av.VideoCodecContext", packets: Packets, plan: nonref.DropPlan, needed: Collection[int]
 ) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields needed frames, and those they depend on, with their index; ends early where one isn't as foreseen."""
+    """Yields needed frames, and all that they depend on, with their index.
+
+    Raises:
+        UnforeseenFrame: one isn't as planned.
+    """
     kept = plan.keep(needed)
     with _source(path, context, packets) as (decoder, source):
         frames = decode_packets(decoder, plan.select(source, kept))
-        for picture, frame in zip(plan.come_out(kept), frames, strict=False):
-            if frame.pts != picture.pts:
-                return
+        for picture in plan.come_out(kept):
+            frame = next(frames, None)
+            if frame is None or frame.pts != picture.pts:
+                raise UnforeseenFrame
             yield picture.shown, frame
 
 
-def decode_again(path: str, errors: list[str] | None = None) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields all frames with their index, from a file opened anew; about `errors` see `decode_packets`.
+def decode_again(
+    path: str, errors: list[str] | None = None, is_enough: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """Yields all frames with their index, from a file opened anew; about the others see `decode_packets`.
 
     The `pts` of a frame is the number of its packet among those that show a picture.
     """
     with open_video(path) as (container, stream):
         context = stream.codec_context
         packets = numbered(demux(container, stream), context.codec.canonical_name)
-        yield from enumerate(decode_packets(context, packets, errors))
+        yield from enumerate(decode_packets(context, packets, errors, is_enough))
 
 
 def numbered(packets: Iterable["av.Packet"], codec: str) -> Iterator["av.Packet"]:

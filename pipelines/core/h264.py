@@ -20,14 +20,15 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
     A picture may refer to every reference picture since the last IDR picture, and to nothing else (7.4.1.2.4).
 
     It is enough to note that each needs the reference picture before it. The order of display, from one IDR picture to
-    the next, is that of the picture order counts (8.2.1), and the container must confirm it.
+    the next, is that of the picture order counts (8.2.1), and the container must confirm it. Reference pictures are
+    counted by frame numbers (7.4.3): where these contradict, a picture is missing, or isn't what its header says.
     """
     length_size, parameters = parse_extradata(extradata)
     sps: _Sps | None = None
     coded: list[CodedPicture] = []
     orders: list[tuple[int, int]] = []
     times: list[int] = []
-    idr, reference, reference_order = -1, -1, 0
+    idr, reference, reference_order, reference_number = -1, -1, 0, -1
     for position, packet in enumerate(packets):
         nals = list(split_nals(payload(packet), length_size))
         found = {nal for nal in nals if nal[0] & 31 in (_SPS, _PPS)}
@@ -38,17 +39,19 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
             raise NoPlan("parameters that change")
         first_slice, is_reference, is_idr = _picture_kind(nals)
         if is_idr:
-            idr, reference_order = position, 0
+            idr, reference_order, reference_number = position, 0, -1
         elif idr < 0:
             raise NoPlan("the first picture is no IDR picture")
-        order = position if sps.order_bits is None else _parse_order(first_slice, sps, sps.order_bits, reference_order)
+        frame_number, order = _parse_slice(first_slice, sps, reference_order)
+        if frame_number != (reference_number + 1) % (1 << sps.frame_num_bits):
+            raise NoPlan("a gap in the frame numbers")
         if packet.pts is None:
             raise NoPlan("no presentation time")
         coded.append(CodedPicture(() if is_idr else (reference,), packet.pts, None))
-        orders.append((idr, order))
+        orders.append((idr, position if order is None else order))
         times.append(packet.pts)
         if is_reference:
-            reference, reference_order = position, order
+            reference, reference_order, reference_number = position, order or 0, frame_number
     shown = sorted(range(len(orders)), key=orders.__getitem__)
     if any(orders[a] == orders[b] or times[a] >= times[b] for a, b in itertools.pairwise(shown)):
         raise NoPlan("the container and the pictures disagree about their order")
@@ -78,20 +81,22 @@ class _Sps(NamedTuple):
     order_bits: int | None
 
 
-def _parse_order(nal: bytes, sps: _Sps, order_bits: int, reference_order: int) -> int:
-    """The picture order count from a picture's first slice (7.3.3).
+def _parse_slice(nal: bytes, sps: _Sps, reference_order: int) -> tuple[int, int | None]:
+    """The frame number and, if there is one, the picture order count from a picture's first slice (7.3.3).
 
     Of all counts that end in the bits stored there, it is the nearest to the last reference picture's (8.2.1.1).
     """
     bits = Bits(unescaped(nal[1:40]))
     for _ in range(3):
         bits.ue()
-    bits.u(sps.frame_num_bits)
+    frame_number = bits.u(sps.frame_num_bits)
+    if sps.order_bits is None:
+        return frame_number, None
     if nal[0] & 31 == _IDR:
         bits.ue()
-    half = 1 << (order_bits - 1)
+    half = 1 << (sps.order_bits - 1)
     lowest = reference_order - half + 1
-    return lowest + (bits.u(order_bits) - lowest) % (2 * half)
+    return frame_number, lowest + (bits.u(sps.order_bits) - lowest) % (2 * half)
 
 
 def _only_sps(parameters: Collection[bytes]) -> _Sps:

@@ -7,6 +7,9 @@ from typing import Any, Self
 
 from pipelines.core import sharding
 from pipelines.core.hashing import compact_json
+from pipelines.core.label_types import LabelFailure
+from pipelines.core.sealed import load_json
+from pipelines.core.video_files import IgnoredFile
 
 VIDEOS_PER_SHARD = 10_000
 """Videos whose labels go into one file, as long as nobody asks for another number of files."""
@@ -40,13 +43,25 @@ class Listing:
 
     Attributes:
         videos: the videos.
-        num_ignored: other files that were passed over.
+        ignored: other files that were passed over, by path.
         num_repeated: entries of a list which name a file that was named before.
+        failed: folders and links that can't be read, behind which there may be videos.
     """
 
     videos: tuple[ListedVideo, ...]
-    num_ignored: int = 0
+    ignored: tuple[IgnoredFile, ...] = ()
     num_repeated: int = 0
+    failed: tuple[LabelFailure, ...] = ()
+
+    @property
+    def num_ignored(self) -> int:
+        """How many files were passed over."""
+        return len(self.ignored)
+
+    @property
+    def num_listed(self) -> int:
+        """What is to be accounted for."""
+        return len(self.videos) + len(self.failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +164,15 @@ class LabelLayout:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError: the text is something else or damaged.
+        """
+        layout = cls(**load_json(text))
+        if type(layout.num_shards) is not int or layout.num_shards < 1 or not isinstance(layout.scoring, dict):
+            raise TypeError("it isn't the layout of labels")
+        return layout
 
 
 def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines.core.label_account import MAX_UNCERTAIN
 from pipelines.core.label_types import LabelFailure, Window
+from pipelines.core.sealed import load_json
 
 _PLAIN = ("video", "version", "key", "part", "parts", "num_windows", "duration_s", "damaged")
 MAX_STRIPS = MAX_UNCERTAIN
@@ -77,7 +78,7 @@ class Entry:
         Raises:
             ValueError, TypeError, KeyError: the line is something else or cut off.
         """
-        value: dict[str, Any] = dict(json.loads(line))
+        value: dict[str, Any] = dict(load_json(line))
         windows = tuple(Window(*item) for item in value.pop("windows"))
         flat = np.frombuffer(base64.b64decode(value.pop("probabilities")), "<f4")
         return cls(
@@ -113,7 +114,7 @@ class Outline:
         Raises:
             ValueError, TypeError, KeyError: the line is something else or cut off.
         """
-        value: dict[str, Any] = dict(json.loads(line))
+        value: dict[str, Any] = dict(load_json(line))
         if value.keys() != _FIELDS:
             raise KeyError(f"not the fields of an entry: {', '.join(sorted(value))}")
         windows, size = value["windows"], len(base64.b64decode(value["probabilities"]))

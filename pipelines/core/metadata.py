@@ -10,6 +10,7 @@ from typing import Any, Self
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
+from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec, FrameEncoding
 
 SCHEMA_VERSION = 1
@@ -18,9 +19,31 @@ FAILURES = "failures.jsonl"
 PREVIEW = "preview.html"
 
 
+_WARNING = "WARNING: "
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence on a dataset. `is_warning` if scores of a model may mislead because of what it says."""
+
+    text: str
+    is_warning: bool = True
+
+    def __str__(self) -> str:
+        return f"{_WARNING}{self.text}" if self.is_warning else self.text
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """The inverse of `str`."""
+        return cls(line.removeprefix(_WARNING), line.startswith(_WARNING))
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenVideo:
-    """A video that became a record."""
+    """A video that became a record; `damage` is what is wrong with it if it is `damaged`.
+
+    `content` is the file's `content.content_mark`; 0 in reports of earlier versions.
+    """
 
     video_id: str
     label: str
@@ -28,11 +51,13 @@ class WrittenVideo:
     num_source_frames: int
     duration_s: float
     damaged: bool
+    damage: str = ""
+    content: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A video that did not: where it went wrong (`read`, `decode`, `encode`) and why."""
+    """A video that did not: where it went wrong (`list`, `read`, `decode`, `encode`) and why."""
 
     video_id: str
     uri: str
@@ -53,11 +78,19 @@ class Filtered:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """What no shard accounts for: folders and links that can't be read, and videos that are dropped beforehand."""
+
+    failed: tuple[Failure, ...] = ()
+    filtered: tuple[Filtered, ...] = ()
+
+
+@dataclass(frozen=True)
 class ShardReport:
     """What one shard holds, written beside the dataset once the shard is whole.
 
     `task` is the fingerprint of the inputs and settings that it was made from; `strips` maps a few video ids to a film
-    strip, a JPEG file in base64.
+    strip, a JPEG file in base64; `version` is that of the shard's file, once it is there.
     """
 
     task: str
@@ -69,6 +102,7 @@ class ShardReport:
     failed: tuple[Failure, ...] = ()
     filtered: tuple[Filtered, ...] = ()
     strips: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
 
     def to_json(self) -> str:
         """JSON with a line for each part; `from_json` reads it."""
@@ -136,6 +170,7 @@ class DatasetInfo:
         durations_s: minimum, median, maximum and total duration of the written videos, in seconds.
         configuration: the settings of the run which decide about the content.
         versions: package name to version.
+        notes: what a person should know, each a `str` of a `Note`: how the input was understood, what is wrong with it.
     """
 
     clip_spec: ClipSpec
@@ -148,6 +183,7 @@ class DatasetInfo:
     durations_s: Mapping[str, float]
     configuration: Mapping[str, Any]
     versions: Mapping[str, str]
+    notes: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -200,8 +236,8 @@ class DatasetInfo:
                 for split, entry in value.pop("splits").items()
             }
             encoding = FrameEncoding.from_json(value.pop("encoding"))
-            labels = tuple(value.pop("labels"))
-            return cls(clip_spec=clip_spec, encoding=encoding, labels=labels, splits=splits, **value)
+            labels, notes = tuple(value.pop("labels")), tuple(value.pop("notes", ()))
+            return cls(clip_spec=clip_spec, encoding=encoding, labels=labels, splits=splits, notes=notes, **value)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{name} is damaged or no description of a dataset ({error}); preprocess again") from error
 
@@ -213,7 +249,7 @@ def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:
         UserError: it is of another version.
         ValueError, KeyError, TypeError: it is something else.
     """
-    value: dict[str, Any] = json.loads(text)
+    value: dict[str, Any] = load_json(text)
     if (found := value["schema_version"]) != version:
         raise UserError(f"{name}: schema version {found}, this software reads version {version}")
     return value

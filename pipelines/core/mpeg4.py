@@ -55,6 +55,8 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
             base_before, time_before = base, time
             base += seconds
             time = base * vol.ticks_per_s + ticks
+            if anchors and time <= time_before:
+                raise NoPlan("a VOP that is shown before its anchor")
             coded.append(CodedPicture(anchors[-1:] if kind != _I else (), packet.pts, part))
             shown.append(position)
             anchors = (*anchors[-1:], position)

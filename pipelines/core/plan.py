@@ -17,12 +17,13 @@ from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.collection import no_collection
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
+from pipelines.core.folders import in_usual_order
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
-from pipelines.core.splits import assign_by_fractions, assign_explicitly, parse_fractions, parse_groups
+from pipelines.core.sealed import load_json
+from pipelines.core.splits import assign_by_fractions
 
-_USUAL = ("train", "val", "test")
 STRIPS_PER_CLASS = 4
 """Clips of each class that get a film strip in the preview."""
 
@@ -46,8 +47,20 @@ class Layout:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Reads what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError: the text is something else or damaged.
+        """
+        layout = cls(**load_json(text))
+        mappings = (layout.configuration, layout.num_shards, layout.split_of_group)
+        if not all(isinstance(value, dict) for value in mappings):
+            raise TypeError("it isn't the layout of a dataset")
+        if not all(type(count) is int and count >= 0 for count in layout.num_shards.values()):
+            raise ValueError("the numbers of shards aren't numbers")
+        if not all(isinstance(split, str) for split in layout.split_of_group.values()):
+            raise TypeError("the splits of groups aren't names")
+        return layout
 
     def differences(self, configuration: Mapping[str, Any]) -> list[str]:
         """The settings that differ from those of the first run, with both values.
@@ -135,36 +148,32 @@ class Plan:
 def make_plan(
     catalog: Catalog,
     config: PreprocessConfig,
-    split_file: Mapping[str, str] | None = None,
     earlier: Layout | None = None,
     beam_workers: int = 1,
 ) -> Plan:
     """Deals the videos of a catalogue to splits and shards.
 
     Args:
-        catalog: the videos.
+        catalog: the videos; those of one that has splits keep them.
         config: the settings.
-        split_file: group to split, where the user gave a file.
         earlier: the layout of the dataset that is there already; it stays as it is.
         beam_workers: Beam workers that are to find work at a time.
 
     Raises:
-        UsageError: groups of the splits don't exist.
+        UsageError: there are fewer shards than splits.
     """
-    fractions = parse_fractions(config.splits)
-    explicit = split_file or parse_groups(config.split_groups)
-    if explicit:
-        split_of_group = assign_explicitly(catalog.videos, explicit)
+    by_split: dict[str, list[VideoRecord]] = defaultdict(list)
+    split_of_group: Mapping[str, str] = {}
+    if catalog.splits_from:
+        for video in catalog.videos:
+            by_split[video.split].append(video)
+        splits = in_usual_order(by_split)
     else:
         kept = earlier.split_of_group if earlier else None
-        split_of_group = assign_by_fractions(catalog.videos, fractions, config.split_seed, kept)
-    by_split: dict[str, list[VideoRecord]] = defaultdict(list)
-    for video in catalog.videos:
-        by_split[split_of_group[video.group]].append(video)
-    splits = tuple(fractions)
-    if explicit:  # in the usual order, other names behind
-        names = {"train", *explicit.values()}
-        splits = tuple(sorted(names, key=lambda name: (_USUAL.index(name) if name in _USUAL else len(_USUAL), name)))
+        split_of_group = assign_by_fractions(catalog.videos, config.fractions, config.split_seed, kept)
+        for video in catalog.videos:
+            by_split[split_of_group[video.group]].append(video)
+        splits = tuple(config.fractions)
     counts = {split: len(by_split[split]) for split in splits}
     num_shards = dict(earlier.num_shards) if earlier else _num_shards(counts, config, beam_workers)
     for split in splits:

@@ -11,8 +11,12 @@ from typing import Any
 
 from pipelines.core.hashing import fingerprint
 
-PIXELS_VERSION = 1
-"""Raised whenever the same video and the same `ClipSpec` would give other pixels than before."""
+PIXELS_VERSION = 2
+"""Raised whenever the same video and the same `ClipSpec` would give other pixels than before.
+
+2: mirrored videos are mirrored back; attached pictures are no videos; of several streams the one that FFmpeg picks;
+MPEG-4 with placeholders (packed B-frames of DivX and XviD) is sampled by the frames that it has.
+"""
 
 RESIZE_MODES = ("stretch", "crop", "pad")
 INTERPOLATIONS = ("area", "bilinear")
@@ -148,10 +152,7 @@ class ClipSpec:
 
     def fingerprint(self) -> str:
         """Equal for two specs exactly where they give equal pixels from every video."""
-        value = asdict(self)
-        if self.interpolation == "area":
-            del value["interpolation"]  # datasets and models from before there was a choice keep their fingerprints
-        return fingerprint({"pixels_version": PIXELS_VERSION, **value})
+        return fingerprint({"pixels_version": PIXELS_VERSION, **asdict(self)})
 
 
 FRAME_ENCODINGS = ("raw", "png", "jpeg")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from pipelines.core.catalog import VideoRecord
-from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
 
 
@@ -107,19 +106,6 @@ def _group_sizes(videos: Iterable[VideoRecord]) -> dict[str, Mapping[str, int]]:
     return sizes
 
 
-def assign_explicitly(videos: Iterable[VideoRecord], groups: Mapping[str, str], rest: str = "train") -> dict[str, str]:
-    """The split of each group where the user names them; groups that aren't named go to `rest`.
-
-    Raises:
-        UsageError: a named group doesn't exist.
-    """
-    existing = {video.group for video in videos}
-    if unknown := sorted(set(groups) - existing):
-        shown = ", ".join(sorted(existing)[:30]) + (" ..." if len(existing) > 30 else "")
-        raise UsageError(f"no videos are of group {', '.join(unknown)}. The groups are: {shown}")
-    return {group: groups.get(group, rest) for group in existing}
-
-
 def parse_fractions(text: str) -> dict[str, float]:
     """`train=0.8,val=0.1,test=0.1` as a dictionary.
 
@@ -150,26 +136,6 @@ def parse_groups(texts: Sequence[str]) -> dict[str, str]:
             raise ValueError(f"groups of a split must look like test=g01,g02, not {text!r}")
         for group in names.split(","):
             _add_group(result, group.strip(), split.strip())
-    return result
-
-
-def parse_split_file(text: str) -> dict[str, str]:
-    """A file with lines `group,split` (a header line of these words may come first, `#` starts a comment).
-
-    Raises:
-        ValueError: a line isn't of this form, or a group is named for two splits; the message gives the line.
-    """
-    result: dict[str, str] = {}
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
-        content = line.partition("#")[0].strip()
-        if not content or content.replace(" ", "") == "group,split":
-            continue
-        group, comma, split = content.rpartition(",")
-        if not comma or not group.strip() or not split.strip().isidentifier():
-            raise ValueError(f"line {number}: expected group,split, not {line!r}")
-        _add_group(result, group.strip(), split.strip())
-    if not result:
-        raise ValueError("no line group,split in it")
     return result
 
 

@@ -2,14 +2,24 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import av
 import numpy as np
 
 from pipelines.core.compact import pack, unpack, windows_from_json, windows_to_json
-from pipelines.core.frames import VideoDecodeError, decode_again, decode_packets, demux, open_video, scan
+from pipelines.core.frames import (
+    Packets,
+    VideoDecodeError,
+    decode_again,
+    decode_packets,
+    demux,
+    open_video,
+    refuse_stump,
+    scan,
+)
+from pipelines.core.promises import Shortfall
 from pipelines.core.starts import start_test
 from pipelines.core.streams import gives_one_frame
 from pipelines.core.times import Timeline
@@ -71,6 +81,7 @@ class Survey:
         broken: reading the packets broke off.
         by_decoding: the frames are those which came out of the decoder, not those that packets announce.
         remarks: what was wrong with the times, and was corrected.
+        missing: what the container promises beyond these frames.
     """
 
     times_s: np.ndarray
@@ -80,6 +91,7 @@ class Survey:
     broken: bool
     by_decoding: bool = False
     remarks: tuple[str, ...] = ()
+    missing: Shortfall | None = None
 
     @property
     def num_frames(self) -> int:
@@ -125,16 +137,21 @@ def survey(path: str) -> Survey:
         VideoReadError: the file is missing or can't be read.
         VideoOpenError: it is empty or no video.
         NoVideoStreamError: it has no pictures.
-        VideoDecodeError: it ends before the first picture.
+        VideoDecodeError: it ends before the first picture, or before half of what the container promises.
     """
     with open_video(path) as (container, stream):
         context = stream.codec_context
         log = _Log(context)
         packets = scan(container, stream, log)
         may_reorder = bool(context.has_b_frames)
-    times = packets.times
     if not packets.count:
         raise VideoDecodeError("the file ends before the first picture")
+    refuse_stump(packets)
+    return replace(_survey(path, packets, log, may_reorder), missing=packets.missing)
+
+
+def _survey(path: str, packets: Packets, log: "_Log", may_reorder: bool) -> Survey:
+    times = packets.times
     if not log.single or not times.complete:
         numbers = [index if frame.pts is None else frame.pts for index, frame in decode_again(path, errors=[])]
         if not numbers:

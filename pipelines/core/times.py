@@ -22,8 +22,9 @@ from dataclasses import dataclass, replace
 
 import av
 import numpy as np
+from av.format import Flags
 
-from pipelines.core.riff import count_slots
+from pipelines.core.avi_parts import count_slots
 from pipelines.core.spec import ClipSpec
 
 MAX_REORDERED = 32
@@ -72,7 +73,9 @@ class StreamClock:
             remarks = (f"the file tells no frame rate: {rate:g} frames a second are taken",)
         path = container.name.removeprefix("file:")
         end = None if stream.duration is None else (stream.start_time or 0) + stream.duration
-        return cls(container.format.name, float(stream.time_base or 0), rate, end, stream.index, path, remarks)
+        is_bare = Flags.no_timestamps in Flags(container.format.flags)  # what FFmpeg says of times is made up
+        time_base = 0.0 if is_bare else float(stream.time_base or 0)
+        return cls(container.format.name, time_base, rate, end, stream.index, path, remarks)
 
 
 class PacketTimes:
@@ -229,7 +232,8 @@ def _corrected(
         if runs:
             start = int(run.min())
             jump = "jump back" if start <= end else "leap"
-            remarks.append(f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {first} frames: joined")
+            after = "1 frame" if first == 1 else f"{first:,} frames"
+            remarks.append(f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {after}: joined")
             run = run + (end + usual - start)
         runs.append(run)
         end = int(run.max())

@@ -7,8 +7,8 @@ Packets on which no needed frame depends are left out of it where `nonref` can t
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from pipelines.core.frames import (
     NoVideoStreamError,
     Packets,
+    UnforeseenFrame,
     VideoDecodeError,
     VideoError,
     VideoOpenError,
@@ -26,13 +27,15 @@ from pipelines.core.frames import (
     make_plan,
     one_frame_each,
     open_video,
+    refuse_stump,
     scan,
 )
+from pipelines.core.promises import MIN_SHARE, Shortfall
 from pipelines.core.resize import Resizer
 from pipelines.core.spec import ClipSpec
 from pipelines.core.times import Timeline
 
-MIN_DECODABLE_SHARE = 0.5
+MIN_DECODABLE_SHARE = MIN_SHARE
 """A damaged video gives a clip of what could be decoded, as long as that is at least this share of its frames."""
 
 __all__ = [
@@ -72,8 +75,10 @@ class Clip:
         timestamps_s: T times of the frames in seconds from the source's first frame.
         num_source_frames: frames of the source.
         duration_s: length of the source in seconds.
-        damaged: the decoder met errors; the clip shows what was decodable.
+        damaged: frames are missing or broken, here or where they are referred to; the clip shows what was decodable.
         remarks: what was wrong with the source's times, and was corrected.
+        damage: what is wrong where it is damaged, such as `390 of 720 frames are there`.
+        missing: what the container promises beyond what is there.
     """
 
     frames: np.ndarray
@@ -83,6 +88,8 @@ class Clip:
     duration_s: float
     damaged: bool
     remarks: tuple[str, ...] = ()
+    damage: str = ""
+    missing: Shortfall | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: fl
         VideoReadError: the file is missing or can't be read.
         VideoOpenError: it is empty or no video.
         NoVideoStreamError: it has no pictures.
-        VideoDecodeError: less than half of its frames could be decoded.
+        VideoDecodeError: less than half of the frames that the container promises are there, or could be decoded.
         VideoTooShort: it has fewer than `min_frames` frames.
         VideoTooLong: it lasts longer than `max_duration_s`.
     """
@@ -129,9 +136,10 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: fl
         packets = scan(container, stream)
         if packets.count == 0:
             raise VideoDecodeError("the file ends before the first picture")
-        if packets.times.duration_s > max_duration_s:
+        refuse_stump(packets)
+        if max(packets.times.duration_s, packets.missing.end_s if packets.missing else 0.0) > max_duration_s:
             raise VideoTooLong
-        if not packets.broken:
+        if not packets.broken and packets.missing is None:
             if packets.count < min_frames:
                 raise VideoTooShort(packets.count, min_frames)
             clip = _read_undamaged_clip(path, stream.codec_context, packets, spec)
@@ -150,10 +158,10 @@ def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Pa
     if plan is None:
         if not one_frame_each(path, context, packets):
             return None
-        return _collect(decode_all(path, context, packets), times, spec)
+        return _collect(lambda is_enough: decode_all(path, context, packets, is_enough), times, spec)
     needed = {0, *times.choose(spec)}
-    clip = _collect(decode_needed(path, context, packets, plan, needed), times, spec)
-    return clip or _collect(decode_again(path), times, spec)
+    clip = _collect(lambda _: decode_needed(path, context, packets, plan, needed), times, spec)
+    return clip or _collect(lambda is_enough: decode_again(path, None, is_enough), times, spec)
 
 
 def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: int) -> Clip:
@@ -170,34 +178,54 @@ def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: 
         raise VideoDecodeError(f"only {num_intact} of {packets.count} frames could be decoded{reason}")
     if num_frames < min_frames:
         raise VideoTooShort(num_frames, min_frames)
-    damaged = packets.broken or bool(errors) or num_intact < num_frames
-    clip = _collect(decode_again(path, errors), packets.times.of_packets(numbers), spec, damaged)
+    damage = _describe_damage(packets, num_frames, num_intact, errors)
+    clip = _collect(lambda _: decode_again(path, errors), packets.times.of_packets(numbers), spec, damage)
     if clip is None:
         raise VideoDecodeError(f"{num_frames} frames were decoded, and fewer when decoded again")
-    return clip
+    return replace(clip, missing=packets.missing)
+
+
+def _describe_damage(packets: Packets, num_frames: int, num_intact: int, errors: list[str]) -> str:
+    """What is wrong with a video of which so many frames were decoded; nothing where nothing is."""
+    found = []
+    if packets.missing:
+        found.append(packets.missing.message)
+    if packets.broken:
+        found.append(f"reading breaks off after {packets.count:,} frames")
+    if num_intact < num_frames:
+        found.append(f"{num_frames - num_intact:,} of {num_frames:,} frames are damaged")
+    if errors and not found:
+        found.append(errors[0])
+    return "; ".join(found)
 
 
 def _collect(
-    frames: Iterator[tuple[int, "av.VideoFrame"]], times: Timeline, spec: ClipSpec, damaged: bool = False
+    decode: Callable[[Callable[[], bool]], Iterator[tuple[int, "av.VideoFrame"]]],
+    times: Timeline,
+    spec: ClipSpec,
+    damage: str = "",
 ) -> Clip | None:
-    """The clip out of a video's frames; None where the decoder fails or ends before the last frame that is needed."""
+    """The clip out of a video's frames; None where the decoder fails or ends before the last frame that is needed.
+
+    All frames that come are looked at for damage, also those behind the last needed one, which may depend on them.
+    """
     indices = times.choose(spec)
     needed = set(indices)
     resize = Resizer(spec)
     pictures: dict[int, np.ndarray] = {}
     try:
-        for index, frame in frames:
-            if frame.is_corrupt and not damaged:
+        for index, frame in decode(lambda: len(pictures) == len(needed)):
+            if frame.is_corrupt and not damage:
                 return None
             if index in needed:
                 pictures[index] = resize(frame)
-                if len(pictures) == len(needed):
+                if damage and len(pictures) == len(needed):
                     break
-        else:
-            return None
     except MemoryError:
         raise
-    except av.FFmpegError:
+    except (av.FFmpegError, UnforeseenFrame):
+        return None
+    if len(pictures) < len(needed):
         return None
     return Clip(
         frames=np.stack([pictures[index] for index in indices]),
@@ -205,6 +233,7 @@ def _collect(
         timestamps_s=tuple(times.time_s(index) for index in indices),
         num_source_frames=len(times.ticks),
         duration_s=times.duration_s,
-        damaged=damaged,
+        damaged=bool(damage),
         remarks=times.remarks,
+        damage=damage,
     )

@@ -110,8 +110,8 @@ def _missing(video: VideoRange, cut: CutVideo) -> list[VideoRange]:
     names = tuple(f"{part[0].index}:{part[-1].index + 1}" for part in windows)
     done = video.task.done if video.task.parts == names else ()
     return [
-        VideoRange(video.shard, video.task, name, names, len(part), request)
-        for name, part, request in zip(names, windows, cut.ranges, strict=True)
+        VideoRange(video.shard, video.task, name, names, request["num_windows"], request)
+        for name, request in zip(names, cut.ranges, strict=True)
         if name not in done
     ]
 
@@ -146,6 +146,8 @@ def _rest(item: VideoRange, before: Scorable | None, delivered: int, error: Deco
     if item.request is not None:
         windows, duration_s = windows_from_json(item.request["windows"]), item.request["duration_s"]
         start_s, end_s = windows[min(delivered, len(windows) - 1)].window.start_s, windows[-1].window.end_s
+        if missing := item.request["missing"]:
+            end_s = max(end_s, missing["end_s"])
     failure = LabelFailure(
         video.video_id, video.uri, start_s, end_s, error.stage, error.type, error.message, error.transient
     )

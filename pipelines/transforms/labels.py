@@ -1,16 +1,18 @@
 """From the ledger to files of labels, a shard at a time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import apache_beam as beam
 
-from pipelines import files, label_store
+from pipelines import files, label_shards, label_store
 from pipelines.core.errors import OutputError
 from pipelines.core.label_assembly import ShardLabels, assemble
 from pipelines.core.label_rows import Row, encodable, rows, write_rows
+from pipelines.core.label_types import LabelledVideo
 from pipelines.core.segments import SegmentSpec
 from pipelines.core.subtitles import subtitle_name, webvtt
+from pipelines.stamps import Stamp, write_stamped
 from pipelines.store import temporary_folder
 
 
@@ -83,27 +85,29 @@ class _WriteLabelsFn(beam.DoFn):
             result = assemble(listed, entries, settings.key, settings.labels, settings.segments)
         except LookupError as error:
             raise OutputError(f"{error} is not in the ledger; run the same command again") from error
-        self._write(shard, result)
-        label_store.write_shard_failures(output, shard, result.failures)
-        label_store.compact_ledger(output, shard, result.entries)
-        label_store.write_shard_report(output, shard, mark, result.report)
+        stamps: dict[str, Stamp] = {}
+        self._write(shard, result, stamps)
+        label_shards.write_shard_failures(output, shard, result.failures, stamps)
+        label_store.compact_ledger(output, shard, result.entries, stamps)
+        label_shards.write_shard_report(output, shard, mark, result.report, stamps)
         if settings.emit_rows:
             yield from map(encodable, self._rows(result))  # here, as Beam can't even pass on what has no encoding
 
     def _rows(self, result: ShardLabels) -> Iterable[Row]:
         return (row for video in result.videos for row in rows(video, self._settings.fingerprint))
 
-    def _write(self, shard: int, result: ShardLabels) -> None:
+    def _write(self, shard: int, result: ShardLabels, stamps: dict[str, Stamp]) -> None:
         settings, temporary = self._settings, temporary_folder(self._settings.output)
         name = label_store.labels_name(shard, settings.num_shards, settings.format)
-        with files.write_atomically(files.join(settings.output, name), temporary) as file:
+        with write_stamped(stamps, settings.output, name, temporary) as file:
             write_rows(file, self._rows(result), settings.format)
         if settings.webvtt:
-            _write_subtitles(settings.output, result)
+            _write_subtitles(settings.output, result, stamps)
 
 
-def _write_subtitles(output: str, result: ShardLabels) -> None:
-    def write(video: Sequence[str]) -> None:
-        files.write_text(files.join(output, video[0]), video[1], temporary_folder(output))
+def _write_subtitles(output: str, result: ShardLabels, stamps: dict[str, Stamp]) -> None:
+    def write(video: LabelledVideo) -> None:
+        with write_stamped(stamps, output, subtitle_name(video.video), temporary_folder(output)) as file:
+            file.write(webvtt(video).encode("utf-8", "surrogateescape"))
 
-    files.in_parallel(write, [(subtitle_name(video.video), webvtt(video)) for video in result.videos])
+    files.in_parallel(write, result.videos)

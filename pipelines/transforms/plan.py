@@ -7,6 +7,8 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines import files
+from pipelines.core.errors import OutputError
+from pipelines.core.sealed import DamagedError, unseal
 
 
 class _ReadLinesFn(beam.DoFn):
@@ -20,7 +22,11 @@ class _ParseFn(beam.DoFn):
         self._parse = parse
 
     def process(self, line: bytes) -> Iterable[Any]:
-        yield self._parse(line.decode())
+        try:
+            text = unseal(line)
+        except DamagedError as error:
+            raise OutputError(f"a line of the plan file is damaged: {error}; run the same command again") from error
+        yield self._parse(text)
 
 
 @dataclass

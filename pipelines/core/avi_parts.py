@@ -1,0 +1,144 @@
+"""What the headers of an AVI file promise: sizes of its parts, and how much of these the file holds.
+
+Pure, and without the names of frames: FFmpeg's own index tells the rest.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF)
+"""What is written before the size is known. A file that was recorded live may keep it."""
+_SLACK = 64
+"""Some programs store sizes that are off by a header."""
+
+
+@dataclass(frozen=True)
+class AviParts:
+    """The parts with pictures and sound, `movi`, of which OpenDML files have several.
+
+    Attributes:
+        promised_bytes: size of these parts; those that only an index names are counted, too.
+        bytes_there: how much of it the file holds.
+        is_cut: the file ends before it should.
+        announced_frames: slots of the stream by its OpenDML index; 0 where there is none.
+        indexed_frames: pictures of the stream in the plain index; 0 where there is none, or where it isn't alone.
+    """
+
+    promised_bytes: int
+    bytes_there: int
+    is_cut: bool
+    announced_frames: int
+    indexed_frames: int
+
+
+class _Chunk(NamedTuple):
+    """A chunk, whose data begin at `begin`; `kind` is that of a list, and empty elsewhere."""
+
+    name: bytes
+    kind: bytes
+    begin: int
+    end: int
+
+
+def _chunks(file: BinaryIO, begin: int, end: int) -> Iterator[_Chunk]:
+    """The chunks between two places; the last one may end behind them."""
+    while begin + 8 <= end:
+        file.seek(begin)
+        head = file.read(12)
+        if len(head) < 8:
+            return
+        name, size = struct.unpack("<4sI", head[:8])
+        is_list = name in (b"RIFF", b"LIST")
+        if size in _UNKNOWN_SIZES and is_list:
+            size = end - begin - 8
+        yield _Chunk(name, head[8:12] if is_list else b"", begin + (12 if is_list else 8), begin + 8 + size)
+        begin += 8 + size + size % 2
+
+
+def look(file: BinaryIO, size_bytes: int, stream: int) -> AviParts:
+    """What a file promises.
+
+    Args:
+        file: the AVI file.
+        size_bytes: its size.
+        stream: number of the stream of pictures.
+    """
+    promised = there = announced = indexed = 0
+    is_cut = False
+    for riff in _chunks(file, 0, size_bytes):
+        if riff.name != b"RIFF":
+            break
+        is_cut |= riff.end > size_bytes + _SLACK
+        for chunk in _chunks(file, riff.begin, min(riff.end, size_bytes)):
+            if chunk.kind == b"movi":
+                promised += chunk.end - chunk.begin
+                there += min(chunk.end, size_bytes) - chunk.begin
+                is_cut |= chunk.end > size_bytes
+            elif chunk.kind == b"hdrl":
+                announced, behind = _super_index(file, chunk, stream, size_bytes)
+                promised += behind
+                is_cut |= behind > 0
+            elif chunk.name == b"idx1":
+                file.seek(chunk.begin)
+                sizes = _sizes_of_slots(file.read(chunk.end - chunk.begin), stream)
+                indexed += sum(size > 0 for size in sizes)
+    return AviParts(promised, there, is_cut, announced, 0 if announced else indexed)
+
+
+def count_slots(path: str, stream: int) -> int:
+    """Slots of a stream, also those without a picture, that the plain index of an AVI file lists; 0 without one."""
+    size_bytes = os.path.getsize(path)
+    with open(path, "rb") as file:
+        for riff in _chunks(file, 0, size_bytes):
+            for chunk in _chunks(file, riff.begin, min(riff.end, size_bytes)) if riff.name == b"RIFF" else ():
+                if chunk.name == b"idx1":
+                    file.seek(chunk.begin)
+                    return len(_sizes_of_slots(file.read(chunk.end - chunk.begin), stream))
+    return 0
+
+
+def _sizes_of_slots(index: bytes, stream: int) -> list[int]:
+    """Bytes in each slot of a stream that an index lists."""
+    names = _names(stream)
+    entries = struct.iter_unpack("<4sIII", index[: len(index) // 16 * 16])
+    return [size for name, _, _, size in entries if name in names]
+
+
+def _names(stream: int) -> tuple[bytes, bytes]:
+    """Of the chunks with the pictures of a stream."""
+    return b"%02ddc" % stream, b"%02ddb" % stream
+
+
+def _super_index(file: BinaryIO, header: _Chunk, stream: int, size_bytes: int) -> tuple[int, int]:
+    """Frames of a stream by its OpenDML index, and bytes of the parts of this index that lie behind the file's end."""
+    lists = [chunk for chunk in _chunks(file, header.begin, header.end) if chunk.kind == b"strl"]
+    frames = behind = 0
+    for chunk in _chunks(file, lists[stream].begin, lists[stream].end) if stream < len(lists) else ():
+        if chunk.name != b"indx":
+            continue
+        file.seek(chunk.begin)
+        data = file.read(chunk.end - chunk.begin)
+        if len(data) < 24 or data[3] != 0:  # AVI_INDEX_OF_INDEXES
+            continue
+        count = min(struct.unpack_from("<I", data, 4)[0], (len(data) - 24) // 16)
+        for offset, size, duration in struct.iter_unpack("<QII", data[24 : 24 + 16 * count]):
+            frames += duration
+            behind += size if offset + size > size_bytes else 0
+    return frames, behind
+
+
+def count_empty(file: BinaryIO, size_bytes: int, stream: int) -> int:
+    """Slots of a stream without a picture, in which the last one stays: as far as chunks can be followed."""
+    names = _names(stream)
+    return sum(
+        chunk.name in names and chunk.begin == chunk.end
+        for riff in _chunks(file, 0, size_bytes)
+        if riff.name == b"RIFF"
+        for movi in _chunks(file, riff.begin, min(riff.end, size_bytes))
+        if movi.kind == b"movi"
+        for part in _chunks(file, movi.begin, min(movi.end, size_bytes))
+        for chunk in (_chunks(file, part.begin, min(part.end, size_bytes)) if part.kind == b"rec " else (part,))
+    )

@@ -1,0 +1,201 @@
+"""What the folders of a tree of videos mean: official splits, classes, and what shares a source."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from sys import intern
+
+from pipelines.core.errors import UsageError
+
+SPLITS = ("train", "val", "test")
+"""The usual splits, in their usual order."""
+_SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validate", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+SPLIT_HELP = "Splits are called train, val (or valid, validation) and test"
+_SHOWN = 5
+
+Folder = tuple[str, ...]
+"""Names of folders from the listed one down to the one that holds a video."""
+
+
+def split_name(text: str) -> str:
+    """The usual name of a split, in whatever case and form it is written: `Validation` is `val`. Empty for others."""
+    return _SPLIT_NAMES.get(text.strip().lower(), "")
+
+
+def split_in(text: str) -> str:
+    """The one split that is named among the words of a text: `train` in `trainlist01` and `kinetics_train_256`. Empty
+    if there is none, or more than one."""
+    words = re.findall("[a-z]+", text.lower())
+    found = {split_name(re.sub("(?:list|set|split|videos?|files?)$", "", word)) for word in words} - {""}
+    return found.pop() if len(found) == 1 else ""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the videos in a folder are."""
+
+    label: str
+    split: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Which level of folders means what, from 0 for those directly in the listed one.
+
+    Attributes:
+        label: of the classes.
+        split: of the official splits; None where there are none.
+    """
+
+    label: int
+    split: int | None = None
+
+    def meaning(self, folder: Folder) -> Meaning:
+        """What the videos in a folder are; what lies between class and video, apart from a split, is the group."""
+        split = "" if self.split is None else split_name(folder[self.split])
+        between = [name for level, name in enumerate(folder) if level > self.label and level != self.split]
+        return Meaning(intern(folder[self.label]), split, intern("/".join(between)))
+
+
+def find_levels(root: str, folders: Collection[Folder], class_level: int = 0) -> Levels:
+    """Finds out which levels of folders are splits and classes.
+
+    A lone folder around everything is entered. Folders that are all called as splits are official splits; the classes
+    are the first level, or the first below these. Splits may also be right below the classes.
+
+    Args:
+        root: what was listed, for messages.
+        folders: those that hold videos themselves.
+        class_level: which level the classes are, from 1; 0 to find out.
+
+    Raises:
+        UsageError: a video lies above the classes, or splits can't be told from classes.
+    """
+    if class_level:
+        return _given(root, folders, class_level - 1)
+    first = _enter(root, folders, 0)
+    names = _names(folders, first)
+    if _all_splits(names):
+        if loose := [folder for folder in folders if len(folder) == first + 1]:
+            raise UsageError(
+                f"{_shown(loose)} in {root}: videos lie directly in a folder that is called like a split, without a "
+                f"folder of a class. Sort them into class folders, or say that {_some(names)} are the classes: "
+                f"--class-level {first + 1}"
+            )
+        return Levels(_enter(root, folders, first + 1), first)
+    _refuse_mixture(root, names, folders, first)
+    below = {folder[first + 1] if len(folder) > first + 1 else "" for folder in folders}
+    if _all_splits(below):
+        return Levels(first, first + 1)
+    _refuse_mixture(root, below, folders, first + 1)
+    return Levels(first)
+
+
+def _given(root: str, folders: Collection[Folder], level: int) -> Levels:
+    _need(root, folders, level)
+    for other in (*range(level), level + 1):
+        if all(len(folder) > other for folder in folders) and _all_splits(_names(folders, other)):
+            return Levels(level, other)
+    return Levels(level)
+
+
+def _need(root: str, folders: Collection[Folder], level: int) -> None:
+    if loose := [folder for folder in folders if len(folder) <= level]:
+        raise UsageError(
+            f"{root}: --class-level {level + 1} takes the folders of that level for classes, but videos lie directly "
+            f"in {_shown(loose)}. Move them, or choose another level"
+        )
+
+
+def _enter(root: str, folders: Collection[Folder], level: int) -> int:
+    """The first level at which there are several folders, or below which there are none."""
+    while len(names := _names(folders, level)) == 1 and not _all_splits(names):
+        depths = {len(folder) > level + 1 for folder in folders}
+        if depths == {False}:
+            break
+        if False in depths:
+            (lone,) = names
+            raise UsageError(
+                f"{root}: in the folder {lone} there are videos as well as folders of videos. Sort the videos into "
+                f"class folders, or say that {lone} is a class: --class-level {level + 1}"
+            )
+        level += 1
+    return level
+
+
+def _refuse_mixture(root: str, names: Collection[str], folders: Collection[Folder], level: int) -> None:
+    """Refuses what may be splits and may be classes.
+
+    Raises:
+        UsageError: two folders or more are called like splits, and other folders lie beside them; or all folders have a
+            split in their names and folders below them.
+    """
+    splits = sorted(name for name in names if split_name(name))
+    way_out = f"or say that all are classes: --class-level {level + 1}"
+    if len({split_name(name) for name in splits}) > 1:
+        others = [name or "videos in no such folder" for name in sorted(names) if not split_name(name)]
+        if level:
+            way_out = "or rename these folders"
+        raise UsageError(
+            f"{root}: folders called like splits ({_some(splits)}) lie beside others ({_some(others)}), so which "
+            f"videos are of which split is not known. {SPLIT_HELP}: move the others away, {way_out}"
+        )
+    named = {split_in(name) for name in names}
+    if "" not in named and len(named) > 1 and any(len(folder) > level + 1 for folder in folders):
+        raise UsageError(
+            f"{root}: the folders {_some(sorted(names))} seem to be splits. {SPLIT_HELP}: rename them, {way_out}"
+        )
+
+
+def _names(folders: Collection[Folder], level: int) -> set[str]:
+    return {folder[level] for folder in folders}
+
+
+def _all_splits(names: Collection[str]) -> bool:
+    return all(map(split_name, names))
+
+
+def _shown(folders: Collection[Folder]) -> str:
+    return _some(sorted("/".join(folder) for folder in folders))
+
+
+def _some(names: Collection[str]) -> str:
+    shown = list(names)
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more
+
+
+def describe_levels(levels: Levels, example: Folder, num_below: int) -> list[str]:
+    """Sentences on which folders were taken for what, where that isn't plain to see.
+
+    Args:
+        levels: what was found.
+        example: the deepest folder.
+        num_below: videos whose group is given by folders.
+    """
+    notes = []
+    above = "/".join(example[: min(levels.label, len(example) if levels.split is None else levels.split)])
+    if above:
+        notes.append(f"the classes are folders below {above}")
+    if num_below:
+        notes.append(
+            f"videos in folders below that of their class: {num_below:,}, as in {'/'.join(example)}. These folders are "
+            f"their groups; --class-level {levels.label + 2} takes these for the classes"
+        )
+    return notes
+
+
+def describe_splits(counts: Mapping[str, int]) -> str:
+    """`train 9,537, test 3,783`, in the usual order."""
+    return ", ".join(f"{name} {counts[name]:,}" for name in in_usual_order(counts))
+
+
+def in_usual_order(splits: Iterable[str]) -> tuple[str, ...]:
+    """Names of splits, those with other names last."""
+    order = {name: place for place, name in enumerate(SPLITS)}
+    return tuple(sorted(splits, key=lambda name: (order.get(name, len(order)), name)))

@@ -1,0 +1,200 @@
+"""What a container promises, held against what the file holds.
+
+A download that broke off has a header that speaks of the whole video. What is believed: the sample tables of MP4 and
+MOV, also those of fragments; the index of an AVI, and its counts where the file ends within its pictures; where the
+segment of a Matroska file, the data of an ASF file or the indexed fragments of an MP4 file should end. Durations and
+counts by themselves are often wrong in sound files, and sizes are unknown in what was recorded live: these promise
+nothing, and neither do MPEG streams.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
+
+import av
+
+from pipelines.core import asf, avi_parts, boxes, ebml
+
+MIN_SHARE = 0.5
+"""Of the promised frames, at least so many must be there."""
+_SHORTEST_S = 0.01
+"""What is missing behind a video's end is told if it is at least so long."""
+_PLAUSIBLE = 3.0
+"""By how much counts of frames and of bytes may differ."""
+_PROMISE_NOTHING = frozenset(("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v"))
+"""Packets of these may be marked as damaged where two recordings were joined."""
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """What is missing of a video.
+
+    Attributes:
+        message: what is there, such as `390 of 720 frames are there`.
+        share: of the promised frames, those that are there.
+        end_s: when the whole video would end, in seconds from its first frame.
+    """
+
+    message: str
+    share: float
+    end_s: float
+
+    def seconds_behind(self, duration_s: float) -> float:
+        """How many seconds are missing behind a video that ends here; 0 where none are, or nobody knows."""
+        seconds = self.end_s - duration_s
+        return seconds if seconds >= _SHORTEST_S else 0.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was read of a stream.
+
+    Attributes:
+        packets: number of packets that hold anything, those that aren't shown included.
+        incomplete: number of packets of which the file holds a part only.
+        duration_s: from the first frame to the end of the last one.
+        frame_rate: frames per second.
+        indexed: entries of FFmpeg's index when the file had been opened.
+    """
+
+    packets: int
+    incomplete: int
+    duration_s: float
+    frame_rate: float
+    indexed: int
+
+
+def shortfall(container: "av.container.InputContainer", stream: "av.VideoStream", found: Found) -> Shortfall | None:
+    """What is missing of a video whose packets have all been read; None where nothing is, as far as one can tell.
+
+    Args:
+        container: an open file of this machine.
+        stream: of the pictures.
+        found: what was read.
+
+    Raises:
+        OSError: the file can't be read.
+    """
+    kind = container.format.name
+    if kind in _PROMISE_NOTHING:
+        return None
+    if look := _LOOK.get(kind):
+        path = container.name.removeprefix("file:")
+        with open(path, "rb") as file:
+            missing = look(_Source(file, os.path.getsize(path), container, stream), found)
+        if missing is not None:
+            return missing
+    return counted(found.packets - found.incomplete, found.packets, found.duration_s)
+
+
+class _Source(NamedTuple):
+    """A file as such, and as FFmpeg sees it."""
+
+    file: BinaryIO
+    size_bytes: int
+    container: "av.container.InputContainer"
+    stream: "av.VideoStream"
+
+
+def counted(there: int, promised: int, end_s: float, about: bool = False) -> Shortfall | None:
+    """So many of so many frames; None if that is all."""
+    if there >= promised:
+        return None
+    frames = "frame is" if promised == 1 else "frames are"
+    message = f"{'about ' if about else ''}{there:,} of {promised:,} {frames} there"
+    return Shortfall(message, there / promised, end_s)
+
+
+def _estimated(found: Found, bytes_share: float, duration_s: float) -> Shortfall | None:
+    """Out of the duration, or else the share of bytes that are there."""
+    whole = found.packets - found.incomplete
+    by_bytes = whole / min(1.0, max(bytes_share, 1e-3))
+    promised = duration_s * found.frame_rate
+    if not by_bytes / _PLAUSIBLE < promised < by_bytes * _PLAUSIBLE:
+        promised = by_bytes
+    end_s = duration_s if promised != by_bytes else found.duration_s * promised / max(found.packets, 1)
+    return counted(whole, max(round(promised), whole + 1), max(end_s, found.duration_s), about=True)
+
+
+def _avi(source: _Source, found: Found) -> Shortfall | None:
+    number, announced = source.stream.index, source.stream.frames
+    if found.packets == found.indexed == announced:
+        return None
+    parts = avi_parts.look(source.file, source.size_bytes, number)
+    if not parts.is_cut:
+        end_s = found.duration_s * parts.indexed_frames / max(found.packets, 1)
+        return counted(found.packets, parts.indexed_frames, end_s)
+    slots = found.packets + avi_parts.count_empty(source.file, source.size_bytes, number)
+    promised = max(parts.announced_frames, announced)
+    bytes_share = parts.bytes_there / max(parts.promised_bytes, 1)
+    if not 1 / _PLAUSIBLE < promised * bytes_share / max(slots, 1) < _PLAUSIBLE:
+        return _estimated(found, bytes_share, 0.0)
+    return counted(slots, promised, promised / found.frame_rate)
+
+
+def _mp4(source: _Source, found: Found) -> Shortfall | None:
+    stream = source.stream
+    samples = [entry.pos + entry.size for entry in stream.index_entries if not entry.is_discard]
+    there = sum(end <= source.size_bytes for end in samples)
+    if stream.frames == found.indexed == len(stream.index_entries):
+        lasts_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+        return counted(there, len(samples), max(lasts_s, found.duration_s))
+    fragments = boxes.look(source.file, source.size_bytes, stream.id)
+    if fragments is None or not fragments.is_cut:
+        return counted(there, len(samples), found.duration_s)
+    if fragments.duration_s > found.duration_s:
+        return counted(there, round(fragments.duration_s * found.frame_rate), fragments.duration_s, about=True)
+    known = max(len(samples), there + 1)  # there may be more fragments
+    end_s = found.duration_s * known / max(there, 1)
+    return Shortfall(f"{there:,} of at least {known:,} frames are there", there / known, end_s)
+
+
+def _matroska(source: _Source, found: Found) -> Shortfall | None:
+    parts = ebml.look(source.file, source.size_bytes)
+    if parts.end > source.size_bytes:
+        return _estimated(found, source.size_bytes / parts.end, _matroska_duration_s(source))
+    if parts.broken_at is None:
+        return None
+    message = f"{found.packets:,} frames are there, and the file can't be followed from byte {parts.broken_at:,} on"
+    return Shortfall(message, found.packets / (found.packets + 1), found.duration_s)
+
+
+def _matroska_duration_s(source: _Source) -> float:
+    """Of the stream by its tag; or of the file, if there is nothing else in it. 0 where neither is known."""
+    try:
+        hours, minutes, seconds = source.stream.metadata.get("DURATION", "").split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return _duration_s(source) if len(source.container.streams) == 1 else 0.0
+
+
+def _asf(source: _Source, found: Found) -> Shortfall | None:
+    parts = asf.look(source.file)
+    if parts is None or parts.end <= source.size_bytes:
+        return None
+    return _estimated(found, source.size_bytes / parts.end, parts.duration_s)
+
+
+def _flv(source: _Source, found: Found) -> Shortfall | None:
+    """Behind each tag of an FLV file stands its size. Where that isn't so at the end, the duration is believed."""
+    source.file.seek(max(0, source.size_bytes - 4))
+    size = int.from_bytes(source.file.read(4), "big")
+    source.file.seek(max(0, source.size_bytes - 4 - size))
+    if size == 11 + int.from_bytes(source.file.read(4)[1:], "big"):
+        return None
+    whole, duration_s = found.packets - found.incomplete, _duration_s(source)
+    return counted(whole, round(duration_s * found.frame_rate), duration_s, about=True)
+
+
+def _duration_s(source: _Source) -> float:
+    return (source.container.duration or 0) / av.time_base
+
+
+_LOOK = {
+    "avi": _avi,
+    "mov,mp4,m4a,3gp,3g2,mj2": _mp4,
+    "matroska,webm": _matroska,
+    "asf": _asf,
+    "flv": _flv,
+}
+"""By FFmpeg's name of the format."""

@@ -1,0 +1,188 @@
+"""Files that say of which split a video or a group is, as people and the publishers of datasets write them.
+
+- lines `group,split` or `path,split`, with a line of these words before them or without,
+- a manifest with a column `split`,
+- UCF101's `trainlist01.txt` and `testlist01.txt`, and other lists of paths that are called by their split,
+- HMDB51's `brush_hair_test_split1.txt` for each class, with a 1 for train, a 2 for test and a 0 for neither.
+"""
+
+import csv
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pipelines.core.errors import UsageError
+from pipelines.core.folders import SPLIT_HELP, split_in, split_name
+from pipelines.core.tables import DELIMITERS, read_table
+
+_HEADER = re.compile(r'"?(group|path|video|video_id)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
+_PAIR = re.compile(r'(.*\S)\s*[,;\t]\s*"?(\w+)"?\s*(?:#.*)?')
+_SPACED_PAIR = re.compile(r"(.*\S)\s+(\w+)")
+_HMDB_NAME = re.compile(r"(.+)_test_split\d+")
+_HMDB_LINE = re.compile(r"([^/]*\S)\s+([012])")
+_HMDB_SPLITS = {"0": "", "1": "train", "2": "test"}
+UNUSED_FILES = frozenset(("classind.txt",))
+"""Lie beside UCF101's lists and name its classes."""
+
+
+class Entry(NamedTuple):
+    """What a line says.
+
+    Attributes:
+        name: a group or the path of a video.
+        split: its split; empty for a video that is to be left out.
+        line: number of the line.
+        doubtful: it begins with `#`, so it is a comment unless there is such a group or video.
+    """
+
+    name: str
+    split: str
+    line: int
+    doubtful: bool = False
+
+
+@dataclass(frozen=True)
+class SplitFile:
+    """The content of a file.
+
+    Attributes:
+        name: what it is called.
+        kind: `group` or `path`, what its lines name; empty where it doesn't say so.
+        entries: its lines.
+    """
+
+    name: str
+    kind: str
+    entries: tuple[Entry, ...]
+
+
+def parse_split_file(text: str, name: str) -> SplitFile:
+    """Understands a file of one of the forms above.
+
+    Raises:
+        UsageError: a line isn't of this form, or there is none; the message gives the line.
+    """
+    lines = [(n, line.strip()) for n, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1) if line.strip()]
+    if not lines:
+        raise UsageError(f"{name}: an empty file. Each line needs group,split or path,split")
+    stem = posixpath.splitext(posixpath.basename(name))[0]
+    if (of_class := _HMDB_NAME.fullmatch(stem)) and (entries := list(_hmdb(lines, of_class[1]))):
+        return SplitFile(name, "path", tuple(entries))
+    first = lines[0][1]
+    if header := _HEADER.fullmatch(first):
+        kind = "group" if header[1].lower() == "group" else "path"
+        return SplitFile(name, kind, tuple(_pairs(lines[1:], name, kind)))
+    columns = _columns(first)
+    of_file = split_in(stem)
+    if "split" in columns and (kind := "path" if "path" in columns else "group" if "group" in columns else ""):
+        rows = read_table(text, name, (kind, "split")).rows
+        return SplitFile(
+            name, kind, tuple(Entry(row[0], _known(row[1], f"{name}, line {line}"), line) for line, row in rows)
+        )
+    if "path" in columns and of_file:
+        return SplitFile(
+            name, "path", tuple(Entry(path, of_file, line) for line, (path,) in read_table(text, name, ("path",)).rows)
+        )
+    plain = next((line for _, line in lines if not line.startswith("#")), first)
+    if of_file and not split_name(_pair(plain)[1]):
+        return SplitFile(name, "path", tuple(_listed(lines, of_file)))
+    return SplitFile(name, "", tuple(_pairs(lines, name, "")))
+
+
+def _hmdb(lines: Sequence[tuple[int, str]], of_class: str) -> Iterator[Entry]:
+    """Entries of HMDB51's form; none at all if a line is of another one."""
+    matches = [(number, _HMDB_LINE.fullmatch(line)) for number, line in lines]
+    if all(match for _, match in matches):
+        for number, match in matches:
+            if match:
+                yield Entry(f"{of_class}/{match[1]}", _HMDB_SPLITS[match[2]], number)
+
+
+def _listed(lines: Iterable[tuple[int, str]], split: str) -> Iterator[Entry]:
+    for number, line in lines:
+        path = line
+        if match := re.fullmatch(r"(.*\S)\s+\d+", line):
+            path = match[1]
+        yield Entry(_unquoted(path), split, number, line.startswith("#"))
+
+
+def _pairs(lines: Iterable[tuple[int, str]], name: str, kind: str) -> Iterator[Entry]:
+    for number, line in lines:
+        entry, split = _pair(line)
+        doubtful = line.startswith("#")
+        if not split.isidentifier():
+            if doubtful:
+                continue
+            hint = "" if kind else ". A list of paths without splits must be called by its split, as trainlist01.txt"
+            raise UsageError(f"{name}, line {number}: expected {kind or 'group'},split{hint}, not {line!r}")
+        known = split_name(split)
+        if kind == "path" and not known and not doubtful:
+            raise UsageError(f"{name}, line {number}: unknown split {split!r}. {SPLIT_HELP}")
+        yield Entry(_unquoted(entry), known or split, number, doubtful)
+
+
+def _pair(line: str) -> tuple[str, str]:
+    """What a line names, and its split; both empty if it isn't of that form."""
+    if match := _PAIR.fullmatch(line):
+        return match[1], match[2]
+    if (match := _SPACED_PAIR.fullmatch(line)) and split_name(match[2]):
+        return match[1], match[2]
+    return "", ""
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1].replace('""', '"')
+    return text
+
+
+def _known(value: str, where: str) -> str:
+    known = split_name(value)
+    if not known:
+        raise UsageError(f"{where}: unknown split {value!r}. {SPLIT_HELP}")
+    return known
+
+
+def _columns(line: str) -> set[str]:
+    rows = (next(csv.reader([line], delimiter=sign, skipinitialspace=True), []) for sign in DELIMITERS)
+    return {column.strip().lower() for row in rows for column in row}
+
+
+def choose_files(folder: str, names: Iterable[str]) -> list[str]:
+    """The files of one official split among those of a folder, as UCF101 and HMDB51 publish them.
+
+    Args:
+        folder: what it is called, for messages.
+        names: the files in it.
+
+    Raises:
+        UsageError: there are none, or several official splits.
+    """
+    by_number: dict[str, list[str]] = {}
+    for name in sorted(names):
+        stem, extension = posixpath.splitext(name)
+        if extension.lower() in (".txt", ".csv", ".tsv") and (_HMDB_NAME.fullmatch(stem) or split_in(stem)):
+            by_number.setdefault(stem[len(stem.rstrip("0123456789")) :], []).append(name)
+    if not by_number:
+        raise UsageError(
+            f"{folder}: no lists of splits in this folder. They are called by their split, as trainlist01.txt and "
+            "testlist01.txt, or by class, as brush_hair_test_split1.txt. Give the file: --split-file FILE"
+        )
+    if len(by_number) > 1:
+        numbers = ", ".join(number or "without a number" for number in by_number)
+        number, (example, *_) = next(item for item in by_number.items() if item[0])
+        pattern = f"*{_pattern(by_number[number])}{posixpath.splitext(example)[1]}"
+        raise UsageError(
+            f"{folder}: lists of {len(by_number)} official splits ({numbers}). Choose one by a pattern in quotation "
+            f"marks: --split-file '{posixpath.join(folder, pattern)}'"
+        )
+    (chosen,) = by_number.values()
+    return chosen
+
+
+def _pattern(names: Sequence[str]) -> str:
+    """The end that the names of some files have in common."""
+    stems = [posixpath.splitext(name)[0][::-1] for name in names]
+    return posixpath.commonprefix(stems)[::-1]

@@ -1,0 +1,207 @@
+"""Tables as people write them: comma, semicolon or tab between the columns, whose names are in the first line."""
+
+import csv
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipelines.core.errors import UsageError
+
+COLUMNS = ("path", "label", "group", "split")
+"""What the columns of a manifest may mean. Not every reader needs every one."""
+DELIMITERS = ",;\t"
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_EXCELS_DELIMITER = re.compile(r"\s*sep=([,;\t])\s*(?:\r\n|\r|\n)", re.IGNORECASE)
+_WEB = ("http", "https", "ftp", "ftps", "sftp", "rtsp", "rtmp", "rtmps", "rtp", "udp", "mms", "data", "magnet")
+_SHOWN = 10
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_MEANING = frozenset(
+    (
+        *("start", "starts", "end", "ends", "begin", "begins", "beginning", "stop", "stops", "finish", "onset"),
+        *("offset", "duration", "durations", "fps", "framerate", "speed", "weight", "weights", "segment", "segments"),
+        *("interval", "intervals", "range", "span", "trim", "timestamp", "timestamps", "timecode", "bbox", "roi"),
+        *("crop", "rotate", "rotation"),
+    )
+)
+_FRAMES = frozenset(("frame", "frames"))
+_COUNTS = frozenset(("n", "nb", "num", "number", "count", "total", "size", "width", "height"))
+"""`num_frames` tells of the video, `frames` may say which of them are meant."""
+_UNIT = "(?:s|t|ts|at|ms|msec|sec|secs|second|seconds|time|times|frame|frames|idx|index)?"
+_FUSED = re.compile(
+    rf"(?:t|time|sec|frame|clip|video|event|action)?(?:start|begin|end|stop|onset|offset|duration){_UNIT}"
+    rf"|(?:t|time)?(?:from|to|in|out|t0|t1){_UNIT}|s|sec|secs|seconds?|sampleweight|bounding_?box"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first line has been read.
+
+    Attributes:
+        rows: the number of each line and the wanted values in it, stripped; to be taken once.
+        unused: names of columns that mean nothing here.
+    """
+
+    rows: Iterator[tuple[int, list[str]]]
+    unused: tuple[str, ...]
+
+
+def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()) -> Table:
+    """Some columns of a table with a name for each in the first line; an optional one may be missing or empty.
+
+    Args:
+        text: all of it.
+        name: what the file is called, for messages.
+        needed: columns that each line must fill.
+        optional: columns that may be missing.
+
+    Raises:
+        UsageError: the first line doesn't name the needed columns, or names one that would change what a line means;
+            and once such a line is reached: a needed value is missing, there are too many fields, an address of the
+            web, no line at all. The message names the line and what to do.
+    """
+    text = text.removeprefix("\ufeff")
+    delimiter, skipped = "", 0
+    if match := _EXCELS_DELIMITER.match(text):
+        delimiter, text, skipped = match[1], text[match.end() :], 1
+    delimiter = delimiter or _delimiter(text, needed)
+    reader = csv.reader(_lines(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        header = [column.strip() for column in next(filter(None, reader), [])]
+    except csv.Error as error:
+        raise UsageError(f"{name}, line 1: {error}; is it a CSV file?") from error
+    places = _places(header, name, needed, optional, delimiter)
+    if (zero := text.find("\0")) >= 0:
+        line = sum(1 for _ in _lines(text[:zero] + ".")) + skipped
+        raise UsageError(f"{name}, line {line}: a zero byte, which no text holds. Save the file as UTF-8")
+    width = max((place + 1 for place, column in enumerate(header) if column), default=0)
+    unused = tuple(column for column in header if column and column.lower() not in {*COLUMNS, *needed, *optional})
+    return Table(_rows(reader, name, places, needed, optional, (header, width, delimiter), skipped), unused)
+
+
+def read_columns(
+    text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows of `read_table`.
+
+    Raises:
+        UsageError: see there.
+    """
+    return read_table(text, name, needed, optional).rows
+
+
+def _places(
+    header: Sequence[str], name: str, needed: Sequence[str], optional: Sequence[str], delimiter: str
+) -> dict[str, int]:
+    """The position of each column by its name in lower case."""
+    names = [column.lower() for column in header]
+    if missing := [column for column in needed if column not in names]:
+        more = f" and optionally {','.join(optional)}" if optional else ""
+        found = delimiter.join(header)
+        message = f"{name}: the first line must name the column{'s' * (len(needed) > 1)} {','.join(needed)}{more}"
+        if "youtube_id" in names:
+            raise UsageError(
+                f"{message}, not {found!r}. This is a list of addresses as Kinetics has them: download the videos, cut "
+                f"them out, and write a manifest that has the {','.join(missing)} of each file"
+            )
+        looks = not any(column in COLUMNS for column in names) and any("." in column for column in names)
+        remedy = f". Put a line {','.join(needed)} before it" if looks else ""
+        raise UsageError(f"{message}, not {found!r}{remedy}")
+    for column in (*needed, *optional):
+        if names.count(column) > 1:
+            raise UsageError(f"{name}: the first line names the column {column} twice. Rename or remove one")
+    if meant := [column for column in header if changes_meaning(column)]:
+        raise UsageError(
+            f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means "
+            "the whole video at its own speed, with the same weight as any other. Cut the videos beforehand (for "
+            "example by ffmpeg -ss START -to END), or remove what is not to be used from the file"
+        )
+    return {column: place for place, column in enumerate(names)}
+
+
+def changes_meaning(column: str) -> bool:
+    """Whether a column, by its name, says that something other than the whole video is meant: a part of it, another
+    speed or weight."""
+    words = {word.lower() for word in _WORD.findall(column)}
+    if words & _MEANING or (words & _FRAMES and not words & _COUNTS):
+        return True
+    return _FUSED.fullmatch("".join(re.findall("[a-z0-9]+", column.lower()))) is not None
+
+
+def _rows(
+    reader: "csv._reader",  # type: ignore[name-defined]
+    name: str,
+    places: dict[str, int],
+    needed: Sequence[str],
+    optional: Sequence[str],
+    shape: tuple[Sequence[str], int, str],
+    skipped: int,
+) -> Iterator[tuple[int, list[str]]]:
+    header, width, delimiter = shape
+    line = reader.line_num + skipped
+    form = ",".join(needed) + "".join(f"[,{column}]" for column in optional)
+    wanted = [places.get(column, sys.maxsize) for column in (*needed, *optional)]
+    path = needed.index("path") if "path" in needed else None
+    found = False
+    try:
+        for row in reader:
+            line = reader.line_num + skipped
+            if len(row) != width:
+                if not row:
+                    continue
+                if any(map(str.strip, row[width:])):
+                    raise UsageError(_too_many(name, line, row, header, width, delimiter))
+            values = [row[place].strip() if place < len(row) else "" for place in wanted]
+            if "" in values[: len(needed)]:
+                if not any(map(str.strip, row)):
+                    continue
+                missing = needed[values.index("")]
+                raise UsageError(f"{name}, line {line}: no {missing}. Each line needs {form}")
+            if path is not None and "://" in values[path]:
+                values[path] = check_address(values[path], f"{name}, line {line}")
+            found = True
+            yield line, values
+    except csv.Error as error:
+        raise UsageError(f"{name}, after line {line}: {error}; is it a CSV file?") from error
+    if not found:
+        raise UsageError(f"{name}: no videos in this manifest. Each line needs {form}")
+
+
+def _too_many(name: str, line: int, row: Sequence[str], header: Sequence[str], width: int, delimiter: str) -> str:
+    shown = delimiter.join(header[:width])
+    what = {",": "a comma", ";": "a semicolon", "\t": "a tab"}[delimiter]
+    fields = ", ".join(repr(field) for field in row[:_SHOWN])
+    return (
+        f"{name}, line {line}: {len(row)} fields ({fields}), but the first line names {width} ({shown}). Put quotation "
+        f'marks around a value with {what} in it: "a{delimiter} b.mp4"'
+    )
+
+
+def check_address(path: str, where: str) -> str:
+    """A path or an address as it is to be used: without `file://`.
+
+    Raises:
+        UsageError: it is one of the web; the message begins with `where`.
+    """
+    scheme = path.partition("://")[0].lower()
+    if scheme in _WEB:
+        raise UsageError(f"{where}: {path}: videos are not fetched from the web. Download it and give the file's path")
+    return path[len("file://") :] if scheme == "file" else path
+
+
+def _delimiter(text: str, needed: Sequence[str]) -> str:
+    """What separates the names in the first line: with it, the needed columns are found; else the most frequent."""
+    first = next((line for line in _lines(text) if line.strip()), "")
+
+    def fits(delimiter: str) -> bool:
+        names = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True), [])
+        return set(needed) <= {column.strip().lower() for column in names}
+
+    return max([*filter(fits, DELIMITERS)] or DELIMITERS, key=first.count)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines with their ends, as the csv module wants them; a StringIO would take four bytes for each character."""
+    return (match[0] for match in _LINE.finditer(text))

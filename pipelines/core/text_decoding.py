@@ -1,0 +1,88 @@
+"""Text that people or spreadsheets wrote (manifests, lists, split files) out of bytes, or the place that is wrong."""
+
+import codecs
+import csv
+import re
+from collections.abc import Callable
+
+from pipelines.core.errors import UsageError
+
+_MARKS = (  # UTF-32 first: the mark of UTF-16 is the beginning of its own
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_SAMPLE_BYTES = 4096
+
+
+def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: False) -> str:
+    """The text of a file in UTF-8 or UTF-16, with a byte order mark or without; the mark isn't part of the result.
+
+    File systems take any bytes for names. A path that isn't UTF-8 keeps its bytes, as surrogates, where there is such a
+    file. So does what holds zero bytes and is no text at all: readers, who know what was expected, refuse it.
+
+    Args:
+        data: all of the file.
+        name: what it is called, for the message.
+        is_path: whether there is a file of a name that isn't UTF-8.
+
+    Raises:
+        UsageError: it is in another encoding; the message names the line and the byte.
+    """
+    encoding = _encoding_of(data)
+    try:
+        return str(data, encoding)
+    except UnicodeDecodeError as error:
+        if encoding in ("utf-16", "utf-32"):
+            line = len(re.findall("\r\n|\r|\n", data[: error.start].decode(encoding, "ignore"))) + 1
+            raise UsageError(
+                f"{name}, line {line}: byte {error.start + 1} of the file is not {encoding.upper()} ({error.reason}). "
+                "Was the file cut off? Save it as UTF-8"
+            ) from error
+        text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+        if "\0" in text or all(_is_named(line, is_path) for line in text.splitlines() if _is_odd(line)):
+            return text
+        raise UsageError(_not_utf8(data, name, error)) from error
+
+
+def _is_odd(text: str) -> bool:
+    return any("\udc80" <= sign <= "\udcff" for sign in text)
+
+
+def _is_named(line: str, is_path: Callable[[str], bool]) -> bool:
+    """Whether what isn't UTF-8 in a line, or in a column of it, are paths of files."""
+    if is_path(line.strip()):
+        return True
+    rows = (next(csv.reader([line], delimiter=sign, skipinitialspace=True), []) for sign in ",;\t")
+    return any(all(is_path(field.strip()) for field in row if _is_odd(field)) for row in rows)
+
+
+def _encoding_of(data: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if data.startswith(mark):
+            return encoding
+    # Of ASCII in UTF-16, every second byte is zero: the second of a pair in little endian, the first in big endian.
+    first, second = (data[start:_SAMPLE_BYTES:2].count(0) for start in (0, 1))
+    pairs = min(len(data), _SAMPLE_BYTES) // 2
+    if not first and 8 * second > pairs:
+        return "utf-16-le"
+    if not second and 8 * first > pairs:
+        return "utf-16-be"
+    return "utf-8"
+
+
+def _not_utf8(data: bytes, name: str, error: UnicodeDecodeError) -> str:
+    place = error.start + (3 if data.startswith(codecs.BOM_UTF8) else 0)
+    ends = [match.end() for match in _LINE_END.finditer(data, 0, place)]
+    line = _LINE_END.split(data[ends[-1] if ends else 0 :], 1)[0]
+    try:
+        guess = f"; in Windows-1252 this line reads {line.decode('cp1252')!r}"
+    except UnicodeDecodeError:
+        guess = ""
+    return (
+        f"{name}, line {len(ends) + 1}: byte 0x{data[place]:02x} (byte {place + 1} of the file) is not UTF-8{guess}. "
+        "Save the file as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8"
+    )

@@ -1,0 +1,102 @@
+"""Ctrl-C, from a tool's first line on: one line on the screen, exit code 130, and nothing half-done left behind.
+
+Python raises KeyboardInterrupt wherever the program happens to be. While libraries are imported, that ends in long
+traces, or in nothing at all where native code swallows it, and a second one breaks off what the first one tidies up.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from pipelines.core.errors import EXIT_INTERRUPTED
+
+MESSAGE = "interrupted; run the same command again to go on"
+_PATIENCE_S = 3.0
+"""A second Ctrl-C is passed over for so long, as the first one is being obeyed."""
+_SHOW_CURSOR = "\x1b[?25h"
+
+
+class _Interrupts:
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self.begun = 0
+        self.stderr = 2
+
+
+_state = _Interrupts()
+
+
+def install() -> None:
+    """Takes over Ctrl-C, unless it is ignored, as by processes that a shell starts in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+@contextlib.contextmanager
+def speaking_to(stderr: int) -> Iterator[None]:
+    """While its block runs, another process reads what is said to the user, who is at this descriptor."""
+    before, _state.stderr = _state.stderr, stderr
+    try:
+        yield
+    finally:
+        _state.stderr = before
+
+
+def happened() -> bool:
+    """Whether the tool was interrupted: libraries make errors of other classes of it, and threads fail in its wake."""
+    return _state.since is not None
+
+
+@contextlib.contextmanager
+def tidying_up() -> Iterator[None]:
+    """While its block runs, something has begun that is to be tidied up: Ctrl-C raises KeyboardInterrupt, as usual.
+
+    Elsewhere it ends the process on the spot.
+    """
+    if threading.current_thread() is not threading.main_thread():  # where Ctrl-C doesn't arrive
+        yield
+        return
+    _state.begun += 1
+    try:
+        yield
+    finally:
+        _state.begun -= 1
+
+
+def end() -> None:
+    """Says that the tool was interrupted, when all is tidied up, and ends the process, if Ctrl-C was taken over.
+
+    Elsewhere, as in a test, it returns. An ordinary end would wait for threads, and a second Ctrl-C could break it off.
+    """
+    print(MESSAGE, file=sys.stderr, flush=True)
+    if signal.getsignal(signal.SIGINT) is _interrupt:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(EXIT_INTERRUPTED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if _state.since is None:
+        _state.since = time.monotonic()
+        _silence()
+        if _state.begun:
+            raise KeyboardInterrupt
+    elif time.monotonic() - _state.since < _PATIENCE_S:
+        return
+    with contextlib.suppress(OSError):
+        cursor = _SHOW_CURSOR if os.isatty(_state.stderr) else ""  # a progress bar hides it
+        os.write(_state.stderr, f"{cursor}{MESSAGE}\n".encode())
+    os._exit(EXIT_INTERRUPTED)
+
+
+def _silence() -> None:
+    """Threads that lose what they worked with would say so at length."""
+    threading.excepthook = lambda _: None
+    if "logging" in sys.modules:
+        logging = sys.modules["logging"]
+        logging.disable(logging.CRITICAL)

@@ -1,0 +1,186 @@
+"""What the folders of a tree mean: official splits, classes, groups, wrappings; and what can't be told is refused."""
+
+import pytest
+
+from pipelines.core.catalog import Catalog, FileInfo, from_tree
+from pipelines.core.config import DEFAULT_SPLITS, PreprocessConfig
+from pipelines.core.errors import UsageError
+from pipelines.core.folders import split_in, split_name
+from pipelines.core.plan import make_plan
+from pipelines.core.split_choice import choose_splits
+from pipelines.listing import read_catalog
+
+
+def tree(*paths: str, folders: tuple[str, ...] = (), level: int = 0) -> Catalog:
+    return from_tree("/r", [FileInfo(path, 1, "1") for path in paths], folders, level)
+
+
+def meanings(catalog: Catalog) -> list[tuple[str, str, str]]:
+    return [(video.label, video.group, video.split) for video in catalog.videos]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("train", "train"), ("Training", "train"), ("VAL", "val"), ("valid", "val"), ("validation", "val"),
+     ("testing", "test"), (" Test ", "test"), ("tests", ""), ("trainer", ""), ("", "")],
+)  # fmt: skip
+def test_names_of_splits(text: str, expected: str) -> None:
+    assert split_name(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("trainlist01", "train"),
+        ("kinetics_val_256", "val"),
+        ("testset", "test"),
+        ("train_test", ""),
+        ("hmdb_split", ""),
+    ],
+)
+def test_splits_in_longer_names(text: str, expected: str) -> None:
+    assert split_in(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["B/v_B_g02_c01.avi", "A/v_A_g01_c01.avi"], [("A", "g01", ""), ("B", "g02", "")]),
+        (["U/U/B/v_B_g02_c01.avi", "U/U/A/x.avi"], [("A", "U/U/A/x", ""), ("B", "g02", "")]),
+        (
+            ["swing/v_swing_01/v_swing_01_01.mpg", "swing/v_swing_01/v_swing_01_02.mpg", "jump/v_jump_01/x.mpg"],
+            [("jump", "v_jump_01", ""), ("swing", "v_swing_01", ""), ("swing", "v_swing_01", "")],
+        ),
+        (["A/s1/day2/1.mp4", "B/s1/v_g07_c1.mp4"], [("A", "s1/day2", ""), ("B", "g07", "")]),
+        (
+            ["train/A/1.mp4", "Valid/A/1.mp4", "TEST/B/1.mp4"],
+            [("B", "TEST/B/1", "test"), ("A", "Valid/A/1", "val"), ("A", "train/A/1", "train")],
+        ),
+        (["d/d/test/A/1.mp4", "d/d/training/B/s/1.mp4"], [("A", "d/d/test/A/1", "test"), ("B", "s", "train")]),
+        (["train/videos/A/1.mp4", "train/videos/B/1.mp4", "test/videos/A/2.mp4"],
+         [("A", "test/videos/A/2", "test"), ("A", "train/videos/A/1", "train"), ("B", "train/videos/B/1", "train")]),
+        (["A/test/1.mp4", "A/train/s/2.mp4", "B/val/3.mp4"],
+         [("A", "A/test/1", "test"), ("A", "s", "train"), ("B", "B/val/3", "val")]),
+        (["car/1.mp4", "train/2.mp4"], [("car", "car/1", ""), ("train", "train/2", "")]),
+        (["test/A/1.mp4", "test/B/1.mp4"], [("A", "test/A/1", "test"), ("B", "test/B/1", "test")]),
+    ],
+)  # fmt: skip
+def test_levels_are_found(paths: list[str], expected: list[tuple[str, str, str]]) -> None:
+    assert meanings(tree(*paths)) == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        (1, [("in", "A", ""), ("out", "B", "")]),
+        (2, [("A", "in/A/1", ""), ("B", "out/B/2", "")]),
+    ],
+)
+def test_class_level_decides(level: int, expected: list[tuple[str, str, str]]) -> None:
+    assert meanings(tree("in/A/1.mp4", "out/B/2.mp4", level=level)) == expected
+
+
+def test_class_level_leaves_splits_where_they_are_or_takes_them_for_classes() -> None:
+    paths = ("train/A/s/1.mp4", "test/A/t/2.mp4")
+    assert meanings(tree(*paths, level=2)) == [("A", "t", "test"), ("A", "s", "train")]
+    assert meanings(tree(*paths, level=3)) == [("t", "test/A/t/2", "test"), ("s", "train/A/s/1", "train")]
+    assert meanings(tree("train/1.mp4", "test/2.mp4", level=1)) == [("test", "test/2", ""), ("train", "train/1", "")]
+    with pytest.raises(UsageError, match="--class-level 2 takes .* but videos lie directly in test, train"):
+        tree("train/1.mp4", "test/2.mp4", level=2)
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["train/A/1.mp4", "test/A/1.mp4", "extra/A/1.mp4"], r"splits \(test, train\) lie beside others \(extra\)"),
+        (["A/train/1.mp4", "A/test/1.mp4", "B/1.mp4"], r"splits \(test, train\) lie beside others \(videos in no such"),
+        (
+            ["train/1.mp4", "test/1.mp4"],
+            "test, train in /r: videos lie directly in a folder that is called like a split",
+        ),
+        (["train/1.mp4", "test/A/1.mp4"], "train in /r: videos lie directly in a folder that is called like a split"),
+        (["train_256/A/1.mp4", "val_256/A/1.mp4"], "folders train_256, val_256 seem to be splits"),
+        (["U/A/1.mp4", "U/2.mp4"], "in the folder U there are videos as well as folders of videos"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(paths: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        tree(*paths)
+
+
+def test_folders_without_videos_are_told_and_no_classes() -> None:
+    folders = ("A", "A/Annotation", "A/s1", "B", "B/x", "B/x/y", ".git", ".git/refs")
+    catalog = tree("A/s1/1.mpg", folders=folders)
+    assert catalog.labels == ("s1",)  # the lone folder A is entered
+    assert catalog.notes == (
+        "the classes are folders below A",
+        "no videos in A/Annotation, B: these are not taken for a class",
+    )
+
+
+def test_how_the_folders_were_taken_is_told() -> None:
+    (note,) = tree("swing/v_01/1.mpg", "jump/v_01/2.mpg").notes
+    assert note.startswith("videos in folders below that of their class: 2, as in jump/v_01. These folders are their")
+    assert "--class-level 2" in note
+    assert tree("A/1.mp4", "B/1.mp4", folders=("A", "B")).notes == ()
+
+
+OFFICIAL = ("train/A/s1/1.mp4", "train/B/s2/1.mp4", "val/A/s3/1.mp4", "test/A/s1/2.mp4")
+
+
+def test_official_splits_are_kept_and_groups_in_two_of_them_named() -> None:
+    config = PreprocessConfig("/r", "/o")
+    catalog, config = choose_splits(tree(*OFFICIAL), config)
+    plan = make_plan(catalog, config)
+    assert plan.splits == ("train", "val", "test")
+    assert {shard.name.split("-")[0]: shard.num_videos for shard in plan.shards} == {"train": 2, "val": 1, "test": 1}
+    assert plan.layout.configuration["splits"] == config.splits == "official"
+    kept, shared = catalog.notes[-2:]
+    only = choose_splits(tree("train/A/1.mp4", "train/B/1.mp4"), PreprocessConfig("/r", "/o"))[0]
+    assert [note.partition(":")[0] for note in only.notes] == [
+        "official splits kept, according to its folders",
+        "no videos are in the split val",
+        "no videos are in the split test",
+    ]
+    assert kept.startswith("official splits kept, according to its folders: train 2, val 1, test 1.")
+    assert shared.startswith("WARNING: groups with videos in more than one split: 1 (s1).")
+
+
+def test_splits_are_dealt_anew_if_asked_for() -> None:
+    listed = tree(*OFFICIAL)
+    catalog, config = choose_splits(listed, PreprocessConfig("/r", "/o", splits=DEFAULT_SPLITS))
+    assert (catalog.splits_from, {video.split for video in catalog.videos}) == ("", {""})
+    assert catalog.notes[-1] == "--splits deals the videos anew; the splits that its folders would give are not used"
+    plan = make_plan(catalog, config)
+    assert set(plan.layout.split_of_group) == {"s1", "s2", "s3"}
+    assert plan.layout.configuration["splits"] == DEFAULT_SPLITS
+    catalog, config = choose_splits(listed, PreprocessConfig("/r", "/o", split_groups=("test=s2",)))
+    assert {(video.group, video.split) for video in catalog.videos} == {
+        ("s1", "train"),
+        ("s2", "test"),
+        ("s3", "train"),
+    }
+    assert "the splits that its folders would give are not used" in catalog.notes
+
+
+def test_official_splits_that_are_not_there() -> None:
+    config = PreprocessConfig("/r", "/o", splits="official")
+    with pytest.raises(UsageError, match="--splits official: neither folders nor a column split of /r name any"):
+        choose_splits(tree("A/1.mp4"), config)
+    plain = PreprocessConfig("/r", "/o")
+    assert choose_splits(tree("A/1.mp4"), plain) == (tree("A/1.mp4"), plain)
+
+
+def test_settings_of_earlier_datasets_are_the_same() -> None:
+    """What a dataset of an ordinary tree keeps of its settings, so that it is resumed and not refused."""
+    identity = PreprocessConfig("/r", "/o").identity()
+    assert (identity["splits"], identity["split_groups"], identity["split_file"]) == (DEFAULT_SPLITS, [], "")
+    assert "class_level" not in identity
+    assert PreprocessConfig("/r", "/o", class_level=2, split_file=("s.csv",)).identity()["split_file"] == "s.csv"
+
+
+def test_official_folders_from_the_field(real_data) -> None:  # type: ignore[no-untyped-def]
+    catalog = read_catalog(str(real_data / "field" / "trees" / "official_folders"))
+    assert catalog.labels == ("Swing", "Walk")
+    assert len(catalog.videos) == 18
+    assert all(video.video_id.split("/")[0] == video.split for video in catalog.videos)

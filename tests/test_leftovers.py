@@ -1,0 +1,46 @@
+"""What a job leaves in its process and on its machine: nothing that it changed."""
+
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pipelines import store
+from pipelines.core.errors import OutputError
+from pipelines.core.metadata import ShardReport
+from tests.conftest import preprocess
+
+SIZE = ("--num-frames", 4, "--size", 32, "--shards", 3)
+IN_THIS_PROCESS = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
+"""Another engine than our own, whose workers are threads of this process."""
+
+
+def test_a_failed_job_whose_workers_are_threads_leaves_the_process_as_it_was(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(output: str, report: ShardReport) -> None:
+        raise OutputError(f"cannot write {output}/x: no room")
+
+    monkeypatch.setattr(store, "write_report", refuse)
+    runners = logging.getLogger("apache_beam.runners")
+    before = sys.stderr, runners.level, list(logging.getLogger().filters)
+    done = preprocess("--input", tree, "--output", tmp_path / "out", *SIZE, *IN_THIS_PROCESS)
+    assert done.returncode == 4, done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: cannot write")]
+    assert "Traceback" not in done.stderr
+    assert (sys.stderr, runners.level, logging.getLogger().filters) == before
+
+
+def test_no_folder_of_beam_stays_behind(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither from a job, nor from one that has nothing to do, nor from one that is refused."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    words = ("--input", tree, "--output", tmp_path / "out", *SIZE)
+    assert preprocess(*words).returncode == 0
+    assert preprocess(*words).returncode == 0
+    assert preprocess(*words, "--classes", "Nothing").returncode == 2
+    assert not [name for name in os.listdir(temporary) if name.startswith("beam-pipeline-temp")]

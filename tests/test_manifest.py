@@ -1,0 +1,181 @@
+"""Manifests as people and their spreadsheets write them: what is read, and what is refused in which words."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.errors import UsageError
+from pipelines.core.manifest import parse_manifest
+from pipelines.core.tables import changes_meaning, read_table
+from pipelines.listing import read_catalog
+
+PLAIN = [("v/1.mp4", "Swing", ""), ("v/2.mp4", "Walk", "")]
+
+
+def parsed(text: str) -> list[tuple[str, str, str]]:
+    return [(row.path, row.label, row.group) for row in parse_manifest(text, "m.csv").rows]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,label\nv/1.mp4,Swing\nv/2.mp4,Walk\n",
+        "path;label\nv/1.mp4;Swing\nv/2.mp4;Walk",
+        "path\tlabel\r\nv/1.mp4\tSwing\r\nv/2.mp4\tWalk\r\n",
+        '"path","label"\r"v/1.mp4","Swing"\r"v/2.mp4","Walk"\r',
+        "\ufeff\n PATH , Label,\nv/1.mp4,Swing,\n,,\n\nv/2.mp4,Walk,\n",
+        ",path,label\n0,v/1.mp4,Swing\n1,v/2.mp4,Walk\n",
+        "sep=;\nlabel;path\nSwing;v/1.mp4\nWalk;v/2.mp4\n",
+        "path,label,group\nv/1.mp4,Swing\nv/2.mp4,Walk,\n",
+        "path,label\nv\\1.mp4,Swing\nv\\2.mp4,Walk\n",
+        "path,label\nv/1.mp4,Swing\nv/2.mp4,Walk\nv/1.mp4,Swing\n./v//1.mp4,Swing\n",
+    ],
+)
+def test_the_same_videos_however_they_are_written(text: str) -> None:
+    assert [(path.removeprefix("./").replace("//", "/"), *rest) for path, *rest in parsed(text)] == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "path,label\nmy clip, part 2.mp4,Swing\n",
+            "m.csv, line 2: 3 fields ('my clip', 'part 2.mp4', 'Swing'), but the",
+        ),
+        ("path,label,\nmy clip, part 2.mp4,Swing\n", "m.csv, line 2: 3 fields"),
+        (
+            "path;label\n\na;b.mp4;x\n",
+            "m.csv, line 3: 3 fields ('a', 'b.mp4', 'x'), but the first line names 2 (path;label)",
+        ),
+        ("path,label\na.mp4,x\nb.mp4, \n", "m.csv, line 3: no label. Each line needs path,label[,group][,split]"),
+        (
+            "path,label\nhttps://a.b/c.mp4,x\n",
+            "m.csv, line 2: https://a.b/c.mp4: videos are not fetched from the web. Down",
+        ),
+        ("path,label\nRTSP://a.b/c,x\n", "m.csv, line 2: RTSP://a.b/c: videos are not fetched from the web"),
+        ("path,label\na.mp4,x\nb.mp4,y\n./a.mp4,y\n", "m.csv, lines 2 and 4: two labels for the video "),
+        ("path,label,group\na.mp4,x,1\na.mp4,x,2\n", "m.csv, lines 2 and 3: two groups for the video a.mp4: 1 and 2."),
+        (
+            "path,label,split\na.mp4,x,val\na.mp4,x,test\n",
+            "m.csv, lines 2 and 3: two splits for the video a.mp4: val and",
+        ),
+        ("path,label\nv\\1.mp4,x\nv/1.mp4,y\n", "m.csv, lines 2 and 3: two labels for the video v/1.mp4: x and y."),
+        (
+            "path,label,split\na.mp4,x,tset\n",
+            "m.csv, line 2: unknown split 'tset'. Splits are called train, val (or valid",
+        ),
+        ("path,label,split\na.mp4,x,train\nb.mp4,x,\n", "m.csv, line 3: no split, but line 2 has one. Give every line"),
+        ("path,label,split\na.mp4,x,\nb.mp4,x,test\n", "m.csv, line 2: no split, but line 3 has one. Give every line"),
+        ("path,label,start,End\na.mp4,x,0,1\n", "m.csv: columns start, End: not supported. Each line means the whole"),
+        ("path,label,Label\na.mp4,x,y\n", "m.csv: the first line names the column label twice"),
+        (
+            "v/1.mp4,Swing\nv/2.mp4,Walk\n",
+            "m.csv: the first line must name the columns path,label and optionally group,",
+        ),
+        ("label,youtube_id,time_start,time_end,split\na,b,1,2,train\n", "m.csv: the first line must name the columns"),
+        ('path,label\n"a.mp4,x\nb.mp4,y\n', "m.csv, after line 1: unexpected end of data"),
+        ("path,label\na.mp4,x\nb\0.mp4,y\n", "m.csv, line 3: a zero byte"),
+        ("path|label\na.mp4|x\n", "m.csv: the first line must name the columns path,label"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_line_and_way_out(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_manifest(text, "m.csv")
+    assert str(error.value).startswith(message), error.value
+
+
+def test_a_missing_header_is_asked_for() -> None:
+    with pytest.raises(UsageError, match="Put a line path,label before it"):
+        parse_manifest("v/1.mp4,Swing\n", "m.csv")
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (
+            "start end time_start time_end start_s end_s begin stop t_start StartTime startFrame END_FRAME first_frame",
+            True,
+        ),
+        (
+            "tstart end_time from to t0 t1 duration duration_s fps FPS frame_rate framerate frames frame weights",
+            True,
+        ),
+        (
+            "sample_weight class_weight onset begin_sec segment trim clip_start clip_end start(s) timestamp bbox",
+            True,
+        ),
+        (
+            "num_frames frame_count nframes frame_width weekend gender attendance camera notes id video_id recorded",
+            False,
+        ),
+        ("label2 person height_cm tender vendor token subset storage", False),
+    ],
+)
+def test_columns_that_change_what_is_meant(columns: str, expected: bool) -> None:
+    assert {column: changes_meaning(column) for column in columns.split()} == dict.fromkeys(columns.split(), expected)
+
+
+def test_other_columns_are_told() -> None:
+    table = read_table("id,path,Camera,label,notes,\n1,a.mp4,c,x,n,\n", "m.csv", ("path",))
+    assert (table.unused, list(table.rows)) == (("id", "Camera", "notes"), [(2, ["a.mp4"])])
+
+
+def test_split_column_in_any_spelling() -> None:
+    text = "path,label,Split\na.mp4,x,Train\nb.mp4,x,valid\nc.mp4,x,validation\nd.mp4,x,TEST\n"
+    assert [row.split for row in parse_manifest(text, "m.csv").rows] == ["train", "val", "val", "test"]
+
+
+def test_repeated_lines_count_once_and_are_told(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,label,camera\na.mp4,x,1\na.mp4,x,2\n")
+    catalog = read_catalog(str(tmp_path / "m.csv"))
+    assert len(catalog.videos) == 1
+    assert catalog.notes == (
+        "columns of the manifest that are not used: camera (path, label, group and split are)",
+        "repeated lines of the manifest that count once: 1",
+    )
+
+
+def test_backslashes_of_windows(tmp_path: Path) -> None:
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "1.mp4").write_bytes(b"x")
+    (tmp_path / "v\\2.mp4").write_bytes(b"x")
+    (tmp_path / "m.csv").write_text("path,label\nv\\1.mp4,x\nv\\2.mp4,x\nv\\3.mp4,x\n")
+    videos = read_catalog(str(tmp_path / "m.csv")).videos
+    assert [(v.video_id, v.version != "missing") for v in videos] == [("v/1", True), ("v/3", False), ("v\\2", True)]
+    (tmp_path / "m.csv").write_text("path,label\nC:\\videos\\1.mp4,x\n")
+    with pytest.raises(UsageError, match=re.escape("C:\\videos\\1.mp4 is a path of a Windows machine")):
+        read_catalog(str(tmp_path / "m.csv"))
+
+
+def test_a_local_address_is_a_path(tmp_path: Path) -> None:
+    (tmp_path / "1.mp4").write_bytes(b"x")
+    (tmp_path / "m.tsv").write_text(f"path\tlabel\nfile://{tmp_path}/1.mp4\tx\n")
+    (video,) = read_catalog(str(tmp_path / "m.tsv")).videos
+    assert (video.uri, video.version != "missing") == (str(tmp_path / "1.mp4"), True)
+    with pytest.raises(UsageError, match="--class-level is about folders"):
+        read_catalog(str(tmp_path / "m.tsv"), class_level=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("split_col", [("v/1", "train"), ("v/2", "test"), ("v/3", "val"), ("v/4", "train")]),
+        *((name, [("v/1", ""), ("v/2", "")]) for name in ("backslash", "semicolon", "utf16")),
+        ("start_end", "columns start, end"),
+        ("cp1252", "line 2: byte 0xe0"),
+        ("unquoted_comma", "line 2: 3 fields"),
+        ("multilabel", "lines 2 and 3: two labels for the video v/1.mp4: Swing and Walk"),
+        ("url", "line 2: https://example.com/a.mp4"),
+        ("kinetics", "list of addresses as Kinetics has them"),
+    ],
+)
+def test_manifests_from_the_field(real_data: Path, name: str, expected: str | list[tuple[str, str]]) -> None:
+    source = str(real_data / "field" / "csv" / f"{name}.csv")
+    if isinstance(expected, str):
+        with pytest.raises(UsageError, match=expected):
+            read_catalog(source)
+        return
+    videos = read_catalog(source).videos
+    assert [(video.video_id, video.split) for video in videos] == expected
+    assert all(video.version != "missing" for video in videos)

@@ -1,0 +1,182 @@
+"""Split files as people and publishers of datasets write them, from their text to the split of each video."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.catalog import Catalog, FileInfo, from_tree
+from pipelines.core.config import PreprocessConfig
+from pipelines.core.errors import UsageError
+from pipelines.core.split_choice import choose_splits
+from pipelines.core.split_files import choose_files, parse_split_file
+from pipelines.listing import read_split_files
+
+UCF = [f"{c}/v_{c}_g{g:02d}_c01.avi" for c in ("Archery", "Biking") for g in (1, 8, 9)]
+UCF_TRAIN = "".join(f"{path} {1 + (path > 'B')}\r\n" for path in UCF if "_g01_" not in path)
+UCF_TEST = "".join(f"{path}\r\n" for path in UCF if "_g01_" in path)
+NO_VAL = "no videos are in the split val: the trainer takes some groups of train instead"
+HMDB = ["pick/#122_Cleaning_Up_(1).avi", "pick/RATRACE_pick_37.avi", "wave/A_wave_1.avi", "wave/show_-)_wave_2.avi"]
+
+
+def listed(paths: list[str]) -> Catalog:
+    return from_tree("/data/r", [FileInfo(path, 1, "1") for path in paths])
+
+
+def chosen(paths: list[str], *files: tuple[str, str]) -> Catalog:
+    parsed = [parse_split_file(text, name) for name, text in files]
+    return choose_splits(listed(paths), PreprocessConfig("/data/r", "/o"), parsed)[0]
+
+
+def splits(catalog: Catalog) -> dict[str, str]:
+    return {video.video_id.rpartition("/")[2]: video.split for video in catalog.videos}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "group,split\ng01,test\n",
+        "Group;Split\n# the rest is train\ng01;Test # note\n",
+        "g01,test",
+        "g01\ttest\n",
+        "path,split\nArchery/v_Archery_g01_c01.avi,test\nBiking\\v_Biking_g01_c01.avi,testing\n",
+        "path,split\nArchery/v_Archery_g01_c01,test\n./Biking/v_Biking_g01_c01.mp4,test\n",
+        "/data/r/Archery/v_Archery_g01_c01.avi,test\nr/Biking/v_Biking_g01_c01.avi,test\n",
+        "v_Archery_g01_c01.avi test\nv_Biking_g01_c01.avi test\n",
+        '"Archery/v_Archery_g01_c01.avi","test"\r"Biking/v_Biking_g01_c01.avi","test"\r',
+        "label,path,note,split\nx,Archery/v_Archery_g01_c01.avi,,test\ny,Biking/v_Biking_g01_c01.avi,,test\n",
+    ],
+)
+def test_one_split_in_many_forms(text: str) -> None:
+    catalog = chosen(UCF, ("s.csv", text))
+    assert splits(catalog) == {Path(path).stem: "test" if "_g01_" in path else "train" for path in UCF}
+    assert catalog.splits_from == "s.csv"
+    assert "splits from s.csv: train 4, test 2" in catalog.notes
+    assert any(note.startswith("videos not named by s.csv, put into train: 4 (") for note in catalog.notes)
+
+
+def test_ucf101_as_published() -> None:
+    catalog = chosen(UCF, ("ucf/trainlist01.txt", UCF_TRAIN), ("ucf/testlist01.txt", UCF_TEST))
+    assert splits(catalog) == {Path(path).stem: "test" if "_g01_" in path else "train" for path in UCF}
+    assert catalog.notes == ("splits from trainlist01.txt, testlist01.txt: train 4, test 2", NO_VAL)
+    alone = chosen(UCF, ("testlist01.txt", UCF_TEST))
+    assert splits(alone) == splits(catalog)
+    assert alone.notes[1].startswith("videos not named by testlist01.txt, put into train: 4 (Archery/v_Archery_g08_c01")
+    with pytest.raises(
+        UsageError, match="all videos would be in train, and 2 are not named. Give the list of the test"
+    ):
+        chosen(UCF, ("trainlist01.txt", UCF_TRAIN))
+
+
+def test_hmdb51_as_published() -> None:
+    files = [
+        ("pick_test_split1.txt", "#122_Cleaning_Up_(1).avi 1 \nRATRACE_pick_37.avi 0 \n"),
+        ("wave_test_split1.txt", "A_wave_1.avi 1\nshow_-)_wave_2.avi 2\n"),
+    ]
+    catalog = chosen(HMDB, *files)
+    assert splits(catalog) == {"#122_Cleaning_Up_(1)": "train", "A_wave_1": "train", "show_-)_wave_2": "test"}
+    assert catalog.notes[1] == "videos of no split by pick_test_split1.txt, wave_test_split1.txt, left out: 1"
+
+
+def test_names_that_begin_like_a_comment() -> None:
+    text = "# pick, test\n#122_Cleaning_Up_(1).avi,test\n#gone.avi,test\n# gone.avi,val\nwave/A_wave_1,train\n"
+    catalog = chosen(HMDB, ("s.csv", text))
+    assert splits(catalog) == {"#122_Cleaning_Up_(1)": "test", "A_wave_1": "train"}
+    assert catalog.notes == (
+        "splits from s.csv: train 1, test 1",
+        "videos not named by s.csv, left out: 2 (pick/RATRACE_pick_37, wave/show_-)_wave_2)",
+        NO_VAL,
+    )
+
+
+def test_what_is_named_and_not_there_is_told_unless_nothing_is() -> None:
+    catalog = chosen(UCF, ("testlist.txt", UCF_TEST + "Archery/gone.avi\n"))
+    assert "videos named by testlist.txt but not in the input: 1 (Archery/gone.avi)" in catalog.notes
+    with pytest.raises(
+        UsageError, match="s.csv: none of the 1 videos that it names is in the input, for example x.avi"
+    ):
+        chosen(UCF, ("s.csv", "path,split\nx.avi,test\n"))
+    with pytest.raises(UsageError, match="s.csv: no videos are of group g77. The groups are: g01, g08, g09"):
+        chosen(UCF, ("s.csv", "group,split\ng77,test\n"))
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([("s.csv", "")], "s.csv: an empty file"),
+        ([("s.csv", "group,split\ng01,test\ng02\n")], "s.csv, line 3: expected group,split, not 'g02'"),
+        ([("s.csv", "path,split\na.avi,tset\n")], "s.csv, line 2: unknown split 'tset'"),
+        ([("s.csv", "id,path,split\n1,a.avi,tset\n")], "s.csv, line 2: unknown split 'tset'"),
+        ([("list.txt", UCF_TEST)], "list.txt, line 1: expected group,split. A list of paths without splits must be"),
+        ([("s.csv", "g01,test\ng01,val\n")], "'g01' is named for both test and val (s.csv, line 1, and s.csv, line 2)"),
+        (
+            [("trainlist01.txt", UCF_TRAIN), ("testlist02.txt", UCF[1])],
+            "'Archery/v_Archery_g08_c01.avi' is named for both train and test (trainlist01.txt, line 1, and",
+        ),
+        ([("s.csv", "group,split\ng01,none\ng08,none\ng09,none\n"), ("train.txt", UCF[0])], None),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(files: list[tuple[str, str]], message: str | None) -> None:
+    if message is None:  # other names than the usual ones are taken for groups
+        assert set(splits(chosen(UCF, *files)).values()) == {"none", "train"}
+        return
+    with pytest.raises(UsageError) as error:
+        chosen(UCF, *files)
+    assert message in str(error.value)
+
+
+def test_a_name_that_fits_two_videos() -> None:
+    with pytest.raises(UsageError, match="s.csv, line 2: two videos fit 1.mp4, /data/r/A/1.mp4 and /data/r/B/1.mp4."):
+        chosen(["A/1.mp4", "B/1.mp4"], ("s.csv", "path,split\n1.mp4,test\n"))
+    both = chosen(["A/a.x.mp4", "A/a.mp4", "B/1.mp4"], ("s.csv", "path,split\nA/a.x,test\nA/a.mp4,val\n"))
+    assert {video.uri[6:]: video.split for video in both.videos} == {
+        "r/A/a.x.mp4": "test", "r/A/a.mp4": "val", "r/B/1.mp4": "train",
+    }  # fmt: skip
+
+
+def test_folders_of_lists() -> None:
+    assert choose_files("f", ["classInd.txt", "testlist01.txt", "trainlist01.txt"]) == [
+        "testlist01.txt",
+        "trainlist01.txt",
+    ]
+    assert choose_files("f", ["test.csv", "train.csv", "val.csv", "x.csv"]) == ["test.csv", "train.csv", "val.csv"]
+    with pytest.raises(UsageError, match=r"f: lists of 2 official splits \(01, 02\).*--split-file 'f/\*list01.txt'"):
+        choose_files("f", ["testlist01.txt", "trainlist01.txt", "testlist02.txt", "trainlist02.txt"])
+    with pytest.raises(UsageError, match=r"lists of 2 official splits \(1, 2\).*--split-file 'f/\*_test_split1.txt'"):
+        choose_files("f", ["a_test_split1.txt", "a_test_split2.txt", "b_test_split1.txt", "b_test_split2.txt"])
+    with pytest.raises(UsageError, match="f: no lists of splits in this folder"):
+        choose_files("f", ["classInd.txt"])
+
+
+def test_files_folders_patterns_and_lists_of_files(tmp_path: Path) -> None:
+    for name, text in (("trainlist01.txt", UCF_TRAIN), ("testlist01.txt", UCF_TEST), ("classInd.txt", "1 Archery\n")):
+        (tmp_path / name).write_bytes(text.encode("utf-16") if name[1] == "e" else text.encode())
+    both = {str(tmp_path / name) for name in ("trainlist01.txt", "testlist01.txt")}
+    train, test = sorted(both, reverse=True)
+    for sources in ([str(tmp_path)], [f"{tmp_path}/*01.txt"], [f"{tmp_path}/*"], [f"{train},{test}"], [train, test]):
+        assert {file.name for file in read_split_files(sources)} == both
+    (tmp_path / "trainlist02.txt").write_text(UCF_TRAIN)
+    for source, message in (
+        (str(tmp_path), "lists of 2 official splits"),
+        (f"{tmp_path}/*03.txt", "no split files are called"),
+        (f"{tmp_path}/gone.csv", "no such split file: .*gone.csv"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            read_split_files([source])
+
+
+def test_lists_from_the_field(real_data: Path) -> None:
+    folder = real_data / "field" / "splits"
+    ucf = [line.split()[0] for name in ("train", "test") for line in (folder / f"{name}list01.txt").open()]
+    files = read_split_files([str(folder)])
+    catalog = choose_splits(listed(ucf), PreprocessConfig("/data/r", "/o"), files)[0]
+    assert all(video.split == ("test" if int(video.group[1:]) < 8 else "train") for video in catalog.videos)
+    names = ["wave/x.avi", *((folder / "hmdb_pick_list.txt").read_text().splitlines())]
+    hmdb = [name if "/" in name else f"pick/{name}" for name in names]
+    hmdb.append("brush_hair/Brushing_hair_1_brush_hair_f_nm_np1_ba_goo_1.avi")
+    catalog = choose_splits(
+        listed(hmdb), PreprocessConfig("/data/r", "/o"), read_split_files([str(folder / "hmdb_split.csv")])
+    )[0]
+    assert {name for name, split in splits(catalog).items() if split == "test"} == {
+        "#122_Cleaning_Up_The_Beach_In_Chiba__Japan_pick_f_nm_np1_fr_bad_1",
+        "Brushing_hair_1_brush_hair_f_nm_np1_ba_goo_1",
+    }

@@ -1,0 +1,65 @@
+"""Text of manifests and lists: which encodings are read, and what is said of others."""
+
+import codecs
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.core.errors import UsageError
+from pipelines.core.text_decoding import decode
+
+TEXT = "path,label\nvidéos/跑步 1.mp4,Ходьба\n"
+ENCODINGS = {
+    "utf-8": b"",
+    "utf-8-sig": b"",
+    "utf-16": b"",
+    "utf-16-le": codecs.BOM_UTF16_LE,
+    "utf-16-be": codecs.BOM_UTF16_BE,
+    "utf-32": b"",
+}
+
+
+@pytest.mark.parametrize(("encoding", "mark"), ENCODINGS.items())
+@pytest.mark.parametrize("text", [TEXT, TEXT.replace("\n", "\r\n"), ""])
+def test_unicode_with_a_mark(encoding: str, mark: bytes, text: str) -> None:
+    assert decode(mark + text.encode(encoding), "m.csv") == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_mark(encoding: str) -> None:
+    assert decode(TEXT.encode(encoding), "m.csv") == TEXT
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_utf8_is_always_read_as_such(text: str) -> None:
+    assert decode(text.encode(), "m.csv") == text.removeprefix("\ufeff")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            b"path,label\nv/1.mp4,marche \xe0 pied\n",
+            r"m.csv, line 2: byte 0xe0 \(byte 27 of the file\) is not UTF-8; in .*à",
+        ),
+        (b"a\r\nb\r\xff\n", r"m.csv, line 3: byte 0xff \(byte 6 of the file\) is not UTF-8"),
+        (codecs.BOM_UTF8 + b"a\n\xe9t\xe9", r"m.csv, line 2: byte 0xe9 \(byte 6 of the file\)"),
+        (b"\x81\n", r"line 1: byte 0x81 \(byte 1 of the file\) is not UTF-8. Save the file as UTF-8"),
+        ("a\nb".encode("utf-16")[:-1], r"m.csv, line 2: byte 7 of the file is not UTF-16 .*cut off"),
+    ],
+)
+def test_other_encodings_are_refused_with_line_and_byte(data: bytes, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        decode(data, "m.csv")
+
+
+def test_bytes_of_a_name_are_kept_where_there_is_such_a_file() -> None:
+    name = os.fsdecode(b"caf\xe9, 1.mp4")
+    for data in (b"caf\xe9, 1.mp4\n", b'path;label\n"caf\xe9, 1.mp4";x\n', b"path\tlabel\ncaf\xe9, 1.mp4\tx"):
+        assert os.fsencode(decode(data, "list", {name}.__contains__)) == data
+        with pytest.raises(UsageError, match="byte 0xe9"):
+            decode(data, "list")
+    with pytest.raises(UsageError, match="line 2: byte 0xe9"):
+        decode(b"path,label\ncaf\xe9.mp4,\xe9\n", "list", {os.fsdecode(b"caf\xe9.mp4")}.__contains__)

@@ -1,0 +1,53 @@
+"""The proof that a finished run is whole: size and checksum of each of its files. Knows no TensorFlow."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import astuple
+
+from pipelines import files
+from pipelines.core.sealed import load_json, seal, unseal
+from pipelines.stamps import Stamp, is_whole, stamp_file
+from trainer import storage, stores
+
+
+def write_proof(uri: str, folder: str, names: Iterable[str]) -> None:
+    """Puts down what the files of a finished run are like.
+
+    Args:
+        uri: where.
+        folder: of the run.
+        names: of its files, those which are there, and folders.
+
+    Raises:
+        UserError: they can't be read.
+        OutputError: it can't be written.
+    """
+    with stores.explained(folder, "read"):
+        stamps = {path: astuple(stamp_file(folder, path)) for name in names for path in _paths(folder, name)}
+    storage.write_text(uri, seal(json.dumps(stamps)))
+
+
+def _paths(folder: str, name: str) -> list[str]:
+    uri = files.join(folder, name)
+    if not files.is_local(uri):
+        return [name] if files.exists(uri) else [files.join(name, file.path) for file in files.list_tree(uri)[0]]
+    if not os.path.isdir(uri):
+        return [name] if os.path.exists(uri) else []
+    return [files.join(name, file.path) for file in files.list_tree(uri)[0]]
+
+
+def damaged_files(uri: str, folder: str) -> list[str]:
+    """Files of a finished run that aren't as they were written; none where nothing was put down, by earlier versions.
+
+    Raises:
+        UserError: they can't be read.
+    """
+    if not storage.exists(uri):
+        return []
+    try:
+        stamps = {path: Stamp(*stamp) for path, stamp in load_json(unseal(storage.read_bytes(uri))).items()}
+    except (ValueError, TypeError, AttributeError):
+        return [uri.removeprefix(f"{folder}/")]
+    with stores.explained(folder, "read"):
+        return [path for path, stamp in stamps.items() if not is_whole(folder, path, stamp)]
