@@ -18,6 +18,7 @@ workers which only write records need not load TensorFlow.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -210,7 +211,9 @@ def parse(record: "tf.Tensor", spec: ClipSpec, encoding: FrameEncoding) -> "Mapp
     if encoding.format == "raw":
         frames = tf.reshape(tf.io.decode_raw(features[FRAMES][0], tf.uint8), spec.shape)
     else:
-        decode_image = tf.io.decode_png if encoding.format == "png" else tf.io.decode_jpeg
-        frames = tf.map_fn(lambda data: decode_image(data, channels=3), features[FRAMES], fn_output_signature=tf.uint8)
+        # TensorFlow's default for JPEG is an inexact transform; this one gives the very pixels that OpenCV gives.
+        options = {"dct_method": "INTEGER_ACCURATE"} if encoding.format == "jpeg" else {}
+        decode_image = partial(getattr(tf.io, f"decode_{encoding.format}"), channels=3, **options)
+        frames = tf.map_fn(decode_image, features[FRAMES], fn_output_signature=tf.uint8)
         frames = tf.ensure_shape(frames, spec.shape)
     return {**features, FRAMES: frames}
