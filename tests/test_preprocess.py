@@ -146,7 +146,7 @@ def test_failures_filters_and_the_verdict(tmp_path: Path) -> None:
         ("A/broken", "decode", "VideoOpenError"),
         ("A/empty", "decode", "VideoOpenError"),
     ]
-    assert records[0]["uri"] == str(videos / "A" / "broken.avi")
+    assert records[0]["uri"] == "A/broken.avi"
     done = preprocess(*arguments, "--max-failure-rate", 0.2)
     assert done.returncode == 0, done.stderr
     assert read_info(tmp_path / "out").counts == {
