@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from pipelines.core.catalog import is_video
+from pipelines.core.video_files import is_video
 
 _T = TypeVar("_T")
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
 from pipelines import interrupts, local, remote
-from pipelines.core.catalog import FileInfo
 from pipelines.core.errors import OutputError, UsageError, WorkerError, as_shortage
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.text_decoding import decode
+from pipelines.core.video_files import FileInfo
 from pipelines.parallel import each_in_parallel
 from pipelines.parallel import in_parallel as in_parallel
 from pipelines.remote import match as match
@@ -47,6 +47,11 @@ def normalise(uri: str) -> str:
 def join(folder: str, *names: str) -> str:
     """The address of something below a folder."""
     return posixpath.join(folder, *names)
+
+
+def locate(root: str, path: str) -> str:
+    """The address of what a file in the folder `root` names: relative to it, absolute, or in a store."""
+    return posixpath.join(root, path) if is_local(path) else path
 
 
 def check_stores(*uris: str) -> None:
@@ -210,7 +215,7 @@ def stat_folder(uri: str) -> dict[str, FileInfo]:
         return {file.path: file for file in remote.list_folder(uri)}
     try:
         with os.scandir(uri) as entries:
-            return {entry.name: local.stat(entry, entry.name) for entry in entries if entry.is_file()}
+            return {entry.name: local.look_at(entry, entry.name) for entry in entries if entry.is_file()}
     except FileNotFoundError:
         return {}
 
@@ -235,7 +240,7 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
 
 def stat_file(root: str, path: str) -> FileInfo:
     """Size and version of a file, given by a path relative to `root`, an absolute path or an address."""
-    uri = join(root, path)
+    uri = locate(root, path)
     return local.stat(uri, path) if is_local(uri) else replace(remote.stat(uri), path=path)
 
 

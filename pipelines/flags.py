@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import files
+from pipelines.cli import refuse_stray_values
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
 
@@ -82,6 +83,7 @@ def parse_with_files(
         UsageError: a file can't be read or has an unknown key.
     """
     namespace, rest = parser.parse_known_args(list(arguments))
+    refuse_stray_values(arguments, rest)
     given = vars(namespace)
     values: dict[str, Any] = {}
     runner, options = LOCAL_RUNNER, []

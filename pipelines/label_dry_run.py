@@ -9,9 +9,10 @@ from pipelines.core.errors import EXIT_OK
 from pipelines.core.hashing import stable_hash
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.label_plan import Listing, VideoTask
+from pipelines.core.video_files import describe_ignored
 from pipelines.label_work import Work
 from pipelines.scorer import shared_scorer
-from pipelines.summary import human_bytes, human_seconds, plural
+from pipelines.summary import human_bytes, human_seconds, plural, visible
 
 if TYPE_CHECKING:
     from pipelines.engine import Engine
@@ -34,7 +35,9 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> in
     if len(pending) > _SHOWN:
         print(f"  and {len(pending) - _SHOWN} more")
     if listing.num_ignored:
-        print(f"{plural(listing.num_ignored, 'other file')} passed over")
+        print(f"{plural(listing.num_ignored, 'other file')} ignored: {describe_ignored(listing.ignored, visible)}")
+    for failure in listing.failed:
+        print(f"{visible(failure.video)} can't be read ({failure.message}): will be in failures.jsonl")
     missing = sum(task.video.version == "missing" for task in pending)
     if missing:
         print(f"{plural(missing, 'named video')} not there: will be in failures.jsonl")

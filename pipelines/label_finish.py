@@ -3,12 +3,13 @@
 import json
 import posixpath
 from importlib.metadata import version
+from itertools import chain
 from typing import Any
 
-from pipelines import label_shards, label_store
+from pipelines import label_shards, label_store, store
 from pipelines.core.completeness import check_failure_rate
 from pipelines.core.errors import IncompleteError
-from pipelines.core.label_account import merge_reports
+from pipelines.core.label_account import merge_reports, summarise
 from pipelines.core.label_plan import Listing
 from pipelines.core.label_types import LabelReport
 from pipelines.core.relative import relative_to
@@ -21,15 +22,17 @@ _PACKAGES = ("apache-beam", "av", "numpy", "tensorflow")
 def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> LabelReport:
     """Proves that nothing is missing, and only then writes what makes the labels complete."""
     config, layout = work.config, work.layout
-    report = merge_reports(label_shards.read_reports(config.output, layout.num_shards))
-    num_chosen = work.num_videos
+    listed = summarise([], listing.failed, len(listing.failed), 0, {})
+    report = merge_reports(chain([listed], label_shards.read_reports(config.output, layout.num_shards)))
+    num_chosen = work.num_videos + len(listing.failed)
     if not num_chosen == report.videos == report.labelled + report.failed:
         raise IncompleteError(
             f"{num_chosen} videos were to be labelled, {report.labelled} are and {report.failed} failed; run the same "
             "command again"
         )
-    label_shards.join_failures(config.output, layout.num_shards)
-    reasons = label_shards.read_failures(config.output, layout.num_shards)  # the report has the first ones only
+    label_shards.join_failures(config.output, layout.num_shards, listing.failed)
+    store.write_ignored(config.output, listing.ignored)
+    reasons = label_shards.read_failures(config.output)  # the report has the first ones only
     check_failure_rate(report.failed, num_chosen, config.max_failure_rate, reasons, "labels are")
     summary = _summary(work, listing, report, seconds, num_scored)
     settings = {
@@ -49,10 +52,10 @@ def _summary(
     num_shards = work.layout.num_shards
     return {
         "counts": {
-            "listed": len(listing.videos),
+            "listed": listing.num_listed,
             "labelled": report.labelled,
             "failed": report.failed,
-            "skipped": len(listing.videos) - report.videos,
+            "skipped": listing.num_listed - report.videos,
             "damaged": report.damaged,
             "windows": report.windows,
             "ignored": listing.num_ignored,

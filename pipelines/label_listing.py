@@ -1,20 +1,22 @@
 """Listing what is to be labelled: a folder, a glob, a video, a list of paths or a CSV manifest."""
 
-import glob
+import os
 import posixpath
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from dataclasses import replace
+from operator import attrgetter, itemgetter
 
-from pipelines import files
-from pipelines.core.catalog import VIDEO_EXTENSIONS, FileInfo, is_video
+from pipelines import files, local_glob
+from pipelines.core.catalog import unreadable
 from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
+from pipelines.core.folder_kinds import no_videos
 from pipelines.core.label_plan import ListedVideo, Listing
+from pipelines.core.label_types import LabelFailure
 from pipelines.core.secrets import refuse_secrets
-from pipelines.core.tables import read_columns
-
-_MAGIC = "*?["
-_SHOWN_EXTENSIONS = 6
+from pipelines.core.tables import check_address, read_table
+from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
+from pipelines.source_hints import check_source, nearest
 
 
 @no_collection()
@@ -28,17 +30,19 @@ def list_videos(source: str) -> Listing:
         UsageError: there is nothing there, or it can't be read; the message says why.
     """
     try:
-        if any(sign in source for sign in _MAGIC) and not (files.is_local(source) and files.exists(source)):
-            return _found(source, _match(source))
+        check_source(source)
+        if any(sign in source for sign in local_glob.MAGIC) and not (files.is_local(source) and files.exists(source)):
+            return _found(source, *_match(source))
         if files.is_local(source) and not files.exists(source):
-            raise UsageError(f"no such folder, video, list or manifest: {source}")
+            raise UsageError(f"no such folder, video, list or manifest: {source}{nearest(source)}")
         if source.lower().endswith((".csv", ".tsv")):
-            return _named(source, [path for _, (path,) in read_columns(_text(source), source, ("path",))])
+            table = read_table(_text(source), source, ("path",))
+            return replace(_named(source, [path for _, (path,) in table.rows]), unused=table.unused)
         if _is_folder(source):
-            return _found(source, [_below(source, file) for file in files.list_tree(source)[0]])
-        if is_video(posixpath.basename(source)):
+            return _found(source, source, files.list_tree(source)[0])
+        if extension(source) in VIDEO_EXTENSIONS:  # hidden ones too: this one was asked for by name
             return _named(source, [posixpath.basename(source)])
-        return _named(source, _list_paths(_text(source), source))
+        return _named(source, _list_paths(_text(source), source, posixpath.dirname(source)))
     except OSError as error:
         raise UsageError(f"cannot list {error.filename or source}: {error.strerror or error}") from error
 
@@ -56,38 +60,58 @@ def _text(source: str) -> str:
     return text
 
 
-def _below(root: str, file: FileInfo) -> ListedVideo:
-    return ListedVideo(file.path, files.join(root, file.path), file.version or "missing", file.size_bytes)
-
-
-def _match(pattern: str) -> list[ListedVideo]:
-    """What a glob finds; ids are the paths below the part of the pattern that has no sign in it."""
-    root = posixpath.dirname(pattern[: min(pattern.index(sign) for sign in _MAGIC if sign in pattern)])
+def _match(pattern: str) -> tuple[str, list[FileInfo]]:
+    """What a glob finds, with the folder to which it is relative: the part of the pattern that has no sign in it."""
+    root = local_glob.root_of(pattern)
     if not files.is_local(pattern):
-        return [_below(root, file) for file in files.match(root, pattern)]
-    paths = sorted({path for path in glob.glob(pattern, recursive=True) if not posixpath.isdir(path)})
-    return [_below(root, files.stat_file(root, posixpath.relpath(path, root))) for path in paths]
+        return root, files.match(root, pattern)
+    if not files.exists(root):
+        raise UsageError(f"no such folder: {root}{nearest(root)}")
+    return root, local_glob.match(pattern)
 
 
-def _found(source: str, found: Sequence[ListedVideo]) -> Listing:
-    videos = [video for video in found if is_video(video.video_id)]
-    if not videos:
-        what = f"{len(found)} other files" if found else "nothing"
-        extensions = ", ".join(sorted(VIDEO_EXTENSIONS)[:_SHOWN_EXTENSIONS])
-        raise UsageError(f"no videos in {source}: found {what}. Videos are known by their extension ({extensions} ...)")
-    return Listing(tuple(sorted(videos, key=lambda video: video.video_id)), len(found) - len(videos))
+def _found(source: str, root: str, listed: Sequence[FileInfo]) -> Listing:
+    found = sort_out(listed)
+    if not found.videos:
+        raise UsageError(no_videos(source, found))
+    videos = [_listed(file.path, files.join(root, file.path), file) for file in found.videos]
+    failed = tuple(
+        LabelFailure(file.video_id, file.uri, None, None, file.stage, file.type, file.message)
+        for file in unreadable(root, found.lost)
+    )
+    return Listing(tuple(sorted(videos, key=attrgetter("video_id"))), found.ignored, failed=failed)
 
 
-def _list_paths(text: str, name: str) -> list[str]:
+def _listed(video_id: str, uri: str, file: FileInfo) -> ListedVideo:
+    return ListedVideo(video_id, uri, file.version or "missing", file.size_bytes)
+
+
+def _list_paths(text: str, name: str, root: str) -> list[str]:
     if "\0" in text:
         raise UsageError(
             f"{name} is neither a folder, nor a video by its extension, nor a list of paths: it holds binary data"
         )
-    lines = (line.strip() for line in text.removeprefix("\ufeff").splitlines())
-    paths = [line for line in lines if line and not line.startswith("#")]
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    paths = [
+        check_address(path, f"{name}, line {number}") if "://" in path else path
+        for number, line in enumerate(lines, 1)
+        if (path := _path_in(line, root))
+    ]
     if not paths:
         raise UsageError(f"{name}: no paths in this list. Give one in each line")
     return paths
+
+
+def _path_in(line: str, root: str) -> str:
+    """The path in a line of a list. Names may begin with `#`, as HMDB51's do, and begin or end with spaces."""
+    path = line.strip()
+    if path != line and path and files.is_local(path) and files.exists(files.join(root, line)):
+        return line
+    return "" if path.startswith("#") and not _is_there(files.locate(root, path)) else path
+
+
+def _is_there(uri: str) -> bool:
+    return os.path.lexists(uri) if files.is_local(uri) else files.exists(uri)
 
 
 def _named(source: str, paths: Iterable[str]) -> Listing:
@@ -98,13 +122,12 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
     for path in paths:
         count += 1
         refuse_secrets(path, source)
-        uri = path if not files.is_local(path) else files.join(root, path)
+        if "\\" in path:
+            path = files.find_slashed(root, path)
+        uri = files.locate(root, path)
         unique.setdefault(posixpath.normpath(uri) if files.is_local(uri) else uri, path)
     # Sorted before and not after: then what is made of them lies in memory as it is visited.
     items = sorted(unique.items(), key=itemgetter(1))
     found = files.stat_files(root, [uri for uri, _ in items])
-    videos = tuple(
-        ListedVideo(path, uri, file.version or "missing", file.size_bytes)
-        for (uri, path), file in zip(items, found, strict=True)
-    )
-    return Listing(videos, 0, count - len(videos))
+    videos = tuple(_listed(path, uri, file) for (uri, path), file in zip(items, found, strict=True))
+    return Listing(videos, num_repeated=count - len(videos))

@@ -81,11 +81,12 @@ def write_shard_failures(output: str, shard: int, failures: Iterable[LabelFailur
     path = files.join(STATE, "failures", f"{shard:05d}.jsonl")
     with write_stamped(stamps, output, path, temporary_folder(output)) as file:
         for failure in failures:
-            file.write(json.dumps(_public(failure)).encode() + b"\n")
+            file.write(_line(failure))
 
 
-def _public(failure: LabelFailure) -> dict[str, object]:
-    return {key: value for key, value in asdict(failure).items() if key != "transient"}
+def _line(failure: LabelFailure) -> bytes:
+    public = {key: value for key, value in asdict(failure).items() if key != "transient"}
+    return json.dumps(public).encode() + b"\n"
 
 
 def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
@@ -111,18 +112,18 @@ def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
         raise IncompleteError(f"labels of {missing} shards were not written; run the same command again")
 
 
-def join_failures(output: str, num_shards: int) -> None:
-    """Writes `failures.jsonl` out of those of the shards, in their order."""
+def join_failures(output: str, num_shards: int, listed: Iterable[LabelFailure] = ()) -> None:
+    """Writes `failures.jsonl`: what could not be listed, and then what failed in the shards, in their order."""
     with files.write_atomically(files.join(output, FAILURES), temporary_folder(output)) as file:
+        file.writelines(map(_line, listed))
         for shard in range(num_shards):
             with files.open_read(of_shard(output, "failures", shard, ".jsonl")) as part:
                 file.write(part.read())
 
 
-def read_failures(output: str, num_shards: int) -> Iterator[tuple[str, str, str]]:
-    """Type, address and message of all failures, of windows too."""
-    for shard in range(num_shards):
-        with files.open_read(of_shard(output, "failures", shard, ".jsonl")) as lines:
-            for line in lines:
-                failure = json.loads(line)
-                yield failure["type"], failure["uri"], failure["message"]
+def read_failures(output: str) -> Iterator[tuple[str, str, str]]:
+    """Type, address and message of all failures that were joined, of windows too."""
+    with files.open_read(files.join(output, FAILURES)) as lines:
+        for line in lines:
+            failure = json.loads(line)
+            yield failure["type"], failure["uri"], failure["message"]

@@ -16,6 +16,7 @@ from pipelines.core.label_plan import LabelLayout, ListedVideo, ShardListing
 from pipelines.core.ledger import Entry, Outline
 from pipelines.core.metadata import FAILURES
 from pipelines.core.sealed import DamagedError, seal, unseal
+from pipelines.core.video_files import IGNORED
 from pipelines.stamps import Stamp, write_stamped
 from pipelines.store import STATE, read_own, temporary_folder
 
@@ -61,7 +62,7 @@ def remove_labels(output: str) -> None:
     try:
         files.delete([files.join(output, SUMMARY)])
         files.delete(files.join(output, name) for name in files.list_folder(output) if _LABELS.fullmatch(name))
-        files.delete([files.join(output, name) for name in (FAILURES, REPORT)] + [_layout_uri(output)])
+        files.delete([files.join(output, name) for name in (FAILURES, IGNORED, REPORT)] + [_layout_uri(output)])
         for name in ("ledger", "listing", "reports", "failures", "stamps"):
             files.delete_folder(files.join(output, STATE, name))
         for folder in (files.join(output, "subtitles"), temporary_folder(output)):
@@ -79,7 +80,7 @@ def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[Shar
     try:
         names = {labels_name(shard, layout.num_shards, format) for shard in range(layout.num_shards)}
         stale = [name for name in files.list_folder(output) if _LABELS.fullmatch(name) and name not in names]
-        files.delete([files.join(output, name) for name in (SUMMARY, REPORT, FAILURES)])
+        files.delete([files.join(output, name) for name in (SUMMARY, REPORT, FAILURES, IGNORED)])
         files.delete(files.join(output, name) for name in stale)
         files.delete_folder(temporary_folder(output))
     except OSError as error:

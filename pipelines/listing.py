@@ -2,16 +2,21 @@
 
 import fnmatch
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from pipelines import files
+from pipelines import files, local_glob
 from pipelines.core import catalog
-from pipelines.core.catalog import Catalog
+from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.collection import no_collection
+from pipelines.core.content import stream_mark
+from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
+from pipelines.core.folder_kinds import no_tree
 from pipelines.core.manifest import parse_manifest
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.split_files import UNUSED_FILES, SplitFile, choose_files, parse_split_file
+from pipelines.core.video_files import is_video
+from pipelines.source_hints import check_source, nearest
 
 
 @no_collection()
@@ -25,16 +30,14 @@ def read_catalog(source: str, class_level: int = 0) -> Catalog:
     Raises:
         UsageError: there is nothing there, or what is there can't be preprocessed; the message says why.
     """
+    check_input(source)
     try:
         if source.lower().endswith((".csv", ".tsv")):
             if class_level:
                 raise UsageError(f"--class-level is about folders; in {source} the column label names the classes")
             return _read_manifest(source)
-        if files.is_local(source):
-            if not files.exists(source):
-                raise UsageError(f"no such folder or manifest: {source}")
-            if not posixpath.isdir(source):
-                raise UsageError(f"{source} is neither a folder nor a manifest whose name ends in .csv or .tsv")
+        if not files.is_local(source) and is_video(posixpath.basename(source)) and files.exists(source):
+            raise UsageError(no_tree(source))
         return catalog.from_tree(source, *files.list_tree(source), class_level)
     except OSError as error:
         raise UsageError(f"cannot list {source}: {error.strerror or error}") from error
@@ -82,13 +85,58 @@ def _read_split_file(uri: str) -> SplitFile:
     return parse_split_file(text, uri)
 
 
+def check_input(source: str) -> None:
+    """Refuses, without listing it or asking a store, what can't be preprocessed.
+
+    Raises:
+        UsageError: it can't; the message says why, and what to give instead.
+    """
+    check_source(source)
+    if not files.is_local(source) or posixpath.isdir(source):
+        return
+    if not files.exists(source):
+        pattern = any(sign in source for sign in local_glob.MAGIC)
+        hint = ". Patterns are no input here: give the folder, or a CSV manifest" if pattern else nearest(source)
+        raise UsageError(f"no such folder or manifest: {source}{hint}")
+    if not source.lower().endswith((".csv", ".tsv")):
+        raise UsageError(no_tree(source))
+
+
 def _read_manifest(source: str) -> Catalog:
     text = files.read_written(source)
     if text is None:
         raise UsageError(f"no such manifest: {source}")
     root = posixpath.dirname(source)
     manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path))
-    paths = [row.path for row in manifest.rows]
-    for path in paths:
-        refuse_secrets(path, source)
-    return catalog.from_manifest(source, manifest, files.stat_files(root, paths), (files.join(root, p) for p in paths))
+    for row in manifest.rows:
+        refuse_secrets(row.path, source)
+    found = files.stat_files(root, [row.path for row in manifest.rows])
+    return catalog.from_manifest(source, manifest, found, (files.locate(root, row.path) for row in manifest.rows))
+
+
+def without_duplicates(videos: Catalog) -> Catalog:
+    """Leaves out videos with the same content as one of an earlier id. Of files that differ in size, none is read.
+
+    Raises:
+        OSError: a store fails.
+    """
+
+    def sizes(records: Sequence[VideoRecord]) -> Iterator[int]:
+        return (file.size_bytes for file in files.stat_files("", [video.uri for video in records]))
+
+    def marks(records: Sequence[VideoRecord]) -> Iterator[int]:
+        remote = next((video.uri for video in records if not files.is_local(video.uri)), "")
+        return files.each_at(remote, _mark, records)
+
+    return drop_duplicates(videos, sizes, marks)
+
+
+def _mark(video: VideoRecord) -> int:
+    """That of a file's content; 0 for one that can't be read here, which may be found to be the same later on."""
+    try:
+        with files.open_read(video.uri) as file:
+            return stream_mark(file)
+    except OSError:
+        if files.is_local(video.uri):
+            return 0
+        raise

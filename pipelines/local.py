@@ -5,9 +5,13 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
+from pathlib import Path
+from stat import S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK, S_ISREG
 from typing import BinaryIO
 
-from pipelines.core.catalog import FileInfo
+from pipelines.core.video_files import BROKEN_LINK, LISTED_ALREADY, FileInfo, extension
+
+_KINDS = {S_IFIFO: "pipe", S_IFSOCK: "socket", S_IFDIR: "folder"}
 
 
 @contextlib.contextmanager
@@ -35,37 +39,87 @@ def write(uri: str, temporary: str) -> Iterator[BinaryIO]:
         raise
 
 
-def stat(uri: "str | os.DirEntry[str]", path: str) -> FileInfo:
+def stat(uri: str, path: str) -> FileInfo:
     """Size and version of a file, as `path` in the result; the version is None where there is no such file."""
     try:
-        status = os.stat(uri) if isinstance(uri, str) else uri.stat()
+        return _regular(os.stat(uri), path)
     except OSError:
         return FileInfo(path, 0, None)
-    return FileInfo(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
+
+
+def _regular(status: os.stat_result, path: str) -> FileInfo:
+    if S_ISREG(status.st_mode):
+        return FileInfo(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
+    return FileInfo(path, 0, None, _KINDS.get(S_IFMT(status.st_mode), "device"))
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
     """All files below a folder, and its folders, by path relative to it. Links to folders are followed, each once.
 
+    A folder that can't be entered, and a link that leads nowhere, into a circle or through too many others, is one of
+    the files, with its problem; so is a link to a folder that is listed already, or to one in which `uri` lies.
+
     Raises:
-        OSError: the folder can't be listed.
+        OSError: the folder itself can't be listed.
     """
-    files, folders = [], []
-    pending, seen = deque([""]), set()
+    files: list[FileInfo] = []
+    folders: list[str] = []
+    pending, seen = deque([""]), _above(uri)
     while pending:
         folder = pending.popleft()
-        status = os.stat(os.path.join(uri, folder))
-        if (status.st_dev, status.st_ino) in seen:
+        where = os.path.join(uri, folder)
+        try:
+            status = os.stat(where)
+            if (status.st_dev, status.st_ino) in seen:
+                files.append(FileInfo(folder, 0, None, LISTED_ALREADY))
+                continue
+            with os.scandir(where) as entries:
+                found = sorted(entries, key=attrgetter("name"))
+        except OSError as error:
+            if not folder:
+                raise
+            files.append(_lost(folder, error))
             continue
         seen.add((status.st_dev, status.st_ino))
         folders.append(folder)
-        with os.scandir(os.path.join(uri, folder)) as entries:
-            # Sorted, and real folders before links, so that of two ways to a folder the same one is always taken.
-            for entry in sorted(sorted(entries, key=attrgetter("name")), key=os.DirEntry.is_symlink):
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_dir():
-                    pending.append(path)
-                else:
-                    files.append(stat(entry, path))
+        # Real folders before links, so that of two ways to a folder the same one is always taken.
+        for entry in sorted(found, key=os.DirEntry.is_symlink):
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if is_folder(entry):
+                pending.append(path)
+            else:
+                files.append(look_at(entry, path))
     files.sort(key=attrgetter("path"))
     return files, sorted(folders[1:])
+
+
+def is_folder(entry: "os.DirEntry[str]") -> bool:
+    """Whether it is a folder, or a link to one that can be followed."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def look_at(entry: "os.DirEntry[str]", path: str) -> FileInfo:
+    """A file that a folder holds, as `path` in the result; without a version where there is nothing to be read."""
+    try:
+        return _regular(entry.stat(), path)
+    except OSError as error:
+        if not extension(path):
+            return _lost(path, error)  # it may have been meant for a folder
+        return FileInfo(path, 0, None, BROKEN_LINK if entry.is_symlink() else str(error.strerror))
+
+
+def _lost(path: str, error: OSError) -> FileInfo:
+    return FileInfo(path, 0, None, error.strerror or str(error), lost=True)
+
+
+def _above(uri: str) -> set[tuple[int, int]]:
+    """The folders in which one lies: what leads to them leads into a circle."""
+    found = set()
+    for parent in Path(uri).resolve().parents:
+        with contextlib.suppress(OSError):
+            status = os.stat(parent)
+            found.add((status.st_dev, status.st_ino))
+    return found

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,18 @@ from pipelines.core.catalog import Catalog, select
 from pipelines.core.completeness import check_all_accounted, check_failure_rate, describe
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.decode_types import DecodeJob
+from pipelines.core.duplicates import find_copies
 from pipelines.core.errors import EXIT_OK, IncompleteError
 from pipelines.core.metadata import DatasetInfo, ShardReport
+from pipelines.core.notes import notes_on
 from pipelines.core.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
-from pipelines.core.split_choice import choose_splits
-from pipelines.listing import read_catalog, read_split_files
+from pipelines.core.split_choice import choose_splits, note_splits
+from pipelines.listing import check_input, read_catalog, read_split_files, without_duplicates
 from pipelines.preprocess_flags import own_flags, parse
 from pipelines.preview import render_preview
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
-from pipelines.summary import print_summary, visible
+from pipelines.summary import print_summary, say_ignored, visible
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -55,9 +58,11 @@ def run(arguments: Sequence[str]) -> int:
         UserError: it can't be done, or ended without a complete dataset.
     """
     request = parse(arguments)
+    config = request.config
+    if not request.use_sample_data:
+        check_input(config.input)
     from pipelines.engine import make_engine  # Beam takes seconds to import: not for --help, not for a misspelt value
 
-    config = request.config
     places = {"--output": config.output}
     if request.use_sample_data:
         places["--input"] = config.input
@@ -70,15 +75,18 @@ def run(arguments: Sequence[str]) -> int:
     catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
     del listed
     catalog = select(catalog, config.classes, config.limit)
+    if config.drop_duplicates:
+        catalog = without_duplicates(catalog)
+    catalog = note_splits(catalog)
     engine.check_reach("--input", (video.uri for video in catalog.videos))
     store.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
     with store.exclusive(config.output):
         layout = store.read_layout(config.output, config.overwrite)
-        replace = layout is not None and config.overwrite and not _goes_on(layout, config)
+        anew = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
-        plan = make_plan(catalog, config, None if replace else layout, engine.parallelism)
-        if replace:
+        plan = make_plan(catalog, config, None if anew else layout, engine.parallelism)
+        if anew:
             store.remove_dataset(config.output)
         damaged: list[str] = []
         pending = store.prepare(config.output, plan, damaged.append)
@@ -127,13 +135,18 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
         raise IncompleteError(f"{len(lost)} shards were not written, for example {lost[0]}; run the same command again")
     reports: list[ShardReport] = [report for report in found if report]
     check_all_accounted(catalog, reports)
-    failures = [failure for report in reports for failure in report.failed]
+    failures = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
+    copies = find_copies(reports)
     store.write_failures(config.output, failures, config.input)
+    store.write_ignored(config.output, catalog.ignored)
+    store.write_duplicates(config.output, copies)
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
-    check_failure_rate(len(failures), len(catalog.videos), config.max_failure_rate, reasons, "finished shards are")
+    check_failure_rate(len(failures), catalog.num_listed, config.max_failure_rate, reasons, "finished shards are")
     info = describe(config, catalog, plan, reports, {name: version(name) for name in _PACKAGES})
     title = os.path.basename(config.output)
-    store.finish(config.output, info, render_preview(info, reports, title))
+    notes = map(str, notes_on(info, reports, copies, catalog.ignored))
+    info = replace(info, notes=(*info.notes, *notes))
+    store.finish(config.output, info, render_preview(info, reports, title, catalog))
     return info
 
 
@@ -158,6 +171,7 @@ def _log_start(
             "source (one recording cut up, one actor), scores on the test split will look too good. Give groups in a "
             "manifest, or write them as _gNN_ into the names"
         )
+    say_ignored(catalog.ignored, config.output)
     kept = len(plan.shards) - len(pending)
     again = f", {kept} of {len(plan.shards)} shards are there already" if kept else ""
     cli.say(

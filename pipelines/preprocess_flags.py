@@ -59,6 +59,11 @@ def make_parser() -> argparse.ArgumentParser:
     add(group, "--classes", "only these classes, separated by commas", metavar="A,B,...", type_=_list)
     add(group, "--limit", "at most N videos of each class, for a quick try", metavar="N")
     add(group, "--min-frames", "leave out videos with fewer frames", metavar="N")
+    add(
+        group,
+        "--drop-duplicates",
+        "leave out videos with the very content of one whose name comes first; finding them reads files of equal size",
+    )
     add(group, "--max-failure-rate", "fail if more than this share of the videos can't be read", metavar="SHARE")
     add(group, "--overwrite", "replace the dataset in the output folder")
     group = parser.add_argument_group("clips")

@@ -9,7 +9,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pipelines.core.metadata import FAILURES, DatasetInfo, ShardReport, WrittenVideo
+from pipelines.core.catalog import Catalog
+from pipelines.core.metadata import DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.page_frame import page_file, render_page
 from pipelines.page_parts import (
     Measure,
@@ -24,16 +25,8 @@ from pipelines.page_parts import (
     text,
     tile,
 )
-from pipelines.summary import (
-    WARNING,
-    by_count,
-    describe_clips,
-    human_bytes,
-    human_seconds,
-    missing_classes,
-    plural,
-    some,
-)
+from pipelines.preview_left_out import left_out
+from pipelines.summary import describe_clips, human_bytes, human_seconds, missing_classes, plural, some
 
 MAX_ROWS = 200
 """Rows of a table of groups or of videos that were left out."""
@@ -60,8 +53,20 @@ _Placed = tuple[str, WrittenVideo]
 """A split and one of its videos."""
 
 
-def render_preview(info: DatasetInfo, reports: Sequence[ShardReport], title: str) -> str:
-    """The page for a dataset, from its description and the reports of its shards."""
+def render_preview(
+    info: DatasetInfo,
+    reports: Sequence[ShardReport],
+    title: str,
+    catalog: Catalog | None = None,
+) -> str:
+    """The page for a dataset.
+
+    Args:
+        info: its description.
+        reports: those of its shards.
+        title: what it is called.
+        catalog: what was listed, of which the page shows what is in no shard.
+    """
     strips = {video_id: strip for report in reports for video_id, strip in report.strips.items()}
     splits = list(info.splits)
     groups = _Groups(reports)
@@ -75,7 +80,7 @@ def render_preview(info: DatasetInfo, reports: Sequence[ShardReport], title: str
         "Classes": search_box("Show classes and videos with") + _classes(by_class, splits, reports, strips),
         "Tables": _matrix("class", "classes", by_class, splits, MAX_CLASSES, len(by_class), by_class)
         + _matrix("group", "groups", groups.first, splits, MAX_ROWS, groups.number, by_class),
-        "Left out": _left_out(info, reports),
+        "Left out": left_out(info, reports, catalog or Catalog(())),
         "Settings": f'<div class="columns">{_settings(info)}</div>',
     }
     return render_page(
@@ -142,9 +147,14 @@ def _notes(info: DatasetInfo, groups: _Groups) -> str:
         items.append(f"{split} has no clip of {plural(len(labels), 'class', 'classes')}: {some(labels)}.")
     if groups.shared:
         items.append(f"{plural(len(groups.shared), 'group')} in more than one split: {some(groups.shared)}.")
-    said = [f"{note[:1].upper()}{note[1:]}." for note in info.notes if not note.startswith(WARNING)]
-    loud = [f"{note.removeprefix(WARNING)}." for note in info.notes if note.startswith(WARNING)]
-    return notes([*items, *said], "No video failed, every split has every class, and no group is in two splits.", loud)
+    found = [Note.parse(line) for line in info.notes]
+    loud = [_sentence(note) for note in found if note.is_warning]
+    items += [_sentence(note) for note in found if not note.is_warning]
+    return notes(items, "No video failed, every split has every class, and no group is in two splits.", loud)
+
+
+def _sentence(note: Note) -> str:
+    return f"{note.text[:1].upper()}{note.text[1:]}."
 
 
 def _splits(info: DatasetInfo) -> str:
@@ -225,31 +235,6 @@ def _matrix(
     total = ("Total", *last, sum(last)) if rows else ("Total",)
     caption, headers = f"Clips by {noun} and split", (noun.capitalize(), *splits, "Total")
     return folded(plural(num_rows, noun, nouns), caption, headers, rows, max_rows, total, num_rows=num_rows)
-
-
-def _left_out(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
-    """Failures by reason and one by one, what was filtered, and what is damaged."""
-    failed = heapq.nsmallest(
-        MAX_ROWS, ((f.video_id, f.label, f.stage, f.type, f.message) for r in reports for f in r.failed)
-    )
-    filtered = heapq.nsmallest(MAX_ROWS, ((f.video_id, f.label, f.reason) for r in reports for f in r.filtered))
-    num_failed, num_filtered = (sum(len(getattr(r, kind)) for r in reports) for kind in ("failed", "filtered"))
-    damaged = [(v.video_id, v.label, v.damage) for _, v in _placed(reports) if v.damaged]
-    parts = []
-    if info.failures_by_reason:
-        parts.append(table("Failures by reason", ("Reason", "Videos"), by_count(info.failures_by_reason)))
-    if failed:
-        headers, where = ("Video", "Class", "Stage", "Reason", "Message"), f"; {FAILURES} has all of them"
-        summary = plural(num_failed, "failure")
-        parts.append(folded(summary, "Failures", headers, failed, MAX_ROWS, where=where, num_rows=num_failed))
-    if filtered:
-        summary, columns = f"{plural(num_filtered, 'video')} filtered", ("Video", "Class", "Reason")
-        parts.append(folded(summary, "Filtered", columns, filtered, MAX_ROWS, num_rows=num_filtered))
-    if damaged:
-        summary, columns = f"{plural(len(damaged), 'video')} damaged", ("Video", "Class", "What is wrong")
-        first = heapq.nsmallest(MAX_ROWS, damaged)
-        parts.append(folded(summary, "Damaged", columns, first, MAX_ROWS, num_rows=len(damaged)))
-    return "".join(parts) or '<p class="soft">None: every listed video became a clip.</p>'
 
 
 def _settings(info: DatasetInfo) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
 from pipelines import beam_store, google_store, s3_store
-from pipelines.core.catalog import FileInfo
 from pipelines.core.names import why_not_below
+from pipelines.core.video_files import FileInfo
 
 _IN_MEMORY_BYTES = 8 << 20
 """Of a file that is being written. What is more goes to a temporary file on this machine until it is whole."""

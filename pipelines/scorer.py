@@ -17,6 +17,7 @@ from pipelines import files, interrupts
 from pipelines.core.errors import UsageError, UserError, WorkerError, as_shortage
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.model_safety import refuse_unsafe
+from pipelines.source_hints import why_no_model
 from pipelines.tensorflow_start import start_tensorflow
 
 _log = logging.getLogger(__name__)
@@ -53,12 +54,7 @@ def read_model_info(folder: str) -> ModelInfo:
     except OSError as error:
         raise UsageError(f"cannot read the model {folder}: {error.strerror or error}") from error
     if text is None:
-        nested = files.join(folder, "model", MODEL_INFO)
-        hint = f"; did you mean {files.join(folder, 'model')}?" if files.exists(nested) else "."
-        raise UsageError(
-            f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from `python -m trainer.task` (in the "
-            "folder `model` of its output) or from `python -m trainer.import_model`"
-        )
+        raise UsageError(why_no_model(folder))
     return ModelInfo.from_json(text, uri)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from pipelines import files
-from pipelines.core.catalog import FileInfo
+from pipelines.core.video_files import FileInfo
 
 _CHUNK_BYTES = 1 << 20
 

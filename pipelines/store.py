@@ -15,14 +15,17 @@ from typing import TypeVar
 
 from pipelines import files, interrupts
 from pipelines.core import sharding
+from pipelines.core.duplicates import DUPLICATES, Copies, duplicate_lines
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, DatasetInfo, Failure, ShardReport
 from pipelines.core.plan import Layout, Plan, PlannedShard
 from pipelines.core.relative import path_below
 from pipelines.core.sealed import seal, seal_parts, unseal, unseal_or_old
+from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
 
 _L = TypeVar("_L")
 STATE = "_state"
+_LISTS = (FAILURES, IGNORED, DUPLICATES)
 
 
 def temporary_folder(output: str) -> str:
@@ -91,7 +94,7 @@ def remove_dataset(output: str) -> None:
     try:
         files.delete([files.join(output, DATASET_INFO)])
         shards = filter(sharding.is_shard_name, files.list_folder(output))
-        files.delete(files.join(output, name) for name in [*shards, FAILURES, PREVIEW])
+        files.delete(files.join(output, name) for name in [*shards, *_LISTS, PREVIEW])
         files.delete([_layout_uri(output), files.join(output, STATE, "plan.jsonl")])  # not the lock, which is held
         for folder in (files.join(output, STATE, "shards"), temporary_folder(output)):
             files.delete_folder(folder)
@@ -190,7 +193,7 @@ def prepare(output: str, plan: Plan, on_damage: Callable[[str], None] = lambda _
         names = {shard.name for shard in plan.shards}
         stale = [name for name in files.list_folder(output) if sharding.is_shard_name(name) and name not in names]
         if pending or stale:
-            files.delete([files.join(output, name) for name in (DATASET_INFO, FAILURES, PREVIEW)])
+            files.delete([files.join(output, name) for name in (DATASET_INFO, *_LISTS, PREVIEW)])
         files.delete(files.join(output, name) for name in stale)
         gone = {*stale, *(shard.name for shard in pending)} & finished_shards(output)  # some stores ask about each file
         files.delete(_report_uri(output, name) for name in sorted(gone))
@@ -243,6 +246,16 @@ def write_plan(output: str, lines: Iterable[str]) -> str:
     uri = files.join(output, STATE, "plan.jsonl")
     files.write_text(uri, map(seal, lines), temporary_folder(output))
     return uri
+
+
+def write_ignored(output: str, ignored: Iterable[IgnoredFile]) -> None:
+    """Writes `ignored.jsonl`; empty where nothing was passed over."""
+    files.write_text(files.join(output, IGNORED), ignored_lines(ignored), temporary_folder(output))
+
+
+def write_duplicates(output: str, found: Iterable[Copies]) -> None:
+    """Writes `duplicates.jsonl`; empty where no two videos have the same content."""
+    files.write_text(files.join(output, DUPLICATES), duplicate_lines(found), temporary_folder(output))
 
 
 def write_failures(output: str, failures: Sequence[Failure], source: str) -> None:

@@ -4,20 +4,20 @@ import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.core.metadata import FAILURES, PREVIEW, DatasetInfo
+from pipelines import cli
+from pipelines.core.metadata import FAILURES, PREVIEW, DatasetInfo, Note
+from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 
 _NAMED = 8
 """Names in one line of the summary; of more, the number is given."""
 _INDENT = 10
-WARNING = "WARNING: "
-"""How a note begins that is one."""
 _LOG_WIDTH = 100
 
 # Controls, lone surrogates, and the marks that turn the direction of text: they would garble a terminal or a page.
@@ -91,7 +91,19 @@ def describe_clips(info: DatasetInfo) -> str:
     )
 
 
-def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: IO[str] | None = None) -> None:
+def say_ignored(ignored: Sequence[IgnoredFile], output: str) -> None:
+    """Tells before a job starts which files are passed over, and where all of them will be named."""
+    if ignored:
+        what = describe_ignored(ignored, visible)
+        cli.say(f"note: {plural(len(ignored), 'file')} ignored: {what}. All will be in {output}/{IGNORED}")
+
+
+def print_summary(
+    info: DatasetInfo,
+    output: str,
+    seconds: float | None,
+    file: IO[str] | None = None,
+) -> None:
     """Prints what a run has made: a table of the splits, the account of the videos, and where to go on.
 
     Args:
@@ -173,8 +185,9 @@ def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str
     for split, entry in info.splits.items():
         if not entry.num_examples:
             facts.append(("Warning", f"{visible(split)} has no clips", "yellow"))
-    facts += [("Note", visible(note), "") for note in info.notes if not note.startswith(WARNING)]
-    facts += [("Warning", visible(note[len(WARNING) :]), "yellow") for note in info.notes if note.startswith(WARNING)]
+    found = [Note.parse(line) for line in info.notes]
+    facts += [("Note", visible(note.text), "") for note in found if not note.is_warning]
+    facts += [("Warning", visible(note.text), "yellow") for note in found if note.is_warning]
     facts.append(("Clips", describe_clips(info), ""))
     if seconds is not None:
         rate = f", {counts['listed'] / seconds:,.1f} videos a second" if seconds > 0 else ""

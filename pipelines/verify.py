@@ -22,6 +22,8 @@ from pipelines.core.metadata import DATASET_INFO, FAILURES, DatasetInfo, ShardIn
 from pipelines.core.names import special_kind
 from pipelines.core.spec import ClipSpec
 from pipelines.core.tfrecord import CorruptRecordError, read_records
+from pipelines.core.video_files import IGNORED
+from pipelines.source_hints import nearest
 
 _SHOWN = 20
 _DESCRIPTION = """\
@@ -152,9 +154,13 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
         problems.append(f"listed {counts['listed']}, but written + failed + filtered = {accounted}")
     if sum(check.num_records for check in checks) != counts["written"]:
         problems.append(f"{sum(c.num_records for c in checks)} records, but {counts['written']} were written")
-    failures = files.read_text(files.join(folder, FAILURES))
-    if failures is None or len(failures.splitlines()) != counts["failed"]:
-        problems.append(f"{FAILURES} doesn't hold the {counts['failed']} failures")
+    for name, what, number in (
+        (FAILURES, "failures", counts["failed"]),
+        (IGNORED, "ignored files", counts.get("ignored", 0)),
+    ):
+        text = files.read_text(files.join(folder, name))
+        if text is None or text.count("\n") != number:
+            problems.append(f"{name} doesn't hold the {number} {what}")
     known = {check.info.name for check in checks}
     if strange := sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known):
         problems.append(f"{len(strange)} files belong to no split, for example {strange[0]}; readers may see them")
@@ -180,6 +186,8 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         raise UsageError(f"cannot read {folder}: {error.strerror or error}") from error
     if text is None:
+        if files.is_local(folder) and not files.exists(folder):
+            raise UsageError(f"no such folder: {folder}{nearest(folder)}")
         raise UsageError(
             f"no complete dataset in {folder}: {DATASET_INFO} is missing. Run pipelines.preprocess, to its end"
         )

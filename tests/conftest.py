@@ -22,7 +22,7 @@ tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itse
 
 LONGEST = (
     *("training", "engines", "distribution", "dockerfile", "dataflow", "trainer_stores", "trainer_manifests"),
-    *("store_faults", "preprocess", "import_model", "resume"),
+    *("store_storm", "store_faults", "preprocess", "import_model", "resume"),
 )
 """Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
 BITS = 10

@@ -2,12 +2,13 @@
 
 import pytest
 
-from pipelines.core.catalog import Catalog, FileInfo, from_tree
+from pipelines.core.catalog import Catalog, from_tree, select
 from pipelines.core.config import DEFAULT_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.folders import split_in, split_name
 from pipelines.core.plan import make_plan
-from pipelines.core.split_choice import choose_splits
+from pipelines.core.split_choice import choose_splits, note_splits
+from pipelines.core.video_files import FileInfo
 from pipelines.listing import read_catalog
 
 
@@ -135,9 +136,9 @@ def test_official_splits_are_kept_and_groups_in_two_of_them_named() -> None:
     assert plan.splits == ("train", "val", "test")
     assert {shard.name.split("-")[0]: shard.num_videos for shard in plan.shards} == {"train": 2, "val": 1, "test": 1}
     assert plan.layout.configuration["splits"] == config.splits == "official"
-    kept, shared = catalog.notes[-2:]
-    only = choose_splits(tree("train/A/1.mp4", "train/B/1.mp4"), PreprocessConfig("/r", "/o"))[0]
-    assert [note.partition(":")[0] for note in only.notes] == [
+    kept, shared = note_splits(catalog).notes[-2:]
+    only = choose_splits(tree("train/A/1.mp4", "test/B/1.mp4"), PreprocessConfig("/r", "/o"))[0]
+    assert [note.partition(":")[0] for note in note_splits(select(only, ("A",))).notes] == [
         "official splits kept, according to its folders",
         "no videos are in the split val",
         "no videos are in the split test",
@@ -169,6 +170,7 @@ def test_official_splits_that_are_not_there() -> None:
         choose_splits(tree("A/1.mp4"), config)
     plain = PreprocessConfig("/r", "/o")
     assert choose_splits(tree("A/1.mp4"), plain) == (tree("A/1.mp4"), plain)
+    assert note_splits(tree("A/1.mp4")) == tree("A/1.mp4")
 
 
 def test_settings_of_earlier_datasets_are_the_same() -> None:

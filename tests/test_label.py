@@ -222,6 +222,31 @@ def test_dry_run_writes_nothing(model: Path, videos: Path, tmp_path: Path, capsy
     assert not (tmp_path / "out").exists()
 
 
+def test_nothing_is_passed_over_in_silence(
+    model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name, target in {
+        "a.mp4": videos / "a" / "jump.mp4",
+        "gone.mp4": "nowhere",
+        "gone": "nowhere",
+        "up": "..",
+    }.items():
+        (source / name).symlink_to(target)
+    (source / ".hidden.mp4").write_bytes(b"x")
+    for repeated in (False, True):
+        run(model, source, tmp_path / "out")
+        counts = json.loads((tmp_path / "out" / "summary.json").read_text())["counts"]
+        assert [counts[name] for name in ("listed", "labelled", "failed", "skipped", "ignored")] == [3, 1, 2, 0, 2]
+        failures = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").open()]
+        assert [(f["video"], f["stage"]) for f in failures] == [("gone/", "list"), ("gone.mp4", "read")]
+        ignored = [json.loads(line) for line in (tmp_path / "out" / "ignored.jsonl").open()]
+        reasons = ["hidden", "link to a folder listed already"]
+        assert [(f["path"], f["reason"]) for f in ignored] == list(zip([".hidden.mp4", "up"], reasons, strict=True))
+        assert "note: 2 files ignored: hidden 1 (.hidden.mp4), link to a" in capsys.readouterr().err, repeated
+
+
 def test_limit_and_lists(model: Path, videos: Path, tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
     paths = [videos / "a" / "jump.mp4", videos / "b" / "wave.mp4", videos / "gone.mp4", videos / "a" / "jump.mp4"]

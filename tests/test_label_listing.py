@@ -107,6 +107,12 @@ def test_a_file_whose_name_looks_like_a_glob_is_that_file(tmp_path: Path) -> Non
     assert ids_of(tmp_path / "folder [2]") == ["a.mp4"]
 
 
+def test_a_hidden_file_that_is_named_is_taken(tmp_path: Path) -> None:
+    touch(tmp_path, ".a.mp4", "b.mp4")
+    assert ids_of(tmp_path / ".a.mp4") == [".a.mp4"]
+    assert ids_of(write_list(tmp_path / "list", ".a.mp4")) == [".a.mp4"]
+
+
 def test_a_folder_called_like_a_video_is_a_folder(tmp_path: Path) -> None:
     touch(tmp_path / "clips.mp4", "a.mp4")
     assert ids_of(tmp_path / "clips.mp4") == ["a.mp4"]
@@ -160,6 +166,25 @@ def test_a_manifest_names_videos_and_labels_are_not_needed(tmp_path: Path, text:
     assert listing.num_repeated == text.count(",3\n")
 
 
+@pytest.mark.parametrize("name", ["list.txt", "m.csv", "m.tsv"])
+def test_lists_are_read_as_manifests_are(tmp_path: Path, name: str) -> None:
+    """In UTF-16, with backslashes, repeated lines, unused columns; an address of the web is refused with its line."""
+    touch(tmp_path, "sub/a.mp4", "sub\\b.mp4")
+    lines = ["sub\\a.mp4", "sub\\b.mp4", "sub/a.mp4", "sub\\gone.mp4"]
+    header = {"list.txt": [], "m.csv": ["path;camera"], "m.tsv": ["path\tcamera"]}[name]
+    (tmp_path / name).write_text("\r\n".join([*header, *lines]), encoding="utf-16")
+    listing = listed(tmp_path / name)
+    assert [(video.video_id, video.version != "missing") for video in listing.videos] == [
+        ("sub/a.mp4", True),
+        ("sub/gone.mp4", False),
+        ("sub\\b.mp4", True),
+    ]
+    assert (listing.num_repeated, listing.unused) == (1, ("camera",) if header else ())
+    (tmp_path / name).write_text("\n".join([*header, "sub/a.mp4", "https://a.b/c.mp4"]))
+    with pytest.raises(UsageError, match=f"{name}, line {2 + len(header)}: https://a.b/c.mp4: videos are not fetched"):
+        listed(tmp_path / name)
+
+
 def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> None:
     touch(tmp_path, *ODD)
     quoted = ['"' + name.replace('"', '""') + '"' for name in ODD]
@@ -173,9 +198,13 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
     [
         (None, "gone.mp4", "no such folder, video, list or manifest: {0}"),
         (None, "gone.csv", "no such folder, video, list or manifest: {0}"),
-        (None, "*.mp4", "no videos in {0}: found nothing. Videos are known by their extension (.3g2, .3gp, "),
+        (None, "*.mp4", "no videos in {0}: found nothing. Videos are known by their extension (.avi, .mkv, "),
         (b"", "", "no videos in {0}: found nothing. "),
-        (b"x", "", "no videos in {0}: found 1 other files. Videos are known by their extension"),
+        (
+            b"x",
+            "",
+            "no videos in {0}: found 1 other files: extension .txt 1 (notes.txt). Videos are known",
+        ),
         (b"# a\n\n", "list", "{0}: no paths in this list. Give one in each line"),
         (b"\0\1\2", "list", "{0} is neither a folder, nor a video by its extension, nor a list of paths: "),
         (b"", "m.csv", "{0}: the first line must name the column path, not ''"),
@@ -239,9 +268,9 @@ def forbidden() -> Iterator[Path]:
     [
         ("list", "cannot list {0}/list: Permission denied"),
         ("m.csv", "cannot list {0}/m.csv: Permission denied"),
-        ("folder", "cannot list {0}/folder/closed: Permission denied"),
+        ("folder", "no videos in {0}/folder: found closed, which can't be read (Permission denied). Give permission"),
         ("folder/closed", "cannot list {0}/folder/closed/: Permission denied"),
-        ("folder/closed/*", "no videos in {0}/folder/closed/*: found nothing"),
+        ("folder/closed/*", "cannot list {0}/folder/closed/: Permission denied"),
         ("folder/closed/a.mp4", "no such folder, video, list or manifest: {0}/folder/closed/a.mp4"),
     ],
 )

@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from pipelines.core.catalog import is_video
+from pipelines.core.video_files import is_video
 from tests.conftest import preprocess, run_here, run_tool
 
 

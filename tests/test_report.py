@@ -11,7 +11,7 @@ import pytest
 
 from pipelines import summary
 from tests.test_preview import HOSTILE, Page, strip
-from trainer import charts, report
+from trainer import charts, report, results
 from trainer.intervals import Interval
 from trainer.metrics import evaluate
 from trainer.predictions import Predictions
@@ -201,6 +201,17 @@ def test_all_right_on_one_class_is_no_success() -> None:
     assert GOOD_NOTE not in found
     assert "of Wave alone" in " ".join(page.texts["dd"])
     assert any("correctly, but all are of one class" in text for text in page.texts["p"])
+
+
+def test_one_class_is_the_first_thing_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = make_metrics()
+    for scores in metrics["test"]["per_class"]:
+        scores["support"] *= scores["label"] == "Walk"
+    metrics["dataset"]["note"] = "the dataset has no split val"
+    results.print_result(metrics, "/run")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split(maxsplit=1) == ["WARNING", "all test clips are of one class, Walk: these scores tell nothing"]
+    assert lines[-1].split(maxsplit=1) == ["Note", "the dataset has no split val"]
 
 
 def test_a_single_frame_that_is_just_below_is_no_reason_to_warn() -> None:

@@ -30,7 +30,7 @@ from pipelines.core.metadata import ShardReport, WrittenVideo
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.core.splits import assign_by_fractions
-from pipelines.core.tables import read_columns
+from pipelines.core.tables import read_table
 from pipelines.core.windows import WindowSpec
 from tests.test_ledger import TEXT, entries, entry, whole_failure
 
@@ -88,7 +88,7 @@ def test_manifests_are_read_as_the_library_reads_them(rows: list[list[str]]) -> 
         plain = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
         next(plain)
         expected = [(plain.line_num, [(*row, "")[0].strip(), (*row, "", "")[1].strip()]) for row in plain if row]
-        assert list(read_columns(text, "m.csv", (), ("path", "label"))) == expected
+        assert list(read_table(text, "m.csv", (), ("path", "label")).rows) == expected
 
 
 def test_many_items_are_worked_on_side_by_side_in_order_and_not_far_ahead() -> None:

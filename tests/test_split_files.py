@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.catalog import Catalog, FileInfo, from_tree
+from pipelines.core.catalog import Catalog, from_tree
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.split_choice import choose_splits
+from pipelines.core.split_choice import choose_splits, note_splits
 from pipelines.core.split_files import choose_files, parse_split_file
+from pipelines.core.video_files import FileInfo
 from pipelines.listing import read_split_files
 
 UCF = [f"{c}/v_{c}_g{g:02d}_c01.avi" for c in ("Archery", "Biking") for g in (1, 8, 9)]
@@ -24,7 +25,7 @@ def listed(paths: list[str]) -> Catalog:
 
 def chosen(paths: list[str], *files: tuple[str, str]) -> Catalog:
     parsed = [parse_split_file(text, name) for name, text in files]
-    return choose_splits(listed(paths), PreprocessConfig("/data/r", "/o"), parsed)[0]
+    return note_splits(choose_splits(listed(paths), PreprocessConfig("/data/r", "/o"), parsed)[0])
 
 
 def splits(catalog: Catalog) -> dict[str, str]:
@@ -39,7 +40,7 @@ def splits(catalog: Catalog) -> dict[str, str]:
         "g01,test",
         "g01\ttest\n",
         "path,split\nArchery/v_Archery_g01_c01.avi,test\nBiking\\v_Biking_g01_c01.avi,testing\n",
-        "path,split\nArchery/v_Archery_g01_c01,test\n./Biking/v_Biking_g01_c01.mp4,test\n",
+        "Filename\tSplit\nArchery/v_Archery_g01_c01,test\n./Biking/v_Biking_g01_c01.mp4,test\n",
         "/data/r/Archery/v_Archery_g01_c01.avi,test\nr/Biking/v_Biking_g01_c01.avi,test\n",
         "v_Archery_g01_c01.avi test\nv_Biking_g01_c01.avi test\n",
         '"Archery/v_Archery_g01_c01.avi","test"\r"Biking/v_Biking_g01_c01.avi","test"\r',
@@ -104,6 +105,7 @@ def test_what_is_named_and_not_there_is_told_unless_nothing_is() -> None:
     [
         ([("s.csv", "")], "s.csv: an empty file"),
         ([("s.csv", "group,split\ng01,test\ng02\n")], "s.csv, line 3: expected group,split, not 'g02'"),
+        ([("s.csv", "id,split\n1,test\n")], "s.csv, line 1: the columns must be group,split or path,split, not "),
         ([("s.csv", "path,split\na.avi,tset\n")], "s.csv, line 2: unknown split 'tset'"),
         ([("s.csv", "id,path,split\n1,a.avi,tset\n")], "s.csv, line 2: unknown split 'tset'"),
         ([("list.txt", UCF_TEST)], "list.txt, line 1: expected group,split. A list of paths without splits must be"),

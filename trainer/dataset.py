@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.core.catalog import is_video
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.folder_kinds import kind_of_folder, no_data
 from pipelines.core.hashing import fingerprint
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo
 from pipelines.core.names import special_kind
 from pipelines.core.tfrecord import CorruptRecordError, read_records
+from pipelines.core.video_files import is_video
+from pipelines.source_hints import nearest
 from trainer import storage
 
 FULL_CHECK_BYTES = 8 * 10**9
@@ -92,9 +94,11 @@ def _require(dataset: OpenDataset, split: str) -> None:
 def _why_no_dataset(uri: str) -> str:
     again = f"python -m pipelines.preprocess --input VIDEOS --output {uri}"
     if not storage.exists(uri):
-        return f"there is no folder {uri}. Correct the path, or make a dataset there: {again}"
+        return f"there is no folder {uri}{nearest(uri) or '.'} Correct the path, or make a dataset there: {again}"
     if storage.is_local(uri) and not os.path.isdir(uri):
         return f"{uri} is a file. Give the folder of a dataset, the one that holds {DATASET_INFO}"
+    if message := no_data(uri, kind_of_folder(lambda name: storage.exists(storage.join(uri, name)))):
+        return message
     names = storage.list_names(uri)
     if _STATE in names:
         return (

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.sealed import load_json
+from pipelines.source_hints import nearest
 from pipelines.summary import some
 from trainer import storage
 from trainer.intervals import Interval
@@ -152,7 +153,8 @@ def _what_else_is_there(folder: Path) -> str:
     if folder.is_file():
         return f"{folder} is a file: give the folder of the run, {folder.parent}"
     if not folder.is_dir():
-        return f"no such run: {folder}. Give the folder that a training run has written"
+        hint = nearest(str(folder.absolute())) or "."
+        return f"no such run: {folder}{hint} Give the folder that a training run has written"
     if inside := sorted(str(file.parent) for file in folder.glob("*/*.json") if file.name in (METRICS, CROSSVAL)):
         return f"{folder} is not a run but holds some: give {some(inside, 3)}"
     return ""

@@ -110,7 +110,7 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[str
     """
     given, unknown = parser.parse_known_args(list(arguments))
     flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
-    cli.refuse_unknown_flags(unknown, flags)
+    cli.refuse_unknown_flags(unknown, flags, arguments)
     values = vars(given)
     if name := values.pop("config", None):
         if not storage.exists(name):

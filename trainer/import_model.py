@@ -24,6 +24,7 @@ from pipelines.core.config import parse_size
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES, ClipSpec
+from pipelines.source_hints import nearest
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
 
@@ -103,7 +104,7 @@ def parse(arguments: Sequence[str]) -> Request:
     parser = make_parser()
     given, unknown = parser.parse_known_args(_join_scale(arguments))
     flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
-    cli.refuse_unknown_flags(unknown, flags)
+    cli.refuse_unknown_flags(unknown, flags, arguments)
     source = Path(given.keras or given.saved_model).expanduser()
     check_source(source, is_keras=bool(given.keras))
     if given.keras and given.trust_model:
@@ -145,11 +146,11 @@ def check_source(source: Path, is_keras: bool) -> None:
         if source.is_dir():
             raise UsageError(f"{source} is a folder; if it is a SavedModel, say --saved-model {source}")
         if not source.is_file():
-            raise UsageError(f"no such Keras file: {source}")
+            raise UsageError(f"no such Keras file: {source}{nearest(str(source.absolute()))}")
     elif source.is_file():
         raise UsageError(f"{source} is a file, not the folder of a SavedModel; if it is of Keras, say --keras {source}")
     elif not source.is_dir():
-        raise UsageError(f"no such SavedModel: {source}")
+        raise UsageError(f"no such SavedModel: {source}{nearest(str(source.absolute()))}")
     elif not any((source / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
         inner = next((path.parent for path in sorted(source.glob("*/saved_model.pb"))), None)
         hint = f"; did you mean {inner}?" if inner else "; it is the folder that holds saved_model.pb"

@@ -4,38 +4,22 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import pairwise
 from operator import attrgetter
 from sys import intern
 
 from pipelines.core.errors import UsageError
+from pipelines.core.folder_kinds import no_videos
 from pipelines.core.folders import describe_levels, find_levels
 from pipelines.core.hashing import stable_hash
 from pipelines.core.manifest import Manifest
+from pipelines.core.metadata import Failure, LeftOut
+from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 
-VIDEO_EXTENSIONS = frozenset(
-    f".{name}"
-    for name in (
-        *("3g2", "3gp", "asf", "avi", "divx", "flv", "m2ts", "m2v", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts"),
-        *("mxf", "ogv", "ts", "vob", "webm", "wmv"),
-    )
-)
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
 _SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class FileInfo:
-    """A file of a listing: path relative to the listed folder, size, and a mark that changes when the content does.
-
-    `version` is None where the file is named by a manifest and doesn't exist.
-    """
-
-    path: str
-    size_bytes: int
-    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +48,35 @@ class Catalog:
     """What the input holds.
 
     Attributes:
-        videos: all videos, sorted by id.
-        num_ignored: files that were passed over because they are no videos.
+        videos: those that are to be decoded, sorted by id.
+        ignored: files that were passed over because they are no videos, by path.
         num_ungrouped: videos that are a group of their own.
+        left_out: what is known before anything is decoded not to become part of the dataset.
         splits_from: who says of which split each video is, for people; empty where they are to be dealt.
         notes: sentences on how the input was understood, for people.
     """
 
     videos: tuple[VideoRecord, ...]
-    num_ignored: int = 0
+    ignored: tuple[IgnoredFile, ...] = ()
     num_ungrouped: int = 0
+    left_out: LeftOut = field(default_factory=LeftOut)
     splits_from: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def num_ignored(self) -> int:
+        """How many files were passed over."""
+        return len(self.ignored)
+
+    @property
+    def num_listed(self) -> int:
+        """Videos that are to be accounted for."""
+        return len(self.videos) + len(self.left_out.failed) + len(self.left_out.filtered)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, sorted."""
         return tuple(sorted({video.label for video in self.videos}))
-
-
-def is_video(path: str) -> bool:
-    """Whether a file is taken for a video, by its extension; hidden files never are."""
-    return f".{path.rpartition('.')[2].lower()}" in VIDEO_EXTENSIONS and not _is_hidden(path)
 
 
 def group_of(path: str) -> str | None:
@@ -113,18 +104,11 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
     Raises:
         UsageError: no videos, a video outside of any class folder, two videos of one id.
     """
-    videos, num_others = [], 0
-    for file in files:
-        if is_video(file.path):
-            videos.append(file)
-        else:
-            num_others += 1
+    found = sort_out(files)
+    videos = found.videos
     if not videos:
-        found = f"{num_others} other files" if num_others else "nothing"
-        raise UsageError(
-            f"no videos in {root}: found {found}. Expected a folder for each class with videos in it "
-            f"({', '.join(sorted(VIDEO_EXTENSIONS)[:6])} ...), or give a CSV manifest"
-        )
+        expected = "Expected a folder for each class with videos in it, or a CSV manifest. "
+        raise UsageError(no_videos(root, found, expected))
     if loose := [file.path for file in videos if "/" not in file.path]:
         raise UsageError(
             f"{_some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
@@ -134,23 +118,33 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
     levels = find_levels(root, paths.values(), class_level)
     meaning_of = {folder: levels.meaning(path) for folder, path in paths.items()}
     records, ungrouped, by_folder, prefix = [], 0, 0, posixpath.join(root, "")
-    for file in videos:  # millions, perhaps: posixpath's functions would take longer than all else
-        video_id = file.path.rpartition(".")[0]
-        folder, _, stem = video_id.rpartition("/")
+    # Millions, perhaps: posixpath's functions would take longer than all else.
+    stems = [file.path.rpartition(".")[0] for file in videos]
+    for file, path, video_id in zip(videos, stems, unique_ids(stems, [file.path for file in videos]), strict=True):
+        folder, _, stem = path.rpartition("/")
         meaning, group = meaning_of[folder], _group_in(stem)
         if group is not None:
             group = intern(group)
         elif meaning.group:
             group, by_folder = meaning.group, by_folder + 1
         else:
-            group, ungrouped = video_id, ungrouped + 1
-        records.append(
-            VideoRecord(video_id, prefix + file.path, meaning.label, group, file.version or "missing", meaning.split)
-        )
-    catalog = _checked(records, root, num_others, ungrouped)
-    example = min(paths, key=lambda folder: (-len(paths[folder]), folder))
-    notes = [*([] if class_level else describe_levels(levels, paths[example], by_folder)), *_empty(folders, paths)]
-    return replace(catalog, splits_from="" if levels.split is None else "its folders", notes=tuple(notes))
+            group, ungrouped = path, ungrouped + 1  # what shares a name is likely to share its content
+        version = file.version or "missing"
+        records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
+    deepest = max(map(len, paths.values()))
+    example = min(path for path in paths.values() if len(path) == deepest)
+    notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
+    splits_from = "" if levels.split is None else "its folders"
+    left_out = LeftOut(unreadable(root, found.lost))
+    return Catalog(_checked(records, root), found.ignored, ungrouped, left_out, splits_from, tuple(notes))
+
+
+def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
+    """Records of what can't be listed: nobody knows which videos, if any, and of which class, lie behind it."""
+    return tuple(
+        Failure(f"{file.path}/", posixpath.join(root, file.path), "", "list", "UnreadableError", file.problem)
+        for file in lost
+    )
 
 
 def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
@@ -159,8 +153,8 @@ def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
     for folder in used:
         while folder not in known:
             known.add(folder)
-            folder = posixpath.dirname(folder)
-    names = sorted(f for f in folders if f not in known and posixpath.dirname(f) in known and not _is_hidden(f))
+            folder = folder.rpartition("/")[0]
+    names = sorted(f for f in folders if f not in known and f.rpartition("/")[0] in known and not is_hidden(f))
     return [
         f"no videos in {_some(names)}: {'these are' if len(names) > 1 else 'this is'} not taken for a class"
     ] * bool(names)
@@ -175,19 +169,24 @@ def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris
         UsageError: two rows have one id.
     """
     records = []
-    for row, file, uri in zip(manifest.rows, files, uris, strict=True):
-        video_id = posixpath.splitext(posixpath.normpath(row.path))[0].lstrip("/")
+    rows = manifest.rows
+    paths = [posixpath.normpath(row.path).lstrip("/") for row in rows]
+    stems = [posixpath.splitext(path)[0] for path in paths]
+    for row, file, uri, stem, video_id in zip(rows, files, uris, stems, unique_ids(stems, paths), strict=True):
         version = file.version or "missing"
-        records.append(VideoRecord(video_id, uri, row.label, row.group or video_id, version, row.split))
-    catalog = _checked(records, name, 0, sum(1 for row in manifest.rows if not row.group))
+        records.append(VideoRecord(video_id, uri, row.label, row.group or stem, version, row.split))
     notes = []
     if manifest.unused:
         names = ", ".join(manifest.unused)
         notes.append(f"columns of the manifest that are not used: {names} (path, label, group and split are)")
     if manifest.num_repeated:
         notes.append(f"repeated lines of the manifest that count once: {manifest.num_repeated:,}")
-    splits_from = "the manifest" if records[0].split else ""
-    return replace(catalog, splits_from=splits_from, notes=tuple(notes))
+    return Catalog(
+        _checked(records, name),
+        num_ungrouped=sum(1 for row in rows if not row.group),
+        splits_from="the manifest" if rows[0].split else "",
+        notes=tuple(notes),
+    )
 
 
 def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Catalog:
@@ -221,19 +220,15 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
     return replace(catalog, videos=tuple(sorted(chosen, key=attrgetter("video_id"))), num_ungrouped=ungrouped)
 
 
-def _checked(records: list[VideoRecord], name: str, num_ignored: int, num_ungrouped: int) -> Catalog:
+def _checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:
+    """The videos by id."""
     records.sort(key=attrgetter("video_id"))
     for first, second in pairwise(records):
         if first.video_id == second.video_id:
             raise UsageError(
-                f"{name}: two videos have the id {first.video_id!r} (the path without its extension): "
-                f"{first.uri} and {second.uri}. Rename or remove one"
+                f"{name}: two videos have the id {first.video_id!r}: {first.uri} and {second.uri}. Rename or remove one"
             )
-    return Catalog(tuple(records), num_ignored, num_ungrouped)
-
-
-def _is_hidden(path: str) -> bool:
-    return path.startswith((".", "__")) or "/." in path or "/__" in path
+    return tuple(records)
 
 
 def _some(names: Sequence[str]) -> str:

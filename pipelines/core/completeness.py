@@ -71,7 +71,8 @@ def describe(
 ) -> DatasetInfo:
     """The description of a complete dataset, out of the reports of its shards in the order of the plan."""
     written = [video for report in reports for video in report.written]
-    failed = [failure for report in reports for failure in report.failed]
+    failed = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
+    num_filtered = len(catalog.left_out.filtered) + sum(len(report.filtered) for report in reports)
     durations = sorted(video.duration_s for video in written) or [0.0]
     return DatasetInfo(
         clip_spec=config.clip_spec,
@@ -80,10 +81,10 @@ def describe(
         labels=plan.labels.names,
         splits=summarise_splits(reports, plan.splits),
         counts={
-            "listed": len(catalog.videos),
+            "listed": catalog.num_listed,
             "written": len(written),
             "failed": len(failed),
-            "filtered": sum(len(report.filtered) for report in reports),
+            "filtered": num_filtered,
             "ignored": catalog.num_ignored,
             "damaged": sum(video.damaged for video in written),
         },

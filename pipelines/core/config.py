@@ -43,6 +43,7 @@ class PreprocessConfig:
     resize: str = "stretch"
     interpolation: str = "area"
     min_frames: int = 1
+    drop_duplicates: bool = False
     encoding: str = "raw"
     jpeg_quality: int = 95
     compression: str = "none"

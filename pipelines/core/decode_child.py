@@ -24,6 +24,7 @@ import av.logging
 import cv2
 
 from pipelines.core.channel import receive_message, send_message
+from pipelines.core.content import content_mark
 from pipelines.core.label_types import Window
 from pipelines.core.long_video import WindowClip, WindowFailure, read_windows
 from pipelines.core.pictures import encode_frames, film_strip
@@ -74,8 +75,17 @@ def _clip(request: dict[str, Any]) -> Iterator[Answer]:
         "duration_s": clip.duration_s,
         "damaged": clip.damaged,
         "damage": clip.damage,
+        "content": _content(request["path"]),
     }
     yield {"status": "clip", "strip": request["strip"], **facts}, parts
+
+
+def _content(path: str) -> int:
+    """The mark of the file's content: read last, when the system has the file at hand. The clip is as good without."""
+    try:
+        return content_mark(path)
+    except OSError:
+        return 0
 
 
 def _windows(request: dict[str, Any]) -> Iterator[Answer]:

@@ -59,7 +59,10 @@ class WindowJob:
 
 @dataclass(frozen=True)
 class DecodedClip:
-    """A clip as it is stored: `frames` holds one part of raw pixels, or one encoded picture a frame."""
+    """A clip as it is stored: `frames` holds one part of raw pixels, or one encoded picture a frame.
+
+    `content` is the file's `content.content_mark`.
+    """
 
     frames: list[bytes]
     frame_indices: list[int]
@@ -69,6 +72,7 @@ class DecodedClip:
     damaged: bool
     strip: bytes | None = None
     damage: str = ""
+    content: int = 0
 
 
 @dataclass(frozen=True)

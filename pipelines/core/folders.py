@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from sys import intern
+from typing import NamedTuple
 
 from pipelines.core.errors import UsageError
 
@@ -34,8 +35,7 @@ def split_in(text: str) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-@dataclass(frozen=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What the videos in a folder are."""
 
     label: str
@@ -58,8 +58,8 @@ class Levels:
     def meaning(self, folder: Folder) -> Meaning:
         """What the videos in a folder are; what lies between class and video, apart from a split, is the group."""
         split = "" if self.split is None else split_name(folder[self.split])
-        between = [name for level, name in enumerate(folder) if level > self.label and level != self.split]
-        return Meaning(intern(folder[self.label]), split, intern("/".join(between)))
+        first = self.label + (2 if self.split == self.label + 1 else 1)
+        return Meaning(intern(folder[self.label]), split, intern("/".join(folder[first:])))
 
 
 def find_levels(root: str, folders: Collection[Folder], class_level: int = 0) -> Levels:

@@ -7,8 +7,10 @@ from typing import Any, Self
 
 from pipelines.core import sharding
 from pipelines.core.hashing import compact_json
+from pipelines.core.label_types import LabelFailure
 from pipelines.core.sealed import load_json
 from pipelines.core.typed_json import Positive, build
+from pipelines.core.video_files import IgnoredFile
 
 VIDEOS_PER_SHARD = 10_000
 """Videos whose labels go into one file, as long as nobody asks for another number of files."""
@@ -42,13 +44,27 @@ class Listing:
 
     Attributes:
         videos: the videos.
-        num_ignored: other files that were passed over.
+        ignored: other files that were passed over, by path.
         num_repeated: entries of a list which name a file that was named before.
+        failed: folders and links that can't be read, behind which there may be videos.
+        unused: names of columns of a manifest that mean nothing here.
     """
 
     videos: tuple[ListedVideo, ...]
-    num_ignored: int = 0
+    ignored: tuple[IgnoredFile, ...] = ()
     num_repeated: int = 0
+    failed: tuple[LabelFailure, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    @property
+    def num_ignored(self) -> int:
+        """How many files were passed over."""
+        return len(self.ignored)
+
+    @property
+    def num_listed(self) -> int:
+        """What is to be accounted for."""
+        return len(self.videos) + len(self.failed)
 
 
 @dataclass(frozen=True, slots=True)

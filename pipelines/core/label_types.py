@@ -65,7 +65,7 @@ class LabelFailure:
         uri: where it was read from.
         start_s: start of the window; None where the whole video failed.
         end_s: end of the window; None where the whole video failed.
-        stage: `read`, `decode` or `score`.
+        stage: `list`, `read`, `decode` or `score`.
         type: class of the error.
         message: what went wrong.
         transient: whether it may be gone when the video is tried again.

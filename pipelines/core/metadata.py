@@ -21,9 +21,31 @@ FAILURES = "failures.jsonl"
 PREVIEW = "preview.html"
 
 
+_WARNING = "WARNING: "
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence on a dataset. `is_warning` if scores of a model may mislead because of what it says."""
+
+    text: str
+    is_warning: bool = True
+
+    def __str__(self) -> str:
+        return f"{_WARNING}{self.text}" if self.is_warning else self.text
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """The inverse of `str`."""
+        return cls(line.removeprefix(_WARNING), line.startswith(_WARNING))
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenVideo:
-    """A video that became a record; `damage` is what is wrong with it if it is `damaged`."""
+    """A video that became a record; `damage` is what is wrong with it if it is `damaged`.
+
+    `content` is the file's `content.content_mark`; 0 in reports of earlier versions.
+    """
 
     video_id: str
     label: str
@@ -32,6 +54,7 @@ class WrittenVideo:
     duration_s: Amount
     damaged: bool
     damage: str = ""
+    content: int = 0
 
     def __post_init__(self) -> None:
         # One string for a name that many videos share: at the end of a job, the reports of all shards are read.
@@ -41,7 +64,7 @@ class WrittenVideo:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A video that did not: where it went wrong (`read`, `decode`, `encode`) and why."""
+    """A video that did not: where it went wrong (`list`, `read`, `decode`, `encode`) and why."""
 
     video_id: str
     uri: str
@@ -59,6 +82,14 @@ class Filtered:
     video_id: str
     label: str
     reason: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What no shard accounts for: folders and links that can't be read, and videos that are dropped beforehand."""
+
+    failed: tuple[Failure, ...] = ()
+    filtered: tuple[Filtered, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,7 +168,7 @@ class DatasetInfo:
         durations_s: minimum, median, maximum and total duration of the written videos, in seconds.
         configuration: the settings of the run which decide about the content.
         versions: package name to version.
-        notes: sentences on how the input was understood: where the splits come from, what was left out.
+        notes: what a person should know, each a `str` of a `Note`: how the input was understood, what is wrong with it.
     """
 
     clip_spec: ClipSpec

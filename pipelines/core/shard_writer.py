@@ -97,6 +97,7 @@ def write_shard(
                         result.duration_s,
                         result.damaged,
                         result.damage,
+                        result.content,
                     )
                 )
             elif isinstance(result, DecodeFailure):

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.core.catalog import Catalog, VideoRecord, is_video
+from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.config import DEFAULT_SPLITS, OFFICIAL_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.folders import describe_splits
 from pipelines.core.split_files import Entry, SplitFile
 from pipelines.core.splits import parse_groups
+from pipelines.core.video_files import is_video
 
 _SHOWN = 5
 _SHOWN_GROUPS = 30
@@ -62,17 +63,25 @@ def choose_splits(
     if own and catalog.splits_from != own:
         note = f"the splits that {own} would give are not used"
         catalog = replace(catalog, notes=(*catalog.notes, note))
-    if catalog.splits_from:
-        present = {video.split for video in catalog.videos}
-        notes = [f"no videos are in the split {name}: {what}" for name, what in _WITHOUT.items() if name not in present]
-        catalog = replace(catalog, notes=(*catalog.notes, *notes))
-    if catalog.splits_from and (shared := _shared_groups(catalog.videos)):
-        note = (
+    return catalog, config
+
+
+def note_splits(catalog: Catalog) -> Catalog:
+    """The same with sentences on what is amiss with splits that were given: one is empty, or a group is in several.
+
+    Args:
+        catalog: the videos that become a dataset.
+    """
+    if not catalog.splits_from:
+        return catalog
+    present = {video.split for video in catalog.videos}
+    notes = [f"no videos are in the split {name}: {what}" for name, what in _WITHOUT.items() if name not in present]
+    if shared := _shared_groups(catalog.videos):
+        notes.append(
             f"WARNING: groups with videos in more than one split: {len(shared):,} ({_some(shared)}). What shares a "
             "source is on two sides, so scores may look too good; the splits are kept as they were given"
         )
-        catalog = replace(catalog, notes=(*catalog.notes, note))
-    return catalog, config
+    return replace(catalog, notes=(*catalog.notes, *notes))
 
 
 def _by_groups(catalog: Catalog, groups: Mapping[str, str]) -> Catalog:

@@ -17,7 +17,9 @@ from pipelines.core.errors import UsageError
 from pipelines.core.folders import SPLIT_HELP, split_in, split_name
 from pipelines.core.tables import DELIMITERS, read_table
 
-_HEADER = re.compile(r'"?(group|path|video|video_id)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
+_HEADER = re.compile(r'"?([^,;\t"]*)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
+_NAMED = {"group": "group", **dict.fromkeys(("path", "video", "video_id", "file", "filename", "name", "clip"), "path")}
+"""What lines name, by the header of the first column."""
 _PAIR = re.compile(r'(.*\S)\s*[,;\t]\s*"?(\w+)"?\s*(?:#.*)?')
 _SPACED_PAIR = re.compile(r"(.*\S)\s+(\w+)")
 _HMDB_NAME = re.compile(r"(.+)_test_split\d+")
@@ -72,7 +74,9 @@ def parse_split_file(text: str, name: str) -> SplitFile:
         return SplitFile(name, "path", tuple(entries))
     first = lines[0][1]
     if header := _HEADER.fullmatch(first):
-        kind = "group" if header[1].lower() == "group" else "path"
+        kind = _NAMED.get(header[1].strip().lower(), "")
+        if not kind:
+            raise UsageError(f"{name}, line 1: the columns must be group,split or path,split, not {first!r}")
         return SplitFile(name, kind, tuple(_pairs(lines[1:], name, kind)))
     columns = _columns(first)
     of_file = split_in(stem)

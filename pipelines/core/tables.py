@@ -72,34 +72,47 @@ def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[s
         header = [column.strip() for column in next(filter(None, reader), [])]
     except csv.Error as error:
         raise UsageError(f"{name}, line 1: {error}; is it a CSV file?") from error
-    places = _places(header, name, needed, optional, delimiter)
+    head = _Head(name, tuple(header), delimiter, tuple(needed), tuple(optional), skipped)
+    _check_head(head)
     if (zero := text.find("\0")) >= 0:
         line = sum(1 for _ in _lines(text[:zero] + ".")) + skipped
         raise UsageError(f"{name}, line {line}: a zero byte, which no text holds. Save the file as UTF-8")
-    width = max((place + 1 for place, column in enumerate(header) if column), default=0)
     unused = tuple(column for column in header if column and column.lower() not in {*COLUMNS, *needed, *optional})
-    return Table(_rows(reader, name, places, needed, optional, (header, width, delimiter), skipped), unused)
+    return Table(_rows(reader, head), unused)
 
 
-def read_columns(
-    text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()
-) -> Iterator[tuple[int, list[str]]]:
-    """The rows of `read_table`.
+@dataclass(frozen=True)
+class _Head:
+    """The first line of the file `name`, before which `skipped` lines were read, and what is wanted of it."""
 
-    Raises:
-        UsageError: see there.
-    """
-    return read_table(text, name, needed, optional).rows
+    name: str
+    columns: tuple[str, ...]
+    delimiter: str
+    needed: tuple[str, ...]
+    optional: tuple[str, ...]
+    skipped: int
+
+    @property
+    def width(self) -> int:
+        """Fields of a line, without those behind the last column that has a name."""
+        return max((place + 1 for place, column in enumerate(self.columns) if column), default=0)
+
+    def places(self) -> list[int]:
+        """The positions of the needed and the optional columns; where there is no such column, beyond any line."""
+        found = {column.lower(): place for place, column in enumerate(self.columns)}
+        return [found.get(column, sys.maxsize) for column in (*self.needed, *self.optional)]
+
+    def form(self) -> str:
+        """What a line must look like: `path,label[,group]`."""
+        return ",".join(self.needed) + "".join(f"[,{column}]" for column in self.optional)
 
 
-def _places(
-    header: Sequence[str], name: str, needed: Sequence[str], optional: Sequence[str], delimiter: str
-) -> dict[str, int]:
-    """The position of each column by its name in lower case."""
-    names = [column.lower() for column in header]
+def _check_head(head: _Head) -> None:
+    name, needed, optional = head.name, head.needed, head.optional
+    names = [column.lower() for column in head.columns]
     if missing := [column for column in needed if column not in names]:
         more = f" and optionally {','.join(optional)}" if optional else ""
-        found = delimiter.join(header)
+        found = head.delimiter.join(head.columns)
         message = f"{name}: the first line must name the column{'s' * (len(needed) > 1)} {','.join(needed)}{more}"
         if "youtube_id" in names:
             raise UsageError(
@@ -112,13 +125,12 @@ def _places(
     for column in (*needed, *optional):
         if names.count(column) > 1:
             raise UsageError(f"{name}: the first line names the column {column} twice. Rename or remove one")
-    if meant := [column for column in header if changes_meaning(column)]:
+    if meant := [column for column in head.columns if changes_meaning(column)]:
         raise UsageError(
             f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means "
             "the whole video at its own speed, with the same weight as any other. Cut the videos beforehand (for "
             "example by ffmpeg -ss START -to END), or remove what is not to be used from the file"
         )
-    return {column: place for place, column in enumerate(names)}
 
 
 def changes_meaning(column: str) -> bool:
@@ -130,35 +142,25 @@ def changes_meaning(column: str) -> bool:
     return _FUSED.fullmatch("".join(re.findall("[a-z0-9]+", column.lower()))) is not None
 
 
-def _rows(
-    reader: "csv._reader",  # type: ignore[name-defined]
-    name: str,
-    places: dict[str, int],
-    needed: Sequence[str],
-    optional: Sequence[str],
-    shape: tuple[Sequence[str], int, str],
-    skipped: int,
-) -> Iterator[tuple[int, list[str]]]:
-    header, width, delimiter = shape
-    line = reader.line_num + skipped
-    form = ",".join(needed) + "".join(f"[,{column}]" for column in optional)
-    wanted = [places.get(column, sys.maxsize) for column in (*needed, *optional)]
-    path = needed.index("path") if "path" in needed else None
+def _rows(reader: "csv._reader", head: _Head) -> Iterator[tuple[int, list[str]]]:  # type: ignore[name-defined]
+    name, width, places, num_needed = head.name, head.width, head.places(), len(head.needed)
+    path = head.needed.index("path") if "path" in head.needed else None
+    line = reader.line_num + head.skipped
     found = False
     try:
         for row in reader:
-            line = reader.line_num + skipped
+            line = reader.line_num + head.skipped
             if len(row) != width:
                 if not row:
                     continue
                 if any(map(str.strip, row[width:])):
-                    raise UsageError(_too_many(name, line, row, header, width, delimiter))
-            values = [row[place].strip() if place < len(row) else "" for place in wanted]
-            if "" in values[: len(needed)]:
+                    raise UsageError(_too_many(head, line, row))
+            values = [row[place].strip() if place < len(row) else "" for place in places]
+            if "" in values[:num_needed]:
                 if not any(map(str.strip, row)):
                     continue
-                missing = needed[values.index("")]
-                raise UsageError(f"{name}, line {line}: no {missing}. Each line needs {form}")
+                missing = head.needed[values.index("")]
+                raise UsageError(f"{name}, line {line}: no {missing}. Each line needs {head.form()}")
             if path is not None and "://" in values[path]:
                 values[path] = check_address(values[path], f"{name}, line {line}")
             found = True
@@ -166,16 +168,16 @@ def _rows(
     except csv.Error as error:
         raise UsageError(f"{name}, after line {line}: {error}; is it a CSV file?") from error
     if not found:
-        raise UsageError(f"{name}: no videos in this manifest. Each line needs {form}")
+        raise UsageError(f"{name}: no videos in this manifest. Each line needs {head.form()}")
 
 
-def _too_many(name: str, line: int, row: Sequence[str], header: Sequence[str], width: int, delimiter: str) -> str:
-    shown = delimiter.join(header[:width])
-    what = {",": "a comma", ";": "a semicolon", "\t": "a tab"}[delimiter]
+def _too_many(head: _Head, line: int, row: Sequence[str]) -> str:
+    what = {",": "a comma", ";": "a semicolon", "\t": "a tab"}[head.delimiter]
     fields = ", ".join(repr(field) for field in row[:_SHOWN])
     return (
-        f"{name}, line {line}: {len(row)} fields ({fields}), but the first line names {width} ({shown}). Put quotation "
-        f'marks around a value with {what} in it: "a{delimiter} b.mp4"'
+        f"{head.name}, line {line}: {len(row)} fields ({fields}), but the first line names {head.width} "
+        f"({head.delimiter.join(head.columns[: head.width])}). Put quotation marks around a value with {what} in it: "
+        f'"a{head.delimiter} b.mp4"'
     )
 
 

@@ -1,0 +1,79 @@
+"""Videos with the very same content: found in what workers put down, or left out before anything is decoded."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from pipelines.core.catalog import Catalog, VideoRecord
+from pipelines.core.metadata import Filtered, ShardReport, WrittenVideo
+
+DUPLICATES = "duplicates.jsonl"
+"""File in a dataset's folder with all videos that have the same content as another one."""
+
+Copies = list[tuple[str, WrittenVideo]]
+"""Videos of the same content, by id, each behind its split."""
+
+
+def find_copies(reports: Iterable[ShardReport]) -> list[Copies]:
+    """The written videos of which there is more than one with the same content, in the order of the first one's id."""
+    first: dict[tuple[int, int], tuple[str, WrittenVideo]] = {}
+    found: dict[tuple[int, int], Copies] = {}
+    for report in reports:
+        for video in report.written:
+            key = video.content, video.num_source_frames
+            if video.content and key in first:
+                found.setdefault(key, [first[key]]).append((report.split, video))
+            elif video.content:
+                first[key] = report.split, video
+    copies = [sorted(videos, key=lambda item: item[1].video_id) for videos in found.values()]
+    return sorted(copies, key=lambda videos: videos[0][1].video_id)
+
+
+def in_several_splits(copies: Copies) -> bool:
+    """Whether a model would be tested on what it was trained on."""
+    return len({split for split, _ in copies}) > 1
+
+
+def have_several_labels(copies: Copies) -> bool:
+    """Whether the same content is called by different names."""
+    return len({video.label for _, video in copies}) > 1
+
+
+def duplicate_lines(found: Iterable[Copies]) -> Iterator[str]:
+    """The lines of `duplicates.jsonl`: for each content, the videos with it."""
+    for copies in found:
+        names = [{"video_id": video.video_id, "label": video.label, "split": split} for split, video in copies]
+        yield json.dumps({"videos": names}) + "\n"
+
+
+def drop_duplicates(
+    catalog: Catalog,
+    size_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
+    marks_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
+) -> Catalog:
+    """Leaves out videos with the same content as one of an earlier id.
+
+    Args:
+        catalog: the videos.
+        size_of: bytes of each of some files, 0 where there is none.
+        marks_of: `content_mark` of each of some files, 0 where it can't be read; asked for those alone of which there
+            are several of a size.
+    """
+    sizes = list(size_of(catalog.videos))
+    counts = Counter(sizes)
+    candidates = [video for video, size in zip(catalog.videos, sizes, strict=True) if size and counts[size] > 1]
+    first: dict[int, VideoRecord] = {}
+    dropped: dict[str, Filtered] = {}
+    for video, mark in zip(candidates, marks_of(candidates), strict=True):
+        original = first.setdefault(mark, video) if mark else video
+        if original is not video:
+            other = "" if original.label == video.label else f", which has the label {original.label}"
+            reason = f"the same content as {original.video_id}{other}"
+            dropped[video.video_id] = Filtered(video.video_id, video.label, reason)
+    if not dropped:
+        return catalog
+    kept = tuple(video for video in catalog.videos if video.video_id not in dropped)
+    ungrouped = sum(1 for video in kept if video.group == video.video_id)
+    left_out = replace(catalog.left_out, filtered=(*catalog.left_out.filtered, *dropped.values()))
+    return replace(catalog, videos=kept, num_ungrouped=ungrouped, left_out=left_out)

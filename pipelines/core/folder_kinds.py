@@ -1,0 +1,122 @@
+"""What a folder of this project's, or a single file, is taken for: so that one given in another's place is named."""
+
+import posixpath
+from collections import Counter
+from collections.abc import Callable
+
+from pipelines.core.metadata import DATASET_INFO
+from pipelines.core.model_info import MODEL_INFO
+from pipelines.core.video_files import ARCHIVES, PICTURES, SortedFiles, describe_ignored, extension, is_video
+
+_MARKS = {
+    DATASET_INFO: "dataset",
+    "_state/layout.json": "dataset",
+    "_state/label_layout.json": "labels",
+    MODEL_INFO: "model",
+    f"model/{MODEL_INFO}": "run",
+    "metrics.json": "run",
+    "crossval.json": "run",
+    "history.csv": "run",
+    "checkpoints": "run",
+    "saved_model.pb": "SavedModel",
+    "keras_metadata.pb": "SavedModel",
+}
+_SHOWN = 3
+_SHOWN_EXTENSIONS = ".avi, .mkv, .mov, .mp4, .mpg, .webm, .wmv"
+_MODEL_FILES = (".h5", ".hdf5", ".keras")
+
+
+def kind_of_folder(has: Callable[[str], bool]) -> str:
+    """What lies in a folder: `dataset`, `labels`, `model`, `run`, `SavedModel`, or nothing that is known.
+
+    Args:
+        has: whether there is a file or folder of that path in it.
+    """
+    return next((kind for name, kind in _MARKS.items() if has(name)), "")
+
+
+def no_input(source: str, kind: str) -> str:
+    """The message for a folder of some kind where videos are wanted."""
+    videos = "Give the folder of the videos"
+    return {
+        "dataset": f"{source} is a dataset, which pipelines.preprocess made of videos. {videos}; to train on the "
+        f"dataset: python -m trainer.task --model lrcn --data {source}",
+        "labels": f"{source} holds labels, which pipelines.label gave to videos. {videos}",
+        "model": f"{source} is a model. {videos}; to label them: python -m pipelines.label --model {source}",
+        "run": f"{source} is the folder of a training run. {videos}; to label them: python -m pipelines.label "
+        f"--model {posixpath.join(source, 'model')}",
+        "SavedModel": f"{source} is a SavedModel. {videos}; trainer.import_model makes such a model fit to label them",
+    }[kind]
+
+
+def no_data(source: str, kind: str) -> str:
+    """The message for a folder of some kind where a dataset is wanted; empty where there is nothing to add."""
+    made = "Give the folder that pipelines.preprocess has written, with " + DATASET_INFO
+    return {
+        "labels": f"{source} holds labels, not a dataset. {made}",
+        "model": f"{source} is a model, not a dataset. {made}",
+        "run": f"{source} is the folder of a training run, not a dataset. {made}; a run goes on with --output {source}",
+        "SavedModel": f"{source} is a SavedModel, not a dataset. {made}",
+    }.get(kind, "")
+
+
+def no_model(source: str, kind: str) -> str:
+    """The message for a folder of some kind where a model is wanted; empty where there is nothing to add."""
+    return {
+        "dataset": f"{source} is a dataset, not a model. Train one on it: python -m trainer.task --model lrcn --data "
+        f"{source}; it will be in the folder model of the run",
+        "labels": f"{source} holds labels, not a model. Give the folder model of a training run",
+        "SavedModel": f"{source} is a SavedModel which doesn't say how its clips are made. Import it first: "
+        f"python -m trainer.import_model --saved-model {source} --help",
+    }.get(kind, "")
+
+
+def no_source(path: str) -> str:
+    """The message for a file that can't be a source of videos, by its extension; empty where it may be one."""
+    found = extension(path)
+    if found in ARCHIVES:
+        return f"{path} is an archive. Unpack it, then give the folder with the videos"
+    if found in PICTURES:
+        return f"{path} is a picture, not a video"
+    if found in _MODEL_FILES:
+        return f"{path} is a model. --input takes videos; python -m trainer.import_model --keras {path} takes it in"
+    if found == ".tfrecord":
+        return f"{path} is a part of a dataset. Give the folder of the videos, or train on the folder of the dataset"
+    return ""
+
+
+def no_tree(path: str) -> str:
+    """The message for a file where a folder of classes or a manifest is wanted."""
+    if is_video(posixpath.basename(path)):
+        return (
+            f"{path} is a single video. A dataset is made of a folder that holds a folder for each class, or of a CSV "
+            f"manifest (path,label,group); to label the video: python -m pipelines.label --model MODEL --input {path}"
+        )
+    return f"{path} is neither a folder nor a manifest whose name ends in .csv or .tsv"
+
+
+def no_videos(source: str, found: SortedFiles, expected: str = "") -> str:
+    """The message for a source without a single video.
+
+    Args:
+        source: the folder or pattern.
+        found: what is there instead.
+        expected: what should be there.
+    """
+    what = [f"{len(found.ignored):,} other files: {describe_ignored(found.ignored)}"] if found.ignored else []
+    what += [f"{file.path}, which can't be read ({file.problem})" for file in found.lost[:_SHOWN]]
+    paths = {file.path for file in found.ignored}
+    if kind := kind_of_folder(paths.__contains__):
+        return no_input(source, kind)
+    message = f"no videos in {source}: found {'; '.join(what) or 'nothing'}. "
+    if found.lost:
+        return f"{message}Give permission, or mend the link, then run the same command again"
+    reasons = Counter(file.reason for file in found.ignored)
+    if archives := [file.path for file in found.ignored if file.reason == "archive"]:
+        return f"{message}Unpack {archives[0]}, then give the folder with the videos"
+    if reasons["picture"] > len(found.ignored) // 2:
+        return (
+            f"{message}Pictures are read once they are videos, one for each clip, for example by "
+            "ffmpeg -framerate 25 -i %05d.jpg clip.mp4"
+        )
+    return f"{message}{expected}Videos are known by their extension ({_SHOWN_EXTENSIONS} ...)"

@@ -1,0 +1,76 @@
+"""What a person should know of a dataset before using it: told at the end of a run and in the preview."""
+
+from collections.abc import Iterable, Sequence
+
+from pipelines.core.duplicates import DUPLICATES, Copies, have_several_labels, in_several_splits
+from pipelines.core.metadata import DatasetInfo, Note, ShardReport
+from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
+
+WARNING = "WARNING: "
+"""How a sentence begins that is one, on how the input was understood."""
+_SHOWN = 3
+
+
+def notes_on(
+    info: DatasetInfo, reports: Iterable[ShardReport], found: Sequence[Copies], ignored: Sequence[IgnoredFile] = ()
+) -> list[Note]:
+    """The notes on a dataset.
+
+    Args:
+        info: its description.
+        reports: those of its shards.
+        found: its videos of the same content, of `duplicates.find_copies`.
+        ignored: files that were passed over.
+    """
+    notes = [Note(note.removeprefix(WARNING), note.startswith(WARNING)) for note in info.notes]
+    notes += [*_on_short_videos(info, reports), *_on_copies(found)]
+    if ignored:
+        notes.append(Note(f"ignored files are in {IGNORED}: {describe_ignored(ignored)}", is_warning=False))
+    return notes
+
+
+def _on_short_videos(info: DatasetInfo, reports: Iterable[ShardReport]) -> list[Note]:
+    wanted = info.clip_spec.num_frames
+    lengths = [video.num_source_frames for report in reports for video in report.written]
+    short = sum(length < wanted for length in lengths)
+    if not short:
+        return []
+    most = 2 * short > len(lengths)
+    text = (
+        f"frames repeat in {short:,} of {len(lengths):,} clips, whose videos have fewer than the {wanted:,} frames of "
+        "--num-frames"
+    )
+    if most:
+        text += f": choose fewer, half of the videos have {sorted(lengths)[len(lengths) // 2]:,} at most"
+    return [Note(text, most)]
+
+
+def _on_copies(found: Sequence[Copies]) -> list[Note]:
+    notes = []
+    for text, chosen, part, remedy in (
+        ("in different splits", [c for c in found if in_several_splits(c)], 0, "Scores will be too good"),
+        ("with different labels", [c for c in found if have_several_labels(c)], 1, "One of them is wrong"),
+    ):
+        if chosen:
+            names = "; ".join(_names(copies, part) for copies in chosen[:_SHOWN])
+            more = f" and {len(chosen) - _SHOWN:,} more, all in {DUPLICATES}" if len(chosen) > _SHOWN else ""
+            end = f"{remedy}; --drop-duplicates leaves the later ones out"
+            notes.append(Note(f"videos of the very same content {text}: {names}{more}. {end}"))
+    others = sum(len(copies) - 1 for copies in found if not in_several_splits(copies))
+    if others:
+        text = f"{others:,} videos have the very same content as another one of their split; they are in {DUPLICATES}"
+        notes.append(Note(text, is_warning=False))
+    return notes
+
+
+def _names(copies: Copies, part: int) -> str:
+    """Some of the videos: of different splits first (`part` 0), or of different labels (1)."""
+    seen: set[str] = set()
+    first: list[str] = []
+    others: list[str] = []
+    for split, video in copies:
+        key = (split, video.label)[part]
+        (others if key in seen else first).append(f"{video.video_id} ({split}, {video.label})")
+        seen.add(key)
+    names = [*first, *others]
+    return " = ".join(names[:_SHOWN]) + (f" = {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")

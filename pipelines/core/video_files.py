@@ -1,0 +1,161 @@
+"""Which files of a listing are videos, which are passed over and why, and what videos are called."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+IGNORED = "ignored.jsonl"
+"""File in an output folder with all files that were passed over."""
+VIDEO_EXTENSIONS = frozenset(
+    f".{name}"
+    for name in (
+        *("264", "265", "266", "3g2", "3gp", "3gp2", "3gpp", "amv", "apng", "asf", "avc", "avi", "cine", "dav", "dif"),
+        *("divx", "dv", "dvr-ms", "evo", "f4v", "flv", "gif", "gxf", "h261", "h263", "h264", "h265", "h266", "hevc"),
+        *("insv", "ismv", "ivf", "lrv", "m1v", "m2p", "m2t", "m2ts", "m2v", "m4v", "mjpeg", "mjpg", "mk3d", "mkv"),
+        *("mod", "mov", "mp2v", "mp4", "mp4v", "mpe", "mpeg", "mpg", "mpg4", "mpv", "mts", "mxf", "nsv", "nut", "obu"),
+        *("ogm", "ogv", "qt", "rm", "rmvb", "tod", "tp", "trp", "ts", "vc1", "vob", "vro", "vvc", "webm", "wm", "wmv"),
+        *("wtv", "xvid", "y4m"),
+    )
+)
+BROKEN_LINK, LISTED_ALREADY = "broken link", "link to a folder listed already"
+PICTURES = frozenset((".bmp", ".heic", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
+ARCHIVES = frozenset((".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"))
+_UNFINISHED = frozenset((".!ut", ".aria2", ".crdownload", ".download", ".opdownload", ".part", ".partial", ".ytdl"))
+_STATES = ("_state/layout.json", "_state/label_layout.json")
+_SHOWN = 3
+_SHOWN_REASONS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file of a listing: path relative to the listed folder, size, and a mark that changes when the content does.
+
+    `version` is None where the file is named by a manifest and doesn't exist.
+
+    Attributes:
+        problem: why there is nothing to be read; empty for regular files.
+        lost: whether videos may lie behind that, as in a folder that can't be entered.
+    """
+
+    path: str
+    size_bytes: int
+    version: str | None
+    problem: str = ""
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredFile:
+    """A file that was passed over."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SortedFiles:
+    """What a listing holds.
+
+    Attributes:
+        videos: files that are videos by their names.
+        ignored: what was passed over, by path.
+        lost: folders that can't be entered, and links which may stand for such.
+    """
+
+    videos: list[FileInfo]
+    ignored: tuple[IgnoredFile, ...]
+    lost: list[FileInfo]
+
+
+def is_video(path: str) -> bool:
+    """Whether a file is taken for a video, by its extension; hidden files never are."""
+    return extension(path) in VIDEO_EXTENSIONS and not is_hidden(path)
+
+
+def extension(path: str) -> str:
+    """The extension of a path in small letters, with its dot; empty where there is none."""
+    stem, dot, name = path.rpartition(".")
+    return f".{name.lower()}" if dot and stem and stem[-1] != "/" and "/" not in name else ""
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a file, or a folder that it lies in, begins with a dot or is `__MACOSX`.
+
+    Other names may begin with anything: YouTube's ids do so with `__` and `-`.
+    """
+    if path[:1] == "." or "/." in path:
+        return True
+    return "__MACOSX" in path and "__MACOSX" in path.split("/")
+
+
+def sort_out(files: Iterable[FileInfo]) -> SortedFiles:
+    """Tells videos from other files. A dataset or labels that lie there give none: their state is no input."""
+    videos, ignored, lost, states = [], [], [], []
+    for file in files:
+        path = file.path
+        if is_hidden(path):
+            ignored.append(IgnoredFile(path, "hidden"))
+        elif file.lost:
+            lost.append(file)
+        elif file.problem == LISTED_ALREADY:
+            ignored.append(IgnoredFile(path, file.problem))
+        elif f".{path.rpartition('.')[2].lower()}" in VIDEO_EXTENSIONS:
+            videos.append(file)
+        else:
+            ignored.append(IgnoredFile(path, file.problem or _why_no_video(path)))
+            if path.endswith(_STATES):
+                states.append(path[: path.rindex("/") + 1])
+    if states:
+        roots = tuple(states)
+        ignored += [IgnoredFile(file.path, "state of a job") for file in videos if file.path.startswith(roots)]
+        videos = [file for file in videos if not file.path.startswith(roots)]
+    return SortedFiles(videos, tuple(sorted(ignored, key=lambda file: file.path)), lost)
+
+
+def _why_no_video(path: str) -> str:
+    found = extension(path)
+    for known, reason in ((PICTURES, "picture"), (ARCHIVES, "archive"), (_UNFINISHED, "unfinished download")):
+        if found in known:
+            return reason
+    return f"extension {found}" if found else "no extension"
+
+
+def unique_ids(stems: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """An id for each video: its path without the extension, and with it where that of another one would be the same.
+
+    Args:
+        stems: the paths without their extensions.
+        paths: the paths; where two are equal, so are their ids.
+    """
+    ids = list(stems)
+    while len(set(ids)) < len(ids):
+        counts = Counter(ids)
+        wanted = [path if counts[name] > 1 else name for name, path in zip(ids, paths, strict=True)]
+        if wanted == ids:
+            break
+        ids = wanted
+    return ids
+
+
+def describe_ignored(ignored: Sequence[IgnoredFile], show: Callable[[str], str] = str) -> str:
+    """Files that were passed over by reason, the most frequent first, with some names.
+
+    Args:
+        ignored: the files.
+        show: how a name is shown.
+    """
+    names: dict[str, list[str]] = {}
+    for file in ignored:
+        names.setdefault(file.reason, []).append(file.path)
+    parts = []
+    for reason, paths in sorted(names.items(), key=lambda item: (-len(item[1]), item[0])):
+        more = ", ..." if len(paths) > _SHOWN else ""
+        parts.append(f"{show(reason)} {len(paths):,} ({', '.join(map(show, paths[:_SHOWN]))}{more})")
+    rest = [f"{len(parts) - _SHOWN_REASONS:,} more reasons"] if len(parts) > _SHOWN_REASONS else []
+    return ", ".join(parts[:_SHOWN_REASONS] + rest)
+
+
+def ignored_lines(ignored: Iterable[IgnoredFile]) -> Iterator[str]:
+    """The lines of `ignored.jsonl`."""
+    return (json.dumps(asdict(file)) + "\n" for file in ignored)

@@ -1,0 +1,80 @@
+"""Patterns of files on this machine. The library's own follows links in circles, and says nothing of closed folders."""
+
+import os
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import translate
+from itertools import dropwhile
+
+from pipelines import local
+from pipelines.core.video_files import FileInfo
+
+MAGIC = "*?["
+_ANY = "**"
+
+
+def root_of(pattern: str) -> str:
+    """The folder in front of the first part with a sign: paths are relative to it."""
+    return posixpath.dirname(pattern[: min(pattern.index(sign) for sign in MAGIC if sign in pattern)])
+
+
+def match(pattern: str) -> list[FileInfo]:
+    """The files that an absolute pattern finds, by path relative to its root, each once.
+
+    As in shells, `*` stops at a slash and `**` doesn't, and what begins with a dot has to be named. From where it
+    stands, `**` searches each real folder once. Folders that can't be entered are among the files, with their problem.
+    """
+    root = root_of(pattern)
+    parts = [part for part in pattern[len(root) :].split("/") if part]
+    found = {file.path: file for file in _match(root, "", parts)}
+    return [found[path] for path in sorted(found)]
+
+
+def _match(root: str, folder: str, parts: Sequence[str]) -> Iterator[FileInfo]:
+    part, rest = parts[0], parts[1:]
+    if part == _ANY:
+        yield from _below(root, folder, list(dropwhile(_ANY.__eq__, rest)))
+    elif not any(sign in part for sign in MAGIC):
+        path = posixpath.normpath(posixpath.join(folder, part))
+        where = os.path.join(root, path)
+        if rest and os.path.isdir(where):
+            yield from _match(root, path, rest)
+        elif not rest and os.path.lexists(where) and not os.path.isdir(where):
+            yield local.stat(where, path)
+    else:
+        wanted = re.compile(translate(part)).match
+        for entry in _entries(root, folder):
+            if isinstance(entry, FileInfo):
+                yield entry
+            elif wanted(entry.name) and (part[0] == "." or entry.name[0] != "."):
+                path = posixpath.join(folder, entry.name)
+                if local.is_folder(entry):
+                    yield from _match(root, path, rest) if rest else ()
+                elif not rest or local.look_at(entry, path).lost:
+                    yield local.look_at(entry, path)
+
+
+def _below(root: str, folder: str, rest: Sequence[str]) -> Iterator[FileInfo]:
+    """What lies below a folder, at any depth."""
+    files, folders = local.list_tree(os.path.join(root, folder))
+    for path in ["", *folders]:
+        if rest and not _has_hidden(path):
+            yield from _match(root, posixpath.join(folder, path).rstrip("/"), rest)
+    for file in files:
+        if not _has_hidden(file.path) and (not rest or file.lost):
+            yield FileInfo(posixpath.join(folder, file.path), file.size_bytes, file.version, file.problem, file.lost)
+
+
+def _has_hidden(path: str) -> bool:
+    return path.startswith(".") or "/." in path
+
+
+def _entries(root: str, folder: str) -> "Iterator[os.DirEntry[str] | FileInfo]":
+    try:
+        with os.scandir(os.path.join(root, folder)) as entries:
+            yield from entries
+    except OSError as error:
+        if not folder:
+            raise
+        yield FileInfo(folder, 0, None, error.strerror or str(error), lost=True)

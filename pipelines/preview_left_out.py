@@ -1,0 +1,47 @@
+"""The part of a dataset's preview that says what is not in it, and why."""
+
+import heapq
+from collections.abc import Iterable, Sequence
+
+from pipelines.core.catalog import Catalog
+from pipelines.core.metadata import FAILURES, DatasetInfo, LeftOut, ShardReport
+from pipelines.core.video_files import IGNORED, IgnoredFile
+from pipelines.page_parts import folded, table
+from pipelines.summary import by_count, plural
+
+MAX_ROWS = 200
+"""Rows of a table."""
+
+
+def left_out(info: DatasetInfo, reports: Sequence[ShardReport], catalog: Catalog) -> str:
+    """Failures by reason and one by one, what was filtered, what is damaged, and which files were no videos."""
+    parts = []
+    if info.failures_by_reason:
+        parts.append(table("Failures by reason", ("Reason", "Videos"), by_count(info.failures_by_reason)))
+    sources: list[LeftOut | ShardReport] = [catalog.left_out, *reports]
+    if num_failed := sum(len(source.failed) for source in sources):
+        rows = _first((f.video_id, f.label, f.stage, f.type, f.message) for s in sources for f in s.failed)
+        headers, where = ("Video", "Class", "Stage", "Reason", "Message"), f"; {FAILURES} has all of them"
+        summary = plural(num_failed, "failure")
+        parts.append(folded(summary, "Failures", headers, rows, MAX_ROWS, where=where, num_rows=num_failed))
+    if num_filtered := sum(len(source.filtered) for source in sources):
+        rows = _first((f.video_id, f.label, f.reason) for s in sources for f in s.filtered)
+        summary, columns = f"{plural(num_filtered, 'video')} filtered", ("Video", "Class", "Reason")
+        parts.append(folded(summary, "Filtered", columns, rows, MAX_ROWS, num_rows=num_filtered))
+    if damaged := [(v.video_id, v.label, v.damage) for report in reports for v in report.written if v.damaged]:
+        summary, columns = f"{plural(len(damaged), 'video')} damaged", ("Video", "Class", "What is wrong")
+        parts.append(folded(summary, "Damaged", columns, _first(damaged), MAX_ROWS, num_rows=len(damaged)))
+    if not parts:
+        parts.append('<p class="soft">None: every listed video became a clip.</p>')
+    return "".join(parts) + _ignored(catalog.ignored)
+
+
+def _ignored(ignored: Sequence[IgnoredFile]) -> str:
+    rows = [(file.path, file.reason) for file in ignored[:MAX_ROWS]]
+    summary, where = f"{plural(len(ignored), 'other file')} ignored", f"; {IGNORED} has all of them"
+    headers = ("File", "Reason")
+    return folded(summary, "Ignored", headers, rows, MAX_ROWS, where=where, num_rows=len(ignored)) if rows else ""
+
+
+def _first(rows: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return heapq.nsmallest(MAX_ROWS, rows)

@@ -1,0 +1,72 @@
+"""What is said of an input before it is listed: that it can't hold videos, or which name is nearest to its own."""
+
+import os
+import posixpath
+from difflib import get_close_matches
+
+from pipelines import files
+from pipelines.core.errors import UsageError
+from pipelines.core.folder_kinds import kind_of_folder, no_input, no_model, no_source
+from pipelines.core.model_info import MODEL_INFO
+from pipelines.core.video_files import sort_out
+
+
+def check_source(source: str) -> None:
+    """Refuses, at once, what is no source of videos by its name or by what a local folder holds.
+
+    Raises:
+        UsageError: it is none; the message says what it is, and what to give instead.
+    """
+    is_folder = files.is_local(source) and os.path.isdir(source)
+    if not is_folder and (message := no_source(source)) and (not files.is_local(source) or files.exists(source)):
+        raise UsageError(message)
+    kind = kind_of_folder(lambda name: files.exists(files.join(source, name))) if is_folder else ""
+    if kind and not sort_out(files.list_tree(source)[0]).videos:  # else a file of such a name lies beside videos
+        raise UsageError(no_input(source, kind))
+
+
+def why_no_model(folder: str) -> str:
+    """The message for a path where a model is wanted and there is none."""
+    if files.is_local(folder) and not files.exists(folder):
+        return f"no model in {folder}: there is no such folder{nearest(folder)}"
+    if files.is_local(folder) and os.path.isfile(folder):
+        return (
+            f"{folder} is a file; a model is a folder with {MODEL_INFO}. Of a Keras file, "
+            "python -m trainer.import_model makes one"
+        )
+    if message := no_model(folder, kind_of_folder(lambda name: files.exists(files.join(folder, name)))):
+        return message
+    nested = files.join(folder, "model")
+    hint = f"; did you mean {nested}?" if files.exists(files.join(nested, MODEL_INFO)) else "."
+    return (
+        f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from `python -m trainer.task` (in the "
+        "folder `model` of its output) or from `python -m trainer.import_model`"
+    )
+
+
+def nearest(path: str) -> str:
+    """`; did you mean X?` for the local file or folder whose path is most like that of one which isn't there.
+
+    Of a link that leads nowhere it says just that.
+    """
+    if not files.is_local(path):
+        return ""
+    found = "/"
+    for name in filter(None, posixpath.normpath(path).split("/")):
+        if not os.path.exists(posixpath.join(found, name)):
+            if os.path.islink(posixpath.join(found, name)):
+                return f", as {posixpath.join(found, name)} is a link that leads nowhere"
+            name = _most_like(found, name)
+        if not name:
+            return ""
+        found = posixpath.join(found, name)
+    return f"; did you mean {found}?"
+
+
+def _most_like(folder: str, name: str) -> str:
+    """The name in a folder that is most like one which isn't there; empty where none is."""
+    try:
+        names = {other.lower(): other for other in sorted(os.listdir(folder)) if not other.startswith(".")}
+    except OSError:
+        return ""
+    return next((names[near] for near in get_close_matches(name.lower(), names, n=1)), "")
