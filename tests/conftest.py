@@ -80,6 +80,24 @@ def write_video(
     return path
 
 
+def write_endless_video(path: Path) -> Path:
+    """A video of 8 MB that takes minutes to decode, as each of its many large pictures depends on the one before: for
+    tests it hangs."""
+    one = path.with_name("one.gif")
+    with av.open(str(one), "w", format="gif") as container:
+        stream = container.add_stream("gif", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 3000, 3000, "gray"
+        picture = np.zeros((3000, 3000), np.uint8)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
+        container.mux(stream.encode())
+    data = one.read_bytes()
+    one.unlink()
+    start = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)  # behind the header and its palette
+    body = data[start:-1]
+    path.write_bytes(data[:start] + body * (8_000_000 // len(body)) + b";")
+    return path
+
+
 def make_tree(
     root: Path, classes: Sequence[str] = ("Jump", "Run", "Wave"), groups: int = 5, clips: int = 2, frames: int = 12
 ) -> Path:

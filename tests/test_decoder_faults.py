@@ -24,8 +24,8 @@ from pipelines.core.errors import WorkerError
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec
 from pipelines.core.windows import WindowSpec
-from tests.conftest import preprocess, write_video
-from tests.test_isolation import decoders, job, pool_of, read_by_somebody, same_path
+from tests.conftest import preprocess, write_endless_video, write_video
+from tests.test_isolation import decoders, job, pool_of, same_path, wait_until_read
 
 KILLS = int(os.environ.get("HAR_STARTING_KILLS", "3"))
 """How often decoders are killed while they start."""
@@ -77,18 +77,18 @@ def test_a_path_relative_to_the_worker_is_found(videos: list[Path], monkeypatch:
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system doesn't do that")
 def test_a_decoder_ends_with_its_worker(tmp_path: Path) -> None:
     """Though it is busy with a file that never ends."""
-    os.mkfifo(tmp_path / "hang.avi")
+    write_endless_video(tmp_path / "hang.avi")
     code = (
         "import sys; from tests.test_isolation import *\n"
         "with pool_of(1) as pool: list(pool.map([Path(sys.argv[1])], job(), same_path))"
     )
     worker = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "hang.avi")])
-    with read_by_somebody(tmp_path / "hang.avi"):
-        (orphan,) = psutil.Process(worker.pid).children()
-        worker.kill()
-        worker.wait()
-        psutil.wait_procs([orphan], timeout=10)
-        assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, "nobody has ended it"
+    wait_until_read(tmp_path / "hang.avi")
+    (orphan,) = psutil.Process(worker.pid).children()
+    worker.kill()
+    worker.wait()
+    psutil.wait_procs([orphan], timeout=10)
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, "nobody has ended it"
 
 
 def test_no_memory_limit_is_told_once(

@@ -1,7 +1,6 @@
 """A video that hangs, kills its decoder or eats memory costs one record, and the others come through."""
 
 import contextlib
-import os
 import socket
 import threading
 import time
@@ -16,7 +15,7 @@ from pipelines.core.decode_types import DecodedClip, DecodeFailure, DecodeFilter
 from pipelines.core.errors import WorkerError
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from tests.conftest import write_video
+from tests.conftest import write_endless_video, write_video
 
 SPEC = ClipSpec(num_frames=4, height=32, width=32)
 LIMITS = DecodeLimits(time_s=20, memory_mb=256)
@@ -44,19 +43,18 @@ def decoders() -> list[psutil.Process]:
     return [p for p in psutil.Process().children() if "pipelines.core.decode_child" in p.cmdline()]
 
 
-@contextlib.contextmanager
-def read_by_somebody(fifo: Path, patience_s: float = 60) -> Iterator[None]:
-    """Waits until somebody reads a pipe, and holds it open meanwhile."""
+def wait_until_read(path: Path, patience_s: float = 60) -> None:
+    """Waits until a process that comes from this one reads a file."""
     deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            descriptor = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-            break
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-    yield
-    os.close(descriptor)
+    while not any(str(path) in _open_files(process) for process in psutil.Process().children(recursive=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _open_files(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return [file.path for file in process.open_files()]
+    return []
 
 
 def write_huge_picture(path: Path) -> Path:
@@ -84,7 +82,7 @@ def test_a_time_limit_of_all_sockets_does_no_harm(tmp_path: Path) -> None:
 
 def test_results_come_in_order_and_a_hang_costs_one_record(tmp_path: Path) -> None:
     good = [write_video(tmp_path / f"{i}.avi", 10 + i) for i in range(6)]
-    os.mkfifo(tmp_path / "hang.avi")  # opening it waits for a writer that never comes
+    write_endless_video(tmp_path / "hang.avi")
     paths = [*good[:2], tmp_path / "hang.avi", *good[2:]]
     limits = DecodeLimits(time_s=1.5, memory_mb=256)
     with pool_of(2, limits) as pool:
@@ -98,13 +96,13 @@ def test_results_come_in_order_and_a_hang_costs_one_record(tmp_path: Path) -> No
 
 
 def test_killed_decoder_costs_one_record_and_is_replaced(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "victim.avi")
+    write_endless_video(tmp_path / "victim.avi")
     good = write_video(tmp_path / "good.avi", 10)
 
     def kill() -> None:
-        with read_by_somebody(tmp_path / "victim.avi"):
-            for process in decoders():
-                process.kill()
+        wait_until_read(tmp_path / "victim.avi")
+        for process in decoders():
+            process.kill()
 
     killer = threading.Thread(target=kill)
     killer.start()

@@ -1,6 +1,5 @@
 """The steps of the labelling job on Beam: all videos that come in are in the ledger, each window once."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -26,6 +25,7 @@ from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
 from pipelines.transforms.recording import RecordResults
 from pipelines.transforms.scoring import ScoreClips
+from tests.conftest import write_endless_video
 from tests.label_model import CLIP_SPEC, LABELS, level_of, make_model, write_grey
 
 KEY = "key"
@@ -203,7 +203,7 @@ def test_a_range_that_cannot_be_read_any_more_is_one_record(
 
 
 def test_a_video_that_hangs_is_one_record(model: Model, videos: list[ListedVideo], tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "hang.mp4")
+    write_endless_video(tmp_path / "hang.mp4")
     mixed = [ListedVideo("hang.mp4", str(tmp_path / "hang.mp4"), "1"), *videos[:2]]
     entries = label([LabelTask(0, tuple(map(VideoTask, mixed)))], model, tmp_path / "out", job(time_s=1.5))
     check_account(entries, mixed)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import contents, make_tree, preprocess, run_tool, settle, write_video
+from tests.conftest import contents, make_tree, preprocess, run_tool, settle, write_endless_video, write_video
 
 ARGUMENTS = ("--num-frames", 4, "--size", 32, "--shards", 8)
 
@@ -217,7 +217,7 @@ def test_transient_failures_are_tried_again_and_lasting_ones_are_not(tmp_path: P
     videos = tmp_path / "videos"
     for i in range(4):
         write_video(videos / "A" / f"v_A_g0{i}_c01.avi", 10)
-    os.mkfifo(videos / "A" / "late.avi")
+    write_endless_video(videos / "A" / "late.avi")
     (videos / "A" / "text.avi").write_text("x")
     arguments = ("--input", videos, "--output", tmp_path / "out", *ARGUMENTS[:4], "--time-limit-s", 2)
     first = preprocess(*arguments)

@@ -27,7 +27,7 @@ from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec
 from pipelines.core.video import read_clip
 from pipelines.core.windows import WindowSpec, count_windows
-from tests.conftest import read_index, write_video
+from tests.conftest import read_index, write_endless_video, write_video
 from tests.test_isolation import decoders, pool_of, same_path
 
 SPEC = ClipSpec(num_frames=4, height=48, width=80)
@@ -183,7 +183,7 @@ def test_a_slow_consumer_is_no_slow_video(long: Path) -> None:
 
 
 def test_a_hang_in_one_video_costs_that_video(pool: DecoderPool, long: Path, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "hang.avi")
+    write_endless_video(tmp_path / "hang.avi")
     found = stream_all(pool, [tmp_path / "hang.avi", long], job(time_s=1.0))
     expected = DecodeFailure("decode", "DecodeTimeout", "not decoded within 1 s", transient=True)
     assert found[tmp_path / "hang.avi"] == [expected] and len(windows_of(found[long])) == 19
