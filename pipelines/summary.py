@@ -18,7 +18,6 @@ from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 _NAMED = 8
 """Names in one line of the summary; of more, the number is given."""
 _INDENT = 10
-"""How a note begins that is one."""
 _LOG_WIDTH = 100
 
 # Controls, lone surrogates, and the marks that turn the direction of text: they would garble a terminal or a page.
