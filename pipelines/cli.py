@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines import interrupts
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError
+from pipelines.core.secrets import redact
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
 _SHOWN_NAMES = 5
@@ -49,12 +50,12 @@ def _run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> 
     except UserError as error:
         if interrupts.happened():
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
         if "://" not in str(error.filename) or interrupts.happened():
             raise
-        print(f"error: {lost_store(str(error.filename), str(error.strerror))}", file=sys.stderr)
+        print(f"error: {redact(lost_store(str(error.filename), str(error.strerror)))}", file=sys.stderr)
         return EXIT_INCOMPLETE
 
 
@@ -80,7 +81,7 @@ class _ShowVersion(argparse.Action):
 
 def say(text: str) -> None:
     """Tells the user what goes on, apart from results on stdout."""
-    print(text, file=sys.stderr, flush=True)
+    print(redact(text), file=sys.stderr, flush=True)
 
 
 def say_damaged(output: str, names: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from typing import BinaryIO, TypeVar, cast
 
 from pipelines import interrupts, local, remote
 from pipelines.core.errors import OutputError, UsageError, WorkerError, as_shortage
+from pipelines.core.secrets import refuse_secrets
 from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo
 from pipelines.parallel import each_in_parallel
@@ -33,7 +34,12 @@ def is_local(uri: str) -> bool:
 
 
 def normalise(uri: str) -> str:
-    """An absolute local path, or a remote address without a slash at its end."""
+    """An absolute local path, or a remote address without a slash at its end.
+
+    Raises:
+        UsageError: the address has a secret in it.
+    """
+    refuse_secrets(uri)
     uri = uri.removeprefix("file://")
     return str(Path(uri).expanduser().absolute()) if is_local(uri) else uri.rstrip("/")
 
@@ -209,7 +215,7 @@ def stat_folder(uri: str) -> dict[str, FileInfo]:
         return {file.path: file for file in remote.list_folder(uri)}
     try:
         with os.scandir(uri) as entries:
-            return {entry.name: local.stat(entry.path, entry.name) for entry in entries if entry.is_file()}
+            return {entry.name: local.look_at(entry, entry.name) for entry in entries if entry.is_file()}
     except FileNotFoundError:
         return {}
 

@@ -59,13 +59,13 @@ def build(
     )
     of_videos = (
         videos.windows
-        | "ScoreVideos" >> ScoreClips(config.model, info, threads)
+        | "ScoreVideos" >> ScoreClips(config.model, info, threads, config.trust_model)
         | "RecordVideos" >> RecordResults(config.output, work.key, shape)
     )
     of_ranges = (
         videos[RANGES]
         | "DecodeRanges" >> DecodeRanges(job, workers)
-        | "ScoreRanges" >> ScoreClips(config.model, info, threads)
+        | "ScoreRanges" >> ScoreClips(config.model, info, threads, config.trust_model)
         | "RecordRanges" >> RecordResults(config.output, work.key, shape)
     )
     rows = (
@@ -112,7 +112,9 @@ def run(arguments: Sequence[str]) -> int:
         from pipelines.label_dry_run import describe
 
         return describe(make_work(config, info, windows, chosen, engine.parallelism), listing, engine, threads)
-    shared_scorer(config.model, info, threads)  # a model that doesn't work is refused before any work starts
+    shared_scorer(
+        config.model, info, threads, config.trust_model
+    )  # a model that doesn't work is refused before any work starts
     with store.exclusive(config.output):
         work = make_work(config, info, windows, chosen, engine.parallelism)
         label_store.prepare(config.output, work.layout, config.format, work.shards)

@@ -50,7 +50,7 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> in
 def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: int) -> None:
     from pipelines.engine import num_decoders
 
-    scorer = shared_scorer(work.config.model, work.info, threads)
+    scorer = shared_scorer(work.config.model, work.info, threads, work.config.trust_model)
     job = WindowJob(work.info.clip_spec, work.windows, work.config.limits)
     sample = sorted(pending, key=lambda task: stable_hash("sample", task.video.video_id))[:_SAMPLE_VIDEOS]
     pool = DecoderPool(num_decoders(work.config.workers, engine), work.config.limits)

@@ -12,6 +12,7 @@ from pipelines.core.errors import IncompleteError
 from pipelines.core.label_account import merge_reports, summarise
 from pipelines.core.label_plan import Listing
 from pipelines.core.label_types import LabelReport
+from pipelines.core.relative import relative_to
 from pipelines.label_report import render_label_report
 from pipelines.label_work import Work
 
@@ -63,7 +64,12 @@ def _summary(
         "segments_by_label": dict(report.segments_by_label),
         "seconds_by_label": dict(report.seconds_by_label),
         "failures_by_reason": dict(report.failures_by_reason),
-        "model": {"model": info.name, "variant": info.variant, "uri": config.model, "fingerprint": info.fingerprint},
+        "model": {
+            "model": info.name,
+            "variant": info.variant,
+            "uri": relative_to(config.model, config.output),
+            "fingerprint": info.fingerprint,
+        },
         "settings": {**work.windows.identity(), **config.segments.identity(), "format": config.format},
         "versions": {name: version(name) for name in _PACKAGES},
         "rates": {

@@ -66,6 +66,9 @@ def make_parser() -> argparse.ArgumentParser:
     add(group, "--max-failure-rate", "fail if more than this share of the videos get no label", "SHARE")
     add(group, "--dry-run", "say what would be done, with an estimate from a sample, and write nothing")
     add(group, "--overwrite", "replace labels of another model in the output folder")
+    add(
+        group, "--trust-model", "use the model even if its operations could read and write files or run programs as you"
+    )
     group = parser.add_argument_group(
         "windows", "A video about as long as those in training is one clip, a longer one is cut into windows."
     )

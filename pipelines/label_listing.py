@@ -13,6 +13,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.folder_kinds import no_videos
 from pipelines.core.label_plan import ListedVideo, Listing
 from pipelines.core.label_types import LabelFailure
+from pipelines.core.secrets import refuse_secrets
 from pipelines.core.tables import check_address, read_table
 from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
 from pipelines.source_hints import check_source, nearest
@@ -120,6 +121,7 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
     count = 0
     for path in paths:
         count += 1
+        refuse_secrets(path, source)
         if "\\" in path:
             path = files.find_slashed(root, path)
         uri = files.locate(root, path)

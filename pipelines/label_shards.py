@@ -80,15 +80,13 @@ def write_shard_failures(output: str, shard: int, failures: Iterable[LabelFailur
     """Writes the failures of a shard, to be joined at the end."""
     path = files.join(STATE, "failures", f"{shard:05d}.jsonl")
     with write_stamped(stamps, output, path, temporary_folder(output)) as file:
-        file.write(_failure_lines(failures))
+        for failure in failures:
+            file.write(_line(failure))
 
 
-def _failure_lines(failures: Iterable[LabelFailure]) -> bytes:
-    return "".join(json.dumps(_public(failure)) + "\n" for failure in failures).encode()
-
-
-def _public(failure: LabelFailure) -> dict[str, object]:
-    return {key: value for key, value in asdict(failure).items() if key != "transient"}
+def _line(failure: LabelFailure) -> bytes:
+    public = {key: value for key, value in asdict(failure).items() if key != "transient"}
+    return json.dumps(public).encode() + b"\n"
 
 
 def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
@@ -117,7 +115,7 @@ def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
 def join_failures(output: str, num_shards: int, listed: Iterable[LabelFailure] = ()) -> None:
     """Writes `failures.jsonl`: what could not be listed, and then what failed in the shards, in their order."""
     with files.write_atomically(files.join(output, FAILURES), temporary_folder(output)) as file:
-        file.write(_failure_lines(listed))
+        file.writelines(map(_line, listed))
         for shard in range(num_shards):
             with files.open_read(of_shard(output, "failures", shard, ".jsonl")) as part:
                 file.write(part.read())

@@ -13,6 +13,7 @@ from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
 from pipelines.core.folder_kinds import no_tree
 from pipelines.core.manifest import parse_manifest
+from pipelines.core.secrets import refuse_secrets
 from pipelines.core.split_files import UNUSED_FILES, SplitFile, choose_files, parse_split_file
 from pipelines.core.video_files import is_video
 from pipelines.source_hints import check_source, nearest
@@ -107,9 +108,10 @@ def _read_manifest(source: str) -> Catalog:
         raise UsageError(f"no such manifest: {source}")
     root = posixpath.dirname(source)
     manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path))
-    paths = [row.path for row in manifest.rows]
-    found, uris = files.stat_files(root, paths), (files.locate(root, path) for path in paths)
-    return catalog.from_manifest(source, manifest, found, uris)
+    for row in manifest.rows:
+        refuse_secrets(row.path, source)
+    found = files.stat_files(root, [row.path for row in manifest.rows])
+    return catalog.from_manifest(source, manifest, found, (files.locate(root, row.path) for row in manifest.rows))
 
 
 def without_duplicates(videos: Catalog) -> Catalog:

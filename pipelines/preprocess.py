@@ -137,7 +137,7 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     check_all_accounted(catalog, reports)
     failures = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
     copies = find_copies(reports)
-    store.write_failures(config.output, failures)
+    store.write_failures(config.output, failures, config.input)
     store.write_ignored(config.output, catalog.ignored)
     store.write_duplicates(config.output, copies)
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)

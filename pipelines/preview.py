@@ -26,14 +26,7 @@ from pipelines.page_parts import (
     tile,
 )
 from pipelines.preview_left_out import left_out
-from pipelines.summary import (
-    describe_clips,
-    human_bytes,
-    human_seconds,
-    missing_classes,
-    plural,
-    some,
-)
+from pipelines.summary import describe_clips, human_bytes, human_seconds, missing_classes, plural, some
 
 MAX_ROWS = 200
 """Rows of a table of groups or of videos that were left out."""

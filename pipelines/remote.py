@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
 from pipelines import beam_store, google_store, s3_store
+from pipelines.core.names import why_not_below
 from pipelines.core.video_files import FileInfo
 
 _IN_MEMORY_BYTES = 8 << 20
@@ -158,12 +159,14 @@ def match(root: str, pattern: str) -> list[FileInfo]:
     store = _store(pattern)
     with _explained(pattern, needs_bucket=True):
         if store is beam_store:
-            return _below(root, beam_store.match(pattern))
-        from apache_beam.io.filesystem import FileSystem
+            found = _below(root, beam_store.match(pattern))
+        else:
+            from apache_beam.io.filesystem import FileSystem
 
-        wanted = re.compile(FileSystem.translate_pattern(pattern))
-        prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-        return _below(root, (file for file in store.list_files(prefix) if wanted.match(file[0])))
+            wanted = re.compile(FileSystem.translate_pattern(pattern))
+            prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+            found = _below(root, (file for file in store.list_files(prefix) if wanted.match(file[0])))
+    return _inside(root, found)
 
 
 def list_tree(folder: str) -> list[FileInfo]:
@@ -173,7 +176,8 @@ def list_tree(folder: str) -> list[FileInfo]:
         OSError: the store doesn't answer, or refuses.
     """
     with _explained(folder, needs_bucket=True):
-        return _below(folder, _store(folder).list_files(folder + "/"))
+        found = _below(folder, _store(folder).list_files(folder + "/"))
+    return _inside(folder, found)
 
 
 def list_folder(folder: str) -> list[FileInfo]:
@@ -183,7 +187,8 @@ def list_folder(folder: str) -> list[FileInfo]:
         OSError: the store doesn't answer, or refuses.
     """
     with _explained(folder, needs_bucket=True):
-        return _below(folder, _store(folder).list_files(folder + "/", below=False))
+        found = _below(folder, _store(folder).list_files(folder + "/", below=False))
+    return _inside(folder, found)
 
 
 def list_names(folder: str) -> list[str]:
@@ -216,6 +221,19 @@ def _below(root: str, found: Iterable[tuple[str, int, str]]) -> list[FileInfo]:
         if not path.endswith("/")  # an empty object that some tools make to stand for a folder
     )
     return sorted(files, key=lambda file: file.path)
+
+
+def _inside(root: str, found: list[FileInfo]) -> list[FileInfo]:
+    """The same, as long as no name leads elsewhere where it is joined to another folder: stores take any text for one.
+
+    Raises:
+        OSError: one does.
+    """
+    for file in found:
+        if problem := why_not_below(file.path):
+            what = f"the name {file.path!r} leads out of its folder or is none: it {problem}. Rename or remove the file"
+            raise OSError(errno.EINVAL, what, root)
+    return found
 
 
 class _Explaining:

@@ -7,7 +7,6 @@ first: every batch has the same shape, and what is missing in it is filled up.
 
 import contextlib
 import logging
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,10 +14,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pipelines import files, interrupts
-from pipelines.core.errors import UsageError, WorkerError, as_shortage
-from pipelines.core.folder_kinds import kind_of_folder, no_model
+from pipelines.core.errors import UsageError, UserError, WorkerError, as_shortage
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.source_hints import nearest
+from pipelines.model_safety import refuse_unsafe
+from pipelines.source_hints import why_no_model
 from pipelines.tensorflow_start import start_tensorflow
 
 _log = logging.getLogger(__name__)
@@ -55,21 +54,7 @@ def read_model_info(folder: str) -> ModelInfo:
     except OSError as error:
         raise UsageError(f"cannot read the model {folder}: {error.strerror or error}") from error
     if text is None:
-        if files.is_local(folder) and not files.exists(folder):
-            raise UsageError(f"no model in {folder}: there is no such folder{nearest(folder)}")
-        if files.is_local(folder) and os.path.isfile(folder):
-            raise UsageError(
-                f"{folder} is a file; a model is a folder with {MODEL_INFO}. Of a Keras file, "
-                "python -m trainer.import_model makes one"
-            )
-        if message := no_model(folder, kind_of_folder(lambda name: files.exists(files.join(folder, name)))):
-            raise UsageError(message)
-        nested = files.join(folder, "model", MODEL_INFO)
-        hint = f"; did you mean {files.join(folder, 'model')}?" if files.exists(nested) else "."
-        raise UsageError(
-            f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from `python -m trainer.task` (in the "
-            "folder `model` of its output) or from `python -m trainer.import_model`"
-        )
+        raise UsageError(why_no_model(folder))
     return ModelInfo.from_json(text, uri)
 
 
@@ -77,17 +62,18 @@ class Scorer:
     """A loaded model.
 
     Raises:
-        UsageError: what is in the folder can't be loaded, or isn't what the description says: both are named.
+        UsageError: what is in the folder can't be loaded, isn't what the description says, or does more than calculate.
         WorkerError: there is no room for it.
     """
 
-    def __init__(self, folder: str, info: ModelInfo, threads: int = 0) -> None:
+    def __init__(self, folder: str, info: ModelInfo, threads: int = 0, trust: bool = False) -> None:
         """Loads a model.
 
         Args:
             folder: of `model_info.json`.
             info: its content.
             threads: of TensorFlow, for all models of the process; 0 for as many as there are cores.
+            trust: whether its graphs may do more than calculate.
         """
         start_tensorflow()
         import tensorflow as tf
@@ -103,7 +89,11 @@ class Scorer:
         saved_model = files.join(folder, info.saved_model)
         try:
             with _local_folder(saved_model) as path:
+                if not trust:
+                    refuse_unsafe(path, f"the model in {saved_model}")
                 self._model = tf.saved_model.load(path)
+        except UserError:
+            raise
         except Exception as error:  # TensorFlow, protobuf and file systems raise many classes
             if isinstance(shortage := as_shortage(error), WorkerError):
                 raise shortage from error
@@ -239,6 +229,8 @@ def _why_none(row: np.ndarray) -> str:
 
 def _first_line(error: Exception) -> str:
     """What went wrong: TensorFlow's messages begin with where in Python an operation was defined, if that is known."""
+    if isinstance(error, OSError):
+        return files.reason(error)
     lines = [line.strip() for line in str(getattr(error, "message", None) or error).splitlines() if line.strip()]
     if _NO_STACK in lines:
         lines = lines[len(lines) - lines[::-1].index(_NO_STACK) :]
@@ -259,9 +251,9 @@ def _local_folder(uri: str) -> Iterator[str]:
 _loaded: dict[tuple[str, str], Scorer] = {}
 
 
-def shared_scorer(folder: str, info: ModelInfo, threads: int = 0) -> Scorer:
+def shared_scorer(folder: str, info: ModelInfo, threads: int = 0, trust: bool = False) -> Scorer:
     """The scorer of this process for a model: what was loaded to check it is used to score, too."""
     place = (folder, info.fingerprint)
     if place not in _loaded:
-        _loaded[place] = Scorer(folder, info, threads)
+        _loaded[place] = Scorer(folder, info, threads, trust)
     return _loaded[place]

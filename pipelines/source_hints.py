@@ -6,7 +6,8 @@ from difflib import get_close_matches
 
 from pipelines import files
 from pipelines.core.errors import UsageError
-from pipelines.core.folder_kinds import kind_of_folder, no_input, no_source
+from pipelines.core.folder_kinds import kind_of_folder, no_input, no_model, no_source
+from pipelines.core.model_info import MODEL_INFO
 from pipelines.core.video_files import sort_out
 
 
@@ -24,13 +25,37 @@ def check_source(source: str) -> None:
         raise UsageError(no_input(source, kind))
 
 
+def why_no_model(folder: str) -> str:
+    """The message for a path where a model is wanted and there is none."""
+    if files.is_local(folder) and not files.exists(folder):
+        return f"no model in {folder}: there is no such folder{nearest(folder)}"
+    if files.is_local(folder) and os.path.isfile(folder):
+        return (
+            f"{folder} is a file; a model is a folder with {MODEL_INFO}. Of a Keras file, "
+            "python -m trainer.import_model makes one"
+        )
+    if message := no_model(folder, kind_of_folder(lambda name: files.exists(files.join(folder, name)))):
+        return message
+    nested = files.join(folder, "model")
+    hint = f"; did you mean {nested}?" if files.exists(files.join(nested, MODEL_INFO)) else "."
+    return (
+        f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from `python -m trainer.task` (in the "
+        "folder `model` of its output) or from `python -m trainer.import_model`"
+    )
+
+
 def nearest(path: str) -> str:
-    """`; did you mean X?` for the local file or folder whose path is most like that of one which isn't there."""
+    """`; did you mean X?` for the local file or folder whose path is most like that of one which isn't there.
+
+    Of a link that leads nowhere it says just that.
+    """
     if not files.is_local(path):
         return ""
     found = "/"
     for name in filter(None, posixpath.normpath(path).split("/")):
         if not os.path.exists(posixpath.join(found, name)):
+            if os.path.islink(posixpath.join(found, name)):
+                return f", as {posixpath.join(found, name)} is a link that leads nowhere"
             name = _most_like(found, name)
         if not name:
             return ""

@@ -19,6 +19,7 @@ from pipelines.core.duplicates import DUPLICATES, Copies, duplicate_lines
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, DatasetInfo, Failure, ShardReport
 from pipelines.core.plan import Layout, Plan, PlannedShard
+from pipelines.core.relative import path_below
 from pipelines.core.sealed import seal, seal_parts, unseal, unseal_or_old
 from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
 
@@ -257,11 +258,13 @@ def write_duplicates(output: str, found: Iterable[Copies]) -> None:
     files.write_text(files.join(output, DUPLICATES), duplicate_lines(found), temporary_folder(output))
 
 
-def write_failures(output: str, failures: Sequence[Failure]) -> None:
-    """Writes `failures.jsonl`, sorted by id; empty where nothing failed."""
+def write_failures(output: str, failures: Sequence[Failure], source: str) -> None:
+    """Writes `failures.jsonl`, sorted by id; empty where nothing failed. Local files are told by their path below
+    `source`, the folder or manifest that names them."""
     lines = []
     for failure in sorted(failures, key=lambda failure: failure.video_id):
-        lines.append(json.dumps({key: value for key, value in asdict(failure).items() if key != "transient"}))
+        shown = {**asdict(failure), "uri": path_below(failure.uri, source)}
+        lines.append(json.dumps({key: value for key, value in shown.items() if key != "transient"}))
     files.write_text(files.join(output, FAILURES), "".join(line + "\n" for line in lines), temporary_folder(output))
 
 

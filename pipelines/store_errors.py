@@ -5,6 +5,7 @@ import os
 import re
 from typing import Any
 
+from pipelines.core.secrets import redact
 from pipelines.store_io import bucket_and_path
 
 
@@ -29,10 +30,10 @@ def why_unreachable(error: Any) -> str:
     while inner := next((x for x in (getattr(error, "reason", None), *error.args) if isinstance(x, Exception)), None):
         error = inner
     words = next((item for item in error.args if isinstance(item, str)), type(error).__name__)
-    return re.sub(r"^<?[\w.]+(\(.*?\)| object at \w+>): ", "", words)
+    return re.sub(r"^<?[\w.]+(\(.*?\)| object at \w+>): ", "", redact(words))
 
 
 def first_line(error: Any) -> str:
     """The first line of what an error says, or what it is where it says nothing."""
-    text = str(error).strip()
+    text = redact(str(error)).strip()
     return text.splitlines()[0].rstrip(".") if text else type(error).__name__

@@ -19,6 +19,7 @@ from pipelines.core.config import OFFICIAL_SPLITS
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
 from pipelines.core.example import Example, decode, decode_frames
 from pipelines.core.metadata import DATASET_INFO, FAILURES, DatasetInfo, ShardInfo
+from pipelines.core.names import special_kind
 from pipelines.core.spec import ClipSpec
 from pipelines.core.tfrecord import CorruptRecordError, read_records
 from pipelines.core.video_files import IGNORED
@@ -63,8 +64,12 @@ class _HashingReader:
 def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) -> ShardCheck:
     """Reads one shard to its end and notes everything that isn't as `dataset_info.json` says."""
     check = ShardCheck(split, shard)
+    uri = files.join(folder, shard.name)
     try:
-        with files.open_read(files.join(folder, shard.name)) as file:
+        if files.is_local(uri) and (kind := special_kind(uri)):
+            check.problems.append(f"not a regular file but {kind}")
+            return check
+        with files.open_read(uri) as file:
             reader = _HashingReader(file)
             _check_records(cast(BinaryIO, reader), info, check)
             while reader.read(1 << 20):  # what is behind a damaged record still belongs to the file's checksum

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -21,7 +22,7 @@ tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itse
 
 LONGEST = (
     *("training", "engines", "distribution", "dockerfile", "dataflow", "trainer_stores", "trainer_manifests"),
-    *("store_faults", "preprocess", "import_model", "resume"),
+    *("store_storm", "store_faults", "preprocess", "import_model", "resume"),
 )
 """Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
 BITS = 10
@@ -116,6 +117,24 @@ def run_here(module: str, *arguments: object) -> "subprocess.CompletedProcess[st
 def preprocess(*arguments: object) -> "subprocess.CompletedProcess[str]":
     """Runs `pipelines.preprocess` in this process."""
     return run_here("pipelines.preprocess", *arguments)
+
+
+def settle(value: dict[str, Any]) -> dict[str, Any]:
+    """Makes the numbers of a changed `dataset_info.json` agree again."""
+    labels, counts = value["labels"], value["counts"]
+    for split in value["splits"].values():
+        total = split["num_examples"] = sum(shard["num_examples"] for shard in split["shards"])
+        by_class = {name: count for name, count in split["num_examples_by_class"].items() if name in labels}
+        if sum(by_class.values()) != total:
+            others = sorted(by_class)[1:] if total > sum(by_class.values()) else []
+            first = min(by_class, default=labels[0])
+            by_class = {name: by_class[name] for name in others}
+            by_class[first] = total - sum(by_class.values())
+        split["num_examples_by_class"] = {name: count for name, count in by_class.items() if count}
+    counts["written"] = sum(split["num_examples"] for split in value["splits"].values())
+    value["failures_by_reason"] = {"VideoOpenError": counts["failed"]} if counts["failed"] else {}
+    counts["listed"] = counts["written"] + counts["failed"] + counts["filtered"]
+    return value
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -32,6 +32,8 @@ def make_model(
     rule: str = BRIGHTNESS,
     poison: Range | None = None,
     nan: Range | None = None,
+    hungry: Range | None = None,
+    clip_gib: int = 1 << 16,
 ) -> ModelInfo:
     """Writes a model directory that `pipelines.label` takes, in about a second.
 
@@ -44,8 +46,10 @@ def make_model(
             of each frame and colour.
         poison: clips as bright as this make the whole batch fail. The black clip that is tried at load is 0.
         nan: clips as bright as this get no number.
+        hungry: batches with a clip as bright as this ask for memory, but don't use it: `clip_gib` GiB each.
+        clip_gib: see `hungry`; by default more than there is anywhere.
     """
-    what = [rule, poison, nan, list(labels), clip_spec.fingerprint()]
+    what = [rule, poison, nan, list(labels), clip_spec.fingerprint(), *([hungry, clip_gib] if hungry else [])]
     info = ModelInfo(
         "tiny",
         rule,
@@ -55,7 +59,7 @@ def make_model(
         fingerprint=fingerprint(what),
         versions=versions(),
     )
-    write_saved_model(str(folder / info.saved_model), _logits(info, poison, nan), [], info)
+    write_saved_model(str(folder / info.saved_model), _logits(info, poison, nan, hungry, clip_gib), [], info)
     (folder / MODEL_INFO).write_text(info.to_json())
     return info
 
@@ -92,7 +96,9 @@ def grey_clip(level: int, clip_spec: ClipSpec = CLIP_SPEC) -> bytes:
     return bytes([level]) * clip_spec.num_bytes
 
 
-def _logits(info: ModelInfo, poison: Range | None, nan: Range | None) -> Callable[[tf.Tensor], tf.Tensor]:
+def _logits(
+    info: ModelInfo, poison: Range | None, nan: Range | None, hungry: Range | None, clip_gib: int
+) -> Callable[[tf.Tensor], tf.Tensor]:
     num_frames, num_classes = info.clip_spec.num_frames, len(info.labels)
     if info.variant == BRIGHTNESS:
         centres = (np.arange(num_classes) + 0.5) * 256 / num_classes
@@ -115,6 +121,14 @@ def _logits(info: ModelInfo, poison: Range | None, nan: Range | None) -> Callabl
         if nan is not None:
             has_none = (brightness >= nan[0]) & (brightness < nan[1])
             values = tf.where(has_none[:, None], np.nan, values)
+        if hungry is not None:
+            is_hungry = (brightness >= hungry[0]) & (brightness < hungry[1])
+            values = tf.cond(tf.reduce_any(is_hungry), lambda: eat(values), lambda: values)
         return values
+
+    def eat(values: tf.Tensor) -> tf.Tensor:
+        wanted = tf.stack([tf.shape(values)[0], clip_gib, 1 << 30])
+        with tf.control_dependencies([tf.raw_ops.Empty(shape=wanted, dtype=tf.uint8)]):
+            return tf.identity(values)
 
     return logits

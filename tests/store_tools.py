@@ -1,6 +1,8 @@
 """What the tests of stores have in common."""
 
 import itertools
+import os
+import re
 import sys
 import threading
 import time
@@ -59,8 +61,10 @@ def run_preprocess(source: str, output: str) -> None:
 
 
 def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, bytes]:
-    """The same files of a dataset with another place of the input, which some of them tell."""
-    return {name: data.replace(str(here).encode(), there.encode()) for name, data in files.items()}
+    """The same files with the address of the input, of which a local one is told by its name alone, and of videos."""
+    place = re.compile(rb"(?<![\w/.-])" + re.escape(os.path.basename(str(here)).encode()) + rb"(?![\w/.-])")
+    video = re.compile(rb'(?<="uri": ")(?!\w+://)')
+    return {name: place.sub(there.encode(), video.sub(f"{there}/".encode(), data)) for name, data in files.items()}
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from tests.gcs_server import environment as environment
 from tests.gcs_server import server as server
 from tests.label_model import level_of, make_model, write_grey
 from tests.staged_job import ROOT, Worker, artifacts_of, execute, install, make_worker, pipeline_of
+from tests.store_tools import with_place
 
 CONFIG, GPU = ROOT / "configs" / "dataflow.yaml", ROOT / "configs" / "dataflow_gpu.yaml"
 OURS = ("--project=a-project", "--temp_location=gs://bucket/tmp")
@@ -71,10 +72,7 @@ def test_a_dataset_is_made_from_what_was_staged(
     assert code == 0, said
     assert f"https://console.cloud.google.com/dataflow/jobs/europe-west4/{job.job_id}?project=a-project" in said
     assert "Traceback" not in said
-    expected = {
-        name: data.replace(str(tree).encode(), bucket_of_videos.encode()) for name, data in contents(dataset).items()
-    }
-    assert server.contents("gs://bucket/My_Data/out") == expected
+    assert server.contents("gs://bucket/My_Data/out") == with_place(contents(dataset), tree, bucket_of_videos)
 
 
 def check_request(server: GcsServer, job: Job) -> None:

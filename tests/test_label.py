@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -77,6 +78,22 @@ def test_every_video_ends_in_the_labels_or_in_the_failures(model: Path, videos: 
     assert track.startswith("WEBVTT\n\n00:00:00.000 --> ") and "Wave" in track
     page = (tmp_path / "out" / "report.html").read_text()
     assert "run &lt;b&gt;.mp4" in page and "run <b>.mp4" not in page
+
+
+def test_what_a_list_names_is_a_video_or_a_failure(model: Path, videos: Path, tmp_path: Path) -> None:
+    """A playlist, a pattern of pictures, a device and a pipe are not opened as what they stand for."""
+    (tmp_path / "play.m3u8").write_text(f"#EXTM3U\n#EXTINF:1.0,\n{videos}/a/jump.mp4\n#EXT-X-ENDLIST\n")
+    (tmp_path / "pic001.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    names = (f"{videos}/a/jump.mp4", "play.m3u8", "pic%03d.png", "/dev/stdin", "pipe.mp4")
+    (tmp_path / "list.txt").write_text("\n".join(names))
+    run(model, tmp_path / "list.txt", tmp_path / "out")
+    assert [name for name, rows in labels_of(tmp_path / "out").items() if rows] == [names[0]]
+    failures = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").open()]
+    assert {failure["video"]: failure["type"] for failure in failures} == {
+        "play.m3u8": "VideoOpenError", "pic%03d.png": "VideoReadError", "/dev/stdin": "VideoReadError",
+        "pipe.mp4": "VideoReadError",
+    }  # fmt: skip
 
 
 def test_formats_say_the_same(model: Path, videos: Path, tmp_path: Path) -> None:

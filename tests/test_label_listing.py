@@ -168,7 +168,7 @@ def test_a_manifest_names_videos_and_labels_are_not_needed(tmp_path: Path, text:
 
 @pytest.mark.parametrize("name", ["list.txt", "m.csv", "m.tsv"])
 def test_lists_are_read_as_manifests_are(tmp_path: Path, name: str) -> None:
-    """In UTF-16, with backslashes, repeated lines, columns of no use; an address of the web is refused with its line."""
+    """In UTF-16, with backslashes, repeated lines, unused columns; an address of the web is refused with its line."""
     touch(tmp_path, "sub/a.mp4", "sub\\b.mp4")
     lines = ["sub\\a.mp4", "sub\\b.mp4", "sub/a.mp4", "sub\\gone.mp4"]
     header = {"list.txt": [], "m.csv": ["path;camera"], "m.tsv": ["path\tcamera"]}[name]

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.core.spec import ClipSpec
 from tests.conftest import run_here, run_tool
 from tests.label_model import LABELS, level_of, make_model, write_grey
 
@@ -123,3 +125,21 @@ def test_mistakes_are_one_line(model: Path, videos: Path, tmp_path: Path, change
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_full_card_is_no_videos_failure(tmp_path: Path) -> None:
+    """Even one clip, of two megabytes, finds no room: the job is left over, and goes on where there is some."""
+    spec = ClipSpec(16, 224, 224)
+    for video, level in (("a.mp4", 60), ("b.mp4", 105)):
+        write_grey(tmp_path / "videos" / video, [level] * 20)
+    make_model(tmp_path / "full", clip_spec=spec, hungry=(100, 110))
+    words = ("--input", tmp_path / "videos", "--output", tmp_path / "out", "--max-failure-rate", 1, "--window-s", 1)
+    done = run_here("pipelines.label", "--model", tmp_path / "full", *words)
+    errors = [line for line in done.stderr.splitlines() if "decoder process(es)" not in line]
+    assert done.returncode == 4 and len(errors) == 1, done.stderr
+    assert errors[0].startswith("error: there is no memory left for the model tiny, even for a batch of 1 (")
+    assert not (tmp_path / "out" / "summary.json").exists() and entries(tmp_path / "out") < 2
+    make_model(tmp_path / "room", clip_spec=spec)  # stands for the same model on a card with room
+    shutil.copy(tmp_path / "full" / "model_info.json", tmp_path / "room")
+    again = run_here("pipelines.label", "--model", tmp_path / "room", *words)
+    assert again.returncode == 0 and "2 labelled" in again.stdout, again.stdout + again.stderr

@@ -48,10 +48,13 @@ def test_a_model_from_before_there_was_a_choice_of_interpolation() -> None:
     ("change", "message"),
     [
         (lambda v: v.update(schema_version=2), "m.json: schema version 2, this software reads version 1"),
-        (lambda v: v["clip_spec"].update(fingerprint="0"), "m.json: .* another version .* fingerprint 0, here"),
+        (lambda v: v["clip_spec"].update(fingerprint="0"), "m.json: .* another version .* fingerprint '0', here"),
         (lambda v: v["clip_spec"].update(height=16), "another version of this software"),
         (lambda v: v["clip_spec"].update(height=1), "damaged .*height must be"),
-        (lambda v: v.pop("labels"), "m.json is damaged or no description of a model .'labels'.; export or import"),
+        (
+            lambda v: v.pop("labels"),
+            "m.json is damaged or no .* model .labels is missing.; export",
+        ),
         (lambda v: v.update(labels=["Run", "Jump", "Wave"]), "damaged .*labels must be sorted"),
         (lambda v: v.update(labels=["Jump", "Jump", "Wave"]), "damaged .*labels must be sorted"),
         (lambda v: v.update(labels=[]), "damaged .*labels must be sorted"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import files
 from pipelines.source_hints import nearest
 from tests.conftest import make_tree, preprocess, run_here
 from tests.label_model import make_model
@@ -156,7 +157,16 @@ def test_the_nearest_name(tmp_path: Path) -> None:
     assert nearest(f"{tmp_path}/vidoes/train") == f"; did you mean {tmp_path}/videos/train?"
     assert nearest(f"{tmp_path}/vidoes/test") == ""
     assert nearest(f"{tmp_path}/videos/train/b.mp4") == f"; did you mean {tmp_path}/videos/train/a.mp4?"
+    (tmp_path / "link").symlink_to("link")
+    assert nearest(f"{tmp_path}/link/a") == f", as {tmp_path}/link is a link that leads nowhere"
     assert nearest(f"{tmp_path}/xyz") == nearest("gs://bucket/videos") == ""
+
+
+def test_what_a_file_names_may_be_in_a_store() -> None:
+    for root in ("/lists", "gs://bucket/lists"):
+        assert files.locate(root, "a/b.mp4") == f"{root}/a/b.mp4"
+        assert files.locate(root, "gs://other/a.mp4") == "gs://other/a.mp4"
+        assert files.locate(root, "/a.mp4") == "/a.mp4"
 
 
 @pytest.mark.parametrize("mark", ["dataset_info.json", "metrics.json"])

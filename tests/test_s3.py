@@ -2,6 +2,7 @@
 
 import json
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_labels_are_the_same_from_bucket_to_bucket(server: S3Server, model: Path
     output, name = "s3://bucket/labels", "labels-00000-of-00001.jsonl"
     run_label("s3://bucket/model", "s3://bucket/new/greys", output, "--webvtt")
     remote = server.contents(output)
-    local = (tmp_path / "labels" / name).read_text().replace(str(greys), "s3://bucket/new/greys")
+    local = with_place({"": (tmp_path / "labels" / name).read_bytes()}, greys, "s3://bucket/new/greys")[""].decode()
     assert remote[name].decode() == local and local.count("\n") >= 4
     assert set(remote) == set(contents(tmp_path / "labels"))
     assert json.loads(remote["summary.json"])["rates"]["videos_scored"] == 4
@@ -175,6 +176,35 @@ def test_files_of_a_bucket(server: S3Server) -> None:
         files.open_read(f"{folder}/none.mp4")
     with pytest.raises(UsageError, match=r'cannot use s3://bad!/x: Invalid bucket name "bad!"\. Correct the address'):
         files.check_stores("/tmp", "s3://bucket/x", "s3://bad!/x")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("name", ["../../../escaped", "{outside}/escaped", "..\\escaped"])
+def test_names_of_objects_that_lead_out_of_their_folder(
+    name: str, server: S3Server, model: Path, greys: Path, tmp_path: Path, the_error: TheError
+) -> None:
+    """Nothing is written, read or removed elsewhere: not by the copy of a model, of a listing, or a removal."""
+    bucket = f"s3://{uuid.uuid4().hex}"
+    server.make_bucket(bucket.removeprefix("s3://"))
+    server.put_tree(model, f"{bucket}/m")
+    name = name.format(outside=tmp_path)
+    server.put(f"{bucket}/m/saved_model/{name}", b"mine")
+    (tmp_path / "escaped").write_text("precious")
+    code, message, _ = the_error(
+        label.main, "--model", f"{bucket}/m", "--input", greys, "--output", tmp_path / "labels"
+    )
+    assert code == 2 and f"{name!r} leads out of its folder" in message, message
+    for call in (lambda: files.list_tree(f"{bucket}/m"), lambda: files.delete_folder(f"{bucket}/m"),
+                 lambda: files.copy_tree(f"{bucket}/m", str(tmp_path / "a" / "b" / "c")),
+                 lambda: files.match(f"{bucket}/m", f"{bucket}/m/**")):  # fmt: skip
+        with pytest.raises(OSError, match="leads out of its folder or is none") as caught:
+            call()
+        assert caught.value.filename == f"{bucket}/m"
+    code, message, _ = the_error(
+        pipelines.preprocess.main, "--input", f"{bucket}/m/saved_model", "--output", tmp_path / "dataset", *SIZE
+    )
+    assert code == 2 and message.startswith(f"error: cannot list {bucket}/m/saved_model: the name {name!r} leads")
+    assert (tmp_path / "escaped").read_text() == "precious" and "info" in str(server.generations(f"{bucket}/m"))
 
 
 @pytest.mark.usefixtures("here")

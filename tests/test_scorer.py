@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.errors import UsageError
+from pipelines.core.errors import UsageError, WorkerError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.scorer import ScoreError, Scorer, batch_size, read_model_info
@@ -100,6 +101,35 @@ def test_bad_clips_cost_nothing_but_themselves(poisoned: Scorer, data: st.DataOb
         else:
             assert isinstance(result, np.ndarray) and LABELS[int(result.argmax())] == label_of(clip[0])
             assert result.tobytes() == rows(poisoned.score([clip]))[0]
+
+
+def overcommits() -> str:
+    path = Path("/proc/sys/vm/overcommit_memory")
+    return path.read_text().strip() if path.exists() else ""
+
+
+@pytest.mark.skipif(overcommits() != "0", reason="this system gives any amount of memory, or counts it otherwise")
+def test_a_device_that_is_full_gets_smaller_batches(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A batch of 24 asks for more than all memory, after which TensorFlow waits for 10 s; one of 12 gets it."""
+    part = (psutil.virtual_memory().total + psutil.swap_memory().total) // 14 >> 30
+    if not part:
+        pytest.skip("clips ask for whole gigabytes, and this machine is too small for 12 of them")
+    scorer = Scorer(str(tmp_path), make_model(tmp_path, hungry=(100, 110), clip_gib=part))
+    clips = [grey_clip(105) if i % 5 == 3 else grey_clip(level_of(LABELS[i % 3])) for i in range(24)]
+    results = scorer.score(clips)
+    found = [LABELS[int(np.argmax(row))] for row in results if isinstance(row, np.ndarray)]
+    assert found == [label_of(clip[0]) for clip in clips]
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "pipelines.scorer"]
+    assert message == "the device's memory is full: clips are scored in batches of 12 from here on"
+
+
+def test_a_device_that_fails_is_no_clips_failure(poisoned: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(frames: np.ndarray) -> np.ndarray:
+        raise tf.errors.InternalError(None, None, "CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure")
+
+    monkeypatch.setattr(poisoned, "_run", lost)
+    with pytest.raises(WorkerError, match="the device scores no clip any more .*CUDA_ERROR_LAUNCH_FAILED"):
+        poisoned.score([grey_clip(40)])
 
 
 def test_all_of_a_batch_may_be_bad(poisoned: Scorer) -> None:

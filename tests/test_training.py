@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import platform
 import random
 import shutil
 import signal
@@ -71,6 +72,13 @@ def test_a_run_leaves_what_it_promises(dataset: Path, finished: Path) -> None:
     assert list((finished / "tensorboard").glob("events.*"))
     assert len((finished / "predictions.jsonl").read_text().splitlines()) == 6
     assert "<svg" in (finished / "report.html").read_text()
+    for path in finished.rglob("*"):  # all of it may be shared
+        if path.is_file():
+            assert str(finished.parent).encode() not in path.read_bytes(), path
+            assert platform.node() not in path.name.split(".")
+    assert (finished / metrics["dataset"]["uri"]).resolve() == dataset
+    info = json.loads((finished / "model" / "model_info.json").read_text())
+    assert (finished / "model" / info["dataset"]["uri"]).resolve() == dataset
 
 
 def test_the_exported_model_says_what_the_evaluation_says(dataset: Path, finished: Path) -> None:

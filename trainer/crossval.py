@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 
 from pipelines import cli
 from pipelines.core.errors import EXIT_OK, UsageError
+from pipelines.core.relative import relative_to
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
 from trainer.cluster import check_cluster
@@ -117,12 +119,20 @@ def summarise(
         single = {"top1": evaluate(_pool(parts, configs), labels).top1.to_json()}
     accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
     sums = np.stack([accuracies, np.ones(folds)], axis=1)
+    # Those of a fold are relative to its own folder, which lies in the one of the summary.
+    place = {"uri": relative_to(configs[0].data, os.path.dirname(configs[0].output))}
     summary = {
         "schema_version": 1,
         "folds": folds,
         "seeds": sorted({config.seed for config in configs}),
         "model": runs[0]["model"],
-        "dataset": {**runs[0]["dataset"], "protocol": f"{folds} folds of groups", "note": "", "missing_classes": {}},
+        "dataset": {
+            **runs[0]["dataset"],
+            **place,
+            "protocol": f"{folds} folds of groups",
+            "note": "",
+            "missing_classes": {},
+        },
         "pooled": pooled.to_json(),
         "mean": bootstrap_over_groups(sums, lambda total: total[:, 0] / total[:, 1]).to_json(),
         "fold_top1": [float(accuracy) for accuracy in accuracies],
@@ -133,7 +143,7 @@ def summarise(
         },
         "speed": runs[0]["speed"],
         "training": {"seconds": sum(metrics["training"]["seconds"] for metrics in runs)},
-        "configuration": runs[0]["configuration"],
+        "configuration": {**runs[0]["configuration"], "data": place["uri"]},
         "versions": runs[0]["versions"],
     }
     return summary, predictions

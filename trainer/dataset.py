@@ -14,6 +14,7 @@ from pipelines.core.errors import UsageError, UserError
 from pipelines.core.folder_kinds import kind_of_folder, no_data
 from pipelines.core.hashing import fingerprint
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo
+from pipelines.core.names import special_kind
 from pipelines.core.tfrecord import CorruptRecordError, read_records
 from pipelines.core.video_files import is_video
 from pipelines.source_hints import nearest
@@ -168,6 +169,8 @@ def check_shards(
             found = storage.size_bytes(uri)
             if found is None:
                 return "missing"
+            if storage.is_local(uri) and (kind := special_kind(uri)):
+                return f"not a regular file but {kind}"
             if found != shard.size_bytes:
                 return f"{found} bytes instead of {shard.size_bytes}"
             if full:

@@ -17,7 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.core.errors import UsageError
+from pipelines.core.errors import UsageError, UserError
+from pipelines.model_safety import refuse_unsafe
 from trainer.export import configuration, serving_parts
 
 _BETTER_FORM = (
@@ -51,20 +52,26 @@ class Foreign:
     keeps_file: bool = False
 
 
-def open_saved_model(folder: str, signature: str, num_labels: int) -> Foreign:
+def open_saved_model(folder: str, signature: str, num_labels: int, trust: bool = False) -> Foreign:
     """Loads a SavedModel of any version of TensorFlow and Keras.
 
     Args:
         folder: of the SavedModel.
         signature: the name of one, or empty to choose `serving_default` or the only one.
         num_labels: tells outputs with classes from others.
+        trust: whether its graphs may do more than calculate.
 
     Raises:
-        UsageError: it can't be loaded, or it isn't plain what to call; the message lists what there is.
+        UsageError: it can't be loaded, does more than calculate, or it isn't plain what to call; the message lists what
+            there is.
     """
     try:
+        if not trust:
+            refuse_unsafe(folder, f"the SavedModel {folder}")
         loaded = tf.saved_model.load(folder)
         signatures = dict(loaded.signatures)
+    except UserError:
+        raise
     except Exception as error:  # of any class, depending on what is wrong with the files
         raise UsageError(f"cannot load the SavedModel {folder}: {_reason(error)}") from error
     if not signatures:
@@ -144,7 +151,7 @@ def open_keras(path: str) -> Foreign:
         version = _keras_version(path)
         with _readable_file(path, version) as readable, warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about how the other side wrote its layers
-            model = keras.models.load_model(readable, compile=False)
+            model = keras.models.load_model(readable, compile=False, safe_mode=True)
             old = version.startswith("2")
             if old:
                 _restore_hard_sigmoid(model)

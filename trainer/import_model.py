@@ -50,6 +50,7 @@ class Request:
     outputs: str
     name: str
     output: str
+    trust: bool
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -72,6 +73,8 @@ def make_parser() -> argparse.ArgumentParser:
                        help="text file with a class name a line, in the order of the model's outputs")  # fmt: skip
     group.add_argument("--outputs", choices=OUTPUTS, default="auto",
                        help="what it gives (default: auto, found out on sample clips)")  # fmt: skip
+    group.add_argument("--trust-model", action="store_true", help="import a SavedModel even if its operations could "
+                       "read and write files or run programs as you")  # fmt: skip
     group = parser.add_argument_group("the clips that it was trained on")
     group.add_argument("--num-frames", type=int, required=True, metavar="T", help="frames of a clip")
     group.add_argument("--size", required=True, metavar="PIXELS", help="height and width: 64 or 72x96")
@@ -104,6 +107,8 @@ def parse(arguments: Sequence[str]) -> Request:
     cli.refuse_unknown_flags(unknown, flags, arguments)
     source = Path(given.keras or given.saved_model).expanduser()
     check_source(source, is_keras=bool(given.keras))
+    if given.keras and given.trust_model:
+        raise UsageError("--trust-model is for a SavedModel; a Keras file is always read in safe mode")
     if given.keras and given.signature:
         raise UsageError("--signature is for a SavedModel; a Keras file has one function only")
     try:
@@ -116,7 +121,7 @@ def parse(arguments: Sequence[str]) -> Request:
         raise UsageError(f"--output {given.output} would replace the model that is imported, {source}; choose another")
     return Request(
         source, bool(given.keras), given.signature, read_labels(Path(given.labels).expanduser()), clip_spec,
-        given.scale, given.channels, given.outputs, given.name or source.resolve().stem, output,
+        given.scale, given.channels, given.outputs, given.name or source.resolve().stem, output, given.trust_model,
     )  # fmt: skip
 
 
@@ -202,7 +207,7 @@ def run(arguments: Sequence[str]) -> int:
     if request.is_keras:
         foreign = open_keras(source)
     else:
-        foreign = open_saved_model(source, request.signature, len(request.labels))
+        foreign = open_saved_model(source, request.signature, len(request.labels), request.trust)
     clips = sample_clips(request.clip_spec)
     with exact_float32():
         adapter = Adapter.make(

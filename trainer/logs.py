@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from trainer import results, storage
+from trainer.event_file import EventFile
 
 COLUMNS = (
     "epoch", "step", "learning_rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds",
@@ -28,17 +28,14 @@ class RunLog:
         self._events = storage.join(folder, results.TENSORBOARD)
         # Event files grow, which files in stores can't: there they are replaced after each epoch.
         self._local = None if storage.is_local(folder) else tempfile.TemporaryDirectory()
-        self._writer = tf.summary.create_file_writer(self._local.name if self._local else self._events)
+        self._writer = EventFile(self._local.name if self._local else self._events)
 
     def epoch(self, history: Sequence[Mapping[str, float]]) -> None:
         """Notes the last of the epochs. The table is written anew: a run that went back has no row twice."""
         storage.write_text(self._history, history_table(history))
         row = history[-1]
-        with self._writer.as_default(step=int(row["epoch"])):
-            for name in COLUMNS[2:7]:
-                tf.summary.scalar(name.replace("_", "/", 1), row[name])
-            tf.summary.scalar("clips_per_s", row["clips_per_s"])
-        self._writer.flush()
+        values = {name.replace("_", "/", 1): row[name] for name in COLUMNS[2:7]}
+        self._writer.scalars(int(row["epoch"]), {**values, "clips_per_s": row["clips_per_s"]})
         self._upload()
 
     def _upload(self) -> None:
@@ -47,8 +44,7 @@ class RunLog:
 
     def confusion(self, matrix: Sequence[Sequence[int]], epoch: int) -> None:
         """Adds the confusion matrix of the test clips as a picture."""
-        with self._writer.as_default(step=epoch):
-            tf.summary.image("test/confusion", confusion_image(matrix)[np.newaxis])
+        self._writer.picture(epoch, "test/confusion", confusion_image(matrix))
         self._writer.close()
         self._upload()
 

@@ -121,7 +121,7 @@ class Predictions:
                 logits = [float(logit) for logit in item["logits"]]
                 check_names(label_names, len(logits))
                 rows.append((logits, ids[item["label"]], str(item["group"]), str(item["video_id"])))
-            except (ValueError, TypeError, KeyError) as error:
+            except (ValueError, TypeError, KeyError, OverflowError) as error:
                 raise ValueError(f"line {number} is no prediction for these classes: {error!r}") from error
         return cls(
             np.array([row[0] for row in rows], np.float32).reshape(len(rows), len(label_names)),

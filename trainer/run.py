@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines import cli
 from pipelines.core.model_info import ModelInfo
+from pipelines.core.relative import relative_to
 from pipelines.summary import plural, some
 from trainer import results, storage
 from trainer.calibration import expected_calibration_error, fit_temperature
@@ -95,7 +96,7 @@ class _Run:
             "schema_version": 1,
             "model": {"name": config.model, "variant": config.variant},
             "dataset": {
-                "uri": config.data,
+                "uri": relative_to(config.data, config.output),
                 "fingerprint": self._dataset.fingerprint,
                 "labels": list(labels),
                 "protocol": parts.protocol,
@@ -127,6 +128,8 @@ class _Run:
             },
             "configuration": {
                 **asdict(config),
+                "data": relative_to(config.data, config.output),
+                "output": relative_to(config.output, config.output),
                 "global_batch_size": self._trial.global_batch,
                 "devices": self._devices.description,
                 "augmentations": ",".join(self._trial.augmentations) or "none",
@@ -141,22 +144,23 @@ class _Run:
         results.begin_files(config.output)
         temperature = metrics["calibration"]["temperature"]
         clips = sample_clips(self._trial.sides["test"], _CHECK_CLIPS)
+        model = storage.join(config.output, results.MODEL)
         info = export_model(
             main.learner.average,
-            storage.join(config.output, results.MODEL),
+            model,
             ModelInfo(
                 name=config.model,
                 variant=config.variant,
                 clip_spec=self._info.clip_spec,
                 labels=tuple(labels),
                 temperature=temperature,
-                dataset={"uri": config.data, "fingerprint": self._dataset.fingerprint},
+                dataset={"uri": relative_to(config.data, model), "fingerprint": self._dataset.fingerprint},
                 durations_s=self._info.durations_s,
                 metrics={name: metrics["test"][name] for name in ("top1", "macro_f1", "ece")},
             ),
             clips,
         )
-        folder = storage.join(config.output, results.MODEL, info.saved_model)
+        folder = storage.join(model, info.saved_model)
         metrics["model"] |= {
             "parameters": info.parameters,
             "size_bytes": storage.size_of_tree(folder),

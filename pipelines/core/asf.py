@@ -27,7 +27,7 @@ def look(file: BinaryIO) -> AsfParts | None:
     if len(head) < 30 or head[:16] != _HEADER:
         return None
     size = struct.unpack_from("<Q", head, 16)[0]
-    objects = file.read(min(size, _MAX_HEADER) - 30)
+    objects = file.read(max(0, min(size, _MAX_HEADER) - 30))
     data = file.read(24)
     place = objects.find(_PROPERTIES)
     if place < 0 or len(objects) < place + 92 or data[:16] != _DATA or len(data) < 24:

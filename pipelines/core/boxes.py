@@ -4,6 +4,10 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
+_NAMES = frozenset(b"ftyp styp free skip wide uuid moov moof mdat mfra sidx ssix emsg prft pdin meta udta".split())
+"""Of boxes that may lie side by side in a file."""
+_PIECE_BYTES = 1 << 20
+
 
 @dataclass(frozen=True)
 class Fragments:
@@ -35,10 +39,10 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
         head_size = 8
         if size == 1 and len(head) == 16:
             size, head_size = struct.unpack(">Q", head[8:])[0], 16
-        elif size == 0 and name:
+        elif size == 0:
             size = size_bytes - begin  # up to the end of the file
-        if size < head_size or not name.isascii():
-            is_cut = True
+        if size < head_size or name not in _NAMES:
+            is_cut |= _has_fragment(file, begin)  # else it is something that was appended
             break
         is_fragmented |= name == b"moof"
         is_cut |= begin + size > size_bytes
@@ -51,6 +55,17 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
     if not is_fragmented:
         return None
     return Fragments(is_cut or end > size_bytes, duration_s)
+
+
+def _has_fragment(file: BinaryIO, begin: int) -> bool:
+    """Whether something like a fragment begins behind a place."""
+    file.seek(begin)
+    before = b""
+    while piece := file.read(_PIECE_BYTES):
+        if b"moof" in before + piece:
+            return True
+        before = piece[-3:]
+    return False
 
 
 def _segment_index(data: bytes, track: int) -> tuple[float, int]:

@@ -127,22 +127,16 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
             group = intern(group)
         elif meaning.group:
             group, by_folder = meaning.group, by_folder + 1
-        else:  # what shares a name is likely to share its content
-            group, ungrouped = path, ungrouped + 1
-        records.append(
-            VideoRecord(video_id, prefix + file.path, meaning.label, group, file.version or "missing", meaning.split)
-        )
+        else:
+            group, ungrouped = path, ungrouped + 1  # what shares a name is likely to share its content
+        version = file.version or "missing"
+        records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
     deepest = max(map(len, paths.values()))
     example = min(path for path in paths.values() if len(path) == deepest)
     notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
-    return Catalog(
-        _checked(records, root),
-        found.ignored,
-        ungrouped,
-        LeftOut(unreadable(root, found.lost)),
-        splits_from="" if levels.split is None else "its folders",
-        notes=tuple(notes),
-    )
+    splits_from = "" if levels.split is None else "its folders"
+    left_out = LeftOut(unreadable(root, found.lost))
+    return Catalog(_checked(records, root), found.ignored, ungrouped, left_out, splits_from, tuple(notes))
 
 
 def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
@@ -175,10 +169,10 @@ def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris
         UsageError: two rows have one id.
     """
     records = []
-    paths = [posixpath.normpath(row.path).lstrip("/") for row in manifest.rows]
+    rows = manifest.rows
+    paths = [posixpath.normpath(row.path).lstrip("/") for row in rows]
     stems = [posixpath.splitext(path)[0] for path in paths]
-    ids = unique_ids(stems, paths)
-    for row, file, uri, stem, video_id in zip(manifest.rows, files, uris, stems, ids, strict=True):
+    for row, file, uri, stem, video_id in zip(rows, files, uris, stems, unique_ids(stems, paths), strict=True):
         version = file.version or "missing"
         records.append(VideoRecord(video_id, uri, row.label, row.group or stem, version, row.split))
     notes = []
@@ -189,8 +183,8 @@ def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris
         notes.append(f"repeated lines of the manifest that count once: {manifest.num_repeated:,}")
     return Catalog(
         _checked(records, name),
-        num_ungrouped=sum(1 for row in manifest.rows if not row.group),
-        splits_from="the manifest" if records[0].split else "",
+        num_ungrouped=sum(1 for row in rows if not row.group),
+        splits_from="the manifest" if rows[0].split else "",
         notes=tuple(notes),
     )
 

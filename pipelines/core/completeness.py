@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from pipelines.core.catalog import Catalog
-from pipelines.core.config import PreprocessConfig
+from pipelines.core.config import PreprocessConfig, with_names_for_paths
 from pipelines.core.errors import IncompleteError, TooManyFailuresError
 from pipelines.core.metadata import FAILURES, DatasetInfo, ShardReport, summarise_splits
 from pipelines.core.plan import Plan
@@ -95,7 +95,7 @@ def describe(
             "max": durations[-1],
             "total": round(sum(durations), 3),
         },
-        configuration=config.identity(),
+        configuration=with_names_for_paths(config.identity()),
         versions=versions,
         notes=catalog.notes,
     )

@@ -9,11 +9,14 @@ import yaml
 
 from pipelines.core.decode_types import DecodeLimits
 from pipelines.core.errors import UsageError
+from pipelines.core.relative import name_of
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.splits import parse_fractions, parse_groups
 
 _C = TypeVar("_C")
 COMPRESSIONS = ("none", "gzip")
+_PATHS = ("input", "split_file")
+"""Settings that are paths and decide about the content."""
 DEFAULT_SPLITS = "train=0.8,val=0.1,test=0.1"
 OFFICIAL_SPLITS = "official"
 """In place of fractions: the splits that the input itself gives its videos."""
@@ -106,6 +109,17 @@ class PreprocessConfig:
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
+
+
+def with_names_for_paths(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they are told to others: the same for the same dataset, wherever on a machine it was made."""
+
+    def told(value: Any) -> Any:
+        if isinstance(value, list):
+            return [told(item) for item in value]
+        return ",".join(map(name_of, value.split(","))) if isinstance(value, str) else value
+
+    return {key: told(item) if key in _PATHS else item for key, item in configuration.items()}
 
 
 def check_job(config: Any) -> None:

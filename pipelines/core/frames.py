@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import av
 
 from pipelines.core import nonref, promises
+from pipelines.core.demuxers import DEMUXERS
+from pipelines.core.names import special_kind
 from pipelines.core.streams import gives_one_frame, pick_video, shows_picture
 from pipelines.core.times import PacketTimes, StreamClock, Timeline, timeline
 
@@ -39,14 +41,18 @@ class VideoDecodeError(VideoError):
 @contextlib.contextmanager
 def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream"]]:
     """Opens the video stream of a local file (see `streams.pick_video`) for decoding in this thread alone."""
-    # The prefix keeps a colon in a name from being read as a protocol, the whitelist a playlist from naming hosts.
-    options = {"protocol_whitelist": "file"}
+    # The prefix keeps a colon in a name from being read as a protocol, the whitelists a file from naming others.
+    options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
     try:
+        if kind := special_kind(path):
+            raise VideoReadError(f"not a regular file but {kind}")
         container = av.open(f"file:{path}", metadata_errors="replace", container_options=options)
     except MemoryError:
         raise
     except OSError as error:
         raise VideoReadError(_message(error)) from error
+    except av.ArgumentError as error:  # what the whitelist doesn't hold
+        raise VideoOpenError("no format of videos, or one that reads other files, as a playlist does") from error
     except (av.FFmpegError, ValueError) as error:
         raise VideoOpenError(_message(error)) from error
     with container:

@@ -99,6 +99,51 @@ def _parse_slice(nal: bytes, sps: _Sps, reference_order: int) -> tuple[int, int 
     return frame_number, lowest + (bits.u(sps.order_bits) - lowest) % (2 * half)
 
 
+class FrameNumbers:
+    """Follows the frame numbers of a video's pictures (7.4.3), from packet to packet.
+
+    Where its parameters aren't plain, it finds nothing.
+    """
+
+    def __init__(self, extradata: bytes) -> None:
+        self._reference: int | None = None
+        self._sps: _Sps | None = None
+        try:
+            self._length_size, self._parameters = parse_extradata(extradata)
+            self._sps = _only_sps(self._parameters)
+        except NoPlan:
+            pass
+
+    def is_gap(self, packet: "av.Packet") -> bool:
+        """Whether reference pictures are missing before the picture of the next packet."""
+        if self._sps is None:
+            return False
+        try:
+            nal = self._first_slice(bytes(packet))
+            number = None if nal is None or self._sps is None else _parse_slice(nal, self._sps, 0)[0]
+        except (NoPlan, IndexError):  # the decoder will find that, too
+            return False
+        if nal is None or number is None:
+            return False
+        before = -1 if nal[0] & 31 == _IDR else self._reference
+        if nal[0] & 0x60:
+            self._reference = number
+        if before is None or self._sps is None:
+            return False
+        # A picture may have all references forgotten, and counts as 0 then: the next one is 1.
+        return number not in ((before + 1) % (1 << self._sps.frame_num_bits), 1)
+
+    def _first_slice(self, data: bytes) -> bytes | None:
+        for nal in split_nals(data, self._length_size):
+            kind = nal[0] & 31
+            if kind in (_SLICE, _IDR):
+                return nal
+            if kind in (_SPS, _PPS) and nal not in self._parameters:
+                self._sps = None
+                return None
+        return None
+
+
 def _only_sps(parameters: Collection[bytes]) -> _Sps:
     parsed = {_parse_sps(nal) for nal in parameters if nal[0] & 31 == _SPS}
     if len(parsed) != 1:

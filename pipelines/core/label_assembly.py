@@ -2,7 +2,7 @@
 and by however many runs they came about."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def assemble(
         parts = chosen.get(video.video_id, [])
         if not is_complete(parts):
             raise LookupError(video.video_id)
-        failures += [failure for entry in parts for failure in entry.failures]
+        failures += [replace(failure, uri=video.uri) for entry in parts for failure in entry.failures]
         labelled = _label(video, parts, labels, spec)
         if labelled.segments:
             videos.append(labelled)

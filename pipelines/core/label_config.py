@@ -38,6 +38,7 @@ class LabelConfig:
     max_failure_rate: float = 0.05
     dry_run: bool = False
     overwrite: bool = False
+    trust_model: bool = False
 
     def __post_init__(self) -> None:
         check_job(self)

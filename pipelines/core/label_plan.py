@@ -9,6 +9,7 @@ from pipelines.core import sharding
 from pipelines.core.hashing import compact_json
 from pipelines.core.label_types import LabelFailure
 from pipelines.core.sealed import load_json
+from pipelines.core.typed_json import Positive, build
 from pipelines.core.video_files import IgnoredFile
 
 VIDEOS_PER_SHARD = 10_000
@@ -155,7 +156,7 @@ class LabelLayout:
         scoring: settings that decide about windows and their scores; others can change without scoring anew.
     """
 
-    num_shards: int
+    num_shards: Positive
     model: str
     name: str
     scoring: Mapping[str, Any]
@@ -169,12 +170,9 @@ class LabelLayout:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError, TypeError: the text is something else or damaged.
+            ValueError: it is something else; the message says in what.
         """
-        layout = cls(**load_json(text))
-        if type(layout.num_shards) is not int or layout.num_shards < 1 or not isinstance(layout.scoring, dict):
-            raise TypeError("it isn't the layout of labels")
-        return layout
+        return build(cls, load_json(text))
 
 
 def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> int:

@@ -50,7 +50,8 @@ class WindowClip:
     Attributes:
         window: where in the video.
         frames: uint8 [T, H, W, 3], RGB, upright.
-        damaged: frames that could not be decoded are replaced by others of the window.
+        damaged: frames that could not be decoded are replaced by others of the window, or a picture that one depends on
+            is damaged.
     """
 
     window: Window
@@ -86,9 +87,9 @@ def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip
     """
     assembly = _Assembly(spec, piece)
     resize = Resizer(spec)
-    for index, frame in piece_frames(path, piece, assembly.needed):
+    for index, frame, is_tainted in piece_frames(path, piece, assembly.needed):
         if not frame.is_corrupt and assembly.waits_for(index):
-            yield from assembly.add(index, resize(frame))
+            yield from assembly.add(index, resize(frame), is_tainted)
             if assembly.done:
                 return
     yield from assembly.finish()
@@ -103,6 +104,7 @@ class _Assembly:
         self._windows = piece.windows
         self._next = 0
         self._pictures: dict[int, np.ndarray] = {}
+        self._tainted: set[int] = set()
         self._last_use: dict[int, int] = {}
         self._recent: deque[int] = deque(maxlen=_SETTLED)
         self._last_index: list[int] = []
@@ -124,9 +126,14 @@ class _Assembly:
         """Whether a window that isn't complete takes the frame."""
         return self._last_use.get(index, -1) >= self._next and index not in self._pictures
 
-    def add(self, index: int, picture: np.ndarray) -> Iterator[WindowClip | WindowFailure]:
-        """Takes a frame, and yields the windows that now are complete, or as complete as they can become."""
+    def add(self, index: int, picture: np.ndarray, is_tainted: bool = False) -> Iterator[WindowClip | WindowFailure]:
+        """Takes a frame, and yields the windows that now are complete, or as complete as they can become.
+
+        One that `is_tainted` is used, but may show damage of a picture that it depends on.
+        """
         self._pictures[index] = picture
+        if is_tainted:
+            self._tainted.add(index)
         self._recent.append(index)
         while not self.done:
             is_over = len(self._recent) == _SETTLED and min(self._recent) > self._last_index[self._next]
@@ -159,7 +166,8 @@ class _Assembly:
             result = WindowFailure(planned.window, VideoDecodeError.__name__, message)
         else:
             frames = np.stack([self._pictures[_nearest(index, here)] for index in indices])
-            result = WindowClip(planned.window, frames, damaged=len(here) < len(needed))
+            damaged = len(here) < len(needed) or not self._tainted.isdisjoint(here)
+            result = WindowClip(planned.window, frames, damaged)
         self._next += 1
         self._pictures = {i: picture for i, picture in self._pictures.items() if self._last_use[i] >= self._next}
         return result

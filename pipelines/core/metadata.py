@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, field, fields
 from sys import intern
 from typing import Any, Self
 
+from pipelines.core.descriptions import check_clip_spec, check_dataset, read_versioned, take_stated
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
 from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.core.typed_json import Amount, Count, PlainName, build
 
 SCHEMA_VERSION = 1
 DATASET_INFO = "dataset_info.json"
@@ -48,11 +50,16 @@ class WrittenVideo:
     video_id: str
     label: str
     group: str
-    num_source_frames: int
-    duration_s: float
+    num_source_frames: Count
+    duration_s: Amount
     damaged: bool
     damage: str = ""
     content: int = 0
+
+    def __post_init__(self) -> None:
+        # One string for a name that many videos share: at the end of a job, the reports of all shards are read.
+        object.__setattr__(self, "label", intern(self.label))
+        object.__setattr__(self, "group", self.video_id if self.group == self.video_id else intern(self.group))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +101,9 @@ class ShardReport:
     """
 
     task: str
-    name: str
+    name: PlainName
     split: str
-    size_bytes: int
+    size_bytes: Count
     sha256: str
     written: tuple[WrittenVideo, ...] = ()
     failed: tuple[Failure, ...] = ()
@@ -113,31 +120,22 @@ class ShardReport:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError, TypeError, KeyError: the text is something else or cut off.
+            ValueError: the text is something else or cut off.
         """
-        value = json.loads(text)
-        value["written"] = tuple(_written_video(**item) for item in value["written"])
-        value["failed"] = tuple(Failure(**item) for item in value["failed"])
-        value["filtered"] = tuple(Filtered(**item) for item in value["filtered"])
-        return cls(**value)
+        return build(cls, load_json(text))
 
     def video_ids(self) -> list[str]:
         """Ids of all videos that the report accounts for."""
         return [video.video_id for part in (self.written, self.failed, self.filtered) for video in part]
 
 
-def _written_video(label: str, group: str, video_id: str, **others: Any) -> WrittenVideo:
-    """With one string for a name that many videos share: at the end of a job, the reports of all shards are read."""
-    return WrittenVideo(video_id, intern(label), video_id if group == video_id else intern(group), **others)
-
-
 @dataclass(frozen=True)
 class ShardInfo:
     """A shard as readers see it."""
 
-    name: str
-    num_examples: int
-    size_bytes: int
+    name: PlainName
+    num_examples: Count
+    size_bytes: Count
     sha256: str
 
 
@@ -147,7 +145,7 @@ class SplitInfo:
 
     shards: tuple[ShardInfo, ...]
     groups: tuple[str, ...]
-    num_examples_by_class: Mapping[str, int]
+    num_examples_by_class: Mapping[str, Count]
 
     @property
     def num_examples(self) -> int:
@@ -178,9 +176,9 @@ class DatasetInfo:
     compression: str
     labels: tuple[str, ...]
     splits: Mapping[str, SplitInfo]
-    counts: Mapping[str, int]
-    failures_by_reason: Mapping[str, int]
-    durations_s: Mapping[str, float]
+    counts: Mapping[str, Count]
+    failures_by_reason: Mapping[str, Count]
+    durations_s: Mapping[str, Amount]
     configuration: Mapping[str, Any]
     versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
@@ -222,51 +220,17 @@ class DatasetInfo:
         """
         try:
             value = read_versioned(text, name, SCHEMA_VERSION)
-            clip_spec = read_clip_spec(
-                value.pop("clip_spec"),
+            value["clip_spec"] = check_clip_spec(
+                value.get("clip_spec"),
                 f"{name}: the clips were made by another version of this software",
                 "preprocess again",
             )
-            splits = {
-                split: SplitInfo(
-                    shards=tuple(ShardInfo(**shard) for shard in entry["shards"]),
-                    groups=tuple(entry["groups"]),
-                    num_examples_by_class=entry["num_examples_by_class"],
-                )
-                for split, entry in value.pop("splits").items()
-            }
-            encoding = FrameEncoding.from_json(value.pop("encoding"))
-            labels, notes = tuple(value.pop("labels")), tuple(value.pop("notes", ()))
-            return cls(clip_spec=clip_spec, encoding=encoding, labels=labels, splits=splits, notes=notes, **value)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            stated = take_stated(value.get("splits"))
+            info = build(cls, value)
+            check_dataset(info, stated)
+            return info
+        except ValueError as error:
             raise UserError(f"{name} is damaged or no description of a dataset ({error}); preprocess again") from error
-
-
-def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:
-    """The JSON object of a description that has to be of a certain schema version.
-
-    Raises:
-        UserError: it is of another version.
-        ValueError, KeyError, TypeError: it is something else.
-    """
-    value: dict[str, Any] = load_json(text)
-    if (found := value["schema_version"]) != version:
-        raise UserError(f"{name}: schema version {found}, this software reads version {version}")
-    return value
-
-
-def read_clip_spec(value: dict[str, Any], problem: str, remedy: str) -> ClipSpec:
-    """The clip spec of a description, whose fingerprint says whether this software makes the same pixels of it.
-
-    Raises:
-        UserError: it makes others; the message begins with `problem` and ends with `remedy`.
-        ValueError, KeyError, TypeError: it is something else.
-    """
-    recorded = value.pop("fingerprint")
-    spec = ClipSpec(**value)
-    if spec.fingerprint() != recorded:
-        raise UserError(f"{problem} (clip fingerprint {recorded}, here {spec.fingerprint()}); {remedy}")
-    return spec
 
 
 def summarise_splits(reports: Iterable[ShardReport], split_names: Iterable[str]) -> dict[str, SplitInfo]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from pipelines.core.descriptions import check_clip_spec, check_labels, read_versioned
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
-from pipelines.core.metadata import DatasetInfo, read_clip_spec, read_versioned
+from pipelines.core.metadata import DatasetInfo
 from pipelines.core.spec import ClipSpec
+from pipelines.core.typed_json import Amount, Count, PlainName, build
 
 SCHEMA_VERSION = 1
 MODEL_INFO = "model_info.json"
@@ -47,11 +49,11 @@ class ModelInfo:
     labels: tuple[str, ...]
     temperature: float = 1.0
     dataset: Mapping[str, Any] = field(default_factory=dict)
-    durations_s: Mapping[str, float] = field(default_factory=dict)
+    durations_s: Mapping[str, Amount] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
-    parameters: int = 0
+    parameters: Count = 0
     fingerprint: str = ""
-    saved_model: str = "saved_model"
+    saved_model: PlainName = "saved_model"
     input_name: str = "frames"
     output_name: str = "probabilities"
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -59,8 +61,7 @@ class ModelInfo:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        if not self.labels or self.labels != LabelMap(self.labels).names:
-            raise ValueError(f"labels must be sorted names, each once, not {list(self.labels)!r}")
+        check_labels(self.labels)
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(f"temperature must be a positive number, not {self.temperature!r}")
 
@@ -85,13 +86,13 @@ class ModelInfo:
         """
         try:
             value = read_versioned(text, name, SCHEMA_VERSION)
-            clip_spec = read_clip_spec(
-                value.pop("clip_spec"),
+            value["clip_spec"] = check_clip_spec(
+                value.get("clip_spec"),
                 f"{name}: the model takes clips as another version of this software makes them",
                 "use that version, or preprocess and train again",
             )
-            return cls(clip_spec=clip_spec, labels=tuple(value.pop("labels")), **value)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return build(cls, value)
+        except ValueError as error:
             raise UserError(
                 f"{name} is damaged or no description of a model ({error}); export or import the model again"
             ) from error

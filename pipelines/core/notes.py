@@ -6,6 +6,8 @@ from pipelines.core.duplicates import DUPLICATES, Copies, have_several_labels, i
 from pipelines.core.metadata import DatasetInfo, Note, ShardReport
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 
+WARNING = "WARNING: "
+"""How a sentence begins that is one, on how the input was understood."""
 _SHOWN = 3
 
 
@@ -20,7 +22,8 @@ def notes_on(
         found: its videos of the same content, of `duplicates.find_copies`.
         ignored: files that were passed over.
     """
-    notes = [*_on_short_videos(info, reports), *_on_copies(found)]
+    notes = [Note(note.removeprefix(WARNING), note.startswith(WARNING)) for note in info.notes]
+    notes += [*_on_short_videos(info, reports), *_on_copies(found)]
     if ignored:
         notes.append(Note(f"ignored files are in {IGNORED}: {describe_ignored(ignored)}", is_warning=False))
     return notes

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 
 import av
 
-from pipelines.core.frames import VideoDecodeError, decode_again, decode_packets, demux, numbered, open_video
+from pipelines.core.frames import VideoDecodeError, demux, numbered, open_video
 from pipelines.core.streams import shows_picture
 from pipelines.core.survey import Piece
+from pipelines.core.taint import decode_watched
 from pipelines.core.times import MAX_REORDERED
 
 _SEEK_MARGIN_S = 1.0
@@ -16,8 +17,12 @@ _MARK_UNREFERENCED = frozenset(("h264", "mpeg4", "mpeg1video", "mpeg2video"))
 """Codecs whose pictures tell by themselves that no other refers to them. In HEVC, those of higher layers may."""
 
 
-def piece_frames(path: str, piece: Piece, needed: Iterable[int]) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields the needed frames that can be decoded, and maybe others, with their display index, in order of display.
+PieceFrame = tuple[int, "av.VideoFrame", bool]
+"""Display index, frame, and whether a picture that it may depend on is damaged."""
+
+
+def piece_frames(path: str, piece: Piece, needed: Iterable[int]) -> Iterator[PieceFrame]:
+    """Yields the needed frames that can be decoded, and maybe others, in order of display.
 
     Args:
         path: a local file.
@@ -29,7 +34,7 @@ def piece_frames(path: str, piece: Piece, needed: Iterable[int]) -> Iterator[tup
         VideoDecodeError: the key frame to start from isn't found.
     """
     if piece.pts is None:
-        yield from decode_again(path, errors=[]) if piece.by_decoding else _counted_frames(path)
+        yield from _decoded_frames(path) if piece.by_decoding else _counted_frames(path)
         return
     index_of = {piece.pts[index - piece.first_frame]: index for index in needed}
     with_seek_first = (False,) if piece.start_pts is None else (True, False)
@@ -43,9 +48,9 @@ def piece_frames(path: str, piece: Piece, needed: Iterable[int]) -> Iterator[tup
             context = stream.codec_context
             if context.codec.canonical_name in _MARK_UNREFERENCED:
                 packets = _marking_unneeded(context, packets, index_of)
-            for frame in decode_packets(context, packets, errors=[]):
+            for frame, is_tainted in decode_watched(context, packets):
                 if frame.pts is not None and (index := index_of.get(frame.pts)) is not None:
-                    yield index, frame
+                    yield index, frame, is_tainted
             return
     raise VideoDecodeError(f"there is no key frame at time {piece.start_pts} any more")
 
@@ -88,20 +93,30 @@ def _marking_unneeded(
         yield packet
 
 
-def _counted_frames(path: str) -> Iterator[tuple[int, "av.VideoFrame"]]:
+def _decoded_frames(path: str) -> Iterator[PieceFrame]:
+    """All frames of a file, numbered as they come."""
+    with open_video(path) as (container, stream):
+        packets = numbered(demux(container, stream), stream.codec_context.codec.canonical_name)
+        for index, (frame, is_tainted) in enumerate(decode_watched(stream.codec_context, packets)):
+            yield index, frame, is_tainted
+
+
+def _counted_frames(path: str) -> Iterator[PieceFrame]:
     """All frames of a file, numbered in the order in which they come; those that don't come leave gaps."""
     with open_video(path) as (container, stream):
         codec = stream.codec_context.codec.canonical_name
         waiting: dict[int, None] = {}  # packets, by number, whose frames haven't come; in order
         lost = 0
         packets = _noted(numbered(_from_start(container, stream, None, seek=False), codec), codec, waiting)
-        for come, frame in enumerate(decode_packets(stream.codec_context, packets, errors=[])):
+        context = stream.codec_context
+        for come, (frame, is_tainted) in enumerate(decode_watched(context, packets)):
             if frame.pts is not None:
                 waiting.pop(frame.pts, None)
-                while waiting and (oldest := next(iter(waiting))) < frame.pts - MAX_REORDERED:
+                farthest = 0 if context.codec.intra_only else MAX_REORDERED
+                while waiting and (oldest := next(iter(waiting))) < frame.pts - farthest:
                     del waiting[oldest]
                     lost += 1
-            yield come + lost, frame
+            yield come + lost, frame, is_tainted
 
 
 def _noted(packets: Iterable["av.Packet"], codec: str, waiting: dict[int, None]) -> Iterator["av.Packet"]:

@@ -23,6 +23,7 @@ from pipelines.core.labels import LabelMap
 from pipelines.core.pretty_json import pretty_json
 from pipelines.core.sealed import load_json
 from pipelines.core.splits import assign_by_fractions
+from pipelines.core.typed_json import Count, build
 
 STRIPS_PER_CLASS = 4
 """Clips of each class that get a film strip in the preview."""
@@ -33,7 +34,7 @@ class Layout:
     """What a dataset keeps from its first run: settings, shards of each split, split of each group."""
 
     configuration: Mapping[str, Any]
-    num_shards: Mapping[str, int]
+    num_shards: Mapping[str, Count]
     split_of_group: Mapping[str, str]
 
     def to_json(self) -> str:
@@ -50,17 +51,9 @@ class Layout:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError, TypeError: the text is something else or damaged.
+            ValueError: it is something else; the message says in what.
         """
-        layout = cls(**load_json(text))
-        mappings = (layout.configuration, layout.num_shards, layout.split_of_group)
-        if not all(isinstance(value, dict) for value in mappings):
-            raise TypeError("it isn't the layout of a dataset")
-        if not all(type(count) is int and count >= 0 for count in layout.num_shards.values()):
-            raise ValueError("the numbers of shards aren't numbers")
-        if not all(isinstance(split, str) for split in layout.split_of_group.values()):
-            raise TypeError("the splits of groups aren't names")
-        return layout
+        return build(cls, load_json(text))
 
     def differences(self, configuration: Mapping[str, Any]) -> list[str]:
         """The settings that differ from those of the first run, with both values.

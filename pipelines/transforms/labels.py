@@ -1,7 +1,7 @@
 """From the ledger to files of labels, a shard at a time."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
@@ -79,7 +79,10 @@ class _WriteLabelsFn(beam.DoFn):
     def process(self, shard_and_mark: tuple[int, str]) -> Iterable[Row]:
         shard, mark = shard_and_mark
         settings, output = self._settings, self._settings.output
-        listed = label_store.read_listing(output, shard)
+        # The id says all that others need to know of a local path.
+        listed = [
+            replace(v, uri=v.video_id) if files.is_local(v.uri) else v for v in label_store.read_listing(output, shard)
+        ]
         entries = label_store.read_ledger(output, shard)
         try:
             result = assemble(listed, entries, settings.key, settings.labels, settings.segments)

@@ -29,14 +29,15 @@ class SavedModelHandler(ModelHandler[Scorable, PredictionResult, Scorer]):
     The inference of a result is float32 [C], a `ScoreError`, or None where there was nothing to score.
     """
 
-    def __init__(self, folder: str, info: ModelInfo, threads: int) -> None:
+    def __init__(self, folder: str, info: ModelInfo, threads: int, trust: bool) -> None:
         self._folder = folder
         self._info = info
         self._threads = threads
+        self._trust = trust
 
     def load_model(self) -> Scorer:
         """The model; one for each process."""
-        return scorer.shared_scorer(self._folder, self._info, self._threads)
+        return scorer.shared_scorer(self._folder, self._info, self._threads, self._trust)
 
     def run_inference(
         self, batch: Sequence[Scorable], model: Scorer, inference_args: Mapping[str, Any] | None = None
@@ -67,12 +68,14 @@ class ScoreClips(beam.PTransform):
         folder: the model directory.
         info: its description.
         threads: of TensorFlow in each worker process.
+        trust: whether the model may do more than calculate.
     """
 
     folder: str
     info: ModelInfo
     threads: int
+    trust: bool = False
 
     def expand(self, clips: beam.PCollection) -> beam.PCollection:
-        handler = SavedModelHandler(self.folder, self.info, self.threads)
+        handler = SavedModelHandler(self.folder, self.info, self.threads, self.trust)
         return clips | RunInference(handler, model_identifier=self.info.fingerprint)

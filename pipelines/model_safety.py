@@ -1,0 +1,127 @@
+"""What the graphs of a SavedModel would do beside calculating, found out before TensorFlow loads them.
+
+Loading a SavedModel and calling it run its graphs, and TensorFlow has operations that read and write any file or run
+Python. Only those that calculate are let through (`graph_ops`), and those that save and restore variables in the place
+where every SavedModel has them: behind what its `saver_def` names, and nowhere else.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from pipelines.core.errors import UsageError
+from pipelines.graph_ops import CALCULATING
+
+_RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
+_SAVING = _RESTORING | {"MergeV2Checkpoints", "Save", "SaveSlices", "SaveV2", "ShardedFilename", "ShardedFilespec"}
+_INIT_OPS = ("saved_model_main_op", "legacy_init_op")
+"""Collections of what a SavedModel of TensorFlow 1 runs when it is loaded."""
+_SHOWN = 10
+
+
+def refuse_unsafe(folder: str, name: str) -> None:
+    """Refuses a SavedModel with operations that do more than calculate.
+
+    Args:
+        folder: where it is, on this machine.
+        name: what it is called in the message.
+
+    Raises:
+        UsageError: it has some; they are named.
+        Exception: of the kinds that TensorFlow's own loading raises where its file can't be read.
+    """
+    if found := unsafe_operations(folder):
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise UsageError(
+            f"{name} does more than calculate: it holds the operations {', '.join(found[:_SHOWN])}{more}, with which a "
+            "model may read and write files or run programs as you. Use it only if you trust who made it, with "
+            "--trust-model"
+        )
+
+
+def unsafe_operations(folder: str) -> list[str]:
+    """Names of the operations of a SavedModel that do more than calculate, sorted."""
+    import tensorflow as tf
+
+    # TensorFlow's own function, so that this is the very file which it will load.
+    model = tf.__internal__.saved_model.parse_saved_model(folder)
+    return sorted({operation for graph in model.meta_graphs for operation in _unsafe(graph)})
+
+
+def _unsafe(meta_graph: Any) -> Iterator[str]:
+    graph, saver = meta_graph.graph_def, meta_graph.saver_def
+    nodes = {node.name: node for node in graph.node}
+    restoring = _ancestors(nodes, [saver.restore_op_name])
+    saving = _ancestors(nodes, [saver.save_tensor_name])
+    run = _ancestors(nodes, _run_by_others(meta_graph))
+    restoring, saving = restoring - run, saving - run - restoring
+
+    functions = {function.signature.name: function.node_def for function in graph.library.function}
+    others = [node for name, node in nodes.items() if name not in restoring | saving]
+    # What is called by others, too, may not do what only the saver may; neither may what nobody calls.
+    named = {*_called(others), *meta_graph.object_graph_def.concrete_functions}
+    for_restoring = _closure(functions, _called(nodes[name] for name in restoring))
+    for_saving = _closure(functions, _called(nodes[name] for name in saving))
+    outside = functions.keys() - for_restoring - for_saving
+    of_others = _closure(functions, {*named, *outside})
+    for_saving -= for_restoring
+
+    def allowed(name: str, restoring: set[str], saving: set[str]) -> frozenset[str]:
+        return _RESTORING if name in restoring else _SAVING if name in saving else frozenset()
+
+    for name, node in nodes.items():
+        yield from _unsafe_among([node], allowed(name, restoring, saving))
+    for name, body in functions.items():
+        yield from _unsafe_among(body, allowed(name, for_restoring - of_others, for_saving - of_others))
+
+
+def _unsafe_among(nodes: Iterable[Any], allowed: frozenset[str]) -> Iterator[str]:
+    for node in nodes:
+        if node.op == "PrintV2" and node.attr["output_stream"].s.startswith(b"file"):
+            yield "PrintV2 (to a file)"
+        elif node.op not in CALCULATING and node.op not in allowed:
+            yield node.op
+
+
+def _run_by_others(meta_graph: Any) -> Iterator[str]:
+    """Names of the nodes and tensors that are run without the saver."""
+    for signature in meta_graph.signature_def.values():
+        for tensors in (signature.inputs, signature.outputs):
+            yield from (tensor.name for tensor in tensors.values())
+    for name in _INIT_OPS:
+        if name in meta_graph.collection_def:
+            yield from meta_graph.collection_def[name].node_list.value
+
+
+def _ancestors(nodes: Mapping[str, Any], ends: Iterable[str]) -> set[str]:
+    """Names of the nodes on which some nodes or tensors depend, and of these themselves."""
+    return _reached(map(_node_name, ends), lambda name: map(_node_name, nodes[name].input), nodes)
+
+
+def _node_name(tensor: str) -> str:
+    return tensor.removeprefix("^").partition(":")[0]
+
+
+def _closure(functions: Mapping[str, Any], names: Iterable[str]) -> set[str]:
+    """The named functions and all that they call."""
+    return _reached(names, lambda name: _called(functions[name]), functions)
+
+
+def _reached(starts: Iterable[str], following: Callable[[str], Iterable[str]], known: Mapping[str, Any]) -> set[str]:
+    found: set[str] = set()
+    pending = list(starts)
+    while pending:
+        name = pending.pop()
+        if name in known and name not in found:
+            found.add(name)
+            pending.extend(following(name))
+    return found
+
+
+def _called(nodes: Iterable[Any]) -> set[str]:
+    """Names of the functions that nodes call: in attributes, or as the operation itself."""
+    found = set()
+    for node in nodes:
+        found.add(node.op)
+        for value in node.attr.values():
+            found.update(function.name for function in (value.func, *value.list.func) if function.name)
+    return found

@@ -1,0 +1,59 @@
+"""Ctrl-C, as a terminal sends it to a tool and all of its processes: one line and exit code 130, whenever it comes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import write_video
+
+LINE = "interrupted; run the same command again to go on"
+TOOLS = ("preprocess", "label", "verify", "sample_data")
+TRAINER = ("task", "crossval", "compare", "import_model")
+
+
+def start(module: str, *arguments: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def ctrl_c(process: "subprocess.Popen[str]", times: int = 1) -> list[str]:
+    """Interrupts the whole group, and returns what was said once it ended as it should."""
+    for number in range(times):
+        time.sleep(0.2 * bool(number))
+        os.killpg(process.pid, signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, error
+    return error.splitlines()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process has loaded")
+@pytest.mark.parametrize("module", [*(f"pipelines.{name}" for name in TOOLS), *(f"trainer.{name}" for name in TRAINER)])
+def test_while_a_tool_imports(module: str) -> None:
+    process = start(module, "--input", "/nowhere")
+    maps, deadline = Path(f"/proc/{process.pid}/maps"), time.monotonic() + 60
+    while "/lib-dynload/" not in maps.read_text() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    assert ctrl_c(process) == [LINE]
+
+
+@pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
+def test_twice_while_a_job_decodes(tmp_path: Path, mode: str) -> None:
+    """The second one doesn't break off what the first one tidies up."""
+    video = write_video(tmp_path / "videos" / "A" / "v_A_g01_c000.avi", 600)
+    for number in range(1, 400):
+        os.link(video, video.with_name(f"v_A_g01_c{number:03d}.avi"))
+    output = tmp_path / "out"
+    words = ("--input", tmp_path / "videos", "--output", output, "--num-frames", 50, "--size", 64, "--splits", "all=1")
+    process = start("pipelines.preprocess", *words, f"--direct_running_mode={mode}")
+    deadline = time.monotonic() + 120
+    while not list(output.glob("_state/tmp/all-*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    *before, last = ctrl_c(process, times=2)
+    assert last == LINE and all(" decoder process(es)" in line or "no group" in line for line in before), before
+    assert mode == "multi_processing" or not list((output / "_state" / "tmp").iterdir())

@@ -1,0 +1,91 @@
+"""Files that people share tell neither the machine nor where on it they were made, and still lead to what they name."""
+
+import json
+import platform
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.relative import name_of, path_below, relative_to
+from tests.conftest import preprocess
+from tests.label_model import level_of, make_model, write_grey
+from tests.store_tools import run_label
+
+ARGUMENTS = ("--num-frames", 4, "--size", 32, "--shards", 3, "--max-failure-rate", 1)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with videos, one of them broken, a model, and what both jobs make of them."""
+    folder = tmp_path_factory.mktemp("hidden-place")
+    for label in ("Jump", "Run"):
+        for group in range(1, 5):
+            write_grey(folder / "videos" / label / f"v_{label}_g{group:02d}_c01.mp4", [level_of(label)] * 10)
+    (folder / "videos" / "Run" / "v_Run_g01_c02.mp4").write_bytes(b"no video")
+    make_model(folder / "model")
+    done = preprocess("--input", folder / "videos", "--output", folder / "dataset", *ARGUMENTS)
+    assert done.returncode == 0, done.stderr
+    run_label(folder / "model", folder / "videos", folder / "out" / "labels", "--max-failure-rate", 1, "--webvtt")
+    return folder
+
+
+def test_no_place_and_no_machine(place: Path) -> None:
+    found = 0
+    for path in [*(place / "dataset").rglob("*"), *(place / "out").rglob("*")]:
+        if path.is_file() and "_state" not in path.parts:
+            data = path.read_bytes()
+            assert str(place).encode() not in data and b"hidden-place" not in data, path
+            if path.suffix in (".json", ".jsonl", ".html", ".vtt"):
+                assert platform.node().encode() not in data.replace(b".", b" ").split(), path
+            found += 1
+    assert found > 15
+
+
+def test_relative_paths_lead_there(place: Path) -> None:
+    dataset, labels = place / "dataset", place / "out" / "labels"
+    info = json.loads((dataset / "dataset_info.json").read_text())
+    assert info["configuration"]["input"] == "videos"
+    uris = []
+    rows = "labels-00000-of-00001.jsonl"
+    for folder, name in ((dataset, "failures.jsonl"), (labels, "failures.jsonl"), (labels, rows)):
+        uris += [place / "videos" / json.loads(line)["uri"] for line in (folder / name).read_text().splitlines()]
+    assert len(uris) == 1 + 1 + 8 and all(path.is_file() for path in uris)
+    assert (labels / json.loads((labels / "summary.json").read_text())["model"]["uri"]).resolve() == place / "model"
+
+
+def test_they_are_the_same_wherever_they_are_made(place: Path, tmp_path: Path) -> None:
+    """And a folder that is moved is gone on with."""
+    moved = Path(shutil.copytree(place / "dataset", tmp_path / "a" / "b" / "moved"))
+    next(moved.glob("train-*")).unlink()
+    for output in (moved, tmp_path / "new"):
+        done = preprocess("--input", place / "videos", "--output", output, *ARGUMENTS)
+        assert done.returncode == 0, done.stderr
+        for name in ("dataset_info.json", "failures.jsonl"):
+            assert (output / name).read_bytes() == (place / "dataset" / name).read_bytes()
+
+
+def test_manifests(place: Path, tmp_path: Path) -> None:
+    lines = ("path,label", "videos/Run/v_Run_g01_c02.mp4,Run", "videos/Jump/v_Jump_g01_c01.mp4,Jump")
+    (place / "list.csv").write_text("\n".join(lines))
+    done = preprocess("--input", place / "list.csv", "--output", tmp_path / "out", *ARGUMENTS)
+    assert done.returncode == 0, done.stderr
+    (failure,) = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").read_text().splitlines()]
+    assert failure["uri"] == "videos/Run/v_Run_g01_c02.mp4"
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "expected"),
+    [
+        ("/a/videos", "/a/out", "../videos"), ("/a/out", "/a/out", "."), ("/a/out/model", "/a/out", "model"),
+        ("/a/videos", "s3://bucket/out", "/a/videos"), ("gs://bucket/x", "/a/out", "gs://bucket/x"), ("", "/a", ""),
+    ],
+)  # fmt: skip
+def test_relative(path: str, folder: str, expected: str) -> None:
+    assert relative_to(path, folder) == expected
+
+
+def test_below_and_by_name() -> None:
+    assert path_below("/a/v/x.mp4", "/a/v") == path_below("/a/v/x.mp4", "/a/v/list.csv") == "x.mp4"
+    assert path_below("/b/x.mp4", "/a/v") == "/b/x.mp4" and path_below("s3://b/x", "/a") == "s3://b/x"
+    assert (name_of("/a/v"), name_of("s3://b/v"), name_of("v"), name_of("")) == ("v", "s3://b/v", "v", "")
