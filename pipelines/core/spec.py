@@ -156,6 +156,8 @@ class ClipSpec:
 
 
 FRAME_ENCODINGS = ("raw", "png", "jpeg")
+COMPRESSIONS = ("none", "gzip")
+"""Of whole shards."""
 
 
 @dataclass(frozen=True)
