@@ -10,7 +10,7 @@
 | `timestamps_s` | float | T times in seconds from the video's first frame |
 | `frame_indices` | int64 | T numbers of the frames in display order |
 | `num_source_frames` | int64 | frames of the whole video |
-| `damage` | bytes | only if the video is damaged: what is wrong with it |
+| `remark` | bytes | only if there is one: what is damaged, missing, or was corrected |
 
 The protocol buffer is declared here, field by field as in TensorFlow's `example.proto` and `feature.proto`, so that
 workers which only write records need not load TensorFlow.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FRAMES, LABEL, LABEL_NAME, VIDEO_ID, GROUP = "frames", "label", "label_name", "video_id", "group"
 TIMESTAMPS_S, FRAME_INDICES, NUM_SOURCE_FRAMES = "timestamps_s", "frame_indices", "num_source_frames"
-DAMAGE = "damage"
+REMARK = "remark"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Example:
     timestamps_s: list[float]
     frame_indices: list[int]
     num_source_frames: int
-    damage: str = ""
+    remark: str = ""
 
 
 def _message_class() -> Any:
@@ -93,8 +93,6 @@ def encode(example: Example) -> bytes:
     """A serialised `tf.train.Example`, the same bytes for the same content."""
     before, behind = _Message(), _Message()
     feature = before.features.feature
-    if example.damage:  # records of sound videos have the bytes that they always had
-        feature[DAMAGE].bytes_list.value.append(example.damage.encode())
     feature[FRAME_INDICES].int64_list.value.extend(example.frame_indices)
     feature = behind.features.feature
     feature[LABEL].int64_list.value.append(example.label)
@@ -102,6 +100,8 @@ def encode(example: Example) -> bytes:
         feature[key].bytes_list.value.append(text.encode("utf-8", "surrogateescape"))
     feature[TIMESTAMPS_S].float_list.value.extend(example.timestamps_s)
     feature[NUM_SOURCE_FRAMES].int64_list.value.append(example.num_source_frames)
+    if example.remark:  # records of other videos have the bytes that they always had
+        feature[REMARK].bytes_list.value.append(example.remark.encode())
     # The pixels are put in by hand, in the place that the order of the keys gives them: protobuf would copy them twice.
     parts = [
         before.features.SerializeToString(deterministic=True),
@@ -166,7 +166,7 @@ def decode(record: bytes) -> Example:
         timestamps_s=values(TIMESTAMPS_S, "float_list", None),
         frame_indices=values(FRAME_INDICES, "int64_list", None),
         num_source_frames=values(NUM_SOURCE_FRAMES, "int64_list")[0],
-        damage=text(DAMAGE) if DAMAGE in feature else "",
+        remark=text(REMARK) if REMARK in feature else "",
     )
 
 
