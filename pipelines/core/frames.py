@@ -99,22 +99,26 @@ def scan(
     stored, incomplete, indexed = 0, 0, len(stream.index_entries)
     buffered: list[av.Packet] | None = [] if watch is None else None
     shown = PacketTimes()
+    add = shown.add
     codec = stream.codec_context.codec.canonical_name
+    may_hide = codec == "vp8"
     try:
         for packet in demux(container, stream):
-            size += packet.size + _PACKET_BYTES
             stored += 1
-            incomplete += packet.is_corrupt
-            if size > _MAX_BUFFERED_BYTES:
-                buffered = None
+            if packet.is_corrupt:
+                incomplete += 1
             if buffered is not None:
-                buffered.append(packet)
-            if not shows_picture(packet, codec):
-                shown.discarded |= packet.is_discard
-                continue
-            shown.add(packet)
-            if watch is not None:
-                watch(packet)
+                size += packet.size + _PACKET_BYTES
+                if size > _MAX_BUFFERED_BYTES:
+                    buffered = None
+                else:
+                    buffered.append(packet)
+            if packet.is_discard:
+                shown.discarded = True
+            elif not may_hide or shows_picture(packet, codec):
+                add(packet)
+                if watch is not None:
+                    watch(packet)
     except MemoryError:
         raise
     except av.FFmpegError:

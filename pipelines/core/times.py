@@ -84,13 +84,15 @@ class PacketTimes:
     def __init__(self) -> None:
         self.pts, self.dts, self.durations = array("q"), array("q"), array("q")
         self.discarded = False
+        # For each packet of each video: looking these up would take longer than what they do.
+        self._add_pts, self._add_dts, self._add_duration = self.pts.append, self.dts.append, self.durations.append
 
     def add(self, packet: "av.Packet") -> None:
         """Notes a packet that is shown."""
         pts, dts = packet.pts, packet.dts
-        self.pts.append(_NO_TIME if pts is None else pts)
-        self.dts.append(_NO_TIME if dts is None else dts)
-        self.durations.append(packet.duration or 0)
+        self._add_pts(_NO_TIME if pts is None else pts)
+        self._add_dts(_NO_TIME if dts is None else dts)
+        self._add_duration(packet.duration or 0)
 
 
 @dataclass(frozen=True, eq=False)
