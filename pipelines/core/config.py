@@ -10,11 +10,11 @@ import yaml
 from pipelines.core.decode_types import DecodeLimits
 from pipelines.core.errors import UsageError
 from pipelines.core.relative import name_of
+from pipelines.core.spec import COMPRESSIONS as COMPRESSIONS
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.splits import parse_fractions, parse_groups
 
 _C = TypeVar("_C")
-COMPRESSIONS = ("none", "gzip")
 _PATHS = ("input", "split_file")
 """Settings that are paths and decide about the content."""
 DEFAULT_SPLITS = "train=0.8,val=0.1,test=0.1"

@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipelines.core.config import COMPRESSIONS
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.sealed import load_json
-from pipelines.core.spec import ClipSpec
+from pipelines.core.spec import COMPRESSIONS, ClipSpec
 from pipelines.core.typed_json import build
 
 if TYPE_CHECKING:

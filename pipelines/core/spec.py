@@ -155,6 +155,8 @@ class ClipSpec:
         return fingerprint({"pixels_version": PIXELS_VERSION, **asdict(self)})
 
 
+COMPRESSIONS = ("none", "gzip")
+"""Of whole shards."""
 FRAME_ENCODINGS = ("raw", "png", "jpeg")
 
 
