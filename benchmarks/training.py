@@ -101,12 +101,12 @@ def training(name: str, variant: str) -> Callable[[], float]:
     batch = (frames, tf.range(_BATCH, dtype=tf.int64) % len(_LABELS), tf.ones(_BATCH))
     data = tf.data.Dataset.from_tensors(batch).repeat()
     batches = devices.batches(lambda: data)
-    learner.train_step(batches, 1e-3, False)
+    learner.train_step(batches, 1e-3).result()
 
     def measure() -> float:
         start = time.perf_counter()
         for _ in range(3):
-            learner.train_step(batches, 1e-3, False)
+            learner.train_step(batches, 1e-3).result()
         return 3 * _BATCH / (time.perf_counter() - start)
 
     return measure

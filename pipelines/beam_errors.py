@@ -13,7 +13,7 @@ import grpc
 from apache_beam.runners.worker.sdk_worker import SdkHarness
 
 from pipelines.cli import lost_store
-from pipelines.core.errors import OutputError, WorkerError
+from pipelines.core.errors import SHORTAGES, OutputError, WorkerError, shortage
 from pipelines.transforms.pools import close_pools
 
 _LATE_S, _POLL_S = 10.0, 0.05
@@ -23,6 +23,10 @@ _OUTPUT_ERROR = re.compile(
     rf"^(?:{re.escape(OutputError.__module__)}\.)?(?:{'|'.join(_FOR_PEOPLE)}): (.+?)(?: \[while running|$)", re.M
 )
 _STORE_ERROR = re.compile(r"(?:^|: )(?:FileNotFound|Permission|OS)Error: \[Errno \d+\] (.+): '(\w+://[^']+)'", re.M)
+_NUMBERS = "|".join(map(str, SHORTAGES))
+_SHORTAGE = re.compile(
+    rf"(?:^|: )(?:\S*MemoryError\b|OSError: \[Errno (?:{_NUMBERS})\] (.+?)(?:: '| \[while running|$))", re.M
+)
 _JAVA_CALL = re.compile(r"\s+at [\w.$/]+\(.*\)$|\s*\.\.\. \d+ more$|Driver stacktrace:$")
 _TABLE_ERROR = re.compile(  # a load that went wrong, or a request for it
     r"BigQuery job \S+ failed.*? message: (['\"])(.+?)\1\n"
@@ -37,6 +41,8 @@ def known_message(text: str) -> str:
         return match[1]
     if match := _STORE_ERROR.search(text):
         return lost_store(match[2], match[1])
+    if match := _SHORTAGE.search(text):
+        return str(shortage(match[1] or "no memory is left"))
     if match := _TABLE_ERROR.search(text):
         reason = match[2] or match[4]
         return f"the table can't be loaded: {reason}. Mend that, then run the same command again: labels are kept"

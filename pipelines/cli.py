@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from pipelines import interrupts
-from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError
+from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError, as_shortage
 from pipelines.core.secrets import redact
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
@@ -47,13 +47,15 @@ def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
 def _run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     try:
         return run(arguments)
-    except UserError as error:
+    except (UserError, OSError, MemoryError) as error:
         if interrupts.happened():
             raise
-        print(f"error: {redact(str(error))}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        if "://" not in str(error.filename) or interrupts.happened():
+        known = as_shortage(error)
+        if isinstance(known, UserError):
+            print(f"error: {redact(str(known))}", file=sys.stderr)
+            return known.exit_code
+        assert isinstance(error, OSError)
+        if "://" not in str(error.filename):
             raise
         print(f"error: {redact(lost_store(str(error.filename), str(error.strerror)))}", file=sys.stderr)
         return EXIT_INCOMPLETE

@@ -57,6 +57,7 @@ def _summary(
             "failed": report.failed,
             "skipped": listing.num_listed - report.videos,
             "damaged": report.damaged,
+            "remarked": report.remarked,
             "windows": report.windows,
             "ignored": listing.num_ignored,
             "repeated": listing.num_repeated,

@@ -9,7 +9,7 @@ from pipelines.core.label_account import merge_reports
 from pipelines.core.label_types import UNKNOWN, Example, LabelFailure, LabelReport
 from pipelines.core.metadata import FAILURES
 from pipelines.label_charts import choose_colors, score_histogram, time_range, timeline, written
-from pipelines.label_summary import labels_by_seconds, unknown_share
+from pipelines.label_summary import labels_by_seconds, some_remarks, unknown_share
 from pipelines.page_frame import page_file, render_page
 from pipelines.page_parts import Measure, SmallShare, folded, notes, search_box, strip_image, table, text, tile
 from pipelines.summary import by_count, human_seconds, plural, some
@@ -87,6 +87,8 @@ def _notes(report: LabelReport, min_score: float, labels: Sequence[str]) -> str:
         items.append(f"{plural(failed, 'video')} of {listed:,} ({failed / max(listed, 1):.1%}) failed.")
     if report.damaged:
         items.append(f"{plural(report.damaged, 'labelled video')} could be decoded in part only.")
+    if report.remarked:
+        items.append(f"{plural(report.remarked, 'video')} with a remark: {some_remarks(report)}.")
     if report.segments_by_label.get(UNKNOWN):
         share, below = unknown_share(report), f": the best score is below {written(min_score)}" if min_score > 0 else ""
         note = f"{share:.1%} of the labelled time is {UNKNOWN}{below}."

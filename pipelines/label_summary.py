@@ -19,6 +19,7 @@ from pipelines.summary import (
     visible,
 )
 
+_SHOWN_REMARKS = 3
 _MAX_LABELS = 20
 """Labels in the table, the most frequent ones; the report has all."""
 
@@ -89,9 +90,18 @@ def _facts(report: LabelReport, seconds: float | None) -> list[tuple[str, str, s
     facts = [("Videos", account, "" if complete else "yellow")]
     if report.failures_by_reason:
         facts.append(("Failures", f"{some_counts(report.failures_by_reason)}; each is in {FAILURES}", "yellow"))
+    if report.remarked:
+        facts.append(("Remarks", visible(f"{some_remarks(report)}; the column remark has all"), "yellow"))
     scored = f"{plural(report.windows, 'window')} in {human_seconds(report.duration_s)} of video"
     facts.append(("Scored", scored, ""))
     if seconds is not None:
         speed = f", {report.duration_s / seconds:,.1f} times as fast as the videos play" if seconds > 0 else ""
         facts.append(("Time", human_seconds(seconds) + speed, ""))
     return facts
+
+
+def some_remarks(report: LabelReport) -> str:
+    """The first videos with a remark, and how many more there are."""
+    named = "; ".join(f"{video} ({remark})" for video, remark in report.remarks[:_SHOWN_REMARKS])
+    more = report.remarked - _SHOWN_REMARKS
+    return f"{named} and {more:,} more" if more > 0 else named

@@ -140,6 +140,7 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     store.write_failures(config.output, failures, config.input)
     store.write_ignored(config.output, catalog.ignored)
     store.write_duplicates(config.output, copies)
+    store.write_remarks(config.output, reports)
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
     check_failure_rate(len(failures), catalog.num_listed, config.max_failure_rate, reasons, "finished shards are")
     info = describe(config, catalog, plan, reports, {name: version(name) for name in _PACKAGES})

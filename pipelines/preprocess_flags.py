@@ -9,7 +9,7 @@ from pipelines import cli, files, flags
 from pipelines.core import config as configuration
 from pipelines.core.config import SPLIT_SETTINGS, PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.spec import FRAME_ENCODINGS, INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES
+from pipelines.core.spec import COMPRESSIONS, FRAME_ENCODINGS, INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES
 from pipelines.flags import add_setting, lies_in, parse_with_files
 
 SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
@@ -85,7 +85,7 @@ def make_parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("storage")
     add(group, "--encoding", "how frames are stored", choices=FRAME_ENCODINGS)
     add(group, "--jpeg-quality", "1 to 100", metavar="Q")
-    add(group, "--compression", "of whole shards", choices=configuration.COMPRESSIONS)
+    add(group, "--compression", "of whole shards", choices=COMPRESSIONS)
     add(group, "--shards", "number of files (default: about 128 MB each)", metavar="N")
     group = parser.add_argument_group("splits", "All videos of a group go into the same split where videos are dealt.")
     add(group, "--splits", "names and fractions, to deal the videos whatever the input says; official: as the folders "

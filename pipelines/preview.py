@@ -219,10 +219,11 @@ def _choose_strips(
 
 def _figure(split: str, video: WrittenVideo, strip: str) -> str:
     facts = (split, f"group {video.group}", plural(video.num_source_frames, "frame"), f"{video.duration_s:.2f} s")
-    damaged = f' <span class="tag">damaged</span> {text(video.damage)}' if video.damaged else ""
+    tag = '<span class="tag">damaged</span> ' if video.damaged else ""
+    remark = f" {tag}{text(video.remark)}" if video.remark or tag else ""
     return (
         f"<figure>{strip_image(strip, f'{video.video_id}, {video.label}')}"
-        f"<figcaption><b>{text(video.video_id)}</b>{text(' · '.join(facts))}{damaged}</figcaption></figure>"
+        f"<figcaption><b>{text(video.video_id)}</b>{text(' · '.join(facts))}{remark}</figcaption></figure>"
     )
 
 

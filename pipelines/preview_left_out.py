@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 
 from pipelines.core.catalog import Catalog
-from pipelines.core.metadata import FAILURES, DatasetInfo, LeftOut, ShardReport
+from pipelines.core.metadata import FAILURES, REMARKS, DatasetInfo, LeftOut, ShardReport
 from pipelines.core.video_files import IGNORED, IgnoredFile
 from pipelines.page_parts import folded, table
 from pipelines.summary import by_count, plural
@@ -14,7 +14,7 @@ MAX_ROWS = 200
 
 
 def left_out(info: DatasetInfo, reports: Sequence[ShardReport], catalog: Catalog) -> str:
-    """Failures by reason and one by one, what was filtered, what is damaged, and which files were no videos."""
+    """Failures by reason and one by one, what was filtered, remarks on clips, and which files were no videos."""
     parts = []
     if info.failures_by_reason:
         parts.append(table("Failures by reason", ("Reason", "Videos"), by_count(info.failures_by_reason)))
@@ -28,10 +28,12 @@ def left_out(info: DatasetInfo, reports: Sequence[ShardReport], catalog: Catalog
         rows = _first((f.video_id, f.label, f.reason) for s in sources for f in s.filtered)
         summary, columns = f"{plural(num_filtered, 'video')} filtered", ("Video", "Class", "Reason")
         parts.append(folded(summary, "Filtered", columns, rows, MAX_ROWS, num_rows=num_filtered))
-    if damaged := [(v.video_id, v.label, v.damage) for report in reports for v in report.written if v.damaged]:
-        summary, columns = f"{plural(len(damaged), 'video')} damaged", ("Video", "Class", "What is wrong")
-        parts.append(folded(summary, "Damaged", columns, _first(damaged), MAX_ROWS, num_rows=len(damaged)))
-    if not parts:
+    nothing = not parts
+    if said := [(v.video_id, v.label, v.remark) for report in reports for v in report.written if v.remark]:
+        summary, columns = f"{plural(len(said), 'remark')} on clips", ("Video", "Class", "Remark")
+        where = f"; {REMARKS} has all of them"
+        parts.append(folded(summary, "Remarks", columns, _first(said), MAX_ROWS, where=where, num_rows=len(said)))
+    if nothing:
         parts.append('<p class="soft">None: every listed video became a clip.</p>')
     return "".join(parts) + _ignored(catalog.ignored)
 

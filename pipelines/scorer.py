@@ -213,6 +213,10 @@ class Scorer:
         size = self._info.clip_spec.num_bytes
         if wrong := [len(clip) for clip in clips if len(clip) != size]:
             raise ValueError(f"a clip of {wrong[0]} bytes, not {size}")
+        if self._info.encoding.format == "jpeg":
+            from pipelines.core.pictures import as_stored  # OpenCV is needed by such models alone
+
+            clips = [as_stored(clip, self._info.clip_spec, self._info.encoding) for clip in clips]
         joined = b"".join([*clips, *[clips[-1]] * (self._at_once - len(clips))])
         return np.frombuffer(joined, np.uint8).reshape(self._at_once, *self._info.clip_spec.shape)
 

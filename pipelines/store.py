@@ -17,7 +17,7 @@ from pipelines import files, interrupts
 from pipelines.core import sharding
 from pipelines.core.duplicates import DUPLICATES, Copies, duplicate_lines
 from pipelines.core.errors import OutputError, UsageError
-from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, DatasetInfo, Failure, ShardReport
+from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, REMARKS, DatasetInfo, Failure, ShardReport
 from pipelines.core.plan import Layout, Plan, PlannedShard
 from pipelines.core.relative import path_below
 from pipelines.core.sealed import seal, seal_parts, unseal, unseal_or_old
@@ -25,7 +25,7 @@ from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
 
 _L = TypeVar("_L")
 STATE = "_state"
-_LISTS = (FAILURES, IGNORED, DUPLICATES)
+_LISTS = (FAILURES, IGNORED, DUPLICATES, REMARKS)
 
 
 def temporary_folder(output: str) -> str:
@@ -256,6 +256,16 @@ def write_ignored(output: str, ignored: Iterable[IgnoredFile]) -> None:
 def write_duplicates(output: str, found: Iterable[Copies]) -> None:
     """Writes `duplicates.jsonl`; empty where no two videos have the same content."""
     files.write_text(files.join(output, DUPLICATES), duplicate_lines(found), temporary_folder(output))
+
+
+def write_remarks(output: str, reports: Iterable[ShardReport]) -> None:
+    """Writes `remarks.jsonl`, sorted by id: what a person should know of some of the written videos."""
+    found = [(video, report.split) for report in reports for video in report.written if video.remark]
+    lines = [
+        json.dumps({"video_id": video.video_id, "label": video.label, "split": split, "remark": video.remark}) + "\n"
+        for video, split in sorted(found, key=lambda item: item[0].video_id)
+    ]
+    files.write_text(files.join(output, REMARKS), "".join(lines), temporary_folder(output))
 
 
 def write_failures(output: str, failures: Sequence[Failure], source: str) -> None:

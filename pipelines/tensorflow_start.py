@@ -41,12 +41,19 @@ def start_tensorflow() -> None:
 
     absl_logging.set_verbosity(absl_logging.ERROR)
     if "tensorflow" not in sys.modules:
-        with _lines_left_out(_BEFORE_IT_LISTENS) if _is_quiet() else contextlib.nullcontext():
+        with without_announcements():
             import tensorflow  # noqa: F401
 
 
+@contextlib.contextmanager
+def without_announcements() -> Iterator[None]:
+    """Leaves out what native code announces within its block: XLA does when it compiles for the first time."""
+    with _lines_left_out(_BEFORE_IT_LISTENS) if _is_quiet() else contextlib.nullcontext():
+        yield
+
+
 def _is_quiet() -> bool:
-    return os.environ["TF_CPP_MIN_LOG_LEVEL"] >= "2"
+    return os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") >= "2"
 
 
 @contextlib.contextmanager

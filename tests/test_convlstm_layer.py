@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,16 @@ import tensorflow as tf
 
 from trainer import convlstm
 from trainer.convlstm_layer import FastConvLSTM2D
+from trainer.serving import exact_float32
 
 SHAPE = (2, 5, 9, 8, 3)  # B, T, H, W, C
+
+
+@pytest.fixture(autouse=True)
+def exact() -> Iterator[None]:
+    """A GPU would compare what it has rounded to TF32."""
+    with exact_float32():
+        yield
 
 
 def clips(shape: tuple[int, ...] = SHAPE, seed: int = 0) -> tf.Tensor:
@@ -74,6 +83,16 @@ def assert_same(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: flo
 def test_outputs_and_gradients_are_those_of_keras(settings: dict[str, Any], training: bool) -> None:
     ours, theirs = pair(**settings)
     assert_same(results(ours, clips(), training), results(theirs, clips(), training))
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"padding": "same", "return_sequences": False}, {"go_backwards": True}], ids=str
+)
+def test_gradients_of_all_steps_at_once(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU."""
+    monkeypatch.setattr(convlstm, "has_gpu", lambda: True)
+    ours, theirs = pair(**settings)
+    assert_same(results(ours, clips(), True), results(theirs, clips(), True))
 
 
 def test_eager_and_one_frame() -> None:

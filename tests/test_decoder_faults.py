@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from pipelines.beam_errors import known_message
 from pipelines.core import child, decoder
 from pipelines.core.decode_types import CutVideo, DecodedClip, DecodedWindow, DecodeLimits, WindowJob
 from pipelines.core.errors import WorkerError
@@ -227,3 +228,19 @@ def test_worker_and_decoder_may_talk_at_the_same_time(tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
     assert not stuck
     assert sorted(result.window.index for result in found if isinstance(result, DecodedWindow)) == list(range(19))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (f"RuntimeError: {OSError(errno.EMFILE, 'Too many open files')!s}", ""),
+        ("RuntimeError: OSError: [Errno 24] Too many open files [while running 'X']", "Too many open files"),
+        ("OSError: [Errno 28] No space left on device: '/tmp/x'", "No space left on device"),
+        ("RuntimeError: numpy.core._exceptions._ArrayMemoryError: Unable to allocate", "no memory is left"),
+        ("RuntimeError: MemoryError [while running 'X']", "no memory is left"),
+        ("RuntimeError: OSError: [Errno 5] Input/output error", ""),
+    ],
+)
+def test_what_a_job_says_of_a_shortage_is_known(text: str, what: str) -> None:
+    assert known_message(text).startswith(f"this machine is short of something: {what}. " if what else "")
+    assert bool(known_message(text)) == bool(what)

@@ -46,7 +46,7 @@ def train(names):
         batches = iter(devices.strategy.distribute_datasets_from_function(lambda _: clips.training(epoch)))
         for _ in range(clips.training_steps(epoch)):
             # A rate that rises, as at the start of a run: AdamW's steps are as large where a gradient is all rounding.
-            result = learner.train_step(batches, 5e-4 * len(losses) / 20, False)
+            result = learner.train_step(batches, 5e-4 * len(losses) / 20).result()
             losses.append(float(result.loss / result.clips))
         epoch += 1
     return losses[:20]
@@ -115,3 +115,28 @@ def test_several_workers_need_a_cluster(dataset: Path, tmp_path: Path, value: st
     assert done.returncode == 2
     assert "needs the environment variable TF_CONFIG" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.timeout(600)
+def test_one_of_several_workers_sums_up_a_cross_validation(dataset: Path, tmp_path: Path) -> None:
+    addresses = free_addresses(2)
+    command = [
+        sys.executable, "-m", "trainer.crossval", "--model", "lrcn", "--variant", "reference", "--data", dataset,
+        "--output", tmp_path, "--batch-size", 8, "--epochs", 1, "--folds", 2, "--no-baseline", "--precision",
+        "bfloat16", "--strategy", "multi_worker",
+    ]  # fmt: skip
+    tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(2)]
+    workers = [start_worker(command, {"TF_CONFIG": json.dumps(task)}) for task in tasks]
+    said = [worker.communicate(timeout=500) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], said
+    assert ["All clips" in out for out, _ in said] == [True, False]
+    assert json.loads((tmp_path / "crossval.json").read_text())["pooled"]["num_clips"] == 30
+    precisions = {
+        str(path.parent.name): json.loads(path.read_text())["training"]["precision"]
+        for path in tmp_path.glob("fold*/metrics.json")
+    }
+    assert precisions == {"fold01-seed0": "bfloat16", "fold02-seed0": "bfloat16"}, "the second fold's too"
+    (tmp_path / "crossval.json").unlink()
+    for task, wrote in zip(reversed(tasks), (False, True), strict=True):  # all is done: each by itself
+        done = run_tool(*command[2:], env={**os.environ, "TF_CONFIG": json.dumps(task)})
+        assert (done.returncode, (tmp_path / "crossval.json").exists()) == (0, wrote), done.stderr

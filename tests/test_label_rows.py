@@ -20,6 +20,7 @@ VIDEO = LabelledVideo(
     4.0,
     False,
     (Segment(0.0, 2.5, "Walk, slowly", 0.875, TOP), Segment(2.5, 4.0, "unknown", 0.5, (("Run", 0.5),))),
+    "390 of 720 frames are there",
 )
 NUMBER = st.floats(0, 1e6)
 TEXT = st.text(st.characters(codec="utf-8"))
@@ -66,6 +67,7 @@ def test_a_row_is_a_segment() -> None:
             "score": 0.875,
             "top_k": [{"label": "Walk, slowly", "score": 0.875}, {"label": "Run", "score": 0.125}],
             "model": "00ff",
+            "remark": "390 of 720 frames are there",
         },
         {
             "video": "a/b.mp4",
@@ -76,6 +78,7 @@ def test_a_row_is_a_segment() -> None:
             "score": 0.5,
             "top_k": [{"label": "Run", "score": 0.5}],
             "model": "00ff",
+            "remark": "390 of 720 frames are there",
         },
     ]
     assert all(tuple(row) == COLUMNS for row in rows(VIDEO, ""))
@@ -85,18 +88,21 @@ def test_bytes_of_jsonl() -> None:
     (first, second) = written(list(rows(VIDEO, "00ff")), "jsonl").splitlines(keepends=True)
     assert second == (
         b'{"video": "a/b.mp4", "uri": "gs://bucket/a/b.mp4", "start_s": 2.5, "end_s": 4.0, "label": "unknown", '
-        b'"score": 0.5, "top_k": [{"label": "Run", "score": 0.5}], "model": "00ff"}\n'
+        b'"score": 0.5, "top_k": [{"label": "Run", "score": 0.5}], "model": "00ff", '
+        b'"remark": "390 of 720 frames are there"}\n'
     )
     assert first.endswith(b"\n")
 
 
 def test_bytes_of_csv() -> None:
-    header = b"video,uri,start_s,end_s,label,score,top_k,model\r\n"
+    header = b"video,uri,start_s,end_s,label,score,top_k,model,remark\r\n"
     assert written([], "csv") == header
     assert written(list(rows(VIDEO, "00ff")), "csv") == header + (
         b'a/b.mp4,gs://bucket/a/b.mp4,0.0,2.5,"Walk, slowly",0.875,'
-        b'"[{""label"": ""Walk, slowly"", ""score"": 0.875}, {""label"": ""Run"", ""score"": 0.125}]",00ff\r\n'
-        b'a/b.mp4,gs://bucket/a/b.mp4,2.5,4.0,unknown,0.5,"[{""label"": ""Run"", ""score"": 0.5}]",00ff\r\n'
+        b'"[{""label"": ""Walk, slowly"", ""score"": 0.875}, {""label"": ""Run"", ""score"": 0.125}]",00ff,'
+        b"390 of 720 frames are there\r\n"
+        b'a/b.mp4,gs://bucket/a/b.mp4,2.5,4.0,unknown,0.5,"[{""label"": ""Run"", ""score"": 0.5}]",00ff,'
+        b"390 of 720 frames are there\r\n"
     )
 
 
@@ -148,7 +154,7 @@ def test_names_that_are_no_text(format: str) -> None:
     expected = UNDECODABLE if format == "jsonl" else r"caf\udce9/\ud800"
     assert row == {
         **dict.fromkeys(("video", "uri", "label", "model"), expected),
-        **{"start_s": 0.0, "end_s": 1.0, "score": 0.5, "top_k": [{"label": expected, "score": 0.5}]},
+        **{"start_s": 0.0, "end_s": 1.0, "score": 0.5, "top_k": [{"label": expected, "score": 0.5}], "remark": ""},
     }
 
 

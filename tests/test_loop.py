@@ -1,11 +1,15 @@
 """The loop where training goes wrong."""
 
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipelines.core.errors import DivergedError, UsageError, UserError
 from tests.damage import damages
@@ -14,25 +18,41 @@ from trainer.config import TrainConfig
 from trainer.data import Clips, Reading
 from trainer.dataset import OpenDataset, open_dataset
 from trainer.learner import Learner, Learning
-from trainer.loop import Loop, Plan
+from trainer.loop import Loop
 from trainer.models import build_model
 from trainer.parts import Index, Part, cut_parts
+from trainer.schedule import Plan
 from trainer.storage import join
-from trainer.strategy import make_devices
+from trainer.strategy import Devices, make_devices
+
+REFERENCE = partial(build_model, "lrcn", "reference")
 
 
 def no_index(part: Part) -> Index:
     raise AssertionError(f"the stored splits need no index of {part}")
 
 
-def make_loop(dataset: OpenDataset, folder: Path, weights: tuple[float, ...], epochs: int = 2) -> Loop:
-    info, devices = dataset.info, make_devices("cpu", "float32")
+def make_loop(
+    dataset: OpenDataset,
+    folder: Path,
+    weights: tuple[float, ...],
+    epochs: int = 2,
+    precision: str = "float32",
+    build: Callable[..., keras.Model] = REFERENCE,
+    ahead: int = 0,
+) -> Loop:
+    info, devices = dataset.info, make_devices("cpu", precision)
     sides = cut_parts(info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), no_index).sides
     clips = {name: Clips(info, part, Reading(8)) for name, part in sides.items()}
-    build = partial(build_model, "lrcn", "reference", info.clip_spec.shape, len(info.labels))
-    learner = Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, weights), 0)
-    plan = Plan("test", str(folder), epochs, 1e-3, 1.0, 5, 0.0, {"epochs": epochs})
-    return Loop(devices, learner, clips["train"], clips["val"], clips["val"].index().labels, plan)
+
+    def learner(devices: Devices) -> Learner:
+        network = partial(build, info.clip_spec.shape, len(info.labels))
+        return Learner(devices, network, Learning(0.05, 0.1, 1.0, 0.99, weights), 0)
+
+    plan = Plan("test", str(folder), epochs, 1e-3, 1.0, 5, 0.0, {"epochs": epochs}, ahead)
+    in_float32 = partial(learner, replace(devices, precision="float32")) if precision == "bfloat16" else None
+    labels = clips["val"].index().labels
+    return Loop(devices, learner(devices), clips["train"], clips["val"], labels, plan, in_float32=in_float32)
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path, tmp_path: Path) -> None:
@@ -50,6 +70,47 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path,
     assert (tmp_path / "last.npz").read_bytes() == good
     assert all(np.isfinite(array).all() for array in arrays)
     assert DivergedError.exit_code == 5
+
+
+@keras.saving.register_keras_serializable(package="test")
+class FailsInBfloat16(keras.layers.Layer):
+    """Gives what it gets; computing in bfloat16, NaN from the fifth step on."""
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training:
+            return x
+        self.steps.assign(self.steps + 1)
+        fails = tf.logical_and(tf.constant(self.compute_dtype == "bfloat16"), tf.convert_to_tensor(self.steps) >= 5)
+        return tf.where(fails, tf.cast(np.nan, x.dtype), x)
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_nan_in_bfloat16_goes_on_in_float32(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ahead: int
+) -> None:
+    opened = open_dataset(str(dataset))
+    done = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), 3, "bfloat16", failing, ahead)
+    state = done.run()
+    says = capsys.readouterr().err
+    assert says.count("WARNING") == 1
+    assert "the loss is no number in epoch 2, step 2, in bfloat16: goes on in float32 from the last checkpoint" in says
+    assert (state.stopped, state.global_step, state.float32_from) == ("finished", 9, 4 if not ahead else 3)
+    assert {layer.compute_dtype for layer in done.learner.model.layers} == {"float32"}
+    assert all(np.isfinite(row["train_loss"]) for row in state.history)
+    again = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), 3, "bfloat16", failing, ahead)
+    assert again.run().float32_from == state.float32_from
+    assert {layer.compute_dtype for layer in again.learner.model.layers} == {"float32"}, "it stays so when it goes on"
+    assert keras.config.dtype_policy().name == "float32", "what is made elsewhere isn't touched"
+
+
+def failing(shape: tuple[int, ...], classes: int) -> keras.Model:
+    inputs = keras.Input(shape, dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(keras.layers.Flatten()(inputs))
+    x = keras.layers.Dense(8, activation="relu")(FailsInBfloat16()(x))
+    return keras.Model(inputs, keras.layers.Dense(classes, dtype="float32")(x))
 
 
 def test_a_checkpoint_of_other_settings_is_refused(dataset: Path, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.calibration import cross_entropy, expected_calibration_error, fit_temperature
-from trainer.intervals import Interval, bootstrap_over_groups, is_rival
-from trainer.metrics import Evaluation, evaluate, majority_baseline, paired_difference
+from trainer.intervals import Interval, bootstrap_over_groups, is_clearly_worse
+from trainer.metrics import Evaluation, baseline_to_json, evaluate, majority_baseline, paired_difference
 from trainer.predictions import Predictions
 
 NAMES = ("Jump", "Run", "Walk")
@@ -392,15 +392,39 @@ def test_an_interval_holds_its_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("baseline", "model", "expected"),
+    ("baseline", "difference", "expected"),
     [
-        ((0.5, 0.4, 0.6), (0.7, 0.65, 0.8), False),
-        ((0.5, 0.4, 0.66), (0.7, 0.65, 0.8), True),
-        ((0.9, 0.8, 1.0), (0.7, 0.6, 0.75), True),
-        ((0.125, 0.05, 0.65), (1.0, 0.4, 1.0), False),
+        ((0.5, 0.4, 0.6), None, True),
+        ((0.5, 0.4, 0.66), None, False),
+        ((0.9, 0.8, 1.0), None, False),
+        ((0.125, 0.05, 0.66), None, False),  # far below, but the intervals overlap
+        ((0.5, 0.4, 0.66), (0.2, 0.01, 0.3), True),  # clip by clip it can be told
+        ((0.5, 0.4, 0.6), (0.2, 0.0, 0.3), False),
     ],
 )
-def test_a_baseline_is_a_rival_where_it_may_be_as_good(
-    baseline: tuple[float, float, float], model: tuple[float, float, float], expected: bool
+def test_a_baseline_is_clearly_worse_where_no_draw_of_groups_makes_it_as_good(
+    baseline: tuple[float, float, float], difference: tuple[float, float, float] | None, expected: bool
 ) -> None:
-    assert is_rival(Interval(*baseline), Interval(*model)) is expected
+    known = Interval(*difference) if difference else None
+    assert is_clearly_worse(Interval(*baseline), Interval(0.7, 0.65, 0.8), known) is expected
+
+
+def test_a_baseline_is_compared_clip_by_clip() -> None:
+    """A model that is a bit better in each of twelve groups is clearly better, though groups differ by far more."""
+    groups = tuple(f"g{i // 10:02}" for i in range(120))
+    ids = tuple(map(str, range(120)))
+    right = np.array([i % 10 < i // 10 % 4 * 2 + 2 for i in range(120)])
+    other = right & np.array([i % 10 > i // 10 % 2 for i in range(120)])
+
+    def say(correct: np.ndarray) -> Predictions:
+        logits = np.stack([correct, ~correct], axis=1).astype(np.float32)
+        return Predictions(logits, np.zeros(120, np.int64), groups, ids)
+
+    model, baseline = say(right), say(other)
+    value = baseline_to_json(model, baseline)
+    top1, by = Interval.from_json(value["top1"]), Interval.from_json(value["worse_by"])
+    assert top1.high > evaluate(model, ("a", "b")).top1.low
+    assert by.value == pytest.approx(0.15)
+    assert by.low > 0
+    assert model.always(1).predicted.tolist() == [1] * 120
+    assert baseline_to_json(model, model.always(0))["worse_by"]["value"] < 0

@@ -38,6 +38,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         os.symlink(target, root / "B" / f"link{number:02}.mp4")
         target = f"link{number:02}.mp4"
     os.mkfifo(root / "A" / "pipe")
+    os.mkfifo(root / "A" / "pipe.mp4")
+    os.symlink("/dev/zero", root / "A" / "zero.mp4")
     with socket.socket(socket.AF_UNIX) as bound:
         here = os.getcwd()
         os.chdir(root)  # a socket's whole name may have about a hundred letters
@@ -46,7 +48,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-LISTED = ["A/v", "A/w", "B/v", "A/circle", "A/gone", *(f"B/link{number:02}" for number in range(45))]
+LINKS = [f"B/link{number:02}" for number in range(45)]
+LISTED = ["A/v", "A/w", "B/v", "A/circle", "A/gone", "A/pipe", "A/zero", *LINKS]
 FAILED_AT_ONCE = ["A/circle/", "A/gone/"]
 IGNORED = {
     "A/.hidden.mp4": "hidden", "A/notes.txt": "extension .txt", "A/gone.txt": BROKEN_LINK, "A/up": LISTED_ALREADY,
@@ -58,7 +61,7 @@ def check(found: Catalog | Listing, extension: str = "") -> None:
     ids = [video.video_id for video in found.videos]
     assert ids == sorted(name + extension for name in LISTED)
     missing = [video.video_id.removesuffix(extension) for video in found.videos if video.version == "missing"]
-    assert missing == ["A/circle", "A/gone", *(f"B/link{number:02}" for number in range(40, 45))]
+    assert missing == ["A/circle", "A/gone", "A/pipe", "A/zero", *LINKS[40:]]
     assert {file.path: file.reason for file in found.ignored} == IGNORED
 
 
@@ -129,9 +132,15 @@ def test_the_job_accounts_for_all_of_it(odd: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "note: 8 files ignored: link to a folder listed already 3 (A/up, B/again, B/up), " in done.stderr
     counts = json.loads((out / "dataset_info.json").read_text())["counts"]
-    assert (counts["listed"], counts["written"], counts["failed"], counts["ignored"]) == (52, 43, 9, 8)
+    assert (counts["listed"], counts["written"], counts["failed"], counts["ignored"]) == (54, 43, 11, 8)
     failures = [json.loads(line) for line in (out / "failures.jsonl").open()]
     assert [failure["video_id"] for failure in failures if failure["stage"] == "list"] == FAILED_AT_ONCE
+    reasons = {failure["video_id"]: (failure["type"], failure["message"]) for failure in failures}
+    assert reasons["A/pipe"] == ("VideoReadError", "not a regular file but a pipe")
+    assert reasons["A/zero"] == ("VideoReadError", "not a regular file but a device")
+    assert {kind for kind, _ in reasons.values()} == {"VideoReadError", "UnreadableError"}
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("Note", "Warning"))]
+    assert len(set(lines)) == len(lines) > 1
     ignored = [json.loads(line) for line in (out / "ignored.jsonl").open()]
     assert {file["path"]: file["reason"] for file in ignored} == IGNORED
     assert [file["path"] for file in ignored] == sorted(IGNORED)

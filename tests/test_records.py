@@ -89,6 +89,9 @@ def test_tensorflow_reads_what_we_write(encoding: FrameEncoding, tmp_path: Path)
     assert features["frames"].dtype == tf.uint8
     difference = np.abs(features["frames"].numpy().astype(int) - frames).max()
     assert difference <= (10 if encoding.format == "jpeg" else 0)
+    noisy = example.encode(make(parts := encode_frames(FRAMES, encoding)))
+    read = example.parse(tf.constant(noisy), SPEC, encoding)["frames"].numpy()
+    assert np.array_equal(read, example.decode_frames(parts, SPEC, encoding)), "training sees what others read"
     assert features["video_id"].numpy().decode() == "a/b c"
     assert features["label_name"].numpy().decode() == "Tai Chi ü"
     assert (features["label"].numpy(), features["num_source_frames"].numpy()) == (2, 7)

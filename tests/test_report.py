@@ -221,6 +221,10 @@ def test_a_single_frame_that_is_just_below_is_no_reason_to_warn() -> None:
     assert notes(render(metrics)) == {GOOD_NOTE: "good"}
     metrics["baselines"]["single_frame"]["top1"] = Interval(low - 0.1, low - 0.2, low).to_json()
     assert "A single frame may be as good" in next(iter(notes(render(metrics))))
+    metrics["baselines"]["single_frame"]["worse_by"] = Interval(0.2, 0.01, 0.3).to_json()
+    assert notes(render(metrics)) == {GOOD_NOTE: "good"}, "compared clip by clip it is clearly worse"
+    metrics["baselines"]["majority"]["worse_by"] = Interval(0.2, -0.01, 0.5).to_json()
+    assert "is not clearly better than always saying Jump" in next(iter(notes(render(metrics))))
 
 
 def test_confused_pairs_with_and_without_strips() -> None:

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import UsageError, WorkerError
+from pipelines.core.example import decode_frames
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.core.spec import ClipSpec
+from pipelines.core.pictures import as_stored, encode_frames
+from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.scorer import ScoreError, Scorer, batch_size, read_model_info
 from pipelines.tensorflow_start import start_tensorflow
 from tests.label_model import CLIP_SPEC, LABELS, grey_clip, label_of, level_of, make_model
@@ -80,6 +83,19 @@ def test_a_row_depends_on_its_clip_alone(sound: tuple[Path, ModelInfo, Scorer]) 
     for count in [scorer.batch_size, 2, *chance.integers(1, scorer.batch_size + 1, 10)]:
         chosen = chance.choice(len(clips), count)
         assert rows(scorer.score([clips[i] for i in chosen])) == [alone[i] for i in chosen], f"{count} clips: {chosen}"
+
+
+def test_a_model_trained_on_jpeg_sees_clips_as_its_dataset_would_hold_them(tmp_path: Path) -> None:
+    plain = make_model(tmp_path, rule="projection", clip_spec=SMALL)
+    encoding = FrameEncoding("jpeg", 40)
+    info = ModelInfo.from_json(replace(plain, encoding=encoding).to_json())
+    clips = noise(range(3))
+    stored = [decode_frames(encode_frames(clip, encoding), SMALL, encoding) for clip in clips]
+    given = rows(Scorer(str(tmp_path), info).score([clip.tobytes() for clip in clips]))
+    assert given == rows(Scorer(str(tmp_path), plain).score([clip.tobytes() for clip in stored]))
+    assert given != rows(Scorer(str(tmp_path), plain).score([clip.tobytes() for clip in clips]))
+    lossless = replace(plain, encoding=FrameEncoding("png"))
+    assert as_stored(clips[0].tobytes(), SMALL, lossless.encoding) == clips[0].tobytes()
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,9 +1,11 @@
 """Bad days of a store in the middle of a job: it ends well or goes on later, and nothing is lost."""
 
+import functools
 import itertools
 import json
 import os
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import pytest
 
 import pipelines.preprocess
 from pipelines import files, google_store, label, remote, s3_store
+from pipelines.core import decoder
 from pipelines.core.errors import TooManyFailuresError
 from tests.conftest import contents
 from tests.fault_proxy import Fault
@@ -125,6 +128,22 @@ def test_a_permission_that_is_lost_while_videos_are_labelled(
     run_label(model, greys, output)
     assert place.server.get(f"{output}/{LABELS}") == labels(place, greys)
     assert no_leftovers(place, output)
+
+
+def test_no_room_for_what_is_fetched(
+    place: Place, videos: str, tree: Path, dataset: Path, tmp_path: Path, the_error: TheError
+) -> None:
+    """A worker whose folder of temporary files is of no use fails no video by that."""
+    output = f"{place.root}/roomless/out"
+    with pytest.MonkeyPatch.context() as patch:
+        elsewhere = functools.partial(tempfile.NamedTemporaryFile, dir=tmp_path / "gone")
+        patch.setattr(tempfile, "NamedTemporaryFile", elsewhere)
+        patch.setattr(decoder, "_PAUSES_S", (0.01,))
+        code, error, _ = the_error(pipelines.preprocess.main, "--input", videos, "--output", output, *SIZE)
+    assert code == 4 and error.startswith(f"error: there is no room for {videos}/"), error
+    assert "in the folder of temporary files: No such file or directory. Make some or name another" in error
+    run_preprocess(videos, output)
+    assert place.server.contents(output) == with_place(contents(dataset), tree, videos)
 
 
 def test_a_slow_store(place: Place, greys: str, model: Path, labels: Callable[[Place, str], bytes]) -> None:

@@ -34,6 +34,8 @@ class State:
         history: a row for each epoch that is done.
         seconds: time spent training, over all starts.
         stopped: why training ended, `early` or `finished`; empty while it goes on.
+        float32_from: the step from which a run in bfloat16 goes on in float32, because its loss was no number; -1 for
+            none.
     """
 
     epoch: int = 0
@@ -47,6 +49,7 @@ class State:
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     stopped: str = ""
+    float32_from: int = -1
 
     def start_epoch(self) -> None:
         """Nothing of the current epoch is done."""

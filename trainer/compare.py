@@ -19,7 +19,7 @@ from pipelines.page_parts import Best, Measure, table, text
 from pipelines.summary import human_seconds, plural, visible
 from trainer.charts import interval_table
 from trainer.finished_runs import Run, find_flags, paired_differences, read_runs
-from trainer.intervals import Interval, is_rival
+from trainer.intervals import Interval, is_clearly_worse
 from trainer.page import percent, render_page, score, short_count
 
 _DESCRIPTION = """\
@@ -85,7 +85,7 @@ def find_notes(runs: Sequence[Run], flags: Sequence[str]) -> list[str]:
         if names := [run.name for run, other in zip(runs, flags, strict=True) if other == flag]:
             notes.append(f"{flag} ({', '.join(names)}): {meaning.format(first=first)}")
     for run in runs:
-        if run.single_frame and is_rival(run.single_frame, run.test.top1):
+        if run.single_frame and not is_clearly_worse(run.single_frame, run.test.top1, run.single_frame_worse_by):
             notes.append(f"{run.name}: a single frame may be as good, {score(run.single_frame)}")
         if run.fold_mean:
             notes.append(f"{run.name}: mean top-1 of {plural(run.folds, 'fold')} {score(run.fold_mean)}")

@@ -12,6 +12,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 SPLITS = ("groups", "random")
 AUGMENTATIONS = ("flip", "crop", "color")
 CLASS_WEIGHTS = ("auto", "none", "balanced")
+COMPILE = ("auto", "on", "off")
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class TrainConfig:
     seed: int = 0
     baseline: bool = True
     epochs: int = 0
-    batch_size: int = 8
-    learning_rate: float = 1e-3
+    batch_size: int = 0
+    learning_rate: float = 0.0
     warmup_epochs: float = 2.0
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
@@ -45,6 +46,7 @@ class TrainConfig:
     shuffle_buffer: int = 512
     strategy: str = "auto"
     precision: str = "auto"
+    compile: str = "auto"
     deterministic: bool = False
     checkpoint_every_s: float = 120.0
     overwrite: bool = False
@@ -77,12 +79,13 @@ CHOICES = {
     "class_weights": CLASS_WEIGHTS,
     "strategy": STRATEGIES,
     "precision": PRECISIONS,
+    "compile": COMPILE,
 }
 _RANGES = {
     "seed": (0, 2**31 - 1),
     "epochs": (0, 100_000),
-    "batch_size": (1, 65_536),
-    "learning_rate": (1e-9, 10),
+    "batch_size": (0, 65_536),
+    "learning_rate": (0, 10),
     "warmup_epochs": (0, 1000),
     "weight_decay": (0, 1),
     "label_smoothing": (0, 0.9),
@@ -92,7 +95,7 @@ _RANGES = {
     "shuffle_buffer": (1, 10_000_000),
     "checkpoint_every_s": (0, 1e6),
 }
-_OPERATIONAL = ("data", "output", "baseline", "cache", "strategy", "checkpoint_every_s", "overwrite")
+_OPERATIONAL = ("data", "output", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite")
 # `cache` changes the order in which clips come, see data.py: it belongs to the identity.
 
 

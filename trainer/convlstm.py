@@ -7,6 +7,8 @@ What makes it faster than `keras.layers.ConvLSTM2D`, on a CPU with few filters a
 - Automatic differentiation of a loop keeps and copies more, and adds up a gradient that is 0 at all steps but one for
   each step that is taken out of a tensor. Written by hand, gradients of activations need their outputs alone.
 - Steps are unrolled, so nothing passes through tensor lists. The number of frames has to be known.
+- On a GPU, gradients of inputs and kernels wait for all steps, to be made by one convolution each. A CPU does better
+  step by step, while what they are made of is in its cache.
 """
 
 import functools
@@ -85,9 +87,11 @@ class Recurrence(NamedTuple):
     ) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
         """Gradients of inputs (for each step), kernel, recurrent kernel and bias from those of the states (or None)."""
         kernel, recurrent, bias = weights
+        at_once = has_gpu()
         gradient = GRADIENTS[name_of(self.activation)]
         gate_gradient = GRADIENTS[name_of(self.recurrent_activation)]
         dxs, d_kernel, d_recurrent, d_bias = [], [], [tf.zeros_like(recurrent)], [tf.zeros_like(bias)]
+        dzs: list[Tensor] = []
         dh = dc = None
         for x, step, from_above in zip(reversed(xs), reversed(kept), reversed(dhs), strict=True):
             dh = _sum(dh, from_above)
@@ -95,13 +99,23 @@ class Recurrence(NamedTuple):
             d_f = tf.zeros_like(dc) if step.c_before is None else gate_gradient(step.f, dc * step.c_before)
             d_i, d_o = gate_gradient(step.i, dc * step.g), gate_gradient(step.o, dh * step.c_active)
             dz = tf.concat([d_i, d_f, gradient(step.g, dc * step.i), d_o], -1)
-            dxs.append(input_gradient(x, kernel, dz, self.padding))
-            d_kernel.append(kernel_gradient(x, kernel, dz, self.padding))
-            d_bias.append(tf.reduce_sum(dz, (0, 1, 2)))
+            dzs.append(dz)
+            if not at_once:
+                dxs.append(input_gradient(x, kernel, dz, self.padding))
+                d_kernel.append(kernel_gradient(x, kernel, dz, self.padding))
+                d_bias.append(tf.reduce_sum(dz, (0, 1, 2)))
             if step.h_before is not None:
-                d_recurrent.append(in_groups(kernel_gradient, step.h_before, recurrent, dz))
+                if not at_once:
+                    d_recurrent.append(in_groups(kernel_gradient, step.h_before, recurrent, dz))
                 dh = self._unmasked(in_groups(input_gradient, step.h_before, recurrent, dz))
                 dc = dc * step.f
+        if at_once:
+            dz, x = tf.concat(dzs[::-1], 0), tf.concat(xs, 0)
+            dxs = tf.split(input_gradient(x, kernel, dz, self.padding), len(xs))[::-1]
+            d_kernel, d_bias = [kernel_gradient(x, kernel, dz, self.padding)], [tf.reduce_sum(dz, (0, 1, 2))]
+            if before := [step.h_before for step in kept if step.h_before is not None]:
+                later = tf.concat(dzs[-2::-1], 0)
+                d_recurrent = [in_groups(kernel_gradient, tf.concat(before, 0), recurrent, later)]
         return dxs[::-1], tf.add_n(d_kernel), tf.add_n(d_recurrent), tf.add_n(d_bias)
 
     def _masked(self, h: Tensor) -> Tensor:
@@ -125,9 +139,16 @@ def name_of(activation: Callable[[Tensor], Tensor]) -> str:
     return getattr(activation, "__name__", "")
 
 
+def has_gpu() -> bool:
+    """Whether layers run on a GPU."""
+    return bool(tf.config.get_visible_devices("GPU"))
+
+
 @functools.cache
 def has_grouped_gradients(dtype: tf.DType) -> bool:
     """Whether this machine computes gradients of convolutions in groups: on CPUs, only oneDNN does."""
+    if has_gpu():
+        return True
     with tf.init_scope(), tf.device("CPU:0"):
         x, kernel = tf.zeros((1, 3, 3, 8), dtype), tf.zeros((3, 3, 2, 8), dtype)
         try:

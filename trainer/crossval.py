@@ -15,12 +15,13 @@ from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.relative import relative_to
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
-from trainer.cluster import check_cluster
+from trainer.cluster import check_cluster, read_cluster
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.intervals import bootstrap_over_groups
-from trainer.metrics import evaluate
+from trainer.metrics import baseline_to_json, evaluate
+from trainer.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.predictions import Predictions
 from trainer.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 
@@ -32,6 +33,8 @@ Trains a network once for each fold of groups, tests it on the groups of the fol
 
 Every clip is tested once for each seed, by a network that has seen no clip of its group. Each fold is a run with a
 folder of its own; run the command again after an interruption, and finished folds are kept."""
+
+_OUTPUT = "runs/MODEL-crossval"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -45,13 +48,14 @@ def run(arguments: Sequence[str]) -> int:
     group.add_argument("--folds", required=True, type=_folds, metavar="K|logo",
                        help="number of folds, or logo: leave one group out at a time")  # fmt: skip
     group.add_argument("--seeds", type=_seeds, metavar="S,S,...", help="train each fold with each seed (default: 0)")
-    add_flags(parser, leave_out=("fold", "split", "seed"))
+    add_flags(parser, leave_out=("fold", "split", "seed"), output=_OUTPUT)
     values = parse(parser, arguments)
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
-    base = make_config(values)
+    base = make_config(values, _OUTPUT)
     check_cluster(base.strategy)
     storage.check_readable(base.data)
     storage.check_stores(base.data, base.output)
+    check_output(base.output, CROSS_VALIDATION)
     dataset = open_dataset(base.data, splits=())
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)
@@ -64,11 +68,20 @@ def run(arguments: Sequence[str]) -> int:
         for seed in seeds
         for number in range(1, count + 1)
     ]
+    for config in configs:
+        check_output(config.output, RUN)
     done: list[Mapping[str, Any] | None] = [finished(config, dataset) for config in configs]
+    for config, metrics in zip(configs, done, strict=True):
+        if not metrics:
+            check_model_place(config.output)
     if base.overwrite or not all(done):
         storage.prepare(base.data)
         check_shards(dataset, dataset.info.splits)
-        done = _train(configs, dataset)
+        done, is_chief = _train(configs, dataset)
+    else:
+        is_chief = base.strategy != "multi_worker" or read_cluster(os.environ.get("TF_CONFIG", ""))[0] == 0
+    if not is_chief:  # the first one writes
+        return EXIT_OK
     summary, predictions = summarise(configs, [metrics for metrics in done if metrics], count)
     text = predictions.to_jsonl(dataset.info.labels)
     storage.write_text(storage.join(base.output, PREDICTIONS), text)
@@ -77,7 +90,8 @@ def run(arguments: Sequence[str]) -> int:
     return EXIT_OK
 
 
-def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> list[Mapping[str, Any] | None]:
+def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[Mapping[str, Any] | None], bool]:
+    """What each run came to, and whether this process is the one that writes."""
     start_tensorflow()
     import keras
 
@@ -90,7 +104,7 @@ def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> list[Mapping
         print(f"fold {config.fold}, seed {config.seed} ({number} of {len(configs)} runs)", file=sys.stderr, flush=True)
         results.append(train_here(config, dataset, devices))
         keras.backend.clear_session()
-    return results
+    return results, devices.is_chief
 
 
 def summarise(
@@ -110,13 +124,13 @@ def summarise(
     predictions = _pool(scaled, configs)
     pooled = evaluate(predictions, labels)
     majority = [
-        _always(part, labels.index(metrics["baselines"]["majority"]["label"]))
+        part.always(labels.index(metrics["baselines"]["majority"]["label"]))
         for part, metrics in zip(tested, runs, strict=True)
     ]
     single = None
     if all(metrics["baselines"]["single_frame"] for metrics in runs):
         parts = [_read(config, SINGLE_FRAME_PREDICTIONS, labels) for config in configs]
-        single = {"top1": evaluate(_pool(parts, configs), labels).top1.to_json()}
+        single = baseline_to_json(predictions, _pool(parts, configs))
     accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
     sums = np.stack([accuracies, np.ones(folds)], axis=1)
     # Those of a fold are relative to its own folder, which lies in the one of the summary.
@@ -138,7 +152,7 @@ def summarise(
         "fold_top1": [float(accuracy) for accuracy in accuracies],
         "baselines": {
             "chance": runs[0]["baselines"]["chance"],
-            "majority": {"label": "of each fold", "top1": evaluate(_pool(majority, configs), labels).top1.to_json()},
+            "majority": {"label": "of each fold", **baseline_to_json(predictions, _pool(majority, configs))},
             "single_frame": single,
         },
         "speed": runs[0]["speed"],
@@ -160,12 +174,6 @@ def _pool(parts: Sequence[Predictions], configs: Sequence[TrainConfig]) -> Predi
         for part, config in zip(parts, configs, strict=True)
     ]
     return Predictions.concatenate(named)
-
-
-def _always(part: Predictions, label: int) -> Predictions:
-    logits = np.zeros_like(part.logits)
-    logits[:, label] = 1
-    return replace(part, logits=logits)
 
 
 def _folds(text: str) -> int:

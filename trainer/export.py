@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from trainer.models import without_cudnn
 from trainer.serving import (
     KERAS_MODEL,
     check_equal,
@@ -88,9 +89,7 @@ def serving_parts(model: keras.Model) -> tuple[Any, list[Any]]:
 
     Recurrent layers are kept from cuDNN, whose operations would make a SavedModel that runs on GPUs alone.
     """
-    for layer in model._flatten_layers():
-        if hasattr(layer, "use_cudnn"):
-            layer.use_cudnn = False
+    without_cudnn(model)
     return (lambda inputs: model(inputs, training=False)), [variable.value for variable in model.variables]
 
 
@@ -106,6 +105,7 @@ def weights_fingerprint(architecture: str, weights: Iterable[np.ndarray], info: 
     """16 hexadecimal digits of weights in their order, a description of the architecture, and of what `info` says."""
     digest = hashlib.blake2b(digest_size=8)
     meaning = [info.clip_spec.fingerprint(), list(info.labels), info.temperature]
+    meaning += [info.encoding.to_json()] if info.encoding.format == "jpeg" else []
     for array in map(np.ascontiguousarray, weights):
         digest.update(f"{array.dtype.str} {array.shape}\n".encode())
         digest.update(array.tobytes())

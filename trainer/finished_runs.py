@@ -11,7 +11,7 @@ from pipelines.core.sealed import load_json
 from pipelines.source_hints import nearest
 from pipelines.summary import some
 from trainer import storage
-from trainer.intervals import Interval
+from trainer.intervals import Interval, worse_by
 from trainer.metrics import Evaluation, paired_difference
 from trainer.predictions import Predictions
 from trainer.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, TENSORBOARD
@@ -39,6 +39,7 @@ class Run:
         seconds: of training.
         folds: of a cross-validation; 0 for a single run.
         fold_mean: mean top-1 of the folds.
+        single_frame_worse_by: how far a single frame is behind, on the same clips; None where it wasn't measured.
         predictions: for each test clip, where they were kept.
     """
 
@@ -57,6 +58,7 @@ class Run:
     seconds: float
     folds: int = 0
     fold_mean: Interval | None = None
+    single_frame_worse_by: Interval | None = None
     predictions: Predictions | None = None
 
     @classmethod
@@ -86,6 +88,7 @@ class Run:
             seconds=float(value["training"]["seconds"]),
             folds=folds,
             fold_mean=Interval.from_json(value["mean"]) if folds else None,
+            single_frame_worse_by=worse_by(single),
         )
 
 

@@ -11,7 +11,7 @@ from pipelines.core.errors import UsageError
 from trainer import storage
 from trainer.config import CHOICES, REQUIRED, TrainConfig
 
-DEFAULT_DATA = "data/sample"
+DEFAULT_DATA, DEFAULT_OUTPUT = "data/sample", "runs/MODEL"
 EPILOG = """\
 exit codes: 0 trained, evaluated and exported; 1 unexpected error; 2 wrong usage or input, nothing was started;
 4 incomplete (full disk, lost permission, lost worker): run the same command again; 5 the loss became NaN;
@@ -22,7 +22,7 @@ _GROUPS: dict[str, dict[str, str]] = {
         "model": "network: convolutions inside the recurrence, or before it",
         "variant": "default: the best found; reference: as public notebooks on UCF50 build it",
         "data": f"folder of a dataset that pipelines.preprocess made; local, gs://, s3:// or az:// ({DEFAULT_DATA})",
-        "output": "folder of the run: checkpoints, logs, report, model (runs/MODEL)",
+        "output": "folder of the run: checkpoints, logs, report, model ({output})",
         "overwrite": "train anew where a run is already",
     },
     "evaluation": {
@@ -34,8 +34,9 @@ _GROUPS: dict[str, dict[str, str]] = {
     "training": {
         "epochs": "length of the learning rate's course; early stopping may end it before. 0: 30, or as many more as "
         "make 700 steps",
-        "batch_size": "clips in a step, over all devices together",
-        "learning_rate": "of AdamW at its peak, for the batch size above",
+        "batch_size": "clips in a step, over all devices together. 0: 8 on CPUs; on GPUs up to 256 each, by the "
+        "dataset's size",
+        "learning_rate": "of AdamW at its peak. 0: 0.001, or as much more as suits the batch that --batch-size 0 chose",
         "warmup_epochs": "in which the learning rate rises",
         "weight_decay": "of AdamW, on kernels",
         "label_smoothing": "share of a label that is spread over all classes",
@@ -49,7 +50,10 @@ _GROUPS: dict[str, dict[str, str]] = {
     },
     "running": {
         "strategy": "auto: every visible GPU, else the CPU; cpu; multi_worker: several machines, from TF_CONFIG",
-        "precision": "auto: bfloat16 on GPUs that are fast in it, else float32",
+        "precision": "auto: float32; bfloat16: all but weights, sums and logits, goes on in float32 should the loss "
+        "become NaN",
+        "compile": "training steps with XLA, which takes a minute and makes them faster on GPUs; auto: on one GPU, "
+        "for networks and runs that are known to gain by it",
         "deterministic": "equal bits every time on equal hardware, slower on GPUs",
         "cache": "keep all clips in memory",
         "shuffle_buffer": "clips among which the next one is drawn",
@@ -64,14 +68,16 @@ _METAVARS = {
 }  # fmt: skip
 
 
-def add_flags(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
+def add_flags(parser: argparse.ArgumentParser, leave_out: Sequence[str] = (), output: str = DEFAULT_OUTPUT) -> None:
     """Adds a flag for every setting of `TrainConfig`; flags that are not given are absent from the result."""
     default = TrainConfig("lrcn", "", "")
     for title, names in _GROUPS.items():
         group = parser.add_argument_group(title)
         for name, text in names.items():
             if name not in leave_out:
-                _add(group, name, text, None if name in REQUIRED else getattr(default, name))
+                _add(
+                    group, name, text.replace("{output}", output), None if name in REQUIRED else getattr(default, name)
+                )
         if title == "what":
             group.add_argument(
                 "--config", metavar="FILE", help="YAML file with any of these settings; flags come before it"
@@ -120,8 +126,8 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[str
     return values
 
 
-def make_config(values: dict[str, Any]) -> TrainConfig:
-    """The configuration out of such values, with the defaults of data and output.
+def make_config(values: dict[str, Any], output: str = DEFAULT_OUTPUT) -> TrainConfig:
+    """The configuration out of such values, with the defaults of data and output (`MODEL` stands for the network).
 
     Raises:
         UsageError: a value is missing or out of range.
@@ -132,7 +138,9 @@ def make_config(values: dict[str, Any]) -> TrainConfig:
         values["augment"] = ",".join(values["augment"])
     if values.get("augment") is False:  # YAML takes `none` for text, but `no` for false
         values["augment"] = "none"
-    values = {"data": DEFAULT_DATA, "output": f"runs/{values['model']}", **values}
+    if isinstance(values.get("compile"), bool):  # likewise `on` and `off`
+        values["compile"] = "on" if values["compile"] else "off"
+    values = {"data": DEFAULT_DATA, "output": output.replace("MODEL", str(values["model"])), **values}
     for name in ("data", "output"):
         values[name] = storage.normalise(str(values[name]))
     return configuration.build(TrainConfig, values)

@@ -27,6 +27,7 @@ from pipelines.core.spec import INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES, Cl
 from pipelines.source_hints import nearest
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
+from trainer.places import refuse_other_folder
 
 if TYPE_CHECKING:
     from trainer.adapter import Adapter
@@ -196,7 +197,6 @@ def run(arguments: Sequence[str]) -> int:
         KERAS_MODEL,
         check_saved_model,
         exact_float32,
-        refuse_other_folder,
         staged,
         versions,
         write_saved_model,

@@ -6,7 +6,7 @@ or wrong together; an interval that took them for independent would be too narro
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -45,12 +45,21 @@ class Interval:
         return cls(**value)
 
 
-def is_rival(baseline: Interval, model: Interval) -> bool:
-    """Whether a baseline may be as good as a model: their intervals overlap, and it reaches half of the model's score.
+def is_clearly_worse(baseline: Interval, model: Interval, difference: Interval | None) -> bool:
+    """Whether a baseline is worse than a model beyond doubt.
 
-    The second condition is there because intervals over a few groups are wide whatever the scores are.
+    Args:
+        baseline, model: their accuracies.
+        difference: the model's less the baseline's on the same clips and groups (`paired_difference`). Where it isn't
+            known, in figures of earlier versions, intervals that don't overlap have to do.
     """
-    return baseline.high >= model.low and baseline.value >= model.value / 2
+    return difference.low > 0 if difference else baseline.high < model.low
+
+
+def worse_by(baseline: Mapping[str, Any] | None) -> Interval | None:
+    """That difference, as metrics.json and crossval.json tell it of a baseline; None where it wasn't measured."""
+    found = (baseline or {}).get("worse_by")
+    return Interval.from_json(found) if found else None
 
 
 def bootstrap_over_groups(

@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.models import without_cudnn
 from trainer.strategy import Devices
 
 
@@ -32,29 +34,58 @@ class Learning:
 
 @dataclass(frozen=True)
 class StepResult:
-    """Sums over the clips of one global batch, and whether any process wants to stop."""
+    """Sums over the clips of one global batch, and what any process wishes.
+
+    Attributes:
+        loss, correct, clips: the sums.
+        finite: whether loss and gradients are numbers.
+        stop: whether to end the run.
+        save: whether to write a checkpoint.
+    """
 
     loss: float
     correct: float
     clips: float
     finite: bool
     stop: bool
+    save: bool
+
+
+class Step:
+    """A step that may still be under way: a GPU works while Python goes on to the next one."""
+
+    def __init__(self, sums: tf.Tensor) -> None:
+        self._sums = sums
+
+    def result(self) -> StepResult:
+        """What it came to; waits until it is done."""
+        loss, correct, clips, finite, stop, save = (float(value) for value in self._sums.numpy())
+        return StepResult(loss, correct, clips, finite > 0, stop > 0, save > 0)
 
 
 class Learner:
     """A network with all that its training changes.
 
     Args:
-        devices: where it runs.
+        devices: where it runs, and in which precision.
         build: makes the network; called twice, for the network and for its average.
         learning: how weights are changed.
         seed: decides about the first weights and about dropout.
+        compiled: whether XLA compiles the training step; with several replicas the forward and backward pass alone.
     """
 
-    def __init__(self, devices: Devices, build: Callable[[], keras.Model], learning: Learning, seed: int) -> None:
-        self._devices, self._learning = devices, learning
-        self._strategy = devices.strategy
-        with self._strategy.scope():
+    def __init__(
+        self,
+        devices: Devices,
+        build: Callable[[], keras.Model],
+        learning: Learning,
+        seed: int,
+        compiled: bool = False,
+    ) -> None:
+        self._learning, self.compiled = learning, compiled
+        self._strategy, self._replicas = devices.strategy, devices.num_replicas
+        self._alone = isinstance(devices.strategy, tf.distribute.OneDeviceStrategy)
+        with devices.building():
             keras.utils.set_random_seed(seed)
             self.model = build()
             self.average = build()
@@ -65,14 +96,27 @@ class Learner:
         tf.random.set_seed(None)
         for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
             mine.assign(its)
+        self._on_replica, self._passes = self._replica_step, self._forward_and_backward
+        if compiled:
+            without_cudnn(self.model)
+            if self._alone:
+                self._on_replica = tf.function(self._replica_step, autograph=False, jit_compile=True)
+            else:  # what replicas tell each other isn't compiled
+                self._passes = tf.function(self._forward_and_backward, autograph=False, jit_compile=True)
         self._train = tf.function(self._train_step, autograph=False)  # there is no Python to rewrite
         self._infer = tf.function(self._logits_step, autograph=False)
 
-    def train_step(self, iterator: tf.data.Iterator, learning_rate: float, stop: bool) -> StepResult:
-        """Learns from the next batch of each replica. `stop` is this process's wish; the result has everyone's."""
-        self.optimizer.learning_rate.assign(learning_rate)
-        loss, correct, clips, finite, stopping = self._train(iterator, tf.constant(float(stop))).numpy()
-        return StepResult(float(loss), float(correct), float(clips), bool(finite > 0), bool(stopping > 0))
+    def train_step(
+        self, iterator: tf.data.Iterator, learning_rate: float, stop: bool = False, save: bool = False
+    ) -> Step:
+        """Learns from the next batch of each replica.
+
+        Args:
+            iterator: of this process' batches.
+            learning_rate: of this step.
+            stop, save: this process' wishes; the result has everyone's.
+        """
+        return Step(self._train(iterator, tf.constant([learning_rate, stop, save], tf.float32)))
 
     def logits(self, iterator: tf.data.Iterator, steps: int, num_clips: int) -> np.ndarray:
         """Logits float32 [num_clips, C] of the averaged network for the clips of `Clips.evaluation`, in their order."""
@@ -87,6 +131,15 @@ class Learner:
         """All that a checkpoint has to hold, in a fixed order; a model's variables include its dropout's states."""
         return [*self.model.variables, *self.average.trainable_variables, *self.optimizer.variables]
 
+    @property
+    def precision(self) -> str:
+        """In which precision the network computes, as its layers say."""
+        return (
+            "bfloat16"
+            if any(layer.compute_dtype == "bfloat16" for layer in self.model._flatten_layers())
+            else "float32"
+        )
+
     def fingerprint(self) -> str:
         """Equal for two learners with the same network where all weights are equal, bit by bit."""
         digest = hashlib.blake2b(digest_size=8)
@@ -94,19 +147,36 @@ class Learner:
             digest.update(variable.numpy().tobytes())
         return digest.hexdigest()
 
-    def _train_step(self, iterator: tf.data.Iterator, stop: tf.Tensor) -> tf.Tensor:
-        frames, labels, weights = iterator.get_next()
-        sums = self._strategy.run(self._replica_step, (frames, labels, weights, stop))
+    def _train_step(self, iterator: tf.data.Iterator, settings: tf.Tensor) -> tf.Tensor:
+        batch = iterator.get_next()
+        self.optimizer.learning_rate.assign(settings[0])
+        sums = self._strategy.run(self._on_replica, (*batch, settings[1:]))
+        if self._alone:
+            return sums
         self._update_average()
         total = self._strategy.reduce(tf.distribute.ReduceOp.SUM, sums, axis=None)
         # The check for NaN is the same number on every replica, not a sum.
-        replicas = float(self._devices.num_replicas)
-        return tf.concat([total[:3], tf.cast(total[3:4] >= replicas, tf.float32), total[4:]], 0)
+        return tf.concat([total[:3], tf.cast(total[3:4] >= float(self._replicas), tf.float32), total[4:]], 0)
 
-    def _replica_step(self, frames: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        context = tf.distribute.get_replica_context()
+    def _replica_step(self, frames: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, wishes: tf.Tensor) -> tf.Tensor:
+        clips = self._over_replicas(tf.reduce_sum(weights))
+        gradients, loss, logits = self._passes(frames, labels, weights, clips)
+        gradients, norm = tf.clip_by_global_norm(self._over_replicas(gradients), self._learning.clip_norm)
+        # The optimizer adds up what comes from the replicas; these are sums already, clipped as a whole.
+        shares = [gradient / float(self._replicas) for gradient in gradients]
+        self.optimizer.apply(shares, self.model.trainable_variables)
+        if self._alone:
+            self._update_average()
+        correct = tf.cast(tf.argmax(logits, -1) == labels, tf.float32) * weights
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+        sums = tf.stack([loss, tf.reduce_sum(correct), tf.reduce_sum(weights), tf.cast(finite, tf.float32)])
+        return tf.concat([sums, wishes], 0)
+
+    def _forward_and_backward(
+        self, frames: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, clips: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
+        """This replica's part of the gradients of the mean loss over `clips`, its sum of losses, and its logits."""
         learning = self._learning
-        clips = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(weights))
         num_classes = len(learning.class_weights)
         targets = tf.one_hot(labels, num_classes) * (1 - learning.label_smoothing)
         targets += learning.label_smoothing / num_classes
@@ -116,16 +186,13 @@ class Learner:
             losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
             loss = tf.reduce_sum(losses * importance)
             share = loss / tf.maximum(clips, 1.0)
-        variables = [variable.value for variable in self.model.trainable_variables]
-        gradients = tape.gradient(share, variables)
-        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        gradients, norm = tf.clip_by_global_norm(gradients, learning.clip_norm)
-        # The optimizer adds up what comes from the replicas; these are sums already, clipped as a whole.
-        replicas = float(self._devices.num_replicas)
-        self.optimizer.apply([gradient / replicas for gradient in gradients], self.model.trainable_variables)
-        correct = tf.cast(tf.argmax(logits, -1) == labels, tf.float32) * weights
-        finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
-        return tf.stack([loss, tf.reduce_sum(correct), tf.reduce_sum(weights), tf.cast(finite, tf.float32), stop])
+        return tape.gradient(share, [variable.value for variable in self.model.trainable_variables]), loss, logits
+
+    def _over_replicas(self, values: Any) -> Any:
+        """The sum of what each replica has."""
+        if self._alone:
+            return values
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)
 
     def _update_average(self) -> None:
         step = tf.cast(self.optimizer.iterations.value, tf.float32)

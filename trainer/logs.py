@@ -26,16 +26,16 @@ class RunLog:
     def __init__(self, folder: str) -> None:
         self._history = storage.join(folder, results.HISTORY)
         self._events = storage.join(folder, results.TENSORBOARD)
-        # Event files grow, which files in stores can't: there they are replaced after each epoch.
+        # Event files grow, which files in stores can't: there they are replaced each time.
         self._local = None if storage.is_local(folder) else tempfile.TemporaryDirectory()
         self._writer = EventFile(self._local.name if self._local else self._events)
 
-    def epoch(self, history: Sequence[Mapping[str, float]]) -> None:
-        """Notes the last of the epochs. The table is written anew: a run that went back has no row twice."""
+    def epochs(self, history: Sequence[Mapping[str, float]], new: int) -> None:
+        """Notes the epochs that are new, the last of all. The table is written anew: no row is there twice."""
         storage.write_text(self._history, history_table(history))
-        row = history[-1]
-        values = {name.replace("_", "/", 1): row[name] for name in COLUMNS[2:7]}
-        self._writer.scalars(int(row["epoch"]), {**values, "clips_per_s": row["clips_per_s"]})
+        for row in history[len(history) - new :]:
+            values = {name.replace("_", "/", 1): row[name] for name in COLUMNS[2:7]}
+            self._writer.scalars(int(row["epoch"]), {**values, "clips_per_s": row["clips_per_s"]})
         self._upload()
 
     def _upload(self) -> None:

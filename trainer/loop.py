@@ -1,73 +1,29 @@
 """The training loop: the same for one device, several, and several workers; it stops and goes on at any step."""
 
 import signal
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
 
+from pipelines import cli
 from pipelines.core.errors import DivergedError, PreemptedError, UsageError
 from trainer import checkpoint, storage
 from trainer.calibration import cross_entropy, fit_temperature
 from trainer.checkpoint import State
 from trainer.data import Clips
 from trainer.display import Display
-from trainer.learner import Learner
+from trainer.learner import Learner, Step
 from trainer.results import BEST, LAST, check_same
-from trainer.schedule import learning_rate
+from trainer.schedule import Plan, learning_rate
+from trainer.signals import StopSignals
 from trainer.strategy import Devices
 
-
-class StopSignals:
-    """While its block runs, SIGTERM and the first Ctrl-C ask the loop to stop; a second Ctrl-C interrupts at once."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, _: FrameType | None) -> None:
-        if number == signal.SIGINT and self.received == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.received = number
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is to do.
-
-    Attributes:
-        title: shown in front of progress.
-        folder: where the checkpoints go.
-        epochs, learning_rate, warmup_epochs, patience: see `--help` of `trainer.task`.
-        checkpoint_every_s: time between two checkpoints within an epoch.
-        identity: all that decides about the weights; a run that goes on must agree in it.
-    """
-
-    title: str
-    folder: str
-    epochs: int
-    learning_rate: float
-    warmup_epochs: float
-    patience: int
-    checkpoint_every_s: float
-    identity: Mapping[str, Any]
+SHORT_EPOCH_S = 5.0
+"""Of epochs that are shorter not each one writes its checkpoint and logs: on a GPU that would take most of the time."""
 
 
 class Loop:
@@ -79,7 +35,12 @@ class Loop:
         val: validation clips.
         val_labels: int64 [N], of the validation clips in the order of their records.
         plan: what is to be done.
-        on_epoch: called by the chief with the history after each epoch.
+        on_epochs: called by the chief with the history, and how many of its last rows are new.
+        in_float32: makes a learner that computes in float32, where this one doesn't.
+
+    Attributes:
+        learner: what is trained; another one than at first once it computes in float32.
+        state: where training is.
     """
 
     def __init__(
@@ -90,11 +51,17 @@ class Loop:
         val: Clips,
         val_labels: np.ndarray,
         plan: Plan,
-        on_epoch: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
+        on_epochs: Callable[[Sequence[Mapping[str, float]], int], None] | None = None,
+        in_float32: Callable[[], Learner] | None = None,
     ) -> None:
-        self._devices, self._learner, self._plan, self._on_epoch = devices, learner, plan, on_epoch
+        self._devices, self.learner, self._plan = devices, learner, plan
+        self._on_epochs, self._in_float32 = on_epochs, in_float32
         self._train, self._val, self._val_labels = train, val, val_labels
         self._saved_at = time.monotonic()
+        self._under_way: deque[Step] = deque()
+        self._best: list[np.ndarray] = []
+        """The best weights while their checkpoint isn't written."""
+        self._logged = 0
         self.state = State()
 
     def run(self) -> State:
@@ -102,7 +69,7 @@ class Loop:
 
         Raises:
             PreemptedError, KeyboardInterrupt: it was asked to stop; a checkpoint is written.
-            DivergedError: the loss became NaN twice.
+            DivergedError: the loss became NaN twice, in float32.
             OutputError: a checkpoint can't be written.
             UsageError: the folder has a checkpoint of other settings.
         """
@@ -110,57 +77,88 @@ class Loop:
             self._save()
         validation = self._devices.batches(lambda: self._val.evaluation(rounds=-1))
         batches = self._read_from_here()
-        setbacks = 0
-        plan = self._plan
+        plan, setbacks = self._plan, 0
         with StopSignals() as signals, Display(plan.title, plan.epochs, not self._devices.is_chief) as display:
             while not self.state.stopped:
-                if self._run_epoch(batches, validation, signals, display):
+                if not (failed := self._run_epoch(batches, validation, signals, display)):
                     continue
-                where = f"epoch {self.state.epoch + 1}, step {self.state.step + 1}"
                 self._restore()
                 batches = self._read_from_here()
+                if self._in_float32:
+                    self._go_on_in_float32(failed)
+                    continue
                 setbacks += 1
                 if setbacks > 1:
                     raise DivergedError(
-                        f"the loss is no number in {where}, and was so again after going back to the last good "
+                        f"the loss is no number in {failed}, and was so again after going back to the last good "
                         f"checkpoint. {storage.join(plan.folder, LAST)} holds the state before. Train with a lower "
-                        "--learning-rate, a lower --clip-norm or --precision float32, into another --output"
+                        "--learning-rate or a lower --clip-norm, into another --output"
                     )
+        self._devices.wait_for_all()  # for the chief, which writes the best weights
         self._load_best()
         return self.state
+
+    def _go_on_in_float32(self, failed: str) -> None:
+        state, where = self.state, f"epoch {self.state.epoch + 1}, step {self.state.step + 1}"
+        if self._devices.is_chief:
+            cli.say(
+                f"WARNING: the loss is no number in {failed}, in bfloat16: goes on in float32 from the last "
+                f"checkpoint, {where}"
+            )
+        state.float32_from = state.global_step
+        self._use_float32()
+        self._save()
+
+    def _use_float32(self) -> None:
+        """Trades the learner for one in float32 with the same variables, whose values have this precision anyway."""
+        assert self._in_float32
+        arrays = [variable.numpy() for variable in self.learner.variables()]
+        self.learner, self._in_float32 = self._in_float32(), None
+        _assign(self.learner.variables(), arrays)
 
     def _read_from_here(self) -> Any:
         epoch, step = self.state.epoch, self.state.step
         return self._devices.batches(lambda: self._train.training(epoch, step))
 
-    def _run_epoch(self, batches: Any, validation: Any, signals: StopSignals, display: Display) -> bool:
-        """The rest of the current epoch; False where the numbers became none."""
-        state, plan, learner = self.state, self._plan, self._learner
-        epoch = state.epoch
-        steps = self._train.training_steps(epoch)
+    def _run_epoch(self, batches: Any, validation: Any, signals: StopSignals, display: Display) -> str:
+        """Does the rest of the current epoch. Where the numbers became none; empty if they didn't."""
+        state, plan = self.state, self._plan
+        steps = self._train.training_steps(state.epoch)
         start, clips_before = time.monotonic(), state.clips
         while state.step < steps:
-            result = learner.train_step(batches, self._rate(steps), signals.received is not None)
-            if not result.finite:
-                return False
+            wishes = {"stop": signals.received is not None, "save": self._is_due(plan.checkpoint_every_s)}
+            self._under_way.append(self.learner.train_step(batches, self._rate(steps), **wishes))
             state.step += 1
             state.global_step += 1
-            state.loss += result.loss
-            state.correct += result.correct
-            state.clips += result.clips
-            display.step(state, steps, result.clips)
-            if result.stop:
-                state.seconds += time.monotonic() - start
-                self._stop(signals)
-            if time.monotonic() - self._saved_at > plan.checkpoint_every_s and state.step < steps:
+            # All workers read the result of a step at the same place, and so all stop or save there.
+            stop = save = False
+            left = plan.ahead if state.step < steps else 0
+            while len(self._under_way) > (0 if stop or save else left):
+                result = self._under_way.popleft().result()
+                if not result.finite:
+                    failed = f"epoch {state.epoch + 1}, step {state.step - len(self._under_way)}"
+                    self._under_way.clear()
+                    return failed
+                stop, save = stop or result.stop, save or result.save
+                state.loss += result.loss
+                state.correct += result.correct
+                state.clips += result.clips
+                display.step(state, steps, result.clips)
+            if stop or (save and state.step < steps):
                 now = time.monotonic()
                 state.seconds += now - start
                 start = now
                 self._save()
+            if stop:
+                self._stop(signals)
         elapsed = time.monotonic() - start
         state.seconds += elapsed
         self._end_epoch(validation, display, self._rate(steps), (state.clips - clips_before) / max(elapsed, 1e-9))
-        return True
+        return ""
+
+    def _is_due(self, every_s: float) -> bool:
+        """Whether it is for this process to say that a checkpoint is due."""
+        return self._devices.is_chief and time.monotonic() - self._saved_at > every_s
 
     def _rate(self, steps: int) -> float:
         """The learning rate at the state's position."""
@@ -171,7 +169,7 @@ class Loop:
     def _end_epoch(self, validation: Any, display: Display, rate: float, clips_per_s: float) -> None:
         state, plan = self.state, self._plan
         start = time.monotonic()
-        logits = self._learner.logits(validation, self._val.evaluation_steps(), len(self._val_labels))
+        logits = self.learner.logits(validation, self._val.evaluation_steps(), len(self._val_labels))
         loss = cross_entropy(logits, self._val_labels)
         # Compared after calibration, which the exported model gets too: a network that is right more often isn't
         # passed over for being too sure of itself.
@@ -192,11 +190,8 @@ class Loop:
         if best:
             state.best_loss, state.best_epoch = calibrated, state.epoch
             if self._devices.is_chief:
-                arrays = [variable.numpy() for variable in self._learner.average.trainable_variables]
-                checkpoint.save(storage.join(plan.folder, BEST), arrays, state, plan.identity)
+                self._best = [variable.numpy() for variable in self.learner.average.trainable_variables]
         display.epoch(row, best)
-        if self._on_epoch and self._devices.is_chief:
-            self._on_epoch(state.history)
         state.epoch += 1
         state.start_epoch()
         if state.epoch - 1 - state.best_epoch >= plan.patience:
@@ -204,18 +199,28 @@ class Loop:
         elif state.epoch >= plan.epochs:
             state.stopped = "finished"
         state.seconds += time.monotonic() - start
-        self._save()
+        if state.stopped or self._is_due(min(plan.checkpoint_every_s, SHORT_EPOCH_S)):
+            self._save()
 
     def _stop(self, signals: StopSignals) -> None:
-        self._save()
         if signals.received == signal.SIGINT:
             raise KeyboardInterrupt
         raise PreemptedError("asked to stop; a checkpoint is written. Run the same command again to go on")
 
     def _save(self) -> None:
-        if self._devices.is_chief:
-            arrays = [variable.numpy() for variable in self._learner.variables()]
-            checkpoint.save(storage.join(self._plan.folder, LAST), arrays, self.state, self._plan.identity)
+        """Writes what is known. `best.npz` comes first: `last.npz` must not name a best epoch that isn't there."""
+        self._saved_at = time.monotonic()
+        if not self._devices.is_chief:
+            return
+        folder, state, identity = self._plan.folder, self.state, self._plan.identity
+        if self._best:
+            checkpoint.save(storage.join(folder, BEST), self._best, state, identity)
+            self._best = []
+        if self._on_epochs and len(state.history) > self._logged:
+            self._on_epochs(state.history, len(state.history) - self._logged)
+        self._logged = len(state.history)
+        arrays = [variable.numpy() for variable in self.learner.variables()]
+        checkpoint.save(storage.join(folder, LAST), arrays, state, identity)
         self._saved_at = time.monotonic()
 
     def _restore(self) -> bool:
@@ -227,8 +232,10 @@ class Loop:
         checkpoint.load(storage.join(self._plan.folder, BEST))  # a damaged one is found now, not after hours
         arrays, state, identity = found
         check_same(identity, self._plan.identity, uri)
-        _assign(self._learner.variables(), arrays)
-        self.state = state
+        _assign(self.learner.variables(), arrays)
+        self.state, self._logged, self._best = state, len(state.history), []
+        if state.float32_from >= 0 and self._in_float32:
+            self._use_float32()
         return True
 
     def _load_best(self) -> None:
@@ -236,7 +243,7 @@ class Loop:
         found = checkpoint.load(uri)
         if found is None:
             raise UsageError(f"{uri} is gone, which holds the best weights; train again with --overwrite")
-        _assign(self._learner.average.trainable_variables, found[0])
+        _assign(self.learner.average.trainable_variables, found[0])
 
 
 def _assign(variables: Sequence[keras.Variable], arrays: Sequence[np.ndarray]) -> None:

@@ -190,6 +190,12 @@ def paired_difference(a: Predictions, b: Predictions, seed: int = 0, num_resampl
     return bootstrap_over_groups(sums, _ratio, seed, num_resamples, bounds=(-1.0, 1.0))
 
 
+def baseline_to_json(model: Predictions, baseline: Predictions) -> dict[str, Any]:
+    """A baseline's accuracy, and by how much it is worse than the model on the same clips."""
+    accuracy = bootstrap_over_groups(_sums_by_group(_group_ids(baseline), baseline.correct), _ratio)
+    return {"top1": accuracy.to_json(), "worse_by": paired_difference(model, baseline).to_json()}
+
+
 def _group_ids(predictions: Predictions) -> np.ndarray:
     """The position of each clip's group among the sorted groups, int64 [N]: the same in whatever order clips come."""
     ids = {group: i for i, group in enumerate(sorted(set(predictions.groups)))}

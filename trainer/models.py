@@ -48,6 +48,13 @@ def build_model(name: str, variant: str, shape: Shape, num_classes: int, **optio
         ) from error
 
 
+def without_cudnn(model: keras.Model) -> None:
+    """Keeps recurrent layers from cuDNN's operations, which XLA can't compile and which run on GPUs alone."""
+    for layer in model._flatten_layers():
+        if hasattr(layer, "use_cudnn"):
+            layer.use_cudnn = False
+
+
 def reference_convlstm(shape: Shape, num_classes: int) -> keras.Model:
     """ConvLSTM2D 4-8-14-16 with pooling after each; 44,524 parameters for 4 classes at 20x64x64."""
     inputs = keras.Input(shape, dtype="uint8", name="frames")

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -67,6 +67,12 @@ class Predictions:
     def correct(self) -> np.ndarray:
         """Whether the predicted class is the true one, bool [N]."""
         return self.predicted == self.labels
+
+    def always(self, label: int) -> Self:
+        """What would have been said of the same clips by always naming one class."""
+        logits = np.zeros_like(self.logits)
+        logits[:, label] = 1
+        return replace(self, logits=logits)
 
     def in_top(self, k: int) -> np.ndarray:
         """Whether the true class is among the k with the largest logits, bool [N]; of equal logits the first wins."""

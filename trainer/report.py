@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.page_parts import Measure, Share, folded, notes, strip_image, table, text, tile
 from pipelines.summary import human_bytes, human_seconds, plural, some
 from trainer.charts import MAX_MATRIX, heat_table, interval_table, line_chart
-from trainer.intervals import Interval, is_rival
+from trainer.intervals import Interval, is_clearly_worse, worse_by
 from trainer.metrics import Evaluation
 from trainer.page import between, percent, render_page, score, short_count
 from trainer.results import only_class
@@ -98,6 +98,7 @@ def _majority_label(metrics: Mapping[str, Any]) -> str:
 def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
     """Whether the scores can be believed."""
     majority, single = _baselines(metrics)
+    majority_by, single_by = (worse_by(metrics["baselines"][name]) for name in ("majority", "single_frame"))
     loud, others = [], []
     if metrics["dataset"]["leaky"]:
         how = "Random split" if metrics["dataset"]["protocol"] == "random" else "Leaky split"
@@ -105,8 +106,8 @@ def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
             f"{how}: clips of one group are on both sides; these numbers are too good. "
             "Split by groups to learn how the model does on new people and places."
         )
-    if single and is_rival(single, test.top1):
-        verb = "is" if single.value >= test.top1.low else "may be"
+    if single and not is_clearly_worse(single, test.top1, single_by):
+        verb = "is" if single.value >= test.top1.value else "may be"
         loud.append(
             f"A single frame {verb} as good: the labels may be readable from the background. "
             f"One frame alone scores {score(single)}, the model {score(test.top1)}."
@@ -116,7 +117,7 @@ def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
             f"All test clips are of one class, {only}: {percent(test.top1.value)} of them right says nothing about "
             "telling classes apart. Test on clips of every class."
         )
-    elif is_rival(majority, test.top1):
+    elif not is_clearly_worse(majority, test.top1, majority_by):
         loud.append(
             f"The model, {score(test.top1)}, is not clearly better than always saying {_majority_label(metrics)}, "
             f"{score(majority)}."

@@ -17,7 +17,7 @@ from trainer.dataset import OpenDataset
 from trainer.evaluate import clips_per_second, film_strips, sample_clips
 from trainer.export import export_model
 from trainer.logs import RunLog, history_table
-from trainer.metrics import evaluate, majority_baseline
+from trainer.metrics import baseline_to_json, evaluate, majority_baseline
 from trainer.parts import missing_classes
 from trainer.report import render_report
 from trainer.strategy import Devices
@@ -50,7 +50,7 @@ class _Run:
         self._announce()
         checkpoints = storage.join(config.output, results.CHECKPOINTS)
         log = RunLog(config.output) if devices.is_chief else None
-        main = trial.fit(checkpoints, on_epoch=log.epoch if log else None)
+        main = trial.fit(checkpoints, on_epochs=log.epochs if log else None)
         single = None
         if config.baseline:
             single = trial.fit(storage.join(checkpoints, "single_frame"), single_frame=True)
@@ -73,7 +73,7 @@ class _Run:
         cli.say(
             f"{config.model} ({config.variant}) on {config.data}: {len(self._info.labels)} classes, {counts} clips; "
             f"{self._devices.description}; global batch {self._trial.global_batch}, "
-            f"learning rate {config.learning_rate:g}"
+            f"learning rate {self._trial.learning_rate:g}"
         )
         if parts.leaky:
             how = "random split" if parts.protocol == "random" else "split of the dataset"
@@ -90,7 +90,7 @@ class _Run:
         config, parts, labels = self._config, self._trial.parts, self._info.labels
         temperature = fit_temperature(main.val.logits, main.val.labels)
         counts = dict(zip(labels, parts.sides["train"].class_counts, strict=True))
-        majority, majority_top1 = majority_baseline(counts, main.test, labels)
+        majority, _ = majority_baseline(counts, main.test, labels)
         state = main.state
         return {
             "schema_version": 1,
@@ -110,8 +110,11 @@ class _Run:
             "val": evaluate(main.val, labels, temperature).to_json(),
             "baselines": {
                 "chance": 1 / len(labels),
-                "majority": {"label": majority, "top1": majority_top1.to_json()},
-                "single_frame": {"top1": evaluate(single.test, labels).top1.to_json()} if single else None,
+                "majority": {
+                    "label": majority,
+                    **baseline_to_json(main.test, main.test.always(labels.index(majority))),
+                },
+                "single_frame": baseline_to_json(main.test, single.test) if single else None,
             },
             "calibration": {
                 "temperature": temperature,
@@ -125,12 +128,16 @@ class _Run:
                 "seconds": state.seconds,
                 "clips_per_s": sum(row["clips_per_s"] for row in state.history) / len(state.history),
                 "stopped": state.stopped,
+                "precision": main.learner.precision,
+                "float32_from_step": state.float32_from + 1 if state.float32_from >= 0 else None,
+                "compiled": main.learner.compiled,
             },
             "configuration": {
                 **asdict(config),
                 "data": relative_to(config.data, config.output),
                 "output": relative_to(config.output, config.output),
                 "global_batch_size": self._trial.global_batch,
+                "peak_learning_rate": self._trial.learning_rate,
                 "devices": self._devices.description,
                 "augmentations": ",".join(self._trial.augmentations) or "none",
                 "loss_weights": ",".join(f"{weight:.3g}" for weight in self._trial.loss_weights),
@@ -156,6 +163,7 @@ class _Run:
                 temperature=temperature,
                 dataset={"uri": relative_to(config.data, model), "fingerprint": self._dataset.fingerprint},
                 durations_s=self._info.durations_s,
+                encoding=self._info.encoding,
                 metrics={name: metrics["test"][name] for name in ("top1", "macro_f1", "ece")},
             ),
             clips,
@@ -166,7 +174,7 @@ class _Run:
             "size_bytes": storage.size_of_tree(folder),
             "fingerprint": info.fingerprint,
         }
-        batch = min(config.batch_size, 64)
+        batch = min(self._trial.global_batch, 64)
         metrics["speed"] = {"clips_per_s": clips_per_second(main.learner.average, batch), "batch_size": batch}
         history = main.state.history
         text = main.test.to_jsonl(labels, temperature)

@@ -1,9 +1,36 @@
-"""How long a run is, and the learning rate over it."""
+"""What a run is to do: how long it is, and the learning rate over it."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 MIN_EPOCHS, MIN_STEPS = 30, 700
 """Small datasets have few steps in an epoch; to find out what matters, a network needs some hundreds of them."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do.
+
+    Attributes:
+        title: shown in front of progress.
+        folder: where the checkpoints go.
+        epochs, learning_rate, warmup_epochs, patience: see `--help` of `trainer.task`.
+        checkpoint_every_s: time between two checkpoints within an epoch.
+        identity: all that decides about the weights; a run that goes on must agree in it.
+        ahead: steps that may be under way before the loss of the first of them is read.
+    """
+
+    title: str
+    folder: str
+    epochs: int
+    learning_rate: float
+    warmup_epochs: float
+    patience: int
+    checkpoint_every_s: float
+    identity: Mapping[str, Any]
+    ahead: int = 0
 
 
 def choose_length(epochs: int, patience: int, steps: int) -> tuple[int, int]:

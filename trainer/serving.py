@@ -8,7 +8,6 @@
 """
 
 import contextlib
-import os
 import shutil
 import tempfile
 import uuid
@@ -21,9 +20,10 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import interrupts
-from pipelines.core.errors import OutputError, UsageError, UserError
+from pipelines.core.errors import OutputError, UserError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from trainer import storage
+from trainer.places import refuse_other_folder
 
 KERAS_MODEL = "model.keras"
 TOLERANCE = 1e-5
@@ -108,20 +108,6 @@ def exact_float32() -> Iterator[None]:
 def versions() -> Mapping[str, str]:
     """Versions of the packages that make a model."""
     return {name: metadata.version(name) for name in ("keras", "numpy", "tensorflow")}
-
-
-def refuse_other_folder(folder: str) -> None:
-    """Refuses to put a model where something else is.
-
-    Raises:
-        UsageError: the folder holds files, but no model.
-        UserError: it can't be listed.
-    """
-    names = storage.list_names(folder)
-    if MODEL_INFO not in names and (names or os.path.isfile(folder)):
-        raise UsageError(
-            f"{folder} is there already and is no model (no {MODEL_INFO} in it); choose another output folder"
-        )
 
 
 @contextlib.contextmanager

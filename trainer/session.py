@@ -50,7 +50,7 @@ def _for_people(config: TrainConfig, dataset: OpenDataset) -> Iterator[None]:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
-            f"out of memory with a batch of {config.batch_size} clips: choose a smaller --batch-size "
+            f"out of memory: choose a smaller --batch-size than {config.batch_size or 'what 0 chose'} "
             f"({error.message[:200]})"
         ) from error
     except tf.errors.DataLossError as error:

@@ -26,6 +26,7 @@ __all__ = [
     "delete_tree",
     "exists",
     "exit_now",
+    "is_file",
     "is_local",
     "join",
     "list_names",
@@ -54,6 +55,11 @@ def exists(uri: str) -> bool:
 def base_name(uri: str) -> str:
     """The last part of a path, with or without a slash behind it."""
     return uri.rstrip("/").rpartition("/")[2]
+
+
+def is_file(uri: str) -> bool:
+    """Whether a local path is a file; in a store, a folder may have the name of a file."""
+    return is_local(uri) and os.path.isfile(uri)
 
 
 def size_bytes(uri: str) -> int | None:

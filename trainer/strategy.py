@@ -1,13 +1,15 @@
 """On which devices a run trains, and in which precision."""
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from pipelines.tensorflow_start import without_announcements
 from trainer.cluster import read_cluster
 
 
@@ -21,6 +23,7 @@ class Devices:
         num_workers: processes that train together.
         precision: `float32`, or `bfloat16` for all but weights, sums and logits.
         description: for people.
+        on_gpu: whether it runs on GPUs.
     """
 
     strategy: tf.distribute.Strategy
@@ -28,6 +31,7 @@ class Devices:
     num_workers: int
     precision: str
     description: str
+    on_gpu: bool = False
 
     @property
     def is_chief(self) -> bool:
@@ -58,15 +62,26 @@ class Devices:
         """The batch of a replica: together at least the wanted global batch."""
         return -(-batch_size // self.num_replicas)
 
+    @contextlib.contextmanager
+    def building(self) -> Iterator[None]:
+        """Within its block, layers that are made belong to these devices and compute in their precision."""
+        policy = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_bfloat16" if self.precision == "bfloat16" else "float32")
+        try:
+            with self.strategy.scope():
+                yield
+        finally:
+            keras.config.set_dtype_policy(policy)
+
 
 def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("CPU:0",)) -> Devices:
-    """Chooses devices and sets Keras' precision for all layers that are made afterwards.
+    """Chooses devices.
 
     To be called before anything else runs on TensorFlow: several workers can only be set up then.
 
     Args:
         strategy: `auto` (every visible GPU, else the CPU), `cpu`, or `multi_worker` (from TF_CONFIG).
-        precision: `auto` (bfloat16 where every GPU is fast in it), `float32` or `bfloat16`.
+        precision: `auto` (float32), `float32` or `bfloat16`.
         cpu_devices: the logical devices to use where there is no GPU.
 
     Raises:
@@ -78,19 +93,27 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
         tf.config.set_visible_devices([], "GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    chosen = _choose_precision(precision, gpus)
-    keras.config.set_dtype_policy("mixed_bfloat16" if chosen == "bfloat16" else "float32")
+    chosen = "float32" if precision == "auto" else precision
+    names = [f"GPU:{i}" for i in range(len(gpus))] or list(cpu_devices)
     if strategy == "multi_worker":
         made: tf.distribute.Strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    elif len(names) > 1:
+        made = tf.distribute.MirroredStrategy(names)
     else:
-        made = tf.distribute.MirroredStrategy([f"GPU:{i}" for i in range(len(gpus))] or list(cpu_devices))
+        # With a single device there is nothing to mirror, and a whole step can be compiled.
+        made = tf.distribute.OneDeviceStrategy(names[0])
     what = f"{len(gpus)} GPU(s)" if gpus else "CPU" if len(cpu_devices) == 1 else f"{len(cpu_devices)} CPU devices"
     where = f", worker {worker + 1} of {num_workers}" if num_workers > 1 else ""
-    return Devices(made, worker, num_workers, chosen, f"{what}{where}, {chosen}")
+    return Devices(made, worker, num_workers, chosen, f"{what}{where}, {chosen}", bool(gpus))
 
 
-def _choose_precision(precision: str, gpus: Sequence[tf.config.PhysicalDevice]) -> str:
-    if precision != "auto":
-        return precision
-    capabilities = [tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus]
-    return "bfloat16" if capabilities and min(capabilities) >= (8, 0) else "float32"
+def why_no_compiler() -> str:
+    """Why XLA can't compile for the devices here, found out on a small function; empty where it can."""
+    kernel = tf.ones((3, 3, 2, 4))
+    try:
+        step = tf.function(lambda x: tf.reduce_sum(tf.nn.conv2d(x, kernel, 1, "SAME")), jit_compile=True)
+        with without_announcements():
+            step(tf.ones((1, 8, 8, 2))).numpy()
+    except tf.errors.OpError as error:
+        return str(error.message).strip().splitlines()[0][:300]
+    return ""

@@ -12,6 +12,7 @@ from trainer.cluster import check_cluster
 from trainer.dataset import check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.parts import SIDES
+from trainer.places import RUN, check_model_place, check_output
 from trainer.results import finished, print_result
 
 _DESCRIPTION = """\
@@ -36,10 +37,12 @@ def run(arguments: Sequence[str]) -> int:
     check_cluster(config.strategy)
     storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
+    check_output(config.output, RUN)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)
     if metrics is None:
+        check_model_place(config.output)
         storage.prepare(config.data)
         check_shards(dataset, SIDES if needs_splits else dataset.info.splits)
         start_tensorflow()

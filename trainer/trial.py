@@ -1,25 +1,31 @@
 """A configuration on a dataset: who is on which side, and the training of its network."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from pipelines import cli
+from pipelines.core.errors import UsageError
 from pipelines.core.metadata import DatasetInfo
 from trainer import storage
 from trainer.augment import choose
 from trainer.checkpoint import State
+from trainer.choices import choose_batch, choose_compile, choose_rate
 from trainer.config import TrainConfig
 from trainer.data import Clips, Reading
 from trainer.dataset import OpenDataset
 from trainer.evaluate import predict
 from trainer.learner import Learner, Learning
-from trainer.loop import Loop, Plan
+from trainer.loop import Loop
 from trainer.models import build_model
 from trainer.parts import Index, Part, Parts, class_weights, cut_parts
 from trainer.predictions import Predictions
-from trainer.schedule import choose_length
-from trainer.strategy import Devices
+from trainer.schedule import Plan, choose_length
+from trainer.strategy import Devices, why_no_compiler
+
+_AHEAD = 4
+"""Steps that may be under way on a GPU: enough that it never waits for Python, few enough to find NaN at once."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Trial:
         augmentations: what is done to training clips; `note` says why something is left out.
         loss_weights: of the classes.
         global_batch: clips in a step, over all devices.
+        learning_rate: its peak.
         sides: the clips of `val` and `test`.
         indices: ids, groups and labels of those.
     """
@@ -59,7 +66,11 @@ class Trial:
         self.augmentations, self.note = choose(config.augment, self.info.labels)
         self.parts: Parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, self._read_index)
         self.loss_weights = class_weights(self.parts.sides["train"].class_counts, config.class_weights)
-        self.global_batch = devices.replica_batch(config.batch_size) * devices.num_replicas
+        num_clips = sum(split.num_examples for split in self.info.splits.values())
+        clip_bytes = self.info.clip_spec.num_bytes
+        batch = choose_batch(config.batch_size, devices.on_gpu, devices.num_replicas, num_clips, clip_bytes)
+        self.global_batch = devices.replica_batch(batch) * devices.num_replicas
+        self.learning_rate = choose_rate(config.learning_rate, config.batch_size, batch)
         self.sides = {name: self._clips(name, single_frame=False) for name in ("val", "test")}
         self.indices = {name: clips.index() for name, clips in self.sides.items()}
         self._identity = {
@@ -75,14 +86,14 @@ class Trial:
         self,
         folder: str,
         single_frame: bool = False,
-        on_epoch: Callable[[Sequence[Mapping[str, float]]], None] | None = None,
+        on_epochs: Callable[[Sequence[Mapping[str, float]], int], None] | None = None,
     ) -> Trained:
         """Trains the network, or goes on with it, and lets it predict. Every worker has to take part.
 
         Args:
             folder: of the checkpoints.
             single_frame: train and test on single frames, the baseline.
-            on_epoch: see `Loop`.
+            on_epochs: see `Loop`.
 
         Raises:
             UserError: see `Loop.run`.
@@ -94,23 +105,51 @@ class Trial:
         learning = Learning(
             config.weight_decay, config.label_smoothing, config.clip_norm, config.ema, self.loss_weights
         )
-        learner = Learner(devices, build, learning, config.seed)
         train = self._clips("train", single_frame)
-        epochs, patience = choose_length(config.epochs, config.patience, train.training_steps(0))
+        steps = train.training_steps(0)
+        epochs, patience = choose_length(config.epochs, config.patience, steps)
+        compiled = self._compiled(epochs * steps)
+
+        def make_learner(devices: Devices) -> Learner:
+            return Learner(devices, build, learning, config.seed, compiled)
+
         plan = Plan(
             title="single-frame baseline" if single_frame else config.model,
             folder=folder,
             epochs=epochs,
-            learning_rate=config.learning_rate,
+            learning_rate=self.learning_rate,
             warmup_epochs=config.warmup_epochs,
             patience=patience,
             checkpoint_every_s=config.checkpoint_every_s,
             identity={**self._identity, "single_frame": single_frame},
+            ahead=_AHEAD if devices.on_gpu else 0,
         )
         sides = {name: self._clips(name, single_frame) for name in self.sides} if single_frame else self.sides
-        state = Loop(devices, learner, train, sides["val"], self.indices["val"].labels, plan, on_epoch).run()
-        said = {name: predict(devices, learner, clips, self.indices[name]) for name, clips in sides.items()}
-        return Trained(learner, state, said["val"], said["test"])
+        in_float32 = partial(make_learner, replace(devices, precision="float32"))
+        loop = Loop(
+            devices, make_learner(devices), train, sides["val"], self.indices["val"].labels, plan, on_epochs,
+            None if devices.precision == "float32" else in_float32,
+        )  # fmt: skip
+        state = loop.run()
+        said = {name: predict(devices, loop.learner, clips, self.indices[name]) for name, clips in sides.items()}
+        return Trained(loop.learner, state, said["val"], said["test"])
+
+    def _compiled(self, steps: int) -> bool:
+        """Whether XLA compiles the steps of a run.
+
+        Raises:
+            UsageError: it is to, but can't.
+        """
+        config, devices = self._config, self._devices
+        network = (config.model, "ablation" if self._options else config.variant)
+        batch, replicas = self.global_batch, devices.num_replicas
+        wanted = choose_compile(config.compile, devices.on_gpu, replicas, config.deterministic, network, steps, batch)
+        if wanted and (reason := why_no_compiler()):
+            if config.compile == "on":
+                raise UsageError(f"--compile on: XLA can't compile here ({reason}). Train with --compile off")
+            cli.say(f"note: training steps aren't compiled, as XLA can't do it here ({reason})")
+            return False
+        return wanted
 
     def _read_index(self, part: Part) -> Index:
         return Clips(self.info, part, Reading(1)).index()
@@ -118,7 +157,7 @@ class Trial:
     def _clips(self, side: str, single_frame: bool) -> Clips:
         config, devices = self._config, self._devices
         reading = Reading(
-            batch_size=devices.replica_batch(config.batch_size),
+            batch_size=self.global_batch // devices.num_replicas,
             replicas=devices.local_replicas,
             worker=devices.worker,
             num_workers=devices.num_workers,

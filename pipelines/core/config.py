@@ -10,8 +10,7 @@ import yaml
 from pipelines.core.decode_types import DecodeLimits
 from pipelines.core.errors import UsageError
 from pipelines.core.relative import name_of
-from pipelines.core.spec import COMPRESSIONS as COMPRESSIONS
-from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.core.spec import COMPRESSIONS, ClipSpec, FrameEncoding
 from pipelines.core.splits import parse_fractions, parse_groups
 
 _C = TypeVar("_C")

@@ -29,6 +29,7 @@ from pipelines.core.label_types import Window
 from pipelines.core.long_video import WindowClip, WindowFailure, read_windows
 from pipelines.core.pictures import encode_frames, film_strip
 from pipelines.core.promises import Shortfall
+from pipelines.core.remarks import remark
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.survey import Piece, Survey, survey
 from pipelines.core.video import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
@@ -74,7 +75,7 @@ def _clip(request: dict[str, Any]) -> Iterator[Answer]:
         "num_source_frames": clip.num_source_frames,
         "duration_s": clip.duration_s,
         "damaged": clip.damaged,
-        "damage": clip.damage,
+        "remark": remark(clip.damage, clip.remarks, clip.num_source_frames),
         "content": _content(request["path"]),
     }
     yield {"status": "clip", "strip": request["strip"], **facts}, parts
@@ -105,17 +106,19 @@ def _windows(request: dict[str, Any]) -> Iterator[Answer]:
         else:
             whole = Window(0, 0.0, clip.duration_s)
             clips = [WindowClip(whole, clip.frames, clip.damaged)]
-            yield from _answers(clips, [whole], clip.duration_s, clip.missing)
+            said = remark(clip.damage, clip.remarks, clip.num_source_frames)
+            yield from _answers(clips, [whole], clip.duration_s, clip.missing, said)
             return
     piece = Piece.from_json(wanted)
     missing = Shortfall(**wanted["missing"]) if wanted["missing"] else None
     planned = [planned.window for planned in piece.windows]
-    yield from _answers(read_windows(path, spec, piece), planned, wanted["duration_s"], missing)
+    yield from _answers(read_windows(path, spec, piece), planned, wanted["duration_s"], missing, wanted["remark"])
 
 
 def _ranges(video: Survey, windows: WindowSpec, by_time: bool) -> list[dict[str, Any]]:
     """The ranges of a video; the last one has what is missing behind it, which counts as one more window."""
-    common = {"duration_s": video.duration_s, "missing": None}
+    said = remark(video.missing.message if video.missing else "", video.remarks, video.num_frames)
+    common = {"duration_s": video.duration_s, "missing": None, "remark": said}
     pieces = video.pieces(windows, by_time)
     ranges = [{**piece.to_json(), **common, "num_windows": len(piece.windows)} for piece in pieces]
     if video.missing:
@@ -125,7 +128,11 @@ def _ranges(video: Survey, windows: WindowSpec, by_time: bool) -> list[dict[str,
 
 
 def _answers(
-    results: Iterable[WindowClip | WindowFailure], planned: list[Window], duration_s: float, missing: Shortfall | None
+    results: Iterable[WindowClip | WindowFailure],
+    planned: list[Window],
+    duration_s: float,
+    missing: Shortfall | None,
+    said: str,
 ) -> Iterator[Answer]:
     """The results of the windows, and the failure of what is missing behind the last one."""
     lost = []
@@ -137,7 +144,7 @@ def _answers(
         window = {"window": (result.window.index, result.window.start_s, result.window.end_s), **common}
         if isinstance(result, WindowClip):
             damaged = result.damaged or missing is not None
-            yield {"status": "window", **window, "damaged": damaged}, [result.frames.tobytes()]
+            yield {"status": "window", **window, "damaged": damaged, "remark": said}, [result.frames.tobytes()]
         else:
             yield {"status": "window_failed", **window, "type": result.type, "message": result.message}, []
 

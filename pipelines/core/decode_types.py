@@ -71,7 +71,7 @@ class DecodedClip:
     duration_s: float
     damaged: bool
     strip: bytes | None = None
-    damage: str = ""
+    remark: str = ""
     content: int = 0
 
 
@@ -102,6 +102,7 @@ class DecodedWindow:
         duration_s: of the video.
         frames: raw uint8 [T, H, W, 3] RGB.
         damaged: some of it could not be decoded.
+        remark: what a person should know of the video; see `remarks.remark`.
     """
 
     window: Window
@@ -109,6 +110,7 @@ class DecodedWindow:
     duration_s: float
     frames: bytes
     damaged: bool
+    remark: str = ""
 
 
 @dataclass(frozen=True)

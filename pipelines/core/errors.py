@@ -23,7 +23,7 @@ EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run it again to go on."""
 
 
-_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.ENOBUFS)
+SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.ENOBUFS)
 
 
 class UserError(Exception):
@@ -75,9 +75,12 @@ def as_shortage(error: Exception) -> Exception:
     """A `WorkerError` for an error which says that this machine is short of memory, disk or open files; any other error
     as it is."""
     if isinstance(error, MemoryError):
-        what = "this process has no memory left"
-    elif isinstance(error, OSError) and error.errno in _SHORTAGES:
-        what = str(error.strerror)
-    else:
-        return error
+        return shortage("no memory is left")
+    if isinstance(error, OSError) and error.errno in SHORTAGES:
+        return shortage(str(error.strerror))
+    return error
+
+
+def shortage(what: str) -> WorkerError:
+    """The error for people where this machine is short of something."""
     return WorkerError(f"this machine is short of something: {what}. Make room, then run the same command again")

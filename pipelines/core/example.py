@@ -10,7 +10,7 @@
 | `timestamps_s` | float | T times in seconds from the video's first frame |
 | `frame_indices` | int64 | T numbers of the frames in display order |
 | `num_source_frames` | int64 | frames of the whole video |
-| `damage` | bytes | only if the video is damaged: what is wrong with it |
+| `remark` | bytes | only if there is one: what is damaged, missing, or was corrected |
 
 The protocol buffer is declared here, field by field as in TensorFlow's `example.proto` and `feature.proto`, so that
 workers which only write records need not load TensorFlow.
@@ -18,6 +18,7 @@ workers which only write records need not load TensorFlow.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 FRAMES, LABEL, LABEL_NAME, VIDEO_ID, GROUP = "frames", "label", "label_name", "video_id", "group"
 TIMESTAMPS_S, FRAME_INDICES, NUM_SOURCE_FRAMES = "timestamps_s", "frame_indices", "num_source_frames"
-DAMAGE = "damage"
+REMARK = "remark"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Example:
     timestamps_s: list[float]
     frame_indices: list[int]
     num_source_frames: int
-    damage: str = ""
+    remark: str = ""
 
 
 def _message_class() -> Any:
@@ -93,8 +94,6 @@ def encode(example: Example) -> bytes:
     """A serialised `tf.train.Example`, the same bytes for the same content."""
     before, behind = _Message(), _Message()
     feature = before.features.feature
-    if example.damage:  # records of sound videos have the bytes that they always had
-        feature[DAMAGE].bytes_list.value.append(example.damage.encode())
     feature[FRAME_INDICES].int64_list.value.extend(example.frame_indices)
     feature = behind.features.feature
     feature[LABEL].int64_list.value.append(example.label)
@@ -102,6 +101,8 @@ def encode(example: Example) -> bytes:
         feature[key].bytes_list.value.append(text.encode("utf-8", "surrogateescape"))
     feature[TIMESTAMPS_S].float_list.value.extend(example.timestamps_s)
     feature[NUM_SOURCE_FRAMES].int64_list.value.append(example.num_source_frames)
+    if example.remark:  # records of other videos have the bytes that they always had
+        feature[REMARK].bytes_list.value.append(example.remark.encode())
     # The pixels are put in by hand, in the place that the order of the keys gives them: protobuf would copy them twice.
     parts = [
         before.features.SerializeToString(deterministic=True),
@@ -166,7 +167,7 @@ def decode(record: bytes) -> Example:
         timestamps_s=values(TIMESTAMPS_S, "float_list", None),
         frame_indices=values(FRAME_INDICES, "int64_list", None),
         num_source_frames=values(NUM_SOURCE_FRAMES, "int64_list")[0],
-        damage=text(DAMAGE) if DAMAGE in feature else "",
+        remark=text(REMARK) if REMARK in feature else "",
     )
 
 
@@ -210,7 +211,9 @@ def parse(record: "tf.Tensor", spec: ClipSpec, encoding: FrameEncoding) -> "Mapp
     if encoding.format == "raw":
         frames = tf.reshape(tf.io.decode_raw(features[FRAMES][0], tf.uint8), spec.shape)
     else:
-        decode_image = tf.io.decode_png if encoding.format == "png" else tf.io.decode_jpeg
-        frames = tf.map_fn(lambda data: decode_image(data, channels=3), features[FRAMES], fn_output_signature=tf.uint8)
+        # TensorFlow's default for JPEG is an inexact transform; this one gives the very pixels that OpenCV gives.
+        options = {"dct_method": "INTEGER_ACCURATE"} if encoding.format == "jpeg" else {}
+        decode_image = partial(getattr(tf.io, f"decode_{encoding.format}"), channels=3, **options)
+        frames = tf.map_fn(decode_image, features[FRAMES], fn_output_signature=tf.uint8)
         frames = tf.ensure_shape(frames, spec.shape)
     return {**features, FRAMES: frames}

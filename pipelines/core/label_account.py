@@ -18,6 +18,9 @@ MAX_TIMELINES = 20
 """Videos in a report with all of their segments."""
 MAX_FAILURES = 200
 """Failure records in a report."""
+MAX_REMARKS = 200
+"""Remarks on videos that the page and the summary name some of."""
+_COUNTS = ("videos", "labelled", "failed", "damaged", "remarked", "windows")
 _DIGITS = 3
 
 _Item = TypeVar("_Item")
@@ -58,6 +61,7 @@ def summarise(
         labelled=len(labelled),
         failed=len(failed - {video.video for video in labelled}),
         damaged=sum(video.damaged for video in labelled),
+        remarked=sum(bool(video.remark) for video in labelled),
         windows=windows,
         duration_s=_total(video.duration_s for video in labelled),
         segments_by_label={label: len(seconds[label]) for label in sorted(seconds)},
@@ -67,6 +71,7 @@ def summarise(
         failures=_first(MAX_FAILURES, failures, _failure_order),
         uncertain=_first(MAX_UNCERTAIN, examples, _example_order),
         timelines=_first(MAX_TIMELINES, (v for v in labelled if len(v.segments) > 1), _timeline_order),
+        remarks=_first(MAX_REMARKS, ((video.video, video.remark) for video in labelled if video.remark), tuple),
     )
 
 
@@ -82,8 +87,9 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
     failures: tuple[LabelFailure, ...] = ()
     uncertain: tuple[Example, ...] = ()
     timelines: tuple[LabelledVideo, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
     for report in reports:
-        counts.update({name: getattr(report, name) for name in ("videos", "labelled", "failed", "damaged", "windows")})
+        counts.update({name: getattr(report, name) for name in _COUNTS})
         duration_s = _total((duration_s, report.duration_s))
         reasons.update(report.failures_by_reason)
         segments.update(report.segments_by_label)
@@ -95,6 +101,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
         uncertain = _first(MAX_UNCERTAIN, (*uncertain, *report.uncertain), _example_order)
         several = (video for video in report.timelines if len(video.segments) > 1)
         timelines = _first(MAX_TIMELINES, (*timelines, *several), _timeline_order)
+        remarks = _first(MAX_REMARKS, (*remarks, *report.remarks), tuple)
     return LabelReport(
         **counts,
         duration_s=duration_s,
@@ -105,6 +112,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
         failures=failures,
         uncertain=uncertain,
         timelines=timelines,
+        remarks=remarks,
     )
 
 

@@ -73,7 +73,10 @@ def _label(video: ListedVideo, parts: Sequence[Entry], labels: Sequence[str], sp
     duration_s, total = scored[0].duration_s, sum(entry.num_windows for entry in parts)
     segments = make_segments(windows, probabilities, labels, spec, duration_s, total)
     damaged = any(entry.damaged for entry in parts)
-    return LabelledVideo(video.video_id, video.uri, round(duration_s, 3), damaged, segments)
+    said = next((entry.remark for entry in parts if entry.remark), "")
+    if damaged and not said:
+        said = "frames could not be decoded, or depend on damaged ones"
+    return LabelledVideo(video.video_id, video.uri, round(duration_s, 3), damaged, segments, said)
 
 
 _Place = tuple[str, int]

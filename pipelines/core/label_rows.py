@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from pipelines.core.label_types import LabelledVideo
 
 FORMATS = ("jsonl", "csv", "parquet")
-COLUMNS = ("video", "uri", "start_s", "end_s", "label", "score", "top_k", "model")
+COLUMNS = ("video", "uri", "start_s", "end_s", "label", "score", "top_k", "model", "remark")
 _NUMBERS = ("start_s", "end_s", "score")
 _ROW_GROUP = 10_000
 """Rows of a Parquet file that are held in memory together."""
@@ -26,8 +26,8 @@ def rows(video: LabelledVideo, fingerprint: str) -> Iterator[Row]:
         fingerprint: of the model that labelled it.
 
     Yields:
-        The keys of `COLUMNS`: `video`, `uri`, `label` and `model` are str, `start_s`, `end_s` and `score` float, and
-        `top_k` is a list of `{"label": str, "score": float}`, best first.
+        The keys of `COLUMNS`: `video`, `uri`, `label`, `model` and `remark`, which mostly is empty, are str, `start_s`,
+        `end_s` and `score` float, and `top_k` is a list of `{"label": str, "score": float}`, best first.
     """
     for segment in video.segments:
         yield {
@@ -39,6 +39,7 @@ def rows(video: LabelledVideo, fingerprint: str) -> Iterator[Row]:
             "score": segment.score,
             "top_k": [{"label": label, "score": score} for label, score in segment.top],
             "model": fingerprint,
+            "remark": video.remark,
         }
 
 

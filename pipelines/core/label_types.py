@@ -47,13 +47,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class LabelledVideo:
-    """A video with its segments in order; `damaged` where only a part of its frames could be decoded."""
+    """A video with its segments in order.
+
+    `damaged` where only a part of its frames could be decoded; `remark` is what a person should know of it.
+    """
 
     video: str
     uri: str
     duration_s: float
     damaged: bool
     segments: tuple[Segment, ...]
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ class LabelReport:
         labelled: videos with at least one segment.
         failed: videos without any.
         damaged: labelled videos of which only a part could be decoded.
+        remarked: labelled videos with a remark.
         windows: clips that were scored.
         duration_s: of the labelled videos together.
         segments_by_label: label to number of segments, `UNKNOWN` among them.
@@ -111,6 +116,7 @@ class LabelReport:
         failures_by_reason: type of the error to number of failure records.
         failures: the first failure records by video and time; the full list is in `failures.jsonl`.
         uncertain: the segments with the lowest scores, the lowest first, `UNKNOWN` ones among them.
+        remarks: the first videos with a remark, and the remark; each row of a video has its own.
         timelines: the videos with most segments, if more than one, most first.
     """
 
@@ -118,6 +124,7 @@ class LabelReport:
     labelled: int = 0
     failed: int = 0
     damaged: int = 0
+    remarked: int = 0
     windows: int = 0
     duration_s: float = 0.0
     segments_by_label: Mapping[str, int] = field(default_factory=dict)
@@ -127,6 +134,7 @@ class LabelReport:
     failures: tuple[LabelFailure, ...] = ()
     uncertain: tuple[Example, ...] = ()
     timelines: tuple[LabelledVideo, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> str:
         """One line of JSON; `from_json` reads it."""
@@ -144,6 +152,7 @@ class LabelReport:
         value["failures"] = tuple(LabelFailure(**item) for item in value["failures"])
         value["uncertain"] = tuple(Example(**{**item, "top": _pairs(item["top"])}) for item in value["uncertain"])
         value["timelines"] = tuple(_video(item) for item in value["timelines"])
+        value["remarks"] = tuple((video, remark) for video, remark in value["remarks"])
         return cls(**value)
 
 

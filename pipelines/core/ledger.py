@@ -15,7 +15,7 @@ from pipelines.core.label_account import MAX_UNCERTAIN
 from pipelines.core.label_types import LabelFailure, Window
 from pipelines.core.sealed import load_json
 
-_PLAIN = ("video", "version", "key", "part", "parts", "num_windows", "duration_s", "damaged")
+_PLAIN = ("video", "version", "key", "part", "parts", "num_windows", "duration_s", "damaged", "remark")
 MAX_STRIPS = MAX_UNCERTAIN
 """Film strips that a file of the ledger keeps, of its least certain windows."""
 
@@ -38,6 +38,7 @@ class Entry:
         probabilities: float32 [len(windows), C].
         failures: of the video or of its windows.
         strips: film strips, JPEG in base64, by index of the window.
+        remark: what a person should know of the video.
     """
 
     video: str
@@ -52,6 +53,7 @@ class Entry:
     probabilities: np.ndarray
     failures: tuple[LabelFailure, ...]
     strips: Mapping[int, str] = field(default_factory=dict)
+    remark: str = ""
 
     @property
     def transient(self) -> bool:

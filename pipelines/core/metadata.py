@@ -18,6 +18,7 @@ from pipelines.core.typed_json import Amount, Count, PlainName, build
 SCHEMA_VERSION = 1
 DATASET_INFO = "dataset_info.json"
 FAILURES = "failures.jsonl"
+REMARKS = "remarks.jsonl"
 PREVIEW = "preview.html"
 
 
@@ -42,7 +43,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class WrittenVideo:
-    """A video that became a record; `damage` is what is wrong with it if it is `damaged`.
+    """A video that became a record; `remark` is what a person should know of it (`remarks.remark`).
 
     `content` is the file's `content.content_mark`; 0 in reports of earlier versions.
     """
@@ -53,7 +54,7 @@ class WrittenVideo:
     num_source_frames: Count
     duration_s: Amount
     damaged: bool
-    damage: str = ""
+    remark: str = ""
     content: int = 0
 
     def __post_init__(self) -> None:

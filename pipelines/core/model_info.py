@@ -10,7 +10,7 @@ from pipelines.core.descriptions import check_clip_spec, check_labels, read_vers
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.metadata import DatasetInfo
-from pipelines.core.spec import ClipSpec
+from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.typed_json import Amount, Count, PlainName, build
 
 SCHEMA_VERSION = 1
@@ -38,6 +38,7 @@ class ModelInfo:
         output_name: its output with the probabilities, float32 [B, C].
         versions: package name to version, of the export.
         imported: for an imported model, how its input and outputs were adapted.
+        encoding: how the frames that it was trained on were stored; what JPEG loses, clips to be labelled lose as well.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -58,6 +59,7 @@ class ModelInfo:
     output_name: str = "probabilities"
     versions: Mapping[str, str] = field(default_factory=dict)
     imported: Mapping[str, Any] = field(default_factory=dict)
+    encoding: FrameEncoding = field(default_factory=FrameEncoding)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -74,6 +76,7 @@ class ModelInfo:
         """The text of `model_info.json`: the same for the same model, without times or host names."""
         value = {item.name: getattr(self, item.name) for item in fields(self)}
         value["clip_spec"] = {**self.clip_spec.to_json(), "fingerprint": self.clip_spec.fingerprint()}
+        value["encoding"] = self.encoding.to_json()
         value = {"schema_version": value.pop("schema_version"), **value}
         return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
 

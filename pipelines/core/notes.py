@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Sequence
 
 from pipelines.core.duplicates import DUPLICATES, Copies, have_several_labels, in_several_splits
-from pipelines.core.metadata import DatasetInfo, Note, ShardReport
+from pipelines.core.metadata import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
+from pipelines.core.remarks import SINGLE_PICTURE
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 
-WARNING = "WARNING: "
 """How a sentence begins that is one, on how the input was understood."""
 _SHOWN = 3
+_SINGLE = "are single pictures"
 
 
 def notes_on(
     info: DatasetInfo, reports: Iterable[ShardReport], found: Sequence[Copies], ignored: Sequence[IgnoredFile] = ()
 ) -> list[Note]:
-    """The notes on a dataset.
+    """The notes on a dataset that come to those which it has from its listing.
 
     Args:
         info: its description.
@@ -22,11 +23,32 @@ def notes_on(
         found: its videos of the same content, of `duplicates.find_copies`.
         ignored: files that were passed over.
     """
-    notes = [Note(note.removeprefix(WARNING), note.startswith(WARNING)) for note in info.notes]
-    notes += [*_on_short_videos(info, reports), *_on_copies(found)]
+    notes = [*_on_remarks(reports), *_on_short_videos(info, reports), *_on_copies(found)]
     if ignored:
         notes.append(Note(f"ignored files are in {IGNORED}: {describe_ignored(ignored)}", is_warning=False))
     return notes
+
+
+def _on_remarks(reports: Iterable[ShardReport]) -> list[Note]:
+    """How many videos have a remark, by its kind, and some of them; all are in a file."""
+    found: dict[str, list[WrittenVideo]] = {"are damaged": [], "have times that were corrected": [], _SINGLE: []}
+    for video in sorted((v for report in reports for v in report.written if v.remark), key=lambda v: v.video_id):
+        single = SINGLE_PICTURE in video.remark
+        found["are damaged" if video.damaged else _SINGLE if single else "have times that were corrected"].append(video)
+    notes = []
+    for kind, videos in found.items():
+        if videos:
+            names = "; ".join(f"{video.video_id} ({video.remark})" for video in videos[:_SHOWN])
+            more = f" and {len(videos) - _SHOWN:,} more" if len(videos) > _SHOWN else ""
+            number = f"{len(videos):,} video{'s' * (len(videos) != 1)}"
+            text = f"{number} {_one(kind) if len(videos) == 1 else kind}: {names}{more}; all are in {REMARKS}"
+            notes.append(Note(text, is_warning=kind == _SINGLE))
+    return notes
+
+
+def _one(kind: str) -> str:
+    verb, _, rest = kind.partition(" ")
+    return f"{'is' if verb == 'are' else 'has'} {rest.removesuffix('s') if kind == _SINGLE else rest}"
 
 
 def _on_short_videos(info: DatasetInfo, reports: Iterable[ShardReport]) -> list[Note]:

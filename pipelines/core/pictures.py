@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from pipelines.core.spec import FrameEncoding
+from pipelines.core.example import decode_frames
+from pipelines.core.spec import ClipSpec, FrameEncoding
 
 _STRIP_FRAMES = 8
 _STRIP_HEIGHT = 64
@@ -20,6 +21,12 @@ def encode_frames(frames: np.ndarray, encoding: FrameEncoding) -> list[bytes]:
         return [frames.tobytes()]
     options = [cv2.IMWRITE_JPEG_QUALITY, encoding.quality] if encoding.format == "jpeg" else []
     return [_encode_image(frame, f".{encoding.format}", options) for frame in frames]
+
+
+def as_stored(clip: bytes, spec: ClipSpec, encoding: FrameEncoding) -> bytes:
+    """A raw clip as a dataset of this encoding gives it back: without what JPEG loses."""
+    frames = np.frombuffer(clip, np.uint8).reshape(spec.shape)
+    return decode_frames(encode_frames(frames, encoding), spec, encoding).tobytes()
 
 
 def film_strip(frames: np.ndarray) -> bytes:

@@ -96,7 +96,7 @@ def write_shard(
                         result.num_source_frames,
                         result.duration_s,
                         result.damaged,
-                        result.damage,
+                        result.remark,
                         result.content,
                     )
                 )
@@ -138,5 +138,5 @@ def _example(video: VideoRecord, clip: DecodedClip, labels: LabelMap) -> Example
         timestamps_s=clip.timestamps_s,
         frame_indices=clip.frame_indices,
         num_source_frames=clip.num_source_frames,
-        damage=clip.damage,
+        remark=clip.remark,
     )

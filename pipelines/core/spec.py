@@ -18,6 +18,8 @@ PIXELS_VERSION = 2
 MPEG-4 with placeholders (packed B-frames of DivX and XviD) is sampled by the frames that it has.
 """
 
+COMPRESSIONS = ("none", "gzip")
+"""Of the files of whole shards."""
 RESIZE_MODES = ("stretch", "crop", "pad")
 INTERPOLATIONS = ("area", "bilinear")
 
@@ -158,6 +160,8 @@ class ClipSpec:
 COMPRESSIONS = ("none", "gzip")
 """Of whole shards."""
 FRAME_ENCODINGS = ("raw", "png", "jpeg")
+COMPRESSIONS = ("none", "gzip")
+"""Of whole shards."""
 
 
 @dataclass(frozen=True)

@@ -123,12 +123,12 @@ def _share_out(ranges: list[VideoRange], workers: int) -> Iterator[tuple[VideoRa
 
 
 def _to_scorable(item: VideoRange, result: DecodedWindow | WindowFailure) -> Scorable:
-    failure, frames, damaged = None, b"", False
+    failure, frames, damaged, remark = None, b"", False, ""
     if isinstance(result, DecodedWindow):
-        frames, damaged = result.frames, result.damaged
+        frames, damaged, remark = result.frames, result.damaged, result.remark
     else:
         failure = _failure(item.task, result.window.start_s, result.window.end_s, result.type, result.message)
-    return Scorable(item, result.window, result.num_windows, 1, result.duration_s, damaged, frames, failure)
+    return Scorable(item, result.window, result.num_windows, 1, result.duration_s, damaged, remark, frames, failure)
 
 
 def _failure(task: VideoTask, start_s: float | None, end_s: float | None, kind: str, message: str) -> LabelFailure:
@@ -151,4 +151,4 @@ def _rest(item: VideoRange, before: Scorable | None, delivered: int, error: Deco
     failure = LabelFailure(
         video.video_id, video.uri, start_s, end_s, error.stage, error.type, error.message, error.transient
     )
-    return Scorable(item, None, num_windows, num_windows - delivered, duration_s, False, b"", failure)
+    return Scorable(item, None, num_windows, num_windows - delivered, duration_s, False, "", b"", failure)

@@ -47,6 +47,7 @@ class Scorable:
         covers: how many of these it stands for.
         duration_s: of the video.
         damaged: some of it could not be decoded.
+        remark: what a person should know of the video.
         frames: raw uint8 [T, H, W, 3] RGB; empty where it failed.
         failure: why.
     """
@@ -57,5 +58,6 @@ class Scorable:
     covers: int
     duration_s: float
     damaged: bool
+    remark: str
     frames: bytes
     failure: LabelFailure | None

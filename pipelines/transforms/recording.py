@@ -51,6 +51,7 @@ class _Open:
 
     covered: int = 0
     damaged: bool = False
+    remark: str = ""
     scored: list[tuple[Window, np.ndarray]] = field(default_factory=list)
     failures: list[LabelFailure] = field(default_factory=list)
 
@@ -113,6 +114,7 @@ class _RecordFn(beam.DoFn):
     def _add(self, found: _Open, item: Scorable, values: np.ndarray | ScoreError | None) -> None:
         found.covered += item.covers
         found.damaged |= item.damaged
+        found.remark = found.remark or item.remark
         if item.failure is not None:
             found.failures.append(item.failure)
             return
@@ -143,6 +145,7 @@ class _RecordFn(beam.DoFn):
             num_windows=item.num_windows,
             duration_s=item.duration_s,
             damaged=found.damaged,
+            remark=found.remark,
             windows=tuple(window for window, _ in found.scored),
             probabilities=np.stack(rows) if rows else np.zeros((0, 0), np.float32),
             failures=tuple(found.failures),

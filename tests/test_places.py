@@ -1,0 +1,74 @@
+"""What lies in a folder, and where a run may be written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.errors import UsageError
+from tests.conftest import run_tool
+from trainer.places import CROSS_VALIDATION, RUN, check_output, kind_of
+
+FOLDERS = {
+    "": ["readme.txt"],
+    RUN: ["metrics.json", "model/model_info.json", "_state/lock"],
+    "a training run, begun": ["tensorboard/events", "_state/lock"],
+    "a training run, with nothing but a model": ["model/model_info.json", "notes.txt"],
+    "a training run, in its first epoch": ["checkpoints/last.npz", "tensorboard/events"],
+    CROSS_VALIDATION: ["crossval.json", "predictions.jsonl"],
+    "a cross-validation, begun": ["fold01-seed0/checkpoints/last.npz", "_state/lock"],
+    "a model": ["model_info.json", "saved_model/saved_model.pb"],
+    "a dataset": ["dataset_info.json", "train-00000-of-00001.tfrecord", "_state/layout.json"],
+    "a dataset, not complete": ["_state/layout.json", "_state/lock"],
+    "a SavedModel": ["saved_model.pb"],
+    "labels": ["labels-00000-of-00001.jsonl", "summary.json", "_state/label_layout.json"],
+}
+
+
+def fill(folder: Path, names: Sequence[str]) -> str:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{}")
+    return str(folder)
+
+
+@pytest.mark.parametrize(("what", "names"), FOLDERS.items())
+def test_a_folder_is_called_what_it_is_and_only_its_own_kind_is_written_there(
+    what: str, names: list[str], tmp_path: Path
+) -> None:
+    folder = fill(tmp_path, names)
+    kind = what.partition(",")[0]
+    assert kind_of(folder) == kind
+    for wanted in (RUN, CROSS_VALIDATION):
+        if kind == wanted:
+            check_output(folder, wanted)
+            continue
+        with pytest.raises(UsageError, match=f"holds {kind or 'no run of this software'}.*Choose another --output"):
+            check_output(folder, wanted)
+
+
+@pytest.mark.parametrize("names", [[], ["_state/lock"], [".DS_Store"]])
+def test_an_empty_folder_is_good_for_either(names: list[str], tmp_path: Path) -> None:
+    folder = fill(tmp_path, names)
+    check_output(folder, RUN)
+    check_output(folder, CROSS_VALIDATION)
+    check_output(str(tmp_path / "new"), RUN)
+
+
+def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp_path: Path) -> None:
+    into_dataset = run_tool("trainer.task", "--model", "lrcn", "--data", dataset, "--output", dataset)
+    assert into_dataset.returncode == 2
+    assert f"{dataset} holds a dataset, and a training run is to be written" in into_dataset.stderr
+    fill(tmp_path, ["checkpoints/last.npz", "model/notes.txt"])
+    foreign = run_tool("trainer.task", "--model", "lrcn", "--data", dataset, "--output", tmp_path)
+    assert foreign.returncode == 2
+    assert "model is there already and is no model" in foreign.stderr
+    crossval = run_tool("trainer.crossval", "--model", "lrcn", "--folds", 2, "--data", dataset, "--output", tmp_path)
+    assert crossval.returncode == 2
+    assert "holds a training run, and a cross-validation is to be written" in crossval.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "model"]
+
+
+def test_a_cross_validation_has_a_default_folder_of_its_own() -> None:
+    assert "(runs/MODEL-crossval)" in run_tool("trainer.crossval", "--help").stdout
+    assert "(runs/MODEL)" in run_tool("trainer.task", "--help").stdout

@@ -1,0 +1,85 @@
+"""What a run chooses where nothing is asked for: its batch, the learning rate with it, and whether steps are compiled.
+
+Pure: knows neither files nor TensorFlow. The figures behind it stand in docs/training.md.
+"""
+
+import math
+from dataclasses import dataclass
+
+CPU_BATCH, LARGEST_BATCH = 8, 256
+"""On a CPU a larger batch makes no clip cheaper; on a GPU little is gained beyond the largest."""
+BATCH_BYTES = 64 * 2**20
+"""Pixels of a batch on a GPU, so that large clips don't exhaust its memory."""
+BATCHES_OF_DATASET = 8
+"""A dataset is at least so many batches, training, validation and test together."""
+BASE_RATE = 1e-3
+"""The learning rate for `CPU_BATCH` clips in a step."""
+
+
+def choose_batch(batch_size: int, on_gpu: bool, replicas: int, num_clips: int, clip_bytes: int) -> int:
+    """Clips in a step, where 0 stands for a choice by device and dataset: 8, or on GPUs a power of two to 256 for each.
+
+    Args:
+        batch_size: what was asked for.
+        on_gpu: whether training runs on GPUs.
+        replicas: how many devices share the batch.
+        num_clips: of the whole dataset, so that all folds of it get the same batch.
+        clip_bytes: pixels of a clip.
+    """
+    if batch_size or not on_gpu:
+        return batch_size or CPU_BATCH
+    most = min(num_clips // BATCHES_OF_DATASET, replicas * min(LARGEST_BATCH, BATCH_BYTES // clip_bytes))
+    return max(CPU_BATCH, 2 ** int(math.log2(max(most, 1))))
+
+
+def choose_rate(learning_rate: float, batch_size: int, chosen_batch: int) -> float:
+    """The peak of the learning rate, where 0 stands for 1e-3, and for more where a larger batch was chosen.
+
+    It grows with the root of the batch, as suits optimizers that divide by the size of gradients (Malladi et al. 2022,
+    "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", https://arxiv.org/abs/2205.10287).
+
+    Args:
+        learning_rate: what was asked for.
+        batch_size: the batch that was asked for, 0 for a choice.
+        chosen_batch: the batch that was chosen.
+    """
+    return learning_rate or BASE_RATE * (1.0 if batch_size else math.sqrt(chosen_batch / CPU_BATCH))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What compiling a network's step with XLA costs once, and saves in each step and for each clip, in seconds."""
+
+    once_s: float
+    step_s: float
+    clip_s: float
+
+
+_GAINS = {("convlstm", "default"): Gain(60.0, 5e-3, 1e-4)}
+"""By network and variant. On an H200, with 64 clips in bfloat16, our uncompiled step took 18 ms, and one that XLA had
+compiled for `Model.fit` 8 ms, after 42 s. Our own compiled step has not been measured: these are guesses, of that gain
+at a higher price. Of networks that aren't here no gain is known.
+"""
+_WORTH = 1.5
+"""Compiling has to save so many times what it costs: other cards and clips differ from those that were measured."""
+
+
+def choose_compile(
+    compile: str, on_gpu: bool, replicas: int, deterministic: bool, network: tuple[str, str], steps: int, batch: int
+) -> bool:
+    """Whether training steps are compiled with XLA; `auto` does it on one GPU, where that is known to pay.
+
+    Args:
+        compile: `auto`, `on` or `off`.
+        on_gpu, replicas: see `choose_batch`.
+        deterministic: whether equal bits are asked for; XLA's kernels promise none.
+        network: its name and variant.
+        steps: of the whole run at most.
+        batch: clips in a step.
+    """
+    if compile != "auto":
+        return compile == "on"
+    gain = _GAINS.get(network)
+    if not gain or not on_gpu or replicas > 1 or deterministic:
+        return False
+    return steps * (gain.step_s + batch * gain.clip_s) > _WORTH * gain.once_s

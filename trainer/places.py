@@ -1,0 +1,74 @@
+"""What lies in a folder, and whether a run may be written there. Knows no TensorFlow."""
+
+import re
+
+from pipelines.core.errors import UsageError
+from pipelines.core.folder_kinds import kind_of_folder
+from pipelines.core.model_info import MODEL_INFO
+from pipelines.summary import some
+from trainer import storage
+from trainer.results import CROSSVAL, MODEL, TENSORBOARD
+
+RUN, CROSS_VALIDATION = "a training run", "a cross-validation"
+_OTHERS = {"run": RUN, "dataset": "a dataset", "model": "a model", "labels": "labels", "SavedModel": "a SavedModel"}
+_STATE = "_state"
+_FOLD = re.compile(r"fold\d+-seed\d+")
+
+
+def kind_of(folder: str) -> str:
+    """What a folder holds, such as `RUN`, as far as this software knows it; empty for anything else.
+
+    Raises:
+        UserError: it can't be listed.
+    """
+    names = set(storage.list_names(folder))
+    if CROSSVAL in names or any(map(_FOLD.fullmatch, names)):
+        return CROSS_VALIDATION
+    if TENSORBOARD in names and names <= {TENSORBOARD, _STATE}:
+        return RUN  # that has just begun
+    return _OTHERS.get(kind_of_folder(lambda name: storage.exists(storage.join(folder, name))), "")
+
+
+def check_output(folder: str, kind: str) -> None:
+    """Refuses to write a run or a cross-validation where something else is.
+
+    Args:
+        folder: where it is to be written.
+        kind: `RUN` or `CROSS_VALIDATION`.
+
+    Raises:
+        UsageError: something else is there.
+        UserError: it can't be listed.
+    """
+    found = kind_of(folder)
+    names = [name for name in storage.list_names(folder) if not name.startswith(".") and name != _STATE]
+    if found and found != kind:
+        raise UsageError(f"{folder} holds {found}, and {kind} is to be written. Choose another --output")
+    if not found and names:
+        raise UsageError(
+            f"{folder} is not empty and holds no run of this software (found {some(names, 3)}). Choose another "
+            "--output or empty the folder"
+        )
+
+
+def check_model_place(output: str) -> None:
+    """Refuses, before anything is trained, a run in whose folder something else is where its model goes.
+
+    Raises:
+        UsageError: it is so.
+        UserError: it can't be listed.
+    """
+    refuse_other_folder(storage.join(output, MODEL))
+
+
+def refuse_other_folder(folder: str) -> None:
+    """Refuses to put a model where something else is.
+
+    Raises:
+        UsageError: it is a file, or a folder that holds files, but no model.
+        UserError: it can't be listed.
+    """
+    if storage.is_file(folder) or ((names := storage.list_names(folder)) and MODEL_INFO not in names):
+        raise UsageError(
+            f"{folder} is there already and is no model (no {MODEL_INFO} in it); choose another output folder"
+        )
