@@ -236,7 +236,7 @@ def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Pa
         "no videos are in the split val: the trainer takes some groups of train instead",
     )
     info = json.loads((data / "dataset_info.json").read_text())
-    assert info["notes"] == list(said)
+    assert info["notes"][: len(said)] == list(said)  # what is found later on stands behind
     assert info["configuration"]["splits"] == "official"
     assert {name: entry["groups"] for name, entry in info["splits"].items()} == {
         "train": ["g01", "g02", "g03", "g04"], "test": ["g05"],

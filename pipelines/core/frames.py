@@ -9,7 +9,7 @@ import av
 from pipelines.core import nonref, promises
 from pipelines.core.demuxers import DEMUXERS
 from pipelines.core.names import special_kind
-from pipelines.core.streams import gives_one_frame, pick_video, shows_picture
+from pipelines.core.streams import gives_one_frame, numbered, pick_video, shows_picture
 from pipelines.core.times import PacketTimes, StreamClock, Timeline, timeline
 
 _MAX_BUFFERED_BYTES = 32 * 1024 * 1024
@@ -248,16 +248,6 @@ def decode_again(
         context = stream.codec_context
         packets = numbered(demux(container, stream), context.codec.canonical_name)
         yield from enumerate(decode_packets(context, packets, errors, is_enough))
-
-
-def numbered(packets: Iterable["av.Packet"], codec: str) -> Iterator["av.Packet"]:
-    """Gives packets that show a picture their number for a time, which decoders pass on to the frame."""
-    number = 0
-    for packet in packets:
-        if shows_picture(packet, codec):
-            packet.pts = number
-            number += 1
-        yield packet
 
 
 def _message(error: Exception) -> str:

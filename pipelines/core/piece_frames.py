@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import av
 
-from pipelines.core.frames import VideoDecodeError, demux, numbered, open_video
-from pipelines.core.streams import shows_picture
+from pipelines.core.frames import VideoDecodeError, demux, open_video
+from pipelines.core.streams import numbered, shows_picture
 from pipelines.core.survey import Piece
 from pipelines.core.taint import decode_watched
 from pipelines.core.times import MAX_REORDERED

@@ -1,6 +1,6 @@
 """Which of a file's streams is the video, and which of its packets show a picture."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import av
 from av.stream import Disposition
@@ -46,3 +46,13 @@ def gives_one_frame(packet: "av.Packet", context: "av.VideoCodecContext") -> boo
     """
     is_mpeg4 = context.codec.canonical_name == "mpeg4"
     return not is_mpeg4 or mpeg4.is_single(bytes(packet), context.extradata or b"")
+
+
+def numbered(packets: Iterable["av.Packet"], codec: str) -> Iterator["av.Packet"]:
+    """Gives packets that show a picture their number for a time, which decoders pass on to the frame."""
+    number = 0
+    for packet in packets:
+        if shows_picture(packet, codec):
+            packet.pts = number
+            number += 1
+        yield packet
