@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core import times
-from pipelines.core.times import PacketTimes, StreamClock, Timeline, timeline
+from pipelines.core import packet_times
+from pipelines.core.packet_times import PacketTimes, StreamClock
+from pipelines.core.times import Timeline, timeline
 
-NO = times._NO_TIME
+NO = packet_times.NO_TIME
 HOUR = 3600 * 25
 
 

@@ -9,8 +9,9 @@ import av
 from pipelines.core import nonref, promises
 from pipelines.core.demuxers import DEMUXERS
 from pipelines.core.names import special_kind
+from pipelines.core.packet_times import PacketTimes, StreamClock
 from pipelines.core.streams import gives_one_frame, numbered, pick_video, shows_picture
-from pipelines.core.times import PacketTimes, StreamClock, Timeline, timeline
+from pipelines.core.times import Timeline, timeline
 
 _MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 """Packets are kept between counting and decoding up to this size; beyond it the file is read twice."""

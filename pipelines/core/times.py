@@ -14,85 +14,18 @@ Times of containers are not always believed:
 - single times that don't fit to their neighbours are replaced; where many don't, frames follow at the frame rate.
 """
 
-import itertools
-import math
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import av
 import numpy as np
-from av.format import Flags
 
 from pipelines.core.avi_parts import count_slots
+from pipelines.core.packet_times import LONGEST_GAP_S, NO_TIME, PacketTimes, StreamClock
 from pipelines.core.spec import ClipSpec
+from pipelines.core.time_repair import MIN_TIMED_SHARE, bounded, corrected_times, usual_interval
 
-MAX_REORDERED = 32
-"""Frames are shown at most so many places from where they are stored; codecs allow half of that."""
-_MIN_TIMED_SHARE = 0.95
-"""If fewer packets than this share have times that make sense, frames are counted instead."""
-_LONGEST_GAP_S = 3600.0
-_LEAP_S = 10.0
-"""What FFmpeg's command line takes for a reset clock in formats whose clock may be reset (`dts_delta_threshold`)."""
-_RESETTABLE = frozenset(("mpegts", "mpeg"))
 _MOST_USUAL = 2.0
 """The last frame is shown for up to so many usual intervals, unless its own packet says more."""
-_DEFAULT_FRAME_RATE = 25.0
-_NO_TIME = -(1 << 63)
-
-
-@dataclass(frozen=True)
-class StreamClock:
-    """What a container says of a stream's times.
-
-    Attributes:
-        format: FFmpeg's name of the container's format.
-        time_base: seconds of a unit of packets' times; 0 where these mean nothing.
-        frame_rate: frames a second.
-        end: where the stream ends, in units of its times; None where that isn't told.
-        stream: number of the stream.
-        path: the file.
-        remarks: what was wrong with it.
-    """
-
-    format: str
-    time_base: float
-    frame_rate: float
-    end: int | None
-    stream: int
-    path: str
-    remarks: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, container: "av.container.InputContainer", stream: "av.VideoStream") -> "StreamClock":
-        """What an opened container says."""
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
-        remarks: tuple[str, ...] = ()
-        if not (math.isfinite(rate) and rate * _LONGEST_GAP_S >= 1):
-            rate = _DEFAULT_FRAME_RATE
-            remarks = (f"the file tells no frame rate: {rate:g} frames a second are taken",)
-        path = container.name.removeprefix("file:")
-        end = None if stream.duration is None else (stream.start_time or 0) + stream.duration
-        is_bare = Flags.no_timestamps in Flags(container.format.flags)  # what FFmpeg says of times is made up
-        time_base = 0.0 if is_bare else float(stream.time_base or 0)
-        return cls(container.format.name, time_base, rate, end, stream.index, path, remarks)
-
-
-class PacketTimes:
-    """Notes the times of the packets that are shown, in stored order."""
-
-    def __init__(self) -> None:
-        self.pts, self.dts, self.durations = array("q"), array("q"), array("q")
-        self.discarded = False
-        # For each packet of each video: looking these up would take longer than what they do.
-        self._add_pts, self._add_dts, self._add_duration = self.pts.append, self.dts.append, self.durations.append
-
-    def add(self, packet: "av.Packet") -> None:
-        """Notes a packet that is shown."""
-        pts, dts = packet.pts, packet.dts
-        self._add_pts(_NO_TIME if pts is None else pts)
-        self._add_dts(_NO_TIME if dts is None else dts)
-        self._add_duration(packet.duration or 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,10 +96,10 @@ def timeline(packets: PacketTimes, clock: StreamClock) -> Timeline:
     if clock.format == "avi":
         return _of_slots(packets, clock)
     pts = np.frombuffer(packets.pts, np.int64)
-    known = pts != _NO_TIME
-    if clock.time_base > 0 and known.sum() >= max(1.0, _MIN_TIMED_SHARE * len(pts)):
+    known = pts != NO_TIME
+    if clock.time_base > 0 and known.sum() >= max(1.0, MIN_TIMED_SHARE * len(pts)):
         complete = bool(known.all())
-        corrected = _corrected(pts, known, packets, clock)
+        corrected = corrected_times(pts, known, packets, clock)
         if corrected is not None:
             times, repaired, remarks = corrected
             order = np.argsort(times, kind="stable")
@@ -195,98 +128,12 @@ def _of_slots(packets: PacketTimes, clock: StreamClock) -> Timeline:
     hold = 1
     if clock.end is not None and clock.end > last + 1:  # a header may say anything: the index knows
         hold = max(1, min(clock.end, count_slots(clock.path, clock.stream)) - last)
-    longest = round(_LONGEST_GAP_S * clock.frame_rate)
+    longest = round(LONGEST_GAP_S * clock.frame_rate)
     remarks = clock.remarks
     if last + hold - slots[0] > longest:
-        slots, more = _bounded(np.append(slots, last + hold), longest, 1, 1 / clock.frame_rate)
+        slots, more = bounded(np.append(slots, last + hold), longest, 1, 1 / clock.frame_rate)
         slots, hold, remarks = slots[:-1], int(slots[-1] - slots[-2]), (*remarks, *more)
     return Timeline(slots, slots, hold, None, clock.frame_rate, True, trusted=False, remarks=remarks)
-
-
-def _corrected(
-    pts: np.ndarray, known: np.ndarray, packets: PacketTimes, clock: StreamClock
-) -> tuple[np.ndarray, bool, tuple[str, ...]] | None:
-    """Times of packets in stored order that can be believed, whether single ones were replaced, and remarks.
-
-    None where too many don't fit to their neighbours.
-    """
-    decoded = np.frombuffer(packets.dts, np.int64)
-    back = 2
-    if (decoded == _NO_TIME).any():
-        decoded, back = pts, MAX_REORDERED
-    if not known.all():
-        last = _last(known)
-        pts, decoded = pts[last], decoded[last]
-    usual = _usual(decoded, clock)
-    longest = math.ceil(_LONGEST_GAP_S / clock.time_base)
-    leap = math.ceil(_LEAP_S / clock.time_base) if clock.format in _RESETTABLE else longest
-    steps = np.diff(decoded)
-    cuts = np.flatnonzero((steps < -back * usual) | (steps > leap)) + 1
-    remarks: list[str] = []
-    runs: list[np.ndarray] = []
-    repaired, end = False, 0
-    for first, past in itertools.pairwise([0, *cuts.tolist(), len(pts)]):
-        part = pts[first:past]
-        run = _repaired(part)
-        if run is None:
-            return None
-        repaired = repaired or run is not part
-        if runs:
-            start = int(run.min())
-            jump = "jump back" if start <= end else "leap"
-            after = "1 frame" if first == 1 else f"{first:,} frames"
-            remarks.append(f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {after}: joined")
-            run = run + (end + usual - start)
-        runs.append(run)
-        end = int(run.max())
-    times = np.concatenate(runs)
-    order = np.argsort(times, kind="stable")
-    if np.diff(times[order]).max(initial=0) > longest:
-        times[order], more = _bounded(times[order], longest, usual, clock.time_base)
-        remarks.extend(more)
-    return times, repaired, _few(remarks)
-
-
-def _last(known: np.ndarray) -> np.ndarray:
-    """For each place the last one up to it that is known; for the first ones, the first that is."""
-    places = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
-    return np.where(places < 0, int(np.argmax(known)), places)
-
-
-def _repaired(pts: np.ndarray) -> np.ndarray | None:
-    """The same times, where those that are far from their neighbours' have these; None where many are."""
-    places = np.empty(len(pts), np.int64)
-    places[np.argsort(pts, kind="stable")] = np.arange(len(pts))
-    fits = np.abs(places - np.arange(len(pts))) <= MAX_REORDERED
-    if fits.all():
-        return pts
-    return pts[_last(fits)] if fits.sum() >= _MIN_TIMED_SHARE * len(pts) else None
-
-
-def _bounded(ticks: np.ndarray, longest: int, usual: int, tick_s: float) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Ascending times without gaps of more than `longest`, which then last for a usual one."""
-    gaps = np.diff(ticks)
-    mad = np.flatnonzero(gaps > longest)
-    remarks = [
-        f"{gaps[place] * tick_s:.0f} s between frames {place} and {place + 1} count as {usual * tick_s:.3g} s"
-        for place in mad.tolist()
-    ]
-    gaps[mad] = usual
-    return np.concatenate((ticks[:1], ticks[0] + np.cumsum(gaps))), _few(remarks)
-
-
-def _few(remarks: Sequence[str]) -> tuple[str, ...]:
-    return (*remarks[:3], f"and {len(remarks) - 3} more") if len(remarks) > 3 else tuple(remarks)
-
-
-def _usual(ticks: np.ndarray, clock: StreamClock) -> int:
-    """The usual interval from one time to a later one that follows, at least 1."""
-    gaps = np.diff(ticks)
-    gaps = gaps[gaps > 0]
-    usual = float(np.median(gaps)) if len(gaps) else 1 / (clock.frame_rate * clock.time_base)
-    if usual * clock.time_base > _LONGEST_GAP_S:
-        usual = 1 / (_DEFAULT_FRAME_RATE * clock.time_base)
-    return max(1, round(usual))
 
 
 def _hold(stored: np.ndarray, last: int, packets: PacketTimes, clock: StreamClock, end: int | None) -> int:
@@ -297,11 +144,11 @@ def _hold(stored: np.ndarray, last: int, packets: PacketTimes, clock: StreamCloc
     container's end is asked.
     """
     own = packets.durations[last]
-    usual = _usual(np.sort(stored), clock)
+    usual = usual_interval(np.sort(stored), clock)
     told = 0 if end is None else end - int(stored[last])
     is_told = 0 < told <= _MOST_USUAL * usual
     is_usual = usual / _MOST_USUAL <= own <= _MOST_USUAL * usual
-    is_own = last == len(stored) - 1 and 0 < own * clock.time_base <= _LONGEST_GAP_S
+    is_own = last == len(stored) - 1 and 0 < own * clock.time_base <= LONGEST_GAP_S
     if is_told and (packets.discarded or not (is_usual or (is_own and own > told))):
         return told
     return own if is_usual or is_own else usual

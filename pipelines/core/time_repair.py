@@ -1,0 +1,103 @@
+"""Times of packets that make no sense, and what is believed in their place. The rules stand in `times`."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipelines.core.packet_times import DEFAULT_FRAME_RATE, LONGEST_GAP_S, NO_TIME, PacketTimes, StreamClock
+
+MAX_REORDERED = 32
+"""Frames are shown at most so many places from where they are stored; codecs allow half of that."""
+MIN_TIMED_SHARE = 0.95
+"""If fewer packets than this share have times that make sense, frames are counted instead."""
+_LEAP_S = 10.0
+"""What FFmpeg's command line takes for a reset clock in formats whose clock may be reset (`dts_delta_threshold`)."""
+_RESETTABLE = frozenset(("mpegts", "mpeg"))
+
+
+def corrected_times(
+    pts: np.ndarray, known: np.ndarray, packets: PacketTimes, clock: StreamClock
+) -> tuple[np.ndarray, bool, tuple[str, ...]] | None:
+    """Times of packets in stored order that can be believed, whether single ones were replaced, and remarks.
+
+    None where too many don't fit to their neighbours.
+    """
+    decoded = np.frombuffer(packets.dts, np.int64)
+    back = 2
+    if (decoded == NO_TIME).any():
+        decoded, back = pts, MAX_REORDERED
+    if not known.all():
+        last = _last(known)
+        pts, decoded = pts[last], decoded[last]
+    usual = usual_interval(decoded, clock)
+    longest = math.ceil(LONGEST_GAP_S / clock.time_base)
+    leap = math.ceil(_LEAP_S / clock.time_base) if clock.format in _RESETTABLE else longest
+    steps = np.diff(decoded)
+    cuts = np.flatnonzero((steps < -back * usual) | (steps > leap)) + 1
+    remarks: list[str] = []
+    runs: list[np.ndarray] = []
+    repaired, end = False, 0
+    for first, past in itertools.pairwise([0, *cuts.tolist(), len(pts)]):
+        part = pts[first:past]
+        run = _repaired(part)
+        if run is None:
+            return None
+        repaired = repaired or run is not part
+        if runs:
+            start = int(run.min())
+            jump = "jump back" if start <= end else "leap"
+            after = "1 frame" if first == 1 else f"{first:,} frames"
+            remarks.append(f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {after}: joined")
+            run = run + (end + usual - start)
+        runs.append(run)
+        end = int(run.max())
+    times = np.concatenate(runs)
+    order = np.argsort(times, kind="stable")
+    if np.diff(times[order]).max(initial=0) > longest:
+        times[order], more = bounded(times[order], longest, usual, clock.time_base)
+        remarks.extend(more)
+    return times, repaired, _few(remarks)
+
+
+def _last(known: np.ndarray) -> np.ndarray:
+    """For each place the last one up to it that is known; for the first ones, the first that is."""
+    places = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
+    return np.where(places < 0, int(np.argmax(known)), places)
+
+
+def _repaired(pts: np.ndarray) -> np.ndarray | None:
+    """The same times, where those that are far from their neighbours' have these; None where many are."""
+    places = np.empty(len(pts), np.int64)
+    places[np.argsort(pts, kind="stable")] = np.arange(len(pts))
+    fits = np.abs(places - np.arange(len(pts))) <= MAX_REORDERED
+    if fits.all():
+        return pts
+    return pts[_last(fits)] if fits.sum() >= MIN_TIMED_SHARE * len(pts) else None
+
+
+def bounded(ticks: np.ndarray, longest: int, usual: int, tick_s: float) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Ascending times without gaps of more than `longest`, which then last for a usual one."""
+    gaps = np.diff(ticks)
+    mad = np.flatnonzero(gaps > longest)
+    remarks = [
+        f"{gaps[place] * tick_s:.0f} s between frames {place} and {place + 1} count as {usual * tick_s:.3g} s"
+        for place in mad.tolist()
+    ]
+    gaps[mad] = usual
+    return np.concatenate((ticks[:1], ticks[0] + np.cumsum(gaps))), _few(remarks)
+
+
+def _few(remarks: Sequence[str]) -> tuple[str, ...]:
+    return (*remarks[:3], f"and {len(remarks) - 3} more") if len(remarks) > 3 else tuple(remarks)
+
+
+def usual_interval(ticks: np.ndarray, clock: StreamClock) -> int:
+    """The usual interval from one time to a later one that follows, at least 1."""
+    gaps = np.diff(ticks)
+    gaps = gaps[gaps > 0]
+    usual = float(np.median(gaps)) if len(gaps) else 1 / (clock.frame_rate * clock.time_base)
+    if usual * clock.time_base > LONGEST_GAP_S:
+        usual = 1 / (DEFAULT_FRAME_RATE * clock.time_base)
+    return max(1, round(usual))
