@@ -18,8 +18,6 @@ PIXELS_VERSION = 2
 MPEG-4 with placeholders (packed B-frames of DivX and XviD) is sampled by the frames that it has.
 """
 
-COMPRESSIONS = ("none", "gzip")
-"""Of the files of whole shards."""
 RESIZE_MODES = ("stretch", "crop", "pad")
 INTERPOLATIONS = ("area", "bilinear")
 
@@ -157,8 +155,6 @@ class ClipSpec:
         return fingerprint({"pixels_version": PIXELS_VERSION, **asdict(self)})
 
 
-COMPRESSIONS = ("none", "gzip")
-"""Of whole shards."""
 FRAME_ENCODINGS = ("raw", "png", "jpeg")
 COMPRESSIONS = ("none", "gzip")
 """Of whole shards."""
