@@ -22,6 +22,7 @@ def line(
     dts: list[int] | None = None,
     durations: list[int] | int = 1,
     discarded: bool = False,
+    keys: list[int] | None = None,
     **clock: Any,
 ) -> Timeline:
     """The times of packets at 25 frames a second, of which a tick is one."""
@@ -29,6 +30,7 @@ def line(
     packets.pts = array("q", pts)
     packets.dts = array("q", sorted(pts) if dts is None else dts)
     packets.durations = array("q", [durations] * len(pts) if isinstance(durations, int) else durations)
+    packets.keys = bytearray(place in (keys or ()) for place in range(len(pts)))
     packets.discarded = discarded
     says = {"format": "mov", "time_base": 0.04, "frame_rate": 25.0, "end": None, "stream": 0, "path": "", **clock}
     return timeline(packets, StreamClock(**says))
@@ -73,12 +75,23 @@ def test_an_edit_list_ends_within_a_frame() -> None:
 
 def test_times_that_start_again_are_joined() -> None:
     pts, dts = [2, 5, 3, 4, 2, 5, 3, 4, 2], [0, 1, 2, 3, 0, 1, 2, 3, 0]
-    found = line(pts, dts, format="mpegts")
+    found = line(pts, dts, keys=[0, 4, 8], format="mpegts")
     assert seconds(found) == ([round(index / 25, 6) for index in range(9)], 0.36)
     assert (found.complete, found.trusted) == (True, False)
     assert [remark.split(" by")[0] for remark in found.remarks] == ["times jump back"] * 2
     # The frames of each part stay in their part.
     assert found.stored.tolist() == [2, 5, 3, 4, 6, 9, 7, 8, 10]
+
+
+def test_b_frames_without_times_of_decoding_are_not_joined() -> None:
+    pts = [0, 4, 1, 2, 3, 8, 5, 6, 7]
+    for dts in (pts, len(pts) * [NO], [NO, NO, *pts[2:]]):
+        found = line(pts, dts, keys=[0])
+        assert (found.ticks.tolist(), found.trusted, found.remarks) == (list(range(9)), True, ())
+    # The same twice, one after the other; without key frames only a jump that no codec makes is one.
+    twice = line(2 * pts, [NO, *(2 * pts)[1:]], keys=[0, 9])
+    assert (twice.ticks.tolist(), len(twice.remarks)) == (list(range(18)), 1)
+    assert line([*range(40), *range(40)], [*range(40), *range(40)]).ticks.tolist() == list(range(80))
 
 
 @pytest.mark.parametrize(

@@ -25,20 +25,21 @@ def corrected_times(
     None where too many don't fit to their neighbours.
     """
     decoded = np.frombuffer(packets.dts, np.int64)
-    back = 2
-    if (decoded == NO_TIME).any():
-        decoded, back = pts, MAX_REORDERED
+    decoded = np.where(decoded == NO_TIME, pts, decoded)
     if not known.all():
         last = _last(known)
         pts, decoded = pts[last], decoded[last]
     usual = usual_interval(decoded, clock)
     longest = math.ceil(LONGEST_GAP_S / clock.time_base)
-    leap = math.ceil(_LEAP_S / clock.time_base) if clock.format in _RESETTABLE else longest
+    leap = math.ceil(_LEAP_S / clock.time_base) if clock.format in _RESETTABLE else math.inf
     steps = np.diff(decoded)
-    cuts = np.flatnonzero((steps < -back * usual) | (steps > leap)) + 1
+    # A recording begins with a key frame. Others may seem to go back where the container has no times of decoding.
+    is_key = np.frombuffer(packets.keys, np.uint8)[1:] > 0
+    starts_again = (steps < -MAX_REORDERED // 2 * usual) | (is_key & (steps < -2 * usual))
+    cuts = np.flatnonzero(starts_again | (steps > leap)) + 1
     remarks: list[str] = []
     runs: list[np.ndarray] = []
-    repaired, end = False, 0
+    repaired, end, told_end = False, 0, 0
     for first, past in itertools.pairwise([0, *cuts.tolist(), len(pts)]):
         part = pts[first:past]
         run = _repaired(part)
@@ -47,10 +48,11 @@ def corrected_times(
         repaired = repaired or run is not part
         if runs:
             start = int(run.min())
-            jump = "jump back" if start <= end else "leap"
+            jump = "jump back" if start <= told_end else "leap"
             after = "1 frame" if first == 1 else f"{first:,} frames"
-            remarks.append(f"times {jump} by {abs(start - end) * clock.time_base:.2f} s after {after}: joined")
+            remarks.append(f"times {jump} by {abs(start - told_end) * clock.time_base:.2f} s after {after}: joined")
             run = run + (end + usual - start)
+        told_end = int(part.max())
         runs.append(run)
         end = int(run.max())
     times = np.concatenate(runs)
