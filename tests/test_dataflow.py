@@ -164,10 +164,7 @@ def test_labels_are_made_from_what_was_staged(
         code, said = launcher.end()
     assert code == 0, said
     assert "Traceback" not in said
-    expected = {
-        name: data.replace(f"{tmp_path}/greys".encode(), b"gs://bucket/greys")
-        for name, data in contents(tmp_path / "labels").items()
-    }
+    expected = with_place(contents(tmp_path / "labels"), tmp_path / "greys", "gs://bucket/greys")
     found = server.contents("gs://bucket/labels")
     assert set(found) == set(expected)
     varying = ("summary.json", "report.html")  # how long it took, and where
