@@ -97,6 +97,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _silence() -> None:
     """Threads that lose what they worked with would say so at length."""
     threading.excepthook = lambda _: None
-    if "logging" in sys.modules:
-        logging = sys.modules["logging"]
-        logging.disable(logging.CRITICAL)
+    disable = getattr(sys.modules.get("logging"), "disable", None)  # it may be half imported
+    if disable:
+        disable()

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ import pytest
 
 from pipelines import cli, tensorflow_start
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # As of a shell's background jobs: what tests start would ignore Ctrl-C, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 cli.quiet_libraries()
 tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itself
 

@@ -218,7 +218,10 @@ def test_page(runs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureF
         ),
         (lambda run: (run / "metrics.json").write_text("[]"), r"metrics\.json is damaged"),
         (lambda run: (run / "metrics.json").write_bytes(b"\xff\xfe"), r"metrics\.json is damaged"),
-        (lambda run: (run / "metrics.json").write_text("[" * 100_000), r"metrics\.json is damaged: nested too deeply"),
+        (
+            lambda run: (run / "metrics.json").write_text("[" * 100_000),
+            r"metrics\.json is damaged: it is nested too deeply",
+        ),
         (lambda run: (run / "metrics.json").write_text('{"folds": 1e999}'), r"metrics\.json is damaged: .*infinity"),
         (lambda run: (run / "predictions.jsonl").write_text("[" * 100_000), r"predictions.jsonl is damaged: line 1 "),
         (lambda run: (run / "metrics.json").write_text("{}"), "'model' is missing"),

@@ -20,7 +20,7 @@ from pipelines.core.spec import ClipSpec
 from pipelines.core.survey import survey
 from pipelines.core.video import read_clip
 from pipelines.core.windows import WindowSpec
-from tests.conftest import preprocess
+from tests.conftest import preprocess, write_video
 from tests.label_model import level_of, make_model, write_grey
 from tests.mutated_frames import check, make_sources
 
@@ -142,19 +142,29 @@ def test_the_record_the_report_and_the_page_say_what_is_wrong(tmp_path: Path) ->
         target = videos / "Jump" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((FIELD / name).read_bytes())
+    write_video(videos / "Jump" / "one.mp4", 1)
     arguments = ("--num-frames", 3, "--size", 32, "--shards", 1, "--splits", "train=1", "--max-failure-rate", 1)
     done = preprocess("--input", videos, "--output", output, *arguments)
     assert done.returncode == 0, done.stderr
     assert "2 of the written are damaged" in done.stderr + done.stdout
     (report,) = (output / "_state" / "shards").glob("*.json")
     written = json.JSONDecoder().raw_decode(report.read_text())[0]["written"]
-    damage = {video["video_id"]: video["damage"] for video in written}
-    assert damage["Jump/truncated_60_percent"] == "390 of 720 frames are there" and damage["Jump/joined"] == ""
+    said = {video["video_id"]: (video["damaged"], video["remark"]) for video in written}
+    assert said["Jump/truncated_60_percent"] == (True, "390 of 720 frames are there")
+    assert said["Jump/joined"] == (False, "times jump back by 1.96 s after 50 frames: joined")
+    assert said["Jump/one"] == (False, "a single picture")
     assert "390 of 720 frames are there" in (output / "preview.html").read_text()
+    remarks = [json.loads(line) for line in (output / "remarks.jsonl").read_text().splitlines()]
+    assert {line["video_id"]: line["remark"] for line in remarks} == {name: text for name, (_, text) in said.items()}
+    notes = json.loads((output / "dataset_info.json").read_text())["notes"]
+    assert any(note.startswith("2 videos are damaged: ") for note in notes)
+    assert any(note.startswith("1 video has times that were corrected: Jump/joined") for note in notes)
+    assert any(note.startswith("WARNING: 1 video is a single picture: Jump/one") for note in notes)
+    assert "1 video is a single picture" in done.stdout
 
 
-def test_records_of_sound_videos_have_no_word_of_damage() -> None:
+def test_records_of_most_videos_have_no_remark() -> None:
     record = Example([b"x"], 1, "A", "a", "g", [0.0], [0], 9)
-    assert b"damage" not in encode(record) and decode(encode(record)) == record
+    assert b"remark" not in encode(record) and decode(encode(record)) == record
     damaged = Example([b"x"], 1, "A", "a", "g", [0.0], [0], 9, "1 of 2 frames is there")
     assert decode(encode(damaged)) == damaged

@@ -169,7 +169,7 @@ def test_class_weights(counts: tuple[int, ...], choice: str, expected: tuple[flo
         ({"epochs": 2.5}, "epochs must be a whole number, not 2.5"),
         ({"variant": "best"}, "variant must be one of default, reference"),
         ({"cache": "yes"}, "cache must be true or false"),
-        ({"learning_rate": 0.0}, "learning_rate must be from"),
+        ({"learning_rate": -0.1}, "learning_rate must be from"),
     ],
 )
 def test_wrong_settings_are_named(change: dict[str, object], message: str) -> None:

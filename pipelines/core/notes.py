@@ -9,7 +9,9 @@ from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 
 """How a sentence begins that is one, on how the input was understood."""
 _SHOWN = 3
-_SINGLE = "are single pictures"
+_DAMAGED = ("is damaged", "are damaged")
+_CORRECTED = ("has times that were corrected", "have times that were corrected")
+_SINGLE = ("is a single picture", "are single pictures")
 
 
 def notes_on(
@@ -31,24 +33,19 @@ def notes_on(
 
 def _on_remarks(reports: Iterable[ShardReport]) -> list[Note]:
     """How many videos have a remark, by its kind, and some of them; all are in a file."""
-    found: dict[str, list[WrittenVideo]] = {"are damaged": [], "have times that were corrected": [], _SINGLE: []}
+    found: dict[tuple[str, str], list[WrittenVideo]] = {kind: [] for kind in (_DAMAGED, _CORRECTED, _SINGLE)}
     for video in sorted((v for report in reports for v in report.written if v.remark), key=lambda v: v.video_id):
-        single = SINGLE_PICTURE in video.remark
-        found["are damaged" if video.damaged else _SINGLE if single else "have times that were corrected"].append(video)
+        kind = _DAMAGED if video.damaged else _SINGLE if SINGLE_PICTURE in video.remark else _CORRECTED
+        found[kind].append(video)
     notes = []
     for kind, videos in found.items():
         if videos:
             names = "; ".join(f"{video.video_id} ({video.remark})" for video in videos[:_SHOWN])
             more = f" and {len(videos) - _SHOWN:,} more" if len(videos) > _SHOWN else ""
-            number = f"{len(videos):,} video{'s' * (len(videos) != 1)}"
-            text = f"{number} {_one(kind) if len(videos) == 1 else kind}: {names}{more}; all are in {REMARKS}"
+            number = "1 video" if len(videos) == 1 else f"{len(videos):,} videos"
+            text = f"{number} {kind[len(videos) > 1]}: {names}{more}; all remarks are in {REMARKS}"
             notes.append(Note(text, is_warning=kind == _SINGLE))
     return notes
-
-
-def _one(kind: str) -> str:
-    verb, _, rest = kind.partition(" ")
-    return f"{'is' if verb == 'are' else 'has'} {rest.removesuffix('s') if kind == _SINGLE else rest}"
 
 
 def _on_short_videos(info: DatasetInfo, reports: Iterable[ShardReport]) -> list[Note]:
