@@ -186,7 +186,8 @@ def test_a_hang_in_one_video_costs_that_video(pool: DecoderPool, long: Path, tmp
     write_endless_video(tmp_path / "hang.avi")
     found = stream_all(pool, [tmp_path / "hang.avi", long], job(time_s=1.0))
     expected = DecodeFailure("decode", "DecodeTimeout", "not decoded within 1 s", transient=True)
-    assert found[tmp_path / "hang.avi"] == [expected] and len(windows_of(found[long])) == 19
+    *before, failure = found[tmp_path / "hang.avi"]
+    assert failure == expected and len(before) < 10 and len(windows_of(found[long])) == 19
 
 
 def test_a_consumer_that_stops_early_leaves_the_pool_usable(long: Path) -> None:

@@ -166,11 +166,11 @@ def check_shards(
     def check(shard: ShardInfo) -> str | None:
         uri = storage.join(dataset.uri, shard.name)
         try:
+            if storage.is_local(uri) and (kind := special_kind(uri)):
+                return f"not a regular file but {kind}"
             found = storage.size_bytes(uri)
             if found is None:
                 return "missing"
-            if storage.is_local(uri) and (kind := special_kind(uri)):
-                return f"not a regular file but {kind}"
             if found != shard.size_bytes:
                 return f"{found} bytes instead of {shard.size_bytes}"
             if full:
