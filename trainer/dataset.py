@@ -166,7 +166,7 @@ def check_shards(
     def check(shard: ShardInfo) -> str | None:
         uri = storage.join(dataset.uri, shard.name)
         try:
-            if storage.is_local(uri) and (kind := special_kind(uri)):
+            if storage.is_local(uri) and storage.exists(uri) and (kind := special_kind(uri)):
                 return f"not a regular file but {kind}"
             found = storage.size_bytes(uri)
             if found is None:
