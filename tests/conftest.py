@@ -84,14 +84,14 @@ def write_video(
     return path
 
 
-def write_endless_video(path: Path) -> Path:
+def write_endless_video(path: Path, side: int = 3000) -> Path:
     """A video of 8 MB that takes minutes to decode, as each of its many large pictures depends on the one before: for
     tests it hangs."""
     one = path.with_name("one.gif")
     with av.open(str(one), "w", format="gif") as container:
         stream = container.add_stream("gif", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 3000, 3000, "gray"
-        picture = np.zeros((3000, 3000), np.uint8)
+        stream.width, stream.height, stream.pix_fmt = side, side, "gray"
+        picture = np.zeros((side, side), np.uint8)
         container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")))
         container.mux(stream.encode())
     data = one.read_bytes()
