@@ -30,7 +30,7 @@ def line(
     packets.pts = array("q", pts)
     packets.dts = array("q", sorted(pts) if dts is None else dts)
     packets.durations = array("q", [durations] * len(pts) if isinstance(durations, int) else durations)
-    packets.keys = bytearray(place in (keys or ()) for place in range(len(pts)))
+    packets.keys = keys or []
     packets.discarded = discarded
     says = {"format": "mov", "time_base": 0.04, "frame_rate": 25.0, "end": None, "stream": 0, "path": "", **clock}
     return timeline(packets, StreamClock(**says))

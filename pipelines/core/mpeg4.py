@@ -171,14 +171,20 @@ def _parse_time_code(data: bytes) -> int:
 
 def _parse_vop(data: bytes, vol: Vol) -> tuple[int, int, int]:
     """Kind, whole seconds since another VOP, and ticks of a VOP (6.2.5) whose start code has been read."""
-    bits = Bits(data)
-    kind = bits.u(2)
-    seconds = 0
-    while bits.u(1):
-        seconds += 1
-    bits.marker()
-    ticks = bits.u(_tick_bits(vol.ticks_per_s))
-    bits.marker()
-    if not bits.u(1):
+    # For each picture of each video: reading bit by bit would take three times as long.
+    value, left = int.from_bytes(data, "big"), 8 * len(data) - 2
+    kind = value >> left & 3 if left >= 0 else 0
+    start = left
+    while left > 0 and value >> (left - 1) & 1:
+        left -= 1
+    seconds = start - left
+    num_bits = _tick_bits(vol.ticks_per_s)
+    left -= 1 + 1 + num_bits + 1 + 1  # the end of the seconds, a marker, the ticks, a marker, whether it is coded
+    if left < 0:
+        raise NoPlan("a header that ends too early")
+    fields = value >> left
+    if not (fields >> (num_bits + 2) & 1 and fields >> 1 & 1):
+        raise NoPlan("a marker bit is 0")
+    if not fields & 1:
         raise NoPlan("a VOP that is not coded: decoders show nothing for it")
-    return kind, seconds, ticks
+    return kind, seconds, fields >> 2 & ((1 << num_bits) - 1)

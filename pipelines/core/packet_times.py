@@ -55,11 +55,10 @@ class PacketTimes:
 
     def __init__(self) -> None:
         self.pts, self.dts, self.durations = array("q"), array("q"), array("q")
-        self.keys = bytearray()
+        self.keys: list[int] = []
         self.discarded = False
         # For each packet of each video: looking these up would take longer than what they do.
         self._add_pts, self._add_dts, self._add_duration = self.pts.append, self.dts.append, self.durations.append
-        self._add_key = self.keys.append
 
     def add(self, packet: "av.Packet") -> None:
         """Notes a packet that is shown."""
@@ -67,4 +66,5 @@ class PacketTimes:
         self._add_pts(NO_TIME if pts is None else pts)
         self._add_dts(NO_TIME if dts is None else dts)
         self._add_duration(packet.duration or 0)
-        self._add_key(packet.is_keyframe)
+        if packet.is_keyframe:
+            self.keys.append(len(self.pts) - 1)

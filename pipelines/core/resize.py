@@ -26,14 +26,18 @@ def scaled_size(spec: ClipSpec, width: int, height: int) -> tuple[int, int]:
 
 
 class Resizer:
-    """Turns decoded frames into uint8 [H, W, 3] RGB, upright, by the interpolation of the clip spec."""
+    """Turns decoded frames of one video into uint8 [H, W, 3] RGB, upright, by the interpolation of the clip spec."""
 
     def __init__(self, spec: ClipSpec) -> None:
         self._spec = spec
         self._reformatter = VideoReformatter()  # keeps the filter tables from frame to frame
+        # By the rotation, which costs nothing. A frame whose side data were read lives until garbage is collected.
+        self._turns: dict[float, Turn] = {}
 
     def __call__(self, frame: "av.VideoFrame") -> np.ndarray:
-        turn = frame_orientation(frame)
+        turn = self._turns.get(frame.rotation)
+        if turn is None:
+            turn = self._turns[frame.rotation] = frame_orientation(frame)
         if self._spec.interpolation == "bilinear":
             return self._like_opencv(frame, turn)
         width, height = frame.width, frame.height

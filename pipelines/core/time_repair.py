@@ -34,7 +34,7 @@ def corrected_times(
     leap = math.ceil(_LEAP_S / clock.time_base) if clock.format in _RESETTABLE else math.inf
     steps = np.diff(decoded)
     # A recording begins with a key frame. Others may seem to go back where the container has no times of decoding.
-    is_key = np.frombuffer(packets.keys, np.uint8)[1:] > 0
+    is_key = np.isin(np.arange(1, len(pts)), packets.keys)
     starts_again = (steps < -MAX_REORDERED // 2 * usual) | (is_key & (steps < -2 * usual))
     cuts = np.flatnonzero(starts_again | (steps > leap)) + 1
     remarks: list[str] = []
