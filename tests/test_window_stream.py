@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from pipelines.core import decode_child
 from pipelines.core.compact import windows_from_json
 from pipelines.core.decode_types import (
     CutVideo,
@@ -250,3 +251,12 @@ def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
     monkeypatch.setattr("sys.executable", str(tmp_path / "no-python"))
     with pool_of(2) as broken, pytest.raises(WorkerError, match="a decoder process could not be started"):
         list(broken.stream([tmp_path / f"{i}.avi" for i in range(30)], job(), same_path))
+
+
+def test_a_video_that_is_decoded_to_be_counted_says_that_all_is_well(pool: DecoderPool, tmp_path: Path) -> None:
+    """A bare stream has no times: how many frames it has is known once all are decoded, which has no time limit."""
+    path = write_video(tmp_path / "v.h264", 330, codec="libx264", options={"g": "25", "bf": "3"})
+    request = {**job().request(), "path": str(path), "range": None}
+    statuses = [header["status"] for header, _ in decode_child.answers(request)]
+    assert statuses == 4 * ["busy"] + 26 * ["window"]
+    assert len(windows_of(stream_all(pool, [path], job())[path])) == 26

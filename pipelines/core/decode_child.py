@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -31,7 +31,7 @@ from pipelines.core.pictures import encode_frames, film_strip
 from pipelines.core.promises import Shortfall
 from pipelines.core.remarks import remark
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.survey import Piece, Survey, survey
+from pipelines.core.survey import Piece, Survey, survey_in_steps
 from pipelines.core.video import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
 from pipelines.core.windows import WindowSpec
 
@@ -97,7 +97,7 @@ def _windows(request: dict[str, Any]) -> Iterator[Answer]:
         try:
             clip = read_clip(path, spec, max_duration_s=windows.whole_up_to_s)
         except VideoTooLong:
-            video = survey(path)
+            video = yield from _surveyed(path)
             ranges = _ranges(video, windows, spec.by_time)
             if len(ranges) > 1:
                 yield {"status": "cut", "ranges": ranges}, []
@@ -113,6 +113,18 @@ def _windows(request: dict[str, Any]) -> Iterator[Answer]:
     missing = Shortfall(**wanted["missing"]) if wanted["missing"] else None
     planned = [planned.window for planned in piece.windows]
     yield from _answers(read_windows(path, spec, piece), planned, wanted["duration_s"], missing, wanted["remark"])
+
+
+def _surveyed(path: str) -> Generator[Answer, None, Survey]:
+    """What `survey` finds; while it takes long, it is said that all is well."""
+    steps = survey_in_steps(path)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Survey = end.value
+            return found
+        yield {"status": "busy"}, []
 
 
 def _ranges(video: Survey, windows: WindowSpec, by_time: bool) -> list[dict[str, Any]]:
@@ -189,7 +201,7 @@ def serve(connection: socket.socket) -> None:
         more = request["wanted"] == "windows"
         for header, parts in answers(request):
             signal.alarm(0)  # sending waits until the worker has use for it
-            more = more and header["status"] in ("window", "window_failed")
+            more = more and header["status"] in ("window", "window_failed", "busy")
             _send(connection, {**header, "more": more}, parts)
             signal.alarm(request["alarm_s"])
         if more:

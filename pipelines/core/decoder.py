@@ -158,7 +158,8 @@ class Decoder(threading.Thread):
         """The next result, whether more will come, and whether the child can't be used any more."""
         time_s = task.limits.time_s
         try:
-            header = json.loads(child.channel.receive(self._since + time_s))
+            while (header := json.loads(child.channel.receive(self._since + time_s)))["status"] == "busy":
+                self._since = time.monotonic()
             parts_by = time.monotonic() + _PARTS_GRACE_S
             parts = [child.channel.receive(parts_by) for _ in range(header.pop("num_parts"))]
         except TimeoutError:

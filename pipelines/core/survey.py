@@ -1,7 +1,7 @@
 """What the packets tell about a long video: when each frame is shown, and where its decoding can start."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from pipelines.core.compact import pack, unpack, windows_from_json, windows_to_json
 from pipelines.core.frames import (
-    Packets,
     VideoDecodeError,
     decode_again,
     decode_packets,
@@ -27,6 +26,7 @@ from pipelines.core.windows import PlannedWindow, WindowSpec, count_windows, cut
 
 _MAX_WINDOWS_PER_FRAME = 10
 _CHECKED_FRAMES = 100
+_FRAMES_A_STEP = 100
 
 
 @dataclass(frozen=True)
@@ -126,12 +126,29 @@ class Survey:
 
 
 def survey(path: str) -> Survey:
+    """The frames of a local video file; see `survey_in_steps`."""
+    steps = survey_in_steps(path)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Survey = end.value
+            return found
+
+
+def survey_in_steps(path: str) -> Generator[None, None, Survey]:
     """Reads the packets of a local video file once and, where they don't tell enough, decodes it once.
 
     Frames and times are those that `video.read_clip` gives. Where packets' times are plainly those of the frames, these
     are known by them, and pieces can start at key frames. Elsewhere (in AVI, whose pictures have no times, and where
     times were corrected or contradict the order of the pictures) frames are counted from the start of the file. Where
     packets hold none or two pictures, as placeholders and packed B-frames do, only decoding tells how many there are.
+
+    Yields:
+        Nothing, now and then, while the video is decoded, which may take long.
+
+    Returns:
+        The frames.
 
     Raises:
         VideoReadError: the file is missing or can't be read.
@@ -147,19 +164,27 @@ def survey(path: str) -> Survey:
     if not packets.count:
         raise VideoDecodeError("the file ends before the first picture")
     refuse_stump(packets)
-    return replace(_survey(path, packets, log, may_reorder), missing=packets.missing)
-
-
-def _survey(path: str, packets: Packets, log: "_Log", may_reorder: bool) -> Survey:
     times = packets.times
     if not log.single or not times.complete:
-        numbers = [index if frame.pts is None else frame.pts for index, frame in decode_again(path, errors=[])]
-        if not numbers:
-            raise VideoDecodeError("no frame could be decoded")
-        return _counted(times.of_packets(numbers), packets.broken, by_decoding=True)
-    if times.trusted and not (may_reorder and _contradict(path)):
-        return _timed(times, log.starts, packets.broken)
-    return _counted(times, packets.broken)
+        numbers = yield from _decoded_numbers(path)
+        video = _counted(times.of_packets(numbers), packets.broken, by_decoding=True)
+    elif times.trusted and not (may_reorder and _contradict(path)):
+        video = _timed(times, log.starts, packets.broken)
+    else:
+        video = _counted(times, packets.broken)
+    return replace(video, missing=packets.missing)
+
+
+def _decoded_numbers(path: str) -> Generator[None, None, list[int]]:
+    """For each frame that comes out of the decoder, the number of its packet among those that show a picture."""
+    numbers: list[int] = []
+    for index, frame in decode_again(path, errors=[]):
+        numbers.append(index if frame.pts is None else frame.pts)
+        if index % _FRAMES_A_STEP == 0:
+            yield
+    if not numbers:
+        raise VideoDecodeError("no frame could be decoded")
+    return numbers
 
 
 class _Log:
@@ -182,13 +207,16 @@ def _contradict(path: str) -> bool:
     Where they are damaged, that tells nothing.
     """
     errors: list[str] = []
+    before: int | None = None
+    found = False
     with open_video(path) as (container, stream):
         decoded = decode_packets(stream.codec_context, demux(container, stream), errors)
-        frames = list(itertools.islice(decoded, _CHECKED_FRAMES))
-    if errors or any(frame.is_corrupt for frame in frames):
-        return False
-    pts = [frame.pts for frame in frames]
-    return any(a is None or b is None or a >= b for a, b in itertools.pairwise(pts))
+        for frame in itertools.islice(decoded, _CHECKED_FRAMES):
+            if errors or frame.is_corrupt:
+                return False
+            found |= frame.pts is None or (before is not None and frame.pts <= before)
+            before = frame.pts
+    return found and not errors
 
 
 def _counted(times: Timeline, broken: bool, by_decoding: bool = False) -> Survey:
