@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipelines import cli
-from pipelines.core.errors import EXIT_OK, UsageError
+from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
@@ -164,7 +164,12 @@ def summarise(
 
 
 def _read(config: TrainConfig, name: str, labels: Sequence[str]) -> Predictions:
-    return Predictions.from_jsonl(storage.read_text(storage.join(config.output, name)), labels)
+    uri = storage.join(config.output, name)
+    try:
+        return Predictions.from_jsonl(storage.read_text(uri), labels)
+    except (ValueError, TypeError, KeyError) as error:
+        remedy = f"Remove {config.output} and run the same command again, which trains this fold anew"
+        raise UserError(f"{uri} is damaged: {error}. {remedy}") from error
 
 
 def _pool(parts: Sequence[Predictions], configs: Sequence[TrainConfig]) -> Predictions:
