@@ -18,7 +18,7 @@ from pipelines.label_listing import list_videos
 from pipelines.label_work import Work, make_work
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
 from pipelines.scorer import read_model_info, shared_scorer
-from pipelines.summary import say_ignored, visible
+from pipelines.summary import plural, say_ignored, visible
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -181,7 +181,7 @@ def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
         )
     again = f", {total - pending} are labelled already" if total > pending else ""
     cli.say(
-        f"{total} videos{again}; model {work.info.name} ({work.info.fingerprint}); videos of more than "
+        f"{plural(total, 'video')}{again}; model {work.info.name} ({work.info.fingerprint}); videos of more than "
         f"{windows.whole_up_to_s:g} s in windows of {windows.window_s:g} s every {windows.stride_s:g} s; "
         f"{engine.description} with {num_decoders(work.config.workers, engine)} decoder process(es)"
     )

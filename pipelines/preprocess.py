@@ -24,7 +24,7 @@ from pipelines.listing import check_input, read_catalog, read_split_files, witho
 from pipelines.preprocess_flags import own_flags, parse
 from pipelines.preview import render_preview
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
-from pipelines.summary import print_summary, say_ignored, visible
+from pipelines.summary import plural, print_summary, say_ignored, visible
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -167,16 +167,17 @@ def _log_start(
     for note in catalog.notes:
         cli.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
     if catalog.num_ungrouped and not catalog.splits_from:
+        count = catalog.num_ungrouped
         cli.say(
-            f"note: {catalog.num_ungrouped} videos name no group, so each is a group of its own. If some share a "
-            "source (one recording cut up, one actor), scores on the test split will look too good. Give groups in a "
-            "manifest, or write them as _gNN_ into the names"
+            f"note: {plural(count, 'video')} name{'s' * (count == 1)} no group, so each is a group of its own. If some "
+            "share a source (one recording cut up, one actor), scores on the test split will look too good. Give groups "
+            "in a manifest, or write them as _gNN_ into the names"
         )
     say_ignored(catalog.ignored, config.output)
     kept = len(plan.shards) - len(pending)
     again = f", {kept} of {len(plan.shards)} shards are there already" if kept else ""
     cli.say(
-        f"{len(catalog.videos)} videos of {len(plan.labels)} classes{again}; "
+        f"{plural(len(catalog.videos), 'video')} of {plural(len(plan.labels), 'class', 'classes')}{again}; "
         f"{engine.description} with {num_decoders(config.workers, engine)} decoder process(es)"
     )
 

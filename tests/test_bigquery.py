@@ -175,7 +175,7 @@ def test_a_load_that_fails_is_no_stack_trace(
     words += ["--bigquery-table", TABLE, "--temp_location", "gs://bucket/failed"]
     monkeypatch.setattr(sys, "argv", [str(word) for word in words])
     assert label.main() == 4
-    (line,) = (line for line in capfd.readouterr().err.splitlines() if "videos; model" not in line)
+    (line,) = (line for line in capfd.readouterr().err.splitlines() if "; model" not in line)
     assert line.startswith("error: ") and message in line
     assert line.endswith("run the same command again: labels are kept")
     assert len(written(tmp_path / "out")) == 6 and "labels" not in bigquery.datasets["reports"]

@@ -216,7 +216,7 @@ def test_a_permission_that_goes_later_is_no_stack_trace(
         monkeypatch.setattr(sys, "argv", list(map(str, words)))
         with server.intervening(intervene):
             assert label.main() == 4
-        (line,) = (line for line in capfd.readouterr().err.splitlines() if "videos; model" not in line)
+        (line,) = (line for line in capfd.readouterr().err.splitlines() if "; model" not in line)
         assert "permission denied: somebody@example.com does not" in line and line.endswith("finished shards are kept")
         assert line.count("run the same command again") == 1
         return str(line)
