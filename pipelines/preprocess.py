@@ -170,8 +170,8 @@ def _log_start(
         count = catalog.num_ungrouped
         cli.say(
             f"note: {plural(count, 'video')} name{'s' * (count == 1)} no group, so each is a group of its own. If some "
-            "share a source (one recording cut up, one actor), scores on the test split will look too good. Give groups "
-            "in a manifest, or write them as _gNN_ into the names"
+            "share a source (one recording cut up, one actor), scores on the test split will look too good. Give "
+            "groups in a manifest, or write them as _gNN_ into the names"
         )
     say_ignored(catalog.ignored, config.output)
     kept = len(plan.shards) - len(pending)
