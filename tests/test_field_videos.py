@@ -192,3 +192,48 @@ def test_one_mad_video_does_not_set_the_windows_of_a_model() -> None:
 def test_a_clip_has_no_remarks_as_a_rule(tmp_path: Path) -> None:
     clip: Clip = read_clip(str(write_video(tmp_path / "v.mp4", 20)), SPEC)
     assert clip.remarks == ()
+
+
+def cut_at(source: Path, target: Path, first: int | None) -> Path:
+    """Copies a video's packets from one on, by default the second key frame, as recordings that begin in the middle."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as output:
+        stream = container.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        packets = list(container.demux(stream))
+        first = first or [position for position, packet in enumerate(packets) if packet.is_keyframe][1]
+        for packet in packets[first:]:
+            if packet.size:
+                packet.stream = copy
+                output.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("name", ["v.mkv", "v.ts"])
+@pytest.mark.parametrize(
+    ("codec", "options", "first"),
+    [
+        ("mpeg2video", {"g": "12", "bf": "2"}, None),  # at a key frame before which others are shown
+        ("libx264", {"bf": "3", "x264-params": "open-gop=1:keyint=20:scenecut=0:b-adapt=0:bframes=3"}, None),
+        ("libx264", {"bf": "0", "g": "25"}, 10),  # within a group
+    ],
+)
+def test_a_recording_that_begins_in_the_middle(
+    tmp_path: Path, name: str, codec: str, options: dict[str, str], first: int | None
+) -> None:
+    """Packets at its begin give no frame: its frames and times are counted from the first one that is shown."""
+    path = str(cut_at(write_video(tmp_path / "whole.mkv", 90, codec, options=options), tmp_path / name, first))
+    with av.open(path) as container:
+        plain = [read_index(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    assert 60 < len(plain) < 90
+    video = survey(path)
+    for count in (5, 20, 200):
+        clip = read_clip(path, ClipSpec(count, 48, 80))
+        assert (clip.num_source_frames, clip.damaged) == (len(plain), False)
+        assert [read_index(frame) for frame in clip.frames] == [plain[index] for index in clip.frame_indices]
+        assert (video.num_frames, video.duration_s) == (len(plain), clip.duration_s)
+    spec = ClipSpec(5, 48, 80)
+    for piece in video.pieces(WindowSpec(1.0, 0.5, 1.0, 1.0)):
+        for planned, window in zip(piece.windows, read_windows(path, spec, piece), strict=True):
+            assert isinstance(window, WindowClip) and not window.damaged
+            expected = [plain[planned.first + index] for index in spec.sample(planned.end - planned.first)]
+            assert [read_index(frame) for frame in window.frames] == expected

@@ -215,9 +215,10 @@ def decode_packets(
 def decode_all(
     path: str, context: "av.VideoCodecContext", packets: Packets, is_enough: Callable[[], bool]
 ) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields all frames with their index; raises what the decoder does. About `is_enough` see `decode_packets`."""
+    """Yields all frames with their index; raises what the decoder does. About the others see `decode_again`."""
     with _source(path, context, packets) as (decoder, source):
-        yield from enumerate(decode_packets(decoder, source, is_enough=is_enough))
+        named = numbered(source, decoder.codec.canonical_name)
+        yield from enumerate(decode_packets(decoder, named, is_enough=is_enough))
 
 
 class UnforeseenFrame(Exception):

@@ -12,8 +12,6 @@ from pipelines.core.compact import pack, unpack, windows_from_json, windows_to_j
 from pipelines.core.frames import (
     VideoDecodeError,
     decode_again,
-    decode_packets,
-    demux,
     open_video,
     refuse_stump,
     scan,
@@ -21,10 +19,12 @@ from pipelines.core.frames import (
 from pipelines.core.promises import Shortfall
 from pipelines.core.starts import start_test
 from pipelines.core.streams import gives_one_frame
+from pipelines.core.time_repair import MAX_REORDERED
 from pipelines.core.times import Timeline
 from pipelines.core.windows import PlannedWindow, WindowSpec, count_windows, cut_ranges, plan_windows
 
-_MAX_WINDOWS_PER_FRAME = 10
+_MAX_WINDOWS, _MAX_WINDOWS_PER_FRAME = 20_000, 10
+"""Slides may stay for minutes. Many more windows than frames come of times that are damaged."""
 _CHECKED_FRAMES = 100
 _FRAMES_A_STEP = 100
 
@@ -108,8 +108,9 @@ class Survey:
         Raises:
             VideoDecodeError: the video claims to be so long that its times must be damaged.
         """
-        if count_windows(self.duration_s, spec) > 1000 + _MAX_WINDOWS_PER_FRAME * self.num_frames:
-            raise VideoDecodeError(f"{self.num_frames} frames can't last {self.duration_s:.0f} s")
+        if count_windows(self.duration_s, spec) > _MAX_WINDOWS + _MAX_WINDOWS_PER_FRAME * self.num_frames:
+            reason = f"{self.num_frames} frames can't last {self.duration_s:.0f} s"
+            raise VideoDecodeError(f"{reason}; if they do, choose longer windows")
         windows = plan_windows(self.times_s, self.duration_s, spec, by_time)
         pieces = []
         for cut in cut_ranges(windows, self.key_frames.tolist(), spec.range_s):
@@ -165,10 +166,13 @@ def survey_in_steps(path: str) -> Generator[None, None, Survey]:
         raise VideoDecodeError("the file ends before the first picture")
     refuse_stump(packets)
     times = packets.times
-    if not log.single or not times.complete:
+    is_single, is_ordered = log.single and times.complete, False
+    if is_single:
+        is_single, is_ordered = _is_plain(path, times, may_reorder)
+    if not is_single:
         numbers = yield from _decoded_numbers(path)
         video = _counted(times.of_packets(numbers), packets.broken, by_decoding=True)
-    elif times.trusted and not (may_reorder and _contradict(path)):
+    elif times.trusted and is_ordered:
         video = _timed(times, log.starts, packets.broken)
     else:
         video = _counted(times, packets.broken)
@@ -201,22 +205,24 @@ class _Log:
         self.single = self.single and gives_one_frame(packet, self._context)
 
 
-def _contradict(path: str) -> bool:
-    """Whether the first frames come out of the decoder in another order than that of their times.
+def _is_plain(path: str, times: Timeline, may_reorder: bool) -> tuple[bool, bool]:
+    """Whether each of the first packets gives a frame, and whether frames come in the order of their times.
 
-    Where they are damaged, that tells nothing.
+    A recording that begins within a group of pictures has packets at first which give none. Where the first frames are
+    damaged, all but the very first tells nothing.
     """
     errors: list[str] = []
-    before: int | None = None
-    found = False
-    with open_video(path) as (container, stream):
-        decoded = decode_packets(stream.codec_context, demux(container, stream), errors)
-        for frame in itertools.islice(decoded, _CHECKED_FRAMES):
-            if errors or frame.is_corrupt:
-                return False
-            found |= frame.pts is None or (before is not None and frame.pts <= before)
-            before = frame.pts
-    return found and not errors
+    order = np.argsort(times.stored, kind="stable")
+    numbers: list[int] = []
+    for index, frame in itertools.islice(decode_again(path, errors), _CHECKED_FRAMES if may_reorder else 1):
+        numbers.append(index if frame.pts is None else frame.pts)
+        if index == 0 and times.tick_s is not None and numbers[0] != order[0]:
+            return False, False
+        if errors or frame.is_corrupt:
+            return True, True
+    came = set(numbers)
+    gives_each = came.issuperset(range(max(numbers, default=0) - MAX_REORDERED))
+    return gives_each or bool(errors), numbers == order[: len(numbers)].tolist()
 
 
 def _counted(times: Timeline, broken: bool, by_decoding: bool = False) -> Survey:

@@ -158,10 +158,10 @@ def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Pa
     if plan is None:
         if not one_frame_each(path, context, packets):
             return None
-        return _collect(lambda is_enough: decode_all(path, context, packets, is_enough), times, spec)
+        return _collect(lambda is_enough: decode_all(path, context, packets, is_enough), times, spec, is_whole=True)
     needed = {0, *times.choose(spec)}
     clip = _collect(lambda _: decode_needed(path, context, packets, plan, needed), times, spec)
-    return clip or _collect(lambda is_enough: decode_again(path, None, is_enough), times, spec)
+    return clip or _collect(lambda is_enough: decode_again(path, None, is_enough), times, spec, is_whole=True)
 
 
 def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: int) -> Clip:
@@ -204,19 +204,27 @@ def _collect(
     times: Timeline,
     spec: ClipSpec,
     damage: str = "",
+    is_whole: bool = False,
 ) -> Clip | None:
     """The clip out of a video's frames; None where the decoder fails or ends before the last frame that is needed.
 
-    All frames that come are looked at for damage, also those behind the last needed one, which may depend on them.
+    All frames that come are looked at for damage, also those behind the last needed one, which may depend on them. With
+    `is_whole`, each packet has to give its frame, whose `pts` is the packet's number: a recording that begins within a
+    group of pictures has packets without one.
     """
+    order = np.argsort(times.stored, kind="stable").tolist() if is_whole and times.trusted else None
+    num_frames = 0
     indices = times.choose(spec)
     needed = set(indices)
     resize = Resizer(spec)
     pictures: dict[int, np.ndarray] = {}
     try:
-        for index, frame in decode(lambda: len(pictures) == len(needed)):
+        for index, frame in decode(lambda: len(pictures) == len(needed) and not (is_whole and order is None)):
             if frame.is_corrupt and not damage:
                 return None
+            if order is not None and frame.pts != order[index]:
+                return None
+            num_frames += 1
             if index in needed:
                 pictures[index] = resize(frame)
                 if damage and len(pictures) == len(needed):
@@ -225,7 +233,7 @@ def _collect(
         raise
     except (av.FFmpegError, UnforeseenFrame):
         return None
-    if len(pictures) < len(needed):
+    if len(pictures) < len(needed) or (is_whole and order is None and num_frames < len(times.ticks)):
         return None
     return Clip(
         frames=np.stack([pictures[index] for index in indices]),
