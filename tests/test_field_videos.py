@@ -208,13 +208,12 @@ def cut_at(source: Path, target: Path, first: int | None) -> Path:
     return target
 
 
-@pytest.mark.parametrize("name", ["v.mkv", "v.ts"])
 @pytest.mark.parametrize(
-    ("codec", "options", "first"),
+    ("name", "codec", "options", "first"),
     [
-        ("mpeg2video", {"g": "12", "bf": "2"}, None),  # at a key frame before which others are shown
-        ("libx264", {"bf": "3", "x264-params": "open-gop=1:keyint=20:scenecut=0:b-adapt=0:bframes=3"}, None),
-        ("libx264", {"bf": "0", "g": "25"}, 10),  # within a group
+        ("v.ts", "mpeg2video", {"g": "12", "bf": "2"}, None),  # at a key frame before which others are shown
+        ("v.mkv", "libx264", {"bf": "3", "x264-params": "open-gop=1:keyint=20:scenecut=0:b-adapt=0:bframes=3"}, None),
+        ("v.mkv", "libx264", {"bf": "0", "g": "25"}, 10),  # within a group
     ],
 )
 def test_a_recording_that_begins_in_the_middle(
