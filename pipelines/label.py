@@ -181,8 +181,8 @@ def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
         )
     again = f", {total - pending} are labelled already" if total > pending else ""
     cli.say(
-        f"{plural(total, 'video')}{again}; model {work.info.name} ({work.info.fingerprint}); videos of more than "
-        f"{windows.whole_up_to_s:g} s in windows of {windows.window_s:g} s every {windows.stride_s:g} s; "
+        f"{plural(total, 'video')}{again}; model {visible(work.info.name)} ({work.info.fingerprint}); videos of more "
+        f"than {windows.whole_up_to_s:g} s in windows of {windows.window_s:g} s every {windows.stride_s:g} s; "
         f"{engine.description} with {num_decoders(work.config.workers, engine)} decoder process(es)"
     )
 

@@ -5,6 +5,7 @@ Python. Only those that calculate are let through (`graph_ops`), and those that 
 where every SavedModel has them: behind what its `saver_def` names, and nowhere else.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,9 @@ def refuse_unsafe(folder: str, name: str) -> None:
         UsageError: it has some; they are named.
         Exception: of the kinds that TensorFlow's own loading raises where its file can't be read.
     """
+    if outside := assets_outside(folder):
+        named = ", ".join(map(repr, outside[:_SHOWN]))
+        raise UsageError(f"{name} has assets that aren't files in its folder: {named}. They would be copied with it")
     if found := unsafe_operations(folder):
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise UsageError(
@@ -40,11 +44,35 @@ def refuse_unsafe(folder: str, name: str) -> None:
 
 def unsafe_operations(folder: str) -> list[str]:
     """Names of the operations of a SavedModel that do more than calculate, sorted."""
+    return sorted({operation for graph in _parse(folder).meta_graphs for operation in _unsafe(graph)})
+
+
+def assets_outside(folder: str) -> list[str]:
+    """Assets of a SavedModel that aren't regular files in its folder, sorted: saving it again would copy them."""
+    inside = os.path.realpath(os.path.join(folder, "assets"))
+    names = {name for graph in _parse(folder).meta_graphs for name in _assets(graph)}
+    return sorted(name for name in names if not _is_file_below(inside, name))
+
+
+def _assets(meta_graph: Any) -> Iterator[str]:
+    from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
+
+    yield from (asset.filename for asset in meta_graph.asset_file_def)
+    if "saved_model_assets" in meta_graph.collection_def:  # of TensorFlow 1
+        for value in meta_graph.collection_def["saved_model_assets"].any_list.value:
+            yield AssetFileDef.FromString(value.value).filename
+
+
+def _is_file_below(folder: str, name: str) -> bool:
+    path = os.path.realpath(os.path.join(folder, name))
+    return path.startswith(f"{folder}/") and os.path.isfile(path)
+
+
+def _parse(folder: str) -> Any:
     import tensorflow as tf
 
-    # TensorFlow's own function, so that this is the very file which it will load.
-    model = tf.__internal__.saved_model.parse_saved_model(folder)
-    return sorted({operation for graph in model.meta_graphs for operation in _unsafe(graph)})
+    # TensorFlow's own function, so that this is the file which it will load.
+    return tf.__internal__.saved_model.parse_saved_model(folder)
 
 
 def _unsafe(meta_graph: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines import label
-from pipelines.core.decode_child import answers
+from pipelines.core.decode_server import answers
 from pipelines.core.decode_types import WindowJob
 from pipelines.core.example import Example, decode, encode
 from pipelines.core.frames import VideoDecodeError

@@ -20,7 +20,9 @@ def test_plain_names(name: str) -> None:
     ("name", "reason"),
     [
         ("", "is ''"), (".", "is '.'"), ("..", "is '..'"), ("/", "holds a slash"), ("a/b", "holds a slash"),
-        ("/etc/passwd", "holds a slash"), ("..\\a", "holds a backslash"), ("a\0.tfrecord", "holds a null byte"),
+        ("/etc/passwd", "holds a slash"), ("..\\a", "holds a backslash"), ("a\0.tfrecord", "holds a control character"),
+        ("a\nb", "holds a control character"), ("\x1b[31m", "holds a control character"),
+        ("\ud800", "holds what no name of a file can"),
         ("C:", "begins with the letter of a drive"), ("c:a", "begins with the letter of a drive"),
     ],
 )  # fmt: skip

@@ -58,7 +58,7 @@ def test_an_empty_folder_is_good_for_either(names: list[str], tmp_path: Path) ->
 def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp_path: Path) -> None:
     into_dataset = run_tool("trainer.task", "--model", "lrcn", "--data", dataset, "--output", dataset)
     assert into_dataset.returncode == 2
-    assert f"{dataset} holds a dataset, and a training run is to be written" in into_dataset.stderr
+    assert f"--output {dataset} lies in --data {dataset}: a dataset" in into_dataset.stderr
     fill(tmp_path, ["checkpoints/last.npz", "model/notes.txt"])
     foreign = run_tool("trainer.task", "--model", "lrcn", "--data", dataset, "--output", tmp_path)
     assert foreign.returncode == 2
@@ -72,3 +72,10 @@ def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp
 def test_a_cross_validation_has_a_default_folder_of_its_own() -> None:
     assert "(runs/MODEL-crossval)" in run_tool("trainer.crossval", "--help").stdout
     assert "(runs/MODEL)" in run_tool("trainer.task", "--help").stdout
+
+
+def test_nothing_is_written_into_a_dataset(tmp_path: Path) -> None:
+    check_output(f"{tmp_path}/data-runs", RUN, f"{tmp_path}/data")
+    for place in ("data", "data/sub", "data/a/b/"):
+        with pytest.raises(UsageError, match="lies in --data"):
+            check_output(f"{tmp_path}/{place}", RUN, f"{tmp_path}/data/")

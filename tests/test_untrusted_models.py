@@ -326,3 +326,21 @@ def test_names_of_the_list_are_operations() -> None:
     assert not {
         name for name in CALCULATING if any(word in name for word in ("File", "PyFunc", "Dataset", "Save", ">"))
     }
+
+
+@pytest.mark.parametrize("filename", ["../../../../../../../../etc/hostname", "/etc/hostname", "gone.txt"])
+def test_assets_are_files_of_the_model(filename: str, tmp_path: Path) -> None:
+    """Saving a model again copies its assets: those of others would be told."""
+    (tmp_path / "words.txt").write_text("a\n")
+
+    def prepare(module: tf.Module) -> None:
+        module.words = tf.saved_model.Asset(str(tmp_path / "words.txt"))
+
+    folder = save(tmp_path / "model", lambda _, x: x, prepare)
+    refuse_unsafe(str(folder), "the model")
+    model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    for asset in model.meta_graphs[0].asset_file_def:
+        asset.filename = filename
+    (folder / "saved_model.pb").write_bytes(model.SerializeToString())
+    with pytest.raises(UsageError, match=f"assets that aren't files in its folder: '{filename}'"):
+        refuse_unsafe(str(folder), "the model")

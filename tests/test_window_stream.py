@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core import decode_child
+from pipelines.core import decode_server
 from pipelines.core.compact import windows_from_json
 from pipelines.core.decode_types import (
     CutVideo,
@@ -257,6 +257,6 @@ def test_a_video_that_is_decoded_to_be_counted_says_that_all_is_well(pool: Decod
     """A bare stream has no times: how many frames it has is known once all are decoded, which has no time limit."""
     path = write_video(tmp_path / "v.h264", 330, codec="libx264", options={"g": "25", "bf": "3"})
     request = {**job().request(), "path": str(path), "range": None}
-    statuses = [header["status"] for header, _ in decode_child.answers(request)]
+    statuses = [header["status"] for header, _ in decode_server.answers(request)]
     assert statuses == 4 * ["busy"] + 26 * ["window"]
     assert len(windows_of(stream_all(pool, [path], job())[path])) == 26

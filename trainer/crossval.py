@@ -55,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
     check_cluster(base.strategy)
     storage.check_readable(base.data)
     storage.check_stores(base.data, base.output)
-    check_output(base.output, CROSS_VALIDATION)
+    check_output(base.output, CROSS_VALIDATION, base.data)
     dataset = open_dataset(base.data, splits=())
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)

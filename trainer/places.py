@@ -29,17 +29,20 @@ def kind_of(folder: str) -> str:
     return _OTHERS.get(kind_of_folder(lambda name: storage.exists(storage.join(folder, name))), "")
 
 
-def check_output(folder: str, kind: str) -> None:
+def check_output(folder: str, kind: str, data: str = "") -> None:
     """Refuses to write a run or a cross-validation where something else is.
 
     Args:
         folder: where it is to be written.
         kind: `RUN` or `CROSS_VALIDATION`.
+        data: the dataset, in whose folder nothing else may lie.
 
     Raises:
         UsageError: something else is there.
         UserError: it can't be listed.
     """
+    if data and f"{folder.rstrip('/')}/".startswith(f"{data.rstrip('/')}/"):
+        raise UsageError(f"--output {folder} lies in --data {data}: a dataset's folder holds nothing else")
     found = kind_of(folder)
     names = [name for name in storage.list_names(folder) if not name.startswith(".") and name != _STATE]
     if found and found != kind:

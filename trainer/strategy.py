@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from pipelines import cli
 from pipelines.tensorflow_start import without_announcements
 from trainer.cluster import read_cluster
 
@@ -96,6 +97,8 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
     chosen = "float32" if precision == "auto" else precision
     names = [f"GPU:{i}" for i in range(len(gpus))] or list(cpu_devices)
     if strategy == "multi_worker":
+        if num_workers > 1:
+            cli.say(f"worker {worker + 1} of {num_workers}: waiting until the others are there")
         made: tf.distribute.Strategy = tf.distribute.MultiWorkerMirroredStrategy()
     elif len(names) > 1:
         made = tf.distribute.MirroredStrategy(names)

@@ -37,7 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     check_cluster(config.strategy)
     storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
-    check_output(config.output, RUN)
+    check_output(config.output, RUN, config.data)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)

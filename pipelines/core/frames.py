@@ -1,6 +1,7 @@
 """Opening a video file, its packets, and their frames in display order."""
 
 import contextlib
+import errno
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -51,7 +52,9 @@ def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.V
     except MemoryError:
         raise
     except OSError as error:
-        raise VideoReadError(_message(error)) from error
+        # FFmpeg's own word for a picture that is too large.
+        kind_of_error = VideoOpenError if error.errno == errno.EBUSY else VideoReadError
+        raise kind_of_error(_message(error)) from error
     except av.ArgumentError as error:  # what the whitelist doesn't hold
         raise VideoOpenError("no format of videos, or one that reads other files, as a playlist does") from error
     except (av.FFmpegError, ValueError) as error:

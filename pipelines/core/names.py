@@ -9,6 +9,8 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 def why_not_plain(name: str) -> str:
     """Why a text isn't the name of something directly in a folder, on any system; empty where it is."""
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in name):
+        return "holds a control character"
     return "holds a slash" if "/" in name else why_not_below(name)
 
 
@@ -21,6 +23,10 @@ def why_not_below(path: str) -> str:
     for sign, what in (("\\", "a backslash"), ("\0", "a null byte")):
         if sign in path:
             return f"holds {what}"
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return "holds what no name of a file can"
     for part in path.split("/"):
         if part in ("", ".", ".."):
             return f"has a part that is {part!r}" if "/" in path else f"is {part!r}"
