@@ -118,7 +118,7 @@ def test_holes_in_the_structure(name: str, message: str, sources: dict[str, byte
     assert read_clip(str(path), SPEC).damaged
 
 
-@pytest.mark.parametrize("name", ["indexed.mp4", "x.mkv", "m.avi", "v.webm", "w.wmv", "f.flv"])
+@pytest.mark.parametrize("name", ["fast.mp4", "indexed.mp4", "x.mkv", "m.avi", "v.webm", "w.wmv", "f.flv"])
 def test_zeros_where_a_download_has_not_come(name: str, sources: dict[str, bytes], tmp_path: Path) -> None:
     data, path = sources[name], tmp_path / name
     for share in (0.35, 0.75):
@@ -129,7 +129,9 @@ def test_zeros_where_a_download_has_not_come(name: str, sources: dict[str, bytes
         assert found.share == pytest.approx(share, abs=0.17) and found.end_s == pytest.approx(4, abs=0.02)
         if share > 0.5:
             clip = read_clip(str(path), SPEC)
-            assert clip.damaged and found.message in clip.damage and found.seconds_behind(clip.duration_s) > 0.3
+            assert clip.damaged and found.message in clip.damage
+            # The tables of a plain MP4 file give the times of all frames, so that nothing is missing behind them.
+            assert name == "fast.mp4" or found.seconds_behind(clip.duration_s) > 0.3
         else:
             with pytest.raises(VideoDecodeError, match=f"^only {found.message}$"):
                 read_clip(str(path), SPEC)
@@ -355,8 +357,10 @@ def open_dml(parts: list[int], lost: int) -> bytes:
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2])
-def test_open_dml(lost: int) -> None:
+def test_open_dml(lost: int, tmp_path: Path) -> None:
     data = open_dml([50, 60, 70], lost)
+    (tmp_path / "v.avi").write_bytes(data)
+    assert avi_parts.count_slots(str(tmp_path / "v.avi"), 0, shown=40) == (40 if lost else 180)
     found = avi_parts.look(io.BytesIO(data), len(data), 0)
     assert found.is_cut == (lost > 0) and found.announced_frames == 180
     assert (found.promised_bytes > found.bytes_there) == (lost > 0)

@@ -13,6 +13,7 @@ _COMPACT = "h264 hevc vvc av1 vp7 vp8 vp9 mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4v3 wm
 _NEVER_ZEROS = frozenset(_COMPACT.split())
 """Codecs whose pictures don't end in many zeros: those of others are padded with them, or are black."""
 _PIECE_BYTES = 1 << 20
+_MAX_GIF_BYTES = 1 << 26
 _MXF_PACK = bytes.fromhex("060e2b34020501010d01020101")
 _MXF_RUN_IN = 1 << 16
 """A header may begin behind so many other bytes."""
@@ -35,8 +36,10 @@ def data_end_of(
     file: BinaryIO, size_bytes: int, container: "av.container.InputContainer", stream: "av.VideoStream"
 ) -> int:
     """Where the data end of a file with these pictures, as far as zeros can't be a part of them, or of the sound."""
-    if stream.codec_context.codec.canonical_name not in _NEVER_ZEROS and container.format.name != "mxf":
-        return size_bytes  # an MXF file ends with a footer, whatever is in it
+    if container.format.name == "mxf":  # which ends with a footer, whatever is in it
+        return data_end(file, size_bytes)
+    if stream.codec_context.codec.canonical_name not in _NEVER_ZEROS:
+        return size_bytes
     contexts = [sound.codec_context for sound in container.streams.audio]
     is_raw = any(context is not None and context.name.startswith("pcm") for context in contexts)
     return data_end(file, size_bytes, _SILENCE_BYTES if is_raw else MIN_ZEROS)
@@ -69,9 +72,11 @@ def ivf_frames(file: BinaryIO) -> int:
 
 
 def has_gif_trailer(file: BinaryIO) -> bool:
-    """Whether the blocks of a GIF file lead to its end mark; also where they can't be followed."""
+    """Whether the blocks of a GIF file lead to its end mark; also where they can't be followed, or are too many."""
     file.seek(0)
-    data = file.read()
+    data = file.read(_MAX_GIF_BYTES + 1)
+    if len(data) > _MAX_GIF_BYTES:
+        return True
     if len(data) < 13:
         return False
     place = 13 + _colors(data[10])

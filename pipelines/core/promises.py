@@ -147,9 +147,12 @@ def _avi(source: _Source, found: Found) -> Shortfall | None:
 
 def _mp4(source: _Source, found: Found) -> Shortfall | None:
     stream = source.stream
-    samples = [entry.pos + entry.size for entry in stream.index_entries if not entry.is_discard]
+    samples = [(entry.pos + entry.size, entry.size) for entry in stream.index_entries if not entry.is_discard]
     is_plain = stream.frames == found.indexed == len(stream.index_entries)
-    there = sum(end <= (source.size_bytes if is_plain else source.end) for end in samples)
+    largest = max((size for _, size in samples), default=0) if is_plain else 0
+    # Some codecs of cameras pad each picture with zeros, which are fewer than the picture has bytes.
+    limit = source.end if source.size_bytes - source.end > largest else source.size_bytes
+    there = sum(end <= limit for end, _ in samples)
     if is_plain:
         lasts_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         return counted(there, len(samples), max(lasts_s, found.duration_s))
