@@ -168,6 +168,11 @@ def test_slots_of_avi(tmp_path: Path) -> None:
     assert seconds(line(wrong, [0, 0, 0, 0], **slots)) == ([0, 0.04, 0.08, 0.12], 0.16)
     (tmp_path / "cut.avi").write_bytes(Path(path).read_bytes()[:40])
     assert line(wrong, [0, 1, 2, 3], end=400, **{**slots, "path": str(tmp_path / "cut.avi")}).duration_s == 0.16
+    (tmp_path / "empty.avi").write_bytes(b"RIFF" + bytes(4) + b"AVI LIST" + bytes(4) + b"movi" + b"00dc\1\0\0\0x\0" * 4)
+    with (tmp_path / "empty.avi").open("ab") as file:
+        file.write(b"00dc\0\0\0\0" * 5)  # without an index, these are shown as well
+    after = line(wrong, [0, 1, 2, 3], end=400, **{**slots, "path": str(tmp_path / "empty.avi")})
+    assert after.duration_s == pytest.approx(0.36)
     mad = line([0, 1, 2], [0, 1, 2 * HOUR], **slots)
     assert (seconds(mad), len(mad.remarks)) == (([0, 0.04, 0.08], 0.12), 1)
 

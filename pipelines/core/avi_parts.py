@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
+from pipelines.core import file_ends
+
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 """What is written before the size is known. A file that was recorded live may keep it."""
 _SLACK = 64
@@ -25,6 +27,7 @@ class AviParts:
         is_cut: the file ends before it should.
         announced_frames: slots of the stream by its OpenDML index; 0 where there is none.
         indexed_frames: pictures of the stream in the plain index; 0 where there is none, or where it isn't alone.
+        indexed_slots: the same with slots that hold no picture.
     """
 
     promised_bytes: int
@@ -32,6 +35,7 @@ class AviParts:
     is_cut: bool
     announced_frames: int
     indexed_frames: int
+    indexed_slots: int
 
 
 class _Chunk(NamedTuple):
@@ -58,46 +62,55 @@ def _chunks(file: BinaryIO, begin: int, end: int) -> Iterator[_Chunk]:
         begin += 8 + size + size % 2
 
 
-def look(file: BinaryIO, size_bytes: int, stream: int) -> AviParts:
+def look(file: BinaryIO, size_bytes: int, stream: int, data_end: int | None = None) -> AviParts:
     """What a file promises.
 
     Args:
         file: the AVI file.
         size_bytes: its size.
         stream: number of the stream of pictures.
+        data_end: where zeros begin that reach up to the end of the file, if there are many.
     """
-    promised = there = announced = indexed = 0
+    data_end = size_bytes if data_end is None else data_end
+    promised = there = announced = indexed = slots = 0
     is_cut = False
-    for riff in _chunks(file, 0, size_bytes):
+    for riff in _chunks(file, 0, data_end):
         if riff.name != b"RIFF":
             break
         is_cut |= riff.end > size_bytes + _SLACK
-        for chunk in _chunks(file, riff.begin, min(riff.end, size_bytes)):
+        for chunk in _chunks(file, riff.begin, min(riff.end, data_end)):
             if chunk.kind == b"movi":
                 promised += chunk.end - chunk.begin
-                there += min(chunk.end, size_bytes) - chunk.begin
-                is_cut |= chunk.end > size_bytes
+                there += min(chunk.end, data_end) - chunk.begin
+                is_cut |= chunk.end > data_end
             elif chunk.kind == b"hdrl":
-                announced, behind = _super_index(file, chunk, stream, size_bytes)
+                announced, behind = _super_index(file, chunk, stream, data_end)
                 promised += behind
                 is_cut |= behind > 0
             elif chunk.name == b"idx1":
                 file.seek(chunk.begin)
                 sizes = _sizes_of_slots(file.read(chunk.end - chunk.begin), stream)
                 indexed += sum(size > 0 for size in sizes)
-    return AviParts(promised, there, is_cut, announced, 0 if announced else indexed)
+                slots += len(sizes)
+    if announced:  # the plain index lists those of the first part alone
+        indexed = slots = 0
+    return AviParts(promised, there, is_cut, announced, indexed, slots)
 
 
-def count_slots(path: str, stream: int) -> int:
-    """Slots of a stream, also those without a picture, that the plain index of an AVI file lists; 0 without one."""
+def count_slots(path: str, stream: int, shown: int) -> int:
+    """Slots of a stream, also those without a picture, by an index of the AVI file, or as far as chunks are there.
+
+    Args:
+        path: the AVI file.
+        stream: number of the stream of pictures.
+        shown: how many pictures were found.
+    """
     size_bytes = os.path.getsize(path)
     with open(path, "rb") as file:
-        for riff in _chunks(file, 0, size_bytes):
-            for chunk in _chunks(file, riff.begin, min(riff.end, size_bytes)) if riff.name == b"RIFF" else ():
-                if chunk.name == b"idx1":
-                    file.seek(chunk.begin)
-                    return len(_sizes_of_slots(file.read(chunk.end - chunk.begin), stream))
-    return 0
+        end = file_ends.data_end(file, size_bytes)
+        parts = look(file, size_bytes, stream, end)
+        announced = 0 if parts.is_cut else parts.announced_frames
+        return announced or parts.indexed_slots or shown + count_empty(file, end, stream)
 
 
 def _sizes_of_slots(index: bytes, stream: int) -> list[int]:

@@ -6,6 +6,8 @@ from typing import BinaryIO
 
 _NAMES = frozenset(b"ftyp styp free skip wide uuid moov moof mdat mfra sidx ssix emsg prft pdin meta udta".split())
 """Of boxes that may lie side by side in a file."""
+_DISPENSABLE = frozenset((b"mfra", b"free", b"skip"))
+"""Without these, all pictures are there."""
 _PIECE_BYTES = 1 << 20
 
 
@@ -27,7 +29,7 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
 
     Args:
         file: the MP4 file.
-        size_bytes: its size.
+        size_bytes: its size, without zeros behind the data.
         track: id of the track of pictures.
     """
     begin, end, duration_s = 0, 0, 0.0
@@ -45,7 +47,7 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
             is_cut |= _has_fragment(file, begin)  # else it is something that was appended
             break
         is_fragmented |= name == b"moof"
-        is_cut |= begin + size > size_bytes
+        is_cut |= begin + size > size_bytes and name not in _DISPENSABLE
         if name == b"sidx" and not is_cut:
             file.seek(begin + head_size)
             lasts_s, ends = _segment_index(file.read(size - head_size), track)
@@ -54,7 +56,7 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
         begin += size
     if not is_fragmented:
         return None
-    return Fragments(is_cut or end > size_bytes, duration_s)
+    return Fragments(is_cut or end > min(size_bytes, begin), duration_s)
 
 
 def _has_fragment(file: BinaryIO, begin: int) -> bool:

@@ -19,6 +19,8 @@ _GAMES = (
     "vmd wc3movie wsvqa yop"
 )
 _SUBTITLES_IN_AVI = "ass srt"
+_SOUND = "aac aiff ape caf dsf flac mp3 tta wav wv"
+"""May have a cover and any name: they are opened to say that there is no video in them."""
 
-DEMUXERS = ",".join(" ".join((_CONTAINERS, _STREAMS, _ANIMATIONS, _CAMERAS, _GAMES, _SUBTITLES_IN_AVI)).split())
+DEMUXERS = ",".join(" ".join((_CONTAINERS, _STREAMS, _ANIMATIONS, _CAMERAS, _GAMES, _SUBTITLES_IN_AVI, _SOUND)).split())
 """Value of FFmpeg's option `format_whitelist`."""

@@ -80,14 +80,15 @@ def demux(container: "av.container.InputContainer", stream: "av.VideoStream") ->
 
 @dataclass(frozen=True)
 class Packets:
-    """What the packets of a stream tell: `count` frames, their times, whether reading the packets broke off, and what
-    the container promises beyond them."""
+    """What the packets of a stream tell: `count` frames, their times, whether reading the packets broke off, what the
+    container promises beyond them, and whether there are more which aren't shown."""
 
     count: int
     broken: bool
     times: Timeline
     buffered: list["av.Packet"] | None
     missing: promises.Shortfall | None = None
+    discarded: bool = False
 
 
 def scan(
@@ -99,24 +100,19 @@ def scan(
 
     With `watch` given, it gets each of them that shows a picture, and none is kept.
     """
-    size, broken = 0, False
-    stored, incomplete, indexed = 0, 0, len(stream.index_entries)
+    broken, size, stored, incomplete, indexed = False, 0, 0, 0, len(stream.index_entries)
     buffered: list[av.Packet] | None = [] if watch is None else None
-    shown = PacketTimes()
-    add = shown.add
-    codec = stream.codec_context.codec.canonical_name
-    may_hide = codec == "vp8"
+    shown, codec = PacketTimes(), stream.codec_context.codec.canonical_name
+    add, may_hide = shown.add, codec == "vp8"
     try:
         for packet in demux(container, stream):
             stored += 1
-            if packet.is_corrupt:
-                incomplete += 1
+            incomplete += packet.is_corrupt
             if buffered is not None:
                 size += packet.size + _PACKET_BYTES
+                buffered.append(packet)
                 if size > _MAX_BUFFERED_BYTES:
                     buffered = None
-                else:
-                    buffered.append(packet)
             if packet.is_discard:
                 shown.discarded = True
             elif not may_hide or shows_picture(packet, codec):
@@ -128,20 +124,23 @@ def scan(
     except av.FFmpegError:
         broken = True
     times = timeline(shown, StreamClock.of(container, stream))
+    found = promises.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed)
     try:
-        found = promises.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed)
         missing = promises.shortfall(container, stream, found)
     except OSError as error:
         raise VideoReadError(_message(error)) from error
-    return Packets(len(shown.pts), broken, times, buffered, missing)
+    return Packets(len(shown.pts), broken, times, buffered, missing, shown.discarded)
 
 
 def refuse_stump(packets: Packets) -> None:
     """Refuses a video of which most is missing.
 
     Raises:
-        VideoDecodeError: less than half of the frames that the container promises are there.
+        VideoDecodeError: no frame, or less than half of those that the container promises are there.
     """
+    if not packets.count:
+        hidden, none = "its edit list shows no frame", "the file ends before the first picture"
+        raise VideoDecodeError(hidden if packets.discarded else none)
     if packets.missing and packets.missing.share < promises.MIN_SHARE:
         raise VideoDecodeError(f"only {packets.missing.message}")
 

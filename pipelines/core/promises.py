@@ -2,9 +2,10 @@
 
 A download that broke off has a header that speaks of the whole video. What is believed: the sample tables of MP4 and
 MOV, also those of fragments; the index of an AVI, and its counts where the file ends within its pictures; where the
-segment of a Matroska file, the data of an ASF file or the indexed fragments of an MP4 file should end. Durations and
-counts by themselves are often wrong in sound files, and sizes are unknown in what was recorded live: these promise
-nothing, and neither do MPEG streams.
+segment of a Matroska file, the data of an ASF file, the indexed fragments of an MP4 file or the last part of an MXF
+file should end; the count of an IVF file, and the end mark of a GIF. Durations and counts by themselves are often wrong
+in sound files, and sizes are unknown in what was recorded live: these promise nothing, and neither do MPEG streams.
+Zeros at the end of a file are what a download laid out and never filled.
 """
 
 import os
@@ -13,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import av
 
-from pipelines.core import asf, avi_parts, boxes, ebml
+from pipelines.core import asf, avi_parts, boxes, ebml, file_ends
 
 MIN_SHARE = 0.5
 """Of the promised frames, at least so many must be there."""
@@ -81,17 +82,20 @@ def shortfall(container: "av.container.InputContainer", stream: "av.VideoStream"
     if look := _LOOK.get(kind):
         path = container.name.removeprefix("file:")
         with open(path, "rb") as file:
-            missing = look(_Source(file, os.path.getsize(path), container, stream), found)
+            size_bytes = os.path.getsize(path)
+            end = file_ends.data_end_of(file, size_bytes, container, stream)
+            missing = look(_Source(file, size_bytes, end, container, stream), found)
         if missing is not None:
             return missing
     return counted(found.packets - found.incomplete, found.packets, found.duration_s)
 
 
 class _Source(NamedTuple):
-    """A file as such, and as FFmpeg sees it."""
+    """A file as such, and as FFmpeg sees it. Behind `end` there are zeros alone."""
 
     file: BinaryIO
     size_bytes: int
+    end: int
     container: "av.container.InputContainer"
     stream: "av.VideoStream"
 
@@ -105,8 +109,17 @@ def counted(there: int, promised: int, end_s: float, about: bool = False) -> Sho
     return Shortfall(message, there / promised, end_s)
 
 
+def _is_all(found: Found, lasts_s: float) -> bool:
+    """Whether what lasts so long is there but for a frame: what is missing of the file isn't of the pictures."""
+    promised = lasts_s * found.frame_rate
+    is_there = found.duration_s * found.frame_rate + 1 >= promised and found.packets + 1 >= round(promised)
+    return lasts_s > 0 and not found.incomplete and is_there
+
+
 def _estimated(found: Found, bytes_share: float, duration_s: float) -> Shortfall | None:
     """Out of the duration, or else the share of bytes that are there."""
+    if _is_all(found, duration_s):
+        return None
     whole = found.packets - found.incomplete
     by_bytes = whole / min(1.0, max(bytes_share, 1e-3))
     promised = duration_s * found.frame_rate
@@ -120,11 +133,11 @@ def _avi(source: _Source, found: Found) -> Shortfall | None:
     number, announced = source.stream.index, source.stream.frames
     if found.packets == found.indexed == announced:
         return None
-    parts = avi_parts.look(source.file, source.size_bytes, number)
+    parts = avi_parts.look(source.file, source.size_bytes, number, source.end)
     if not parts.is_cut:
-        end_s = found.duration_s * parts.indexed_frames / max(found.packets, 1)
+        end_s = max(found.duration_s, parts.indexed_slots / found.frame_rate)
         return counted(found.packets, parts.indexed_frames, end_s)
-    slots = found.packets + avi_parts.count_empty(source.file, source.size_bytes, number)
+    slots = found.packets + avi_parts.count_empty(source.file, source.end, number)
     promised = max(parts.announced_frames, announced)
     bytes_share = parts.bytes_there / max(parts.promised_bytes, 1)
     if not 1 / _PLAUSIBLE < promised * bytes_share / max(slots, 1) < _PLAUSIBLE:
@@ -134,12 +147,16 @@ def _avi(source: _Source, found: Found) -> Shortfall | None:
 
 def _mp4(source: _Source, found: Found) -> Shortfall | None:
     stream = source.stream
-    samples = [entry.pos + entry.size for entry in stream.index_entries if not entry.is_discard]
-    there = sum(end <= source.size_bytes for end in samples)
-    if stream.frames == found.indexed == len(stream.index_entries):
+    samples = [(entry.pos + entry.size, entry.size) for entry in stream.index_entries if not entry.is_discard]
+    is_plain = stream.frames == found.indexed == len(stream.index_entries)
+    largest = max((size for _, size in samples), default=0) if is_plain else 0
+    # Some codecs of cameras pad each picture with zeros, which are fewer than the picture has bytes.
+    limit = source.end if source.size_bytes - source.end > largest else source.size_bytes
+    there = sum(end <= limit for end, _ in samples)
+    if is_plain:
         lasts_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         return counted(there, len(samples), max(lasts_s, found.duration_s))
-    fragments = boxes.look(source.file, source.size_bytes, stream.id)
+    fragments = boxes.look(source.file, source.end, stream.id)
     if fragments is None or not fragments.is_cut:
         return counted(there, len(samples), found.duration_s)
     if fragments.duration_s > found.duration_s:
@@ -150,13 +167,20 @@ def _mp4(source: _Source, found: Found) -> Shortfall | None:
 
 
 def _matroska(source: _Source, found: Found) -> Shortfall | None:
-    parts = ebml.look(source.file, source.size_bytes)
-    if parts.end > source.size_bytes:
-        return _estimated(found, source.size_bytes / parts.end, _matroska_duration_s(source))
+    parts = ebml.look(source.file, source.end)
+    lasts_s, whole = _matroska_duration_s(source), found.packets - found.incomplete
+    if parts.end > source.end:
+        is_all = _is_all(found, lasts_s or _duration_s(source))  # of the file, which is no shorter
+        return None if is_all else _estimated(found, source.end / parts.end, lasts_s)
     if parts.broken_at is None:
         return None
+    promised = round(lasts_s * found.frame_rate)
+    if promised > whole + 1:
+        return counted(whole, promised, max(lasts_s, found.duration_s), about=True)
+    if promised == whole and _is_all(found, lasts_s):
+        return None
     message = f"{found.packets:,} frames are there, and the file can't be followed from byte {parts.broken_at:,} on"
-    return Shortfall(message, found.packets / (found.packets + 1), found.duration_s)
+    return Shortfall(message, found.packets / (found.packets + 1), max(lasts_s, found.duration_s))
 
 
 def _matroska_duration_s(source: _Source) -> float:
@@ -170,20 +194,47 @@ def _matroska_duration_s(source: _Source) -> float:
 
 def _asf(source: _Source, found: Found) -> Shortfall | None:
     parts = asf.look(source.file)
-    if parts is None or parts.end <= source.size_bytes:
+    if parts is None or parts.end <= source.end:
         return None
-    return _estimated(found, source.size_bytes / parts.end, parts.duration_s)
+    return _estimated(found, source.end / parts.end, parts.duration_s)
 
 
 def _flv(source: _Source, found: Found) -> Shortfall | None:
     """Behind each tag of an FLV file stands its size. Where that isn't so at the end, the duration is believed."""
-    source.file.seek(max(0, source.size_bytes - 4))
+    source.file.seek(max(0, source.end - 4))
     size = int.from_bytes(source.file.read(4), "big")
-    source.file.seek(max(0, source.size_bytes - 4 - size))
-    if size == 11 + int.from_bytes(source.file.read(4)[1:], "big"):
+    source.file.seek(max(0, source.end - 4 - size))
+    if size == 11 + int.from_bytes(source.file.read(4)[1:], "big") and source.end == source.size_bytes:
         return None
-    whole, duration_s = found.packets - found.incomplete, _duration_s(source)
-    return counted(whole, round(duration_s * found.frame_rate), duration_s, about=True)
+    stream = source.stream
+    begins_s = float((stream.start_time or 0) * (stream.time_base or 0))
+    whole, lasts_s = found.packets - found.incomplete, _duration_s(source) - begins_s  # which counts from 0
+    if _is_all(found, lasts_s):
+        return None
+    return counted(whole, round(lasts_s * found.frame_rate), lasts_s, about=True)
+
+
+def _mxf(source: _Source, found: Found) -> Shortfall | None:
+    if file_ends.mxf_footer(source.file) < source.end:
+        return None
+    stream = source.stream
+    lasts_s = float((stream.duration or 0) * (stream.time_base or 0))
+    return counted(found.packets - found.incomplete, round(lasts_s * found.frame_rate), lasts_s)
+
+
+def _ivf(source: _Source, found: Found) -> Shortfall | None:
+    """Some programs write units of time in place of frames: believed is what is both."""
+    if abs(found.frame_rate * float(source.stream.time_base or 0) - 1) > 0.01:
+        return None
+    promised = file_ends.ivf_frames(source.file)
+    return counted(found.packets - found.incomplete, promised, promised / found.frame_rate)
+
+
+def _gif(source: _Source, found: Found) -> Shortfall | None:
+    if file_ends.has_gif_trailer(source.file):
+        return None
+    message = f"{found.packets:,} frames are there, and the file ends without its end mark"
+    return Shortfall(message, found.packets / (found.packets + 1), found.duration_s)
 
 
 def _duration_s(source: _Source) -> float:
@@ -196,5 +247,8 @@ _LOOK = {
     "matroska,webm": _matroska,
     "asf": _asf,
     "flv": _flv,
+    "mxf": _mxf,
+    "ivf": _ivf,
+    "gif": _gif,
 }
 """By FFmpeg's name of the format."""

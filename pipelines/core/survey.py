@@ -162,8 +162,6 @@ def survey_in_steps(path: str) -> Generator[None, None, Survey]:
         log = _Log(context)
         packets = scan(container, stream, log)
         may_reorder = bool(context.has_b_frames)
-    if not packets.count:
-        raise VideoDecodeError("the file ends before the first picture")
     refuse_stump(packets)
     times = packets.times
     is_single, is_ordered = log.single and times.complete, False

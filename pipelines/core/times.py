@@ -127,7 +127,7 @@ def _of_slots(packets: PacketTimes, clock: StreamClock) -> Timeline:
     last = int(slots[-1])
     hold = 1
     if clock.end is not None and clock.end > last + 1:  # a header may say anything: the index knows
-        hold = max(1, min(clock.end, count_slots(clock.path, clock.stream)) - last)
+        hold = max(1, min(clock.end, count_slots(clock.path, clock.stream, len(slots))) - last)
     longest = round(LONGEST_GAP_S * clock.frame_rate)
     remarks = clock.remarks
     if last + hold - slots[0] > longest:

@@ -134,8 +134,6 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: fl
     """
     with open_video(path) as (container, stream):
         packets = scan(container, stream)
-        if packets.count == 0:
-            raise VideoDecodeError("the file ends before the first picture")
         refuse_stump(packets)
         if max(packets.times.duration_s, packets.missing.end_s if packets.missing else 0.0) > max_duration_s:
             raise VideoTooLong
