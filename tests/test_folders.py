@@ -101,6 +101,15 @@ def test_class_level_leaves_splits_where_they_are_or_takes_them_for_classes() ->
         ),
         (["train/1.mp4", "test/A/1.mp4"], "train in /r: videos lie directly in a folder that is called like a split"),
         (["train_256/A/1.mp4", "val_256/A/1.mp4"], "folders train_256, val_256 seem to be splits"),
+        (
+            ["g/train/A/1.mp4", "g/eval/A/1.mp4"],
+            "folders eval, train seem to be splits.*--class-level 2 for these, 3 for",
+        ),
+        (["dev/A/1.mp4", "holdout/A/1.mp4"], "folders dev, holdout seem to be splits"),
+        (["TrainVal/A/1.mp4", "Test/A/1.mp4"], "folders Test, TrainVal seem to be splits"),
+        (["split1/train/A/1.mp4", "split1/test/A/1.mp4", "split2/train/A/1.mp4"], "folders split1, split2 seem to be"),
+        (["extra/A/1.mp4", "training_set/A/1.mp4"], "the folder training_set seems to be a split, beside extra"),
+        (["A/eval/s/1.mp4", "A/train/s/1.mp4", "B/train/s/2.mp4"], "eval, train seem to be .*: rename such folders$"),
         (["U/A/1.mp4", "U/2.mp4"], "in the folder U there are videos as well as folders of videos"),
     ],
 )
@@ -124,6 +133,11 @@ def test_how_the_folders_were_taken_is_told() -> None:
     assert note.startswith("videos in folders below that of their class: 2, as in jump/v_01. These folders are their")
     assert "--class-level 2" in note
     assert tree("A/1.mp4", "B/1.mp4", folders=("A", "B")).notes == ()
+
+
+def test_the_level_below_a_split_in_a_class_is_named() -> None:
+    (note,) = tree("A/train/s1/1.mp4", "A/test/s2/1.mp4", "B/train/s1/1.mp4").notes
+    assert "--class-level 3 takes these" in note
 
 
 OFFICIAL = ("train/A/s1/1.mp4", "train/B/s2/1.mp4", "val/A/s3/1.mp4", "test/A/s1/2.mp4")
