@@ -37,7 +37,8 @@ def list_videos(source: str) -> Listing:
             raise UsageError(f"no such folder, video, list or manifest: {source}{nearest(source)}")
         if source.lower().endswith((".csv", ".tsv")):
             table = read_table(_text(source), source, ("path",))
-            return replace(_named(source, [path for _, (path,) in table.rows]), unused=table.unused)
+            listing = _named(source, [path for _, (path,) in table.rows])
+            return replace(listing, unused=table.unused, num_repeated=listing.num_repeated + len(table.headers))
         if _is_folder(source):
             return _found(source, source, files.list_tree(source)[0])
         if extension(source) in VIDEO_EXTENSIONS:  # hidden ones too: this one was asked for by name

@@ -52,7 +52,9 @@ def read_split_files(sources: Sequence[str]) -> list[SplitFile]:
     Raises:
         UsageError: there is none, it can't be read, or it is of another form; the message says which.
     """
-    return [_read_split_file(uri) for source in sources for uri in _split_files(source)]
+    uris = [uri for source in sources for uri in _split_files(source)]
+    used = [uri for uri in uris if posixpath.basename(uri).lower() not in UNUSED_FILES]
+    return [_read_split_file(uri) for uri in used or uris]
 
 
 def _split_files(source: str) -> list[str]:

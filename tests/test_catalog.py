@@ -8,6 +8,7 @@ import pytest
 from pipelines.core.catalog import from_tree, group_of, select
 from pipelines.core.errors import UsageError
 from pipelines.core.manifest import parse_manifest
+from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo, is_video
 from pipelines.listing import read_catalog
 
@@ -99,6 +100,23 @@ def test_manifests_that_are_refused(text: str, message: str) -> None:
 def test_manifest_as_spreadsheets_write_it() -> None:
     rows = parse_manifest('\ufeffPath, Label ,GROUP\r\nc.avi,Run,\r\n"a, b.avi", Running,g1\r\n', "m.csv").rows
     assert [(row.path, row.label, row.group) for row in rows] == [("a, b.avi", "Running", "g1"), ("c.avi", "Run", "")]
+
+
+def test_a_first_line_that_is_there_again_counts_as_repeated() -> None:
+    manifest = parse_manifest("path,label\na.avi,A\n Path , label\nb.avi,B\npath,label\n", "m.csv")
+    assert ([row.path for row in manifest.rows], manifest.num_repeated) == (["a.avi", "b.avi"], 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_other_scripts_in_utf16_without_a_mark(encoding: str) -> None:
+    text = "path,label\n" + "一丁/视频集合中的片段一.mp4,举重运动\n" * 9
+    assert decode(text.encode(encoding), "m.csv") == text
+
+
+def test_tables_that_were_put_together_or_are_spreadsheets() -> None:
+    assert decode(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\r\n", "m.csv") == "a\nb\r\n"
+    with pytest.raises(UsageError, match="m.csv is a spreadsheet .* Save it as CSV"):
+        decode(b"PK\x03\x04\x14\0", "m.csv")
 
 
 def test_manifest_file_is_relative_to_its_folder_and_keeps_missing_videos(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def splits(catalog: Catalog) -> dict[str, str]:
         "/data/r/Archery/v_Archery_g01_c01.avi,test\nr/Biking/v_Biking_g01_c01.avi,test\n",
         "v_Archery_g01_c01.avi test\nv_Biking_g01_c01.avi test\n",
         '"Archery/v_Archery_g01_c01.avi","test"\r"Biking/v_Biking_g01_c01.avi","test"\r',
+        "group,split\ng01,test\nGroup,Split\ng01,test\n",
         "label,path,note,split\nx,Archery/v_Archery_g01_c01.avi,,test\ny,Biking/v_Biking_g01_c01.avi,,test\n",
     ],
 )
@@ -66,6 +67,29 @@ def test_ucf101_as_published() -> None:
         UsageError, match="all videos would be in train, and 2 are not named. Give the list of the test"
     ):
         chosen(UCF, ("trainlist01.txt", UCF_TRAIN))
+
+
+@pytest.mark.parametrize(
+    ("head", "form"),
+    [
+        ("filename,label\n", "{0},{1}\n"),
+        ("clip_name,clip_path,label\n", "{2},/test/{0},{1}\n"),
+        ("", "{0},0\n"),
+        ("", "{0},{1}\n"),
+        ("", '"{0}";"{1}"\n'),
+    ],
+)
+def test_lists_with_labels(head: str, form: str) -> None:
+    text = head + "".join(form.format(path, path.split("/")[0], Path(path).stem) for path in UCF if "_g01_" in path)
+    catalog = chosen(UCF, ("test.csv", text))
+    assert splits(catalog) == {Path(path).stem: "test" if "_g01_" in path else "train" for path in UCF}
+
+
+def test_the_names_of_classes_among_given_files_are_passed_over(tmp_path: Path) -> None:
+    for name, text in (("classInd.txt", "1 Archery\n"), ("testlist01.txt", UCF_TEST)):
+        (tmp_path / name).write_text(text)
+    (file,) = read_split_files([str(tmp_path / "classInd.txt"), str(tmp_path / "testlist01.txt")])
+    assert file.name.endswith("testlist01.txt")
 
 
 def test_hmdb51_as_published() -> None:
@@ -106,6 +130,7 @@ def test_what_is_named_and_not_there_is_told_unless_nothing_is() -> None:
         ([("s.csv", "")], "s.csv: an empty file"),
         ([("s.csv", "group,split\ng01,test\ng02\n")], "s.csv, line 3: expected group,split, not 'g02'"),
         ([("s.csv", "id,split\n1,test\n")], "s.csv, line 1: the columns must be group,split or path,split, not "),
+        ([("s.csv", "g01,tset\n")], "s.csv, line 1: unknown split 'tset'; did you mean test?"),
         ([("s.csv", "path,split\na.avi,tset\n")], "s.csv, line 2: unknown split 'tset'"),
         ([("s.csv", "id,path,split\n1,a.avi,tset\n")], "s.csv, line 2: unknown split 'tset'"),
         ([("list.txt", UCF_TEST)], "list.txt, line 1: expected group,split. A list of paths without splits must be"),

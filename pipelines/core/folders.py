@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from sys import intern
 from typing import NamedTuple
 
@@ -36,6 +37,13 @@ def split_in(text: str) -> str:
     if there is none, or more than one."""
     found = {split_name(_DECORATION.sub("", word)) for word in _words(text)} - {""}
     return found.pop() if len(found) == 1 else ""
+
+
+def near_split(text: str) -> str:
+    """The usual split of which a name seems to be a misspelling: `test` of `tset`; empty for others, as `test_b`."""
+    if seems_split(text) or split_in(text):
+        return ""
+    return next(iter(get_close_matches(text.strip().lower(), _SPLIT_NAMES, n=1, cutoff=0.7)), "")
 
 
 def seems_split(text: str) -> bool:
@@ -174,14 +182,8 @@ def _refuse_mixture(
     if (alike and deep == names) or (all(kinds) and len(kinds) > 1):
         what = f"folders {_some(sorted(names))} seem" if len(alike) != 1 else f"folder {alike[0]} seems"
         be = "be splits" if len(alike) != 1 else f"be a split, beside {_some(sorted({*names} - {*alike}))}"
-        way_out = (
-            ""
-            if in_class
-            else (
-                f", or say which folders are the classes: --class-level {level + 1} for these, {level + 2} for those below "
-                "them"
-            )
-        )
+        these = f"--class-level {level + 1} for these, {level + 2} for those below them"
+        way_out = "" if in_class else f", or say which folders are the classes: {these}"
         raise UsageError(f"{root}: the {what} to {be}. {SPLIT_HELP}: rename such folders{way_out}")
 
 
@@ -216,9 +218,10 @@ def describe_levels(levels: Levels, example: Folder, num_below: int) -> list[str
     if above:
         notes.append(f"the classes are folders below {above}")
     if num_below:
+        below = levels.label + (3 if levels.split == levels.label + 1 else 2)
         notes.append(
             f"videos in folders below that of their class: {num_below:,}, as in {'/'.join(example)}. These folders are "
-            f"their groups; --class-level {levels.label + (3 if levels.split == levels.label + 1 else 2)} takes these for the classes"
+            f"their groups; --class-level {below} takes these for the classes"
         )
     return notes
 
