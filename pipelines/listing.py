@@ -58,7 +58,7 @@ def read_split_files(sources: Sequence[str]) -> list[SplitFile]:
 
 
 def _split_files(source: str) -> list[str]:
-    uri = files.normalise(source)
+    uri = files.normalise(source, "--split-file")
     if files.exists(uri) if files.is_local(uri) else posixpath.splitext(uri)[1]:
         if files.is_local(uri) and posixpath.isdir(uri):
             return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]

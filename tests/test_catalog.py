@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.catalog import from_tree, group_of, select
+from pipelines.core.class_notes import note_classes
+from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
 from pipelines.core.manifest import parse_manifest
 from pipelines.core.text_decoding import decode
@@ -67,7 +69,7 @@ def test_class_is_the_folder_that_holds_the_video_at_any_depth() -> None:
     ("paths", "folders", "message"),
     [
         ([], [], "no videos in /r: found nothing"),
-        (["A/readme.txt"], ["A"], "no videos in /r: found 1 other files"),
+        (["A/readme.txt"], ["A"], "no videos in /r: found 1 other file"),
         (["v.avi", "A/w.avi"], ["A"], "v.avi in /r: the class of a video is the name of its folder"),
         (["A/v.avi", "A/v.avi"], ["A"], "two videos have the id 'A/v.avi'"),
     ],
@@ -181,3 +183,21 @@ def test_unknown_class_suggests_the_nearest_and_lists_all(name: str, hint: str) 
     with pytest.raises(UsageError, match=hint) as error:
         select(CATALOG, ("Run", name))
     assert "Run, Swing, TaiChi" in str(error.value)
+
+
+def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:
+    listed = from_tree("/r", files("Run/1.avi", "run/2.avi", "Cafe\u0301/3.avi", "Caf\u00e9 /4.avi", "Walk/5.avi"))
+    (note,) = note_classes(listed).notes
+    begin = "WARNING: classes whose names look alike are kept apart: "
+    assert note.startswith(begin + "'Cafe\u0301' (1) and 'Caf\u00e9 ' (1); 'Run' (1)")
+    (note,) = note_classes(select(listed, ["Walk"])).notes
+    assert note == "WARNING: all videos are of one class (Walk): there is nothing to tell apart"
+    assert note_classes(select(listed, ["Walk", "Run"])).notes == ()
+
+
+def test_copies_that_contradict_what_stays_are_warned_of() -> None:
+    listed = from_tree("/r", files("test/A/1.avi", "test/B/2.avi", "train/A/3.avi", "train/A/4.avi"))
+    left = drop_duplicates(listed, lambda videos: [9] * len(videos), lambda videos: [1, 1, 1, 2])
+    label, split = left.notes
+    assert label.endswith("another label, which may be the wrong one: test/B/2 (B), the same as test/A/1 (A)")
+    assert split.endswith("another split, which may be the wrong one: train/A/3 (train), the same as test/A/1 (test)")

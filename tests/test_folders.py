@@ -1,5 +1,7 @@
 """What the folders of a tree mean: official splits, classes, groups, wrappings; and what can't be told is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipelines.core.catalog import Catalog, from_tree, select
@@ -159,6 +161,17 @@ def test_official_splits_are_kept_and_groups_in_two_of_them_named() -> None:
     ]
     assert kept.startswith("official splits kept, according to its folders: train 2, val 1, test 1.")
     assert shared.startswith("WARNING: groups with videos in more than one split: 1 (s1).")
+
+
+def test_splits_are_counted_as_they_are_kept() -> None:
+    listed = choose_splits(tree("train/A/1.mp4", "train/A/2.mp4", "test/A/3.mp4"), PreprocessConfig("/r", "/o"))[0]
+    assert (
+        note_splits(select(listed, limit=1))
+        .notes[0]
+        .startswith("official splits kept, according to its folders: train 1, test 1. ")
+    )
+    only = replace(listed, videos=tuple(video for video in listed.videos if video.split == "test"))
+    assert [note for note in note_splits(only).notes if "split val" in note] == []
 
 
 def test_splits_are_dealt_anew_if_asked_for() -> None:

@@ -4,12 +4,15 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.metadata import Filtered, ShardReport, WrittenVideo
 
 DUPLICATES = "duplicates.jsonl"
 """File in a dataset's folder with all videos that have the same content as another one."""
+
+_SHOWN = 3
 
 Copies = list[tuple[str, WrittenVideo]]
 """Videos of the same content, by id, each behind its split."""
@@ -65,10 +68,13 @@ def drop_duplicates(
     candidates = [video for video, size in zip(catalog.videos, sizes, strict=True) if size and counts[size] > 1]
     first: dict[int, VideoRecord] = {}
     dropped: dict[str, Filtered] = {}
+    contradictory: list[tuple[VideoRecord, VideoRecord]] = []
     for video, mark in zip(candidates, marks_of(candidates), strict=True):
         original = first.setdefault(mark, video) if mark else video
         if original is not video:
             other = "" if original.label == video.label else f", which has the label {original.label}"
+            if (original.label, original.split) != (video.label, video.split):
+                contradictory.append((original, video))
             reason = f"the same content as {original.video_id}{other}"
             dropped[video.video_id] = Filtered(video.video_id, video.label, reason)
     if not dropped:
@@ -76,4 +82,21 @@ def drop_duplicates(
     kept = tuple(video for video in catalog.videos if video.video_id not in dropped)
     ungrouped = sum(1 for video in kept if video.group == video.video_id)
     left_out = replace(catalog.left_out, filtered=(*catalog.left_out.filtered, *dropped.values()))
-    return replace(catalog, videos=kept, num_ungrouped=ungrouped, left_out=left_out)
+    notes = (*catalog.notes, *_on_contradictions(contradictory))
+    return replace(catalog, videos=kept, num_ungrouped=ungrouped, left_out=left_out, notes=notes)
+
+
+def _on_contradictions(pairs: Sequence[tuple[VideoRecord, VideoRecord]]) -> Iterator[str]:
+    """Warnings of what was left out although it is called by another name, or is of another split, than what stays."""
+    for what, part in (("label", attrgetter("label")), ("split", attrgetter("split"))):
+        found = [(kept, left) for kept, left in pairs if part(kept) != part(left)]
+        if found:
+            shown = "; ".join(
+                f"{left.video_id} ({part(left)}), the same as {kept.video_id} ({part(kept)})"
+                for kept, left in found[:_SHOWN]
+            )
+            more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+            yield (
+                f"WARNING: --drop-duplicates left out videos with the content of one that has another {what}, which "
+                f"may be the wrong one: {shown}{more}"
+            )
