@@ -140,7 +140,7 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     copies = find_copies(reports)
     store.write_failures(config.output, failures, config.input)
     store.write_ignored(config.output, catalog.ignored)
-    store.write_duplicates(config.output, copies)
+    store.write_duplicates(config.output, copies, catalog.copies)
     store.write_remarks(config.output, reports)
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
     check_failure_rate(len(failures), catalog.num_listed, config.max_failure_rate, reasons, "finished shards are")

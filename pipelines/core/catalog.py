@@ -56,6 +56,7 @@ class Catalog:
         left_out: what is known before anything is decoded not to become part of the dataset.
         splits_from: who says of which split each video is, for people; empty where they are to be dealt.
         notes: sentences on how the input was understood, for people.
+        copies: videos of the same content, of which the first of each is kept and the others are left out.
     """
 
     videos: tuple[VideoRecord, ...]
@@ -64,6 +65,7 @@ class Catalog:
     left_out: LeftOut = field(default_factory=LeftOut)
     splits_from: str = ""
     notes: tuple[str, ...] = ()
+    copies: tuple[tuple[VideoRecord, ...], ...] = ()
 
     @property
     def num_ignored(self) -> int:
