@@ -185,6 +185,24 @@ def test_unknown_class_suggests_the_nearest_and_lists_all(name: str, hint: str) 
     assert "Run, Swing, TaiChi" in str(error.value)
 
 
+def test_files_of_a_manifest_that_differ_in_case_or_form_alone(tmp_path: Path) -> None:
+    (tmp_path / "Sub").mkdir()
+    for name in ("Sub/Cafe\u0301.avi", "Sub/x.avi", "Sub/X.avi"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "m.csv").write_text("path,label\nsub/caf\u00e9.AVI,A\nsub/X.AVI,B\nSub/x.avi,B\n")
+    catalog = read_catalog(str(tmp_path / "m.csv"))
+    assert {
+        (video.video_id, video.uri[len(str(tmp_path)) :], video.version == "missing") for video in catalog.videos
+    } == {
+        ("sub/caf\u00e9", "/Sub/Cafe\u0301.avi", False),
+        ("sub/X", "/sub/X.AVI", True),
+        ("Sub/x", "/Sub/x.avi", False),
+    }
+    assert catalog.notes[-1].startswith(
+        "files whose names differ from the manifest's in case or in the form of Unicode"
+    )
+
+
 def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:
     listed = from_tree("/r", files("Run/1.avi", "run/2.avi", "Cafe\u0301/3.avi", "Caf\u00e9 /4.avi", "Walk/5.avi"))
     (note,) = note_classes(listed).notes
