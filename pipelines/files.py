@@ -33,15 +33,27 @@ def is_local(uri: str) -> bool:
     return "://" not in uri
 
 
-def normalise(uri: str) -> str:
+def normalise(uri: str, what: str = "a path") -> str:
     """An absolute local path, or a remote address without a slash at its end.
 
+    Args:
+        uri: as it was given.
+        what: what is given by it, for messages: `--input`.
+
     Raises:
-        UsageError: the address has a secret in it.
+        UsageError: it is empty, names a store without a place in it, or has a secret in it.
     """
     refuse_secrets(uri)
-    uri = uri.removeprefix("file://")
-    return str(Path(uri).expanduser().absolute()) if is_local(uri) else uri.rstrip("/")
+    plain = uri.removeprefix("file://")
+    if not plain.strip():
+        raise UsageError(f"{what} is empty ({uri!r}). Give a path; the current folder is called .")
+    if is_local(plain):
+        return str(Path(plain).expanduser().absolute())
+    if is_local(address := plain.rstrip("/")):
+        raise UsageError(
+            f"{what} names no bucket: {uri}. An address looks like {uri.partition(':')[0]}://BUCKET/FOLDER"
+        )
+    return address
 
 
 def join(folder: str, *names: str) -> str:
@@ -101,10 +113,13 @@ def read_bytes(uri: str) -> bytes | None:
     """The content of a file, None where there is none.
 
     Raises:
+        UsageError: it is a device, a socket or a named pipe.
         OSError: it is there but can't be read.
     """
     if not exists(uri):
         return None
+    if is_local(uri):
+        local.refuse_special(uri)
     with open_read(uri) as file:
         return file.read()
 

@@ -104,7 +104,7 @@ def parse_with_files(
 
 def _read_file(name: str, known: tuple[str, ...]) -> dict[str, Any]:
     try:
-        text = files.read_text(files.normalise(name))
+        text = files.read_text(files.normalise(name, "--config"))
     except OSError as error:
         raise UsageError(f"cannot read the configuration file {name}: {error.strerror}") from error
     if text is None:

@@ -106,7 +106,7 @@ def parse(arguments: Sequence[str]) -> LabelRequest:
                       ("output", "where the labels are to go: --output FOLDER")):  # fmt: skip
         if not values.get(key):
             raise UsageError(f"say {what}")
-        values[key] = files.normalise(str(values[key]))
+        values[key] = files.normalise(str(values[key]), f"--{key}")
     config = configuration.build(LabelConfig, values)
     for key in ("input", "model"):
         if lies_in(config.output, getattr(config, key)):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from operator import attrgetter, itemgetter
 
 from pipelines import files, local_glob
+from pipelines.alike import AlikeFiles
 from pipelines.core.catalog import unreadable
 from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
@@ -37,7 +38,8 @@ def list_videos(source: str) -> Listing:
             raise UsageError(f"no such folder, video, list or manifest: {source}{nearest(source)}")
         if source.lower().endswith((".csv", ".tsv")):
             table = read_table(_text(source), source, ("path",))
-            return replace(_named(source, [path for _, (path,) in table.rows]), unused=table.unused)
+            listing = _named(source, [path for _, (path,) in table.rows])
+            return replace(listing, unused=table.unused, num_repeated=listing.num_repeated + len(table.headers))
         if _is_folder(source):
             return _found(source, source, files.list_tree(source)[0])
         if extension(source) in VIDEO_EXTENSIONS:  # hidden ones too: this one was asked for by name
@@ -129,5 +131,11 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
     # Sorted before and not after: then what is made of them lies in memory as it is visited.
     items = sorted(unique.items(), key=itemgetter(1))
     found = files.stat_files(root, [uri for uri, _ in items])
-    videos = tuple(_listed(path, uri, file) for (uri, path), file in zip(items, found, strict=True))
+    names = AlikeFiles()
+    videos = tuple(
+        _listed(path, other, files.stat_file(root, other))
+        if file.version is None and not file.problem and (other := names.find(root, uri))
+        else _listed(path, uri, file)
+        for (uri, path), file in zip(items, found, strict=True)
+    )
     return Listing(videos, num_repeated=count - len(videos))

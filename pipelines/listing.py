@@ -3,8 +3,10 @@
 import fnmatch
 import posixpath
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pipelines import files, local_glob
+from pipelines.alike import AlikeFiles
 from pipelines.core import catalog
 from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.collection import no_collection
@@ -15,7 +17,7 @@ from pipelines.core.folder_kinds import no_tree
 from pipelines.core.manifest import parse_manifest
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.split_files import UNUSED_FILES, SplitFile, choose_files, parse_split_file
-from pipelines.core.video_files import is_video
+from pipelines.core.video_files import FileInfo, is_video
 from pipelines.source_hints import check_source, nearest
 
 
@@ -52,11 +54,13 @@ def read_split_files(sources: Sequence[str]) -> list[SplitFile]:
     Raises:
         UsageError: there is none, it can't be read, or it is of another form; the message says which.
     """
-    return [_read_split_file(uri) for source in sources for uri in _split_files(source)]
+    uris = [uri for source in sources for uri in _split_files(source)]
+    used = [uri for uri in uris if posixpath.basename(uri).lower() not in UNUSED_FILES]
+    return [_read_split_file(uri) for uri in used or uris]
 
 
 def _split_files(source: str) -> list[str]:
-    uri = files.normalise(source)
+    uri = files.normalise(source, "--split-file")
     if files.exists(uri) if files.is_local(uri) else posixpath.splitext(uri)[1]:
         if files.is_local(uri) and posixpath.isdir(uri):
             return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
@@ -110,8 +114,24 @@ def _read_manifest(source: str) -> Catalog:
     manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path))
     for row in manifest.rows:
         refuse_secrets(row.path, source)
-    found = files.stat_files(root, [row.path for row in manifest.rows])
-    return catalog.from_manifest(source, manifest, found, (files.locate(root, row.path) for row in manifest.rows))
+    names = AlikeFiles()
+
+    def found() -> Iterator[FileInfo]:
+        for row, file in zip(manifest.rows, files.stat_files(root, [row.path for row in manifest.rows]), strict=True):
+            missing = file.version is None and not file.problem
+            yield files.stat_file(root, other) if missing and (other := names.find(root, row.path)) else file
+
+    # The address of a row is asked for after its file.
+    uris = (names.found.get(row.path) or files.locate(root, row.path) for row in manifest.rows)
+    listed = catalog.from_manifest(source, manifest, found(), uris)
+    if not names.found:
+        return listed
+    written, path = next(iter(names.found.items()))
+    note = (
+        "files whose names differ from the manifest's in case or in the form of Unicode alone: "
+        f"{len(names.found):,} ({path} for {written})"
+    )
+    return replace(listed, notes=(*listed.notes, note))
 
 
 def without_duplicates(videos: Catalog) -> Catalog:

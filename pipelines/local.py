@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
-from stat import S_IFDIR, S_IFIFO, S_IFMT, S_IFSOCK, S_ISREG
+from stat import S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, S_ISREG
 from typing import BinaryIO
 
+from pipelines.core.errors import UsageError
 from pipelines.core.video_files import BROKEN_LINK, LISTED_ALREADY, FileInfo, extension
 
+_OPENED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _KINDS = {S_IFIFO: "pipe", S_IFSOCK: "socket", S_IFDIR: "folder"}
 
 
@@ -51,6 +53,20 @@ def _regular(status: os.stat_result, path: str) -> FileInfo:
     if S_ISREG(status.st_mode):
         return FileInfo(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
     return FileInfo(path, 0, None, _KINDS.get(S_IFMT(status.st_mode), "device"))
+
+
+def refuse_special(path: str) -> None:
+    """Refuses what would be waited for without end, if not for those which a shell has opened (`/dev/stdin`, `<(...)`).
+
+    Raises:
+        UsageError: it is a device, a socket or a named pipe.
+    """
+    kind = S_IFMT(os.stat(path).st_mode)
+    if kind in (S_IFREG, S_IFDIR) or path.startswith(_OPENED):
+        return
+    raise UsageError(
+        f"{path} is a {_KINDS.get(kind, 'device')}, not a file. Write its content into a file, and give that"
+    )
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:

@@ -26,7 +26,8 @@ def match(pattern: str) -> list[FileInfo]:
     stands, `**` searches each real folder once. Folders that can't be entered are among the files, with their problem.
     """
     root = root_of(pattern)
-    parts = [part for part in pattern[len(root) :].split("/") if part]
+    below = re.sub(r"(?<![^/])\*{2,}(?=[^/*])", "**/*", pattern[len(root) :])  # `**.avi` is meant as `**/*.avi`
+    parts = [part for part in below.split("/") if part]
     found = {file.path: file for file in _match(root, "", parts)}
     return [found[path] for path in sorted(found)]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipelines import cli, files, store
 from pipelines.core.catalog import Catalog, select
+from pipelines.core.class_notes import note_classes
 from pipelines.core.completeness import check_all_accounted, check_failure_rate, describe
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.decode_types import DecodeJob
@@ -77,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
     catalog = select(catalog, config.classes, config.limit)
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
-    catalog = note_splits(catalog)
+    catalog = note_classes(note_splits(catalog))
     engine.check_reach("--input", (video.uri for video in catalog.videos))
     store.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
     with store.exclusive(config.output):
@@ -139,7 +140,7 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     copies = find_copies(reports)
     store.write_failures(config.output, failures, config.input)
     store.write_ignored(config.output, catalog.ignored)
-    store.write_duplicates(config.output, copies)
+    store.write_duplicates(config.output, copies, catalog.copies)
     store.write_remarks(config.output, reports)
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
     check_failure_rate(len(failures), catalog.num_listed, config.max_failure_rate, reasons, "finished shards are")

@@ -57,7 +57,12 @@ def make_parser() -> argparse.ArgumentParser:
     add(group, "--class-level", "which level of folders the classes are, from 1 (default: the first below folders "
         "train, val, test and below a lone folder around everything)", metavar="N")  # fmt: skip
     add(group, "--classes", "only these classes, separated by commas", metavar="A,B,...", type_=_list)
-    add(group, "--limit", "at most N videos of each class, for a quick try", metavar="N")
+    add(
+        group,
+        "--limit",
+        "at most N videos of each class, and of each official split of it, for a quick try",
+        metavar="N",
+    )
     add(group, "--min-frames", "leave out videos with fewer frames", metavar="N")
     add(
         group,
@@ -72,7 +77,8 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         group,
         "--sampling",
-        "which frames: centres of equal segments, or as the public notebooks do",
+        "which frames: centres of equal numbers of frames (uniform) or of equal spans of time (uniform-time), or as "
+        "the public notebooks do",
         choices=[*SAMPLING_NAMES],
     )
     add(group, "--resize", "how a picture of another shape is fitted", choices=RESIZE_MODES)
@@ -139,7 +145,7 @@ def parse(arguments: Sequence[str]) -> Request:
     if "output" not in values:
         raise UsageError("say where the dataset is to go: --output FOLDER")
     for key in ("input", "output"):
-        values[key] = files.normalise(str(values[key]))
+        values[key] = files.normalise(str(values[key]), f"--{key}")
     if "size" in values:
         values["size"] = str(values["size"])  # YAML takes 64 for a number
     config = configuration.build(PreprocessConfig, values)

@@ -8,6 +8,7 @@ from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.core.folder_kinds import kind_of_folder, no_input, no_model, no_source
 from pipelines.core.model_info import MODEL_INFO
+from pipelines.core.tables import check_address
 from pipelines.core.video_files import sort_out
 
 
@@ -17,6 +18,7 @@ def check_source(source: str) -> None:
     Raises:
         UsageError: it is none; the message says what it is, and what to give instead.
     """
+    check_address(source, "--input")
     is_folder = files.is_local(source) and os.path.isdir(source)
     if not is_folder and (message := no_source(source)) and (not files.is_local(source) or files.exists(source)):
         raise UsageError(message)

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from pipelines import files, interrupts
 from pipelines.core import sharding
+from pipelines.core.catalog import VideoRecord
 from pipelines.core.duplicates import DUPLICATES, Copies, duplicate_lines
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, REMARKS, DatasetInfo, Failure, ShardReport
@@ -253,9 +254,9 @@ def write_ignored(output: str, ignored: Iterable[IgnoredFile]) -> None:
     files.write_text(files.join(output, IGNORED), ignored_lines(ignored), temporary_folder(output))
 
 
-def write_duplicates(output: str, found: Iterable[Copies]) -> None:
+def write_duplicates(output: str, found: Iterable[Copies], dropped: Iterable[Sequence[VideoRecord]]) -> None:
     """Writes `duplicates.jsonl`; empty where no two videos have the same content."""
-    files.write_text(files.join(output, DUPLICATES), duplicate_lines(found), temporary_folder(output))
+    files.write_text(files.join(output, DUPLICATES), duplicate_lines(found, dropped), temporary_folder(output))
 
 
 def write_remarks(output: str, reports: Iterable[ShardReport]) -> None:

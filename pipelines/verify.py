@@ -179,7 +179,7 @@ def run(arguments: Sequence[str]) -> int:
     )  # fmt: skip
     cli.add_version(parser)
     parser.add_argument("dataset", metavar="FOLDER", help="the --output of pipelines.preprocess")
-    folder = files.normalise(parser.parse_args(arguments).dataset)
+    folder = files.normalise(parser.parse_args(arguments).dataset, "the folder")
     files.check_stores(folder)
     try:
         text = files.read_text(files.join(folder, DATASET_INFO))

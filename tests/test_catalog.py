@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.catalog import from_tree, group_of, select
+from pipelines.core.class_notes import note_classes
+from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
 from pipelines.core.manifest import parse_manifest
+from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo, is_video
 from pipelines.listing import read_catalog
 
@@ -66,7 +69,7 @@ def test_class_is_the_folder_that_holds_the_video_at_any_depth() -> None:
     ("paths", "folders", "message"),
     [
         ([], [], "no videos in /r: found nothing"),
-        (["A/readme.txt"], ["A"], "no videos in /r: found 1 other files"),
+        (["A/readme.txt"], ["A"], "no videos in /r: found 1 other file"),
         (["v.avi", "A/w.avi"], ["A"], "v.avi in /r: the class of a video is the name of its folder"),
         (["A/v.avi", "A/v.avi"], ["A"], "two videos have the id 'A/v.avi'"),
     ],
@@ -99,6 +102,23 @@ def test_manifests_that_are_refused(text: str, message: str) -> None:
 def test_manifest_as_spreadsheets_write_it() -> None:
     rows = parse_manifest('\ufeffPath, Label ,GROUP\r\nc.avi,Run,\r\n"a, b.avi", Running,g1\r\n', "m.csv").rows
     assert [(row.path, row.label, row.group) for row in rows] == [("a, b.avi", "Running", "g1"), ("c.avi", "Run", "")]
+
+
+def test_a_first_line_that_is_there_again_counts_as_repeated() -> None:
+    manifest = parse_manifest("path,label\na.avi,A\n Path , label\nb.avi,B\npath,label\n", "m.csv")
+    assert ([row.path for row in manifest.rows], manifest.num_repeated) == (["a.avi", "b.avi"], 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_other_scripts_in_utf16_without_a_mark(encoding: str) -> None:
+    text = "path,label\n" + "一丁/视频集合中的片段一.mp4,举重运动\n" * 9
+    assert decode(text.encode(encoding), "m.csv") == text
+
+
+def test_tables_that_were_put_together_or_are_spreadsheets() -> None:
+    assert decode(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\r\n", "m.csv") == "a\nb\r\n"
+    with pytest.raises(UsageError, match="m.csv is a spreadsheet .* Save it as CSV"):
+        decode(b"PK\x03\x04\x14\0", "m.csv")
 
 
 def test_manifest_file_is_relative_to_its_folder_and_keeps_missing_videos(tmp_path: Path) -> None:
@@ -163,3 +183,39 @@ def test_unknown_class_suggests_the_nearest_and_lists_all(name: str, hint: str) 
     with pytest.raises(UsageError, match=hint) as error:
         select(CATALOG, ("Run", name))
     assert "Run, Swing, TaiChi" in str(error.value)
+
+
+def test_files_of_a_manifest_that_differ_in_case_or_form_alone(tmp_path: Path) -> None:
+    (tmp_path / "Sub").mkdir()
+    for name in ("Sub/Cafe\u0301.avi", "Sub/x.avi", "Sub/X.avi"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "m.csv").write_text("path,label\nsub/caf\u00e9.AVI,A\nsub/X.AVI,B\nSub/x.avi,B\n")
+    catalog = read_catalog(str(tmp_path / "m.csv"))
+    assert {
+        (video.video_id, video.uri[len(str(tmp_path)) :], video.version == "missing") for video in catalog.videos
+    } == {
+        ("sub/caf\u00e9", "/Sub/Cafe\u0301.avi", False),
+        ("sub/X", "/sub/X.AVI", True),
+        ("Sub/x", "/Sub/x.avi", False),
+    }
+    assert catalog.notes[-1].startswith(
+        "files whose names differ from the manifest's in case or in the form of Unicode"
+    )
+
+
+def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:
+    listed = from_tree("/r", files("Run/1.avi", "run/2.avi", "Cafe\u0301/3.avi", "Caf\u00e9 /4.avi", "Walk/5.avi"))
+    (note,) = note_classes(listed).notes
+    begin = "WARNING: classes whose names look alike are kept apart: "
+    assert note.startswith(begin + "'Cafe\u0301' (1) and 'Caf\u00e9 ' (1); 'Run' (1)")
+    (note,) = note_classes(select(listed, ["Walk"])).notes
+    assert note == "WARNING: all videos are of one class (Walk): there is nothing to tell apart"
+    assert note_classes(select(listed, ["Walk", "Run"])).notes == ()
+
+
+def test_copies_that_contradict_what_stays_are_warned_of() -> None:
+    listed = from_tree("/r", files("test/A/1.avi", "test/B/2.avi", "train/A/3.avi", "train/A/4.avi"))
+    left = drop_duplicates(listed, lambda videos: [9] * len(videos), lambda videos: [1, 1, 1, 2])
+    label, split = left.notes
+    assert label.endswith("another label, which may be the wrong one: test/B/2 (B), the same as test/A/1 (A)")
+    assert split.endswith("another split, which may be the wrong one: train/A/3 (train), the same as test/A/1 (test)")

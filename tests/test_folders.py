@@ -1,5 +1,7 @@
 """What the folders of a tree mean: official splits, classes, groups, wrappings; and what can't be told is refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipelines.core.catalog import Catalog, from_tree, select
@@ -101,6 +103,15 @@ def test_class_level_leaves_splits_where_they_are_or_takes_them_for_classes() ->
         ),
         (["train/1.mp4", "test/A/1.mp4"], "train in /r: videos lie directly in a folder that is called like a split"),
         (["train_256/A/1.mp4", "val_256/A/1.mp4"], "folders train_256, val_256 seem to be splits"),
+        (
+            ["g/train/A/1.mp4", "g/eval/A/1.mp4"],
+            "folders eval, train seem to be splits.*--class-level 2 for these",
+        ),
+        (["dev/A/1.mp4", "holdout/A/1.mp4"], "folders dev, holdout seem to be splits"),
+        (["TrainVal/A/1.mp4", "Test/A/1.mp4"], "folders Test, TrainVal seem to be splits"),
+        (["split1/train/A/1.mp4", "split1/test/A/1.mp4", "split2/train/A/1.mp4"], "folders split1, split2 seem to be"),
+        (["extra/A/1.mp4", "training_set/A/1.mp4"], "the folder training_set seems to be a split, beside extra"),
+        (["A/eval/s/1.mp4", "A/train/s/1.mp4", "B/train/s/2.mp4"], "eval, train seem to be .*: rename such folders$"),
         (["U/A/1.mp4", "U/2.mp4"], "in the folder U there are videos as well as folders of videos"),
     ],
 )
@@ -126,6 +137,11 @@ def test_how_the_folders_were_taken_is_told() -> None:
     assert tree("A/1.mp4", "B/1.mp4", folders=("A", "B")).notes == ()
 
 
+def test_the_level_below_a_split_in_a_class_is_named() -> None:
+    (note,) = tree("A/train/s1/1.mp4", "A/test/s2/1.mp4", "B/train/s1/1.mp4").notes
+    assert "--class-level 3 takes these" in note
+
+
 OFFICIAL = ("train/A/s1/1.mp4", "train/B/s2/1.mp4", "val/A/s3/1.mp4", "test/A/s1/2.mp4")
 
 
@@ -145,6 +161,17 @@ def test_official_splits_are_kept_and_groups_in_two_of_them_named() -> None:
     ]
     assert kept.startswith("official splits kept, according to its folders: train 2, val 1, test 1.")
     assert shared.startswith("WARNING: groups with videos in more than one split: 1 (s1).")
+
+
+def test_splits_are_counted_as_they_are_kept() -> None:
+    listed = choose_splits(tree("train/A/1.mp4", "train/A/2.mp4", "test/A/3.mp4"), PreprocessConfig("/r", "/o"))[0]
+    assert (
+        note_splits(select(listed, limit=1))
+        .notes[0]
+        .startswith("official splits kept, according to its folders: train 1, test 1. ")
+    )
+    only = replace(listed, videos=tuple(video for video in listed.videos if video.split == "test"))
+    assert [note for note in note_splits(only).notes if "split val" in note] == []
 
 
 def test_splits_are_dealt_anew_if_asked_for() -> None:

@@ -203,7 +203,7 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
         (
             b"x",
             "",
-            "no videos in {0}: found 1 other files: extension .txt 1 (notes.txt). Videos are known",
+            "no videos in {0}: found 1 other file: extension .txt 1 (notes.txt). Videos are known",
         ),
         (b"# a\n\n", "list", "{0}: no paths in this list. Give one in each line"),
         (b"\0\1\2", "list", "{0} is neither a folder, nor a video by its extension, nor a list of paths: "),
@@ -286,3 +286,25 @@ def test_a_video_that_cannot_be_read_is_listed_and_fails_later(forbidden: Path) 
     (forbidden / "a.mp4").chmod(0)
     with nobody():
         assert [video.version == "missing" for video in listed(names).videos] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.csv"])
+def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UsageError, match=f"{name} is a pipe, not a file"):
+        listed(tmp_path / name)
+    with pytest.raises(UsageError, match="/dev/zero is a device, not a file"):
+        files.read_text("/dev/zero")
+    reader, writer = os.pipe()
+    os.write(writer, b"a")
+    os.close(writer)
+    assert files.read_text(f"/dev/fd/{reader}") == "a"
+    os.close(reader)
+
+
+def test_two_stars_before_an_extension_search_all_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "a.avi", "x/b.avi", "x/y/c.avi", "x/d.mp4")
+    assert [video.video_id for video in listed(tmp_path / "**.avi").videos] == [
+        video.video_id for video in listed(tmp_path / "**/*.avi").videos
+    ]
+    assert len(listed(tmp_path / "**.avi").videos) == 3

@@ -35,7 +35,7 @@ SOURCES = [
     ("hmdb51_org.rar", "hmdb51_org.rar is an archive. Unpack it"),
     ("a.tar.gz", "a.tar.gz is an archive. Unpack it"),
     ("b.7z", "b.7z is an archive. Unpack it"),
-    ("packed", "packed: found 1 other files: archive 1 (UCF50.rar). Unpack UCF50.rar"),
+    ("packed", "packed: found 1 other file: archive 1 (UCF50.rar). Unpack UCF50.rar"),
     ("pictures", "picture 2 (Run/1.jpg, Run/2.png). Pictures are read once they are videos"),
     ("p.jpg", "p.jpg is a picture, not a video"),
     ("m.h5", "m.h5 is a model. --input takes videos; python -m trainer.import_model --keras"),
@@ -47,9 +47,14 @@ SOURCES = [
     ("model", "model is a model. Give the folder of the videos"),
     ("saved", "saved is a SavedModel. Give the folder of the videos"),
     ("labels", "labels holds labels, which pipelines.label gave to videos. Give the folder of the videos"),
+    ("gs://", "--input names no bucket: gs://"),
+    ("https://example.com/a.mp4", "--input: https://example.com/a.mp4: videos are not fetched from the web"),
     ("UCF5O", "UCF5O; did you mean {0}/UCF50?"),
     ("ucf50/run", "ucf50/run; did you mean {0}/UCF50/Run?"),
 ]
+
+
+IMPORT = ["--num-frames", "2", "--size", "16", "--scale", "0-1", "--output", "imported"]
 
 
 def check(done: object, words: str, here: Path) -> None:
@@ -74,6 +79,7 @@ def test_what_is_no_input(source: str, words: str, here: Path, tmp_path: Path) -
             ["--input", "one.mp4"],
             "one.mp4 is a single video. A dataset is made of a folder that holds a folder for each",
         ),
+        (["--input", ""], "--input is empty"),
         (["--input", "notes.txt"], "notes.txt is neither a folder nor a manifest whose name ends in .csv"),
         (["--input", "*.mp4"], "no such folder or manifest: {0}/*.mp4. Patterns are no input here: give the folder"),
         (
@@ -145,6 +151,10 @@ def test_what_is_no_data(tool: list[str], data: list[str], words: str, here: Pat
     ("module", "arguments", "words"),
     [
         ("pipelines.verify", ["datset"], "no such folder: {0}/datset; did you mean {0}/dataset?"),
+        ("pipelines.verify", [""], "the folder is empty ('')"),
+        ("trainer.task", ["--model", "lrcn", "--data", ""], "--data is empty"),
+        ("trainer.import_model", [*IMPORT, "--keras", "", "--labels", "notes.txt"], "--keras is empty"),
+        ("trainer.import_model", [*IMPORT, "--keras", "m.h5", "--labels", ""], "--labels is empty"),
         ("trainer.compare", ["rum"], "no such run: rum; did you mean {0}/run?"),
     ],
 )

@@ -219,7 +219,12 @@ def test_later_copies_can_be_left_out(copies: Path, tmp_path: Path) -> None:
     info = json.loads((out / "dataset_info.json").read_text())
     assert [info["counts"][name] for name in ("listed", "written", "failed", "filtered")] == [8, 5, 0, 3]
     assert info["configuration"]["drop_duplicates"] is True
-    assert (out / "duplicates.jsonl").read_text() == ""
+    lines = [json.loads(line)["videos"] for line in (out / "duplicates.jsonl").read_text().splitlines()]
+    assert [[(video["video_id"], "left_out" in video) for video in videos] for videos in lines] == [
+        [("Run/v_gR0", False), ("Run/v_gR3", True), ("Swing/v_gS3", True)],
+        [("Swing/v_gS1", False), ("Swing/v_gS2", True)],
+    ]
+    assert "WARNING: --drop-duplicates left out videos with the content of one that has another label" in done.stderr
     page = (out / "preview.html").read_text()
     assert "the same content as Run/v_gR0, which has the label Run" in page and "3 videos filtered" in page
     catalog = without_duplicates(read_catalog(str(copies)))

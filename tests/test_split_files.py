@@ -44,6 +44,7 @@ def splits(catalog: Catalog) -> dict[str, str]:
         "/data/r/Archery/v_Archery_g01_c01.avi,test\nr/Biking/v_Biking_g01_c01.avi,test\n",
         "v_Archery_g01_c01.avi test\nv_Biking_g01_c01.avi test\n",
         '"Archery/v_Archery_g01_c01.avi","test"\r"Biking/v_Biking_g01_c01.avi","test"\r',
+        "group,split\ng01,test\nGroup,Split\ng01,test\n",
         "label,path,note,split\nx,Archery/v_Archery_g01_c01.avi,,test\ny,Biking/v_Biking_g01_c01.avi,,test\n",
     ],
 )
@@ -61,11 +62,34 @@ def test_ucf101_as_published() -> None:
     assert catalog.notes == ("splits from trainlist01.txt, testlist01.txt: train 4, test 2", NO_VAL)
     alone = chosen(UCF, ("testlist01.txt", UCF_TEST))
     assert splits(alone) == splits(catalog)
-    assert alone.notes[1].startswith("videos not named by testlist01.txt, put into train: 4 (Archery/v_Archery_g08_c01")
+    assert alone.notes[0].startswith("videos not named by testlist01.txt, put into train: 4 (Archery/v_Archery_g08_c01")
     with pytest.raises(
         UsageError, match="all videos would be in train, and 2 are not named. Give the list of the test"
     ):
         chosen(UCF, ("trainlist01.txt", UCF_TRAIN))
+
+
+@pytest.mark.parametrize(
+    ("head", "form"),
+    [
+        ("filename,label\n", "{0},{1}\n"),
+        ("clip_name,clip_path,label\n", "{2},/test/{0},{1}\n"),
+        ("", "{0},0\n"),
+        ("", "{0},{1}\n"),
+        ("", '"{0}";"{1}"\n'),
+    ],
+)
+def test_lists_with_labels(head: str, form: str) -> None:
+    text = head + "".join(form.format(path, path.split("/")[0], Path(path).stem) for path in UCF if "_g01_" in path)
+    catalog = chosen(UCF, ("test.csv", text))
+    assert splits(catalog) == {Path(path).stem: "test" if "_g01_" in path else "train" for path in UCF}
+
+
+def test_the_names_of_classes_among_given_files_are_passed_over(tmp_path: Path) -> None:
+    for name, text in (("classInd.txt", "1 Archery\n"), ("testlist01.txt", UCF_TEST)):
+        (tmp_path / name).write_text(text)
+    (file,) = read_split_files([str(tmp_path / "classInd.txt"), str(tmp_path / "testlist01.txt")])
+    assert file.name.endswith("testlist01.txt")
 
 
 def test_hmdb51_as_published() -> None:
@@ -75,7 +99,7 @@ def test_hmdb51_as_published() -> None:
     ]
     catalog = chosen(HMDB, *files)
     assert splits(catalog) == {"#122_Cleaning_Up_(1)": "train", "A_wave_1": "train", "show_-)_wave_2": "test"}
-    assert catalog.notes[1] == "videos of no split by pick_test_split1.txt, wave_test_split1.txt, left out: 1"
+    assert catalog.notes[0] == "videos of no split by pick_test_split1.txt, wave_test_split1.txt, left out: 1"
 
 
 def test_names_that_begin_like_a_comment() -> None:
@@ -83,18 +107,16 @@ def test_names_that_begin_like_a_comment() -> None:
     catalog = chosen(HMDB, ("s.csv", text))
     assert splits(catalog) == {"#122_Cleaning_Up_(1)": "test", "A_wave_1": "train"}
     assert catalog.notes == (
-        "splits from s.csv: train 1, test 1",
         "videos not named by s.csv, left out: 2 (pick/RATRACE_pick_37, wave/show_-)_wave_2)",
+        "splits from s.csv: train 1, test 1",
         NO_VAL,
     )
 
 
 def test_what_is_named_and_not_there_is_told_unless_nothing_is() -> None:
     catalog = chosen(UCF, ("testlist.txt", UCF_TEST + "Archery/gone.avi\n"))
-    assert "videos named by testlist.txt but not in the input: 1 (Archery/gone.avi)" in catalog.notes
-    with pytest.raises(
-        UsageError, match="s.csv: none of the 1 videos that it names is in the input, for example x.avi"
-    ):
+    assert "WARNING: videos named by testlist.txt but not in the input: 1 (Archery/gone.avi)" in catalog.notes
+    with pytest.raises(UsageError, match="s.csv: the only video that it names is not in the input, for example x.avi"):
         chosen(UCF, ("s.csv", "path,split\nx.avi,test\n"))
     with pytest.raises(UsageError, match="s.csv: no videos are of group g77. The groups are: g01, g08, g09"):
         chosen(UCF, ("s.csv", "group,split\ng77,test\n"))
@@ -106,6 +128,7 @@ def test_what_is_named_and_not_there_is_told_unless_nothing_is() -> None:
         ([("s.csv", "")], "s.csv: an empty file"),
         ([("s.csv", "group,split\ng01,test\ng02\n")], "s.csv, line 3: expected group,split, not 'g02'"),
         ([("s.csv", "id,split\n1,test\n")], "s.csv, line 1: the columns must be group,split or path,split, not "),
+        ([("s.csv", "g01,tset\n")], "s.csv, line 1: unknown split 'tset'; did you mean test?"),
         ([("s.csv", "path,split\na.avi,tset\n")], "s.csv, line 2: unknown split 'tset'"),
         ([("s.csv", "id,path,split\n1,a.avi,tset\n")], "s.csv, line 2: unknown split 'tset'"),
         ([("list.txt", UCF_TEST)], "list.txt, line 1: expected group,split. A list of paths without splits must be"),
@@ -182,3 +205,14 @@ def test_lists_from_the_field(real_data: Path) -> None:
         "#122_Cleaning_Up_The_Beach_In_Chiba__Japan_pick_f_nm_np1_fr_bad_1",
         "Brushing_hair_1_brush_hair_f_nm_np1_ba_goo_1",
     }
+
+
+@pytest.mark.parametrize("text", ["path,split\narchery/Ca\u0301t_g01.avi,test\n", "C\u00e1t_G01.AVI test\n"])
+def test_names_that_differ_in_case_or_form_alone(text: str) -> None:
+    paths = ["Archery/c\u00e1t_g01.avi", "Archery/dog_g02.avi"]
+    assert splits(chosen(paths, ("s.txt", text))) == {"c\u00e1t_g01": "test", "dog_g02": "train"}
+
+
+def test_groups_that_differ_in_case_alone() -> None:
+    assert splits(chosen(UCF, ("s.csv", "group,split\nG01,test\n"))) == splits(chosen(UCF, ("s.csv", "g01,test")))
+    assert splits(chosen(UCF, ("s.csv", "G01,test\n"))) == splits(chosen(UCF, ("s.csv", "g01,test")))

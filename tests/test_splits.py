@@ -96,3 +96,5 @@ def test_parsing() -> None:
     for wrong in (["test=g01", "val=g01"], ["g01"], ["test="]):
         with pytest.raises(ValueError, match="named for both|must look like"):
             parse_groups(wrong)
+    with pytest.raises(ValueError, match="unknown split 'tset' .* did you mean test"):
+        parse_groups(["tset=g01"])

@@ -142,5 +142,5 @@ def make_config(values: dict[str, Any], output: str = DEFAULT_OUTPUT) -> TrainCo
         values["compile"] = "on" if values["compile"] else "off"
     values = {"data": DEFAULT_DATA, "output": output.replace("MODEL", str(values["model"])), **values}
     for name in ("data", "output"):
-        values[name] = storage.normalise(str(values[name]))
+        values[name] = storage.normalise(str(values[name]), f"--{name}")
     return configuration.build(TrainConfig, values)

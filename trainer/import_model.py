@@ -24,6 +24,7 @@ from pipelines.core.config import parse_size
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES, ClipSpec
+from pipelines.local import refuse_special
 from pipelines.source_hints import nearest
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
@@ -83,7 +84,8 @@ def make_parser() -> argparse.ArgumentParser:
                        help="range of its pixels; imagenet is 0-1 less mean over deviation of ImageNet")  # fmt: skip
     group.add_argument("--channels", choices=CHANNELS, default="rgb", help="their order (default: rgb)")
     group.add_argument("--sampling", choices=[*SAMPLING_NAMES], default=default.sampling,
-                       help="which frames of a video (default: %(default)s)")  # fmt: skip
+                       help="which frames of a video: centres of equal numbers of frames (uniform) or of equal spans "
+                       "of time (uniform-time), or as the public notebooks do (default: %(default)s)")  # fmt: skip
     group.add_argument("--resize", choices=RESIZE_MODES, default=default.resize,
                        help="how a picture of another shape is fitted (default: %(default)s)")  # fmt: skip
     group.add_argument("--interpolation", choices=INTERPOLATIONS, default=default.interpolation,
@@ -106,22 +108,26 @@ def parse(arguments: Sequence[str]) -> Request:
     given, unknown = parser.parse_known_args(_join_scale(arguments))
     flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
     cli.refuse_unknown_flags(unknown, flags, arguments)
-    source = Path(given.keras or given.saved_model).expanduser()
-    check_source(source, is_keras=bool(given.keras))
-    if given.keras and given.trust_model:
+    is_keras = given.keras is not None
+    for flag in ("saved_model", "keras", "labels"):
+        if getattr(given, flag) is not None and not getattr(given, flag).strip():
+            raise UsageError(f"--{flag.replace('_', '-')} is empty. Give a path")
+    source = Path(given.keras if is_keras else given.saved_model).expanduser()
+    check_source(source, is_keras)
+    if is_keras and given.trust_model:
         raise UsageError("--trust-model is for a SavedModel; a Keras file is always read in safe mode")
-    if given.keras and given.signature:
+    if is_keras and given.signature:
         raise UsageError("--signature is for a SavedModel; a Keras file has one function only")
     try:
         height, width = parse_size(given.size)
         clip_spec = ClipSpec(given.num_frames, height, width, given.sampling, given.resize, given.interpolation)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    output = storage.normalise(given.output)
+    output = storage.normalise(given.output, "--output")
     if storage.is_local(output) and Path(output).resolve() in (source.resolve(), *source.resolve().parents):
         raise UsageError(f"--output {given.output} would replace the model that is imported, {source}; choose another")
     return Request(
-        source, bool(given.keras), given.signature, read_labels(Path(given.labels).expanduser()), clip_spec,
+        source, is_keras, given.signature, read_labels(Path(given.labels).expanduser()), clip_spec,
         given.scale, given.channels, given.outputs, given.name or source.resolve().stem, output, given.trust_model,
     )  # fmt: skip
 
@@ -165,6 +171,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         UsageError: the file can't be read, holds no name, or holds one twice.
     """
     try:
+        refuse_special(str(path))
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise UsageError(f"cannot read the labels {path}: {error.strerror}") from error

@@ -19,6 +19,8 @@ from pipelines.core.metadata import Failure, LeftOut
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
+INPUTS = ("its folders", "the manifest")
+"""What may give official splits, apart from files and flags, in the words of `Catalog.splits_from`."""
 _SHOWN = 5
 
 
@@ -54,6 +56,7 @@ class Catalog:
         left_out: what is known before anything is decoded not to become part of the dataset.
         splits_from: who says of which split each video is, for people; empty where they are to be dealt.
         notes: sentences on how the input was understood, for people.
+        copies: videos of the same content, of which the first of each is kept and the others are left out.
     """
 
     videos: tuple[VideoRecord, ...]
@@ -62,6 +65,7 @@ class Catalog:
     left_out: LeftOut = field(default_factory=LeftOut)
     splits_from: str = ""
     notes: tuple[str, ...] = ()
+    copies: tuple[tuple[VideoRecord, ...], ...] = ()
 
     @property
     def num_ignored(self) -> int:
@@ -134,7 +138,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
     deepest = max(map(len, paths.values()))
     example = min(path for path in paths.values() if len(path) == deepest)
     notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
-    splits_from = "" if levels.split is None else "its folders"
+    splits_from = "" if levels.split is None else INPUTS[0]
     left_out = LeftOut(unreadable(root, found.lost))
     return Catalog(_checked(records, root), found.ignored, ungrouped, left_out, splits_from, tuple(notes))
 
@@ -184,13 +188,13 @@ def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris
     return Catalog(
         _checked(records, name),
         num_ungrouped=sum(1 for row in rows if not row.group),
-        splits_from="the manifest" if rows[0].split else "",
+        splits_from=INPUTS[1] if rows[0].split else "",
         notes=tuple(notes),
     )
 
 
 def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Catalog:
-    """The videos of some classes (all if none are named), and of each class at most `limit` (all if 0).
+    """The videos of some classes (all if none are named); of each class, at most `limit` in each split (all if 0).
 
     Which ones a limit keeps depends on their ids alone, and they are spread over the groups by chance.
 
@@ -205,19 +209,23 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             near = near or [label for label in known if label.lower() == name.lower()]
             hint = f"; did you mean {near[0]}?" if near else "."
-            raise UsageError(f"no class {name!r}{hint} There are {len(known)}: {', '.join(known)}")
-    kept: Counter[str] = Counter()
+            raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {', '.join(known)}")
+    kept: Counter[tuple[str, str]] = Counter()
     chosen = []
     for video in (
         sorted(catalog.videos, key=lambda v: (stable_hash("limit", v.video_id), v.video_id))
         if limit
         else catalog.videos
     ):
-        if (not classes or video.label in classes) and (not limit or kept[video.label] < limit):
-            kept[video.label] += 1
+        if (not classes or video.label in classes) and (not limit or kept[video.label, video.split] < limit):
+            kept[video.label, video.split] += 1
             chosen.append(video)
     ungrouped = sum(1 for video in chosen if video.group == video.video_id)
     return replace(catalog, videos=tuple(sorted(chosen, key=attrgetter("video_id"))), num_ungrouped=ungrouped)
+
+
+def _there_are(number: int) -> str:
+    return "There is 1" if number == 1 else f"There are {number}"
 
 
 def _checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:

@@ -4,12 +4,15 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.metadata import Filtered, ShardReport, WrittenVideo
 
 DUPLICATES = "duplicates.jsonl"
 """File in a dataset's folder with all videos that have the same content as another one."""
+
+_SHOWN = 3
 
 Copies = list[tuple[str, WrittenVideo]]
 """Videos of the same content, by id, each behind its split."""
@@ -40,11 +43,23 @@ def have_several_labels(copies: Copies) -> bool:
     return len({video.label for _, video in copies}) > 1
 
 
-def duplicate_lines(found: Iterable[Copies]) -> Iterator[str]:
-    """The lines of `duplicates.jsonl`: for each content, the videos with it."""
+def duplicate_lines(found: Iterable[Copies], dropped: Iterable[Sequence[VideoRecord]] = ()) -> Iterator[str]:
+    """The lines of `duplicates.jsonl`: for each content, the videos with it.
+
+    Args:
+        found: those which were written.
+        dropped: those of which the first alone was to be, with the splits that the input gives them.
+    """
+    for first, *others in dropped:
+        names = [_name(video.video_id, video.label, video.split) for video in (first, *others)]
+        yield json.dumps({"videos": [names[0], *({**name, "left_out": True} for name in names[1:])]}) + "\n"
     for copies in found:
-        names = [{"video_id": video.video_id, "label": video.label, "split": split} for split, video in copies]
+        names = [_name(video.video_id, video.label, split) for split, video in copies]
         yield json.dumps({"videos": names}) + "\n"
+
+
+def _name(video_id: str, label: str, split: str) -> dict[str, str]:
+    return {"video_id": video_id, "label": label, "split": split}
 
 
 def drop_duplicates(
@@ -65,10 +80,12 @@ def drop_duplicates(
     candidates = [video for video, size in zip(catalog.videos, sizes, strict=True) if size and counts[size] > 1]
     first: dict[int, VideoRecord] = {}
     dropped: dict[str, Filtered] = {}
+    copies: dict[str, list[VideoRecord]] = {}
     for video, mark in zip(candidates, marks_of(candidates), strict=True):
         original = first.setdefault(mark, video) if mark else video
         if original is not video:
             other = "" if original.label == video.label else f", which has the label {original.label}"
+            copies.setdefault(original.video_id, [original]).append(video)
             reason = f"the same content as {original.video_id}{other}"
             dropped[video.video_id] = Filtered(video.video_id, video.label, reason)
     if not dropped:
@@ -76,4 +93,27 @@ def drop_duplicates(
     kept = tuple(video for video in catalog.videos if video.video_id not in dropped)
     ungrouped = sum(1 for video in kept if video.group == video.video_id)
     left_out = replace(catalog.left_out, filtered=(*catalog.left_out.filtered, *dropped.values()))
-    return replace(catalog, videos=kept, num_ungrouped=ungrouped, left_out=left_out)
+    return replace(
+        catalog,
+        videos=kept,
+        num_ungrouped=ungrouped,
+        left_out=left_out,
+        notes=(*catalog.notes, *_on_contradictions([(kept, copy) for kept, *left in copies.values() for copy in left])),
+        copies=tuple(map(tuple, copies.values())),
+    )
+
+
+def _on_contradictions(pairs: Sequence[tuple[VideoRecord, VideoRecord]]) -> Iterator[str]:
+    """Warnings of what was left out although it is called by another name, or is of another split, than what stays."""
+    for what, part in (("label", attrgetter("label")), ("split", attrgetter("split"))):
+        found = [(kept, left) for kept, left in pairs if part(kept) != part(left)]
+        if found:
+            shown = "; ".join(
+                f"{left.video_id} ({part(left)}), the same as {kept.video_id} ({part(kept)})"
+                for kept, left in found[:_SHOWN]
+            )
+            more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+            yield (
+                f"WARNING: --drop-duplicates left out videos with the content of one that has another {what}, which "
+                f"may be the wrong one: {shown}{more}"
+            )

@@ -103,7 +103,8 @@ def no_videos(source: str, found: SortedFiles, expected: str = "") -> str:
         found: what is there instead.
         expected: what should be there.
     """
-    what = [f"{len(found.ignored):,} other files: {describe_ignored(found.ignored)}"] if found.ignored else []
+    files = "1 other file" if len(found.ignored) == 1 else f"{len(found.ignored):,} other files"
+    what = [f"{files}: {describe_ignored(found.ignored)}"] if found.ignored else []
     what += [f"{file.path}, which can't be read ({file.problem})" for file in found.lost[:_SHOWN]]
     paths = {file.path for file in found.ignored}
     if kind := kind_of_folder(paths.__contains__):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from sys import intern
 from typing import NamedTuple
 
@@ -15,6 +16,10 @@ _SPLIT_NAMES = {
     **dict.fromkeys(("val", "valid", "validate", "validation"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+_OTHER_SPLITS = frozenset(("trainval", "traindev", "dev", "devel", "eval", "evaluation", "holdout", "heldout"))
+"""Names of splits of which nobody can say which of the usual ones they are."""
+_NUMBERED = re.compile(r"(?:splits?|folds?|partition)[\W_]*\d+", re.IGNORECASE)
+_DECORATION = re.compile("(?:list|set|split|videos?|files?)$")
 SPLIT_HELP = "Splits are called train, val (or valid, validation) and test"
 _SHOWN = 5
 
@@ -30,9 +35,33 @@ def split_name(text: str) -> str:
 def split_in(text: str) -> str:
     """The one split that is named among the words of a text: `train` in `trainlist01` and `kinetics_train_256`. Empty
     if there is none, or more than one."""
-    words = re.findall("[a-z]+", text.lower())
-    found = {split_name(re.sub("(?:list|set|split|videos?|files?)$", "", word)) for word in words} - {""}
+    found = {split_name(_DECORATION.sub("", word)) for word in _words(text)} - {""}
     return found.pop() if len(found) == 1 else ""
+
+
+def near_split(text: str) -> str:
+    """The usual split of which a name seems to be a misspelling: `test` of `tset`; empty for others, as `test_b`."""
+    if seems_split(text) or split_in(text):
+        return ""
+    return next(iter(get_close_matches(text.strip().lower(), _SPLIT_NAMES, n=1, cutoff=0.7)), "")
+
+
+def seems_split(text: str) -> bool:
+    """Whether a name says that it is a split, if perhaps not which: `train_256`, `holdout`, `TrainVal`, `split1`."""
+    words = _words(text)
+    return bool(_NUMBERED.fullmatch(text.strip())) or any(
+        part and all(map(_any_split, part)) for part in (words, ["".join(words)])
+    )
+
+
+def _any_split(word: str) -> str:
+    """The split that a word names, by its usual name if it has one; empty if it names none."""
+    word = _DECORATION.sub("", word) or word
+    return split_name(word) or (word if word in _OTHER_SPLITS else "")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall("[a-z]+", text.lower())
 
 
 class Meaning(NamedTuple):
@@ -84,7 +113,7 @@ def find_levels(root: str, folders: Collection[Folder], class_level: int = 0) ->
         if loose := [folder for folder in folders if len(folder) == first + 1]:
             raise UsageError(
                 f"{_shown(loose)} in {root}: videos lie directly in a folder that is called like a split, without a "
-                f"folder of a class. Sort them into class folders, or say that {_some(names)} are the classes: "
+                f"folder of a class. Sort them into class folders, or say that {_some(sorted(names))} are the classes: "
                 f"--class-level {first + 1}"
             )
         return Levels(_enter(root, folders, first + 1), first)
@@ -92,7 +121,7 @@ def find_levels(root: str, folders: Collection[Folder], class_level: int = 0) ->
     below = {folder[first + 1] if len(folder) > first + 1 else "" for folder in folders}
     if _all_splits(below):
         return Levels(first, first + 1)
-    _refuse_mixture(root, below, folders, first + 1)
+    _refuse_mixture(root, below, folders, first + 1, in_class=True)
     return Levels(first)
 
 
@@ -128,28 +157,34 @@ def _enter(root: str, folders: Collection[Folder], level: int) -> int:
     return level
 
 
-def _refuse_mixture(root: str, names: Collection[str], folders: Collection[Folder], level: int) -> None:
-    """Refuses what may be splits and may be classes.
+def _refuse_mixture(
+    root: str, names: Collection[str], folders: Collection[Folder], level: int, in_class: bool = False
+) -> None:
+    """Refuses what may be splits and may be classes, or groups where the folders lie `in_class`.
 
     Raises:
-        UsageError: two folders or more are called like splits, and other folders lie beside them; or all folders have a
-            split in their names and folders below them.
+        UsageError: two folders or more are called like splits, and other folders lie beside them; or one is, and all
+            have folders below them; or all folders have a split in their names, and one has folders below it.
     """
     splits = sorted(name for name in names if split_name(name))
-    way_out = f"or say that all are classes: --class-level {level + 1}"
     if len({split_name(name) for name in splits}) > 1:
         others = [name or "videos in no such folder" for name in sorted(names) if not split_name(name)]
-        if level:
-            way_out = "or rename these folders"
+        way_out = "or rename these folders" if in_class else f"or say that all are classes: --class-level {level + 1}"
         raise UsageError(
             f"{root}: folders called like splits ({_some(splits)}) lie beside others ({_some(others)}), so which "
             f"videos are of which split is not known. {SPLIT_HELP}: move the others away, {way_out}"
         )
-    named = {split_in(name) for name in names}
-    if "" not in named and len(named) > 1 and any(len(folder) > level + 1 for folder in folders):
-        raise UsageError(
-            f"{root}: the folders {_some(sorted(names))} seem to be splits. {SPLIT_HELP}: rename them, {way_out}"
-        )
+    deep = {folder[level] for folder in folders if len(folder) > level + 1}
+    if not deep:
+        return
+    kinds = {"/".join(sorted({*map(_any_split, _words(name))} - {""})) or seems_split(name) for name in names}
+    alike = sorted(filter(seems_split, names))
+    if (alike and deep == names) or (all(kinds) and len(kinds) > 1):
+        what = f"folders {_some(sorted(names))} seem" if len(alike) != 1 else f"folder {alike[0]} seems"
+        be = "be splits" if len(alike) != 1 else f"be a split, beside {_some(sorted({*names} - {*alike}))}"
+        these = f"--class-level {level + 1} for these, {level + 2} for those below them"
+        way_out = "" if in_class else f", or say which folders are the classes: {these}"
+        raise UsageError(f"{root}: the {what} to {be}. {SPLIT_HELP}: rename such folders{way_out}")
 
 
 def _names(folders: Collection[Folder], level: int) -> set[str]:
@@ -183,9 +218,10 @@ def describe_levels(levels: Levels, example: Folder, num_below: int) -> list[str
     if above:
         notes.append(f"the classes are folders below {above}")
     if num_below:
+        below = levels.label + (3 if levels.split == levels.label + 1 else 2)
         notes.append(
             f"videos in folders below that of their class: {num_below:,}, as in {'/'.join(example)}. These folders are "
-            f"their groups; --class-level {levels.label + 2} takes these for the classes"
+            f"their groups; --class-level {below} takes these for the classes"
         )
     return notes
 

@@ -70,7 +70,7 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
     # All that is made of a line is visited in the order of the videos' ids, and is to lie in memory in that order.
     plain = _plain_path if "./" in text or "//" in text else attrgetter("path")
     rows.sort(key=plain)
-    total = len(rows)
+    total = len(rows) + len(table.headers)
     if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
         rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row)))
     return Manifest(rows, table.unused, total - len(rows))

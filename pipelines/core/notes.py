@@ -77,7 +77,8 @@ def _on_copies(found: Sequence[Copies]) -> list[Note]:
             notes.append(Note(f"videos of the very same content {text}: {names}{more}. {end}"))
     others = sum(len(copies) - 1 for copies in found if not in_several_splits(copies))
     if others:
-        text = f"{others:,} videos have the very same content as another one of their split; they are in {DUPLICATES}"
+        what = "1 video has" if others == 1 else f"{others:,} videos have"
+        text = f"{what} the very same content as another one of the same split; all are in {DUPLICATES}"
         notes.append(Note(text, is_warning=False))
     return notes
 

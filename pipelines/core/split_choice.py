@@ -2,16 +2,16 @@
 
 import posixpath
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.core.catalog import Catalog, VideoRecord
+from pipelines.core.catalog import INPUTS, Catalog, VideoRecord
 from pipelines.core.config import DEFAULT_SPLITS, OFFICIAL_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.folders import describe_splits
 from pipelines.core.split_files import Entry, SplitFile
+from pipelines.core.split_match import Placed, alike, describe_absent, match_paths, same_groups
 from pipelines.core.splits import parse_groups
-from pipelines.core.video_files import is_video
 
 _SHOWN = 5
 _SHOWN_GROUPS = 30
@@ -22,8 +22,6 @@ _WITHOUT = {
     "val": "the trainer takes some groups of train instead",
     "test": "a network that is trained on this dataset can't be tested",
 }
-
-_Placed = tuple[SplitFile, Entry]
 
 
 def choose_splits(
@@ -56,9 +54,6 @@ def choose_splits(
         videos = tuple(replace(video, split="") for video in catalog.videos)
         return replace(catalog, videos=videos, splits_from="", notes=(*catalog.notes, note)), config
     elif own:
-        counts = describe_splits(Counter(video.split for video in catalog.videos))
-        note = f"official splits kept, according to {own}: {counts}. --splits {DEFAULT_SPLITS} deals the videos anew"
-        catalog = replace(catalog, notes=(*catalog.notes, note))
         config = replace(config, splits=OFFICIAL_SPLITS)
     if own and catalog.splits_from != own:
         note = f"the splits that {own} would give are not used"
@@ -67,15 +62,23 @@ def choose_splits(
 
 
 def note_splits(catalog: Catalog) -> Catalog:
-    """The same with sentences on what is amiss with splits that were given: one is empty, or a group is in several.
+    """The same with sentences on splits that were given: their sizes, and what is amiss: one is empty, or a group is in
+    several.
 
     Args:
         catalog: the videos that become a dataset.
     """
     if not catalog.splits_from:
         return catalog
-    present = {video.split for video in catalog.videos}
-    notes = [f"no videos are in the split {name}: {what}" for name, what in _WITHOUT.items() if name not in present]
+    counts = Counter(video.split for video in catalog.videos)
+    if catalog.splits_from in INPUTS:
+        kept = f"official splits kept, according to {catalog.splits_from}: {describe_splits(counts)}. "
+        notes = [f"{kept}--splits {DEFAULT_SPLITS} deals the videos anew"]
+    else:
+        notes = [f"splits from {catalog.splits_from}: {describe_splits(counts)}"]
+    for name, what in _WITHOUT.items():
+        if name not in counts and not (name == "val" and "train" not in counts):
+            notes.append(f"no videos are in the split {name}: {what}")
     if shared := _shared_groups(catalog.videos):
         notes.append(
             f"WARNING: groups with videos in more than one split: {len(shared):,} ({_some(shared)}). What shares a "
@@ -102,17 +105,19 @@ def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
     where = ", ".join(posixpath.basename(file.name) for file in split_files[:_SHOWN])
     where += f" and {len(split_files) - _SHOWN} more files" if len(split_files) > _SHOWN else ""
     groups = {video.group for video in catalog.videos}
-    by_group: dict[str, _Placed] = {}
-    by_path: dict[str, _Placed] = {}
+    known = {*groups, *map(alike, groups)}
+    by_group: dict[str, Placed] = {}
+    by_path: dict[str, Placed] = {}
     for file in split_files:
         for entry in _without_comments(file.entries, catalog.videos, groups):
-            is_group = file.kind == "group" or (not file.kind and entry.name in groups)
+            is_group = file.kind == "group" or (not file.kind and {entry.name, alike(entry.name)} & known)
             _add(by_group if is_group else by_path, entry if is_group else _plain(entry), file)
+    by_group = same_groups(by_group, groups)
     if unknown := sorted(by_group.keys() - groups):
         raise UsageError(f"{where}: {_no_groups(unknown, groups)}")
-    of_video, notes = _match(catalog, by_path, where), []
-    if num_absent := _num_absent(by_path, of_video, where):
-        notes.append(num_absent)
+    of_video, notes = match_paths(catalog, by_path, where), []
+    if absent := describe_absent(by_path, of_video, where):
+        notes.append(absent)
     names_train = any(entry.split == _REST for _, entry in (*by_group.values(), *by_path.values()))
     rest = _LEFT_OUT if names_train else _REST
     videos: list[VideoRecord] = []
@@ -155,14 +160,13 @@ def _without_comments(entries: Sequence[Entry], videos: Iterable[VideoRecord], g
 
 
 def _placed(catalog: Catalog, videos: Sequence[VideoRecord], where: str, notes: Sequence[str]) -> Catalog:
-    counts = describe_splits(Counter(video.split for video in videos))
     ungrouped = sum(1 for video in videos if video.group == video.video_id)
     return replace(
         catalog,
         videos=tuple(videos),
         num_ungrouped=ungrouped,
         splits_from=where,
-        notes=(*catalog.notes, f"splits from {where}: {counts}", *notes),
+        notes=(*catalog.notes, *notes),
     )
 
 
@@ -171,73 +175,13 @@ def _plain(entry: Entry) -> Entry:
     return entry if path == entry.name else entry._replace(name=path)
 
 
-def _add(placed: dict[str, _Placed], entry: Entry, file: SplitFile) -> None:
+def _add(placed: dict[str, Placed], entry: Entry, file: SplitFile) -> None:
     known, before = placed.setdefault(entry.name, (file, entry))
     if before.split != entry.split:
         raise UsageError(
             f"{entry.name!r} is named for both {before.split or 'no split'} and {entry.split or 'no split'} "
             f"({known.name}, line {before.line}, and {file.name}, line {entry.line}). Give the lists of one split"
         )
-
-
-def _match(catalog: Catalog, by_path: Mapping[str, _Placed], where: str) -> dict[int, _Placed]:
-    """What is said of each video, by its number. A path may begin anywhere above the video, and lack the extension.
-
-    Raises:
-        UsageError: a path fits several videos.
-    """
-    found: dict[int, _Placed] = {}
-    if not by_path:
-        return found
-    video_of: dict[str, int] = {}
-
-    def take(number: int, name: str, placed: _Placed) -> None:
-        other = video_of.setdefault(name, number)
-        if other != number:
-            ids = f"{catalog.videos[other].uri} and {catalog.videos[number].uri}"
-            raise UsageError(
-                f"{placed[0].name}, line {placed[1].line}: two videos fit {placed[1].name}, {ids}. Give more of a path"
-            )
-        found[number] = placed
-
-    for number, video in enumerate(catalog.videos):
-        name = next((path for path in _ends(video.uri) if path in by_path), None)
-        if name is not None:
-            take(number, name, by_path[name])
-    stems: dict[str, str] = {}
-    for name, (_, entry) in by_path.items():
-        if name not in video_of and entry.name == name:
-            stems.setdefault(posixpath.splitext(name)[0] if is_video(name) else name, name)
-    for number, video in enumerate(catalog.videos):
-        if stems and number not in found:
-            name = next((stems[path] for path in _ends(posixpath.splitext(video.uri)[0]) if path in stems), None)
-            if name is not None:
-                take(number, name, by_path[name])
-    return found
-
-
-def _ends(path: str) -> Iterator[str]:
-    """A path, and what is left of it below each of its folders: the longest first."""
-    yield path
-    while "/" in path:
-        path = path.partition("/")[2]
-        yield path
-
-
-def _num_absent(by_path: Mapping[str, _Placed], of_video: Mapping[int, _Placed], where: str) -> str:
-    """A sentence about paths for which there is no video.
-
-    Raises:
-        UsageError: there is none for any of them.
-    """
-    named = {entry.name for _, entry in of_video.values()}
-    absent = [entry.name for _, entry in by_path.values() if entry.name not in named]
-    if absent and not of_video:
-        raise UsageError(
-            f"{where}: none of the {len(absent):,} videos that it names is in the input, for example {absent[0]}. "
-            "Paths are those below the input folder, with or without their extension"
-        )
-    return f"videos named by {where} but not in the input: {len(absent):,} ({_some(absent)})" if absent else ""
 
 
 def _shared_groups(videos: Iterable[VideoRecord]) -> list[str]:

@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipelines.core.errors import UsageError
-from pipelines.core.folders import SPLIT_HELP, split_in, split_name
+from pipelines.core.folders import SPLIT_HELP, near_split, split_in, split_name
 from pipelines.core.tables import DELIMITERS, read_table
+from pipelines.core.video_files import is_video
 
 _HEADER = re.compile(r'"?([^,;\t"]*)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
-_NAMED = {"group": "group", **dict.fromkeys(("path", "video", "video_id", "file", "filename", "name", "clip"), "path")}
+_PATHS = ("path", "filename", "file", "video", "video_id", "video_name", "clip_name", "clip", "name", "clip_path")
+"""Columns that name a video, the likeliest first."""
+_NAMED = {"group": "group", **dict.fromkeys(_PATHS, "path")}
 """What lines name, by the header of the first column."""
 _PAIR = re.compile(r'(.*\S)\s*[,;\t]\s*"?(\w+)"?\s*(?:#.*)?')
+_PAIR_OF_CLASS = re.compile(r'"?([^"]*?)"?\s*[,;\t]\s*[^,;\t/]*')
 _SPACED_PAIR = re.compile(r"(.*\S)\s+(\w+)")
 _HMDB_NAME = re.compile(r"(.+)_test_split\d+")
 _HMDB_LINE = re.compile(r"([^/]*\S)\s+([012])")
@@ -66,7 +70,8 @@ def parse_split_file(text: str, name: str) -> SplitFile:
     Raises:
         UsageError: a line isn't of this form, or there is none; the message gives the line.
     """
-    lines = [(n, line.strip()) for n, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1) if line.strip()]
+    text = text.removeprefix("\ufeff")
+    lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
         raise UsageError(f"{name}: an empty file. Each line needs group,split or path,split")
     stem = posixpath.splitext(posixpath.basename(name))[0]
@@ -77,7 +82,8 @@ def parse_split_file(text: str, name: str) -> SplitFile:
         kind = _NAMED.get(header[1].strip().lower(), "")
         if not kind:
             raise UsageError(f"{name}, line 1: the columns must be group,split or path,split, not {first!r}")
-        return SplitFile(name, kind, tuple(_pairs(lines[1:], name, kind)))
+        below = [(number, line) for number, line in lines if line.lower() != first.lower()]  # again, where put together
+        return SplitFile(name, kind, tuple(_pairs(below, name, kind)))
     columns = _columns(first)
     of_file = split_in(stem)
     if "split" in columns and (kind := "path" if "path" in columns else "group" if "group" in columns else ""):
@@ -85,10 +91,10 @@ def parse_split_file(text: str, name: str) -> SplitFile:
         return SplitFile(
             name, kind, tuple(Entry(row[0], _known(row[1], f"{name}, line {line}"), line) for line, row in rows)
         )
-    if "path" in columns and of_file:
-        return SplitFile(
-            name, "path", tuple(Entry(path, of_file, line) for line, (path,) in read_table(text, name, ("path",)).rows)
-        )
+    column = next((column for column in _PATHS if column in columns), "")
+    if of_file and column:
+        rows = read_table(text, name, (column,)).rows
+        return SplitFile(name, "path", tuple(Entry(path, of_file, line) for line, (path,) in rows))
     plain = next((line for _, line in lines if not line.startswith("#")), first)
     if of_file and not split_name(_pair(plain)[1]):
         return SplitFile(name, "path", tuple(_listed(lines, of_file)))
@@ -106,9 +112,10 @@ def _hmdb(lines: Sequence[tuple[int, str]], of_class: str) -> Iterator[Entry]:
 
 def _listed(lines: Iterable[tuple[int, str]], split: str) -> Iterator[Entry]:
     for number, line in lines:
-        path = line
-        if match := re.fullmatch(r"(.*\S)\s+\d+", line):
-            path = match[1]
+        match = re.fullmatch(r"(.*\S)\s+\d+", line)
+        if not match and not is_video(line) and (pair := _PAIR_OF_CLASS.fullmatch(line)) and is_video(pair[1]):
+            match = pair
+        path = match[1] if match else line
         yield Entry(_unquoted(path), split, number, line.startswith("#"))
 
 
@@ -122,6 +129,8 @@ def _pairs(lines: Iterable[tuple[int, str]], name: str, kind: str) -> Iterator[E
             hint = "" if kind else ". A list of paths without splits must be called by its split, as trainlist01.txt"
             raise UsageError(f"{name}, line {number}: expected {kind or 'group'},split{hint}, not {line!r}")
         known = split_name(split)
+        if not known and not doubtful and (near := near_split(split)):
+            raise UsageError(f"{name}, line {number}: unknown split {split!r}; did you mean {near}? {SPLIT_HELP}")
         if kind == "path" and not known and not doubtful:
             raise UsageError(f"{name}, line {number}: unknown split {split!r}. {SPLIT_HELP}")
         yield Entry(_unquoted(entry), known or split, number, doubtful)

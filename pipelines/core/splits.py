@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from pipelines.core.catalog import VideoRecord
+from pipelines.core.folders import near_split, split_name
 from pipelines.core.hashing import stable_hash
 
 
@@ -134,6 +135,8 @@ def parse_groups(texts: Sequence[str]) -> dict[str, str]:
         split, equals, names = text.partition("=")
         if not equals or not split.strip().isidentifier() or not names.strip():
             raise ValueError(f"groups of a split must look like test=g01,g02, not {text!r}")
+        if not split_name(split) and (near := near_split(split)):
+            raise ValueError(f"unknown split {split.strip()!r} in {text!r}; did you mean {near}?")
         for group in names.split(","):
             _add_group(result, group.strip(), split.strip())
     return result

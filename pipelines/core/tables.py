@@ -4,7 +4,7 @@ import csv
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipelines.core.errors import UsageError
 
@@ -42,10 +42,13 @@ class Table:
     Attributes:
         rows: the number of each line and the wanted values in it, stripped; to be taken once.
         unused: names of columns that mean nothing here.
+        headers: numbers of lines that are the first one again, as in tables that were put together; known once the
+            rows have been taken.
     """
 
     rows: Iterator[tuple[int, list[str]]]
     unused: tuple[str, ...]
+    headers: list[int] = field(default_factory=list)
 
 
 def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()) -> Table:
@@ -78,7 +81,8 @@ def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[s
         line = sum(1 for _ in _lines(text[:zero] + ".")) + skipped
         raise UsageError(f"{name}, line {line}: a zero byte, which no text holds. Save the file as UTF-8")
     unused = tuple(column for column in header if column and column.lower() not in {*COLUMNS, *needed, *optional})
-    return Table(_rows(reader, head), unused)
+    headers: list[int] = []
+    return Table(_rows(reader, head, headers), unused, headers)
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,17 @@ def changes_meaning(column: str) -> bool:
     return _FUSED.fullmatch("".join(re.findall("[a-z0-9]+", column.lower()))) is not None
 
 
-def _rows(reader: "csv._reader", head: _Head) -> Iterator[tuple[int, list[str]]]:  # type: ignore[name-defined]
+def _rows(
+    reader: "csv._reader",  # type: ignore[name-defined]
+    head: _Head,
+    headers: list[int],
+) -> Iterator[tuple[int, list[str]]]:
     name, width, places, num_needed = head.name, head.width, head.places(), len(head.needed)
     path = head.needed.index("path") if "path" in head.needed else None
     line = reader.line_num + head.skipped
     found = False
+    names = [column.lower() for column in head.columns]
+    needed = [*head.needed]
     try:
         for row in reader:
             line = reader.line_num + head.skipped
@@ -156,6 +166,9 @@ def _rows(reader: "csv._reader", head: _Head) -> Iterator[tuple[int, list[str]]]
                 if any(map(str.strip, row[width:])):
                     raise UsageError(_too_many(head, line, row))
             values = [row[place].strip() if place < len(row) else "" for place in places]
+            if values[0].lower() == needed[0] and [field.strip().lower() for field in row] == names:
+                headers.append(line)
+                continue
             if "" in values[:num_needed]:
                 if not any(map(str.strip, row)):
                     continue

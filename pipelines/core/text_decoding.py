@@ -14,6 +14,12 @@ _MARKS = (  # UTF-32 first: the mark of UTF-16 is the beginning of its own
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_MARK = re.compile("^\ufeff", re.MULTILINE)
+"""Files that were put together have one in the middle."""
+_SPREADSHEETS = {
+    b"PK\x03\x04": "a spreadsheet (.xlsx, .ods) or an archive",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a spreadsheet (.xls)",
+}
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _SAMPLE_BYTES = 4096
 
@@ -32,9 +38,11 @@ def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: Fa
     Raises:
         UsageError: it is in another encoding; the message names the line and the byte.
     """
+    if kind := next((kind for mark, kind in _SPREADSHEETS.items() if data.startswith(mark)), ""):
+        raise UsageError(f"{name} is {kind}, not text. Save it as CSV, in UTF-8")
     encoding = _encoding_of(data)
     try:
-        return str(data, encoding)
+        return _MARK.sub("", str(data, encoding))
     except UnicodeDecodeError as error:
         if encoding in ("utf-16", "utf-32"):
             line = len(re.findall("\r\n|\r|\n", data[: error.start].decode(encoding, "ignore"))) + 1
@@ -64,12 +72,13 @@ def _encoding_of(data: bytes) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding
-    # Of ASCII in UTF-16, every second byte is zero: the second of a pair in little endian, the first in big endian.
+    # Of ASCII in UTF-16, every second byte is zero: the second of a pair in little endian, the first in big endian. Of
+    # other characters some end in zero: a few.
     first, second = (data[start:_SAMPLE_BYTES:2].count(0) for start in (0, 1))
     pairs = min(len(data), _SAMPLE_BYTES) // 2
-    if not first and 8 * second > pairs:
+    if 8 * second > max(pairs, 16 * first):
         return "utf-16-le"
-    if not second and 8 * first > pairs:
+    if 8 * first > max(pairs, 16 * second):
         return "utf-16-be"
     return "utf-8"
 

@@ -1,0 +1,49 @@
+"""What a person should know of the classes of an input before it is preprocessed."""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipelines.core.catalog import Catalog
+
+_SHOWN = 5
+
+
+def note_classes(catalog: Catalog) -> Catalog:
+    """The same with warnings of classes whose names look alike, and of one class alone.
+
+    Args:
+        catalog: the videos that become a dataset.
+    """
+    counts = Counter(video.label for video in catalog.videos)
+    notes = []
+    if len(counts) == 1:
+        (label,) = counts
+        notes.append(f"WARNING: all videos are of one class ({label}): there is nothing to tell apart")
+    alike = defaultdict(list)
+    for label in sorted(counts):
+        alike[_look(label)].append(label)
+    if doubtful := [labels for labels in alike.values() if len(labels) > 1]:
+        shown = "; ".join(
+            " and ".join(f"{name} ({counts[label]:,})" for name, label in zip(_told_apart(labels), labels, strict=True))
+            for labels in doubtful[:_SHOWN]
+        )
+        more = f" and {len(doubtful) - _SHOWN:,} more" if len(doubtful) > _SHOWN else ""
+        notes.append(
+            f"WARNING: classes whose names look alike are kept apart: {shown}{more}. If they are meant to be one, give "
+            "all of their videos the same name of a class"
+        )
+    return replace(catalog, notes=(*catalog.notes, *notes)) if notes else catalog
+
+
+def _look(label: str) -> str:
+    """The same for names that differ in case, in spaces and what stands for them, or in the form of Unicode alone."""
+    return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", label).casefold())
+
+
+def _told_apart(labels: Sequence[str]) -> list[str]:
+    """The names in quotation marks; where they would look the very same, with the numbers of their characters."""
+    same = len({unicodedata.normalize("NFC", label) for label in labels}) < len(labels)
+    return list(map(ascii if same else repr, labels))

@@ -1,0 +1,114 @@
+"""Which videos the lines of split files mean, by their paths and groups."""
+
+import posixpath
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pipelines.core.catalog import Catalog
+from pipelines.core.errors import UsageError
+from pipelines.core.split_files import Entry, SplitFile
+from pipelines.core.video_files import is_video
+
+_SHOWN = 5
+
+Placed = tuple[SplitFile, Entry]
+"""A line, with the file that it is in."""
+
+
+def alike(name: str) -> str:
+    """The same for names that differ in case or in the form of Unicode alone."""
+    return name if name.isascii() and name.islower() else unicodedata.normalize("NFC", name).casefold()
+
+
+def match_paths(catalog: Catalog, by_path: Mapping[str, Placed], where: str) -> dict[int, Placed]:
+    """What is said of each video, by its number. A path may begin anywhere above the video, and lack the extension.
+
+    Where no video is called just so, its name may differ in case and in the form of Unicode.
+
+    Raises:
+        UsageError: a path fits several videos.
+    """
+    found: dict[int, Placed] = {}
+    if not by_path:
+        return found
+    video_of: dict[str, int] = {}
+
+    def take(number: int, name: str, placed: Placed) -> None:
+        other = video_of.setdefault(name, number)
+        if other != number:
+            ids = f"{catalog.videos[other].uri} and {catalog.videos[number].uri}"
+            raise UsageError(
+                f"{placed[0].name}, line {placed[1].line}: two videos fit {placed[1].name}, {ids}. Give more of a path"
+            )
+        found[number] = placed
+
+    for number, video in enumerate(catalog.videos):
+        name = next((path for path in _ends(video.uri) if path in by_path), None)
+        if name is not None:
+            take(number, name, by_path[name])
+    stems: dict[str, str] = {}
+    for name, (_, entry) in by_path.items():
+        if name not in video_of and entry.name == name:
+            stems.setdefault(_stem(name), name)
+    for number, video in enumerate(catalog.videos):
+        if stems and number not in found:
+            name = next((stems[path] for path in _ends(posixpath.splitext(video.uri)[0]) if path in stems), None)
+            if name is not None:
+                take(number, name, by_path[name])
+    others: dict[str, str] = {}
+    for name in by_path:
+        if name not in video_of:
+            others.setdefault(alike(_stem(name)), name)
+    for number, video in enumerate(catalog.videos):
+        if others and number not in found:
+            path = alike(posixpath.splitext(video.uri)[0])
+            name = next((others[end] for end in _ends(path) if end in others), None)
+            if name is not None:
+                take(number, name, by_path[name])
+    return found
+
+
+def _stem(name: str) -> str:
+    return posixpath.splitext(name)[0] if is_video(name) else name
+
+
+def same_groups(by_group: Mapping[str, Placed], groups: Iterable[str]) -> dict[str, Placed]:
+    """The same, by the names that the groups have, where these differ in case or in the form of Unicode alone."""
+    known = set(groups)
+    if by_group.keys() <= known:
+        return dict(by_group)
+    found: dict[str, list[str]] = {}
+    for group in sorted(known):
+        found.setdefault(alike(group), []).append(group)
+    names = {name: [] if name in known else found.get(alike(name), []) for name in by_group}
+    return {names[name][0] if len(names[name]) == 1 else name: placed for name, placed in by_group.items()}
+
+
+def _ends(path: str) -> Iterator[str]:
+    """A path, and what is left of it below each of its folders: the longest first."""
+    yield path
+    while "/" in path:
+        path = path.partition("/")[2]
+        yield path
+
+
+def describe_absent(by_path: Mapping[str, Placed], of_video: Mapping[int, Placed], where: str) -> str:
+    """A sentence about paths for which there is no video.
+
+    Raises:
+        UsageError: there is none for any of them.
+    """
+    named = {entry.name for _, entry in of_video.values()}
+    absent = [entry.name for _, entry in by_path.values() if entry.name not in named]
+    if absent and not of_video:
+        none = "the only video" if len(absent) == 1 else f"none of the {len(absent):,} videos"
+        raise UsageError(
+            f"{where}: {none} that it names is {'not ' * (len(absent) == 1)}in the input, for example {absent[0]}. "
+            "Paths are those below the input folder, with or without their extension"
+        )
+    return f"WARNING: videos named by {where} but not in the input: {len(absent):,} ({_some(absent)})" if absent else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
