@@ -191,7 +191,8 @@ def _describe_damage(packets: Packets, num_frames: int, num_intact: int, errors:
     if packets.broken:
         found.append(f"reading breaks off after {packets.count:,} frames")
     if num_intact < num_frames:
-        found.append(f"{num_frames - num_intact:,} of {num_frames:,} frames are damaged")
+        bad = num_frames - num_intact
+        found.append(f"{bad:,} of {num_frames:,} frames {'is' if bad == 1 else 'are'} damaged")
     if errors and not found:
         found.append(errors[0])
     return "; ".join(found)
