@@ -33,8 +33,8 @@ SPEC = ClipSpec(4, 32, 32)
     [
         ("truncated_70_percent.avi", 20, "48 of 75 frames are there"),
         ("truncated_60_percent.mp4", 20, "390 of 720 frames are there"),
-        ("h264_corrupt_reference_shown_later.mp4", 3, "1 of 75 frames are damaged"),  # 62 depends on 64
-        ("h264_nalrefidc_flip_clip_neither.mp4", 5, "1 of 75 frames are damaged"),
+        ("h264_corrupt_reference_shown_later.mp4", 3, "1 of 75 frames is damaged"),  # 62 depends on 64
+        ("h264_nalrefidc_flip_clip_neither.mp4", 5, "1 of 75 frames is damaged"),
         ("joined.ts", 20, ""),
         ("nullframes.avi", 20, ""),
     ],
