@@ -7,7 +7,7 @@ import pytest
 from pipelines.core.catalog import Catalog, from_tree, select
 from pipelines.core.config import DEFAULT_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.folders import split_in, split_name
+from pipelines.core.folders import near_split, split_in, split_name
 from pipelines.core.plan import make_plan
 from pipelines.core.split_choice import choose_splits, note_splits
 from pipelines.core.video_files import FileInfo
@@ -43,6 +43,15 @@ def test_names_of_splits(text: str, expected: str) -> None:
 )
 def test_splits_in_longer_names(text: str, expected: str) -> None:
     assert split_in(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("tset", "test"), ("Trian", "train"), ("vaild", "valid"), ("tests", "test"), ("rest", ""), ("test_b", ""),
+     ("eval", ""), ("extra", ""), ("none", "")],
+)  # fmt: skip
+def test_misspelt_splits(text: str, expected: str) -> None:
+    assert near_split(text) == expected
 
 
 @pytest.mark.parametrize(

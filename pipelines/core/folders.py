@@ -43,7 +43,8 @@ def near_split(text: str) -> str:
     """The usual split of which a name seems to be a misspelling: `test` of `tset`; empty for others, as `test_b`."""
     if seems_split(text) or split_in(text):
         return ""
-    return next(iter(get_close_matches(text.strip().lower(), _SPLIT_NAMES, n=1, cutoff=0.7)), "")
+    name = text.strip().lower()  # the first letter is seldom wrong, and `rest` is no `test`
+    return next(iter(get_close_matches(name, [n for n in _SPLIT_NAMES if n[0] == name[:1]], n=1, cutoff=0.7)), "")
 
 
 def seems_split(text: str) -> bool:
