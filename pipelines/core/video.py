@@ -221,7 +221,7 @@ def _collect(
         for index, frame in decode(lambda: len(pictures) == len(needed) and not (is_whole and order is None)):
             if frame.is_corrupt and not damage:
                 return None
-            if order is not None and frame.pts != order[index]:
+            if order is not None and [frame.pts] != order[index : index + 1]:
                 return None
             num_frames += 1
             if index in needed:
