@@ -166,7 +166,7 @@ def _rows(
                 if any(map(str.strip, row[width:])):
                     raise UsageError(_too_many(head, line, row))
             values = [row[place].strip() if place < len(row) else "" for place in places]
-            if values[0].lower() == needed[0] and [field.strip().lower() for field in row] == names:
+            if needed and values[0].lower() == needed[0] and [field.strip().lower() for field in row] == names:
                 headers.append(line)
                 continue
             if "" in values[:num_needed]:
