@@ -1,5 +1,6 @@
 """The pictures of an MPEG-4 Part 2 video (ISO/IEC 14496-2): DivX, XviD and the like."""
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -33,14 +34,15 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
     singles = _single_vops(packets, packed=_PACKED.search(extradata) is not None)
     for position, (packet, data, part) in enumerate(singles):
         start = data.find(_VOP)
-        header, _, time_code = data[:start].partition(_GOV)
-        if vol is None:
-            config = header if _VOL.search(header) else extradata
-            vol, known = parse_vol(config), {b"", header, config}
-        elif header not in known:
-            raise NoPlan("parameters that change")
-        if time_code:
-            base = _parse_time_code(time_code)
+        if start or vol is None:  # there is something before the picture
+            header, _, time_code = data[:start].partition(_GOV)
+            if vol is None:
+                config = header if _VOL.search(header) else extradata
+                vol, known = parse_vol(config), {b"", header, config}
+            elif header not in known:
+                raise NoPlan("parameters that change")
+            if time_code:
+                base = _parse_time_code(time_code)
         kind, seconds, ticks = _parse_vop(data[start + len(_VOP) : start + 32], vol)
         if kind == _B:
             # Decoders skip a B-VOP whose time isn't between those of its anchors, which are all they know of the order.
@@ -155,6 +157,7 @@ def parse_vol(config: bytes) -> Vol:
     return Vol(ticks_per_s, low_delay)
 
 
+@functools.cache
 def _tick_bits(ticks_per_s: int) -> int:
     return max(1, (ticks_per_s - 1).bit_length())
 

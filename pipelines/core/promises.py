@@ -79,6 +79,8 @@ def shortfall(container: "av.container.InputContainer", stream: "av.VideoStream"
     kind = container.format.name
     if kind in _PROMISE_NOTHING:
         return None
+    if kind == "avi" and found.packets == found.indexed == stream.frames and not found.incomplete:
+        return None  # header, index and content agree: nothing else is worth a look
     if look := _LOOK.get(kind):
         path = container.name.removeprefix("file:")
         with open(path, "rb") as file:
