@@ -32,6 +32,22 @@ def split_name(text: str) -> str:
     return _SPLIT_NAMES.get(text.strip().lower(), "")
 
 
+def known_split(text: str, where: str) -> str:
+    """The usual name of a split that a file gives.
+
+    Args:
+        text: what the file has.
+        where: the file and the line, for messages.
+
+    Raises:
+        UsageError: it isn't one.
+    """
+    known = split_name(text)
+    if not known:
+        raise UsageError(f"{where}: unknown split {text!r}. {SPLIT_HELP}")
+    return known
+
+
 def split_in(text: str) -> str:
     """The one split that is named among the words of a text: `train` in `trainlist01` and `kinetics_train_256`. Empty
     if there is none, or more than one."""

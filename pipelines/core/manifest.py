@@ -8,7 +8,7 @@ from operator import attrgetter, eq
 from sys import intern
 
 from pipelines.core.errors import UsageError
-from pipelines.core.folders import SPLIT_HELP, split_name
+from pipelines.core.folders import known_split, split_name
 from pipelines.core.tables import read_table
 
 _NEEDED, _OPTIONAL = ("path", "label"), ("group", "split")
@@ -58,7 +58,7 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
         if "\\" in path:
             path = find(path)
         if split:
-            split, with_split = _known_split(split, f"{name}, line {line}"), line
+            split, with_split = known_split(split, f"{name}, line {line}"), line
         elif not without_split:
             without_split = line
         rows.append(ManifestRow(path, intern(label), intern(group), split))
@@ -74,13 +74,6 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
     if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
         rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row)))
     return Manifest(rows, table.unused, total - len(rows))
-
-
-def _known_split(value: str, where: str) -> str:
-    known = split_name(value)
-    if not known:
-        raise UsageError(f"{where}: unknown split {value!r}. {SPLIT_HELP}")
-    return known
 
 
 def _plain_path(row: ManifestRow) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipelines.core.errors import UsageError
-from pipelines.core.folders import SPLIT_HELP, near_split, split_in, split_name
+from pipelines.core.folders import SPLIT_HELP, known_split, near_split, split_in, split_name
 from pipelines.core.tables import DELIMITERS, read_table
 from pipelines.core.video_files import is_video
 
@@ -89,7 +89,7 @@ def parse_split_file(text: str, name: str) -> SplitFile:
     if "split" in columns and (kind := "path" if "path" in columns else "group" if "group" in columns else ""):
         rows = read_table(text, name, (kind, "split")).rows
         return SplitFile(
-            name, kind, tuple(Entry(row[0], _known(row[1], f"{name}, line {line}"), line) for line, row in rows)
+            name, kind, tuple(Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows)
         )
     column = next((column for column in _PATHS if column in columns), "")
     if of_file and column:
@@ -149,13 +149,6 @@ def _unquoted(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
         return text[1:-1].replace('""', '"')
     return text
-
-
-def _known(value: str, where: str) -> str:
-    known = split_name(value)
-    if not known:
-        raise UsageError(f"{where}: unknown split {value!r}. {SPLIT_HELP}")
-    return known
 
 
 def _columns(line: str) -> set[str]:
