@@ -12,7 +12,7 @@ import resource
 import signal
 import socket
 import traceback
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -33,6 +33,8 @@ from pipelines.core.windows import WindowSpec
 
 Answer = tuple[dict[str, Any], list[bytes]]
 """A header with the key `status`, and binary parts."""
+_BUSY: Answer = ({"status": "busy"}, [])
+"""Said while something takes long: all is well."""
 
 
 def answers(request: dict[str, Any]) -> Iterator[Answer]:
@@ -92,7 +94,7 @@ def _windows(request: dict[str, Any]) -> Iterator[Answer]:
         try:
             clip = read_clip(path, spec, max_duration_s=windows.whole_up_to_s)
         except VideoTooLong:
-            video = yield from _surveyed(path)
+            video = yield from survey_in_steps(path, _BUSY)
             ranges = _ranges(video, windows, spec.by_time)
             if len(ranges) > 1:
                 yield {"status": "cut", "ranges": ranges}, []
@@ -108,18 +110,6 @@ def _windows(request: dict[str, Any]) -> Iterator[Answer]:
     missing = Shortfall(**wanted["missing"]) if wanted["missing"] else None
     planned = [planned.window for planned in piece.windows]
     yield from _answers(read_windows(path, spec, piece), planned, wanted["duration_s"], missing, wanted["remark"])
-
-
-def _surveyed(path: str) -> Generator[Answer, None, Survey]:
-    """What `survey` finds; while it takes long, it is said that all is well."""
-    steps = survey_in_steps(path)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: Survey = end.value
-            return found
-        yield {"status": "busy"}, []
 
 
 def _ranges(video: Survey, windows: WindowSpec, by_time: bool) -> list[dict[str, Any]]:

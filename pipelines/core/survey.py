@@ -3,19 +3,13 @@
 import itertools
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import av
 import numpy as np
 
 from pipelines.core.compact import pack, unpack, windows_from_json, windows_to_json
-from pipelines.core.frames import (
-    VideoDecodeError,
-    decode_again,
-    open_video,
-    refuse_stump,
-    scan,
-)
+from pipelines.core.frames import VideoDecodeError, decode_again, open_video, refuse_stump, scan
 from pipelines.core.promises import Shortfall
 from pipelines.core.starts import start_test
 from pipelines.core.streams import gives_one_frame
@@ -23,6 +17,7 @@ from pipelines.core.time_repair import MAX_REORDERED
 from pipelines.core.times import Timeline
 from pipelines.core.windows import PlannedWindow, WindowSpec, count_windows, cut_ranges, plan_windows
 
+_Step = TypeVar("_Step")
 _MAX_WINDOWS, _MAX_WINDOWS_PER_FRAME = 20_000, 10
 """Slides may stay for minutes. Many more windows than frames come of times that are damaged."""
 _CHECKED_FRAMES = 100
@@ -128,7 +123,7 @@ class Survey:
 
 def survey(path: str) -> Survey:
     """The frames of a local video file; see `survey_in_steps`."""
-    steps = survey_in_steps(path)
+    steps = survey_in_steps(path, None)
     while True:
         try:
             next(steps)
@@ -137,7 +132,7 @@ def survey(path: str) -> Survey:
             return found
 
 
-def survey_in_steps(path: str) -> Generator[None, None, Survey]:
+def survey_in_steps(path: str, step: _Step) -> Generator[_Step, None, Survey]:
     """Reads the packets of a local video file once and, where they don't tell enough, decodes it once.
 
     Frames and times are those that `video.read_clip` gives. Where packets' times are plainly those of the frames, these
@@ -145,8 +140,12 @@ def survey_in_steps(path: str) -> Generator[None, None, Survey]:
     times were corrected or contradict the order of the pictures) frames are counted from the start of the file. Where
     packets hold none or two pictures, as placeholders and packed B-frames do, only decoding tells how many there are.
 
+    Args:
+        path: the file.
+        step: what to yield.
+
     Yields:
-        Nothing, now and then, while the video is decoded, which may take long.
+        `step`, now and then, while the video is decoded, which may take long.
 
     Returns:
         The frames.
@@ -168,7 +167,7 @@ def survey_in_steps(path: str) -> Generator[None, None, Survey]:
     if is_single:
         is_single, is_ordered = _is_plain(path, times, may_reorder)
     if not is_single:
-        numbers = yield from _decoded_numbers(path)
+        numbers = yield from _decoded_numbers(path, step)
         video = _counted(times.of_packets(numbers), packets.broken, by_decoding=True)
     elif times.trusted and is_ordered:
         video = _timed(times, log.starts, packets.broken)
@@ -177,13 +176,13 @@ def survey_in_steps(path: str) -> Generator[None, None, Survey]:
     return replace(video, missing=packets.missing)
 
 
-def _decoded_numbers(path: str) -> Generator[None, None, list[int]]:
+def _decoded_numbers(path: str, step: _Step) -> Generator[_Step, None, list[int]]:
     """For each frame that comes out of the decoder, the number of its packet among those that show a picture."""
     numbers: list[int] = []
     for index, frame in decode_again(path, errors=[]):
         numbers.append(index if frame.pts is None else frame.pts)
         if index % _FRAMES_A_STEP == 0:
-            yield
+            yield step
     if not numbers:
         raise VideoDecodeError("no frame could be decoded")
     return numbers
