@@ -88,7 +88,7 @@ def film(width: int, height: int) -> list[np.ndarray]:
 
 
 def number(picture: np.ndarray) -> int:
-    """The number in a picture of any size."""
+    """The number in the top quarter of a picture of any size."""
     height, width, _ = picture.shape
     row = picture[: height // 6].mean(axis=(0, 2))
     blocks = [row[int((bit + 0.3) * width / 8) : int((bit + 0.7) * width / 8) + 1].mean() for bit in range(8)]

@@ -17,17 +17,10 @@ from pipelines.core.survey import survey
 from pipelines.core.video import Clip, NoVideoStreamError, read_clip
 from pipelines.core.windows import WindowSpec, default_windows
 from tests.conftest import paint, read_index, write_video
+from tests.sweep_videos import number
 
 FIELD = Path(__file__).parent / "data" / "field"
 SPEC = ClipSpec(8, 48, 64)
-
-
-def number(picture: np.ndarray) -> int:
-    """The number in the top quarter of a test picture."""
-    height, width, _ = picture.shape
-    row = picture[: height // 6].mean(axis=(0, 2))
-    blocks = [row[int((bit + 0.3) * width / 8) : int((bit + 0.7) * width / 8) + 1].mean() for bit in range(8)]
-    return sum(128 >> bit for bit, value in enumerate(blocks) if value > 128)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -196,6 +197,12 @@ def test_an_answer_that_stops_in_the_middle_is_asked_for_again(
     assert place.server.get(f"{output}/{LABELS}") == labels(place, greys)
 
 
+def failure_of_jump(place: Place, output: str) -> Any:
+    failures = [json.loads(line) for line in place.server.get(f"{output}/failures.jsonl").splitlines()]
+    (failure,) = (failure for failure in failures if failure["video"] == "a/jump.mp4")
+    return failure
+
+
 def test_a_store_that_only_keeps_one_waiting_is_a_failure_record(
     place: Place, greys: str, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,8 +214,7 @@ def test_a_store_that_only_keeps_one_waiting_is_a_failure_record(
     output = f"{place.root}/waiting/labels"
     with place.proxy.faulty(decide):
         run_label(model, greys, output)
-    failures = [json.loads(line) for line in place.server.get(f"{output}/failures.jsonl").splitlines()]
-    (failure,) = (failure for failure in failures if failure["video"] == "a/jump.mp4")
+    failure = failure_of_jump(place, output)
     assert (failure["stage"], failure["type"]) == ("read", "TimeoutError")
     assert failure["message"] == "nothing more came within 2 s. Check the network"
 
@@ -243,8 +249,7 @@ def test_a_file_that_comes_short_is_a_failure_record(place: Place, greys: str, m
     output = f"{place.root}/short/labels"
     with place.proxy.faulty(decide):
         run_label(model, greys, output)
-    failures = [json.loads(line) for line in place.server.get(f"{output}/failures.jsonl").splitlines()]
-    (failure,) = (failure for failure in failures if failure["video"] == "a/jump.mp4")
+    failure = failure_of_jump(place, output)
     assert (failure["stage"], failure["type"]) == ("read", "OSError")
     assert re.match(r"the store sent [\d,]+ bytes instead of [\d,]+ \(from byte 0 on\)\. Check", failure["message"])
     rows = [json.loads(line) for line in place.server.get(f"{output}/{LABELS}").splitlines()]
