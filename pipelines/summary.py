@@ -98,12 +98,7 @@ def say_ignored(ignored: Sequence[IgnoredFile], output: str) -> None:
         cli.say(f"note: {plural(len(ignored), 'file')} ignored: {what}. All will be in {output}/{IGNORED}")
 
 
-def print_summary(
-    info: DatasetInfo,
-    output: str,
-    seconds: float | None,
-    file: IO[str] | None = None,
-) -> None:
+def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: IO[str] | None = None) -> None:
     """Prints what a run has made: a table of the splits, the account of the videos, and where to go on.
 
     Args:
