@@ -55,7 +55,9 @@ def make_dataset(folder: Path, clips: int) -> None:
             shards.append(ShardInfo(name, len(records), len(content), sha256(content).hexdigest()))
         counts = {label: count // len(_LABELS) for label in _LABELS}
         splits[split] = SplitInfo(tuple(shards), (split,), counts)
-    info = DatasetInfo(spec, FrameEncoding(), "none", _LABELS, splits, {}, {}, {"total": 0.0}, {}, {})
+    total = clips + 32
+    counts = {"listed": total, "written": total, "failed": 0, "filtered": 0}
+    info = DatasetInfo(spec, FrameEncoding(), "none", _LABELS, splits, counts, {}, {"total": 0.0}, {}, {})
     (folder / DATASET_INFO).write_text(info.to_json())
 
 

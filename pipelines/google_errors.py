@@ -4,8 +4,9 @@ import contextlib
 import errno
 from typing import Any
 
+from pipelines.core.reasons import first_line
 from pipelines.google_client import is_google, missing_credentials
-from pipelines.store_errors import first_line, no_bucket, no_file, something_else, why_unreachable
+from pipelines.store_errors import no_bucket, no_file, something_else, why_unreachable
 
 GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOOGLE_APPLICATION_CREDENTIALS"
 

@@ -16,6 +16,7 @@ import numpy as np
 from pipelines import files, interrupts
 from pipelines.core.errors import UsageError, UserError, WorkerError, as_shortage
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.core.reasons import first_line
 from pipelines.model_safety import refuse_unsafe
 from pipelines.source_hints import why_no_model
 from pipelines.tensorflow_start import start_tensorflow
@@ -29,7 +30,6 @@ another way, which rounds otherwise: of 32 rows, with AVX2, the last two differ;
 _SIGNATURE = "serving_default"
 _FULL = re.compile("out of memory|OUT_OF_MEMORY|ALLOC_FAILED|RESOURCE_EXHAUSTED")
 """What libraries of a card say when its memory is full, other than by a `ResourceExhaustedError`."""
-_NO_STACK = "<stack traces unavailable>"
 
 
 class ScoreError(Exception):
@@ -99,7 +99,7 @@ class Scorer:
                 raise shortage from error
             if self._is_full(error):
                 raise self._no_room(error) from error
-            raise UsageError(f"the model in {saved_model} cannot be loaded: {_first_line(error)}") from error
+            raise UsageError(f"the model in {saved_model} cannot be loaded: {_reason(error)}") from error
         self._check(saved_model)
 
     def _check(self, saved_model: str) -> None:
@@ -128,7 +128,7 @@ class Scorer:
         try:
             values = self._score_black()  # compiles, too
         except (ValueError, tf.errors.OpError) as error:
-            refuse(f"it fails on a black clip ({_first_line(error)})")
+            refuse(f"it fails on a black clip ({_reason(error)})")
         if values.shape != (self._at_once, len(info.labels)):
             is_row = values.ndim == 2 and len(values) == self._at_once
             what = f"{values.shape[1]} probabilities" if is_row else f"values {list(values.shape)}"
@@ -170,7 +170,7 @@ class Scorer:
                 raise
             if len(clips) == 1:
                 self._check_device(error)
-                return [ScoreError(_first_line(error))]
+                return [ScoreError(_reason(error))]
             half = len(clips) // 2
             return [*self._score_at_once(clips[:half]), *self._score_at_once(clips[half:])]
         return [row if _is_distribution(row) else ScoreError(_why_none(row)) for row in values]
@@ -182,7 +182,7 @@ class Scorer:
                 self._score_black()
             except self._tf.errors.OpError:
                 raise WorkerError(
-                    f"the device scores no clip any more ({_first_line(error)}). Run the same command again"
+                    f"the device scores no clip any more ({_reason(error)}). Run the same command again"
                 ) from error
 
     def _is_full(self, error: Exception) -> bool:
@@ -193,7 +193,7 @@ class Scorer:
     def _no_room(self, error: Exception) -> WorkerError:
         return WorkerError(
             f"there is no memory left for the model {self._info.name}, even for a batch of {self._at_once} "
-            f"({_first_line(error)}). Free some on its device, then run the same command again"
+            f"({_reason(error)}). Free some on its device, then run the same command again"
         )
 
     def _shrink(self, error: Exception) -> None:
@@ -231,14 +231,8 @@ def _why_none(row: np.ndarray) -> str:
     return f"the model gives values from {row.min():g} to {row.max():g} with the sum {row.sum():g}, no probabilities"
 
 
-def _first_line(error: Exception) -> str:
-    """What went wrong: TensorFlow's messages begin with where in Python an operation was defined, if that is known."""
-    if isinstance(error, OSError):
-        return files.reason(error)
-    lines = [line.strip() for line in str(getattr(error, "message", None) or error).splitlines() if line.strip()]
-    if _NO_STACK in lines:
-        lines = lines[len(lines) - lines[::-1].index(_NO_STACK) :]
-    return lines[0] if lines else type(error).__name__
+def _reason(error: Exception) -> str:
+    return files.reason(error) if isinstance(error, OSError) else first_line(error)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import os
 import re
 from typing import Any
 
+from pipelines.core.reasons import first_line
 from pipelines.core.secrets import redact
 from pipelines.store_io import bucket_and_path
 
@@ -31,9 +32,3 @@ def why_unreachable(error: Any) -> str:
         error = inner
     words = next((item for item in error.args if isinstance(item, str)), type(error).__name__)
     return re.sub(r"^<?[\w.]+(\(.*?\)| object at \w+>): ", "", redact(words))
-
-
-def first_line(error: Any) -> str:
-    """The first line of what an error says, or what it is where it says nothing."""
-    text = redact(str(error)).strip()
-    return text.splitlines()[0].rstrip(".") if text else type(error).__name__

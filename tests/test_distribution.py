@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -101,6 +103,28 @@ def test_two_workers_end_with_equal_weights_and_go_on_after_a_loss(dataset: Path
         workers[0].communicate()
     workers[1].communicate()
     assert finish(start_workers(dataset, output)) == whole
+
+
+@pytest.mark.parametrize("tool", ["task", "crossval --folds 3"])
+@pytest.mark.parametrize(("index", "number", "code"), [(0, signal.SIGINT, 130), (1, signal.SIGTERM, 75)])
+def test_a_worker_that_waits_for_others_can_be_stopped(
+    tool: str, index: int, number: signal.Signals, code: int, dataset: Path, tmp_path: Path
+) -> None:
+    """TensorFlow waits in native code, where no Python runs, and takes SIGTERM for itself."""
+    task = {"cluster": {"worker": free_addresses(2)}, "task": {"type": "worker", "index": index}}
+    command = [sys.executable, "-m", *f"trainer.{tool} --model lrcn --data {dataset} --output {tmp_path}".split()]
+    worker = start_worker([*command, "--strategy", "multi_worker"], {"TF_CONFIG": json.dumps(task)})
+    assert worker.stderr
+    assert f"worker {index + 1} of 2: waiting until the others are there" in worker.stderr.readline()
+    child = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()[0]
+    # From here on the wait is in native code: TensorFlow takes the signal before it begins.
+    while not int(re.findall(r"SigCgt:\s(\w+)", Path(f"/proc/{child}/status").read_text())[0], 16) & 1 << 14:
+        time.sleep(0.01)
+    worker.send_signal(number)
+    said = worker.communicate(timeout=20)[1].splitlines()
+    assert worker.returncode == code
+    assert len(said) == 1 and "run the same command again" in said[0], said
+    assert not Path(f"/proc/{child}").exists()
 
 
 @pytest.mark.parametrize(

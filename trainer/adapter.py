@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.core.errors import UsageError
+from pipelines.core.reasons import first_line
 from pipelines.core.spec import ClipSpec
 from trainer.foreign import Foreign, show_shape
 
@@ -83,9 +84,9 @@ class Adapter:
             values = adapter._values(tf.constant(clips[:3])).numpy()
             singly = np.concatenate([adapter._values(tf.constant(clips[i : i + 1])).numpy() for i in range(len(clips))])
         except (tf.errors.OpError, ValueError, TypeError) as error:
-            reason = str(error).strip().split("\n")[0]
             raise UsageError(
-                f"{source} doesn't take clips {show_shape((None, *spec.shape))} of {foreign.input_dtype.name}: {reason}"
+                f"{source} doesn't take clips {show_shape((None, *spec.shape))} of {foreign.input_dtype.name}: "
+                f"{first_line(error)}"
             ) from error
         _check_outputs(source, values, singly, len(labels))
         found = _find_out(source, singly, outputs)

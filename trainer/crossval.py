@@ -15,6 +15,7 @@ from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
+from trainer.attended import run_attended
 from trainer.cluster import check_cluster, read_cluster
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
@@ -53,6 +54,8 @@ def run(arguments: Sequence[str]) -> int:
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
     base = make_config(values, _OUTPUT)
     check_cluster(base.strategy)
+    if base.strategy == "multi_worker":
+        run_attended()
     storage.check_readable(base.data)
     storage.check_stores(base.data, base.output)
     check_output(base.output, CROSS_VALIDATION, base.data)

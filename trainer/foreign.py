@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.reasons import first_line
 from pipelines.model_safety import refuse_unsafe
 from trainer.export import configuration, serving_parts
 
@@ -73,7 +74,7 @@ def open_saved_model(folder: str, signature: str, num_labels: int, trust: bool =
     except UserError:
         raise
     except Exception as error:  # of any class, depending on what is wrong with the files
-        raise UsageError(f"cannot load the SavedModel {folder}: {_reason(error)}") from error
+        raise UsageError(f"cannot load the SavedModel {folder}: {first_line(error)}") from error
     if not signatures:
         raise UsageError(f"the SavedModel {folder} has no signatures, so nothing says how to call it. {_BETTER_FORM}")
     name = signature or ("serving_default" if "serving_default" in signatures else "")
@@ -156,7 +157,9 @@ def open_keras(path: str) -> Foreign:
             if old:
                 _restore_hard_sigmoid(model)
     except Exception as error:  # of any class, depending on the file and on the layers
-        raise UsageError(f"Keras {keras.__version__} cannot load {path}: {_reason(error)}. {_BETTER_FORM}") from error
+        raise UsageError(
+            f"Keras {keras.__version__} cannot load {path}: {first_line(error)}. {_BETTER_FORM}"
+        ) from error
     if not isinstance(model, keras.Model) or not model.inputs or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UsageError(f"{path} is no Keras model with one input and one output. {_BETTER_FORM}")
     call, variables = serving_parts(model)
@@ -225,9 +228,3 @@ def _restore_hard_sigmoid(model: keras.Model) -> None:
 
 def _hard_sigmoid_of_keras_2(x: Any) -> Any:
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
-
-
-def _reason(error: Exception) -> str:
-    """The first line of an error's message, not too long."""
-    text = str(error).strip().split("\n")[0] or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:300]}..."

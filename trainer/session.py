@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from pipelines import store
 from pipelines.core.errors import IncompleteError, UserError
+from pipelines.core.reasons import first_line
 from trainer import results, storage
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset
@@ -51,17 +52,17 @@ def _for_people(config: TrainConfig, dataset: OpenDataset) -> Iterator[None]:
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
             f"out of memory: choose a smaller --batch-size than {config.batch_size or 'what 0 chose'} "
-            f"({error.message[:200]})"
+            f"({first_line(error)})"
         ) from error
     except tf.errors.DataLossError as error:
         if not storage.is_local(config.data):
             raise IncompleteError(
-                f"the store sent only a part of a shard of {config.data}, or one is damaged ({error.message[:200]}). "
+                f"the store sent only a part of a shard of {config.data}, or one is damaged ({first_line(error)}). "
                 "Run the same command again to go on from the last checkpoint; if that doesn't help, python -m "
                 "pipelines.verify tells which one is damaged"
             ) from error
         raise UserError(
-            f"a shard of {config.data} is damaged ({error.message[:200]}); python -m pipelines.verify tells which one"
+            f"a shard of {config.data} is damaged ({first_line(error)}); python -m pipelines.verify tells which one"
         ) from error
     except tf.errors.OpError as error:
         if not storage.is_local(config.data) and (reason := _why_unreadable(dataset, error)):
@@ -72,7 +73,7 @@ def _for_people(config: TrainConfig, dataset: OpenDataset) -> Iterator[None]:
         if config.strategy != "multi_worker" or not isinstance(error, _LOST_WORKER):
             raise
         raise IncompleteError(
-            f"lost another worker ({error.message[:200]}); start all workers again to go on from the last checkpoint"
+            f"lost another worker ({first_line(error)}); start all workers again to go on from the last checkpoint"
         ) from error
 
 
@@ -85,4 +86,4 @@ def _why_unreadable(dataset: OpenDataset, error: tf.errors.OpError) -> str:
     except UserError as found:
         return str(found)
     about_store = "://" in str(error.message) or isinstance(error, tf.errors.PermissionDeniedError)
-    return str(error.message).strip().splitlines()[0][:300] if about_store else ""
+    return first_line(error) if about_store else ""

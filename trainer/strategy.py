@@ -10,7 +10,9 @@ import keras
 import tensorflow as tf
 
 from pipelines import cli
+from pipelines.core.reasons import first_line
 from pipelines.tensorflow_start import without_announcements
+from trainer import attended
 from trainer.cluster import read_cluster
 
 
@@ -100,6 +102,7 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
         if num_workers > 1:
             cli.say(f"worker {worker + 1} of {num_workers}: waiting until the others are there")
         made: tf.distribute.Strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        attended.all_are_there()
     elif len(names) > 1:
         made = tf.distribute.MirroredStrategy(names)
     else:
@@ -118,5 +121,5 @@ def why_no_compiler() -> str:
         with without_announcements():
             step(tf.ones((1, 8, 8, 2))).numpy()
     except tf.errors.OpError as error:
-        return str(error.message).strip().splitlines()[0][:300]
+        return first_line(error)
     return ""

@@ -8,6 +8,7 @@ from pipelines import cli
 from pipelines.core.errors import EXIT_OK
 from pipelines.tensorflow_start import start_tensorflow
 from trainer import storage
+from trainer.attended import run_attended
 from trainer.cluster import check_cluster
 from trainer.dataset import check_shards, open_dataset
 from trainer.flags import add_flags, make_config, make_parser, parse
@@ -35,6 +36,8 @@ def run(arguments: Sequence[str]) -> int:
     add_flags(parser)
     config = make_config(parse(parser, arguments))
     check_cluster(config.strategy)
+    if config.strategy == "multi_worker":
+        run_attended()
     storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
     check_output(config.output, RUN, config.data)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, cast
 
+from pipelines.core.reasons import first_line
 from pipelines.store_errors import no_file
 
 _CREDENTIALS = "TF_AZURE_STORAGE_KEY; addresses are az://account/container/path"
@@ -77,6 +78,4 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
     give = f"give credentials in the environment ({_CREDENTIALS})"
     if isinstance(error, tf.errors.PermissionDeniedError | tf.errors.UnauthenticatedError):
         return PermissionError(errno.EACCES, f"permission denied. Ask for it, or {give}", uri)
-    lines = str(error.message).strip(": \n").splitlines()
-    first = lines[0] if lines else type(error).__name__
-    return OSError(errno.EIO, f"{first}. Check the network and the address, or {give}", uri)
+    return OSError(errno.EIO, f"{first_line(error)}. Check the network and the address, or {give}", uri)
