@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import common
-from pipelines.tensorflow_start import start_tensorflow
+from pipelines.process.tensorflow_start import start_tensorflow
 from trainer.config import MODELS, TrainConfig
 from trainer.dataset import OpenDataset, open_dataset
 from trainer.metrics import evaluate

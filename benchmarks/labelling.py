@@ -34,8 +34,8 @@ from pipelines import files
 from pipelines.core.decode_types import DecodedWindow, DecodeLimits, WindowJob
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.windows import default_windows
+from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.scorer import Scorer, read_model_info
-from pipelines.tensorflow_start import start_tensorflow
 
 _OBVIOUS_BATCH = 8
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import common
-from pipelines.tensorflow_start import start_tensorflow
+from pipelines.process.tensorflow_start import start_tensorflow
 
 start_tensorflow()
 

@@ -26,7 +26,7 @@ from pipelines.core.example import Example, encode
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo, SplitInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.tfrecord import frame_record
-from pipelines.tensorflow_start import start_tensorflow
+from pipelines.process.tensorflow_start import start_tensorflow
 
 _LABELS = ("Jump", "Run", "Sit", "Wave")
 _CLIPS_PER_SHARD = 60

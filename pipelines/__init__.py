@@ -3,6 +3,6 @@
 import sys
 
 if sys.argv[:1] == ["-m"]:  # Python is about to start a tool of this package, whose imports take a while
-    from pipelines import interrupts
+    from pipelines.process import interrupts
 
     interrupts.install()

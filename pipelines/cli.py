@@ -10,9 +10,9 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Any
 
-from pipelines import interrupts
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError, as_shortage
 from pipelines.core.secrets import redact
+from pipelines.process import interrupts
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
 _SHOWN_NAMES = 5

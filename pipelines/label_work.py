@@ -7,7 +7,6 @@ from importlib.metadata import version
 from typing import Any
 
 from pipelines import files, label_shards, label_store
-from pipelines.core.collection import no_collection
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import fingerprint
 from pipelines.core.label_config import LabelConfig
@@ -24,6 +23,7 @@ from pipelines.core.ledger import choose, is_complete
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.sharding import place_in_shard
 from pipelines.core.windows import WindowSpec
+from pipelines.process.gc_pause import no_collection
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from pipelines import files, local_glob
 from pipelines.alike import AlikeFiles
 from pipelines.core import catalog
 from pipelines.core.catalog import Catalog, VideoRecord
-from pipelines.core.collection import no_collection
 from pipelines.core.content import stream_mark
 from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
@@ -18,6 +17,7 @@ from pipelines.core.manifest import parse_manifest
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.split_files import UNUSED_FILES, SplitFile, choose_files, parse_split_file
 from pipelines.core.video_files import FileInfo, is_video
+from pipelines.process.gc_pause import no_collection
 from pipelines.source_hints import check_source, nearest
 
 

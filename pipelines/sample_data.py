@@ -20,9 +20,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipelines import cli, interrupts
+from pipelines import cli
 from pipelines.core.errors import EXIT_INTERRUPTED
 from pipelines.core.motion import ACTIVITIES
+from pipelines.process import interrupts
 from pipelines.sample_videos import FolderInUseError, OnProgress, SampleDataConfig, generate, is_complete, list_videos
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TypeVar
 
-from pipelines import files, interrupts
+from pipelines import files
 from pipelines.core import sharding
 from pipelines.core.catalog import VideoRecord
 from pipelines.core.duplicates import DUPLICATES, Copies, duplicate_lines
@@ -23,6 +23,7 @@ from pipelines.core.plan import Layout, Plan, PlannedShard
 from pipelines.core.relative import path_below
 from pipelines.core.sealed import seal, seal_parts, unseal, unseal_or_old
 from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
+from pipelines.process import interrupts
 
 _L = TypeVar("_L")
 STATE = "_state"

@@ -16,7 +16,8 @@ import av
 import numpy as np
 import pytest
 
-from pipelines import cli, tensorflow_start
+from pipelines import cli
+from pipelines.process import tensorflow_start
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # As of a shell's background jobs: what tests start would ignore Ctrl-C, too.

@@ -9,7 +9,7 @@ import numpy as np
 from pipelines.core.hashing import fingerprint, stable_hash
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.tensorflow_start import start_tensorflow
+from pipelines.process.tensorflow_start import start_tensorflow
 
 start_tensorflow()
 

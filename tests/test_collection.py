@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.core.collection import no_collection
+from pipelines.process.gc_pause import no_collection
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import pytest
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.tensorflow_start import start_tensorflow
+from pipelines.process.tensorflow_start import start_tensorflow
 from tests.s3_server import reaches_s3, s3_server
 
 start_tensorflow()

@@ -11,9 +11,9 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from pipelines import interrupts
 from pipelines.core.errors import EXIT_INTERRUPTED, EXIT_PREEMPTED
-from pipelines.core.lifetime import end_with_parent
+from pipelines.process import interrupts
+from pipelines.process.lifetime import end_with_parent
 
 _TERMINATED = "error: asked to stop; run the same command again to go on"
 _PATIENCE = 3

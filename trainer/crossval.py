@@ -13,7 +13,7 @@ import numpy as np
 from pipelines import cli
 from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.core.relative import relative_to
-from pipelines.tensorflow_start import start_tensorflow
+from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import storage
 from trainer.attended import run_attended
 from trainer.cluster import check_cluster, read_cluster

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines import interrupts
 from pipelines.core.errors import OutputError, UserError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.process import interrupts
 from trainer import storage
 from trainer.places import refuse_other_folder
 

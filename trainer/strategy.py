@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from pipelines import cli
 from pipelines.core.reasons import first_line
-from pipelines.tensorflow_start import without_announcements
+from pipelines.process.tensorflow_start import without_announcements
 from trainer import attended
 from trainer.cluster import read_cluster
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines import cli
 from pipelines.core.errors import EXIT_OK
-from pipelines.tensorflow_start import start_tensorflow
+from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import storage
 from trainer.attended import run_attended
 from trainer.cluster import check_cluster

@@ -8,7 +8,7 @@ it ends when it finds that nobody listens, or by the alarm of a request.
 import signal
 import sys
 
-from pipelines.core.lifetime import end_with_parent
+from pipelines.process.lifetime import end_with_parent
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from pipelines.core import sharding
 from pipelines.core.catalog import Catalog, VideoRecord
-from pipelines.core.collection import no_collection
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.folders import in_usual_order
@@ -24,6 +23,7 @@ from pipelines.core.pretty_json import pretty_json
 from pipelines.core.sealed import load_json
 from pipelines.core.splits import assign_by_fractions
 from pipelines.core.typed_json import Count, build
+from pipelines.process.gc_pause import no_collection
 
 STRIPS_PER_CLASS = 4
 """Clips of each class that get a film strip in the preview."""

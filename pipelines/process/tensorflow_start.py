@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from pipelines import interrupts
+from pipelines.process import interrupts
 
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
 """Newer versions of TensorFlow say some things while they are imported, before they look at TF_CPP_MIN_LOG_LEVEL."""
