@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines import files, label_shards, label_store, label_work, parallel
-from pipelines.core import pretty_json as pretty
+from pipelines.core import json_text as pretty
 from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.completeness import check_all_accounted
 from pipelines.core.errors import IncompleteError

@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from pipelines.core.descriptions import check_clip_spec, check_dataset, read_versioned, take_stated
 from pipelines.core.errors import UserError
+from pipelines.core.json_text import pretty_json
 from pipelines.core.labels import LabelMap
-from pipelines.core.pretty_json import pretty_json
 from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.typed_json import Amount, Count, PlainName, build

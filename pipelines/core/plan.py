@@ -18,8 +18,8 @@ from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.folders import in_usual_order
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
+from pipelines.core.json_text import pretty_json
 from pipelines.core.labels import LabelMap
-from pipelines.core.pretty_json import pretty_json
 from pipelines.core.sealed import load_json
 from pipelines.core.splits import assign_by_fractions
 from pipelines.core.typed_json import Count, build
