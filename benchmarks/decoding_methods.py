@@ -16,9 +16,9 @@ from av.video.reformatter import Interpolation
 
 from pipelines.core.decode_types import DecodedClip, DecodeJob, DecodeLimits
 from pipelines.core.isolation import DecoderPool
-from pipelines.core.resize import AREA
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.video import read_clip
+from pipelines.video.clip import read_clip
+from pipelines.video.resize import AREA
 
 SPEC = ClipSpec(num_frames=20, height=64, width=64)
 NOTEBOOK_SPEC = ClipSpec(num_frames=20, height=64, width=64, sampling="notebook")

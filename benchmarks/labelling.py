@@ -33,9 +33,9 @@ from benchmarks import common, jobs
 from pipelines import files
 from pipelines.core.decode_types import DecodedWindow, DecodeLimits, WindowJob
 from pipelines.core.isolation import DecoderPool
-from pipelines.core.windows import default_windows
 from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.scorer import Scorer, read_model_info
+from pipelines.video.windows import default_windows
 
 _OBVIOUS_BATCH = 8
 

@@ -21,7 +21,7 @@ import cv2
 from benchmarks import common, jobs
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.core.video import read_clip
+from pipelines.video.clip import read_clip
 
 _HEADERS = [
     "videos",

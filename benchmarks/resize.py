@@ -18,7 +18,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from benchmarks import common
-from pipelines.core.resize import AREA
+from pipelines.video.resize import AREA
 
 _RGB_FROM_FULL_RANGE_YUV = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]])
 _FULL_FROM_LIMITED_RANGE = np.array([255 / 219, 255 / 224, 255 / 224])

@@ -29,7 +29,6 @@ from pipelines.core.model_info import ModelInfo
 from pipelines.core.plan import ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
 from pipelines.core.spec import ClipSpec
-from pipelines.core.windows import default_windows
 from pipelines.engine import make_engine
 from pipelines.label_finish import finish as finish_labels
 from pipelines.label_listing import list_videos
@@ -37,6 +36,7 @@ from pipelines.label_work import Work, make_work
 from pipelines.listing import read_catalog
 from pipelines.transforms.labels import LabelSettings, _WriteLabelsFn
 from pipelines.transforms.plan import ReadPlan
+from pipelines.video.windows import default_windows
 
 _VIDEOS_PER_TINY_SHARD = 100
 _SECONDS: dict[str, float] = {}

@@ -12,13 +12,13 @@ from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.label_config import LabelConfig
 from pipelines.core.label_plan import LabelTask, Listing
 from pipelines.core.model_info import ModelInfo
-from pipelines.core.windows import WindowSpec, default_windows
 from pipelines.label_flags import own_flags, parse
 from pipelines.label_listing import list_videos
 from pipelines.label_work import Work, make_work
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
 from pipelines.scorer import read_model_info, shared_scorer
 from pipelines.summary import plural, say_ignored, visible
+from pipelines.video.windows import WindowSpec, default_windows
 
 if TYPE_CHECKING:
     import apache_beam as beam

@@ -9,7 +9,6 @@ from pipelines import files, local_glob
 from pipelines.alike import AlikeFiles
 from pipelines.core import catalog
 from pipelines.core.catalog import Catalog, VideoRecord
-from pipelines.core.content import stream_mark
 from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
 from pipelines.core.folder_kinds import no_tree
@@ -19,6 +18,7 @@ from pipelines.core.split_files import UNUSED_FILES, SplitFile, choose_files, pa
 from pipelines.core.video_files import FileInfo, is_video
 from pipelines.process.gc_pause import no_collection
 from pipelines.source_hints import check_source, nearest
+from pipelines.video.content import stream_mark
 
 
 @no_collection()

@@ -215,7 +215,7 @@ class Scorer:
         if wrong := [len(clip) for clip in clips if len(clip) != size]:
             raise ValueError(f"a clip of {wrong[0]} bytes, not {size}")
         if self._info.encoding.format == "jpeg":
-            from pipelines.core.pictures import as_stored  # OpenCV is needed by such models alone
+            from pipelines.video.images import as_stored
 
             clips = [as_stored(clip, self._info.clip_spec, self._info.encoding) for clip in clips]
         joined = b"".join([*clips, *[clips[-1]] * (self._at_once - len(clips))])

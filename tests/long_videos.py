@@ -7,9 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from pipelines.core.long_video import Piece, WindowClip, WindowFailure, read_windows, survey
 from pipelines.core.spec import ClipSpec
-from pipelines.core.windows import WindowSpec
+from pipelines.video.long_video import Piece, WindowClip, WindowFailure, read_windows, survey
+from pipelines.video.windows import WindowSpec
 from tests.conftest import paint
 
 WIDTH, HEIGHT = 120, 64

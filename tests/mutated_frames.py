@@ -17,9 +17,9 @@ import av
 import numpy as np
 from av.video.frame import PictureType
 
-from pipelines.core.frames import VideoError, demux, open_video
 from pipelines.core.spec import ClipSpec
-from pipelines.core.video import Clip, VideoTooShort, read_clip
+from pipelines.video.clip import Clip, VideoTooShort, read_clip
+from pipelines.video.frames import VideoError, demux, open_video
 from tests.long_videos import write, x264
 from tests.mutation import mutate
 

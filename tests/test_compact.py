@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.compact import pack, unpack, windows_from_json, windows_to_json
 from pipelines.core.label_types import Window
-from pipelines.core.survey import Piece
-from pipelines.core.windows import PlannedWindow, WindowSpec, plan_windows
+from pipelines.video.compact import pack, unpack, windows_from_json, windows_to_json
+from pipelines.video.survey import Piece
+from pipelines.video.windows import PlannedWindow, WindowSpec, plan_windows
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 MINUTES = 10

@@ -13,13 +13,13 @@ from pipelines import label
 from pipelines.core.decode_server import answers
 from pipelines.core.decode_types import WindowJob
 from pipelines.core.example import Example, decode, encode
-from pipelines.core.frames import VideoDecodeError
-from pipelines.core.long_video import WindowClip, read_windows
-from pipelines.core.resize import Resizer
 from pipelines.core.spec import ClipSpec
-from pipelines.core.survey import survey
-from pipelines.core.video import read_clip
-from pipelines.core.windows import WindowSpec
+from pipelines.video.clip import read_clip
+from pipelines.video.frames import VideoDecodeError
+from pipelines.video.long_video import WindowClip, read_windows
+from pipelines.video.resize import Resizer
+from pipelines.video.survey import survey
+from pipelines.video.windows import WindowSpec
 from tests.conftest import preprocess, write_video
 from tests.label_model import level_of, make_model, write_grey
 from tests.mutated_frames import check, make_sources

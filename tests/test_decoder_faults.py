@@ -23,7 +23,7 @@ from pipelines.core.decode_types import CutVideo, DecodedClip, DecodedWindow, De
 from pipelines.core.errors import WorkerError
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec
-from pipelines.core.windows import WindowSpec
+from pipelines.video.windows import WindowSpec
 from tests.conftest import preprocess, write_endless_video, write_video
 from tests.test_isolation import decoders, job, pool_of, same_path, wait_until_read
 

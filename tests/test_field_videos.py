@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
-from pipelines.core.long_video import WindowClip, read_windows
 from pipelines.core.spec import ClipSpec
-from pipelines.core.survey import survey
-from pipelines.core.video import Clip, NoVideoStreamError, read_clip
-from pipelines.core.windows import WindowSpec, default_windows
+from pipelines.video.clip import Clip, NoVideoStreamError, read_clip
+from pipelines.video.long_video import WindowClip, read_windows
+from pipelines.video.survey import survey
+from pipelines.video.windows import WindowSpec, default_windows
 from tests.conftest import paint, read_index, write_video
 from tests.sweep_videos import number
 

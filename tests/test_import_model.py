@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.core.video import read_clip
 from pipelines.process.tensorflow_start import start_tensorflow
+from pipelines.video.clip import read_clip
 from tests.conftest import run_tool
 from tests.long_videos import moving_pictures, write
 from tests.notebook_loop import notebook_frames

@@ -14,17 +14,17 @@ from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines import label_store
-from pipelines.core.compact import windows_from_json
 from pipelines.core.decode_types import CutVideo, DecodeLimits, WindowJob
 from pipelines.core.label_plan import LabelTask, ListedVideo, VideoTask, by_shard
 from pipelines.core.ledger import Entry, choose, is_complete
 from pipelines.core.model_info import ModelInfo
-from pipelines.core.windows import WindowSpec
 from pipelines.transforms import pools
 from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
 from pipelines.transforms.recording import RecordResults
 from pipelines.transforms.scoring import ScoreClips
+from pipelines.video.compact import windows_from_json
+from pipelines.video.windows import WindowSpec
 from tests.conftest import write_endless_video
 from tests.label_model import CLIP_SPEC, LABELS, level_of, make_model, write_grey
 

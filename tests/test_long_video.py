@@ -9,13 +9,13 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core import long_video, piece_frames, taint
-from pipelines.core.frames import VideoDecodeError, decode_packets, open_video
-from pipelines.core.long_video import read_windows, survey
-from pipelines.core.resize import Resizer
 from pipelines.core.spec import ClipSpec
-from pipelines.core.video import read_clip
-from pipelines.core.windows import WindowSpec, plan_windows
+from pipelines.video import long_video, piece_frames, taint
+from pipelines.video.clip import read_clip
+from pipelines.video.frames import VideoDecodeError, decode_packets, open_video
+from pipelines.video.long_video import read_windows, survey
+from pipelines.video.resize import Resizer
+from pipelines.video.windows import WindowSpec, plan_windows
 from tests.conftest import read_index
 from tests.long_videos import NUM_FRAMES, SPEC, clips, moving_pictures, read, same, windows, write, x264
 

@@ -10,13 +10,14 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core import frames as core_frames
-from pipelines.core import h264, mpeg4, nonref, video
-from pipelines.core.bitstream import Bits, NoPlan, Part
-from pipelines.core.frames import decode_needed, open_video, scan
-from pipelines.core.nonref import DropPlan, Picture
 from pipelines.core.spec import SAMPLING_RULES, ClipSpec
-from pipelines.core.video import Clip, VideoError, VideoTooShort, read_clip
+from pipelines.video import clip as video
+from pipelines.video import frames as core_frames
+from pipelines.video.clip import Clip, VideoError, VideoTooShort, read_clip
+from pipelines.video.frames import decode_needed, open_video, scan
+from pipelines.video.skipping import drop_plan, h264, mpeg4
+from pipelines.video.skipping.bits import Bits, NoPlan, Part
+from pipelines.video.skipping.drop_plan import DropPlan, Picture
 from tests.conftest import paint, read_index
 
 WIDTH, HEIGHT = 96, 64
@@ -59,7 +60,7 @@ def write(path: Path, pictures: list[np.ndarray], codec: str, options: dict[str,
 def plan_of(path: Path | str) -> DropPlan | None:
     with open_video(str(path)) as (_, stream), open_video(str(path)) as (container, again):
         packets = (packet for packet in container.demux(again) if packet.size)
-        return nonref.plan(stream.codec_context.name, stream.codec_context.extradata, packets)
+        return drop_plan.plan(stream.codec_context.name, stream.codec_context.extradata, packets)
 
 
 def read_both(path: Path | str, spec: ClipSpec, monkeypatch: pytest.MonkeyPatch, strict: bool = True) -> Clip:
@@ -69,7 +70,7 @@ def read_both(path: Path | str, spec: ClipSpec, monkeypatch: pytest.MonkeyPatch,
             patch.setattr(video, "decode_again", lambda *_: pytest.fail("the plan was given up"))
         clip = read_clip(str(path), spec)
     with monkeypatch.context() as patch:
-        patch.setattr(nonref, "plan", lambda *_: None)
+        patch.setattr(drop_plan, "plan", lambda *_: None)
         plain = read_clip(str(path), spec)
     np.testing.assert_array_equal(clip.frames, plain.frames)
     assert clip.frames.tobytes() == plain.frames.tobytes()
@@ -203,7 +204,7 @@ def test_a_plan_that_does_not_hold_is_given_up(
     too_short = DropPlan(real.pictures[:-1])
     for wrong in (wrong_time, wrong_needs, too_short):
         with monkeypatch.context() as patch:
-            patch.setattr(nonref, "plan", lambda *_, wrong=wrong: wrong)
+            patch.setattr(drop_plan, "plan", lambda *_, wrong=wrong: wrong)
             clip = read_clip(str(path), SPECS[5])
         if wrong is not wrong_needs:
             assert clip.frames.tobytes() == expected.frames.tobytes()
@@ -268,7 +269,7 @@ def test_damaged_videos(real_data: Path, tmp_path: Path, monkeypatch: pytest.Mon
     for path in mutated(real_data, tmp_path, copies=200):
         clip = read(path)
         with monkeypatch.context() as patch:
-            patch.setattr(nonref, "plan", lambda *_: None)
+            patch.setattr(drop_plan, "plan", lambda *_: None)
             plain = read(path)
         if plain is not None:
             assert clip is not None
@@ -389,7 +390,7 @@ def vops(text: str) -> list[av.Packet]:
     ],
 )
 def test_order_of_vops(text: str, shown: list[int], needs: list[tuple[int, ...]]) -> None:
-    plan = nonref.plan("mpeg4", XVID, vops(text))
+    plan = drop_plan.plan("mpeg4", XVID, vops(text))
     assert plan is not None
     if "+" not in text:
         assert [picture.shown for picture in plan.pictures] == shown
@@ -413,12 +414,12 @@ def test_order_of_vops(text: str, shown: list[int], needs: list[tuple[int, ...]]
     ],
 )
 def test_vops_without_a_plan(extradata: bytes, text: str) -> None:
-    assert nonref.plan("mpeg4", extradata, vops(text)) is None
+    assert drop_plan.plan("mpeg4", extradata, vops(text)) is None
 
 
 def test_packed_vops_are_taken_apart() -> None:
     packets = vops("I0 P3+B1 B2 N P5+B4 N P7+B6")
-    plan = nonref.plan("mpeg4", XVID, packets)
+    plan = drop_plan.plan("mpeg4", XVID, packets)
     assert plan is not None
     expected = [vop(text) for text in ("I0", "P3", "B1", "B2", "P5", "B4", "P7")]
     assert [picture.shown for picture in plan.pictures] == [0, 3, 1, 2, 5, 4, 6]

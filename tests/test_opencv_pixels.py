@@ -11,11 +11,11 @@ from av.codec.context import Flags
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from pipelines.core.long_video import WindowClip, read_windows, survey
-from pipelines.core.opencv_pixels import opencv_pixels
 from pipelines.core.spec import ClipSpec
-from pipelines.core.video import read_clip
-from pipelines.core.windows import WindowSpec
+from pipelines.video.clip import read_clip
+from pipelines.video.long_video import WindowClip, read_windows, survey
+from pipelines.video.opencv_pixels import opencv_pixels
+from pipelines.video.windows import WindowSpec
 from tests.conftest import write_video
 from tests.notebook_loop import notebook_frames
 

@@ -6,12 +6,12 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core.long_video import WindowClip, read_windows
-from pipelines.core.orientation import Turn, orientation
 from pipelines.core.spec import INTERPOLATIONS, ClipSpec
-from pipelines.core.survey import survey
-from pipelines.core.video import read_clip
-from pipelines.core.windows import WindowSpec
+from pipelines.video.clip import read_clip
+from pipelines.video.long_video import WindowClip, read_windows
+from pipelines.video.orientation import Turn, orientation
+from pipelines.video.survey import survey
+from pipelines.video.windows import WindowSpec
 
 ONE = 1 << 16
 WIDTH, HEIGHT = 96, 64

@@ -10,8 +10,8 @@ import pytest
 
 from pipelines import page_parts, preview, summary
 from pipelines.core.metadata import DatasetInfo, Failure, Filtered, ShardReport, WrittenVideo, summarise_splits
-from pipelines.core.pictures import film_strip
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.video.images import film_strip
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -10,12 +10,12 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core import asf, avi_parts, boxes, ebml, file_ends
-from pipelines.core.frames import NoVideoStreamError, VideoDecodeError, VideoError, open_video, scan
-from pipelines.core.promises import Shortfall, counted
 from pipelines.core.spec import ClipSpec
-from pipelines.core.survey import survey
-from pipelines.core.video import read_clip
+from pipelines.video.clip import read_clip
+from pipelines.video.containers import asf, avi, file_ends, matroska, mp4
+from pipelines.video.containers.promises import Shortfall, counted
+from pipelines.video.frames import NoVideoStreamError, VideoDecodeError, VideoError, open_video, scan
+from pipelines.video.survey import survey
 from tests.long_videos import moving_pictures, x264
 from tests.mutation import KINDS, mutate
 
@@ -308,7 +308,7 @@ def test_headers_of_avi_files_that_lie(
 @pytest.mark.parametrize(("name", "options"), [("x.mkv", {"live": "1"}), ("v.webm", {"live": "1"})])
 def test_recorded_live(name: str, options: dict[str, str], tmp_path: Path) -> None:
     path = write_video(tmp_path / name, *SOURCES[name], options)
-    assert ebml.look(io.BytesIO(path.read_bytes()), path.stat().st_size).end == path.stat().st_size
+    assert matroska.look(io.BytesIO(path.read_bytes()), path.stat().st_size).end == path.stat().st_size
     assert missing(path) is None
     assert not read_clip(str(path), SPEC).damaged
 
@@ -360,11 +360,11 @@ def open_dml(parts: list[int], lost: int) -> bytes:
 def test_open_dml(lost: int, tmp_path: Path) -> None:
     data = open_dml([50, 60, 70], lost)
     (tmp_path / "v.avi").write_bytes(data)
-    assert avi_parts.count_slots(str(tmp_path / "v.avi"), 0, shown=40) == (40 if lost else 180)
-    found = avi_parts.look(io.BytesIO(data), len(data), 0)
+    assert avi.count_slots(str(tmp_path / "v.avi"), 0, shown=40) == (40 if lost else 180)
+    found = avi.look(io.BytesIO(data), len(data), 0)
     assert found.is_cut == (lost > 0) and found.announced_frames == 180
     assert (found.promised_bytes > found.bytes_there) == (lost > 0)
-    assert not avi_parts.look(io.BytesIO(data), len(data), 1).is_cut  # nothing is known of this stream
+    assert not avi.look(io.BytesIO(data), len(data), 1).is_cut  # nothing is known of this stream
 
 
 @pytest.mark.parametrize(
@@ -396,10 +396,10 @@ def test_parsers_take_anything(sources: dict[str, bytes]) -> None:
         if number % 3 == 0:
             data = data[: draw.randrange(200)] + np.random.default_rng(number).bytes(200)
         file = io.BytesIO(data)
-        avi_parts.look(file, len(data), 0)
-        avi_parts.count_empty(file, len(data), 0)
-        ebml.look(file, len(data))
-        boxes.look(file, len(data), 1)
+        avi.look(file, len(data), 0)
+        avi.count_empty(file, len(data), 0)
+        matroska.look(file, len(data))
+        mp4.look(file, len(data), 1)
         asf.look(file)
         file_ends.mxf_footer(file)
         file_ends.ivf_frames(file)

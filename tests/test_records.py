@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core import example
-from pipelines.core.pictures import encode_frames
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.tfrecord import CorruptRecordError, frame_record, read_records
+from pipelines.video.images import encode_frames
 
 SPEC = ClipSpec(num_frames=3, height=16, width=24)
 FRAMES = np.random.default_rng(0).integers(0, 256, SPEC.shape, np.uint8)

@@ -6,12 +6,12 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core.long_video import WindowClip, read_windows
-from pipelines.core.resize import Resizer
 from pipelines.core.spec import ClipSpec
-from pipelines.core.survey import survey
-from pipelines.core.video import read_clip
-from pipelines.core.windows import WindowSpec
+from pipelines.video.clip import read_clip
+from pipelines.video.long_video import WindowClip, read_windows
+from pipelines.video.resize import Resizer
+from pipelines.video.survey import survey
+from pipelines.video.windows import WindowSpec
 from tests.sweep_videos import sweep
 
 SPECS = (ClipSpec(7, 32, 48), ClipSpec(16, 32, 48, "notebook"))

@@ -31,7 +31,7 @@ from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.core.splits import assign_by_fractions
 from pipelines.core.tables import read_table
-from pipelines.core.windows import WindowSpec
+from pipelines.video.windows import WindowSpec
 from tests.test_ledger import TEXT, entries, entry, whole_failure
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UsageError, WorkerError
 from pipelines.core.example import decode_frames
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.core.pictures import as_stored, encode_frames
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.scorer import ScoreError, Scorer, batch_size, read_model_info
+from pipelines.video.images import as_stored, encode_frames
 from tests.label_model import CLIP_SPEC, LABELS, grey_clip, label_of, level_of, make_model
 
 start_tensorflow()

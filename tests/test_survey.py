@@ -7,9 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core import starts
-from pipelines.core import survey as core_survey
-from pipelines.core.frames import (
+from pipelines.core.spec import ClipSpec
+from pipelines.video import survey as core_survey
+from pipelines.video.frames import (
     NoVideoStreamError,
     VideoDecodeError,
     VideoOpenError,
@@ -18,11 +18,11 @@ from pipelines.core.frames import (
     open_video,
     scan,
 )
-from pipelines.core.long_video import read_windows
-from pipelines.core.spec import ClipSpec
-from pipelines.core.streams import shows_picture
-from pipelines.core.survey import Piece, Survey, survey
-from pipelines.core.windows import WindowSpec
+from pipelines.video.long_video import read_windows
+from pipelines.video.skipping import entry_points
+from pipelines.video.streams import shows_picture
+from pipelines.video.survey import Piece, Survey, survey
+from pipelines.video.windows import WindowSpec
 from tests.conftest import write_video
 from tests.test_times import line
 from tests.test_video import write_sound
@@ -39,8 +39,8 @@ from tests.test_video import write_sound
     ],
 )
 def test_key_frames_in_order_of_display(pts: list[int], keys: tuple[int, ...], expected: list[int]) -> None:
-    starts = bytearray(position in keys for position in range(len(pts)))
-    assert core_survey._timed(line(pts), starts, broken=False).key_frames.tolist() == expected
+    entry_points = bytearray(position in keys for position in range(len(pts)))
+    assert core_survey._timed(line(pts), entry_points, broken=False).key_frames.tolist() == expected
 
 
 def test_what_is_no_video(tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ AT_ONCE, LATER, OTHER = "06 06 01 c0", "06 06 01 2c", "06 05 01 c0"
 def test_h264_pictures_to_start_from(nals: list[str], expected: bool) -> None:
     units = [bytes.fromhex(nal) for nal in nals]
     packet = av.Packet(b"".join(b"\x00\x00\x01" + unit for unit in units))
-    assert not starts._h264_test(b"")(packet)  # the container doesn't say so
+    assert not entry_points._h264_test(b"")(packet)  # the container doesn't say so
     packet.is_keyframe = True
-    assert starts._h264_test(b"")(packet) == expected
+    assert entry_points._h264_test(b"")(packet) == expected
     sized = av.Packet(b"".join(len(unit).to_bytes(2, "big") + unit for unit in units))
     sized.is_keyframe = True
     avcc = bytes.fromhex("01 64001e fd e0 00")  # lengths of two bytes, no parameter sets
-    assert starts._h264_test(avcc)(sized) == expected
-    assert not starts._h264_test(avcc[:5])(sized)
+    assert entry_points._h264_test(avcc)(sized) == expected
+    assert not entry_points._h264_test(avcc[:5])(sized)

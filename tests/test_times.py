@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core import packet_times
-from pipelines.core.packet_times import PacketTimes, StreamClock
-from pipelines.core.times import Timeline, timeline
+from pipelines.video.timing import packet_times
+from pipelines.video.timing.packet_times import PacketTimes, StreamClock
+from pipelines.video.timing.times import Timeline, timeline
 
 NO = packet_times.NO_TIME
 HOUR = 3600 * 25

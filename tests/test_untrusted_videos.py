@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from av.format import ContainerFormat
 
-from pipelines.core.demuxers import DEMUXERS
-from pipelines.core.frames import open_video
 from pipelines.core.spec import ClipSpec
-from pipelines.core.video import VideoOpenError, VideoReadError, read_clip
+from pipelines.video.clip import VideoOpenError, VideoReadError, read_clip
+from pipelines.video.demuxers import DEMUXERS
+from pipelines.video.frames import open_video
 from tests.conftest import write_video
 
 SPEC = ClipSpec(3, 16, 16)

@@ -7,10 +7,9 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core import frames
-from pipelines.core.resize import scaled_size
 from pipelines.core.spec import ClipSpec
-from pipelines.core.video import (
+from pipelines.video import frames
+from pipelines.video.clip import (
     NoVideoStreamError,
     VideoDecodeError,
     VideoError,
@@ -20,6 +19,7 @@ from pipelines.core.video import (
     probe,
     read_clip,
 )
+from pipelines.video.resize import scaled_size
 from tests.conftest import HEIGHT, WIDTH, paint, read_index, write_video
 
 SPEC = ClipSpec(num_frames=16, height=HEIGHT // 2, width=WIDTH // 2)

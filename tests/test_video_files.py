@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pipelines.core.catalog import from_tree
 from pipelines.core.folder_kinds import no_videos
 from pipelines.core.spec import ClipSpec
-from pipelines.core.video import read_clip
 from pipelines.core.video_files import (
     LISTED_ALREADY,
     VIDEO_EXTENSIONS,
@@ -23,6 +22,7 @@ from pipelines.core.video_files import (
     unique_ids,
 )
 from pipelines.listing import read_catalog
+from pipelines.video.clip import read_clip
 from tests.conftest import paint, read_index
 
 KINDS = {

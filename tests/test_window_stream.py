@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from pipelines.core import decode_server
-from pipelines.core.compact import windows_from_json
 from pipelines.core.decode_types import (
     CutVideo,
     DecodedWindow,
@@ -26,8 +25,9 @@ from pipelines.core.decode_types import (
 from pipelines.core.errors import WorkerError
 from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec
-from pipelines.core.video import read_clip
-from pipelines.core.windows import WindowSpec, count_windows
+from pipelines.video.clip import read_clip
+from pipelines.video.compact import windows_from_json
+from pipelines.video.windows import WindowSpec, count_windows
 from tests.conftest import read_index, write_endless_video, write_video
 from tests.test_isolation import decoders, pool_of, same_path
 

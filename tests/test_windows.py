@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.label_types import Window
-from pipelines.core.windows import (
+from pipelines.video.windows import (
     PlannedWindow,
     WindowRange,
     WindowSpec,

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.core.pictures import film_strip
+from pipelines.video.images import film_strip
 from trainer.data import Clips
 from trainer.learner import Learner
 from trainer.parts import Index

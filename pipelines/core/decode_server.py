@@ -20,16 +20,16 @@ import av.logging
 import cv2
 
 from pipelines.core.channel import receive_message, send_message
-from pipelines.core.content import content_mark
 from pipelines.core.label_types import Window
-from pipelines.core.long_video import WindowClip, WindowFailure, read_windows
-from pipelines.core.pictures import encode_frames, film_strip
-from pipelines.core.promises import Shortfall
-from pipelines.core.remarks import remark
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.survey import Piece, Survey, survey_in_steps
-from pipelines.core.video import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
-from pipelines.core.windows import WindowSpec
+from pipelines.video.clip import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
+from pipelines.video.containers.promises import Shortfall
+from pipelines.video.content import content_mark
+from pipelines.video.images import encode_frames, film_strip
+from pipelines.video.long_video import WindowClip, WindowFailure, read_windows
+from pipelines.video.remarks import remark
+from pipelines.video.survey import Piece, Survey, survey_in_steps
+from pipelines.video.windows import WindowSpec
 
 Answer = tuple[dict[str, Any], list[bytes]]
 """A header with the key `status`, and binary parts."""

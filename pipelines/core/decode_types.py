@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.core.label_types import Window
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.windows import WindowSpec
+from pipelines.video.windows import WindowSpec
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from pipelines.core.duplicates import DUPLICATES, Copies, have_several_labels, in_several_splits
 from pipelines.core.metadata import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
-from pipelines.core.remarks import SINGLE_PICTURE
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
+from pipelines.video.remarks import SINGLE_PICTURE
 
 """How a sentence begins that is one, on how the input was understood."""
 _SHOWN = 3

@@ -16,11 +16,11 @@ from apache_beam.utils.windowed_value import WindowedValue
 from pipelines import label_store
 from pipelines.core.label_types import LabelFailure, Window
 from pipelines.core.ledger import MAX_STRIPS, Entry
-from pipelines.core.pictures import film_strip
 from pipelines.progress import LOCAL_PROGRESS
 from pipelines.scorer import ScoreError
 from pipelines.transforms.counting import count
 from pipelines.transforms.elements import Scorable, VideoRange
+from pipelines.video.images import film_strip
 
 _MIN_FLUSH, _MAX_FLUSH = 8, 512
 """Entries of a file of the ledger: at first few, then as many as there are already, so that files stay few, too."""

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import av
 
-from pipelines.core import asf, avi_parts, boxes, ebml, file_ends
+from pipelines.video.containers import asf, avi, file_ends, matroska, mp4
 
 MIN_SHARE = 0.5
 """Of the promised frames, at least so many must be there."""
@@ -135,11 +135,11 @@ def _avi(source: _Source, found: Found) -> Shortfall | None:
     number, announced = source.stream.index, source.stream.frames
     if found.packets == found.indexed == announced:
         return None
-    parts = avi_parts.look(source.file, source.size_bytes, number, source.end)
+    parts = avi.look(source.file, source.size_bytes, number, source.end)
     if not parts.is_cut:
         end_s = max(found.duration_s, parts.indexed_slots / found.frame_rate)
         return counted(found.packets, parts.indexed_frames, end_s)
-    slots = found.packets + avi_parts.count_empty(source.file, source.end, number)
+    slots = found.packets + avi.count_empty(source.file, source.end, number)
     promised = max(parts.announced_frames, announced)
     bytes_share = parts.bytes_there / max(parts.promised_bytes, 1)
     if not 1 / _PLAUSIBLE < promised * bytes_share / max(slots, 1) < _PLAUSIBLE:
@@ -158,7 +158,7 @@ def _mp4(source: _Source, found: Found) -> Shortfall | None:
     if is_plain:
         lasts_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         return counted(there, len(samples), max(lasts_s, found.duration_s))
-    fragments = boxes.look(source.file, source.end, stream.id)
+    fragments = mp4.look(source.file, source.end, stream.id)
     if fragments is None or not fragments.is_cut:
         return counted(there, len(samples), found.duration_s)
     if fragments.duration_s > found.duration_s:
@@ -169,7 +169,7 @@ def _mp4(source: _Source, found: Found) -> Shortfall | None:
 
 
 def _matroska(source: _Source, found: Found) -> Shortfall | None:
-    parts = ebml.look(source.file, source.end)
+    parts = matroska.look(source.file, source.end)
     lasts_s, whole = _matroska_duration_s(source), found.packets - found.incomplete
     if parts.end > source.end:
         is_all = _is_all(found, lasts_s or _duration_s(source))  # of the file, which is no shorter

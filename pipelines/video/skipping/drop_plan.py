@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import av
 
-from pipelines.core import h264, mpeg4
-from pipelines.core.bitstream import NoPlan, Part
+from pipelines.video.skipping import h264, mpeg4
+from pipelines.video.skipping.bits import NoPlan, Part
 
 
 class Picture(NamedTuple):

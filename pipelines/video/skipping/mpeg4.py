@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import av
 
-from pipelines.core.bitstream import Bits, CodedPicture, NoPlan, Part, payload
+from pipelines.video.skipping.bits import Bits, CodedPicture, NoPlan, Part, payload
 
 _START = b"\x00\x00\x01"
 _VOP, _GOV = _START + b"\xb6", _START + b"\xb3"

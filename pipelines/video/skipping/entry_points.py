@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import av
 
-from pipelines.core import h264, mpeg4
-from pipelines.core.bitstream import Bits, NoPlan
+from pipelines.video.skipping import h264, mpeg4
+from pipelines.video.skipping.bits import Bits, NoPlan
 
 _RESET_BY_KEY_FRAMES = frozenset(("hevc", "vp8", "vp9", "av1", "mpeg1video", "mpeg2video"))
 _SLICE, _IDR, _SEI = 1, 5, 6

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 
 import av
 
-from pipelines.core import h264
-from pipelines.core.frames import decode_packets
-from pipelines.core.starts import start_test
+from pipelines.video.frames import decode_packets
+from pipelines.video.skipping import h264
+from pipelines.video.skipping.entry_points import start_test
 
 _REMEMBERED = 64
 """Packets, and starts among them, by which a frame that comes out is found again. Codecs reorder at most 16."""

@@ -11,20 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.core.frames import (
-    NoVideoStreamError,
-    VideoDecodeError,
-    VideoError,
-    VideoOpenError,
-    VideoReadError,
-)
 from pipelines.core.label_types import Window
-from pipelines.core.piece_frames import piece_frames
-from pipelines.core.resize import Resizer
 from pipelines.core.spec import ClipSpec
-from pipelines.core.survey import Piece, Survey, survey
-from pipelines.core.video import MIN_DECODABLE_SHARE
-from pipelines.core.windows import PlannedWindow
+from pipelines.video.clip import MIN_DECODABLE_SHARE
+from pipelines.video.frames import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError, VideoReadError
+from pipelines.video.piece_frames import piece_frames
+from pipelines.video.resize import Resizer
+from pipelines.video.survey import Piece, Survey, survey
+from pipelines.video.windows import PlannedWindow
 
 _SETTLED = 8
 """A frame is given up when so many in succession were later ones: in damaged videos, single ones come too early."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.core.packet_times import DEFAULT_FRAME_RATE, LONGEST_GAP_S, NO_TIME, PacketTimes, StreamClock
+from pipelines.video.timing.packet_times import DEFAULT_FRAME_RATE, LONGEST_GAP_S, NO_TIME, PacketTimes, StreamClock
 
 MAX_REORDERED = 32
 """Frames are shown at most so many places from where they are stored; codecs allow half of that."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
-from pipelines.core import file_ends
+from pipelines.video.containers import file_ends
 
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
 """What is written before the size is known. A file that was recorded live may keep it."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.core.label_types import Window
-from pipelines.core.windows import PlannedWindow
+from pipelines.video.windows import PlannedWindow
 
 _US = 1_000_000
 

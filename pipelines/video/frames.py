@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import av
 
-from pipelines.core import nonref, promises
-from pipelines.core.demuxers import DEMUXERS
 from pipelines.core.names import special_kind
-from pipelines.core.packet_times import PacketTimes, StreamClock
-from pipelines.core.streams import gives_one_frame, numbered, pick_video, shows_picture
-from pipelines.core.times import Timeline, timeline
+from pipelines.video.containers import promises
+from pipelines.video.demuxers import DEMUXERS
+from pipelines.video.skipping import drop_plan
+from pipelines.video.streams import gives_one_frame, numbered, pick_video, shows_picture
+from pipelines.video.timing.packet_times import PacketTimes, StreamClock
+from pipelines.video.timing.times import Timeline, timeline
 
 _MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 """Packets are kept between counting and decoding up to this size; beyond it the file is read twice."""
@@ -157,11 +158,11 @@ def _source(
         yield stream.codec_context, demux(container, stream)
 
 
-def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> nonref.DropPlan | None:
+def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> drop_plan.DropPlan | None:
     """Which packets each frame takes; None where that isn't plain."""
     try:
         with _source(path, context, packets) as (decoder, source):
-            plan = nonref.plan(decoder.name, decoder.extradata, source)
+            plan = drop_plan.plan(decoder.name, decoder.extradata, source)
     except MemoryError:
         raise
     except av.FFmpegError:
@@ -228,7 +229,7 @@ class UnforeseenFrame(Exception):
 
 
 def decode_needed(
-    path: str, context: "av.VideoCodecContext", packets: Packets, plan: nonref.DropPlan, needed: Collection[int]
+    path: str, context: "av.VideoCodecContext", packets: Packets, plan: drop_plan.DropPlan, needed: Collection[int]
 ) -> Iterator[tuple[int, "av.VideoFrame"]]:
     """Yields needed frames, and all that they depend on, with their index.
 

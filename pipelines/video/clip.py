@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 import av
 import numpy as np
 
-from pipelines.core.frames import (
+from pipelines.core.spec import ClipSpec
+from pipelines.video.containers.promises import MIN_SHARE, Shortfall
+from pipelines.video.frames import (
     NoVideoStreamError,
     Packets,
     UnforeseenFrame,
@@ -30,10 +32,8 @@ from pipelines.core.frames import (
     refuse_stump,
     scan,
 )
-from pipelines.core.promises import MIN_SHARE, Shortfall
-from pipelines.core.resize import Resizer
-from pipelines.core.spec import ClipSpec
-from pipelines.core.times import Timeline
+from pipelines.video.resize import Resizer
+from pipelines.video.timing.times import Timeline
 
 MIN_DECODABLE_SHARE = MIN_SHARE
 """A damaged video gives a clip of what could be decoded, as long as that is at least this share of its frames."""

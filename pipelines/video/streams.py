@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import av
 from av.stream import Disposition
 
-from pipelines.core import mpeg4
+from pipelines.video.skipping import mpeg4
 
 _DEFAULT_BONUS, _PACKETS_BONUS = 5_000_000, 100_000_000
 """What the mark `default`, and having any packets, count beside pixels where FFmpeg's command line chooses a stream."""

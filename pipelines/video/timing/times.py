@@ -19,10 +19,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.core.avi_parts import count_slots
-from pipelines.core.packet_times import LONGEST_GAP_S, NO_TIME, PacketTimes, StreamClock
 from pipelines.core.spec import ClipSpec
-from pipelines.core.time_repair import MIN_TIMED_SHARE, bounded, corrected_times, usual_interval
+from pipelines.video.containers.avi import count_slots
+from pipelines.video.timing.packet_times import LONGEST_GAP_S, NO_TIME, PacketTimes, StreamClock
+from pipelines.video.timing.repair import MIN_TIMED_SHARE, bounded, corrected_times, usual_interval
 
 _MOST_USUAL = 2.0
 """The last frame is shown for up to so many usual intervals, unless its own packet says more."""

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 
 import av
 
-from pipelines.core.frames import VideoDecodeError, demux, open_video
-from pipelines.core.streams import numbered, shows_picture
-from pipelines.core.survey import Piece
-from pipelines.core.taint import decode_watched
-from pipelines.core.time_repair import MAX_REORDERED
+from pipelines.video.frames import VideoDecodeError, demux, open_video
+from pipelines.video.streams import numbered, shows_picture
+from pipelines.video.survey import Piece
+from pipelines.video.taint import decode_watched
+from pipelines.video.timing.repair import MAX_REORDERED
 
 _SEEK_MARGIN_S = 1.0
 """Seeks go by the time of decoding, which is before that of display, and some end somewhat late."""

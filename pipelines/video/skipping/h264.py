@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import av
 
-from pipelines.core.bitstream import Bits, CodedPicture, NoPlan, payload
+from pipelines.video.skipping.bits import Bits, CodedPicture, NoPlan, payload
 
 _START = b"\x00\x00\x01"
 _SLICE, _IDR, _SEI, _SPS, _PPS, _DELIMITER, _FILLER = 1, 5, 6, 7, 8, 9, 12

@@ -5,9 +5,9 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from pipelines.core.opencv_pixels import opencv_pixels
-from pipelines.core.orientation import Turn, frame_orientation
 from pipelines.core.spec import ClipSpec
+from pipelines.video.opencv_pixels import opencv_pixels
+from pipelines.video.orientation import Turn, frame_orientation
 
 AREA = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 """Area average with colour at full resolution (without that flag, colour comes out at half of the *target* size),

@@ -8,14 +8,14 @@ from typing import Any, Self, TypeVar
 import av
 import numpy as np
 
-from pipelines.core.compact import pack, unpack, windows_from_json, windows_to_json
-from pipelines.core.frames import VideoDecodeError, decode_again, open_video, refuse_stump, scan
-from pipelines.core.promises import Shortfall
-from pipelines.core.starts import start_test
-from pipelines.core.streams import gives_one_frame
-from pipelines.core.time_repair import MAX_REORDERED
-from pipelines.core.times import Timeline
-from pipelines.core.windows import PlannedWindow, WindowSpec, count_windows, cut_ranges, plan_windows
+from pipelines.video.compact import pack, unpack, windows_from_json, windows_to_json
+from pipelines.video.containers.promises import Shortfall
+from pipelines.video.frames import VideoDecodeError, decode_again, open_video, refuse_stump, scan
+from pipelines.video.skipping.entry_points import start_test
+from pipelines.video.streams import gives_one_frame
+from pipelines.video.timing.repair import MAX_REORDERED
+from pipelines.video.timing.times import Timeline
+from pipelines.video.windows import PlannedWindow, WindowSpec, count_windows, cut_ranges, plan_windows
 
 _Step = TypeVar("_Step")
 _MAX_WINDOWS, _MAX_WINDOWS_PER_FRAME = 20_000, 10
