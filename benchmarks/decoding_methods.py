@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from av.video.reformatter import Interpolation
 
-from pipelines.core.decode_types import DecodedClip, DecodeJob, DecodeLimits
-from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.decoding.messages import DecodedClip, DecodeJob, DecodeLimits
+from pipelines.decoding.pool import DecoderPool
 from pipelines.video.clip import read_clip
 from pipelines.video.resize import AREA
 

@@ -31,8 +31,8 @@ import numpy as np
 
 from benchmarks import common, jobs
 from pipelines import files
-from pipelines.core.decode_types import DecodedWindow, DecodeLimits, WindowJob
-from pipelines.core.isolation import DecoderPool
+from pipelines.decoding.messages import DecodedWindow, DecodeLimits, WindowJob
+from pipelines.decoding.pool import DecoderPool
 from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.scorer import Scorer, read_model_info
 from pipelines.video.windows import default_windows

@@ -8,12 +8,12 @@ import numpy as np
 
 from pipelines import files, label_store, store
 from pipelines.core.catalog import VideoRecord
-from pipelines.core.decode_types import ClipResult, DecodedClip, DecodeFailure, DecodeJob
 from pipelines.core.label_plan import ShardListing
 from pipelines.core.label_types import Window
 from pipelines.core.ledger import MAX_STRIPS, Entry
 from pipelines.core.plan import ShardTask
 from pipelines.core.shard_writer import ShardSettings, write_shard
+from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
 
 NUM_CLASSES = 50
 _GROUPS = 25

@@ -21,7 +21,6 @@ from benchmarks import scale_data
 from pipelines import files, label_store, preprocess, store, verify
 from pipelines.core.catalog import select
 from pipelines.core.config import PreprocessConfig
-from pipelines.core.decode_types import DecodeJob
 from pipelines.core.label_config import LabelConfig
 from pipelines.core.label_plan import LabelTask, Listing
 from pipelines.core.metadata import DATASET_INFO, DatasetInfo
@@ -29,6 +28,7 @@ from pipelines.core.model_info import ModelInfo
 from pipelines.core.plan import ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
 from pipelines.core.spec import ClipSpec
+from pipelines.decoding.messages import DecodeJob
 from pipelines.engine import make_engine
 from pipelines.label_finish import finish as finish_labels
 from pipelines.label_listing import list_videos

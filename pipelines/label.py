@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipelines import cli, files, label_store, store
-from pipelines.core.decode_types import WindowJob
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.label_config import LabelConfig
 from pipelines.core.label_plan import LabelTask, Listing
 from pipelines.core.model_info import ModelInfo
+from pipelines.decoding.messages import WindowJob
 from pipelines.label_flags import own_flags, parse
 from pipelines.label_listing import list_videos
 from pipelines.label_work import Work, make_work

@@ -4,12 +4,12 @@ import time
 from typing import TYPE_CHECKING
 
 from pipelines import cli, files
-from pipelines.core.decode_types import DecodedWindow, WindowJob
 from pipelines.core.errors import EXIT_OK
 from pipelines.core.hashing import stable_hash
-from pipelines.core.isolation import DecoderPool
 from pipelines.core.label_plan import Listing, VideoTask
 from pipelines.core.video_files import describe_ignored
+from pipelines.decoding.messages import DecodedWindow, WindowJob
+from pipelines.decoding.pool import DecoderPool
 from pipelines.label_work import Work
 from pipelines.scorer import shared_scorer
 from pipelines.summary import human_bytes, human_seconds, plural, visible

@@ -13,7 +13,6 @@ from pipelines.core.catalog import Catalog, select
 from pipelines.core.class_notes import note_classes
 from pipelines.core.completeness import check_all_accounted, check_failure_rate, describe
 from pipelines.core.config import PreprocessConfig
-from pipelines.core.decode_types import DecodeJob
 from pipelines.core.duplicates import find_copies
 from pipelines.core.errors import EXIT_OK, IncompleteError
 from pipelines.core.metadata import DatasetInfo, ShardReport
@@ -21,6 +20,7 @@ from pipelines.core.notes import notes_on
 from pipelines.core.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
 from pipelines.core.split_choice import choose_splits, note_splits
+from pipelines.decoding.messages import DecodeJob
 from pipelines.listing import check_input, read_catalog, read_split_files, without_duplicates
 from pipelines.preprocess_flags import own_flags, parse
 from pipelines.preview import render_preview

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from pipelines import label
-from pipelines.core.decode_server import answers
-from pipelines.core.decode_types import WindowJob
 from pipelines.core.example import Example, decode, encode
 from pipelines.core.spec import ClipSpec
+from pipelines.decoding.messages import WindowJob
+from pipelines.decoding.server import answers
 from pipelines.video.clip import read_clip
 from pipelines.video.frames import VideoDecodeError
 from pipelines.video.long_video import WindowClip, read_windows

@@ -18,11 +18,11 @@ import psutil
 import pytest
 
 from pipelines.beam_errors import known_message
-from pipelines.core import child, decoder
-from pipelines.core.decode_types import CutVideo, DecodedClip, DecodedWindow, DecodeLimits, WindowJob
 from pipelines.core.errors import WorkerError
-from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec
+from pipelines.decoding import child, decoder
+from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, DecodeLimits, WindowJob
+from pipelines.decoding.pool import DecoderPool
 from pipelines.video.windows import WindowSpec
 from tests.conftest import preprocess, write_endless_video, write_video
 from tests.test_isolation import decoders, job, pool_of, same_path, wait_until_read
@@ -100,7 +100,7 @@ def test_no_memory_limit_is_told_once(
         "    if name == '/proc/self/statm': raise FileNotFoundError(2, 'No such file or directory', name)\n"
         "    return real(name, *more, **options)\n"
         "builtins.open = refuse\n"
-        "runpy.run_module('pipelines.core.decode_child', run_name='__main__', alter_sys=True)\n"
+        "runpy.run_module('pipelines.decoding.child_main', run_name='__main__', alter_sys=True)\n"
     )
     (tmp_path / "without_proc.py").write_text(code)
     python = python_that(tmp_path, f'shift 3; exec {sys.executable} {tmp_path}/without_proc.py "$@"')

@@ -11,10 +11,10 @@ import av
 import psutil
 import pytest
 
-from pipelines.core.decode_types import DecodedClip, DecodeFailure, DecodeFiltered, DecodeJob, DecodeLimits
 from pipelines.core.errors import WorkerError
-from pipelines.core.isolation import DecoderPool
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.decoding.messages import DecodedClip, DecodeFailure, DecodeFiltered, DecodeJob, DecodeLimits
+from pipelines.decoding.pool import DecoderPool
 from tests.conftest import write_endless_video, write_video
 
 SPEC = ClipSpec(num_frames=4, height=32, width=32)
@@ -40,7 +40,7 @@ def job(limits: DecodeLimits = LIMITS, min_frames: int = 1) -> DecodeJob:
 
 
 def decoders() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "pipelines.core.decode_child" in p.cmdline()]
+    return [p for p in psutil.Process().children() if "pipelines.decoding.child_main" in p.cmdline()]
 
 
 def wait_until_read(path: Path, patience_s: float = 60) -> None:

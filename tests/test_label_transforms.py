@@ -14,10 +14,10 @@ from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines import label_store
-from pipelines.core.decode_types import CutVideo, DecodeLimits, WindowJob
 from pipelines.core.label_plan import LabelTask, ListedVideo, VideoTask, by_shard
 from pipelines.core.ledger import Entry, choose, is_complete
 from pipelines.core.model_info import ModelInfo
+from pipelines.decoding.messages import CutVideo, DecodeLimits, WindowJob
 from pipelines.transforms import pools
 from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
@@ -149,7 +149,7 @@ def test_a_decoder_that_is_lost_costs_the_rest_of_a_video(model: Model, tmp_path
     def kill(clip: Scorable) -> Scorable:
         if clip.window is not None and clip.window.index == 3:
             for process in psutil.Process().children():
-                if "pipelines.core.decode_child" in process.cmdline():
+                if "pipelines.decoding.child_main" in process.cmdline():
                     process.kill()
         return clip
 

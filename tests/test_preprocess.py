@@ -14,12 +14,12 @@ from pipelines import store
 from pipelines.core import tfrecord
 from pipelines.core.catalog import from_tree
 from pipelines.core.config import PreprocessConfig
-from pipelines.core.decode_types import DecodeJob
 from pipelines.core.errors import UsageError
 from pipelines.core.example import decode, decode_frames
 from pipelines.core.metadata import DatasetInfo
 from pipelines.core.plan import ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
+from pipelines.decoding.messages import DecodeJob
 from pipelines.files import list_tree
 from pipelines.preprocess_flags import own_flags, parse
 from pipelines.transforms.plan import ReadPlan

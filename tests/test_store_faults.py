@@ -16,8 +16,8 @@ import pytest
 
 import pipelines.preprocess
 from pipelines import files, google_store, label, remote, s3_store
-from pipelines.core import decoder
 from pipelines.core.errors import TooManyFailuresError
+from pipelines.decoding import decoder
 from tests.conftest import contents
 from tests.fault_proxy import Fault
 from tests.gcs_server import use_environment

@@ -12,8 +12,10 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core import decode_server
-from pipelines.core.decode_types import (
+from pipelines.core.errors import WorkerError
+from pipelines.core.spec import ClipSpec
+from pipelines.decoding import server
+from pipelines.decoding.messages import (
     CutVideo,
     DecodedWindow,
     DecodeFailure,
@@ -22,9 +24,7 @@ from pipelines.core.decode_types import (
     WindowJob,
     WindowResult,
 )
-from pipelines.core.errors import WorkerError
-from pipelines.core.isolation import DecoderPool
-from pipelines.core.spec import ClipSpec
+from pipelines.decoding.pool import DecoderPool
 from pipelines.video.clip import read_clip
 from pipelines.video.compact import windows_from_json
 from pipelines.video.windows import WindowSpec, count_windows
@@ -257,6 +257,6 @@ def test_a_video_that_is_decoded_to_be_counted_says_that_all_is_well(pool: Decod
     """A bare stream has no times: how many frames it has is known once all are decoded, which has no time limit."""
     path = write_video(tmp_path / "v.h264", 330, codec="libx264", options={"g": "25", "bf": "3"})
     request = {**job().request(), "path": str(path), "range": None}
-    statuses = [header["status"] for header, _ in decode_server.answers(request)]
+    statuses = [header["status"] for header, _ in server.answers(request)]
     assert statuses == 4 * ["busy"] + 26 * ["window"]
     assert len(windows_of(stream_all(pool, [path], job())[path])) == 26

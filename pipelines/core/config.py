@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 import yaml
 
-from pipelines.core.decode_types import DecodeLimits
 from pipelines.core.errors import UsageError
 from pipelines.core.relative import name_of
 from pipelines.core.spec import COMPRESSIONS, ClipSpec, FrameEncoding
 from pipelines.core.splits import parse_fractions, parse_groups
+from pipelines.decoding.messages import DecodeLimits
 
 _C = TypeVar("_C")
 _PATHS = ("input", "split_file")

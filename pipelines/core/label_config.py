@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 from pipelines.core.config import check_job
-from pipelines.core.decode_types import DecodeLimits
 from pipelines.core.label_rows import FORMATS
 from pipelines.core.segments import SegmentSpec
+from pipelines.decoding.messages import DecodeLimits
 
 
 @dataclass(frozen=True)

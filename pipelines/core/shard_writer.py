@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from pipelines.core.catalog import VideoRecord
-from pipelines.core.decode_types import ClipResult, DecodedClip, DecodeFailure, DecodeJob
 from pipelines.core.example import Example, encode
-from pipelines.core.isolation import DecoderPool
 from pipelines.core.labels import LabelMap
 from pipelines.core.metadata import Failure, Filtered, ShardReport, WrittenVideo
 from pipelines.core.plan import ShardTask
 from pipelines.core.tfrecord import frame_record
+from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
+from pipelines.decoding.pool import DecoderPool
 
 _GZIP_LEVEL = 6
 

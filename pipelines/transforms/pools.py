@@ -3,8 +3,8 @@
 import atexit
 import threading
 
-from pipelines.core.decode_types import DecodeLimits
-from pipelines.core.isolation import DecoderPool
+from pipelines.decoding.messages import DecodeLimits
+from pipelines.decoding.pool import DecoderPool
 
 _pools: dict[tuple[int, DecodeLimits], DecoderPool] = {}
 _pools_lock = threading.Lock()

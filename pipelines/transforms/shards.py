@@ -8,9 +8,9 @@ import apache_beam as beam
 
 from pipelines import files, store
 from pipelines.core.catalog import VideoRecord
-from pipelines.core.decode_types import ClipResult, DecodedClip, DecodeFailure
 from pipelines.core.plan import ShardTask
 from pipelines.core.shard_writer import ShardSettings, write_shard
+from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure
 from pipelines.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
 from pipelines.transforms.pools import shared_pool

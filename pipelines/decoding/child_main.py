@@ -1,4 +1,4 @@
-"""The process in which videos are decoded, `python -m pipelines.core.decode_child FD MEMORY_BYTES WORKER_PID`: see
+"""The process in which videos are decoded, `python -m pipelines.decoding.child_main FD MEMORY_BYTES WORKER_PID`: see
 `isolation`.
 
 It binds itself to its worker before it imports what takes time, so that it never outlives it. Elsewhere than on Linux,
@@ -16,9 +16,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the worker decides
     descriptor, memory_bytes, worker = map(int, sys.argv[1:])
     end_with_parent(worker)
-    from pipelines.core import decode_server
+    from pipelines.decoding import server
 
-    decode_server.run(descriptor, memory_bytes)
+    server.run(descriptor, memory_bytes)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
-from pipelines.core.decode_task import Task
-from pipelines.core.decode_types import ClipResult, DecodeJob, DecodeLimits, WindowJob, WindowResult
-from pipelines.core.decoder import Decoder
-from pipelines.core.sinks import Arrivals, OneResult, ToArrivals
+from pipelines.decoding.decoder import Decoder
+from pipelines.decoding.messages import ClipResult, DecodeJob, DecodeLimits, WindowJob, WindowResult
+from pipelines.decoding.sinks import Arrivals, OneResult, ToArrivals
+from pipelines.decoding.task import Task
 
 _T = TypeVar("_T")
 _LOOK_AHEAD = 4

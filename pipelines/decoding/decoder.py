@@ -8,9 +8,10 @@ import time
 from collections import deque
 from typing import Any
 
-from pipelines.core.child import DecoderChild, NotStartedError, why_lost
-from pipelines.core.decode_task import Task
-from pipelines.core.decode_types import (
+from pipelines.core.errors import WorkerError, as_shortage
+from pipelines.core.label_types import Window
+from pipelines.decoding.child import DecoderChild, NotStartedError, why_lost
+from pipelines.decoding.messages import (
     CutVideo,
     DecodedClip,
     DecodedWindow,
@@ -18,9 +19,8 @@ from pipelines.core.decode_types import (
     DecodeFiltered,
     WindowFailure,
 )
-from pipelines.core.errors import WorkerError, as_shortage
-from pipelines.core.label_types import Window
-from pipelines.core.sinks import AnyResult
+from pipelines.decoding.sinks import AnyResult
+from pipelines.decoding.task import Task
 
 _PARTS_GRACE_S = 30.0
 """What a child has announced must follow at once, but the machine may be busy."""

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pipelines.core.decode_types import ClipResult, WindowResult
+from pipelines.decoding.messages import ClipResult, WindowResult
 
 _GIVEN_UP_POLL_S = 0.1
 AnyResult = ClipResult | WindowResult

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.core.decode_types import DecodeFailure, DecodeLimits
 from pipelines.core.errors import WorkerError, as_shortage
-from pipelines.core.sinks import AnyResult, Sink
+from pipelines.decoding.messages import DecodeFailure, DecodeLimits
+from pipelines.decoding.sinks import AnyResult, Sink
 
 _log = logging.getLogger(__name__)
 _ALARM_GRACE_S = 30

@@ -13,8 +13,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipelines.core.channel import Channel
-from pipelines.core.decode_types import DecodeFailure
+from pipelines.decoding.channel import Channel
+from pipelines.decoding.messages import DecodeFailure
 
 _START_TIMEOUT_S = 120.0
 _SEND_BUFFER_BYTES = 1 << 20
@@ -98,7 +98,7 @@ class DecoderChild:
             os.set_blocking(stderr, False)
             numbers = map(str, (descriptor, memory_mb << 20, os.getpid()))
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "pipelines.core.decode_child", *numbers],
+                [sys.executable, "-P", "-m", "pipelines.decoding.child_main", *numbers],
                 pass_fds=[descriptor],
                 env=child_environment(os.environ),
                 cwd="/",
