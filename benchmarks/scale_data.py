@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from pipelines import files, label_store, store
-from pipelines.core.catalog import VideoRecord
 from pipelines.core.label_plan import ShardListing
 from pipelines.core.label_types import Window
 from pipelines.core.ledger import MAX_STRIPS, Entry
 from pipelines.core.plan import ShardTask
 from pipelines.core.shard_writer import ShardSettings, write_shard
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
+from pipelines.inputs.catalog import VideoRecord
 
 NUM_CLASSES = 50
 _GROUPS = 25

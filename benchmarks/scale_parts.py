@@ -19,7 +19,6 @@ import apache_beam as beam  # loaded by every part: the jobs have it, too, when 
 
 from benchmarks import scale_data
 from pipelines import files, label_store, preprocess, store, verify
-from pipelines.core.catalog import select
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.label_config import LabelConfig
 from pipelines.core.label_plan import LabelTask, Listing
@@ -30,6 +29,7 @@ from pipelines.core.shard_writer import ShardSettings
 from pipelines.core.spec import ClipSpec
 from pipelines.decoding.messages import DecodeJob
 from pipelines.engine import make_engine
+from pipelines.inputs.catalog import select
 from pipelines.label_finish import finish as finish_labels
 from pipelines.label_listing import list_videos
 from pipelines.label_work import Work, make_work

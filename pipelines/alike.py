@@ -4,7 +4,7 @@ import os
 import posixpath
 
 from pipelines import files
-from pipelines.core.split_match import alike
+from pipelines.inputs.splits.matching import alike
 
 
 class AlikeFiles:

@@ -8,16 +8,16 @@ from operator import attrgetter, itemgetter
 
 from pipelines import files, local_glob
 from pipelines.alike import AlikeFiles
-from pipelines.core.catalog import unreadable
 from pipelines.core.errors import UsageError
-from pipelines.core.folder_kinds import no_videos
 from pipelines.core.label_plan import ListedVideo, Listing
 from pipelines.core.label_types import LabelFailure
 from pipelines.core.secrets import refuse_secrets
-from pipelines.core.tables import check_address, read_table
 from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
+from pipelines.inputs.catalog import unreadable
+from pipelines.inputs.folder_kinds import no_videos
+from pipelines.inputs.source_hints import check_source, nearest
+from pipelines.inputs.tables import check_address, read_table
 from pipelines.process.gc_pause import no_collection
-from pipelines.source_hints import check_source, nearest
 
 
 @no_collection()

@@ -7,17 +7,17 @@ from dataclasses import replace
 
 from pipelines import files, local_glob
 from pipelines.alike import AlikeFiles
-from pipelines.core import catalog
-from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
-from pipelines.core.folder_kinds import no_tree
-from pipelines.core.manifest import parse_manifest
 from pipelines.core.secrets import refuse_secrets
-from pipelines.core.split_files import UNUSED_FILES, SplitFile, choose_files, parse_split_file
 from pipelines.core.video_files import FileInfo, is_video
+from pipelines.inputs import catalog
+from pipelines.inputs.catalog import Catalog, VideoRecord
+from pipelines.inputs.folder_kinds import no_tree
+from pipelines.inputs.manifest import parse_manifest
+from pipelines.inputs.source_hints import check_source, nearest
+from pipelines.inputs.splits.lists import UNUSED_FILES, SplitFile, choose_files, parse_split_file
 from pipelines.process.gc_pause import no_collection
-from pipelines.source_hints import check_source, nearest
 from pipelines.video.content import stream_mark
 
 

@@ -9,8 +9,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pipelines import cli, files, store
-from pipelines.core.catalog import Catalog, select
-from pipelines.core.class_notes import note_classes
 from pipelines.core.completeness import check_all_accounted, check_failure_rate, describe
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.duplicates import find_copies
@@ -21,6 +19,8 @@ from pipelines.core.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
 from pipelines.core.split_choice import choose_splits, note_splits
 from pipelines.decoding.messages import DecodeJob
+from pipelines.inputs.catalog import Catalog, select
+from pipelines.inputs.class_notes import note_classes
 from pipelines.listing import check_input, read_catalog, read_split_files, without_duplicates
 from pipelines.preprocess_flags import own_flags, parse
 from pipelines.preview import render_preview

@@ -9,8 +9,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pipelines.core.catalog import Catalog
 from pipelines.core.metadata import DatasetInfo, Note, ShardReport, WrittenVideo
+from pipelines.inputs.catalog import Catalog
 from pipelines.page_frame import page_file, render_page
 from pipelines.page_parts import (
     Measure,

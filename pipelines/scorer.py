@@ -17,10 +17,10 @@ from pipelines import files
 from pipelines.core.errors import UsageError, UserError, WorkerError, as_shortage
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.reasons import first_line
+from pipelines.inputs.source_hints import why_no_model
 from pipelines.model_safety import refuse_unsafe
 from pipelines.process import interrupts
 from pipelines.process.tensorflow_start import start_tensorflow
-from pipelines.source_hints import why_no_model
 
 _log = logging.getLogger(__name__)
 _BATCH_BYTES = 24 * 1024 * 1024

@@ -23,7 +23,7 @@ from pipelines.core.names import special_kind
 from pipelines.core.spec import ClipSpec
 from pipelines.core.tfrecord import CorruptRecordError, read_records
 from pipelines.core.video_files import IGNORED
-from pipelines.source_hints import nearest
+from pipelines.inputs.source_hints import nearest
 
 _SHOWN = 20
 _DESCRIPTION = """\

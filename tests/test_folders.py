@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.core.catalog import Catalog, from_tree, select
 from pipelines.core.config import DEFAULT_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.folders import near_split, split_in, split_name
 from pipelines.core.plan import make_plan
 from pipelines.core.split_choice import choose_splits, note_splits
 from pipelines.core.video_files import FileInfo
+from pipelines.inputs.catalog import Catalog, from_tree, select
+from pipelines.inputs.folders import near_split, split_in, split_name
 from pipelines.listing import read_catalog
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import files
-from pipelines.source_hints import nearest
+from pipelines.inputs.source_hints import nearest
 from tests.conftest import make_tree, preprocess, run_here
 from tests.label_model import make_model
 from tests.test_label_listing import touch

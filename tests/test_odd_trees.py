@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.catalog import Catalog
 from pipelines.core.label_plan import Listing
 from pipelines.core.video_files import BROKEN_LINK, LISTED_ALREADY
+from pipelines.inputs.catalog import Catalog
 from pipelines.label_listing import list_videos
 from pipelines.listing import read_catalog, without_duplicates
 from tests.conftest import preprocess, run_here, write_video

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.core import sharding
-from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.plan import Plan, ShardTask, make_plan
+from pipelines.inputs.catalog import Catalog, VideoRecord
 from tests.test_ledger import TEXT
 
 CONFIG = PreprocessConfig("/videos", "/dataset", shards=6, splits="train=0.5,test=0.5")

@@ -12,7 +12,6 @@ from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines import store
 from pipelines.core import tfrecord
-from pipelines.core.catalog import from_tree
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.example import decode, decode_frames
@@ -21,6 +20,7 @@ from pipelines.core.plan import ShardTask, make_plan
 from pipelines.core.shard_writer import ShardSettings
 from pipelines.decoding.messages import DecodeJob
 from pipelines.files import list_tree
+from pipelines.inputs.catalog import from_tree
 from pipelines.preprocess_flags import own_flags, parse
 from pipelines.transforms.plan import ReadPlan
 from pipelines.transforms.shards import WriteShards

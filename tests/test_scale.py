@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from pipelines import files, label_shards, label_store, label_work, parallel
 from pipelines.core import json_text as pretty
-from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.completeness import check_all_accounted
 from pipelines.core.errors import IncompleteError
 from pipelines.core.hashing import stable_hash
@@ -29,8 +28,9 @@ from pipelines.core.ledger import Entry, Outline, choose
 from pipelines.core.metadata import ShardReport, WrittenVideo
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.core.splits import assign_by_fractions
-from pipelines.core.tables import read_table
+from pipelines.inputs.catalog import Catalog, VideoRecord
+from pipelines.inputs.splits.assign import assign_by_fractions
+from pipelines.inputs.tables import read_table
 from pipelines.video.windows import WindowSpec
 from tests.test_ledger import TEXT, entries, entry, whole_failure
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.catalog import VideoRecord
-from pipelines.core.splits import assign_by_fractions, parse_fractions, parse_groups
+from pipelines.inputs.catalog import VideoRecord
+from pipelines.inputs.splits.assign import assign_by_fractions, parse_fractions, parse_groups
 
 FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}
 

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.catalog import from_tree
-from pipelines.core.folder_kinds import no_videos
 from pipelines.core.spec import ClipSpec
 from pipelines.core.video_files import (
     LISTED_ALREADY,
@@ -21,6 +19,8 @@ from pipelines.core.video_files import (
     sort_out,
     unique_ids,
 )
+from pipelines.inputs.catalog import from_tree
+from pipelines.inputs.folder_kinds import no_videos
 from pipelines.listing import read_catalog
 from pipelines.video.clip import read_clip
 from tests.conftest import paint, read_index

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.sealed import load_json
-from pipelines.source_hints import nearest
+from pipelines.inputs.source_hints import nearest
 from pipelines.summary import some
 from trainer import storage
 from trainer.intervals import Interval, worse_by

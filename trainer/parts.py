@@ -10,11 +10,11 @@ from itertools import combinations
 
 import numpy as np
 
-from pipelines.core.catalog import VideoRecord
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
 from pipelines.core.metadata import DatasetInfo
-from pipelines.core.splits import assign_by_fractions
+from pipelines.inputs.catalog import VideoRecord
+from pipelines.inputs.splits.assign import assign_by_fractions
 from trainer.config import TrainConfig, parse_fold
 
 SIDES = ("train", "val", "test")

@@ -3,8 +3,8 @@
 import re
 
 from pipelines.core.errors import UsageError
-from pipelines.core.folder_kinds import kind_of_folder
 from pipelines.core.model_info import MODEL_INFO
+from pipelines.inputs.folder_kinds import kind_of_folder
 from pipelines.summary import some
 from trainer import storage
 from trainer.results import CROSSVAL, MODEL, TENSORBOARD

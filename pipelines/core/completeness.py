@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from pipelines.core.catalog import Catalog
 from pipelines.core.config import PreprocessConfig, with_names_for_paths
 from pipelines.core.errors import IncompleteError, TooManyFailuresError
 from pipelines.core.metadata import FAILURES, DatasetInfo, ShardReport, summarise_splits
 from pipelines.core.plan import Plan
+from pipelines.inputs.catalog import Catalog
 
 _SHOWN = 5
 

@@ -10,8 +10,8 @@ import yaml
 from pipelines.core.errors import UsageError
 from pipelines.core.relative import name_of
 from pipelines.core.spec import COMPRESSIONS, ClipSpec, FrameEncoding
-from pipelines.core.splits import parse_fractions, parse_groups
 from pipelines.decoding.messages import DecodeLimits
+from pipelines.inputs.splits.assign import parse_fractions, parse_groups
 
 _C = TypeVar("_C")
 _PATHS = ("input", "split_file")

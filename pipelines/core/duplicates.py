@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.metadata import Filtered, ShardReport, WrittenVideo
+from pipelines.inputs.catalog import Catalog, VideoRecord
 
 DUPLICATES = "duplicates.jsonl"
 """File in a dataset's folder with all videos that have the same content as another one."""

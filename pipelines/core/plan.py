@@ -13,16 +13,16 @@ from importlib.metadata import version
 from typing import Any, Self
 
 from pipelines.core import sharding
-from pipelines.core.catalog import Catalog, VideoRecord
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.folders import in_usual_order
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
 from pipelines.core.json_text import pretty_json
 from pipelines.core.labels import LabelMap
 from pipelines.core.sealed import load_json
-from pipelines.core.splits import assign_by_fractions
 from pipelines.core.typed_json import Count, build
+from pipelines.inputs.catalog import Catalog, VideoRecord
+from pipelines.inputs.folders import in_usual_order
+from pipelines.inputs.splits.assign import assign_by_fractions
 from pipelines.process.gc_pause import no_collection
 
 STRIPS_PER_CLASS = 4

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from pipelines.core.catalog import VideoRecord
 from pipelines.core.example import Example, encode
 from pipelines.core.labels import LabelMap
 from pipelines.core.metadata import Failure, Filtered, ShardReport, WrittenVideo
@@ -16,6 +15,7 @@ from pipelines.core.plan import ShardTask
 from pipelines.core.tfrecord import frame_record
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
 from pipelines.decoding.pool import DecoderPool
+from pipelines.inputs.catalog import VideoRecord
 
 _GZIP_LEVEL = 6
 

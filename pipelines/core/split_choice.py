@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.core.catalog import INPUTS, Catalog, VideoRecord
 from pipelines.core.config import DEFAULT_SPLITS, OFFICIAL_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.folders import describe_splits
-from pipelines.core.split_files import Entry, SplitFile
-from pipelines.core.split_match import Placed, alike, describe_absent, match_paths, same_groups
-from pipelines.core.splits import parse_groups
+from pipelines.inputs.catalog import INPUTS, Catalog, VideoRecord
+from pipelines.inputs.folders import describe_splits
+from pipelines.inputs.splits.assign import parse_groups
+from pipelines.inputs.splits.lists import Entry, SplitFile
+from pipelines.inputs.splits.matching import Placed, alike, describe_absent, match_paths, same_groups
 
 _SHOWN = 5
 _SHOWN_GROUPS = 30

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from pipelines import files, store
-from pipelines.core.catalog import VideoRecord
 from pipelines.core.plan import ShardTask
 from pipelines.core.shard_writer import ShardSettings, write_shard
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure
+from pipelines.inputs.catalog import VideoRecord
 from pipelines.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
 from pipelines.transforms.pools import shared_pool

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from pipelines.core.catalog import VideoRecord
-from pipelines.core.folders import near_split, split_name
 from pipelines.core.hashing import stable_hash
+from pipelines.inputs.catalog import VideoRecord
+from pipelines.inputs.folders import near_split, split_name
 
 
 def validate_fractions(fractions: Mapping[str, float]) -> None:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.core.catalog import Catalog
+from pipelines.inputs.catalog import Catalog
 
 _SHOWN = 5
 

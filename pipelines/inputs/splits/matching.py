@@ -4,10 +4,10 @@ import posixpath
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pipelines.core.catalog import Catalog
 from pipelines.core.errors import UsageError
-from pipelines.core.split_files import Entry, SplitFile
 from pipelines.core.video_files import is_video
+from pipelines.inputs.catalog import Catalog
+from pipelines.inputs.splits.lists import Entry, SplitFile
 
 _SHOWN = 5
 

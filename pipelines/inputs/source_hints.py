@@ -6,10 +6,10 @@ from difflib import get_close_matches
 
 from pipelines import files
 from pipelines.core.errors import UsageError
-from pipelines.core.folder_kinds import kind_of_folder, no_input, no_model, no_source
 from pipelines.core.model_info import MODEL_INFO
-from pipelines.core.tables import check_address
 from pipelines.core.video_files import sort_out
+from pipelines.inputs.folder_kinds import kind_of_folder, no_input, no_model, no_source
+from pipelines.inputs.tables import check_address
 
 
 def check_source(source: str) -> None:

@@ -8,8 +8,8 @@ from operator import attrgetter, eq
 from sys import intern
 
 from pipelines.core.errors import UsageError
-from pipelines.core.folders import known_split, split_name
-from pipelines.core.tables import read_table
+from pipelines.inputs.folders import known_split, split_name
+from pipelines.inputs.tables import read_table
 
 _NEEDED, _OPTIONAL = ("path", "label"), ("group", "split")
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipelines.core.errors import UsageError
-from pipelines.core.folders import SPLIT_HELP, known_split, near_split, split_in, split_name
-from pipelines.core.tables import DELIMITERS, read_table
 from pipelines.core.video_files import is_video
+from pipelines.inputs.folders import SPLIT_HELP, known_split, near_split, split_in, split_name
+from pipelines.inputs.tables import DELIMITERS, read_table
 
 _HEADER = re.compile(r'"?([^,;\t"]*)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
 _PATHS = ("path", "filename", "file", "video", "video_id", "video_name", "clip_name", "clip", "name", "clip_path")

@@ -11,12 +11,12 @@ from operator import attrgetter
 from sys import intern
 
 from pipelines.core.errors import UsageError
-from pipelines.core.folder_kinds import no_videos
-from pipelines.core.folders import describe_levels, find_levels
 from pipelines.core.hashing import stable_hash
-from pipelines.core.manifest import Manifest
 from pipelines.core.metadata import Failure, LeftOut
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
+from pipelines.inputs.folder_kinds import no_videos
+from pipelines.inputs.folders import describe_levels, find_levels
+from pipelines.inputs.manifest import Manifest
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
 INPUTS = ("its folders", "the manifest")
