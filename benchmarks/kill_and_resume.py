@@ -24,9 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import common, jobs
-from pipelines.core.metadata import DATASET_INFO
+from pipelines.dataset.folder import STATE
+from pipelines.dataset.info import DATASET_INFO
 from pipelines.label_store import SUMMARY
-from pipelines.store import STATE
 
 _LATEST_KILL = 1.05  # of the undisturbed job's duration: some kills come after the end of the work
 _MOST_KILLS = 3

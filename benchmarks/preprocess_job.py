@@ -19,8 +19,8 @@ from typing import Any
 import cv2
 
 from benchmarks import common, jobs
-from pipelines.core.metadata import DATASET_INFO, DatasetInfo
 from pipelines.core.spec import ClipSpec
+from pipelines.dataset.info import DATASET_INFO, DatasetInfo
 from pipelines.video.clip import read_clip
 
 _HEADERS = [

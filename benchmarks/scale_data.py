@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import files, label_store, store
+from pipelines import files, label_store
 from pipelines.core.label_plan import ShardListing
 from pipelines.core.label_types import Window
 from pipelines.core.ledger import MAX_STRIPS, Entry
-from pipelines.core.plan import ShardTask
-from pipelines.core.shard_writer import ShardSettings, write_shard
+from pipelines.dataset import folder
+from pipelines.dataset.plan import ShardTask
+from pipelines.dataset.shard_writer import ShardSettings, write_shard
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
 from pipelines.inputs.catalog import VideoRecord
 
@@ -104,6 +105,6 @@ def write_shards(output: str, tasks: Iterable[ShardTask], settings: ShardSetting
     """Shards and their reports as the job writes them, but for the pixels."""
     pool: Any = InstantPool()
     for task in tasks:
-        with files.write_atomically(files.join(output, task.name), store.temporary_folder(output)) as file:
+        with files.write_atomically(files.join(output, task.name), folder.temporary_folder(output)) as file:
             report = write_shard(task, settings, pool, lambda video: files.local_copy(video.uri), file)
-        store.write_report(output, report)
+        folder.write_report(output, report)

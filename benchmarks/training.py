@@ -22,10 +22,10 @@ import numpy as np
 import psutil
 
 from benchmarks import common
-from pipelines.core.example import Example, encode
-from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo, SplitInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.tfrecord import frame_record
+from pipelines.dataset.example import Example, encode
+from pipelines.dataset.info import DATASET_INFO, DatasetInfo, ShardInfo, SplitInfo
+from pipelines.dataset.tfrecord import frame_record
 from pipelines.process.tensorflow_start import start_tensorflow
 
 _LABELS = ("Jump", "Run", "Sit", "Wave")

@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipelines import cli, files, label_store, store
+from pipelines import cli, files, label_store
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.label_config import LabelConfig
 from pipelines.core.label_plan import LabelTask, Listing
 from pipelines.core.model_info import ModelInfo
+from pipelines.dataset import folder
 from pipelines.decoding.messages import WindowJob
 from pipelines.label_flags import own_flags, parse
 from pipelines.label_listing import list_videos
@@ -115,7 +116,7 @@ def run(arguments: Sequence[str]) -> int:
     shared_scorer(
         config.model, info, threads, config.trust_model
     )  # a model that doesn't work is refused before any work starts
-    with store.exclusive(config.output):
+    with folder.exclusive(config.output):
         work = make_work(config, info, windows, chosen, engine.parallelism)
         label_store.prepare(config.output, work.layout, config.format, work.shards)
         _log_start(work, listing, engine)
@@ -143,7 +144,7 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
     from pipelines.transforms.pools import close_pools
 
     output = work.config.output
-    plan_uri = store.write_plan(output, work.tasks())
+    plan_uri = folder.write_plan(output, work.tasks())
     build(engine.pipeline, plan_uri, work, num_decoders(work.config.workers, engine), threads, table_files)
     before, seconds = LOCAL_PROGRESS.videos, LOCAL_PROGRESS.seconds
     in_ledger = 0 if engine.in_process else label_store.count_entries(output)

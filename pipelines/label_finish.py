@@ -6,13 +6,14 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
-from pipelines import label_shards, label_store, store
-from pipelines.core.completeness import check_failure_rate
+from pipelines import label_shards, label_store
 from pipelines.core.errors import IncompleteError
 from pipelines.core.label_account import merge_reports, summarise
 from pipelines.core.label_plan import Listing
 from pipelines.core.label_types import LabelReport
 from pipelines.core.relative import relative_to
+from pipelines.dataset import folder
+from pipelines.dataset.account import check_failure_rate
 from pipelines.label_report import render_label_report
 from pipelines.label_work import Work
 
@@ -31,7 +32,7 @@ def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> Lab
             "command again"
         )
     label_shards.join_failures(config.output, layout.num_shards, listing.failed)
-    store.write_ignored(config.output, listing.ignored)
+    folder.write_ignored(config.output, listing.ignored)
     reasons = label_shards.read_failures(config.output)  # the report has the first ones only
     check_failure_rate(report.failed, num_chosen, config.max_failure_rate, reasons, "labels are")
     summary = _summary(work, listing, report, seconds, num_scored)

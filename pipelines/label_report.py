@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pipelines.core.label_account import merge_reports
 from pipelines.core.label_types import UNKNOWN, Example, LabelFailure, LabelReport
-from pipelines.core.metadata import FAILURES
+from pipelines.dataset.info import FAILURES
 from pipelines.label_charts import choose_colors, score_histogram, time_range, timeline, written
 from pipelines.label_summary import labels_by_seconds, some_remarks, unknown_share
 from pipelines.page_frame import page_file, render_page

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.core.label_types import UNKNOWN, LabelReport
-from pipelines.core.metadata import FAILURES
+from pipelines.dataset.info import FAILURES
 from pipelines.label_store import REPORT
 from pipelines.summary import (
     human_seconds,

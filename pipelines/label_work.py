@@ -21,7 +21,7 @@ from pipelines.core.label_plan import (
 )
 from pipelines.core.ledger import choose, is_complete
 from pipelines.core.model_info import ModelInfo
-from pipelines.core.sharding import place_in_shard
+from pipelines.dataset.sharding import place_in_shard
 from pipelines.process.gc_pause import no_collection
 from pipelines.video.windows import WindowSpec
 

@@ -8,22 +8,23 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pipelines import cli, files, store
-from pipelines.core.completeness import check_all_accounted, check_failure_rate, describe
+from pipelines import cli, files
 from pipelines.core.config import PreprocessConfig
-from pipelines.core.duplicates import find_copies
 from pipelines.core.errors import EXIT_OK, IncompleteError
-from pipelines.core.metadata import DatasetInfo, ShardReport
-from pipelines.core.notes import notes_on
-from pipelines.core.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
-from pipelines.core.shard_writer import ShardSettings
-from pipelines.core.split_choice import choose_splits, note_splits
+from pipelines.dataset import folder
+from pipelines.dataset.account import check_all_accounted, check_failure_rate, describe
+from pipelines.dataset.duplicates import find_copies
+from pipelines.dataset.flags import own_flags, parse
+from pipelines.dataset.info import DatasetInfo, ShardReport
+from pipelines.dataset.listing import check_input, read_catalog, read_split_files, without_duplicates
+from pipelines.dataset.notes import notes_on
+from pipelines.dataset.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
+from pipelines.dataset.preview import render_preview
+from pipelines.dataset.shard_writer import ShardSettings
+from pipelines.dataset.split_choice import choose_splits, note_splits
 from pipelines.decoding.messages import DecodeJob
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
-from pipelines.listing import check_input, read_catalog, read_split_files, without_duplicates
-from pipelines.preprocess_flags import own_flags, parse
-from pipelines.preview import render_preview
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
 from pipelines.summary import plural, print_summary, say_ignored, visible
 
@@ -80,17 +81,17 @@ def run(arguments: Sequence[str]) -> int:
         catalog = without_duplicates(catalog)
     catalog = note_classes(note_splits(catalog))
     engine.check_reach("--input", (video.uri for video in catalog.videos))
-    store.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
-    with store.exclusive(config.output):
-        layout = store.read_layout(config.output, config.overwrite)
+    folder.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
+    with folder.exclusive(config.output):
+        layout = folder.read_layout(config.output, config.overwrite)
         anew = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
         plan = make_plan(catalog, config, None if anew else layout, engine.parallelism)
         if anew:
-            store.remove_dataset(config.output)
+            folder.remove_dataset(config.output)
         damaged: list[str] = []
-        pending = store.prepare(config.output, plan, damaged.append)
+        pending = folder.prepare(config.output, plan, damaged.append)
         cli.say_damaged(config.output, damaged)
         _log_start(config, engine, catalog, plan, pending)
         if pending:
@@ -102,7 +103,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
     """Whether `--overwrite` meets its own unfinished work, which it must not throw away."""
-    return not layout.differences(config.identity()) and not store.is_complete(config.output)
+    return not layout.differences(config.identity()) and not folder.is_complete(config.output)
 
 
 def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[PlannedShard]) -> None:
@@ -112,7 +113,7 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
     settings = ShardSettings(job, plan.labels, config.compression)
     workers = num_decoders(config.workers, engine)
-    plan_uri = store.write_plan(config.output, (shard.line for shard in pending))
+    plan_uri = folder.write_plan(config.output, (shard.line for shard in pending))
     build(engine.pipeline, plan_uri, config, settings, workers)
     videos = {shard.name: shard.num_videos for shard in pending}
     before = LOCAL_PROGRESS.videos
@@ -120,7 +121,7 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
     def done() -> float:
         if engine.in_process:
             return LOCAL_PROGRESS.videos - before
-        return sum(videos.get(name, 0) for name in store.finished_shards(config.output))
+        return sum(videos.get(name, 0) for name in folder.finished_shards(config.output))
 
     try:
         with ProgressDisplay(sum(videos.values()), done, poll_s=0.2 if engine.in_process else 5.0):
@@ -131,24 +132,24 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
 
 def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetInfo:
     """Proves that nothing is missing, and only then writes what makes the dataset complete."""
-    found = list(store.read_reports(config.output, plan.shards, from_listing=False))
+    found = list(folder.read_reports(config.output, plan.shards, from_listing=False))
     if lost := [shard.name for shard, report in zip(plan.shards, found, strict=True) if report is None]:
         raise IncompleteError(f"{len(lost)} shards were not written, for example {lost[0]}; run the same command again")
     reports: list[ShardReport] = [report for report in found if report]
     check_all_accounted(catalog, reports)
     failures = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
     copies = find_copies(reports)
-    store.write_failures(config.output, failures, config.input)
-    store.write_ignored(config.output, catalog.ignored)
-    store.write_duplicates(config.output, copies, catalog.copies)
-    store.write_remarks(config.output, reports)
+    folder.write_failures(config.output, failures, config.input)
+    folder.write_ignored(config.output, catalog.ignored)
+    folder.write_duplicates(config.output, copies, catalog.copies)
+    folder.write_remarks(config.output, reports)
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
     check_failure_rate(len(failures), catalog.num_listed, config.max_failure_rate, reasons, "finished shards are")
     info = describe(config, catalog, plan, reports, {name: version(name) for name in _PACKAGES})
     title = os.path.basename(config.output)
     notes = map(str, notes_on(info, reports, copies, catalog.ignored))
     info = replace(info, notes=(*info.notes, *notes))
-    store.finish(config.output, info, render_preview(info, reports, title, catalog))
+    folder.finish(config.output, info, render_preview(info, reports, title, catalog))
     return info
 
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines import cli
-from pipelines.core.metadata import FAILURES, PREVIEW, DatasetInfo, Note
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
+from pipelines.dataset.info import FAILURES, PREVIEW, DatasetInfo, Note
 
 _NAMED = 8
 """Names in one line of the summary; of more, the number is given."""

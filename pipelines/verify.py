@@ -17,12 +17,12 @@ from typing import BinaryIO, cast
 from pipelines import cli, files
 from pipelines.core.config import OFFICIAL_SPLITS
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
-from pipelines.core.example import Example, decode, decode_frames
-from pipelines.core.metadata import DATASET_INFO, FAILURES, DatasetInfo, ShardInfo
 from pipelines.core.names import special_kind
 from pipelines.core.spec import ClipSpec
-from pipelines.core.tfrecord import CorruptRecordError, read_records
 from pipelines.core.video_files import IGNORED
+from pipelines.dataset.example import Example, decode, decode_frames
+from pipelines.dataset.info import DATASET_INFO, FAILURES, DatasetInfo, ShardInfo
+from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from pipelines.inputs.source_hints import nearest
 
 _SHOWN = 20

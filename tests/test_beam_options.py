@@ -6,17 +6,18 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import label_flags, preprocess_flags
+from pipelines import label_flags
 from pipelines.core.errors import UsageError
+from pipelines.dataset import flags
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PLACES = {
-    preprocess_flags: ["--input", "/in", "--output", "/out"],
+    flags: ["--input", "/in", "--output", "/out"],
     label_flags: ["--model", "/m", "--input", "/in", "--output", "/out"],
 }
 
 
-def parse(*arguments: object, tool: Any = preprocess_flags) -> Any:
+def parse(*arguments: object, tool: Any = flags) -> Any:
     return tool.parse([*PLACES[tool], *map(str, arguments)])
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.metadata import DatasetInfo
+from pipelines.dataset.info import DatasetInfo
 from tests.conftest import make_tree, write_video
 
 ROOT = Path(__file__).parents[1]

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
 from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo, is_video
+from pipelines.dataset.duplicates import drop_duplicates
+from pipelines.dataset.listing import read_catalog
 from pipelines.inputs.catalog import from_tree, group_of, select
 from pipelines.inputs.class_notes import note_classes
 from pipelines.inputs.manifest import parse_manifest
-from pipelines.listing import read_catalog
 
 
 def files(*paths: str) -> list[FileInfo]:

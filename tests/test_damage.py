@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pipelines import label
-from pipelines.core.example import Example, decode, encode
 from pipelines.core.spec import ClipSpec
+from pipelines.dataset.example import Example, decode, encode
 from pipelines.decoding.messages import WindowJob
 from pipelines.decoding.server import answers
 from pipelines.video.clip import read_clip

@@ -6,12 +6,12 @@ import pytest
 
 from pipelines.core.config import DEFAULT_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.plan import make_plan
-from pipelines.core.split_choice import choose_splits, note_splits
 from pipelines.core.video_files import FileInfo
+from pipelines.dataset.listing import read_catalog
+from pipelines.dataset.plan import make_plan
+from pipelines.dataset.split_choice import choose_splits, note_splits
 from pipelines.inputs.catalog import Catalog, from_tree, select
 from pipelines.inputs.folders import near_split, split_in, split_name
-from pipelines.listing import read_catalog
 
 
 def tree(*paths: str, folders: tuple[str, ...] = (), level: int = 0) -> Catalog:

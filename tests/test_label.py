@@ -289,8 +289,8 @@ def test_labels_have_the_pixels_of_training(model: Path, videos: Path, tmp_path:
     """The same videos as a dataset and through the job: equal bytes, equal probabilities."""
     import tensorflow as tf
 
-    from pipelines.core import example
-    from pipelines.core.metadata import DatasetInfo
+    from pipelines.dataset import example
+    from pipelines.dataset.info import DatasetInfo
     from pipelines.scorer import Scorer, read_model_info
     from tests.conftest import preprocess
 

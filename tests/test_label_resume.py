@@ -101,7 +101,7 @@ def test_full_disk_is_told_and_what_was_done_is_kept(
 
 
 def test_a_second_run_at_the_same_time_is_refused(model: Path, videos: Path, tmp_path: Path) -> None:
-    from pipelines import store
+    from pipelines.dataset import folder as store
 
     output = tmp_path / "out"
     with store.exclusive(str(output)):

@@ -18,8 +18,8 @@ from pipelines.core.label_plan import LabelLayout, ListedVideo, by_shard
 from pipelines.core.label_rows import encodable
 from pipelines.core.ledger import Entry
 from pipelines.core.segments import SegmentSpec
-from pipelines.core.sharding import shard_of
 from pipelines.core.subtitles import subtitle_name
+from pipelines.dataset.sharding import shard_of
 from pipelines.transforms.labels import LabelSettings, ShardsDone, WriteLabels
 from tests.test_ledger import KEY, LABELS, entry, shard
 

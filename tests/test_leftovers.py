@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import store
 from pipelines.core.errors import OutputError
-from pipelines.core.metadata import ShardReport
+from pipelines.dataset import folder
+from pipelines.dataset.info import ShardReport
 from tests.conftest import preprocess
 
 SIZE = ("--num-frames", 4, "--size", 32, "--shards", 3)
@@ -24,7 +24,7 @@ def test_a_failed_job_whose_workers_are_threads_leaves_the_process_as_it_was(
     def refuse(output: str, report: ShardReport) -> None:
         raise OutputError(f"cannot write {output}/x: no room")
 
-    monkeypatch.setattr(store, "write_report", refuse)
+    monkeypatch.setattr(folder, "write_report", refuse)
     runners = logging.getLogger("apache_beam.runners")
     before = sys.stderr, runners.level, list(logging.getLogger().filters)
     done = preprocess("--input", tree, "--output", tmp_path / "out", *SIZE, *IN_THIS_PROCESS)

@@ -8,9 +8,9 @@ import pytest
 from pipelines.core.config import PreprocessConfig, build, parse_size, read_yaml
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.labels import LabelMap
-from pipelines.core.metadata import DatasetInfo, Failure, Filtered, ShardReport, WrittenVideo
-from pipelines.core.plan import Layout
-from pipelines.preprocess_flags import parse
+from pipelines.dataset.flags import parse
+from pipelines.dataset.info import DatasetInfo, Failure, Filtered, ShardReport, WrittenVideo
+from pipelines.dataset.plan import Layout
 
 KNOWN = ("input", "num_frames", "size", "classes")
 

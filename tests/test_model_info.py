@@ -9,9 +9,9 @@ import pytest
 
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
-from pipelines.core.metadata import DatasetInfo
 from pipelines.core.model_info import ModelInfo, check_compatible
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset.info import DatasetInfo
 
 SPEC = ClipSpec(num_frames=4, height=32, width=48, sampling="notebook", resize="pad")
 INFO = ModelInfo(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core import tfrecord
-from pipelines.core.example import decode
+from pipelines.dataset import tfrecord
+from pipelines.dataset.example import decode
 from tests.conftest import make_tree, preprocess, run_tool
 from tests.mutation import KINDS, write_mutated
 

@@ -10,9 +10,9 @@ import pytest
 
 from pipelines.core.label_plan import Listing
 from pipelines.core.video_files import BROKEN_LINK, LISTED_ALREADY
+from pipelines.dataset.listing import read_catalog, without_duplicates
 from pipelines.inputs.catalog import Catalog
 from pipelines.label_listing import list_videos
-from pipelines.listing import read_catalog, without_duplicates
 from tests.conftest import preprocess, run_here, write_video
 from tests.test_label_listing import forbidden as forbidden
 from tests.test_label_listing import nobody, touch, write_list

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import UsageError
-from pipelines.core.metadata import DatasetInfo, ShardInfo, SplitInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
 from trainer.config import TrainConfig
 from trainer.parts import (
     SIDES,

@@ -10,18 +10,17 @@ import pytest
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines import store
-from pipelines.core import tfrecord
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.example import decode, decode_frames
-from pipelines.core.metadata import DatasetInfo
-from pipelines.core.plan import ShardTask, make_plan
-from pipelines.core.shard_writer import ShardSettings
+from pipelines.dataset import folder, tfrecord
+from pipelines.dataset.example import decode, decode_frames
+from pipelines.dataset.flags import own_flags, parse
+from pipelines.dataset.info import DatasetInfo
+from pipelines.dataset.plan import ShardTask, make_plan
+from pipelines.dataset.shard_writer import ShardSettings
 from pipelines.decoding.messages import DecodeJob
 from pipelines.files import list_tree
 from pipelines.inputs.catalog import from_tree
-from pipelines.preprocess_flags import own_flags, parse
 from pipelines.transforms.plan import ReadPlan
 from pipelines.transforms.shards import WriteShards
 from tests.conftest import contents, preprocess, read_index, run_here, run_tool, write_endless_video, write_video
@@ -107,7 +106,7 @@ def test_transforms(tree: Path, dataset: Path, tmp_path: Path) -> None:
     plan = make_plan(from_tree(str(tree), *list_tree(str(tree))), config)
     settings = ShardSettings(DecodeJob(config.clip_spec, config.frame_encoding), plan.labels)
     with test_pipeline.TestPipeline() as pipeline:
-        plan_uri = store.write_plan(config.output, (shard.line for shard in plan.shards))
+        plan_uri = folder.write_plan(config.output, (shard.line for shard in plan.shards))
         tasks = pipeline | beam.Create([plan_uri]) | ReadPlan(ShardTask.from_json)
         names = tasks | WriteShards(config.output, settings, workers=1)
         assert_that(tasks, equal_to([ShardTask.from_json(shard.line) for shard in plan.shards]), label="tasks")

@@ -8,9 +8,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from pipelines import page_parts, preview, summary
-from pipelines.core.metadata import DatasetInfo, Failure, Filtered, ShardReport, WrittenVideo, summarise_splits
+from pipelines import page_parts, summary
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset import preview
+from pipelines.dataset.info import DatasetInfo, Failure, Filtered, ShardReport, WrittenVideo, summarise_splits
 from pipelines.video.images import film_strip
 
 HOSTILE = (

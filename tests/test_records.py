@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core import example
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.tfrecord import CorruptRecordError, frame_record, read_records
+from pipelines.dataset import example
+from pipelines.dataset.tfrecord import CorruptRecordError, frame_record, read_records
 from pipelines.video.images import encode_frames
 
 SPEC = ClipSpec(num_frames=3, height=16, width=24)

@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 
 from pipelines import files, label_shards, label_store, label_work, parallel
 from pipelines.core import json_text as pretty
-from pipelines.core.completeness import check_all_accounted
 from pipelines.core.errors import IncompleteError
 from pipelines.core.hashing import stable_hash
 from pipelines.core.label_config import LabelConfig
 from pipelines.core.label_plan import ListedVideo
 from pipelines.core.label_types import LabelReport, Window
 from pipelines.core.ledger import Entry, Outline, choose
-from pipelines.core.metadata import ShardReport, WrittenVideo
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
+from pipelines.dataset.account import check_all_accounted
+from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.splits.assign import assign_by_fractions
 from pipelines.inputs.tables import read_table

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import UsageError, WorkerError
-from pipelines.core.example import decode_frames
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset.example import decode_frames
 from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.scorer import ScoreError, Scorer, batch_size, read_model_info
 from pipelines.video.images import as_stored, encode_frames

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core import sharding
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset import sharding
 
 RECORD = sharding.estimate_record_bytes(ClipSpec(), FrameEncoding())
 

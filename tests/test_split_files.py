@@ -6,11 +6,11 @@ import pytest
 
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
-from pipelines.core.split_choice import choose_splits, note_splits
 from pipelines.core.video_files import FileInfo
+from pipelines.dataset.listing import read_split_files
+from pipelines.dataset.split_choice import choose_splits, note_splits
 from pipelines.inputs.catalog import Catalog, from_tree
 from pipelines.inputs.splits.lists import choose_files, parse_split_file
-from pipelines.listing import read_split_files
 
 UCF = [f"{c}/v_{c}_g{g:02d}_c01.avi" for c in ("Archery", "Biking") for g in (1, 8, 9)]
 UCF_TRAIN = "".join(f"{path} {1 + (path > 'B')}\r\n" for path in UCF if "_g01_" not in path)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import files, google_store, store, store_io
+from pipelines import files, google_store, store_io
 from pipelines.core.errors import UsageError
+from pipelines.dataset import folder
 from tests.gcs_server import use_environment
 from tests.store_tools import Place
 from tests.store_tools import place as place
@@ -26,10 +27,10 @@ def test_a_folder_of_folders_is_not_empty(place: Place) -> None:
     assert files.list_names(f"{place.root}/nothing") == []
     place.server.delete(f"{root}/file.txt")
     with pytest.raises(UsageError, match=r"mine is not empty and holds no dataset .*found 2024, notes"):
-        store.read_layout(root)
+        folder.read_layout(root)
     for name in ("2024/one.txt", "2024/two.txt", "notes/a/b.txt"):
         place.server.delete(f"{root}/{name}")
-    assert store.read_layout(root) is None
+    assert folder.read_layout(root) is None
 
 
 def test_a_version_is_that_of_the_content(place: Place) -> None:

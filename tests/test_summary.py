@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from pipelines import summary
-from pipelines.core.metadata import DatasetInfo, ShardInfo, SplitInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
 
 NAMES = ("[red]a[/red]", "b \udcff\x1b[31m", "c")
 

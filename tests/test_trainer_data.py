@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.core.example import Example, encode
-from pipelines.core.metadata import DatasetInfo
-from pipelines.core.tfrecord import frame_record
+from pipelines.dataset.example import Example, encode
+from pipelines.dataset.info import DatasetInfo
+from pipelines.dataset.tfrecord import frame_record
 from trainer.data import Clips, Reading
 from trainer.parts import Part
 

@@ -85,10 +85,10 @@ def test_the_exported_model_says_what_the_evaluation_says(dataset: Path, finishe
     """Parity between training and serving: the clips of the shards through the SavedModel."""
     import tensorflow as tf
 
-    from pipelines.core.example import decode, decode_frames
-    from pipelines.core.metadata import DatasetInfo
     from pipelines.core.model_info import ModelInfo
-    from pipelines.core.tfrecord import read_records
+    from pipelines.dataset.example import decode, decode_frames
+    from pipelines.dataset.info import DatasetInfo
+    from pipelines.dataset.tfrecord import read_records
 
     info = DatasetInfo.from_json((dataset / "dataset_info.json").read_text())
     model_info = ModelInfo.from_json((finished / "model" / "model_info.json").read_text())

@@ -19,9 +19,9 @@ from pipelines.core.video_files import (
     sort_out,
     unique_ids,
 )
+from pipelines.dataset.listing import read_catalog
 from pipelines.inputs.catalog import from_tree
 from pipelines.inputs.folder_kinds import no_videos
-from pipelines.listing import read_catalog
 from pipelines.video.clip import read_clip
 from tests.conftest import paint, read_index
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines.core import example
-from pipelines.core.metadata import DatasetInfo
+from pipelines.dataset import example
+from pipelines.dataset.info import DatasetInfo
 from trainer.augment import augment
 from trainer.parts import Index, Part
 

@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.hashing import fingerprint
-from pipelines.core.metadata import DATASET_INFO, DatasetInfo, ShardInfo
 from pipelines.core.names import special_kind
-from pipelines.core.tfrecord import CorruptRecordError, read_records
 from pipelines.core.video_files import is_video
+from pipelines.dataset.info import DATASET_INFO, DatasetInfo, ShardInfo
+from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from pipelines.inputs.folder_kinds import kind_of_folder, no_data
 from pipelines.inputs.source_hints import nearest
 from trainer import storage

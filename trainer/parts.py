@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
-from pipelines.core.metadata import DatasetInfo
+from pipelines.dataset.info import DatasetInfo
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.inputs.splits.assign import assign_by_fractions
 from trainer.config import TrainConfig, parse_fold

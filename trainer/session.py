@@ -6,9 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipelines import store
 from pipelines.core.errors import IncompleteError, UserError
 from pipelines.core.reasons import first_line
+from pipelines.dataset import folder
 from trainer import results, storage
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset
@@ -34,7 +34,7 @@ def train_here(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> M
     """
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    lock = store.exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
+    lock = folder.exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
     with lock, _for_people(config, dataset):
         metrics = results.finished(config, dataset)
         if metrics is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines import cli
 from pipelines.core.errors import UsageError
-from pipelines.core.metadata import DatasetInfo
+from pipelines.dataset.info import DatasetInfo
 from trainer import storage
 from trainer.augment import choose
 from trainer.checkpoint import State

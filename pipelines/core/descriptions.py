@@ -12,7 +12,7 @@ from pipelines.core.spec import COMPRESSIONS, ClipSpec
 from pipelines.core.typed_json import build
 
 if TYPE_CHECKING:
-    from pipelines.core.metadata import DatasetInfo
+    from pipelines.dataset.info import DatasetInfo
 
 
 def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any, Self
 from pipelines.core.descriptions import check_clip_spec, check_labels, read_versioned
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
-from pipelines.core.metadata import DatasetInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.typed_json import Amount, Count, PlainName, build
+from pipelines.dataset.info import DatasetInfo
 
 SCHEMA_VERSION = 1
 MODEL_INFO = "model_info.json"

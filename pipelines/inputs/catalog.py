@@ -12,8 +12,8 @@ from sys import intern
 
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
-from pipelines.core.metadata import Failure, LeftOut
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
+from pipelines.dataset.info import Failure, LeftOut
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.folders import describe_levels, find_levels
 from pipelines.inputs.manifest import Manifest

@@ -12,8 +12,8 @@ from pipelines.core.label_rows import Row, encodable, rows, write_rows
 from pipelines.core.label_types import LabelledVideo
 from pipelines.core.segments import SegmentSpec
 from pipelines.core.subtitles import subtitle_name, webvtt
+from pipelines.dataset.folder import temporary_folder
 from pipelines.stamps import Stamp, write_stamped
-from pipelines.store import temporary_folder
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 
-from pipelines import files, store
-from pipelines.core.plan import ShardTask
-from pipelines.core.shard_writer import ShardSettings, write_shard
+from pipelines import files
+from pipelines.dataset import folder
+from pipelines.dataset.plan import ShardTask
+from pipelines.dataset.shard_writer import ShardSettings, write_shard
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.progress import LOCAL_PROGRESS
@@ -46,9 +47,9 @@ class _WriteShardFn(beam.DoFn):
         self._pool = shared_pool(self._workers, self._settings.job.limits)
 
     def process(self, task: ShardTask) -> Iterable[str]:
-        with files.write_atomically(files.join(self._output, task.name), store.temporary_folder(self._output)) as file:
+        with files.write_atomically(files.join(self._output, task.name), folder.temporary_folder(self._output)) as file:
             report = write_shard(task, self._settings, self._pool, _open_local, file, _count_video)
-        store.write_report(self._output, report)
+        folder.write_report(self._output, report)
         yield task.name
 
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from pipelines.core.example import decode_frames
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset.example import decode_frames
 
 _STRIP_FRAMES = 8
 _STRIP_HEIGHT = 64

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from pipelines.core.duplicates import DUPLICATES, Copies, have_several_labels, in_several_splits
-from pipelines.core.metadata import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
+from pipelines.dataset.duplicates import DUPLICATES, Copies, have_several_labels, in_several_splits
+from pipelines.dataset.info import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.video.remarks import SINGLE_PICTURE
 
 """How a sentence begins that is one, on how the input was understood."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from pipelines.core.metadata import Filtered, ShardReport, WrittenVideo
+from pipelines.dataset.info import Filtered, ShardReport, WrittenVideo
 from pipelines.inputs.catalog import Catalog, VideoRecord
 
 DUPLICATES = "duplicates.jsonl"

@@ -9,7 +9,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pipelines.core.metadata import DatasetInfo, Note, ShardReport, WrittenVideo
+from pipelines.dataset.info import DatasetInfo, Note, ShardReport, WrittenVideo
+from pipelines.dataset.left_out import left_out
 from pipelines.inputs.catalog import Catalog
 from pipelines.page_frame import page_file, render_page
 from pipelines.page_parts import (
@@ -25,7 +26,6 @@ from pipelines.page_parts import (
     text,
     tile,
 )
-from pipelines.preview_left_out import left_out
 from pipelines.summary import describe_clips, human_bytes, human_seconds, missing_classes, plural, some
 
 MAX_ROWS = 200

@@ -3,8 +3,8 @@
 import heapq
 from collections.abc import Iterable, Sequence
 
-from pipelines.core.metadata import FAILURES, REMARKS, DatasetInfo, LeftOut, ShardReport
 from pipelines.core.video_files import IGNORED, IgnoredFile
+from pipelines.dataset.info import FAILURES, REMARKS, DatasetInfo, LeftOut, ShardReport
 from pipelines.inputs.catalog import Catalog
 from pipelines.page_parts import folded, table
 from pipelines.summary import by_count, plural

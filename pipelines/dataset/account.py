@@ -6,8 +6,8 @@ from statistics import median
 
 from pipelines.core.config import PreprocessConfig, with_names_for_paths
 from pipelines.core.errors import IncompleteError, TooManyFailuresError
-from pipelines.core.metadata import FAILURES, DatasetInfo, ShardReport, summarise_splits
-from pipelines.core.plan import Plan
+from pipelines.dataset.info import FAILURES, DatasetInfo, ShardReport, summarise_splits
+from pipelines.dataset.plan import Plan
 from pipelines.inputs.catalog import Catalog
 
 _SHOWN = 5

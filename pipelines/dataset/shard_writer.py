@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from pipelines.core.example import Example, encode
 from pipelines.core.labels import LabelMap
-from pipelines.core.metadata import Failure, Filtered, ShardReport, WrittenVideo
-from pipelines.core.plan import ShardTask
-from pipelines.core.tfrecord import frame_record
+from pipelines.dataset.example import Example, encode
+from pipelines.dataset.info import Failure, Filtered, ShardReport, WrittenVideo
+from pipelines.dataset.plan import ShardTask
+from pipelines.dataset.tfrecord import frame_record
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
 from pipelines.decoding.pool import DecoderPool
 from pipelines.inputs.catalog import VideoRecord

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from pipelines import files, local_glob
 from pipelines.alike import AlikeFiles
-from pipelines.core.duplicates import drop_duplicates
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import FileInfo, is_video
+from pipelines.dataset.duplicates import drop_duplicates
 from pipelines.inputs import catalog
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.folder_kinds import no_tree

@@ -14,14 +14,14 @@ from dataclasses import asdict, replace
 from typing import TypeVar
 
 from pipelines import files
-from pipelines.core import sharding
-from pipelines.core.duplicates import DUPLICATES, Copies, duplicate_lines
 from pipelines.core.errors import OutputError, UsageError
-from pipelines.core.metadata import DATASET_INFO, FAILURES, PREVIEW, REMARKS, DatasetInfo, Failure, ShardReport
-from pipelines.core.plan import Layout, Plan, PlannedShard
 from pipelines.core.relative import path_below
 from pipelines.core.sealed import seal, seal_parts, unseal, unseal_or_old
 from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
+from pipelines.dataset import sharding
+from pipelines.dataset.duplicates import DUPLICATES, Copies, duplicate_lines
+from pipelines.dataset.info import DATASET_INFO, FAILURES, PREVIEW, REMARKS, DatasetInfo, Failure, ShardReport
+from pipelines.dataset.plan import Layout, Plan, PlannedShard
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.process import interrupts
 
