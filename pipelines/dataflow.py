@@ -18,9 +18,10 @@ from apache_beam.options.pipeline_options import (
     WorkerOptions,
 )
 
-from pipelines import files, google_client, google_errors
+from pipelines import files
 from pipelines.core.errors import IncompleteError, UsageError, UserError
 from pipelines.core.hashing import fingerprint
+from pipelines.files.gcs import client, errors
 
 RUNNER = "DataflowRunner"
 _VCPUS = re.compile(r"-(\d+)(?:-\d+)?(?:-ext)?$")
@@ -41,7 +42,7 @@ def prepare(options: PipelineOptions, tool: str, places: Mapping[str, str]) -> N
     google = options.view_as(GoogleCloudOptions)
     if not google.project:
         raise UsageError(f"{RUNNER} needs a project: --project PROJECT")
-    if not google_client.is_google(google.temp_location or ""):
+    if not client.is_google(google.temp_location or ""):
         given = f", not {google.temp_location}" if google.temp_location else ""
         raise UsageError(f"{RUNNER} needs a place for temporary files: --temp_location gs://BUCKET/FOLDER{given}")
     for flag in ("template_location", "update"):
@@ -62,9 +63,9 @@ def prepare(options: PipelineOptions, tool: str, places: Mapping[str, str]) -> N
         )
     if setup.save_main_session is None:
         setup.save_main_session = False  # nothing that workers need is defined in the program that was started
-    if (reason := google_client.missing_credentials()) and not google.no_auth:
-        raise UsageError(f"{RUNNER} needs Google credentials ({reason}): {google_errors.GIVE_CREDENTIALS}")
-    google_client.spare_beam()
+    if (reason := client.missing_credentials()) and not google.no_auth:
+        raise UsageError(f"{RUNNER} needs Google credentials ({reason}): {errors.GIVE_CREDENTIALS}")
+    client.spare_beam()
     google.job_name = google.job_name or _job_name(tool, places["--output"])
 
 

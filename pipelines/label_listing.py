@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter, itemgetter
 
-from pipelines import files, local_glob
-from pipelines.alike import AlikeFiles
+from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.core.label_plan import ListedVideo, Listing
 from pipelines.core.label_types import LabelFailure
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
+from pipelines.files import patterns
+from pipelines.files.alike import AlikeFiles
 from pipelines.inputs.catalog import unreadable
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.source_hints import check_source, nearest
@@ -32,7 +33,7 @@ def list_videos(source: str) -> Listing:
     """
     try:
         check_source(source)
-        if any(sign in source for sign in local_glob.MAGIC) and not (files.is_local(source) and files.exists(source)):
+        if any(sign in source for sign in patterns.MAGIC) and not (files.is_local(source) and files.exists(source)):
             return _found(source, *_match(source))
         if files.is_local(source) and not files.exists(source):
             raise UsageError(f"no such folder, video, list or manifest: {source}{nearest(source)}")
@@ -64,12 +65,12 @@ def _text(source: str) -> str:
 
 def _match(pattern: str) -> tuple[str, list[FileInfo]]:
     """What a glob finds, with the folder to which it is relative: the part of the pattern that has no sign in it."""
-    root = local_glob.root_of(pattern)
+    root = patterns.root_of(pattern)
     if not files.is_local(pattern):
         return root, files.match(root, pattern)
     if not files.exists(root):
         raise UsageError(f"no such folder: {root}{nearest(root)}")
-    return root, local_glob.match(pattern)
+    return root, patterns.match(pattern)
 
 
 def _found(source: str, root: str, listed: Sequence[FileInfo]) -> Listing:

@@ -18,7 +18,7 @@ from pipelines.core.sealed import DamagedError, seal, unseal
 from pipelines.core.video_files import IGNORED
 from pipelines.dataset.folder import STATE, read_own, temporary_folder
 from pipelines.dataset.info import FAILURES
-from pipelines.stamps import Stamp, write_stamped
+from pipelines.files.stamps import Stamp, write_stamped
 
 _T = TypeVar("_T")
 SUMMARY, REPORT = "summary.json", "report.html"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import google_client, label
+from pipelines import label
 from pipelines.core.errors import UsageError
 from pipelines.core.label_rows import bigquery_schema
+from pipelines.files.gcs import client
 from tests.bigquery_server import BigQueryServer, bigquery_server
 from tests.gcs_server import GcsServer, gcs_server, google_environment, use_environment
 from tests.label_model import level_of, make_model, write_grey
@@ -123,11 +124,11 @@ def here(bigquery: BigQueryServer, environment: dict[str, str], monkeypatch: pyt
     monkeypatch.setattr(BigqueryV2, "BASE_URL", f"{bigquery.url}/bigquery/v2/")
     monkeypatch.setattr(credentials, "_GOOGLE_OAUTH2_TOKEN_ENDPOINT", f"{bigquery.url}/token")
     monkeypatch.setattr(_Credentials, "_credentials_init", False)
-    google_client.missing_credentials.cache_clear()
+    client.missing_credentials.cache_clear()
     before = socket.getdefaulttimeout()
     yield
     socket.setdefaulttimeout(before)  # Beam sets it when it finds credentials
-    google_client.missing_credentials.cache_clear()
+    client.missing_credentials.cache_clear()
 
 
 @pytest.mark.parametrize(

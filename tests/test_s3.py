@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import pipelines.preprocess
-from pipelines import files, label, s3_store, verify
+from pipelines import files, label, verify
 from pipelines.core.errors import OutputError, UsageError
+from pipelines.files.s3 import objects
 from tests.conftest import contents, run_tool
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.gcs_server import silent_server, use_environment
@@ -257,7 +258,7 @@ def test_names_of_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def shared(**given: str) -> dict[str, str]:
         use_environment(given, monkeypatch)
-        s3_store.share_environment()
+        objects.share_environment()
         return dict(os.environ)
 
     assert shared() == {}

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines import files, label_shards, label_store, label_work, parallel
+from pipelines import files, label_shards, label_store, label_work
 from pipelines.core import json_text as pretty
 from pipelines.core.errors import IncompleteError
 from pipelines.core.hashing import stable_hash
@@ -28,6 +28,7 @@ from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset.account import check_all_accounted
 from pipelines.dataset.info import ShardReport, WrittenVideo
+from pipelines.files import parallel
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.splits.assign import assign_by_fractions
 from pipelines.inputs.tables import read_table

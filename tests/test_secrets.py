@@ -7,7 +7,7 @@ import pytest
 from pipelines import cli, files
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import redact, refuse_secrets
-from pipelines.store_errors import something_else, why_unreachable
+from pipelines.files.errors import something_else, why_unreachable
 from tests.conftest import run_here, run_tool
 
 SECRET = "wJalrXUtnFEMI/K7MDENG"

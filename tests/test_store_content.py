@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import files, google_store, store_io
+from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.dataset import folder
+from pipelines.files import ranged_reader
+from pipelines.files.gcs import objects
 from tests.gcs_server import use_environment
 from tests.store_tools import Place
 from tests.store_tools import place as place
@@ -41,11 +43,11 @@ def test_a_version_is_that_of_the_content(place: Place) -> None:
     before = files.stat_file(root, "a.mp4")
     assert files.stat_folder(root) == {"a.mp4": before} and before.size_bytes == 3
     if place.root.startswith("gs"):
-        blob = google_store._blob(uri)
+        blob = objects._blob(uri)
         blob.reload()
         changed = {"updated": "2100-01-01T00:00:00.000Z", "metageneration": "2"}  # the emulator itself never does
         blob._set_properties({**blob._properties, **changed})
-        assert google_store._version(blob) == before.version
+        assert objects._version(blob) == before.version
     place.server.put(uri, b"two")
     assert files.stat_file(root, "a.mp4").version != before.version
 
@@ -57,8 +59,10 @@ def test_the_first_record_is_all_that_is_read_of_a_large_dataset(
         place.server.put(f"{place.root}/large/{path.name}", path.read_bytes())
     opened = open_dataset(f"{place.root}/large")
     read: list[int] = []
-    whole = store_io._PieceReader._whole
-    monkeypatch.setattr(store_io._PieceReader, "_whole", lambda self, count: read.append(count) or whole(self, count))
+    whole = ranged_reader._PieceReader._whole
+    monkeypatch.setattr(
+        ranged_reader._PieceReader, "_whole", lambda self, count: read.append(count) or whole(self, count)
+    )
     check_shards(opened, opened.info.splits, full=False)
     records = opened.info.counts["written"]
     size = sum(shard.size_bytes for split in opened.info.splits.values() for shard in split.shards)

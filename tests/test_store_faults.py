@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 import pipelines.preprocess
-from pipelines import files, google_store, label, remote, s3_store
+from pipelines import files, label
 from pipelines.core.errors import TooManyFailuresError
 from pipelines.decoding import decoder
+from pipelines.files import remote
+from pipelines.files.gcs import objects
+from pipelines.files.s3 import objects
 from tests.conftest import contents
 from tests.fault_proxy import Fault
 from tests.gcs_server import use_environment
@@ -173,8 +176,8 @@ def test_a_flaky_store(place: Place, videos: str, tree: Path, dataset: Path) -> 
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(google_store, "_SILENCE_S", (1.0, 1.0))
-    monkeypatch.setattr(s3_store, "_SILENCE_S", 1)
+    monkeypatch.setattr(objects, "_SILENCE_S", (1.0, 1.0))
+    monkeypatch.setattr(objects, "_SILENCE_S", 1)
     monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")  # of another environment another client is made
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from apache_beam.io.localfilesystem import LocalFileSystem
 
-from pipelines import files, store_io
+from pipelines import files
+from pipelines.files import ranged_reader
 
 short_by: list[int] = []
 """By how many bytes the next streams of `ShortFileSystem` end too early."""
@@ -35,8 +36,8 @@ class ShortFileSystem(LocalFileSystem):
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_io, "_PIECE_BYTES", 1000)
-    monkeypatch.setattr(store_io.time, "sleep", lambda _: None)
+    monkeypatch.setattr(ranged_reader, "_PIECE_BYTES", 1000)
+    monkeypatch.setattr(ranged_reader.time, "sleep", lambda _: None)
 
 
 @pytest.mark.usefixtures("quick")
@@ -88,7 +89,7 @@ def cut(data: bytes, missing: Callable[[int], int]) -> Callable[[int, int], byte
 def test_pieces_that_are_too_short(missing: Callable[[int], int], is_whole: bool) -> None:
     data = os.urandom(2100)
     if is_whole:
-        assert store_io.reading("s3://b/f", cut(data, missing), len(data)).read() == data
+        assert ranged_reader.reading("s3://b/f", cut(data, missing), len(data)).read() == data
         return
     with pytest.raises(OSError, match="the store sent"):
-        store_io.reading("s3://b/f", cut(data, missing), len(data)).read()
+        ranged_reader.reading("s3://b/f", cut(data, missing), len(data)).read()

@@ -24,8 +24,8 @@ from pipelines.core.config import parse_size
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES, ClipSpec
+from pipelines.files.local import refuse_special
 from pipelines.inputs.source_hints import nearest
-from pipelines.local import refuse_special
 from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import storage
 from trainer.places import refuse_other_folder

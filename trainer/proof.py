@@ -7,7 +7,7 @@ from dataclasses import astuple
 
 from pipelines import files
 from pipelines.core.sealed import load_json, seal, unseal
-from pipelines.stamps import Stamp, is_whole, stamp_file
+from pipelines.files.stamps import Stamp, is_whole, stamp_file
 from trainer import storage, stores
 
 

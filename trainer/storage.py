@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NoReturn
 
-from pipelines import files, remote
+from pipelines import files
 from pipelines.core.errors import OutputError, UserError
-from pipelines.files import is_local, join, normalise
+from pipelines.files import is_local, join, normalise, remote
 from trainer import stores
 from trainer.stores import check_readable, check_stores, prepare
 

@@ -12,9 +12,11 @@ import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from pipelines import files, google_client, remote, s3_store
+from pipelines import files
 from pipelines.core.errors import OutputError, UsageError, UserError
-from pipelines.files import is_local
+from pipelines.files import is_local, remote
+from pipelines.files.gcs import client
+from pipelines.files.s3 import objects
 from trainer import tf_store
 
 remote.STORES["az"] = tf_store  # Beam would need packages that the lock doesn't have
@@ -87,14 +89,14 @@ def prepare(*uris: str) -> None:
         scheme = _scheme(uri)
         if scheme in _THROUGH_PLUGINS and (reason := _missing_plugins(scheme)):
             raise _refusal(uri, reason)
-        if scheme == "gs" and google_client.missing_credentials():
+        if scheme == "gs" and client.missing_credentials():
             os.environ.setdefault("NO_GCE_CHECK", "true")
 
 
 @functools.cache
 def _missing_plugins(scheme: str) -> str:
     """Registers the file systems of tensorflow-io. Why that can't be done; empty where it is."""
-    s3_store.share_environment()
+    objects.share_environment()
     for name, value in _S3_DEFAULTS.items():
         os.environ.setdefault(name, value)
     try:

@@ -1,4 +1,4 @@
-"""Azure's store through TensorFlow's file functions, in the shape of the stores of `pipelines.remote`."""
+"""Azure's store through TensorFlow's file functions, in the shape of the stores of `pipelines.files.remote`."""
 
 import errno
 import shutil
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, cast
 
 from pipelines.core.reasons import first_line
-from pipelines.store_errors import no_file
+from pipelines.files.errors import no_file
 
 _CREDENTIALS = "TF_AZURE_STORAGE_KEY; addresses are az://account/container/path"
 

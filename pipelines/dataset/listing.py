@@ -5,12 +5,13 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pipelines import files, local_glob
-from pipelines.alike import AlikeFiles
+from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import FileInfo, is_video
 from pipelines.dataset.duplicates import drop_duplicates
+from pipelines.files import patterns
+from pipelines.files.alike import AlikeFiles
 from pipelines.inputs import catalog
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.folder_kinds import no_tree
@@ -99,7 +100,7 @@ def check_input(source: str) -> None:
     if not files.is_local(source) or posixpath.isdir(source):
         return
     if not files.exists(source):
-        pattern = any(sign in source for sign in local_glob.MAGIC)
+        pattern = any(sign in source for sign in patterns.MAGIC)
         hint = ". Patterns are no input here: give the folder, or a CSV manifest" if pattern else nearest(source)
         raise UsageError(f"no such folder or manifest: {source}{hint}")
     if not source.lower().endswith((".csv", ".tsv")):

@@ -11,9 +11,10 @@ from apache_beam.io.gcp.bigquery import BigQueryDisposition, WriteToBigQuery
 from apache_beam.io.gcp.bigquery_tools import parse_table_reference
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from pipelines import files, google_client, google_errors
+from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.core.label_rows import bigquery_schema
+from pipelines.files.gcs import client, errors
 
 _TABLE = re.compile(r"(?:[a-z][\w.:-]*[:.])?\w+\.[\w$-]+")
 _ADDRESS = "https://bigquery.googleapis.com"
@@ -44,13 +45,13 @@ def check_table(table: str, options: PipelineOptions) -> str:
             f"--bigquery-table {table} names no project: write PROJECT:DATASET.TABLE or add --project PROJECT"
         )
     place = google.temp_location or ""
-    if not google_client.is_google(place):
+    if not client.is_google(place):
         given = f", not {place}" if place else ""
         raise UsageError(
             f"--bigquery-table needs a place for temporary files: --temp_location gs://BUCKET/FOLDER{given}"
         )
     files.check_stores(place)
-    google_client.spare_beam()
+    client.spare_beam()
     os.environ.setdefault("GOOGLE_CLOUD_PROJECT", project)  # Beam makes clients which refuse to do without a default
     _check_dataset(table, project, reference.datasetId)
     return files.join(place, f"labels-{uuid.uuid4().hex}")
@@ -70,7 +71,7 @@ def _check_dataset(table: str, project: str, dataset: str) -> None:
             f"--bigquery-table {table}: there is no dataset {project}:{dataset}. Create it or correct the name"
         ) from error
     except Exception as error:  # Google's libraries raise many classes
-        reason = files.reason(google_errors.as_os_error(_ADDRESS, error))
+        reason = files.reason(errors.as_os_error(_ADDRESS, error))
         raise UsageError(f"--bigquery-table {table}: {reason}") from error
 
 

@@ -13,7 +13,7 @@ from pipelines.core.label_types import LabelledVideo
 from pipelines.core.segments import SegmentSpec
 from pipelines.core.subtitles import subtitle_name, webvtt
 from pipelines.dataset.folder import temporary_folder
-from pipelines.stamps import Stamp, write_stamped
+from pipelines.files.stamps import Stamp, write_stamped
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from pipelines import store_io
-from pipelines.store_errors import something_else
+from pipelines.files import ranged_reader
+from pipelines.files.errors import something_else
 
 
 def options_in_use() -> Any:
@@ -42,7 +42,7 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
     """
     file = _File(uri)
     size_bytes = _systems().get_filesystem(uri).metadata(uri).size_in_bytes
-    return store_io.reading(uri, file.fetch, size_bytes, file.close, piece_bytes)
+    return ranged_reader.reading(uri, file.fetch, size_bytes, file.close, piece_bytes)
 
 
 class _File:

@@ -5,8 +5,8 @@ import errno
 from typing import Any
 
 from pipelines.core.reasons import first_line
-from pipelines.google_client import is_google, missing_credentials
-from pipelines.store_errors import no_bucket, no_file, something_else, why_unreachable
+from pipelines.files.errors import no_bucket, no_file, something_else, why_unreachable
+from pipelines.files.gcs.client import is_google, missing_credentials
 
 GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOOGLE_APPLICATION_CREDENTIALS"
 

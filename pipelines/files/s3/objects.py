@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeVar
 
-from pipelines import beam_store, store_io
-from pipelines.s3_errors import as_os_error as as_os_error
-from pipelines.s3_errors import is_refused, no_answer, status_of
-from pipelines.store_io import bucket_and_path
+from pipelines.files import beam_fs, ranged_reader
+from pipelines.files.ranged_reader import bucket_and_path
+from pipelines.files.s3.errors import as_os_error as as_os_error
+from pipelines.files.s3.errors import is_refused, no_answer, status_of
 
 _T = TypeVar("_T")
 _ASKING_S = 3
@@ -62,7 +62,7 @@ def _client(patient: bool = True) -> Any:
 
 def _beam_options() -> tuple[tuple[str, str], ...]:
     """Beam's flags for S3, where Beam is in use."""
-    options = beam_store.options_in_use()
+    options = beam_fs.options_in_use()
     if not options:
         return ()
     values = options.get_all_options()
@@ -113,7 +113,7 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
     def fetch(first: int, count: int) -> bytes:
         return _repeated(lambda: _content(client, place, f"bytes={first}-{first + count - 1}"))
 
-    return store_io.reading(uri, fetch, found["ContentLength"], piece_bytes=piece_bytes)
+    return ranged_reader.reading(uri, fetch, found["ContentLength"], piece_bytes=piece_bytes)
 
 
 def _head(client: Any, place: Mapping[str, str]) -> Any:

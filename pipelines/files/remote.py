@@ -12,21 +12,23 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
-from pipelines import beam_store, google_store, s3_store
 from pipelines.core.names import why_not_below
 from pipelines.core.video_files import FileInfo
+from pipelines.files import beam_fs
+from pipelines.files.gcs import objects
+from pipelines.files.s3 import objects
 
 _IN_MEMORY_BYTES = 8 << 20
 """Of a file that is being written. What is more goes to a temporary file on this machine until it is whole."""
 _STALLED_S = 300.0
 """A file is no longer fetched where so long nothing more of it has come. A store that answers with errors, or lets a
 connection rest, is given up before; this one is for those who send a byte now and then."""
-STORES: dict[str, Any] = {"gs": google_store, "s3": s3_store}
+STORES: dict[str, Any] = {"gs": objects, "s3": objects}
 """By scheme. All others are Beam's."""
 
 
 def _store(uri: str) -> Any:
-    return STORES.get(uri.partition("://")[0], beam_store)
+    return STORES.get(uri.partition("://")[0], beam_fs)
 
 
 @contextlib.contextmanager
@@ -158,8 +160,8 @@ def match(root: str, pattern: str) -> list[FileInfo]:
     """
     store = _store(pattern)
     with _explained(pattern, needs_bucket=True):
-        if store is beam_store:
-            found = _below(root, beam_store.match(pattern))
+        if store is beam_fs:
+            found = _below(root, beam_fs.match(pattern))
         else:
             from apache_beam.io.filesystem import FileSystem
 
@@ -199,7 +201,7 @@ def list_names(folder: str) -> list[str]:
     """
     store, prefix = _store(folder), folder + "/"
     with _explained(folder, needs_bucket=True):
-        if store in (google_store, s3_store):
+        if store in (objects, objects):
             return sorted(set(store.list_names(prefix)) - {""})
         return sorted({path.removeprefix(prefix).partition("/")[0] for path, *_ in store.list_files(prefix)} - {""})
 

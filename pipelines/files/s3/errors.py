@@ -4,7 +4,7 @@ import errno
 from typing import Any
 
 from pipelines.core.reasons import first_line
-from pipelines.store_errors import no_bucket, no_file, something_else, why_unreachable
+from pipelines.files.errors import no_bucket, no_file, something_else, why_unreachable
 
 CREDENTIALS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or a role of the machine"
 _REFUSALS = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403")

@@ -8,10 +8,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from pipelines import store_io
-from pipelines.google_client import client
-from pipelines.google_errors import as_os_error as as_os_error
-from pipelines.store_io import bucket_and_path
+from pipelines.files import ranged_reader
+from pipelines.files.gcs.client import client
+from pipelines.files.gcs.errors import as_os_error as as_os_error
+from pipelines.files.ranged_reader import bucket_and_path
 
 _ASKING_S = 3.0
 """How long the first request to a store may take, and how long it is repeated."""
@@ -58,7 +58,7 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
         data: bytes = blob.download_as_bytes(**extent, raw_download=True, checksum=None, timeout=_SILENCE_S)
         return data
 
-    return store_io.reading(uri, fetch, blob.size, piece_bytes=piece_bytes)
+    return ranged_reader.reading(uri, fetch, blob.size, piece_bytes=piece_bytes)
 
 
 def stat(uri: str) -> tuple[int, str] | None:

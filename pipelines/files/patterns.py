@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from fnmatch import translate
 from itertools import dropwhile
 
-from pipelines import local
 from pipelines.core.video_files import FileInfo
+from pipelines.files import local
 
 MAGIC = "*?["
 _ANY = "**"

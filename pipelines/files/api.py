@@ -15,15 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from pipelines import local, remote
 from pipelines.core.errors import OutputError, UsageError, WorkerError, as_shortage
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo
-from pipelines.parallel import each_in_parallel
-from pipelines.parallel import in_parallel as in_parallel
+from pipelines.files import local, remote
+from pipelines.files.parallel import each_in_parallel
+from pipelines.files.parallel import in_parallel as in_parallel
+from pipelines.files.remote import match as match
 from pipelines.process import interrupts
-from pipelines.remote import match as match
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.core.reasons import first_line
 from pipelines.core.secrets import redact
-from pipelines.store_io import bucket_and_path
+from pipelines.files.ranged_reader import bucket_and_path
 
 
 def no_bucket(uri: str) -> OSError:
