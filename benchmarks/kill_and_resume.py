@@ -26,7 +26,7 @@ from pathlib import Path
 from benchmarks import common, jobs
 from pipelines.dataset.folder import STATE
 from pipelines.dataset.info import DATASET_INFO
-from pipelines.label_store import SUMMARY
+from pipelines.labelling.folder import SUMMARY
 
 _LATEST_KILL = 1.05  # of the undisturbed job's duration: some kills come after the end of the work
 _MOST_KILLS = 3

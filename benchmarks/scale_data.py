@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import files, label_store
-from pipelines.core.label_plan import ShardListing
-from pipelines.core.label_types import Window
-from pipelines.core.ledger import MAX_STRIPS, Entry
+from pipelines import files
 from pipelines.dataset import folder
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.shard_writer import ShardSettings, write_shard
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
 from pipelines.inputs.catalog import VideoRecord
+from pipelines.labelling import folder as label_store
+from pipelines.labelling.ledger import MAX_STRIPS, Entry
+from pipelines.labelling.plan import ShardListing
+from pipelines.labelling.types import Window
 
 NUM_CLASSES = 50
 _GROUPS = 25

@@ -18,10 +18,8 @@ from typing import Any
 import apache_beam as beam  # loaded by every part: the jobs have it, too, when they list and plan
 
 from benchmarks import scale_data
-from pipelines import files, label_store, preprocess, verify
+from pipelines import files, preprocess, verify
 from pipelines.core.config import PreprocessConfig
-from pipelines.core.label_config import LabelConfig
-from pipelines.core.label_plan import LabelTask, Listing
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset import folder as store
@@ -32,9 +30,12 @@ from pipelines.dataset.shard_writer import ShardSettings
 from pipelines.decoding.messages import DecodeJob
 from pipelines.engine import make_engine
 from pipelines.inputs.catalog import select
-from pipelines.label_finish import finish as finish_labels
-from pipelines.label_listing import list_videos
-from pipelines.label_work import Work, make_work
+from pipelines.labelling import folder as label_store
+from pipelines.labelling.config import LabelConfig
+from pipelines.labelling.finish import finish as finish_labels
+from pipelines.labelling.listing import list_videos
+from pipelines.labelling.pending import Work, make_work
+from pipelines.labelling.plan import LabelTask, Listing
 from pipelines.transforms.labels import LabelSettings, _WriteLabelsFn
 from pipelines.transforms.plan import ReadPlan
 from pipelines.video.windows import default_windows

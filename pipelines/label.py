@@ -6,16 +6,17 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipelines import cli, files, label_store
+from pipelines import cli, files
 from pipelines.core.errors import EXIT_OK, UsageError
-from pipelines.core.label_config import LabelConfig
-from pipelines.core.label_plan import LabelTask, Listing
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
 from pipelines.decoding.messages import WindowJob
-from pipelines.label_flags import own_flags, parse
-from pipelines.label_listing import list_videos
-from pipelines.label_work import Work, make_work
+from pipelines.labelling import folder as label_store
+from pipelines.labelling.config import LabelConfig
+from pipelines.labelling.flags import own_flags, parse
+from pipelines.labelling.listing import list_videos
+from pipelines.labelling.pending import Work, make_work
+from pipelines.labelling.plan import LabelTask, Listing
 from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
 from pipelines.scorer import read_model_info, shared_scorer
 from pipelines.summary import plural, say_ignored, visible
@@ -110,7 +111,7 @@ def run(arguments: Sequence[str]) -> int:
 
         table_files = check_table(config.bigquery_table, engine.pipeline.options)
     if config.dry_run:
-        from pipelines.label_dry_run import describe
+        from pipelines.labelling.dry_run import describe
 
         return describe(make_work(config, info, windows, chosen, engine.parallelism), listing, engine, threads)
     shared_scorer(
@@ -122,10 +123,10 @@ def run(arguments: Sequence[str]) -> int:
         _log_start(work, listing, engine)
         if work.marks:
             _label(work, engine, threads, table_files)
-        from pipelines.label_finish import finish
+        from pipelines.labelling.finish import finish
 
         report = finish(work, listing, time.monotonic() - start, work.num_pending)
-    from pipelines.label_summary import print_label_summary
+    from pipelines.labelling.summary import print_label_summary
 
     print_label_summary(report, config.output, time.monotonic() - start if work.num_pending else None)
     return EXIT_OK

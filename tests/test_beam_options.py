@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import label_flags
 from pipelines.core.errors import UsageError
 from pipelines.dataset import flags
+from pipelines.labelling import flags as label_flags
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 PLACES = {

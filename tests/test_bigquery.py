@@ -12,8 +12,8 @@ import pytest
 
 from pipelines import label
 from pipelines.core.errors import UsageError
-from pipelines.core.label_rows import bigquery_schema
 from pipelines.files.gcs import client
+from pipelines.labelling.rows import bigquery_schema
 from tests.bigquery_server import BigQueryServer, bigquery_server
 from tests.gcs_server import GcsServer, gcs_server, google_environment, use_environment
 from tests.label_model import level_of, make_model, write_grey

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.label_types import Window
+from pipelines.labelling.types import Window
 from pipelines.video.compact import pack, unpack, windows_from_json, windows_to_json
 from pipelines.video.survey import Piece
 from pipelines.video.windows import PlannedWindow, WindowSpec, plan_windows

@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core.label_types import Window
 from pipelines.core.spec import ClipSpec
+from pipelines.labelling.types import Window
 from pipelines.video import piece_frames
 from pipelines.video.frames import VideoError, decode_packets, demux, open_video
 from pipelines.video.long_video import WindowClip, WindowFailure, _Assembly, survey

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from pipelines import label
 from pipelines.core.errors import TooManyFailuresError, UsageError
-from pipelines.core.label_account import MAX_FAILURES
+from pipelines.labelling.account import MAX_FAILURES
 from tests.label_model import CLIP_SPEC, level_of, make_model, write_grey
 
 DURATIONS = {"min": 0.4, "median": 1.0, "max": 1.0}
@@ -309,7 +309,7 @@ def test_labels_have_the_pixels_of_training(model: Path, videos: Path, tmp_path:
             (row,) = scorer.score([parsed["frames"].numpy().tobytes()])
             expected[parsed["video_id"].numpy().decode()] = np.asarray(row)
     run(model, short, tmp_path / "out", "--top-k", 3)
-    from pipelines.label_store import read_ledger
+    from pipelines.labelling.folder import read_ledger
 
     found = {
         entry.video.removesuffix(".mp4"): entry.probabilities[0] for entry in read_ledger(str(tmp_path / "out"), 0)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.label_account import MAX_FAILURES, MAX_TIMELINES, MAX_UNCERTAIN, merge_reports, score_bin, summarise
-from pipelines.core.label_types import SCORE_BINS, UNKNOWN, LabelFailure, LabelledVideo, LabelReport, Segment
+from pipelines.labelling.account import MAX_FAILURES, MAX_TIMELINES, MAX_UNCERTAIN, merge_reports, score_bin, summarise
+from pipelines.labelling.types import SCORE_BINS, UNKNOWN, LabelFailure, LabelledVideo, LabelReport, Segment
 from tests.test_preview import strip
 
 STRIP = strip(120)
@@ -83,7 +83,7 @@ shards = st.lists(st.lists(st.tuples(segments, times, st.booleans(), st.integers
 def test_merging_is_associative_and_knows_no_order(shards: list[list[Any]], random: Random) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("MAX_UNCERTAIN", "MAX_TIMELINES", "MAX_FAILURES"):
-            patch.setattr(f"pipelines.core.label_account.{name}", 3)
+            patch.setattr(f"pipelines.labelling.account.{name}", 3)
         parts = []
         for i, shard in enumerate(shards):
             videos, failures = [], []

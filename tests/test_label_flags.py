@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.core.errors import UsageError
-from pipelines.core.label_config import LabelConfig
-from pipelines.label_flags import make_parser, own_flags, parse
+from pipelines.labelling.config import LabelConfig
+from pipelines.labelling.flags import make_parser, own_flags, parse
 
 PATHS = ["--model", "/m", "--input", "/in", "--output", "/out"]
 EMPTY = LabelConfig("/in", "/out", "/m")

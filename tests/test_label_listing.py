@@ -10,8 +10,8 @@ import pytest
 
 from pipelines import files
 from pipelines.core.errors import UsageError
-from pipelines.core.label_plan import Listing
-from pipelines.label_listing import list_videos
+from pipelines.labelling.listing import list_videos
+from pipelines.labelling.plan import Listing
 
 ODD = (
     "with space.mp4",

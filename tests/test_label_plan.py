@@ -4,15 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.label_plan import (
-    LabelTask,
-    ListedVideo,
-    PendingVideos,
-    VideoTask,
-    by_shard,
-    shard_count,
-    task_size,
-)
+from pipelines.labelling.plan import LabelTask, ListedVideo, PendingVideos, VideoTask, by_shard, shard_count, task_size
 from tests.test_ledger import TEXT
 
 IDS = st.lists(TEXT.filter(bool), unique=True, max_size=60)

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines import label_charts, page_frame, summary
-from pipelines.core.label_account import MAX_UNCERTAIN
-from pipelines.core.label_types import UNKNOWN, LabelReport
-from pipelines.label_report import MAX_LABELS, render_label_report
-from pipelines.label_summary import print_label_summary
+from pipelines import page_frame, summary
+from pipelines.labelling import charts
+from pipelines.labelling.account import MAX_UNCERTAIN
+from pipelines.labelling.report import MAX_LABELS, render_label_report
+from pipelines.labelling.summary import print_label_summary
+from pipelines.labelling.types import UNKNOWN, LabelReport
 from tests.test_label_account import account, failure, video
 from tests.test_preview import HOSTILE, Page
 
@@ -123,7 +124,7 @@ def test_size_is_bounded() -> None:
     html = render_label_report(report, {}, "run")
     page = Page(html)
     timelines = [rows for name, rows in page.tables.items() if name.startswith("Segments of")]
-    assert len(timelines) == 20 and {len(rows) for rows in timelines} == {1 + label_charts.MAX_SEGMENTS}
+    assert len(timelines) == 20 and {len(rows) for rows in timelines} == {1 + charts.MAX_SEGMENTS}
     assert "The first 300 are shown here, up to 5:00.0." in page.texts["p"] and len(html) < 3_000_000
     assert len(page.tables["Labels, longest time first"]) == 2 + MAX_LABELS
     assert "500 more not shown here." in page.texts["p"] and "failures.jsonl has all of them." in page.texts["p"]
@@ -138,10 +139,10 @@ def test_colors_are_the_same_in_all_timelines() -> None:
         video("a", *((k, k + 1 + k / 100, f"L{k:02}", 0.95) for k in range(15)), (15, 99, UNKNOWN, 0.95)),
         video("b", (0, 50, "L00", 0.95), (50, 51, "L01", 0.95)),
     ]
-    colors = label_charts.choose_colors(videos)
+    colors = charts.choose_colors(videos)
     assert colors["L00"] == "c0" and colors["L01"] == "c1" and colors["L14"] == "c2" and colors[UNKNOWN] == "unknown"
-    assert len(colors) == label_charts.NUM_COLORS + 1 and not {"L02", "L03", "L04"} & set(colors)
-    page = Page(label_charts.timeline(videos[0], colors))
+    assert len(colors) == charts.NUM_COLORS + 1 and not {"L02", "L03", "L04"} & set(colors)
+    page = Page(charts.timeline(videos[0], colors))
     kinds = [rect["class"] for rect in page.all("rect")]
     assert kinds.count("other") == 3 and "other labels" in page.texts["span"] and kinds[-1] == "unknown"
     (first, *_), last = page.all("rect"), page.all("rect")[-1]
@@ -153,7 +154,7 @@ def test_colors_are_the_same_in_all_timelines() -> None:
     [(0, "0:00.0"), (7.54, "0:07.5"), (59.96, "1:00.0"), (3599.96, "1:00:00.0"), (3723.0, "1:02:03.0")],
 )
 def test_clock(seconds: float, text: str) -> None:
-    assert label_charts.clock(seconds) == text
+    assert charts.clock(seconds) == text
 
 
 def test_empty_report() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.label_rows import COLUMNS, FORMATS, Row, bigquery_schema, encodable, rows, write_rows
-from pipelines.core.label_types import LabelledVideo, Segment
+from pipelines.labelling.rows import COLUMNS, FORMATS, Row, bigquery_schema, encodable, rows, write_rows
+from pipelines.labelling.types import LabelledVideo, Segment
 
 TOP = (("Walk, slowly", 0.875), ("Run", 0.125))
 VIDEO = LabelledVideo(

@@ -13,11 +13,11 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines import label_store
-from pipelines.core.label_plan import LabelTask, ListedVideo, VideoTask, by_shard
-from pipelines.core.ledger import Entry, choose, is_complete
 from pipelines.core.model_info import ModelInfo
 from pipelines.decoding.messages import CutVideo, DecodeLimits, WindowJob
+from pipelines.labelling import folder as label_store
+from pipelines.labelling.ledger import Entry, choose, is_complete
+from pipelines.labelling.plan import LabelTask, ListedVideo, VideoTask, by_shard
 from pipelines.transforms import pools
 from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange

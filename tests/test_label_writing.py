@@ -12,14 +12,15 @@ from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines import label_shards, label_store
 from pipelines.core.errors import OutputError
-from pipelines.core.label_plan import LabelLayout, ListedVideo, by_shard
-from pipelines.core.label_rows import encodable
-from pipelines.core.ledger import Entry
-from pipelines.core.segments import SegmentSpec
-from pipelines.core.subtitles import subtitle_name
 from pipelines.dataset.sharding import shard_of
+from pipelines.labelling import folder as label_store
+from pipelines.labelling import shards
+from pipelines.labelling.ledger import Entry
+from pipelines.labelling.plan import LabelLayout, ListedVideo, by_shard
+from pipelines.labelling.rows import encodable
+from pipelines.labelling.segments import SegmentSpec
+from pipelines.labelling.subtitles import subtitle_name
 from pipelines.transforms.labels import LabelSettings, ShardsDone, WriteLabels
 from tests.test_ledger import KEY, LABELS, entry, shard
 
@@ -125,9 +126,9 @@ def test_the_account_of_a_shard_is_written_with_its_mark(tmp_path: Path) -> None
     listed, found = shard()
     prepare(tmp_path, listed)
     add(tmp_path, found, per_file=100)
-    assert label_shards.read_shard_report(str(tmp_path), 0) is None
+    assert shards.read_shard_report(str(tmp_path), 0) is None
     write_labels(settings(tmp_path))
-    reports = [label_shards.read_shard_report(str(tmp_path), number) for number in range(SHARDS)]
+    reports = [shards.read_shard_report(str(tmp_path), number) for number in range(SHARDS)]
     assert [report[0] for report in reports if report] == [f"mark {number}" for number in range(SHARDS)]
     assert sum(report[1].videos for report in reports if report) == 30
     assert sum(report[1].labelled for report in reports if report) == 24
@@ -152,5 +153,5 @@ def test_a_video_that_is_not_in_the_ledger_stops_the_job(tmp_path: Path) -> None
     with pytest.raises(OutputError, match="^v09 is not in the ledger; run the same command again"):
         write_labels(settings(tmp_path))
     lost = shard_of("v09", SHARDS)
-    assert label_shards.read_shard_report(str(tmp_path), lost) is None
+    assert shards.read_shard_report(str(tmp_path), lost) is None
     assert not list(tmp_path.glob(f"labels-0000{lost}-*"))

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.label_assembly import ShardLabels, assemble
-from pipelines.core.label_plan import ListedVideo
-from pipelines.core.label_types import LabelFailure, Window
-from pipelines.core.ledger import MAX_STRIPS, Entry, choose, is_complete
-from pipelines.core.segments import SegmentSpec
+from pipelines.labelling.assembly import ShardLabels, assemble
+from pipelines.labelling.ledger import MAX_STRIPS, Entry, choose, is_complete
+from pipelines.labelling.plan import ListedVideo
+from pipelines.labelling.segments import SegmentSpec
+from pipelines.labelling.types import LabelFailure, Window
 
 KEY = "key"
 LABELS = ("Jump", "Run", "Wave")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.label_plan import Listing
 from pipelines.core.video_files import BROKEN_LINK, LISTED_ALREADY
 from pipelines.dataset.listing import read_catalog, without_duplicates
 from pipelines.inputs.catalog import Catalog
-from pipelines.label_listing import list_videos
+from pipelines.labelling.listing import list_videos
+from pipelines.labelling.plan import Listing
 from tests.conftest import preprocess, run_here, write_video
 from tests.test_label_listing import forbidden as forbidden
 from tests.test_label_listing import nobody, touch, write_list

@@ -16,14 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines import files, label_shards, label_store, label_work
+from pipelines import files
 from pipelines.core import json_text as pretty
 from pipelines.core.errors import IncompleteError
 from pipelines.core.hashing import stable_hash
-from pipelines.core.label_config import LabelConfig
-from pipelines.core.label_plan import ListedVideo
-from pipelines.core.label_types import LabelReport, Window
-from pipelines.core.ledger import Entry, Outline, choose
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset.account import check_all_accounted
@@ -32,6 +28,11 @@ from pipelines.files import parallel
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.splits.assign import assign_by_fractions
 from pipelines.inputs.tables import read_table
+from pipelines.labelling import folder, pending, shards
+from pipelines.labelling.config import LabelConfig
+from pipelines.labelling.ledger import Entry, Outline, choose
+from pipelines.labelling.plan import ListedVideo
+from pipelines.labelling.types import LabelReport, Window
 from pipelines.video.windows import WindowSpec
 from tests.test_ledger import TEXT, entries, entry, whole_failure
 
@@ -193,32 +194,30 @@ def test_outlines_tell_the_same_as_entries_about_what_is_left(found: list[Entry]
     assert left(choose(found, "key", versions)) == left(choose(outlines, "key", versions))
 
 
-def label_work_of(output: Path, videos: list[ListedVideo], **settings: Any) -> label_work.Work:
+def label_work_of(output: Path, videos: list[ListedVideo], **settings: Any) -> pending.Work:
     config = LabelConfig("/videos", str(output), "/model", shards=4, **settings)
     info = ModelInfo("lrcn", "default", ClipSpec(), ("Jump", "Run", "Wave"), fingerprint="f")
-    return label_work.make_work(config, info, WindowSpec(2, 1, 4), videos, 1)
+    return pending.make_work(config, info, WindowSpec(2, 1, 4), videos, 1)
 
 
 def test_a_ledger_is_read_only_where_labels_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     videos = [ListedVideo(f"v{i:02d}", f"/v{i:02d}", "1", 5) for i in range(40)]
     work = label_work_of(tmp_path, videos)
     assert sorted(work.marks) == [0, 1, 2, 3] and work.num_pending == work.num_videos == 40
-    label_store.prepare(str(tmp_path), work.layout, "jsonl", work.shards)
+    folder.prepare(str(tmp_path), work.layout, "jsonl", work.shards)
     for shard, mark in work.marks.items():
         made = [
             Entry(v.video_id, "1", work.key, "", (), 1, 1.0, False, (Window(0, 0.0, 1.0),), np.ones((1, 3)), ())
             for v in work.shards[shard].videos()
         ]
-        label_store.add_to_ledger(str(tmp_path), shard, made)
-        (tmp_path / label_store.labels_name(shard, 4, "jsonl")).write_text("")
-        label_shards.write_shard_report(str(tmp_path), shard, mark, LabelReport(), {})
-    assert label_store.count_entries(str(tmp_path)) == 40
-    label_store.finish(str(tmp_path), "{}", "")
+        folder.add_to_ledger(str(tmp_path), shard, made)
+        (tmp_path / folder.labels_name(shard, 4, "jsonl")).write_text("")
+        shards.write_shard_report(str(tmp_path), shard, mark, LabelReport(), {})
+    assert folder.count_entries(str(tmp_path)) == 40
+    folder.finish(str(tmp_path), "{}", "")
     read: list[int] = []
-    whole = label_store.outline_ledger
-    monkeypatch.setattr(
-        label_store, "outline_ledger", lambda out, shard, say: read.append(shard) or whole(out, shard, say)
-    )
+    whole = folder.outline_ledger
+    monkeypatch.setattr(folder, "outline_ledger", lambda out, shard, say: read.append(shard) or whole(out, shard, say))
     again = label_work_of(tmp_path, videos)
     assert (again.num_pending, again.marks, read) == (0, {}, [])
     more = label_work_of(tmp_path, [*videos, ListedVideo("new", "/new", "1", 5)])

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.label_types import UNKNOWN, Window
-from pipelines.core.segments import SegmentSpec
+from pipelines.labelling.segments import SegmentSpec
+from pipelines.labelling.types import UNKNOWN, Window
 from tests.test_segments import LABELS, make, tiles, times
 
 Case = tuple[list[Window], np.ndarray, SegmentSpec]

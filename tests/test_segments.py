@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.core.label_types import UNKNOWN, Segment, Window
-from pipelines.core.segments import SegmentSpec, make_segments
+from pipelines.labelling.segments import SegmentSpec, make_segments
+from pipelines.labelling.types import UNKNOWN, Segment, Window
 
 LABELS = ("Jump", "Run", "Walk")
 PLAIN = SegmentSpec(smooth=1)

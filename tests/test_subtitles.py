@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.core.label_types import LabelledVideo, Segment
-from pipelines.core.subtitles import subtitle_name, webvtt
+from pipelines.labelling.subtitles import subtitle_name, webvtt
+from pipelines.labelling.types import LabelledVideo, Segment
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates among it
 ODD_IDS = st.text(st.sampled_from("ab/.%\\:-2EF5~\0é\ud800\udce9 ")) | st.lists(

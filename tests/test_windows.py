@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.core.label_types import Window
+from pipelines.labelling.types import Window
 from pipelines.video.windows import (
     PlannedWindow,
     WindowRange,

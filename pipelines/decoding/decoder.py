@@ -9,7 +9,6 @@ from collections import deque
 from typing import Any
 
 from pipelines.core.errors import WorkerError, as_shortage
-from pipelines.core.label_types import Window
 from pipelines.decoding.child import DecoderChild, NotStartedError, why_lost
 from pipelines.decoding.messages import (
     CutVideo,
@@ -21,6 +20,7 @@ from pipelines.decoding.messages import (
 )
 from pipelines.decoding.sinks import AnyResult
 from pipelines.decoding.task import Task
+from pipelines.labelling.types import Window
 
 _PARTS_GRACE_S = 30.0
 """What a child has announced must follow at once, but the machine may be busy."""

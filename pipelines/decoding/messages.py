@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.core.label_types import Window
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.labelling.types import Window
 from pipelines.video.windows import WindowSpec
 
 

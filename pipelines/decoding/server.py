@@ -19,9 +19,9 @@ from typing import Any
 import av.logging
 import cv2
 
-from pipelines.core.label_types import Window
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.decoding.channel import receive_message, send_message
+from pipelines.labelling.types import Window
 from pipelines.video.clip import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
 from pipelines.video.containers.promises import Shortfall
 from pipelines.video.content import content_mark

@@ -13,8 +13,8 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 
 from pipelines import files
 from pipelines.core.errors import UsageError
-from pipelines.core.label_rows import bigquery_schema
 from pipelines.files.gcs import client, errors
+from pipelines.labelling.rows import bigquery_schema
 
 _TABLE = re.compile(r"(?:[a-z][\w.:-]*[:.])?\w+\.[\w$-]+")
 _ADDRESS = "https://bigquery.googleapis.com"

@@ -7,9 +7,9 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines import files
-from pipelines.core.label_plan import LabelTask, VideoTask
-from pipelines.core.label_types import LabelFailure
 from pipelines.decoding.messages import CutVideo, DecodedWindow, DecodeFailure, WindowFailure, WindowJob, WindowResult
+from pipelines.labelling.plan import LabelTask, VideoTask
+from pipelines.labelling.types import LabelFailure
 from pipelines.transforms.counting import count
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
 from pipelines.transforms.pools import shared_pool

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.core.label_plan import VideoTask
-from pipelines.core.label_types import LabelFailure, Window
+from pipelines.labelling.plan import VideoTask
+from pipelines.labelling.types import LabelFailure, Window
 
 
 @dataclass(frozen=True, eq=False)

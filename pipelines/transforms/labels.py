@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 
 import apache_beam as beam
 
-from pipelines import files, label_shards, label_store
+from pipelines import files
 from pipelines.core.errors import OutputError
-from pipelines.core.label_assembly import ShardLabels, assemble
-from pipelines.core.label_rows import Row, encodable, rows, write_rows
-from pipelines.core.label_types import LabelledVideo
-from pipelines.core.segments import SegmentSpec
-from pipelines.core.subtitles import subtitle_name, webvtt
 from pipelines.dataset.folder import temporary_folder
 from pipelines.files.stamps import Stamp, write_stamped
+from pipelines.labelling import folder
+from pipelines.labelling import shards as label_shards
+from pipelines.labelling.assembly import ShardLabels, assemble
+from pipelines.labelling.rows import Row, encodable, rows, write_rows
+from pipelines.labelling.segments import SegmentSpec
+from pipelines.labelling.subtitles import subtitle_name, webvtt
+from pipelines.labelling.types import LabelledVideo
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,9 @@ class _WriteLabelsFn(beam.DoFn):
         settings, output = self._settings, self._settings.output
         # The id says all that others need to know of a local path.
         listed = [
-            replace(v, uri=v.video_id) if files.is_local(v.uri) else v for v in label_store.read_listing(output, shard)
+            replace(v, uri=v.video_id) if files.is_local(v.uri) else v for v in folder.read_listing(output, shard)
         ]
-        entries = label_store.read_ledger(output, shard)
+        entries = folder.read_ledger(output, shard)
         try:
             result = assemble(listed, entries, settings.key, settings.labels, settings.segments)
         except LookupError as error:
@@ -91,7 +93,7 @@ class _WriteLabelsFn(beam.DoFn):
         stamps: dict[str, Stamp] = {}
         self._write(shard, result, stamps)
         label_shards.write_shard_failures(output, shard, result.failures, stamps)
-        label_store.compact_ledger(output, shard, result.entries, stamps)
+        folder.compact_ledger(output, shard, result.entries, stamps)
         label_shards.write_shard_report(output, shard, mark, result.report, stamps)
         if settings.emit_rows:
             yield from map(encodable, self._rows(result))  # here, as Beam can't even pass on what has no encoding
@@ -101,7 +103,7 @@ class _WriteLabelsFn(beam.DoFn):
 
     def _write(self, shard: int, result: ShardLabels, stamps: dict[str, Stamp]) -> None:
         settings, temporary = self._settings, temporary_folder(self._settings.output)
-        name = label_store.labels_name(shard, settings.num_shards, settings.format)
+        name = folder.labels_name(shard, settings.num_shards, settings.format)
         with write_stamped(stamps, settings.output, name, temporary) as file:
             write_rows(file, self._rows(result), settings.format)
         if settings.webvtt:

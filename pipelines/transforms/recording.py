@@ -13,9 +13,9 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipelines import label_store
-from pipelines.core.label_types import LabelFailure, Window
-from pipelines.core.ledger import MAX_STRIPS, Entry
+from pipelines.labelling import folder
+from pipelines.labelling.ledger import MAX_STRIPS, Entry
+from pipelines.labelling.types import LabelFailure, Window
 from pipelines.progress import LOCAL_PROGRESS
 from pipelines.scorer import ScoreError
 from pipelines.transforms.counting import count
@@ -154,7 +154,7 @@ class _RecordFn(beam.DoFn):
     def _flush(self) -> Iterator[tuple[int, int]]:
         for shard, entries in sorted(self._waiting.items()):
             strips = self._strips.get(shard, _Strips())
-            label_store.add_to_ledger(self._output, shard, [entry.with_strips(strips.of(entry)) for entry in entries])
+            folder.add_to_ledger(self._output, shard, [entry.with_strips(strips.of(entry)) for entry in entries])
             self._written += len(entries)
             yield shard, len(entries)
         self._waiting.clear()

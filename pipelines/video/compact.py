@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.core.label_types import Window
+from pipelines.labelling.types import Window
 from pipelines.video.windows import PlannedWindow
 
 _US = 1_000_000

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.core.label_types import Window
 from pipelines.core.spec import ClipSpec
+from pipelines.labelling.types import Window
 from pipelines.video.clip import MIN_DECODABLE_SHARE
 from pipelines.video.frames import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError, VideoReadError
 from pipelines.video.piece_frames import piece_frames

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.core.label_types import Window
+from pipelines.labelling.types import Window
 
 _UNKNOWN_WINDOW_S = 10.0
 """Length of a window where the lengths of the training videos aren't known."""

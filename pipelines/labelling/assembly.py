@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipelines.core.label_account import summarise
-from pipelines.core.label_plan import ListedVideo
-from pipelines.core.label_types import LabelFailure, LabelledVideo, LabelReport
-from pipelines.core.ledger import MAX_STRIPS, Entry, choose, is_complete
-from pipelines.core.segments import SegmentSpec, make_segments
+from pipelines.labelling.account import summarise
+from pipelines.labelling.ledger import MAX_STRIPS, Entry, choose, is_complete
+from pipelines.labelling.plan import ListedVideo
+from pipelines.labelling.segments import SegmentSpec, make_segments
+from pipelines.labelling.types import LabelFailure, LabelledVideo, LabelReport
 
 
 @dataclass(frozen=True)

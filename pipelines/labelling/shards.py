@@ -7,12 +7,12 @@ from dataclasses import asdict, astuple
 
 from pipelines import files
 from pipelines.core.errors import IncompleteError
-from pipelines.core.label_types import LabelFailure, LabelReport
 from pipelines.core.sealed import DamagedError, load_json, seal, unseal
 from pipelines.dataset.folder import STATE, temporary_folder
 from pipelines.dataset.info import FAILURES
 from pipelines.files.stamps import Stamp, is_whole, write_stamped
-from pipelines.label_store import of_shard
+from pipelines.labelling.folder import of_shard
+from pipelines.labelling.types import LabelFailure, LabelReport
 
 
 def write_shard_report(output: str, shard: int, mark: str, report: LabelReport, stamps: Mapping[str, Stamp]) -> None:

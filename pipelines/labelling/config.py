@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 from pipelines.core.config import check_job
-from pipelines.core.label_rows import FORMATS
-from pipelines.core.segments import SegmentSpec
 from pipelines.decoding.messages import DecodeLimits
+from pipelines.labelling.rows import FORMATS
+from pipelines.labelling.segments import SegmentSpec
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.core.label_types import UNKNOWN, Segment, Window
+from pipelines.labelling.types import UNKNOWN, Segment, Window
 
 _DIGITS = 6
 _TOLERANCE = 1e-3

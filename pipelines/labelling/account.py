@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pipelines.core.label_types import SCORE_BINS, Example, LabelFailure, LabelledVideo, LabelReport
+from pipelines.labelling.types import SCORE_BINS, Example, LabelFailure, LabelledVideo, LabelReport
 
 MAX_UNCERTAIN = 48
 """Segments with film strips in a report."""

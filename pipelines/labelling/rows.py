@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO
 
-from pipelines.core.label_types import LabelledVideo
+from pipelines.labelling.types import LabelledVideo
 
 FORMATS = ("jsonl", "csv", "parquet")
 COLUMNS = ("video", "uri", "start_s", "end_s", "label", "score", "top_k", "model", "remark")

@@ -6,7 +6,7 @@ Lengths are attributes, never `style`, so a page that shows them can forbid inli
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from pipelines.core.label_types import UNKNOWN, LabelledVideo, Segment
+from pipelines.labelling.types import UNKNOWN, LabelledVideo, Segment
 from pipelines.page_parts import Measure, table, text
 from pipelines.summary import plural
 

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from pipelines import files, label_shards, label_store
+from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import fingerprint
-from pipelines.core.label_config import LabelConfig
-from pipelines.core.label_plan import (
+from pipelines.core.model_info import ModelInfo
+from pipelines.dataset.sharding import place_in_shard
+from pipelines.labelling import folder
+from pipelines.labelling import shards as label_shards
+from pipelines.labelling.config import LabelConfig
+from pipelines.labelling.ledger import choose, is_complete
+from pipelines.labelling.plan import (
     LabelLayout,
     ListedVideo,
     PendingVideos,
@@ -19,9 +24,6 @@ from pipelines.core.label_plan import (
     shard_count,
     task_size,
 )
-from pipelines.core.ledger import choose, is_complete
-from pipelines.core.model_info import ModelInfo
-from pipelines.dataset.sharding import place_in_shard
 from pipelines.process.gc_pause import no_collection
 from pipelines.video.windows import WindowSpec
 
@@ -86,12 +88,12 @@ def make_work(
     scoring = {**windows.identity(), "clip_spec": info.clip_spec.fingerprint()}
     resized_by = [version("opencv-python-headless")] if info.clip_spec.interpolation == "bilinear" else []
     key = fingerprint([info.fingerprint, scoring, version("av"), *resized_by])
-    earlier = label_store.read_layout(output, config.overwrite)
+    earlier = folder.read_layout(output, config.overwrite)
     if earlier and (earlier.model, dict(earlier.scoring)) != (info.fingerprint, scoring):
         if not config.overwrite:
             raise UsageError(_other_labels(earlier, info, scoring, output))
         if not config.dry_run:
-            label_store.remove_labels(output)
+            folder.remove_labels(output)
         earlier = None
     if earlier and config.shards not in (0, earlier.num_shards):
         raise UsageError(
@@ -101,7 +103,7 @@ def make_work(
     num_shards = earlier.num_shards if earlier else wanted
     layout = LabelLayout(num_shards, info.fingerprint, info.name, scoring)
     shards = by_shard(videos, num_shards)
-    again = earlier is not None and not files.exists(files.join(output, label_store.SUMMARY))
+    again = earlier is not None and not files.exists(files.join(output, folder.SUMMARY))
     result = [config.segments.identity(), config.format, config.webvtt]
 
     damaged: list[str] = []
@@ -110,7 +112,7 @@ def make_work(
         """The videos of a shard that are to be decoded, and its mark, empty where its labels needn't be written."""
         listing = shards[shard]
         mark = fingerprint([key, result, listing.text])
-        labels = label_store.labels_name(shard, num_shards, config.format)
+        labels = folder.labels_name(shard, num_shards, config.format)
         written = earlier is not None and label_shards.is_written(output, shard, mark, labels, damaged.append)
         # Whatever has labels is in the ledger, which is long: it is read only for what may be tried again.
         left = PendingVideos(listing)
@@ -145,7 +147,7 @@ def _pending(
 ) -> PendingVideos:
     """The videos of a shard that aren't in the ledger, or, with `again`, failed for a reason that may have passed."""
     videos = listing.videos()
-    entries_known = label_store.outline_ledger(output, shard, on_damage)
+    entries_known = folder.outline_ledger(output, shard, on_damage)
     known = choose(entries_known, key, {video.video_id: video.version for video in videos})
     places: list[tuple[str, int]] = []
     begun = {}

@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-from pipelines.core.label_types import LabelledVideo
+from pipelines.labelling.types import LabelledVideo
 
 FOLDER = "subtitles"
 _SUFFIX = ".vtt"

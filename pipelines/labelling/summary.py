@@ -5,9 +5,9 @@ from typing import IO
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.core.label_types import UNKNOWN, LabelReport
 from pipelines.dataset.info import FAILURES
-from pipelines.label_store import REPORT
+from pipelines.labelling.folder import REPORT
+from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.summary import (
     human_seconds,
     name_cell,

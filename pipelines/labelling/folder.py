@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from pipelines import files
 from pipelines.core.errors import OutputError
-from pipelines.core.label_plan import LabelLayout, ListedVideo, ShardListing
-from pipelines.core.ledger import Entry, Outline
 from pipelines.core.sealed import DamagedError, seal, unseal
 from pipelines.core.video_files import IGNORED
 from pipelines.dataset.folder import STATE, read_own, temporary_folder
 from pipelines.dataset.info import FAILURES
 from pipelines.files.stamps import Stamp, write_stamped
+from pipelines.labelling.ledger import Entry, Outline
+from pipelines.labelling.plan import LabelLayout, ListedVideo, ShardListing
 
 _T = TypeVar("_T")
 SUMMARY, REPORT = "summary.json", "report.html"

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from pipelines.core.hashing import compact_json
-from pipelines.core.label_types import LabelFailure
 from pipelines.core.sealed import load_json
 from pipelines.core.typed_json import Positive, build
 from pipelines.core.video_files import IgnoredFile
 from pipelines.dataset import sharding
+from pipelines.labelling.types import LabelFailure
 
 VIDEOS_PER_SHARD = 10_000
 """Videos whose labels go into one file, as long as nobody asks for another number of files."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from pipelines import cli, files, flags
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
-from pipelines.core.label_config import LabelConfig
-from pipelines.core.label_rows import FORMATS
 from pipelines.flags import add_setting, lies_in, parse_with_files
+from pipelines.labelling.config import LabelConfig
+from pipelines.labelling.rows import FORMATS
 
 _DESCRIPTION = """\
 Labels many videos, short or long, with a trained model.

@@ -5,11 +5,11 @@ The page is one file that loads nothing else. Every name in it comes from outsid
 
 from collections.abc import Mapping, Sequence
 
-from pipelines.core.label_account import merge_reports
-from pipelines.core.label_types import UNKNOWN, Example, LabelFailure, LabelReport
 from pipelines.dataset.info import FAILURES
-from pipelines.label_charts import choose_colors, score_histogram, time_range, timeline, written
-from pipelines.label_summary import labels_by_seconds, some_remarks, unknown_share
+from pipelines.labelling.account import merge_reports
+from pipelines.labelling.charts import choose_colors, score_histogram, time_range, timeline, written
+from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
+from pipelines.labelling.types import UNKNOWN, Example, LabelFailure, LabelReport
 from pipelines.page_frame import page_file, render_page
 from pipelines.page_parts import Measure, SmallShare, folded, notes, search_box, strip_image, table, text, tile
 from pipelines.summary import by_count, human_seconds, plural, some

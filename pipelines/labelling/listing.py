@@ -8,8 +8,6 @@ from operator import attrgetter, itemgetter
 
 from pipelines import files
 from pipelines.core.errors import UsageError
-from pipelines.core.label_plan import ListedVideo, Listing
-from pipelines.core.label_types import LabelFailure
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
 from pipelines.files import patterns
@@ -18,6 +16,8 @@ from pipelines.inputs.catalog import unreadable
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.source_hints import check_source, nearest
 from pipelines.inputs.tables import check_address, read_table
+from pipelines.labelling.plan import ListedVideo, Listing
+from pipelines.labelling.types import LabelFailure
 from pipelines.process.gc_pause import no_collection
 
 

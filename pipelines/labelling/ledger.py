@@ -11,9 +11,9 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from pipelines.core.label_account import MAX_UNCERTAIN
-from pipelines.core.label_types import LabelFailure, Window
 from pipelines.core.sealed import load_json
+from pipelines.labelling.account import MAX_UNCERTAIN
+from pipelines.labelling.types import LabelFailure, Window
 
 _PLAIN = ("video", "version", "key", "part", "parts", "num_windows", "duration_s", "damaged", "remark")
 MAX_STRIPS = MAX_UNCERTAIN

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from pipelines import cli, files
 from pipelines.core.errors import EXIT_OK
 from pipelines.core.hashing import stable_hash
-from pipelines.core.label_plan import Listing, VideoTask
 from pipelines.core.video_files import describe_ignored
 from pipelines.decoding.messages import DecodedWindow, WindowJob
 from pipelines.decoding.pool import DecoderPool
-from pipelines.label_work import Work
+from pipelines.labelling.pending import Work
+from pipelines.labelling.plan import Listing, VideoTask
 from pipelines.scorer import shared_scorer
 from pipelines.summary import human_bytes, human_seconds, plural, visible
 

@@ -6,16 +6,17 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
-from pipelines import label_shards, label_store
 from pipelines.core.errors import IncompleteError
-from pipelines.core.label_account import merge_reports, summarise
-from pipelines.core.label_plan import Listing
-from pipelines.core.label_types import LabelReport
 from pipelines.core.relative import relative_to
 from pipelines.dataset import folder
 from pipelines.dataset.account import check_failure_rate
-from pipelines.label_report import render_label_report
-from pipelines.label_work import Work
+from pipelines.labelling import folder as label_store
+from pipelines.labelling import shards
+from pipelines.labelling.account import merge_reports, summarise
+from pipelines.labelling.pending import Work
+from pipelines.labelling.plan import Listing
+from pipelines.labelling.report import render_label_report
+from pipelines.labelling.types import LabelReport
 
 _PACKAGES = ("apache-beam", "av", "numpy", "tensorflow")
 
@@ -24,16 +25,16 @@ def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> Lab
     """Proves that nothing is missing, and only then writes what makes the labels complete."""
     config, layout = work.config, work.layout
     listed = summarise([], listing.failed, len(listing.failed), 0, {})
-    report = merge_reports(chain([listed], label_shards.read_reports(config.output, layout.num_shards)))
+    report = merge_reports(chain([listed], shards.read_reports(config.output, layout.num_shards)))
     num_chosen = work.num_videos + len(listing.failed)
     if not num_chosen == report.videos == report.labelled + report.failed:
         raise IncompleteError(
             f"{num_chosen} videos were to be labelled, {report.labelled} are and {report.failed} failed; run the same "
             "command again"
         )
-    label_shards.join_failures(config.output, layout.num_shards, listing.failed)
+    shards.join_failures(config.output, layout.num_shards, listing.failed)
     folder.write_ignored(config.output, listing.ignored)
-    reasons = label_shards.read_failures(config.output)  # the report has the first ones only
+    reasons = shards.read_failures(config.output)  # the report has the first ones only
     check_failure_rate(report.failed, num_chosen, config.max_failure_rate, reasons, "labels are")
     summary = _summary(work, listing, report, seconds, num_scored)
     settings = {
