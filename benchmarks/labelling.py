@@ -33,8 +33,8 @@ from benchmarks import common, jobs
 from pipelines import files
 from pipelines.decoding.messages import DecodedWindow, DecodeLimits, WindowJob
 from pipelines.decoding.pool import DecoderPool
+from pipelines.models.scorer import Scorer, read_model_info
 from pipelines.process.tensorflow_start import start_tensorflow
-from pipelines.scorer import Scorer, read_model_info
 from pipelines.video.windows import default_windows
 
 _OBVIOUS_BATCH = 8

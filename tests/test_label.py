@@ -291,7 +291,7 @@ def test_labels_have_the_pixels_of_training(model: Path, videos: Path, tmp_path:
 
     from pipelines.dataset import example
     from pipelines.dataset.info import DatasetInfo
-    from pipelines.scorer import Scorer, read_model_info
+    from pipelines.models.scorer import Scorer, read_model_info
     from tests.conftest import preprocess
 
     short = tmp_path / "short"

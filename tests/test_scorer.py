@@ -17,8 +17,8 @@ from pipelines.core.errors import UsageError, WorkerError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset.example import decode_frames
+from pipelines.models.scorer import ScoreError, Scorer, batch_size, read_model_info
 from pipelines.process.tensorflow_start import start_tensorflow
-from pipelines.scorer import ScoreError, Scorer, batch_size, read_model_info
 from pipelines.video.images import as_stored, encode_frames
 from tests.label_model import CLIP_SPEC, LABELS, grey_clip, label_of, level_of, make_model
 
@@ -135,7 +135,7 @@ def test_a_device_that_is_full_gets_smaller_batches(tmp_path: Path, caplog: pyte
     results = scorer.score(clips)
     found = [LABELS[int(np.argmax(row))] for row in results if isinstance(row, np.ndarray)]
     assert found == [label_of(clip[0]) for clip in clips]
-    (message,) = [record.getMessage() for record in caplog.records if record.name == "pipelines.scorer"]
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "pipelines.models.scorer"]
     assert message == "the device's memory is full: clips are scored in batches of 12 from here on"
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from pipelines.graph_ops import CALCULATING
-from pipelines.model_safety import refuse_unsafe, unsafe_operations
+from pipelines.models.graph_ops import CALCULATING
+from pipelines.models.safety import refuse_unsafe, unsafe_operations
+from pipelines.models.scorer import Scorer
 from pipelines.process.tensorflow_start import start_tensorflow
-from pipelines.scorer import Scorer
 from tests.conftest import run_here
 from tests.label_model import CLIP_SPEC, LABELS, make_model, write_grey
 

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.reasons import first_line
-from pipelines.model_safety import refuse_unsafe
+from pipelines.models.safety import refuse_unsafe
 from trainer.export import configuration, serving_parts
 
 _BETTER_FORM = (

@@ -11,7 +11,7 @@ from pipelines.decoding.messages import DecodedWindow, WindowJob
 from pipelines.decoding.pool import DecoderPool
 from pipelines.labelling.pending import Work
 from pipelines.labelling.plan import Listing, VideoTask
-from pipelines.scorer import shared_scorer
+from pipelines.models.scorer import shared_scorer
 from pipelines.summary import human_bytes, human_seconds, plural, visible
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 from pipelines.labelling import folder
 from pipelines.labelling.ledger import MAX_STRIPS, Entry
 from pipelines.labelling.types import LabelFailure, Window
+from pipelines.models.scorer import ScoreError
 from pipelines.progress import LOCAL_PROGRESS
-from pipelines.scorer import ScoreError
 from pipelines.transforms.counting import count
 from pipelines.transforms.elements import Scorable, VideoRange
 from pipelines.video.images import film_strip

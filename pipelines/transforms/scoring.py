@@ -13,9 +13,9 @@ import apache_beam as beam
 from apache_beam.ml.inference import base
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 
-from pipelines import scorer
 from pipelines.core.model_info import ModelInfo
-from pipelines.scorer import Scorer
+from pipelines.models import scorer
+from pipelines.models.scorer import Scorer
 from pipelines.transforms.elements import Scorable
 
 if base.resource is None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipelines.core.errors import UsageError
-from pipelines.graph_ops import CALCULATING
+from pipelines.models.graph_ops import CALCULATING
 
 _RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 _SAVING = _RESTORING | {"MergeV2Checkpoints", "Save", "SaveSlices", "SaveV2", "ShardedFilename", "ShardedFilespec"}

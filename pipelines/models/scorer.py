@@ -18,7 +18,7 @@ from pipelines.core.errors import UsageError, UserError, WorkerError, as_shortag
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.reasons import first_line
 from pipelines.inputs.source_hints import why_no_model
-from pipelines.model_safety import refuse_unsafe
+from pipelines.models.safety import refuse_unsafe
 from pipelines.process import interrupts
 from pipelines.process.tensorflow_start import start_tensorflow
 
