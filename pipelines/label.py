@@ -18,8 +18,8 @@ from pipelines.labelling.listing import list_videos
 from pipelines.labelling.pending import Work, make_work
 from pipelines.labelling.plan import LabelTask, Listing
 from pipelines.models.scorer import read_model_info, shared_scorer
-from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
-from pipelines.summary import plural, say_ignored, visible
+from pipelines.reports.progress import LOCAL_PROGRESS, ProgressDisplay
+from pipelines.reports.text import plural, say_ignored, visible
 from pipelines.video.windows import WindowSpec, default_windows
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from pipelines.dataset.split_choice import choose_splits, note_splits
 from pipelines.decoding.messages import DecodeJob
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
-from pipelines.progress import LOCAL_PROGRESS, ProgressDisplay
-from pipelines.summary import plural, print_summary, say_ignored, visible
+from pipelines.reports.progress import LOCAL_PROGRESS, ProgressDisplay
+from pipelines.reports.text import plural, print_summary, say_ignored, visible
 
 if TYPE_CHECKING:
     import apache_beam as beam

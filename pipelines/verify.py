@@ -196,7 +196,7 @@ def run(arguments: Sequence[str]) -> int:
     problems = check_whole(folder, info, checks)
     _print_table(info, checks)
     listed = [f"{check.info.name}: {problem}" for check in checks for problem in check.problems] + problems
-    from pipelines.summary import visible
+    from pipelines.reports.text import visible
 
     for note in info.notes:
         print(visible(note if note.startswith("WARNING") else f"note: {note}"))

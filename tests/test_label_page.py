@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import page_frame
 from pipelines.labelling.report import render_label_report
 from pipelines.labelling.types import UNKNOWN
+from pipelines.reports import page as page_frame
 from tests.test_label_account import account, video
 from tests.test_label_report import NAMES, hostile_report
 from tests.test_preview import Page

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines import page_frame, summary
 from pipelines.labelling import charts
 from pipelines.labelling.account import MAX_UNCERTAIN
 from pipelines.labelling.report import MAX_LABELS, render_label_report
 from pipelines.labelling.summary import print_label_summary
 from pipelines.labelling.types import UNKNOWN, LabelReport
+from pipelines.reports import page as page_frame
+from pipelines.reports import text as summary
 from tests.test_label_account import account, failure, video
 from tests.test_preview import HOSTILE, Page
 

@@ -8,10 +8,11 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from pipelines import page_parts, summary
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset import preview
 from pipelines.dataset.info import DatasetInfo, Failure, Filtered, ShardReport, WrittenVideo, summarise_splits
+from pipelines.reports import parts
+from pipelines.reports import text as summary
 from pipelines.video.images import film_strip
 
 HOSTILE = (
@@ -257,9 +258,9 @@ def test_more_strips_of_a_class_while_there_is_room(monkeypatch: pytest.MonkeyPa
     [([5.04], 26), ([5.0] * 9, 26), ([0.0], 1), ([0.0, 0.0], 1), ([0.1, 0.3], 31), ([2.0] * 300 + [9000.0], 21)],
 )
 def test_histogram_bins(durations: list[float], num_bins: int) -> None:
-    step, number = page_parts.choose_bins(durations)
+    step, number = parts.choose_bins(durations)
     assert number == num_bins and step > 0
-    page = Page(page_parts.histogram({"train": durations, "val": [float("nan"), float("inf"), -1.0]}, "facts"))
+    page = Page(parts.histogram({"train": durations, "val": [float("nan"), float("inf"), -1.0]}, "facts"))
     assert sum(int(re.search(r"(\d+) clip", title)[1]) for title in page.texts["title"]) == len(durations)  # type: ignore[index]
     assert all(0 <= float(r["y"] or -1) <= 100 and 0 < float(r["height"] or 0) <= 100 for r in page.all("rect"))
     assert "3 clips of unknown duration" in page.texts["p"][-1]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines import summary
+from pipelines.reports import text as summary
 from tests.test_preview import HOSTILE, Page, strip
 from trainer import charts, report, results
 from trainer.intervals import Interval

@@ -6,9 +6,9 @@ import re
 import pytest
 from rich.console import Console
 
-from pipelines import summary
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
+from pipelines.reports import text as summary
 
 NAMES = ("[red]a[/red]", "b \udcff\x1b[31m", "c")
 

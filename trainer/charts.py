@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from pipelines.page_parts import color_key, text
+from pipelines.reports.parts import color_key, text
 from trainer.intervals import Interval
 from trainer.page import between, percent
 

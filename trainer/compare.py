@@ -15,8 +15,8 @@ from rich.text import Text
 
 from pipelines import cli
 from pipelines.core.errors import EXIT_OK, UsageError
-from pipelines.page_parts import Best, Measure, table, text
-from pipelines.summary import human_seconds, plural, visible
+from pipelines.reports.parts import Best, Measure, table, text
+from pipelines.reports.text import human_seconds, plural, visible
 from trainer.charts import interval_table
 from trainer.finished_runs import Run, find_flags, paired_differences, read_runs
 from trainer.intervals import Interval, is_clearly_worse

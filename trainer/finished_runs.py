@@ -9,7 +9,7 @@ from typing import Any, Self
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.sealed import load_json
 from pipelines.inputs.source_hints import nearest
-from pipelines.summary import some
+from pipelines.reports.text import some
 from trainer import storage
 from trainer.intervals import Interval, worse_by
 from trainer.metrics import Evaluation, paired_difference

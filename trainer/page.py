@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from pipelines.page_frame import page_file
-from pipelines.page_frame import render_page as render_framed
+from pipelines.reports.page import page_file
+from pipelines.reports.page import render_page as render_framed
 from trainer.intervals import Interval
 
 

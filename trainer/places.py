@@ -5,7 +5,7 @@ import re
 from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.inputs.folder_kinds import kind_of_folder
-from pipelines.summary import some
+from pipelines.reports.text import some
 from trainer import storage
 from trainer.results import CROSSVAL, MODEL, TENSORBOARD
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.page_parts import Measure, Share, folded, notes, strip_image, table, text, tile
-from pipelines.summary import human_bytes, human_seconds, plural, some
+from pipelines.reports.parts import Measure, Share, folded, notes, strip_image, table, text, tile
+from pipelines.reports.text import human_bytes, human_seconds, plural, some
 from trainer.charts import MAX_MATRIX, heat_table, interval_table, line_chart
 from trainer.intervals import Interval, is_clearly_worse, worse_by
 from trainer.metrics import Evaluation

@@ -9,7 +9,7 @@ from typing import Any
 from pipelines import cli
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.relative import relative_to
-from pipelines.summary import plural, some
+from pipelines.reports.text import plural, some
 from trainer import results, storage
 from trainer.calibration import expected_calibration_error, fit_temperature
 from trainer.config import TrainConfig

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from pipelines.core.video_files import IGNORED, IgnoredFile
 from pipelines.dataset.info import FAILURES, REMARKS, DatasetInfo, LeftOut, ShardReport
 from pipelines.inputs.catalog import Catalog
-from pipelines.page_parts import folded, table
-from pipelines.summary import by_count, plural
+from pipelines.reports.parts import folded, table
+from pipelines.reports.text import by_count, plural
 
 MAX_ROWS = 200
 """Rows of a table."""

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pipelines.dataset.info import DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.dataset.left_out import left_out
 from pipelines.inputs.catalog import Catalog
-from pipelines.page_frame import page_file, render_page
-from pipelines.page_parts import (
+from pipelines.reports.page import page_file, render_page
+from pipelines.reports.parts import (
     Measure,
     color_key,
     folded,
@@ -26,7 +26,7 @@ from pipelines.page_parts import (
     text,
     tile,
 )
-from pipelines.summary import describe_clips, human_bytes, human_seconds, missing_classes, plural, some
+from pipelines.reports.text import describe_clips, human_bytes, human_seconds, missing_classes, plural, some
 
 MAX_ROWS = 200
 """Rows of a table of groups or of videos that were left out."""

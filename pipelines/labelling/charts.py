@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from pipelines.labelling.types import UNKNOWN, LabelledVideo, Segment
-from pipelines.page_parts import Measure, table, text
-from pipelines.summary import plural
+from pipelines.reports.parts import Measure, table, text
+from pipelines.reports.text import plural
 
 MAX_SEGMENTS = 300
 """Segments of a timeline that are drawn."""

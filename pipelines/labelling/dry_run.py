@@ -12,7 +12,7 @@ from pipelines.decoding.pool import DecoderPool
 from pipelines.labelling.pending import Work
 from pipelines.labelling.plan import Listing, VideoTask
 from pipelines.models.scorer import shared_scorer
-from pipelines.summary import human_bytes, human_seconds, plural, visible
+from pipelines.reports.text import human_bytes, human_seconds, plural, visible
 
 if TYPE_CHECKING:
     from pipelines.engine import Engine

@@ -10,9 +10,9 @@ from pipelines.labelling.account import merge_reports
 from pipelines.labelling.charts import choose_colors, score_histogram, time_range, timeline, written
 from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
 from pipelines.labelling.types import UNKNOWN, Example, LabelFailure, LabelReport
-from pipelines.page_frame import page_file, render_page
-from pipelines.page_parts import Measure, SmallShare, folded, notes, search_box, strip_image, table, text, tile
-from pipelines.summary import by_count, human_seconds, plural, some
+from pipelines.reports.page import page_file, render_page
+from pipelines.reports.parts import Measure, SmallShare, folded, notes, search_box, strip_image, table, text, tile
+from pipelines.reports.text import by_count, human_seconds, plural, some
 
 MAX_LABELS = 1000
 """Labels in the table, the most frequent ones."""

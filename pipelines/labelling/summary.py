@@ -8,7 +8,7 @@ from rich.table import Table
 from pipelines.dataset.info import FAILURES
 from pipelines.labelling.folder import REPORT
 from pipelines.labelling.types import UNKNOWN, LabelReport
-from pipelines.summary import (
+from pipelines.reports.text import (
     human_seconds,
     name_cell,
     open_console,

@@ -17,7 +17,7 @@ from pipelines.labelling import folder
 from pipelines.labelling.ledger import MAX_STRIPS, Entry
 from pipelines.labelling.types import LabelFailure, Window
 from pipelines.models.scorer import ScoreError
-from pipelines.progress import LOCAL_PROGRESS
+from pipelines.reports.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
 from pipelines.transforms.elements import Scorable, VideoRange
 from pipelines.video.images import film_strip

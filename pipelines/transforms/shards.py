@@ -12,7 +12,7 @@ from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.shard_writer import ShardSettings, write_shard
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure
 from pipelines.inputs.catalog import VideoRecord
-from pipelines.progress import LOCAL_PROGRESS
+from pipelines.reports.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
 from pipelines.transforms.pools import shared_pool
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
 
-from pipelines.page_parts import text
+from pipelines.reports.parts import text
 
 
 def render_page(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Self
 
-from pipelines.summary import human_seconds, plural, visible
+from pipelines.reports.text import human_seconds, plural, visible
 
 _FOLDED_ROWS = 30
 _NUM_BINS = 32
