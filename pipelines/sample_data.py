@@ -22,9 +22,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipelines import cli
 from pipelines.core.errors import EXIT_INTERRUPTED
-from pipelines.core.motion import ACTIVITIES
 from pipelines.process import interrupts
-from pipelines.sample_videos import FolderInUseError, OnProgress, SampleDataConfig, generate, is_complete, list_videos
+from pipelines.samples.motion import ACTIVITIES
+from pipelines.samples.videos import FolderInUseError, OnProgress, SampleDataConfig, generate, is_complete, list_videos
 
 
 @contextmanager

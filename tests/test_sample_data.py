@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipelines import sample_data, sample_videos
-from pipelines.core import motion
+from pipelines import sample_data
 from pipelines.sample_data import main
-from pipelines.sample_videos import MARKER, STARTED, FolderInUseError, SampleDataConfig, generate
+from pipelines.samples import motion
+from pipelines.samples import videos as sample_videos
+from pipelines.samples.videos import MARKER, STARTED, FolderInUseError, SampleDataConfig, generate
 
 SMALL = {"groups": 2, "clips_per_group": 1, "seed": 7}
 

@@ -16,7 +16,7 @@ import av
 import cv2
 from av.codec.context import Flags
 
-from pipelines.core.motion import ACTIVITIES, HEIGHT_PX, WIDTH_PX, Pixels, render_clip
+from pipelines.samples.motion import ACTIVITIES, HEIGHT_PX, WIDTH_PX, Pixels, render_clip
 
 VERSION = 1  # of the videos: raise it whenever the same configuration gives other bytes than before
 MARKER = "sample_data.json"  # written last: the data set is complete
