@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import grpc
 from apache_beam.runners.worker.sdk_worker import SdkHarness
 
-from pipelines.cli import lost_store
+from pipelines.cli.tool import lost_store
 from pipelines.core.errors import SHORTAGES, OutputError, WorkerError, shortage
 from pipelines.transforms.pools import close_pools
 

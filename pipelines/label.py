@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipelines import cli, files
+from pipelines import files
+from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
@@ -170,19 +171,19 @@ def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
     from pipelines.engine import num_decoders
 
     total, pending, windows = work.num_videos, work.num_pending, work.windows
-    cli.say_damaged(work.config.output, work.damaged)
+    tool.say_damaged(work.config.output, work.damaged)
     say_ignored(listing.ignored, work.config.output)
     if listing.num_repeated:
-        cli.say(f"note: {listing.num_repeated} entries of the list name a video that was named before")
+        tool.say(f"note: {listing.num_repeated} entries of the list name a video that was named before")
     if listing.unused:
-        cli.say(f"note: columns of the manifest that are not used: {visible(', '.join(listing.unused))}")
+        tool.say(f"note: columns of the manifest that are not used: {visible(', '.join(listing.unused))}")
     if not work.info.durations_s and not work.config.window_s:
-        cli.say(
+        tool.say(
             f"note: the model doesn't say how long its training videos were; windows are {windows.window_s:g} s. "
             "--window-s chooses"
         )
     again = f", {total - pending} are labelled already" if total > pending else ""
-    cli.say(
+    tool.say(
         f"{plural(total, 'video')}{again}; model {visible(work.info.name)} ({work.info.fingerprint}); videos of more "
         f"than {windows.whole_up_to_s:g} s in windows of {windows.window_s:g} s every {windows.stride_s:g} s; "
         f"{engine.description} with {num_decoders(work.config.workers, engine)} decoder process(es)"
@@ -191,8 +192,8 @@ def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
 
 def main() -> int:
     """Entry point of the command line."""
-    cli.quiet_libraries()
-    return cli.run_tool(run, sys.argv[1:])
+    tool.quiet_libraries()
+    return tool.run_tool(run, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pipelines import cli, files
+from pipelines import files
+from pipelines.cli import tool
 from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import EXIT_OK, IncompleteError
 from pipelines.dataset import folder
@@ -92,7 +93,7 @@ def run(arguments: Sequence[str]) -> int:
             folder.remove_dataset(config.output)
         damaged: list[str] = []
         pending = folder.prepare(config.output, plan, damaged.append)
-        cli.say_damaged(config.output, damaged)
+        tool.say_damaged(config.output, damaged)
         _log_start(config, engine, catalog, plan, pending)
         if pending:
             _write_shards(config, engine, plan, pending)
@@ -156,7 +157,7 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
 def _make_sample_videos(config: PreprocessConfig) -> int:
     from pipelines import sample_data
 
-    cli.say(f"No --input given: using sample videos in {config.input}")
+    tool.say(f"No --input given: using sample videos in {config.input}")
     workers = ["--workers", str(config.workers)] if config.workers else []
     return sample_data.main(["--output", config.input, *workers])
 
@@ -167,10 +168,10 @@ def _log_start(
     from pipelines.engine import num_decoders
 
     for note in catalog.notes:
-        cli.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
+        tool.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
     if catalog.num_ungrouped and not catalog.splits_from:
         count = catalog.num_ungrouped
-        cli.say(
+        tool.say(
             f"note: {plural(count, 'video')} name{'s' * (count == 1)} no group, so each is a group of its own. If some "
             "share a source (one recording cut up, one actor), scores on the test split will look too good. Give "
             "groups in a manifest, or write them as _gNN_ into the names"
@@ -178,7 +179,7 @@ def _log_start(
     say_ignored(catalog.ignored, config.output)
     kept = len(plan.shards) - len(pending)
     again = f", {kept} of {len(plan.shards)} shards are there already" if kept else ""
-    cli.say(
+    tool.say(
         f"{plural(len(catalog.videos), 'video')} of {plural(len(plan.labels), 'class', 'classes')}{again}; "
         f"{engine.description} with {num_decoders(config.workers, engine)} decoder process(es)"
     )
@@ -186,8 +187,8 @@ def _log_start(
 
 def main() -> int:
     """Entry point of the command line."""
-    cli.quiet_libraries()
-    return cli.run_tool(run, sys.argv[1:])
+    tool.quiet_libraries()
+    return tool.run_tool(run, sys.argv[1:])
 
 
 if __name__ == "__main__":

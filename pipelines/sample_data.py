@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.errors import EXIT_INTERRUPTED
 from pipelines.process import interrupts
 from pipelines.samples.motion import ACTIVITIES
@@ -66,7 +66,7 @@ def _parse(argv: list[str] | None) -> SampleDataConfig:
         epilog=f"classes:\n  {chr(10).join(textwrap.wrap(', '.join(ACTIVITIES), 100, subsequent_indent='  '))}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    cli.add_version(parser)
+    tool.add_version(parser)
     add, default = parser.add_argument, SampleDataConfig
     add("--output", required=True, metavar="DIR", help="folder for the videos, made where it does not exist")
     groups_help = "groups of each class: scenes with an actor, a background and a camera of their own"

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
-from pipelines import cli, files
+from pipelines import files
+from pipelines.cli import tool
 from pipelines.core.config import OFFICIAL_SPLITS
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
 from pipelines.core.names import special_kind
@@ -177,7 +178,7 @@ def run(arguments: Sequence[str]) -> int:
         prog="python -m pipelines.verify", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    cli.add_version(parser)
+    tool.add_version(parser)
     parser.add_argument("dataset", metavar="FOLDER", help="the --output of pipelines.preprocess")
     folder = files.normalise(parser.parse_args(arguments).dataset, "the folder")
     files.check_stores(folder)
@@ -233,8 +234,8 @@ def _print_table(info: DatasetInfo, checks: Sequence[ShardCheck]) -> None:
 
 def main() -> int:
     """Entry point of the command line."""
-    cli.quiet_libraries()
-    return cli.run_tool(run, sys.argv[1:])
+    tool.quiet_libraries()
+    return tool.run_tool(run, sys.argv[1:])
 
 
 if __name__ == "__main__":

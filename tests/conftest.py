@@ -16,13 +16,13 @@ import av
 import numpy as np
 import pytest
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.process import tensorflow_start
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # As of a shell's background jobs: what tests start would ignore Ctrl-C, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-cli.quiet_libraries()
+tool.quiet_libraries()
 tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itself
 
 LONGEST = (
@@ -133,7 +133,7 @@ def run_here(module: str, *arguments: object) -> "subprocess.CompletedProcess[st
     """Runs a tool in this process, where having one of its own tells nothing: imports take longer than most jobs."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = cli.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
+        code = tool.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
     return subprocess.CompletedProcess([module, *map(str, arguments)], code, out.getvalue(), err.getvalue())
 
 

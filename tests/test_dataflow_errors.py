@@ -9,7 +9,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from google.api_core import exceptions
 
-from pipelines import cli, label, preprocess
+from pipelines import label, preprocess
+from pipelines.cli import tool
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.dataflow import as_user_error, find_reason
@@ -61,7 +62,7 @@ def submit(dataflow: DataflowServer, output: str) -> list[str]:
 def error_of(arguments: list[str], capfd: pytest.CaptureFixture[str], code: int) -> str:
     """The one line with which a tool ends; no stack trace comes before it."""
     capfd.readouterr()
-    assert cli.run_tool(preprocess.run, arguments) == code
+    assert tool.run_tool(preprocess.run, arguments) == code
     said = capfd.readouterr().err
     assert "Traceback" not in said and 'File "' not in said, said
     (error,) = (line for line in said.splitlines() if line.startswith("error: "))
@@ -229,6 +230,6 @@ def test_what_workers_cannot_reach_is_refused(
     (tmp_path / "model").mkdir()
     info = ModelInfo("tiny", "none", ClipSpec(num_frames=4, height=32, width=32), ("Jump", "Run"), fingerprint="f")
     (tmp_path / "model" / MODEL_INFO).write_text(info.to_json())
-    assert cli.run_tool(label.run, [*given, f"--model={tmp_path}/model"]) == 2
+    assert tool.run_tool(label.run, [*given, f"--model={tmp_path}/model"]) == 2
     assert f"--model {tmp_path}/model is on this machine" in capfd.readouterr().err
     assert not server.generations("gs://bucket/none")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import cli, files
+from pipelines import files
+from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import redact, refuse_secrets
 from pipelines.files.errors import something_else, why_unreachable
@@ -51,8 +52,8 @@ def test_what_tools_print(capsys: pytest.CaptureFixture[str]) -> None:
     def fail(_: object) -> int:
         raise UsageError(f"cannot use s3://AKIA:{SECRET}@bucket")
 
-    cli.run_tool(fail, [])
-    cli.say(f"reading https://me:{SECRET}@host/")
+    tool.run_tool(fail, [])
+    tool.say(f"reading https://me:{SECRET}@host/")
     assert capsys.readouterr().err == "error: cannot use s3://***@bucket\nreading https://***@host/\n"
 
 

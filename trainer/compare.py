@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.reports.parts import Best, Measure, table, text
 from pipelines.reports.text import human_seconds, plural, visible
@@ -176,7 +176,7 @@ def run(arguments: Sequence[str]) -> int:
         prog="python -m trainer.compare", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    cli.add_version(parser)
+    tool.add_version(parser)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a finished run or of a cross-validation")
     parser.add_argument("--html", metavar="FILE", help="also write the comparison as a page (default: none)")
     options = parser.parse_args(arguments)
@@ -207,7 +207,7 @@ def main() -> int:
     """Entry point of the command line."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for names that the encoding of the output lacks
-    return cli.run_tool(run, sys.argv[1:])
+    return tool.run_tool(run, sys.argv[1:])
 
 
 if __name__ == "__main__":

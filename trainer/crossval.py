@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.process.tensorflow_start import start_tensorflow
@@ -214,7 +214,7 @@ def _print(summary: Mapping[str, Any], output: str) -> None:
 
 def main() -> int:
     """Entry point of the command line."""
-    return cli.run_tool(run, sys.argv[1:])
+    return tool.run_tool(run, sys.argv[1:])
 
 
 if __name__ == "__main__":

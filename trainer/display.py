@@ -5,7 +5,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from pipelines import cli
+from pipelines.cli import tool
 from trainer.checkpoint import State
 
 _LINE_EVERY_S = 30.0
@@ -63,7 +63,7 @@ class Display:
         elif not self._quiet and now - self._shown >= _LINE_EVERY_S and state.step < steps:
             self._shown = now
             left = (self._epochs - done) * (now - self._start) / max(done - self._share_at_start, 1e-9)
-            cli.say(f"{self._title}: {facts}, at most {left:.0f} s left")
+            tool.say(f"{self._title}: {facts}, at most {left:.0f} s left")
 
     def epoch(self, row: dict[str, float], best: bool) -> None:
         """An epoch is done and validated."""
@@ -78,4 +78,4 @@ class Display:
         if self._bar:
             self._bar.console.print(line, highlight=False)
         else:
-            cli.say(line)
+            tool.say(line)

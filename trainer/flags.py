@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
 from trainer import storage
@@ -104,7 +104,7 @@ def make_parser(prog: str, description: str) -> argparse.ArgumentParser:
         prog=f"python -m {prog}", description=description, epilog=EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
     )  # fmt: skip
-    cli.add_version(parser)
+    tool.add_version(parser)
     return parser
 
 
@@ -116,7 +116,7 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> dict[str
     """
     given, unknown = parser.parse_known_args(list(arguments))
     flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
-    cli.refuse_unknown_flags(unknown, flags, arguments)
+    tool.refuse_unknown_flags(unknown, flags, arguments)
     values = vars(given)
     if name := values.pop("config", None):
         if not storage.exists(name):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.config import parse_size
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
@@ -63,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 the model was imported; 1 unexpected error; 2 wrong usage or model, nothing was written; "
         "4 the output can't be written.",
     )  # fmt: skip
-    cli.add_version(parser)
+    tool.add_version(parser)
     default = ClipSpec()
     group = parser.add_argument_group("the model")
     source = group.add_mutually_exclusive_group(required=True)
@@ -107,7 +107,7 @@ def parse(arguments: Sequence[str]) -> Request:
     parser = make_parser()
     given, unknown = parser.parse_known_args(_join_scale(arguments))
     flags = [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
-    cli.refuse_unknown_flags(unknown, flags, arguments)
+    tool.refuse_unknown_flags(unknown, flags, arguments)
     is_keras = given.keras is not None
     for flag in ("saved_model", "keras", "labels"):
         if getattr(given, flag) is not None and not getattr(given, flag).strip():
@@ -253,7 +253,7 @@ def _summary(request: Request, description: str, adapter: "Adapter", info: Model
 
 def main() -> None:
     """Entry point of the command line."""
-    storage.exit_now(cli.run_tool(run, sys.argv[1:]))
+    storage.exit_now(tool.run_tool(run, sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.errors import DivergedError, PreemptedError, UsageError
 from trainer import checkpoint, storage
 from trainer.calibration import cross_entropy, fit_temperature
@@ -101,7 +101,7 @@ class Loop:
     def _go_on_in_float32(self, failed: str) -> None:
         state, where = self.state, f"epoch {self.state.epoch + 1}, step {self.state.step + 1}"
         if self._devices.is_chief:
-            cli.say(
+            tool.say(
                 f"WARNING: the loss is no number in {failed}, in bfloat16: goes on in float32 from the last "
                 f"checkpoint, {where}"
             )

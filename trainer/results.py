@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.core.sealed import load_json
 from trainer import storage
@@ -48,7 +48,7 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
     shown = ", ".join(damaged[:_SHOWN])
     if not storage.exists(storage.join(config.output, CHECKPOINTS, LAST)):
         raise UsageError(f"{shown} of {config.output} can't be believed: damaged; train anew with --overwrite")
-    cli.say(f"note: {shown} of {config.output} can't be believed: damaged. Made again from the checkpoints")
+    tool.say(f"note: {shown} of {config.output} can't be believed: damaged. Made again from the checkpoints")
     storage.delete(uri)
     if any(path.startswith(f"{MODEL}/") for path in damaged):
         storage.delete_tree(storage.join(config.output, MODEL))  # what is no model any more would be refused

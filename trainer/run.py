@@ -6,7 +6,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.relative import relative_to
 from pipelines.reports.text import plural, some
@@ -57,7 +57,7 @@ class _Run:
         metrics = self._describe(main, single)
         if devices.num_workers > 1:
             # Every worker says it: where two of them differ, something is wrong with the cluster.
-            cli.say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
+            tool.say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
         if log:
             log.confusion(metrics["test"]["confusion"], main.state.epoch)
             self._write(main, single, metrics)
@@ -70,20 +70,20 @@ class _Run:
             return
         config, parts = self._config, self._trial.parts
         counts = ", ".join(f"{part.num_clips} {name}" for name, part in parts.sides.items())
-        cli.say(
+        tool.say(
             f"{config.model} ({config.variant}) on {config.data}: {len(self._info.labels)} classes, {counts} clips; "
             f"{self._devices.description}; global batch {self._trial.global_batch}, "
             f"learning rate {self._trial.learning_rate:g}"
         )
         if parts.leaky:
             how = "random split" if parts.protocol == "random" else "split of the dataset"
-            cli.say(f"WARNING: {how}: clips of one group are on both sides. The scores will be too good to be true")
+            tool.say(f"WARNING: {how}: clips of one group are on both sides. The scores will be too good to be true")
         for side, names in missing_classes(parts, self._info.labels).items():
-            cli.say(f"WARNING: {side} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}")
+            tool.say(f"WARNING: {side} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}")
         if parts.note:
-            cli.say(f"note: {parts.note}")
+            tool.say(f"note: {parts.note}")
         if self._trial.note:
-            cli.say(f"note: {self._trial.note}")
+            tool.say(f"note: {self._trial.note}")
 
     def _describe(self, main: Trained, single: Trained | None) -> dict[str, Any]:
         """The content of metrics.json but for what only the exported model tells."""

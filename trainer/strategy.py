@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.reasons import first_line
 from pipelines.process.tensorflow_start import without_announcements
 from trainer import attended
@@ -100,7 +100,7 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
     names = [f"GPU:{i}" for i in range(len(gpus))] or list(cpu_devices)
     if strategy == "multi_worker":
         if num_workers > 1:
-            cli.say(f"worker {worker + 1} of {num_workers}: waiting until the others are there")
+            tool.say(f"worker {worker + 1} of {num_workers}: waiting until the others are there")
         made: tf.distribute.Strategy = tf.distribute.MultiWorkerMirroredStrategy()
         attended.all_are_there()
     elif len(names) > 1:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK
 from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import storage
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> int:
     """Entry point of the command line."""
-    return cli.run_tool(run, sys.argv[1:])
+    return tool.run_tool(run, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.dataset.info import DatasetInfo
 from trainer import storage
@@ -147,7 +147,7 @@ class Trial:
         if wanted and (reason := why_no_compiler()):
             if config.compile == "on":
                 raise UsageError(f"--compile on: XLA can't compile here ({reason}). Train with --compile off")
-            cli.say(f"note: training steps aren't compiled, as XLA can't do it here ({reason})")
+            tool.say(f"note: training steps aren't compiled, as XLA can't do it here ({reason})")
             return False
         return wanted
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pipelines import cli, files, flags
+from pipelines import files
+from pipelines.cli import flags, tool
+from pipelines.cli.flags import add_setting, lies_in, parse_with_files
 from pipelines.core import config as configuration
 from pipelines.core.config import SPLIT_SETTINGS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.spec import COMPRESSIONS, FRAME_ENCODINGS, INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES
-from pipelines.flags import add_setting, lies_in, parse_with_files
 
 SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
 _DESCRIPTION = """\
@@ -44,7 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m pipelines.preprocess", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
     )  # fmt: skip
-    cli.add_version(parser)
+    tool.add_version(parser)
     default = PreprocessConfig("", "")
 
     def add(group: Any, name: str, text: str, metavar: str = "", choices: Sequence[str] = (), **options: Any) -> None:

@@ -3,7 +3,8 @@
 import time
 from typing import TYPE_CHECKING
 
-from pipelines import cli, files
+from pipelines import files
+from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK
 from pipelines.core.hashing import stable_hash
 from pipelines.core.video_files import describe_ignored
@@ -27,7 +28,7 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> in
     pending = [video for videos in work.pending for video in videos.videos()]
     size = sum(task.video.size_bytes for task in pending)
     total = work.num_videos
-    cli.say_damaged(work.config.output, work.damaged)
+    tool.say_damaged(work.config.output, work.damaged)
     print(f"{plural(total, 'video')} in {work.config.input}, {total - len(pending)} labelled already")
     print(f"{plural(len(pending), 'video')} to label, {human_bytes(size)}")
     for task in pending[:_SHOWN]:

@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from pipelines import cli, files, flags
+from pipelines import files
+from pipelines.cli import flags, tool
+from pipelines.cli.flags import add_setting, lies_in, parse_with_files
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
-from pipelines.flags import add_setting, lies_in, parse_with_files
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.rows import FORMATS
 
@@ -41,7 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m pipelines.label", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
     )  # fmt: skip
-    cli.add_version(parser)
+    tool.add_version(parser)
     default = LabelConfig("", "", "")
 
     def add(

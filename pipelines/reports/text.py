@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines import cli
+from pipelines.cli import tool
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 from pipelines.dataset.info import FAILURES, PREVIEW, DatasetInfo, Note
 
@@ -95,7 +95,7 @@ def say_ignored(ignored: Sequence[IgnoredFile], output: str) -> None:
     """Tells before a job starts which files are passed over, and where all of them will be named."""
     if ignored:
         what = describe_ignored(ignored, visible)
-        cli.say(f"note: {plural(len(ignored), 'file')} ignored: {what}. All will be in {output}/{IGNORED}")
+        tool.say(f"note: {plural(len(ignored), 'file')} ignored: {what}. All will be in {output}/{IGNORED}")
 
 
 def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: IO[str] | None = None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import files
-from pipelines.cli import refuse_stray_values
+from pipelines.cli.tool import refuse_stray_values
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
 
@@ -96,7 +96,7 @@ def parse_with_files(
     runner = given.pop("runner", runner)
     for name, of_file in reversed(options):
         if of_file:
-            from pipelines.beam_options import to_arguments  # Beam takes seconds to import
+            from pipelines.cli.beam_options import to_arguments
 
             rest = [*to_arguments(of_file, name, rest), *rest]
     return {**values, **given}, runner, tuple(rest)

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
-from pipelines.cli import nearest_flag
+from pipelines.cli.tool import nearest_flag
 from pipelines.core.errors import UsageError
 
 
