@@ -28,7 +28,7 @@ from pipelines.dataset.listing import read_catalog
 from pipelines.dataset.plan import ShardTask, make_plan
 from pipelines.dataset.shard_writer import ShardSettings
 from pipelines.decoding.messages import DecodeJob
-from pipelines.engine import make_engine
+from pipelines.engines.engine import make_engine
 from pipelines.inputs.catalog import select
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.config import LabelConfig

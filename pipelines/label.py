@@ -26,7 +26,7 @@ from pipelines.video.windows import WindowSpec, default_windows
 if TYPE_CHECKING:
     import apache_beam as beam
 
-    from pipelines.engine import Engine
+    from pipelines.engines.engine import Engine
 
 
 def build(
@@ -94,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
     listing = list_videos(config.input)
-    from pipelines.engine import make_engine  # Beam takes seconds to import: not for a misspelt value
+    from pipelines.engines.engine import make_engine
 
     places = {"--model": config.model, "--output": config.output}
     engine = make_engine(request.runner, request.beam_arguments, own_flags(), "label", places)
@@ -142,7 +142,7 @@ def _windows(config: LabelConfig, info: ModelInfo) -> WindowSpec:
 
 
 def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None:
-    from pipelines.engine import num_decoders, run_pipeline
+    from pipelines.engines.engine import num_decoders, run_pipeline
     from pipelines.transforms.pools import close_pools
 
     output = work.config.output
@@ -168,7 +168,7 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
 
 
 def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
-    from pipelines.engine import num_decoders
+    from pipelines.engines.engine import num_decoders
 
     total, pending, windows = work.num_videos, work.num_pending, work.windows
     tool.say_damaged(work.config.output, work.damaged)

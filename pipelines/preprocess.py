@@ -32,7 +32,7 @@ from pipelines.reports.text import plural, print_summary, say_ignored, visible
 if TYPE_CHECKING:
     import apache_beam as beam
 
-    from pipelines.engine import Engine
+    from pipelines.engines.engine import Engine
 
 _PACKAGES = ("apache-beam", "av", "numpy", "opencv-python-headless", "protobuf")
 
@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
     config = request.config
     if not request.use_sample_data:
         check_input(config.input)
-    from pipelines.engine import make_engine  # Beam takes seconds to import: not for --help, not for a misspelt value
+    from pipelines.engines.engine import make_engine
 
     places = {"--output": config.output}
     if request.use_sample_data:
@@ -108,7 +108,7 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
 
 
 def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[PlannedShard]) -> None:
-    from pipelines.engine import num_decoders, run_pipeline
+    from pipelines.engines.engine import num_decoders, run_pipeline
     from pipelines.transforms.pools import close_pools
 
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
@@ -165,7 +165,7 @@ def _make_sample_videos(config: PreprocessConfig) -> int:
 def _log_start(
     config: PreprocessConfig, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
 ) -> None:
-    from pipelines.engine import num_decoders
+    from pipelines.engines.engine import num_decoders
 
     for note in catalog.notes:
         tool.say(visible(note if note.startswith("WARNING") else f"note: {note}"))

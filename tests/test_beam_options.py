@@ -91,7 +91,7 @@ def test_what_beam_does_not_know_is_refused(tmp_path: Path, beam: object, messag
 def test_a_machine_does_as_much_at_a_time_as_it_has_processors() -> None:
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from pipelines.dataflow import beam_workers
+    from pipelines.engines.dataflow import beam_workers
 
     def count(*arguments: str) -> int:
         return beam_workers(PipelineOptions(list(arguments)))

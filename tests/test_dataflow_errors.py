@@ -13,7 +13,7 @@ from pipelines import label, preprocess
 from pipelines.cli import tool
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.dataflow import as_user_error, find_reason
+from pipelines.engines.dataflow import as_user_error, find_reason
 from tests.dataflow_server import DataflowServer, dataflow_server, launching
 from tests.gcs_server import GcsServer, gcs_server, use_environment
 from tests.gcs_server import environment as environment

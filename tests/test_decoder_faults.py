@@ -17,12 +17,12 @@ from typing import Any
 import psutil
 import pytest
 
-from pipelines.beam_errors import known_message
 from pipelines.core.errors import WorkerError
 from pipelines.core.spec import ClipSpec
 from pipelines.decoding import child, decoder
 from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, DecodeLimits, WindowJob
 from pipelines.decoding.pool import DecoderPool
+from pipelines.engines.errors import known_message
 from pipelines.video.windows import WindowSpec
 from tests.conftest import preprocess, write_endless_video, write_video
 from tests.test_isolation import decoders, job, pool_of, same_path, wait_until_read

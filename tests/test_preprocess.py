@@ -250,7 +250,7 @@ def test_mistakes_are_named_before_any_work(tree: Path, tmp_path: Path, argument
 
 
 def test_unknown_flags_of_other_runners_are_passed_on() -> None:
-    from pipelines.engine import make_engine
+    from pipelines.engines.engine import make_engine
 
     flags = ["--flink_master=localhost:1", "--flink_submit_uber_jar", "--job_server_knows_this=3", "--parallelism=7"]
     engine = make_engine("FlinkRunner", flags, own_flags(), "preprocess", {"--output": "/out"})

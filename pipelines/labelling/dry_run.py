@@ -16,7 +16,7 @@ from pipelines.models.scorer import shared_scorer
 from pipelines.reports.text import human_bytes, human_seconds, plural, visible
 
 if TYPE_CHECKING:
-    from pipelines.engine import Engine
+    from pipelines.engines.engine import Engine
 
 _SAMPLE_VIDEOS = 32
 _SAMPLE_S = 20.0
@@ -49,7 +49,7 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> in
 
 
 def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: int) -> None:
-    from pipelines.engine import num_decoders
+    from pipelines.engines.engine import num_decoders
 
     scorer = shared_scorer(work.config.model, work.info, threads, work.config.trust_model)
     job = WindowJob(work.info.clip_spec, work.windows, work.config.limits)

@@ -23,13 +23,13 @@ from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import fn_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
-from pipelines import dataflow, job_server
-from pipelines.beam_errors import errors_once, ignore_hang_ups, known_message, reason
 from pipelines.cli import tool as cli
 from pipelines.cli.beam_options import BeamParser
 from pipelines.cli.flags import LOCAL_RUNNER
 from pipelines.cli.tool import nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
+from pipelines.engines import dataflow, job_server
+from pipelines.engines.errors import errors_once, ignore_hang_ups, known_message, reason
 
 _WORKER = (
     "import runpy, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
