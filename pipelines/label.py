@@ -37,8 +37,8 @@ def build(
 
     from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
     from pipelines.transforms.labels import LabelSettings, ShardsDone, WriteLabels
+    from pipelines.transforms.ledger import RecordResults
     from pipelines.transforms.plan import ReadPlan
-    from pipelines.transforms.recording import RecordResults
     from pipelines.transforms.scoring import ScoreClips
 
     settings = LabelSettings(
@@ -143,7 +143,7 @@ def _windows(config: LabelConfig, info: ModelInfo) -> WindowSpec:
 
 def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None:
     from pipelines.engines.engine import num_decoders, run_pipeline
-    from pipelines.transforms.pools import close_pools
+    from pipelines.transforms.worker import close_pools
 
     output = work.config.output
     plan_uri = folder.write_plan(output, work.tasks())

@@ -109,7 +109,7 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
 
 def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[PlannedShard]) -> None:
     from pipelines.engines.engine import num_decoders, run_pipeline
-    from pipelines.transforms.pools import close_pools
+    from pipelines.transforms.worker import close_pools
 
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
     settings = ShardSettings(job, plan.labels, config.compression)

@@ -85,7 +85,7 @@ pipelines.core.errors.OutputError: cannot write gs://bucket/x: permission denied
 UNEXPECTED = """\
 Traceback (most recent call last):
   File "apache_beam/runners/worker/sdk_worker.py", line 1, in _execute
-  File "pipelines/transforms/pools.py", line 1, in shared_pool
+  File "pipelines/transforms/worker.py", line 1, in shared_pool
 RuntimeError: a decoder process could not be started: no answer [while running 'WriteShards/ParDo']
 """
 GAVE_UP = "Workflow failed. Causes: S01:PlanFile failed., The work item was attempted on these workers: a, b"

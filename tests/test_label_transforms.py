@@ -18,10 +18,10 @@ from pipelines.decoding.messages import CutVideo, DecodeLimits, WindowJob
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.ledger import Entry, choose, is_complete
 from pipelines.labelling.plan import LabelTask, ListedVideo, VideoTask, by_shard
-from pipelines.transforms import pools
+from pipelines.transforms import worker
 from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
-from pipelines.transforms.recording import RecordResults
+from pipelines.transforms.ledger import RecordResults
 from pipelines.transforms.scoring import ScoreClips
 from pipelines.video.compact import windows_from_json
 from pipelines.video.windows import WindowSpec
@@ -38,7 +38,7 @@ Model = tuple[Path, ModelInfo]
 @pytest.fixture(scope="module", autouse=True)
 def no_decoders_left() -> Iterator[None]:
     yield
-    pools.close_pools()
+    worker.close_pools()
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_a_decoder_that_is_lost_costs_the_rest_of_a_video(model: Model, tmp_path
 
 
 def ranges_of(video: ListedVideo, wanted: WindowJob) -> tuple[Mapping[str, Any], ...]:
-    pool = pools.shared_pool(WORKERS, wanted.limits)
+    pool = worker.shared_pool(WORKERS, wanted.limits)
     ((_, cut, _),) = pool.stream([video], wanted, lambda item: nullcontext(item.uri))
     assert isinstance(cut, CutVideo)
     return cut.ranges

@@ -14,7 +14,7 @@ from apache_beam.runners.worker.sdk_worker import SdkHarness
 
 from pipelines.cli.tool import lost_store
 from pipelines.core.errors import SHORTAGES, OutputError, WorkerError, shortage
-from pipelines.transforms.pools import close_pools
+from pipelines.transforms.worker import close_pools
 
 _LATE_S, _POLL_S = 10.0, 0.05
 

@@ -12,7 +12,7 @@ from pipelines.labelling.plan import LabelTask, VideoTask
 from pipelines.labelling.types import LabelFailure
 from pipelines.transforms.counting import count
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
-from pipelines.transforms.pools import shared_pool
+from pipelines.transforms.worker import shared_pool
 from pipelines.video.compact import windows_from_json
 
 RANGES = "ranges"

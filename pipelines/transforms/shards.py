@@ -14,7 +14,7 @@ from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.reports.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
-from pipelines.transforms.pools import shared_pool
+from pipelines.transforms.worker import shared_pool
 
 
 @dataclass
