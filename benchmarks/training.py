@@ -66,8 +66,8 @@ def reading(folder: Path, augmentations: tuple[str, ...]) -> Callable[[], float]
     from trainer.config import TrainConfig
     from trainer.data import Clips, Reading
     from trainer.dataset import open_dataset
+    from trainer.files.storage import join
     from trainer.parts import Index, Part, cut_parts
-    from trainer.storage import join
 
     def no_index(part: Part) -> Index:
         raise AssertionError(part)

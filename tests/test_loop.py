@@ -17,12 +17,12 @@ from trainer import checkpoint
 from trainer.config import TrainConfig
 from trainer.data import Clips, Reading
 from trainer.dataset import OpenDataset, open_dataset
+from trainer.files.storage import join
 from trainer.learner import Learner, Learning
 from trainer.loop import Loop
 from trainer.models import build_model
 from trainer.parts import Index, Part, cut_parts
 from trainer.schedule import Plan
-from trainer.storage import join
 from trainer.strategy import Devices, make_devices
 
 REFERENCE = partial(build_model, "lrcn", "reference")

@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.core.errors import OutputError, UsageError, UserError
 from tests.s3_server import S3Server, reaches_s3, s3_server
-from trainer import storage
+from trainer.files import storage
 
 ROOT = Path(__file__).parents[1]
 

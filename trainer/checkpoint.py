@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.core.errors import UserError
-from trainer import storage
+from trainer.files import storage
 
 _MARK = b"crc32:%08x"
 _MARK_BYTES = len(_MARK % 0)

@@ -14,11 +14,11 @@ from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.process.tensorflow_start import start_tensorflow
-from trainer import storage
 from trainer.attended import run_attended
 from trainer.cluster import check_cluster, read_cluster
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset, check_shards, open_dataset
+from trainer.files import storage
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.intervals import bootstrap_over_groups
 from trainer.metrics import baseline_to_json, evaluate

@@ -18,7 +18,7 @@ from pipelines.dataset.info import DATASET_INFO, DatasetInfo, ShardInfo
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from pipelines.inputs.folder_kinds import kind_of_folder, no_data
 from pipelines.inputs.source_hints import nearest
-from trainer import storage
+from trainer.files import storage
 
 FULL_CHECK_BYTES = 8 * 10**9
 """Below this size every byte is read before training starts: that takes two seconds per GB on two cores."""

@@ -10,7 +10,7 @@ from pipelines.core.errors import UsageError, UserError
 from pipelines.core.sealed import load_json
 from pipelines.inputs.source_hints import nearest
 from pipelines.reports.text import some
-from trainer import storage
+from trainer.files import storage
 from trainer.intervals import Interval, worse_by
 from trainer.metrics import Evaluation, paired_difference
 from trainer.predictions import Predictions

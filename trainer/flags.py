@@ -8,8 +8,8 @@ from typing import Any
 from pipelines.cli import tool
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
-from trainer import storage
 from trainer.config import CHOICES, REQUIRED, TrainConfig
+from trainer.files import storage
 
 DEFAULT_DATA, DEFAULT_OUTPUT = "data/sample", "runs/MODEL"
 EPILOG = """\

@@ -27,7 +27,7 @@ from pipelines.core.spec import INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES, Cl
 from pipelines.files.local import refuse_special
 from pipelines.inputs.source_hints import nearest
 from pipelines.process.tensorflow_start import start_tensorflow
-from trainer import storage
+from trainer.files import storage
 from trainer.places import refuse_other_folder
 
 if TYPE_CHECKING:

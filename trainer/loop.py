@@ -11,11 +11,12 @@ import numpy as np
 
 from pipelines.cli import tool
 from pipelines.core.errors import DivergedError, PreemptedError, UsageError
-from trainer import checkpoint, storage
+from trainer import checkpoint
 from trainer.calibration import cross_entropy, fit_temperature
 from trainer.checkpoint import State
 from trainer.data import Clips
 from trainer.display import Display
+from trainer.files import storage
 from trainer.learner import Learner, Step
 from trainer.results import BEST, LAST, check_same
 from trainer.schedule import Plan, learning_rate

@@ -6,7 +6,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.inputs.folder_kinds import kind_of_folder
 from pipelines.reports.text import some
-from trainer import storage
+from trainer.files import storage
 from trainer.results import CROSSVAL, MODEL, TENSORBOARD
 
 RUN, CROSS_VALIDATION = "a training run", "a cross-validation"

@@ -8,7 +8,7 @@ from dataclasses import astuple
 from pipelines import files
 from pipelines.core.sealed import load_json, seal, unseal
 from pipelines.files.stamps import Stamp, is_whole, stamp_file
-from trainer import storage, stores
+from trainer.files import storage, stores
 
 
 def write_proof(uri: str, folder: str, names: Iterable[str]) -> None:

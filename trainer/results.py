@@ -6,9 +6,9 @@ from typing import Any
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.core.sealed import load_json
-from trainer import storage
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset
+from trainer.files import storage
 from trainer.proof import damaged_files, write_proof
 
 METRICS = "metrics.json"

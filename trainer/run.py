@@ -10,12 +10,13 @@ from pipelines.cli import tool
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.relative import relative_to
 from pipelines.reports.text import plural, some
-from trainer import results, storage
+from trainer import results
 from trainer.calibration import expected_calibration_error, fit_temperature
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset
 from trainer.evaluate import clips_per_second, film_strips, sample_clips
 from trainer.export import export_model
+from trainer.files import storage
 from trainer.logs import RunLog, history_table
 from trainer.metrics import baseline_to_json, evaluate, majority_baseline
 from trainer.parts import missing_classes

@@ -9,9 +9,10 @@ import tensorflow as tf
 from pipelines.core.errors import IncompleteError, UserError
 from pipelines.core.reasons import first_line
 from pipelines.dataset import folder
-from trainer import results, storage
+from trainer import results
 from trainer.config import TrainConfig
 from trainer.dataset import OpenDataset
+from trainer.files import storage
 from trainer.run import train
 from trainer.strategy import Devices
 

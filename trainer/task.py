@@ -7,10 +7,10 @@ from typing import Any
 from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK
 from pipelines.process.tensorflow_start import start_tensorflow
-from trainer import storage
 from trainer.attended import run_attended
 from trainer.cluster import check_cluster
 from trainer.dataset import check_shards, open_dataset
+from trainer.files import storage
 from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.parts import SIDES
 from trainer.places import RUN, check_model_place, check_output

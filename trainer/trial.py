@@ -8,7 +8,6 @@ from typing import Any
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.dataset.info import DatasetInfo
-from trainer import storage
 from trainer.augment import choose
 from trainer.checkpoint import State
 from trainer.choices import choose_batch, choose_compile, choose_rate
@@ -16,6 +15,7 @@ from trainer.config import TrainConfig
 from trainer.data import Clips, Reading
 from trainer.dataset import OpenDataset
 from trainer.evaluate import predict
+from trainer.files import storage
 from trainer.learner import Learner, Learning
 from trainer.loop import Loop
 from trainer.models import build_model

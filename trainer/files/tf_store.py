@@ -12,7 +12,7 @@ _CREDENTIALS = "TF_AZURE_STORAGE_KEY; addresses are az://account/container/path"
 
 
 def _gfile(uri: str) -> Any:
-    from trainer.stores import prepare
+    from trainer.files.stores import prepare
 
     prepare(uri)
     import tensorflow as tf

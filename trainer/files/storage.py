@@ -14,8 +14,8 @@ from typing import BinaryIO, NoReturn
 from pipelines import files
 from pipelines.core.errors import OutputError, UserError
 from pipelines.files import is_local, join, normalise, remote
-from trainer import stores
-from trainer.stores import check_readable, check_stores, prepare
+from trainer.files import stores
+from trainer.files.stores import check_readable, check_stores, prepare
 
 __all__ = [
     "base_name",

@@ -17,7 +17,7 @@ from pipelines.core.errors import OutputError, UsageError, UserError
 from pipelines.files import is_local, remote
 from pipelines.files.gcs import client
 from pipelines.files.s3 import objects
-from trainer import tf_store
+from trainer.files import tf_store
 
 remote.STORES["az"] = tf_store  # Beam would need packages that the lock doesn't have
 
