@@ -19,9 +19,9 @@ from typing import Any
 from benchmarks import common
 from pipelines.process.tensorflow_start import start_tensorflow
 from trainer.config import MODELS, TrainConfig
-from trainer.dataset import OpenDataset, open_dataset
-from trainer.metrics import evaluate
-from trainer.predictions import Predictions
+from trainer.data.check import OpenDataset, open_dataset
+from trainer.evaluation.metrics import evaluate
+from trainer.evaluation.predictions import Predictions
 
 _COMMON: dict[str, dict[str, Any]] = {
     "default": {},
@@ -102,8 +102,8 @@ def _train(
     if not facts.exists():
         import keras
 
-        from trainer.strategy import make_devices
-        from trainer.trial import Trial
+        from trainer.training.devices import make_devices
+        from trainer.training.trial import Trial
 
         trained = Trial(config, dataset, make_devices("auto", "auto"), network).fit(str(folder / "checkpoints"))
         folder.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks import common
 from benchmarks.training import make_dataset
-from trainer import checkpoint
+from trainer.training import checkpoint
 
 _FILES = ("last.npz", "best.npz")
 

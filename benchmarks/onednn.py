@@ -32,7 +32,7 @@ def scoring(name: str, variant: str) -> Measure:
 
     from benchmarks.layers import make_inference
     from pipelines.core.spec import ClipSpec
-    from trainer.models import build_model
+    from trainer.networks.build import build_model
 
     shape = ClipSpec().shape
     frames = tf.cast(tf.random.uniform((_BATCH, *shape), 0, 256, tf.int32), tf.uint8)

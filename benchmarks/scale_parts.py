@@ -235,7 +235,7 @@ def account(folder: str, count: int) -> None:
 
 def info(folder: str, count: int) -> None:
     """Readers: dataset_info.json."""
-    from trainer.dataset import open_dataset
+    from trainer.data.check import open_dataset
 
     with _step("opened for training"):
         dataset = open_dataset(f"{folder}/dataset")

@@ -64,10 +64,10 @@ def make_dataset(folder: Path, clips: int) -> None:
 def reading(folder: Path, augmentations: tuple[str, ...]) -> Callable[[], float]:
     """Gives a function that reads some epochs, from opening the shards on, and returns clips a second."""
     from trainer.config import TrainConfig
-    from trainer.data import Clips, Reading
-    from trainer.dataset import open_dataset
+    from trainer.data.check import open_dataset
+    from trainer.data.clips import Clips, Reading
+    from trainer.data.parts import Index, Part, cut_parts
     from trainer.files.storage import join
-    from trainer.parts import Index, Part, cut_parts
 
     def no_index(part: Part) -> Index:
         raise AssertionError(part)
@@ -91,9 +91,9 @@ def training(name: str, variant: str) -> Callable[[], float]:
     """Gives a function that makes some training steps on one batch and returns clips a second."""
     import tensorflow as tf
 
-    from trainer.learner import Learner, Learning
-    from trainer.models import build_model
-    from trainer.strategy import make_devices
+    from trainer.networks.build import build_model
+    from trainer.training.devices import make_devices
+    from trainer.training.learner import Learner, Learning
 
     spec = ClipSpec()
     devices = make_devices("cpu", "float32")

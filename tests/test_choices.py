@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.choices import choose_batch, choose_compile, choose_rate
+from trainer.training.choices import choose_batch, choose_compile, choose_rate
 
 CLIP = 20 * 64 * 64 * 3
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.core.errors import UsageError
 from tests.conftest import run_here
-from trainer.cluster import check_cluster, read_cluster
+from trainer.training.cluster import check_cluster, read_cluster
 
 WORKERS = {"worker": ["a:1", "b:1"]}
 NO_CLUSTERS = [

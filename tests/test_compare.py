@@ -17,9 +17,9 @@ from tests.conftest import run_tool
 from tests.test_preview import HOSTILE, Page
 from tests.test_report import LABELS, interval, make_metrics, predictions
 from trainer import compare
-from trainer.finished_runs import find_flags, paired_differences, read_runs
-from trainer.metrics import evaluate, paired_difference
-from trainer.predictions import Predictions
+from trainer.evaluation.finished_runs import find_flags, paired_differences, read_runs
+from trainer.evaluation.metrics import evaluate, paired_difference
+from trainer.evaluation.predictions import Predictions
 
 ROOT = Path(__file__).parents[1]
 
@@ -297,7 +297,7 @@ def test_as_a_tool(runs: Callable[..., Path]) -> None:
 
 def test_starts_without_tensorflow_and_beam() -> None:
     code = (
-        "import sys, trainer.compare, trainer.report; "
+        "import sys, trainer.compare, trainer.evaluation.report; "
         "print([name for name in ('tensorflow', 'keras', 'apache_beam') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

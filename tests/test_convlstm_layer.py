@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import convlstm
-from trainer.convlstm_layer import FastConvLSTM2D
-from trainer.serving import exact_float32
+from trainer.export.model_folder import exact_float32
+from trainer.networks import convlstm
+from trainer.networks.convlstm_layer import FastConvLSTM2D
 
 SHAPE = (2, 5, 9, 8, 3)  # B, T, H, W, C
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import run_tool
 from tests.workers import finish, free_addresses, start_worker
-from trainer import checkpoint
+from trainer.training import checkpoint
 
 LOSSES = """
 import json

@@ -22,7 +22,7 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import layers  # noqa: E402
 
-from trainer import export, serving  # noqa: E402
+from trainer.export import keras_model, model_folder
 
 SPEC = ClipSpec(num_frames=3, height=8, width=12)
 INFO = ModelInfo("small", "test", SPEC, ("Jump", "Run", "Wave"), temperature=2.5)
@@ -58,7 +58,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def test_everything_in_the_folder_gives_what_the_network_gives(tmp_path: Path, clips: np.ndarray) -> None:
     model = make_model()
     model.compile("adam", "mse")
-    info = export.export_model(model, str(tmp_path / "runs" / "model"), INFO, clips)
+    info = keras_model.export_model(model, str(tmp_path / "runs" / "model"), INFO, clips)
     folder = tmp_path / "runs" / "model"
     assert sorted(path.name for path in folder.iterdir()) == ["model.keras", "model_info.json", "saved_model"]
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
@@ -79,19 +79,19 @@ def test_everything_in_the_folder_gives_what_the_network_gives(tmp_path: Path, c
 
 
 def test_fingerprint_says_what_the_model_is(clips: np.ndarray, tmp_path: Path) -> None:
-    info = export.export_model(make_model(), str(tmp_path / "a"), INFO, clips)
+    info = keras_model.export_model(make_model(), str(tmp_path / "a"), INFO, clips)
     reloaded = keras.models.load_model(tmp_path / "a" / "model.keras")
     trained_further = make_model()
     trained_further.compile("adam", "mse")
     assert len(info.fingerprint) == 16
-    assert export.model_fingerprint(reloaded, INFO) == info.fingerprint
-    assert export.model_fingerprint(trained_further, INFO) == info.fingerprint
-    assert export.model_fingerprint(make_model(), replace(INFO, name="x", metrics={"top1": 1})) == info.fingerprint
+    assert keras_model.model_fingerprint(reloaded, INFO) == info.fingerprint
+    assert keras_model.model_fingerprint(trained_further, INFO) == info.fingerprint
+    assert keras_model.model_fingerprint(make_model(), replace(INFO, name="x", metrics={"top1": 1})) == info.fingerprint
     trained_further.layers[-1].bias.assign([0.0, 0.0, 1e-7])
     others = [
-        export.model_fingerprint(trained_further, INFO),
+        keras_model.model_fingerprint(trained_further, INFO),
         *(
-            export.model_fingerprint(make_model(), replace(INFO, **change))
+            keras_model.model_fingerprint(make_model(), replace(INFO, **change))
             for change in ({"temperature": 2.0}, {"labels": ("A", "B", "C")}, {"clip_spec": ClipSpec(3, 8, 8)})
         ),
     ]
@@ -102,11 +102,11 @@ def test_half_precision_becomes_float32(clips: np.ndarray, tmp_path: Path) -> No
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model = make_model()
-        info = export.export_model(model, str(tmp_path / "model"), INFO, clips)
+        info = keras_model.export_model(model, str(tmp_path / "model"), INFO, clips)
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
     finally:
         keras.config.set_dtype_policy("float32")
-    assert info.fingerprint == export.model_fingerprint(make_model(), INFO)
+    assert info.fingerprint == keras_model.model_fingerprint(make_model(), INFO)
     assert b"bfloat16" not in (tmp_path / "model" / "model.keras").read_bytes()
     graph = tf.saved_model.load(str(tmp_path / "model" / "saved_model")).signatures["serving_default"].graph
     assert "DT_FLOAT" in str(graph.as_graph_def())
@@ -115,7 +115,7 @@ def test_half_precision_becomes_float32(clips: np.ndarray, tmp_path: Path) -> No
 
 def test_layers_do_not_use_cudnn() -> None:
     model = make_model()
-    logits, _ = export.serving_parts(model)
+    logits, _ = keras_model.serving_parts(model)
     graph = tf.function(logits, input_signature=[tf.TensorSpec([None, *SPEC.shape], tf.uint8)]).get_concrete_function()
     assert [layer.use_cudnn for layer in model.layers if hasattr(layer, "use_cudnn")] == [False]
     assert not [node for node in graph.graph.as_graph_def().node if "Cudnn" in node.op]
@@ -147,7 +147,7 @@ print(info.fingerprint)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.strip() == export.model_fingerprint(make_model(), INFO)
+    assert done.stdout.strip() == keras_model.model_fingerprint(make_model(), INFO)
 
 
 def test_model_that_gives_something_else_when_read_back_is_refused(tmp_path: Path, clips: np.ndarray) -> None:
@@ -166,27 +166,27 @@ def test_model_that_gives_something_else_when_read_back_is_refused(tmp_path: Pat
             return {"name": self.name}
 
     plain = make_model()
-    export.export_model(plain, str(tmp_path / "model"), INFO, clips)
+    keras_model.export_model(plain, str(tmp_path / "model"), INFO, clips)
     before = (tmp_path / "model" / "model_info.json").read_bytes()
     model = keras.Model(plain.input, Forgetful(2.0)(plain.output))
     with pytest.raises(UserError, match="the logits of the copy in float32 differ .* get_config"):
-        export.export_model(model, str(tmp_path / "model"), INFO, clips)
+        keras_model.export_model(model, str(tmp_path / "model"), INFO, clips)
     plain.layers[-1].bias.assign([0.0, np.nan, 0.0])
     with pytest.raises(UserError, match="differ from those of the model by nan"):
-        export.export_model(plain, str(tmp_path / "model"), INFO, clips)
+        keras_model.export_model(plain, str(tmp_path / "model"), INFO, clips)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert (tmp_path / "model" / "model_info.json").read_bytes() == before
 
 
 def test_saved_model_with_other_outputs_is_found(tmp_path: Path, clips: np.ndarray) -> None:
     model = make_model()
-    logits = export.predict(model, clips)
-    serving.write_saved_model(str(tmp_path / "s"), *export.serving_parts(model), INFO)
-    serving.check_saved_model(str(tmp_path / "s"), INFO, clips, logits)
+    logits = keras_model.predict(model, clips)
+    model_folder.write_saved_model(str(tmp_path / "s"), *keras_model.serving_parts(model), INFO)
+    model_folder.check_saved_model(str(tmp_path / "s"), INFO, clips, logits)
     with pytest.raises(UserError, match="SavedModel's logits differ"):
-        serving.check_saved_model(str(tmp_path / "s"), INFO, clips, logits[:, ::-1])
+        model_folder.check_saved_model(str(tmp_path / "s"), INFO, clips, logits[:, ::-1])
     with pytest.raises(UserError, match="SavedModel's probabilities differ"):
-        serving.check_saved_model(str(tmp_path / "s"), replace(INFO, temperature=1.0), clips, logits)
+        model_folder.check_saved_model(str(tmp_path / "s"), replace(INFO, temperature=1.0), clips, logits)
 
 
 @pytest.mark.parametrize(
@@ -203,14 +203,14 @@ def test_saved_model_with_other_outputs_is_found(tmp_path: Path, clips: np.ndarr
 )
 def test_what_counts_as_equal(values: list[list[float]], expected: list[list[float]], equal: bool) -> None:
     if equal:
-        serving.check_equal("x", np.array(values), np.array(expected))
+        model_folder.check_equal("x", np.array(values), np.array(expected))
     else:
         with pytest.raises(UserError, match="x differ"):
-            serving.check_equal("x", np.array(values), np.array(expected))
+            model_folder.check_equal("x", np.array(values), np.array(expected))
 
 
 def stage(folder: Path | str, **files: str) -> None:
-    with serving.staged(str(folder)) as built:
+    with model_folder.staged(str(folder)) as built:
         for name, text in files.items():
             path = Path(built) / "saved_model" / name if name != "info" else Path(built) / "model_info.json"
             path.parent.mkdir(exist_ok=True)
@@ -223,7 +223,7 @@ def test_replacing_a_model(tmp_path: Path) -> None:
     stage(folder, info="2", new="y")
     assert (folder / "model_info.json").read_text() == "2"
     assert [path.name for path in (folder / "saved_model").iterdir()] == ["new"]
-    with pytest.raises(ZeroDivisionError), serving.staged(str(folder)) as built:
+    with pytest.raises(ZeroDivisionError), model_folder.staged(str(folder)) as built:
         Path(built, "model_info.json").write_text(str(1 // 0))
     assert (folder / "model_info.json").read_text() == "2"
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
@@ -231,7 +231,10 @@ def test_replacing_a_model(tmp_path: Path) -> None:
 
 def test_old_model_is_put_back_where_the_new_one_cannot_come(tmp_path: Path) -> None:
     stage(tmp_path / "model", info="1")
-    with pytest.raises(serving.OutputError, match="cannot write .*model"), serving.staged(str(tmp_path / "model")) as b:
+    with (
+        pytest.raises(model_folder.OutputError, match="cannot write .*model"),
+        model_folder.staged(str(tmp_path / "model")) as b,
+    ):
         Path(b).rmdir()
     assert (tmp_path / "model" / "model_info.json").read_text() == "1"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
@@ -246,7 +249,7 @@ def test_other_folders_are_left_alone(tmp_path: Path) -> None:
             stage(tmp_path / name, info="1")
     assert (tmp_path / "videos" / "a.avi").read_text() == "x"
     stage(tmp_path / "empty", info="1")
-    with pytest.raises(serving.OutputError, match="cannot write .*model: .*permission there"):
+    with pytest.raises(model_folder.OutputError, match="cannot write .*model: .*permission there"):
         stage(tmp_path / "videos" / "a.avi" / "model", info="1")
 
 

@@ -29,7 +29,7 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import layers  # noqa: E402
 
-from trainer.adapter import sorted_order  # noqa: E402
+from trainer.export.adapter import sorted_order
 
 SHAPE = (4, 32, 40, 3)
 LABELS = ("Wave", "Run", "Jump")

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.learner import Learner, Learning
-from trainer.strategy import make_devices, why_no_compiler
+from trainer.training.devices import make_devices, why_no_compiler
+from trainer.training.learner import Learner, Learning
 
 SHAPE, CLASSES, BATCH = (3, 8, 8, 3), 3, 4
 

@@ -13,17 +13,17 @@ import tensorflow as tf
 
 from pipelines.core.errors import DivergedError, UsageError, UserError
 from tests.damage import damages
-from trainer import checkpoint
 from trainer.config import TrainConfig
-from trainer.data import Clips, Reading
-from trainer.dataset import OpenDataset, open_dataset
+from trainer.data.check import OpenDataset, open_dataset
+from trainer.data.clips import Clips, Reading
+from trainer.data.parts import Index, Part, cut_parts
 from trainer.files.storage import join
-from trainer.learner import Learner, Learning
-from trainer.loop import Loop
-from trainer.models import build_model
-from trainer.parts import Index, Part, cut_parts
-from trainer.schedule import Plan
-from trainer.strategy import Devices, make_devices
+from trainer.networks.build import build_model
+from trainer.training import checkpoint
+from trainer.training.devices import Devices, make_devices
+from trainer.training.learner import Learner, Learning
+from trainer.training.loop import Loop
+from trainer.training.schedule import Plan
 
 REFERENCE = partial(build_model, "lrcn", "reference")
 

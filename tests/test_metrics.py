@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.calibration import cross_entropy, expected_calibration_error, fit_temperature
-from trainer.intervals import Interval, bootstrap_over_groups, is_clearly_worse
-from trainer.metrics import Evaluation, baseline_to_json, evaluate, majority_baseline, paired_difference
-from trainer.predictions import Predictions
+from trainer.evaluation.calibration import cross_entropy, expected_calibration_error, fit_temperature
+from trainer.evaluation.intervals import Interval, bootstrap_over_groups, is_clearly_worse
+from trainer.evaluation.metrics import Evaluation, baseline_to_json, evaluate, majority_baseline, paired_difference
+from trainer.evaluation.predictions import Predictions
 
 NAMES = ("Jump", "Run", "Walk")
 

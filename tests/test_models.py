@@ -8,8 +8,8 @@ from pipelines.core.errors import UsageError
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
-from trainer.models import BUILDERS, build_model  # noqa: E402
-from trainer.serving import exact_float32  # noqa: E402
+from trainer.export.model_folder import exact_float32
+from trainer.networks.build import BUILDERS, build_model
 
 NETWORKS = sorted(BUILDERS)
 CLIP = (8, 32, 32, 3)

@@ -9,7 +9,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
 from trainer.config import TrainConfig
-from trainer.parts import (
+from trainer.data.parts import (
     SIDES,
     Index,
     Part,

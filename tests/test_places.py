@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.core.errors import UsageError
 from tests.conftest import run_tool
-from trainer.places import CROSS_VALIDATION, RUN, check_output, kind_of
+from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_output, kind_of
 
 FOLDERS = {
     "": ["readme.txt"],

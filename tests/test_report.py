@@ -11,10 +11,10 @@ import pytest
 
 from pipelines.reports import text as summary
 from tests.test_preview import HOSTILE, Page, strip
-from trainer import charts, report, results
-from trainer.intervals import Interval
-from trainer.metrics import evaluate
-from trainer.predictions import Predictions
+from trainer.evaluation import charts, report, results
+from trainer.evaluation.intervals import Interval
+from trainer.evaluation.metrics import evaluate
+from trainer.evaluation.predictions import Predictions
 
 LABELS = ("Jump", "Run", "Wave", "Walk", "Sit", "Clap")
 GOOD_NOTE = "No group is in both train and test, and a single frame does clearly worse."

@@ -14,7 +14,7 @@ from tests.conftest import preprocess
 from tests.label_model import make_model
 from tests.store_tools import run_label
 from tests.test_report import HISTORY, make_metrics
-from trainer import report
+from trainer.evaluation import report
 
 FIELD = Path(__file__).parent / "data" / "field"
 GOLDEN = Path(__file__).parent / "golden" / "bytes.json"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.schedule import choose_length, learning_rate
+from trainer.training.schedule import choose_length, learning_rate
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ start_tensorflow()
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from trainer.export import export_model  # noqa: E402
-from trainer.models import build_model  # noqa: E402
+from trainer.export.keras_model import export_model
+from trainer.networks.build import build_model
 
 POISON, NAN = (100, 110), (150, 160)
 SMALL = ClipSpec(num_frames=4, height=32, width=32)

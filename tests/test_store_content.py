@@ -12,7 +12,7 @@ from pipelines.files.gcs import objects
 from tests.gcs_server import use_environment
 from tests.store_tools import Place
 from tests.store_tools import place as place
-from trainer.dataset import check_shards, open_dataset
+from trainer.data.check import check_shards, open_dataset
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ import tensorflow as tf
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.tfrecord import frame_record
-from trainer.data import Clips, Reading
-from trainer.parts import Part
+from trainer.data.clips import Clips, Reading
+from trainer.data.parts import Part
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import UsageError, UserError
 from tests.conftest import preprocess, settle
-from trainer.dataset import check_shards, class_counts, num_clips, open_dataset, size_bytes
+from trainer.data.check import check_shards, class_counts, num_clips, open_dataset, size_bytes
 
 ROOT = Path(__file__).parents[1]
 HEADER_BYTES = 12
@@ -240,7 +240,7 @@ def test_an_error_of_the_progress_display_ends_the_check(dataset: Path) -> None:
 
 def test_tensorflow_is_not_loaded_for_local_datasets(dataset: Path) -> None:
     code = (
-        "import sys; from trainer.dataset import *; d = open_dataset(sys.argv[1]); check_shards(d, d.info.splits); "
+        "import sys; from trainer.data.check import *; d = open_dataset(sys.argv[1]); check_shards(d, d.info.splits); "
         "print([name for name in ('tensorflow', 'apache_beam', 'keras') if name in sys.modules])"
     )
     command = [sys.executable, "-c", code, str(dataset)]

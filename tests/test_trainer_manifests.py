@@ -15,7 +15,7 @@ import yaml
 
 from pipelines.core.errors import EXIT_DIVERGED, EXIT_PREEMPTED, EXIT_USAGE
 from tests.workers import finish, free_addresses, start_worker, weights_of
-from trainer import checkpoint
+from trainer.training import checkpoint
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 CHEAP = {

@@ -16,7 +16,8 @@ from tests.gcs_server import silent_server, use_environment
 from tests.store_tools import PATIENCE_S, Place, is_content, lost_after, run_label
 from tests.store_tools import place as place
 from tests.store_tools import the_error as the_error
-from trainer import checkpoint, compare, task
+from trainer import compare, task
+from trainer.training import checkpoint
 
 TheError = Callable[..., tuple[int, str, float]]
 SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 1, "--no-baseline")

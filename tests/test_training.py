@@ -19,9 +19,10 @@ import pytest
 
 from pipelines.core.errors import UsageError
 from tests.conftest import preprocess, run_tool
-from trainer import checkpoint, results
 from trainer.config import TrainConfig
-from trainer.dataset import open_dataset
+from trainer.data.check import open_dataset
+from trainer.evaluation import results
+from trainer.training import checkpoint
 
 SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 3, "--deterministic")
 

@@ -23,7 +23,7 @@ from pipelines.dataset.info import DatasetInfo, ShardReport
 from pipelines.dataset.plan import Layout
 from pipelines.labelling.plan import LabelLayout
 from tests.conftest import run_here, settle
-from trainer.dataset import check_shards, open_dataset
+from trainer.data.check import check_shards, open_dataset
 
 Change = Callable[[dict[str, Any]], object]
 MODEL = ModelInfo("lrcn", "default", ClipSpec(4, 32, 32), ("Jump", "Run"), durations_s={"median": 2.5})

@@ -17,10 +17,10 @@ from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.reports.parts import Best, Measure, table, text
 from pipelines.reports.text import human_seconds, plural, visible
-from trainer.charts import interval_table
-from trainer.finished_runs import Run, find_flags, paired_differences, read_runs
-from trainer.intervals import Interval, is_clearly_worse
-from trainer.page import percent, render_page, score, short_count
+from trainer.evaluation.charts import interval_table
+from trainer.evaluation.finished_runs import Run, find_flags, paired_differences, read_runs
+from trainer.evaluation.intervals import Interval, is_clearly_worse
+from trainer.evaluation.page import percent, render_page, score, short_count
 
 _DESCRIPTION = """\
 Shows finished training runs side by side: accuracy on test with its interval, baselines, size, speed and time.

@@ -14,17 +14,17 @@ from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.process.tensorflow_start import start_tensorflow
-from trainer.attended import run_attended
-from trainer.cluster import check_cluster, read_cluster
 from trainer.config import TrainConfig
-from trainer.dataset import OpenDataset, check_shards, open_dataset
+from trainer.data.check import OpenDataset, check_shards, open_dataset
+from trainer.evaluation.intervals import bootstrap_over_groups
+from trainer.evaluation.metrics import baseline_to_json, evaluate
+from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
+from trainer.evaluation.predictions import Predictions
+from trainer.evaluation.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 from trainer.files import storage
 from trainer.flags import add_flags, make_config, make_parser, parse
-from trainer.intervals import bootstrap_over_groups
-from trainer.metrics import baseline_to_json, evaluate
-from trainer.places import CROSS_VALIDATION, RUN, check_model_place, check_output
-from trainer.predictions import Predictions
-from trainer.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
+from trainer.training.attended import run_attended
+from trainer.training.cluster import check_cluster, read_cluster
 
 _DESCRIPTION = """\
 Trains a network once for each fold of groups, tests it on the groups of the fold, and sums up.
@@ -98,8 +98,8 @@ def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[M
     start_tensorflow()
     import keras
 
-    from trainer.session import train_here
-    from trainer.strategy import make_devices
+    from trainer.training.devices import make_devices
+    from trainer.training.session import train_here
 
     devices = make_devices(configs[0].strategy, configs[0].precision)
     results: list[Mapping[str, Any] | None] = []

@@ -27,11 +27,11 @@ from pipelines.core.spec import INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES, Cl
 from pipelines.files.local import refuse_special
 from pipelines.inputs.source_hints import nearest
 from pipelines.process.tensorflow_start import start_tensorflow
+from trainer.evaluation.places import refuse_other_folder
 from trainer.files import storage
-from trainer.places import refuse_other_folder
 
 if TYPE_CHECKING:
-    from trainer.adapter import Adapter
+    from trainer.export.adapter import Adapter
 
 SCALES = ("0-1", "-1-1", "0-255", "imagenet")
 CHANNELS = ("rgb", "bgr")
@@ -197,10 +197,10 @@ def run(arguments: Sequence[str]) -> int:
     storage.check_stores(request.output)
     start_tensorflow()
     # From here on with TensorFlow, whose import takes seconds.
-    from trainer.adapter import Adapter, sample_clips
-    from trainer.export import weights_fingerprint
-    from trainer.foreign import open_keras, open_saved_model
-    from trainer.serving import (
+    from trainer.export.adapter import Adapter, sample_clips
+    from trainer.export.foreign import open_keras, open_saved_model
+    from trainer.export.keras_model import weights_fingerprint
+    from trainer.export.model_folder import (
         KERAS_MODEL,
         check_saved_model,
         exact_float32,

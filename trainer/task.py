@@ -7,14 +7,14 @@ from typing import Any
 from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK
 from pipelines.process.tensorflow_start import start_tensorflow
-from trainer.attended import run_attended
-from trainer.cluster import check_cluster
-from trainer.dataset import check_shards, open_dataset
+from trainer.data.check import check_shards, open_dataset
+from trainer.data.parts import SIDES
+from trainer.evaluation.places import RUN, check_model_place, check_output
+from trainer.evaluation.results import finished, print_result
 from trainer.files import storage
 from trainer.flags import add_flags, make_config, make_parser, parse
-from trainer.parts import SIDES
-from trainer.places import RUN, check_model_place, check_output
-from trainer.results import finished, print_result
+from trainer.training.attended import run_attended
+from trainer.training.cluster import check_cluster
 
 _DESCRIPTION = """\
 Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not seen, and exports a model.
@@ -50,8 +50,8 @@ def run(arguments: Sequence[str]) -> int:
         check_shards(dataset, SIDES if needs_splits else dataset.info.splits)
         start_tensorflow()
         # TensorFlow takes seconds to load: not for --help, and not before a mistake is found.
-        from trainer.session import train_here
-        from trainer.strategy import make_devices
+        from trainer.training.devices import make_devices
+        from trainer.training.session import train_here
 
         devices = make_devices(config.strategy, config.precision)
         metrics = train_here(config, dataset, devices)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from pipelines.reports.parts import color_key, text
-from trainer.intervals import Interval
-from trainer.page import between, percent
+from trainer.evaluation.intervals import Interval
+from trainer.evaluation.page import between, percent
 
 MAX_MATRIX = 60
 """Classes in a confusion matrix; more can't be read."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from pipelines.reports.parts import Measure, Share, folded, notes, strip_image, table, text, tile
 from pipelines.reports.text import human_bytes, human_seconds, plural, some
-from trainer.charts import MAX_MATRIX, heat_table, interval_table, line_chart
-from trainer.intervals import Interval, is_clearly_worse, worse_by
-from trainer.metrics import Evaluation
-from trainer.page import between, percent, render_page, score, short_count
-from trainer.results import only_class
+from trainer.evaluation.charts import MAX_MATRIX, heat_table, interval_table, line_chart
+from trainer.evaluation.intervals import Interval, is_clearly_worse, worse_by
+from trainer.evaluation.metrics import Evaluation
+from trainer.evaluation.page import between, percent, render_page, score, short_count
+from trainer.evaluation.results import only_class
 
 MIN_GROUPS = 5
 """With fewer groups in test, an interval over groups says little."""

@@ -6,8 +6,8 @@ from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.inputs.folder_kinds import kind_of_folder
 from pipelines.reports.text import some
+from trainer.evaluation.results import CROSSVAL, MODEL, TENSORBOARD
 from trainer.files import storage
-from trainer.results import CROSSVAL, MODEL, TENSORBOARD
 
 RUN, CROSS_VALIDATION = "a training run", "a cross-validation"
 _OTHERS = {"run": RUN, "dataset": "a dataset", "model": "a model", "labels": "labels", "SavedModel": "a SavedModel"}

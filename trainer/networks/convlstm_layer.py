@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from tensorflow import Tensor
 
-from trainer.convlstm import GATES, GRADIENTS, Recurrence, name_of
+from trainer.networks.convlstm import GATES, GRADIENTS, Recurrence, name_of
 
 
 @keras.saving.register_keras_serializable(package="har")

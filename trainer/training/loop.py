@@ -11,17 +11,17 @@ import numpy as np
 
 from pipelines.cli import tool
 from pipelines.core.errors import DivergedError, PreemptedError, UsageError
-from trainer import checkpoint
-from trainer.calibration import cross_entropy, fit_temperature
-from trainer.checkpoint import State
-from trainer.data import Clips
-from trainer.display import Display
+from trainer.data.clips import Clips
+from trainer.evaluation.calibration import cross_entropy, fit_temperature
+from trainer.evaluation.results import BEST, LAST, check_same
 from trainer.files import storage
-from trainer.learner import Learner, Step
-from trainer.results import BEST, LAST, check_same
-from trainer.schedule import Plan, learning_rate
-from trainer.signals import StopSignals
-from trainer.strategy import Devices
+from trainer.training import checkpoint
+from trainer.training.checkpoint import State
+from trainer.training.devices import Devices
+from trainer.training.display import Display
+from trainer.training.learner import Learner, Step
+from trainer.training.schedule import Plan, learning_rate
+from trainer.training.signals import StopSignals
 
 SHORT_EPOCH_S = 5.0
 """Of epochs that are shorter not each one writes its checkpoint and logs: on a GPU that would take most of the time."""

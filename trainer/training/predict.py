@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.video.images import film_strip
-from trainer.data import Clips
-from trainer.learner import Learner
-from trainer.parts import Index
-from trainer.predictions import Predictions
-from trainer.strategy import Devices
+from trainer.data.clips import Clips
+from trainer.data.parts import Index
+from trainer.evaluation.predictions import Predictions
+from trainer.training.devices import Devices
+from trainer.training.learner import Learner
 
 _SPEED_ROUNDS = 8
 

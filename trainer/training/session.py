@@ -9,12 +9,12 @@ import tensorflow as tf
 from pipelines.core.errors import IncompleteError, UserError
 from pipelines.core.reasons import first_line
 from pipelines.dataset import folder
-from trainer import results
 from trainer.config import TrainConfig
-from trainer.dataset import OpenDataset
+from trainer.data.check import OpenDataset
+from trainer.evaluation import results
 from trainer.files import storage
-from trainer.run import train
-from trainer.strategy import Devices
+from trainer.training.devices import Devices
+from trainer.training.run import train
 
 _LOST_WORKER = (
     tf.errors.UnavailableError,
@@ -31,7 +31,7 @@ def train_here(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> M
         the content of metrics.json.
 
     Raises:
-        UserError: see `trainer.run.train`; another process is at work in the output folder.
+        UserError: see `trainer.training.run.train`; another process is at work in the output folder.
     """
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()

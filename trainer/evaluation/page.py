@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pipelines.reports.page import page_file
 from pipelines.reports.page import render_page as render_framed
-from trainer.intervals import Interval
+from trainer.evaluation.intervals import Interval
 
 
 def render_page(title: str, subtitle: str, top: str, sections: Mapping[str, str], footer: str) -> str:

@@ -12,8 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
-from trainer.models import without_cudnn
-from trainer.serving import (
+from trainer.export.model_folder import (
     KERAS_MODEL,
     check_equal,
     check_saved_model,
@@ -22,6 +21,7 @@ from trainer.serving import (
     versions,
     write_saved_model,
 )
+from trainer.networks.build import without_cudnn
 
 HALF_TOLERANCE = 0.1
 """Largest difference that computing in 16 bits may make to a logit, in units of the largest one."""

@@ -10,11 +10,11 @@ from pipelines.core.errors import UsageError, UserError
 from pipelines.core.sealed import load_json
 from pipelines.inputs.source_hints import nearest
 from pipelines.reports.text import some
+from trainer.evaluation.intervals import Interval, worse_by
+from trainer.evaluation.metrics import Evaluation, paired_difference
+from trainer.evaluation.predictions import Predictions
+from trainer.evaluation.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, TENSORBOARD
 from trainer.files import storage
-from trainer.intervals import Interval, worse_by
-from trainer.metrics import Evaluation, paired_difference
-from trainer.predictions import Predictions
-from trainer.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, TENSORBOARD
 
 SCHEMA_VERSION = 1
 _TRACES = (CHECKPOINTS, HISTORY, TENSORBOARD)

@@ -22,8 +22,8 @@ import tensorflow as tf
 from pipelines.core.errors import OutputError, UserError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.process import interrupts
+from trainer.evaluation.places import refuse_other_folder
 from trainer.files import storage
-from trainer.places import refuse_other_folder
 
 KERAS_MODEL = "model.keras"
 TOLERANCE = 1e-5

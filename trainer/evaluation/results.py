@@ -7,9 +7,9 @@ from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.core.sealed import load_json
 from trainer.config import TrainConfig
-from trainer.dataset import OpenDataset
+from trainer.data.check import OpenDataset
+from trainer.evaluation.proof import damaged_files, write_proof
 from trainer.files import storage
-from trainer.proof import damaged_files, write_proof
 
 METRICS = "metrics.json"
 CROSSVAL = "crossval.json"

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipelines.cli import tool
-from trainer.checkpoint import State
+from trainer.training.checkpoint import State
 
 _LINE_EVERY_S = 30.0
 

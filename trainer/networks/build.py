@@ -18,7 +18,7 @@ import keras
 from keras import layers, ops
 
 from pipelines.core.errors import UsageError
-from trainer.convlstm_layer import FastConvLSTM2D
+from trainer.networks.convlstm_layer import FastConvLSTM2D
 
 Shape = tuple[int, int, int, int]
 """T, H, W, 3 of a clip."""

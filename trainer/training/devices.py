@@ -12,8 +12,8 @@ import tensorflow as tf
 from pipelines.cli import tool
 from pipelines.core.reasons import first_line
 from pipelines.process.tensorflow_start import without_announcements
-from trainer import attended
-from trainer.cluster import read_cluster
+from trainer.training import attended
+from trainer.training.cluster import read_cluster
 
 
 @dataclass(frozen=True)

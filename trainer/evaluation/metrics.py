@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from trainer.calibration import cross_entropy, expected_calibration_error
-from trainer.intervals import NUM_RESAMPLES, Interval, bootstrap_over_groups
-from trainer.predictions import Predictions, check_names
+from trainer.evaluation.calibration import cross_entropy, expected_calibration_error
+from trainer.evaluation.intervals import NUM_RESAMPLES, Interval, bootstrap_over_groups
+from trainer.evaluation.predictions import Predictions, check_names
 
 MAX_CONFUSED_PAIRS = 20
 MAX_VIDEO_IDS = 6

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 
 from pipelines.core.sealed import load_json
-from trainer.calibration import log_softmax
+from trainer.evaluation.calibration import log_softmax
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,21 +8,21 @@ from typing import Any
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.dataset.info import DatasetInfo
-from trainer.augment import choose
-from trainer.checkpoint import State
-from trainer.choices import choose_batch, choose_compile, choose_rate
 from trainer.config import TrainConfig
-from trainer.data import Clips, Reading
-from trainer.dataset import OpenDataset
-from trainer.evaluate import predict
+from trainer.data.augment import choose
+from trainer.data.check import OpenDataset
+from trainer.data.clips import Clips, Reading
+from trainer.data.parts import Index, Part, Parts, class_weights, cut_parts
+from trainer.evaluation.predictions import Predictions
 from trainer.files import storage
-from trainer.learner import Learner, Learning
-from trainer.loop import Loop
-from trainer.models import build_model
-from trainer.parts import Index, Part, Parts, class_weights, cut_parts
-from trainer.predictions import Predictions
-from trainer.schedule import Plan, choose_length
-from trainer.strategy import Devices, why_no_compiler
+from trainer.networks.build import build_model
+from trainer.training.checkpoint import State
+from trainer.training.choices import choose_batch, choose_compile, choose_rate
+from trainer.training.devices import Devices, why_no_compiler
+from trainer.training.learner import Learner, Learning
+from trainer.training.loop import Loop
+from trainer.training.predict import predict
+from trainer.training.schedule import Plan, choose_length
 
 _AHEAD = 4
 """Steps that may be under way on a GPU: enough that it never waits for Python, few enough to find NaN at once."""

@@ -20,7 +20,7 @@ import tensorflow as tf
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.reasons import first_line
 from pipelines.models.safety import refuse_unsafe
-from trainer.export import configuration, serving_parts
+from trainer.export.keras_model import configuration, serving_parts
 
 _BETTER_FORM = (
     "Where the model was made, write it as a SavedModel, model.export(DIR) with Keras 3 or model.save(DIR) with "

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from trainer import results
-from trainer.event_file import EventFile
+from trainer.evaluation import results
 from trainer.files import storage
+from trainer.training.event_file import EventFile
 
 COLUMNS = (
     "epoch", "step", "learning_rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds",

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.models import without_cudnn
-from trainer.strategy import Devices
+from trainer.networks.build import without_cudnn
+from trainer.training.devices import Devices
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipelines.core.errors import UsageError
 from pipelines.core.reasons import first_line
 from pipelines.core.spec import ClipSpec
-from trainer.foreign import Foreign, show_shape
+from trainer.export.foreign import Foreign, show_shape
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SUM_TOLERANCE = 1e-3

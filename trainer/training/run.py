@@ -10,19 +10,19 @@ from pipelines.cli import tool
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.relative import relative_to
 from pipelines.reports.text import plural, some
-from trainer import results
-from trainer.calibration import expected_calibration_error, fit_temperature
 from trainer.config import TrainConfig
-from trainer.dataset import OpenDataset
-from trainer.evaluate import clips_per_second, film_strips, sample_clips
-from trainer.export import export_model
+from trainer.data.check import OpenDataset
+from trainer.data.parts import missing_classes
+from trainer.evaluation import results
+from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
+from trainer.evaluation.metrics import baseline_to_json, evaluate, majority_baseline
+from trainer.evaluation.report import render_report
+from trainer.export.keras_model import export_model
 from trainer.files import storage
-from trainer.logs import RunLog, history_table
-from trainer.metrics import baseline_to_json, evaluate, majority_baseline
-from trainer.parts import missing_classes
-from trainer.report import render_report
-from trainer.strategy import Devices
-from trainer.trial import Trained, Trial
+from trainer.training.devices import Devices
+from trainer.training.logs import RunLog, history_table
+from trainer.training.predict import clips_per_second, film_strips, sample_clips
+from trainer.training.trial import Trained, Trial
 
 _CHECK_CLIPS = 4
 _PACKAGES = ("tensorflow", "keras", "numpy")
