@@ -19,7 +19,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipelines", "pipelines.*", "trainer", "trainer.*"]),
-    package_data={"pipelines": ["*.css", "*.html", "*.js", "py.typed"], "trainer": ["*.css"]},
+    package_data={"pipelines": ["py.typed"], "pipelines.reports": ["assets/*"], "trainer": ["py.typed"]},
     install_requires=[
         "apache-beam[aws,gcp]>=2.72,<2.78",
         "av==18.1.0",

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import common, jobs
-from pipelines.dataset.folder import STATE
-from pipelines.dataset.info import DATASET_INFO
+from pipelines.core.file_names import DATASET_INFO
+from pipelines.files.output_folder import STATE
 from pipelines.labelling.folder import SUMMARY
 
 _LATEST_KILL = 1.05  # of the undisturbed job's duration: some kills come after the end of the work

@@ -24,9 +24,9 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import layers  # noqa: E402
 
-from trainer.export.model_folder import exact_float32
-from trainer.networks.build import build_model
-from trainer.networks.convlstm_layer import FastConvLSTM2D
+from trainer.export.model_folder import exact_float32  # noqa: E402
+from trainer.networks.build import build_model  # noqa: E402
+from trainer.networks.convlstm_layer import FastConvLSTM2D  # noqa: E402
 
 _CLIP = (20, 64, 64, 3)
 _CLASSES = 50

@@ -19,8 +19,9 @@ from typing import Any
 import cv2
 
 from benchmarks import common, jobs
+from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.spec import ClipSpec
-from pipelines.dataset.info import DATASET_INFO, DatasetInfo
+from pipelines.dataset.info import DatasetInfo
 from pipelines.video.clip import read_clip
 
 _HEADERS = [

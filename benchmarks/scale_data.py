@@ -11,11 +11,12 @@ from pipelines.dataset import folder
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.shard_writer import ShardSettings, write_shard
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
+from pipelines.files.output_folder import temporary_folder
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.ledger import MAX_STRIPS, Entry
 from pipelines.labelling.plan import ShardListing
-from pipelines.labelling.types import Window
+from pipelines.video.windows import Window
 
 NUM_CLASSES = 50
 _GROUPS = 25
@@ -106,6 +107,6 @@ def write_shards(output: str, tasks: Iterable[ShardTask], settings: ShardSetting
     """Shards and their reports as the job writes them, but for the pixels."""
     pool: Any = InstantPool()
     for task in tasks:
-        with files.write_atomically(files.join(output, task.name), folder.temporary_folder(output)) as file:
+        with files.write_atomically(files.join(output, task.name), temporary_folder(output)) as file:
             report = write_shard(task, settings, pool, lambda video: files.local_copy(video.uri), file)
         folder.write_report(output, report)

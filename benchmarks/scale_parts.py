@@ -19,11 +19,12 @@ import apache_beam as beam  # loaded by every part: the jobs have it, too, when 
 
 from benchmarks import scale_data
 from pipelines import files, preprocess, verify
-from pipelines.core.config import PreprocessConfig
+from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset import folder as store
-from pipelines.dataset.info import DATASET_INFO, DatasetInfo
+from pipelines.dataset.config import PreprocessConfig
+from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.listing import read_catalog
 from pipelines.dataset.plan import ShardTask, make_plan
 from pipelines.dataset.shard_writer import ShardSettings

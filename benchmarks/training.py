@@ -22,9 +22,10 @@ import numpy as np
 import psutil
 
 from benchmarks import common
+from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset.example import Example, encode
-from pipelines.dataset.info import DATASET_INFO, DatasetInfo, ShardInfo, SplitInfo
+from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
 from pipelines.dataset.tfrecord import frame_record
 from pipelines.process.tensorflow_start import start_tensorflow
 

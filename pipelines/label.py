@@ -12,6 +12,7 @@ from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
 from pipelines.decoding.messages import WindowJob
+from pipelines.files.lock import exclusive
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.flags import own_flags, parse
@@ -19,8 +20,9 @@ from pipelines.labelling.listing import list_videos
 from pipelines.labelling.pending import Work, make_work
 from pipelines.labelling.plan import LabelTask, Listing
 from pipelines.models.scorer import read_model_info, shared_scorer
+from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, ProgressDisplay
-from pipelines.reports.text import plural, say_ignored, visible
+from pipelines.reports.text import plural, visible
 from pipelines.video.windows import WindowSpec, default_windows
 
 if TYPE_CHECKING:
@@ -112,13 +114,13 @@ def run(arguments: Sequence[str]) -> int:
 
         table_files = check_table(config.bigquery_table, engine.pipeline.options)
     if config.dry_run:
-        from pipelines.labelling.dry_run import describe
+        from pipelines.engines.label_dry_run import describe
 
         return describe(make_work(config, info, windows, chosen, engine.parallelism), listing, engine, threads)
     shared_scorer(
         config.model, info, threads, config.trust_model
     )  # a model that doesn't work is refused before any work starts
-    with folder.exclusive(config.output):
+    with exclusive(config.output):
         work = make_work(config, info, windows, chosen, engine.parallelism)
         label_store.prepare(config.output, work.layout, config.format, work.shards)
         _log_start(work, listing, engine)

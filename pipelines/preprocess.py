@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
-from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import EXIT_OK, IncompleteError
 from pipelines.dataset import folder
 from pipelines.dataset.account import check_all_accounted, check_failure_rate, describe
+from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.duplicates import find_copies
 from pipelines.dataset.flags import own_flags, parse
 from pipelines.dataset.info import DatasetInfo, ShardReport
@@ -23,11 +23,14 @@ from pipelines.dataset.plan import Layout, Plan, PlannedShard, ShardTask, make_p
 from pipelines.dataset.preview import render_preview
 from pipelines.dataset.shard_writer import ShardSettings
 from pipelines.dataset.split_choice import choose_splits, note_splits
+from pipelines.dataset.summary import print_summary
 from pipelines.decoding.messages import DecodeJob
+from pipelines.files.lock import exclusive
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
+from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, ProgressDisplay
-from pipelines.reports.text import plural, print_summary, say_ignored, visible
+from pipelines.reports.text import plural, visible
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -83,7 +86,7 @@ def run(arguments: Sequence[str]) -> int:
     catalog = note_classes(note_splits(catalog))
     engine.check_reach("--input", (video.uri for video in catalog.videos))
     folder.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
-    with folder.exclusive(config.output):
+    with exclusive(config.output):
         layout = folder.read_layout(config.output, config.overwrite)
         anew = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:

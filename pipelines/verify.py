@@ -16,15 +16,17 @@ from typing import BinaryIO, cast
 
 from pipelines import files
 from pipelines.cli import tool
-from pipelines.core.config import OFFICIAL_SPLITS
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
+from pipelines.core.file_names import DATASET_INFO, FAILURES
 from pipelines.core.names import special_kind
 from pipelines.core.spec import ClipSpec
 from pipelines.core.video_files import IGNORED
-from pipelines.dataset.example import Example, decode, decode_frames
-from pipelines.dataset.info import DATASET_INFO, FAILURES, DatasetInfo, ShardInfo
+from pipelines.dataset.config import OFFICIAL_SPLITS
+from pipelines.dataset.example import Example, decode
+from pipelines.dataset.info import DatasetInfo, ShardInfo
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from pipelines.inputs.source_hints import nearest
+from pipelines.video.images import decode_frames
 
 _SHOWN = 20
 _DESCRIPTION = """\

@@ -15,7 +15,7 @@ start_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 
-from trainer.export.model_folder import versions, write_saved_model
+from trainer.export.model_folder import versions, write_saved_model  # noqa: E402
 
 LABELS = ("Jump", "Run", "Wave")
 CLIP_SPEC = ClipSpec(num_frames=4, height=32, width=32)

@@ -72,7 +72,7 @@ def the_error(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, str, float]]:
     """Runs a tool in this process: its exit code, its only line that is no news, and the seconds that it took."""
-    import pipelines.engine  # noqa: F401 - with Beam, whose import takes long on a busy machine
+    import pipelines.engines.engine  # noqa: F401 - with Beam, whose import takes long on a busy machine
 
     def run(main: Callable[[], int], *words: object) -> tuple[int, str, float]:
         capfd.readouterr()

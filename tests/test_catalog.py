@@ -10,7 +10,7 @@ from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo, is_video
 from pipelines.dataset.duplicates import drop_duplicates
 from pipelines.dataset.listing import read_catalog
-from pipelines.inputs.catalog import from_tree, group_of, select
+from pipelines.inputs.catalog import from_tree, select
 from pipelines.inputs.class_notes import note_classes
 from pipelines.inputs.manifest import parse_manifest
 
@@ -30,7 +30,8 @@ def files(*paths: str) -> list[FileInfo]:
     ],
 )
 def test_group_is_read_from_the_file_name(path: str, group: str | None) -> None:
-    assert group_of(path) == group
+    (video,) = from_tree("/data", files(path)).videos
+    assert video.group == (group or video.video_id)
 
 
 @pytest.mark.parametrize(

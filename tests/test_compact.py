@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.labelling.types import Window
 from pipelines.video.compact import pack, unpack, windows_from_json, windows_to_json
 from pipelines.video.survey import Piece
-from pipelines.video.windows import PlannedWindow, WindowSpec, plan_windows
+from pipelines.video.windows import PlannedWindow, Window, WindowSpec, plan_windows
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 MINUTES = 10

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from pipelines.core.spec import ClipSpec
-from pipelines.labelling.types import Window
 from pipelines.video import piece_frames
 from pipelines.video.frames import VideoError, decode_packets, demux, open_video
 from pipelines.video.long_video import WindowClip, WindowFailure, _Assembly, survey
 from pipelines.video.survey import Piece
-from pipelines.video.windows import PlannedWindow, plan_windows
+from pipelines.video.windows import PlannedWindow, Window, plan_windows
 from tests.conftest import read_index
 from tests.long_videos import NUM_FRAMES, SPEC, clips, moving_pictures, read, same, windows, write, x264
 from tests.mutation import KINDS, write_mutated

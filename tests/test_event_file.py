@@ -11,7 +11,7 @@ start_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 
-from trainer.training.event_file import EventFile
+from trainer.training.event_file import EventFile  # noqa: E402
 
 
 def test_event_files_are_read_back(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import layers  # noqa: E402
 
-from trainer.export import keras_model, model_folder
+from trainer.export import keras_model, model_folder  # noqa: E402
 
 SPEC = ClipSpec(num_frames=3, height=8, width=12)
 INFO = ModelInfo("small", "test", SPEC, ("Jump", "Run", "Wave"), temperature=2.5)
@@ -124,12 +124,12 @@ def test_layers_do_not_use_cudnn() -> None:
 def test_network_on_several_devices(tmp_path: Path) -> None:
     """In a process of its own, because logical devices are set before anything runs, and to see that it is quiet."""
     code = f"""
-from pipelines.tensorflow_start import start_tensorflow
+from pipelines.tensorflow_start import start_tensorflow  # noqa: E402
 start_tensorflow()
-import numpy as np, tensorflow as tf
+import numpy as np, tensorflow as tf  # noqa: E402
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tests.test_export import INFO, SPEC, export, make_model
+from tests.test_export import INFO, SPEC, export, make_model  # noqa: E402
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
     model = make_model()
@@ -254,10 +254,10 @@ def test_other_folders_are_left_alone(tmp_path: Path) -> None:
 
 
 REMOTE = """
-import sys, urllib.request
-from pathlib import Path
-from pipelines.core.errors import OutputError
-from trainer import serving, storage
+import sys, urllib.request  # noqa: E402
+from pathlib import Path  # noqa: E402
+from pipelines.core.errors import OutputError  # noqa: E402
+from trainer import serving, storage  # noqa: E402
 bucket, url = sys.argv[1:]
 def stage(folder, text, name, after=lambda: None):
     with serving.staged(folder) as built:

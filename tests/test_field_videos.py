@@ -12,7 +12,8 @@ import pytest
 from av.stream import Disposition
 
 from pipelines.core.spec import ClipSpec
-from pipelines.video.clip import Clip, NoVideoStreamError, read_clip
+from pipelines.video.clip import Clip, read_clip
+from pipelines.video.frames import NoVideoStreamError
 from pipelines.video.long_video import WindowClip, read_windows
 from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec, default_windows

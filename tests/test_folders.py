@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.core.config import DEFAULT_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.video_files import FileInfo
+from pipelines.dataset.config import DEFAULT_SPLITS, PreprocessConfig
 from pipelines.dataset.listing import read_catalog
 from pipelines.dataset.plan import make_plan
 from pipelines.dataset.split_choice import choose_splits, note_splits

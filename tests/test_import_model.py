@@ -29,17 +29,17 @@ import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 from keras import layers  # noqa: E402
 
-from trainer.export.adapter import sorted_order
+from trainer.export.adapter import sorted_order  # noqa: E402
 
 SHAPE = (4, 32, 40, 3)
 LABELS = ("Wave", "Run", "Jump")
 CLIP_FLAGS = ("--num-frames", 4, "--size", "32x40")
 
 MAKE_KERAS_2 = """
-import random, sys, numpy as np, tf_keras
+import random, sys, numpy as np, tf_keras  # noqa: E402
 draw = random.Random.randint
 random.Random.randint = lambda self, *ends: draw(self, *map(int, ends))  # Keras 2 gives floats; Python 3.12 refuses
-from tf_keras import layers as L
+from tf_keras import layers as L  # noqa: E402
 folder, shape = sys.argv[1], (4, 32, 40, 3)
 tf_keras.utils.set_random_seed(3)
 def drawn(stddev): return tf_keras.initializers.RandomNormal(stddev=stddev)

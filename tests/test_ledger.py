@@ -14,7 +14,8 @@ from pipelines.labelling.assembly import ShardLabels, assemble
 from pipelines.labelling.ledger import MAX_STRIPS, Entry, choose, is_complete
 from pipelines.labelling.plan import ListedVideo
 from pipelines.labelling.segments import SegmentSpec
-from pipelines.labelling.types import LabelFailure, Window
+from pipelines.labelling.types import LabelFailure
+from pipelines.video.windows import Window
 
 KEY = "key"
 LABELS = ("Jump", "Run", "Wave")

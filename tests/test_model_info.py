@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.core.errors import UserError
-from pipelines.core.labels import LabelMap
-from pipelines.core.model_info import ModelInfo, check_compatible
-from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.dataset.info import DatasetInfo
+from pipelines.core.model_info import ModelInfo
+from pipelines.core.spec import ClipSpec
 
 SPEC = ClipSpec(num_frames=4, height=32, width=48, sampling="notebook", resize="pad")
 INFO = ModelInfo(
@@ -20,7 +18,6 @@ INFO = ModelInfo(
     metrics={"top1": {"value": 0.9, "low": 0.8, "high": 1.0}}, parameters=12, fingerprint="0123456789abcdef",
     versions={"tensorflow": "2.16.2"}, imported={"scale": "0-1"},
 )  # fmt: skip
-DATASET = DatasetInfo(SPEC, FrameEncoding(), "none", INFO.labels, {}, {}, {}, {}, {}, {})
 
 
 def test_round_trip() -> None:
@@ -28,7 +25,6 @@ def test_round_trip() -> None:
     assert ModelInfo.from_json(text) == INFO
     assert ModelInfo.from_json(text).to_json() == text
     assert text.startswith('{\n  "schema_version": 1,\n') and text.endswith("}\n")
-    assert INFO.label_map == LabelMap(INFO.labels)
     bare = ModelInfo("a", "imported", SPEC, ("A", "B"))
     assert ModelInfo.from_json(bare.to_json()) == bare
     assert (bare.saved_model, bare.input_name, bare.output_name) == ("saved_model", "frames", "probabilities")
@@ -40,8 +36,6 @@ def test_a_model_from_before_there_was_a_choice_of_interpolation() -> None:
     assert ModelInfo.from_json(json.dumps(value)) == INFO
     bilinear = replace(INFO, clip_spec=replace(SPEC, interpolation="bilinear"))
     assert ModelInfo.from_json(bilinear.to_json()) == bilinear
-    with pytest.raises(UserError, match="interpolation is bilinear for the model and area for the dataset"):
-        check_compatible(bilinear, DATASET)
 
 
 @pytest.mark.parametrize(
@@ -79,26 +73,3 @@ def test_something_else(text: str) -> None:
 def test_impossible_temperatures(temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature must be a positive number"):
         replace(INFO, temperature=temperature)
-
-
-def test_what_fits_is_accepted() -> None:
-    check_compatible(INFO, DATASET)
-    check_compatible(INFO, replace(DATASET, compression="gzip", encoding=FrameEncoding("png")))
-
-
-@pytest.mark.parametrize(
-    ("spec", "labels", "message"),
-    [
-        (
-            replace(SPEC, num_frames=20, resize="crop"),
-            INFO.labels,
-            "num_frames is 4 for the model and 20 for the dataset; resize is pad for the model and crop for",
-        ),
-        (SPEC, ("Jump", "Run"), "the model has 3, the dataset 2; only the model has Wave, only the dataset has none"),
-        (SPEC, ("Jump", "Swim", "Walk"), "only the model has Run, Wave, only the dataset has Swim, Walk"),
-        (SPEC, tuple("abcdefghijklmnop"), "dataset has a, b, c, d, e, f, g, h, i, j ...[.] Preprocess"),
-    ],
-)
-def test_what_does_not_fit_is_named(spec: ClipSpec, labels: tuple[str, ...], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        check_compatible(INFO, replace(DATASET, clip_spec=spec, labels=labels))

@@ -8,8 +8,8 @@ from pipelines.core.errors import UsageError
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
-from trainer.export.model_folder import exact_float32
-from trainer.networks.build import BUILDERS, build_model
+from trainer.export.model_folder import exact_float32  # noqa: E402
+from trainer.networks.build import BUILDERS, build_model  # noqa: E402
 
 NETWORKS = sorted(BUILDERS)
 CLIP = (8, 32, 32, 3)

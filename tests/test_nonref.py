@@ -13,8 +13,8 @@ import pytest
 from pipelines.core.spec import SAMPLING_RULES, ClipSpec
 from pipelines.video import clip as video
 from pipelines.video import frames as core_frames
-from pipelines.video.clip import Clip, VideoError, VideoTooShort, read_clip
-from pipelines.video.frames import decode_needed, open_video, scan
+from pipelines.video.clip import Clip, VideoTooShort, read_clip
+from pipelines.video.frames import VideoError, decode_needed, open_video, scan
 from pipelines.video.skipping import drop_plan, h264, mpeg4
 from pipelines.video.skipping.bits import Bits, NoPlan, Part
 from pipelines.video.skipping.drop_plan import DropPlan, Picture

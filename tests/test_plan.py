@@ -5,8 +5,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.core.config import PreprocessConfig
 from pipelines.dataset import sharding
+from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.plan import Plan, ShardTask, make_plan
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from tests.test_ledger import TEXT

@@ -10,10 +10,10 @@ import pytest
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
-from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.dataset import folder, tfrecord
-from pipelines.dataset.example import decode, decode_frames
+from pipelines.dataset.config import PreprocessConfig
+from pipelines.dataset.example import decode
 from pipelines.dataset.flags import own_flags, parse
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.plan import ShardTask, make_plan
@@ -23,6 +23,7 @@ from pipelines.files import list_tree
 from pipelines.inputs.catalog import from_tree
 from pipelines.transforms.plan import ReadPlan
 from pipelines.transforms.shards import WriteShards
+from pipelines.video.images import decode_frames
 from tests.conftest import contents, preprocess, read_index, run_here, run_tool, write_endless_video, write_video
 
 SMALL = ("--num-frames", 4, "--size", 32)

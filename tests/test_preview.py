@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset import preview
-from pipelines.dataset.info import DatasetInfo, Failure, Filtered, ShardReport, WrittenVideo, summarise_splits
+from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo, summarise_splits
+from pipelines.inputs.records import Failure, Filtered
 from pipelines.reports import parts
 from pipelines.reports import text as summary
 from pipelines.video.images import film_strip

@@ -13,8 +13,9 @@ import pytest
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import read_clip
 from pipelines.video.containers import asf, avi, file_ends, matroska, mp4
-from pipelines.video.containers.promises import Shortfall, counted
+from pipelines.video.containers.promises import counted
 from pipelines.video.frames import NoVideoStreamError, VideoDecodeError, VideoError, open_video, scan
+from pipelines.video.remarks import Shortfall
 from pipelines.video.survey import survey
 from tests.long_videos import moving_pictures, x264
 from tests.mutation import KINDS, mutate

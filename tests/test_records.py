@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset import example
 from pipelines.dataset.tfrecord import CorruptRecordError, frame_record, read_records
-from pipelines.video.images import encode_frames
+from pipelines.video.images import decode_frames, encode_frames
 
 SPEC = ClipSpec(num_frames=3, height=16, width=24)
 FRAMES = np.random.default_rng(0).integers(0, 256, SPEC.shape, np.uint8)
@@ -64,11 +64,11 @@ def test_what_is_no_example_is_refused(garbage: bytes) -> None:
 )
 def test_frames_round_trip(encoding: FrameEncoding) -> None:
     frames = SMOOTH if encoding.format == "jpeg" else FRAMES
-    back = example.decode_frames(encode_frames(frames, encoding), SPEC, encoding)
+    back = decode_frames(encode_frames(frames, encoding), SPEC, encoding)
     assert (back.shape, back.dtype) == (SPEC.shape, np.uint8)
     assert np.abs(back.astype(int) - frames).max() <= (10 if encoding.format == "jpeg" else 0)
     with pytest.raises(ValueError, match="instead of"):
-        example.decode_frames(encode_frames(frames[:2], encoding), SPEC, encoding)
+        decode_frames(encode_frames(frames[:2], encoding), SPEC, encoding)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_tensorflow_reads_what_we_write(encoding: FrameEncoding, tmp_path: Path)
     assert difference <= (10 if encoding.format == "jpeg" else 0)
     noisy = example.encode(make(parts := encode_frames(FRAMES, encoding)))
     read = example.parse(tf.constant(noisy), SPEC, encoding)["frames"].numpy()
-    assert np.array_equal(read, example.decode_frames(parts, SPEC, encoding)), "training sees what others read"
+    assert np.array_equal(read, decode_frames(parts, SPEC, encoding)), "training sees what others read"
     assert features["video_id"].numpy().decode() == "a/b c"
     assert features["label_name"].numpy().decode() == "Tai Chi ü"
     assert (features["label"].numpy(), features["num_source_frames"].numpy()) == (2, 7)

@@ -32,8 +32,8 @@ from pipelines.labelling import folder, pending, shards
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.ledger import Entry, Outline, choose
 from pipelines.labelling.plan import ListedVideo
-from pipelines.labelling.types import LabelReport, Window
-from pipelines.video.windows import WindowSpec
+from pipelines.labelling.types import LabelReport
+from pipelines.video.windows import Window, WindowSpec
 from tests.test_ledger import TEXT, entries, entry, whole_failure
 
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UsageError, WorkerError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.dataset.example import decode_frames
 from pipelines.models.scorer import ScoreError, Scorer, batch_size, read_model_info
 from pipelines.process.tensorflow_start import start_tensorflow
-from pipelines.video.images import as_stored, encode_frames
+from pipelines.video.images import as_stored, decode_frames, encode_frames
 from tests.label_model import CLIP_SPEC, LABELS, grey_clip, label_of, level_of, make_model
 
 start_tensorflow()
@@ -27,8 +26,8 @@ start_tensorflow()
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
-from trainer.export.keras_model import export_model
-from trainer.networks.build import build_model
+from trainer.export.keras_model import export_model  # noqa: E402
+from trainer.networks.build import build_model  # noqa: E402
 
 POISON, NAN = (100, 110), (150, 160)
 SMALL = ClipSpec(num_frames=4, height=32, width=32)

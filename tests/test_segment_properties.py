@@ -9,7 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipelines.labelling.segments import SegmentSpec
-from pipelines.labelling.types import UNKNOWN, Window
+from pipelines.labelling.types import UNKNOWN
+from pipelines.video.windows import Window
 from tests.test_segments import LABELS, make, tiles, times
 
 Case = tuple[list[Window], np.ndarray, SegmentSpec]

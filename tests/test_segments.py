@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pipelines.labelling.segments import SegmentSpec, make_segments
-from pipelines.labelling.types import UNKNOWN, Segment, Window
+from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.video.windows import Window
 
 LABELS = ("Jump", "Run", "Walk")
 PLAIN = SegmentSpec(smooth=1)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.video_files import FileInfo
+from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.listing import read_split_files
 from pipelines.dataset.split_choice import choose_splits, note_splits
 from pipelines.inputs.catalog import Catalog, from_tree

@@ -19,8 +19,8 @@ from pipelines import files, label
 from pipelines.core.errors import TooManyFailuresError
 from pipelines.decoding import decoder
 from pipelines.files import remote
-from pipelines.files.gcs import objects
-from pipelines.files.s3 import objects
+from pipelines.files.gcs import objects as gcs_objects
+from pipelines.files.s3 import objects as s3_objects
 from tests.conftest import contents
 from tests.fault_proxy import Fault
 from tests.gcs_server import use_environment
@@ -176,8 +176,8 @@ def test_a_flaky_store(place: Place, videos: str, tree: Path, dataset: Path) -> 
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(objects, "_SILENCE_S", (1.0, 1.0))
-    monkeypatch.setattr(objects, "_SILENCE_S", 1)
+    monkeypatch.setattr(gcs_objects, "_SILENCE_S", (1.0, 1.0))
+    monkeypatch.setattr(s3_objects, "_SILENCE_S", 1)
     monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")  # of another environment another client is made
 
 

@@ -87,9 +87,10 @@ def test_the_exported_model_says_what_the_evaluation_says(dataset: Path, finishe
     import tensorflow as tf
 
     from pipelines.core.model_info import ModelInfo
-    from pipelines.dataset.example import decode, decode_frames
+    from pipelines.dataset.example import decode
     from pipelines.dataset.info import DatasetInfo
     from pipelines.dataset.tfrecord import read_records
+    from pipelines.video.images import decode_frames
 
     info = DatasetInfo.from_json((dataset / "dataset_info.json").read_text())
     model_info = ModelInfo.from_json((finished / "model" / "model_info.json").read_text())

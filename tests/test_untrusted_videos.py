@@ -11,9 +11,9 @@ import pytest
 from av.format import ContainerFormat
 
 from pipelines.core.spec import ClipSpec
-from pipelines.video.clip import VideoOpenError, VideoReadError, read_clip
+from pipelines.video.clip import read_clip
 from pipelines.video.demuxers import DEMUXERS
-from pipelines.video.frames import open_video
+from pipelines.video.frames import VideoOpenError, VideoReadError, open_video
 from tests.conftest import write_video
 
 SPEC = ClipSpec(3, 16, 16)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.labelling.types import Window
 from pipelines.video.windows import (
     PlannedWindow,
+    Window,
     WindowRange,
     WindowSpec,
     count_windows,

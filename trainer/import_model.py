@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.cli import tool
-from pipelines.core.config import parse_size
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES, ClipSpec
+from pipelines.dataset.config import parse_size
 from pipelines.files.local import refuse_special
 from pipelines.inputs.source_hints import nearest
 from pipelines.process.tensorflow_start import start_tensorflow

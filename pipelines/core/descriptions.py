@@ -1,18 +1,16 @@
 """What the descriptions of a dataset and of a model have in common: reading them, and what must agree in them."""
 
 import reprlib
-from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.sealed import load_json
-from pipelines.core.spec import COMPRESSIONS, ClipSpec
+from pipelines.core.spec import ClipSpec
 from pipelines.core.typed_json import build
 
 if TYPE_CHECKING:
-    from pipelines.dataset.info import DatasetInfo
+    pass
 
 
 def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:
@@ -55,46 +53,3 @@ def check_labels(labels: tuple[str, ...]) -> None:
     """
     if not labels or labels != LabelMap(labels).names:
         raise ValueError(f"labels must be sorted names, each once, not {reprlib.repr(list(labels))}")
-
-
-def take_stated(splits: Any) -> dict[str, Any]:
-    """Takes out of each split the number of its examples, which follows from the other fields."""
-    if not isinstance(splits, dict):
-        return {}
-    return {name: split.pop("num_examples", None) for name, split in splits.items() if isinstance(split, dict)}
-
-
-def check_dataset(info: "DatasetInfo", stated: Mapping[str, Any]) -> None:
-    """Checks that a description says nothing impossible and doesn't contradict itself.
-
-    Args:
-        info: the description.
-        stated: split name to the number of its examples, as `take_stated` gives it.
-
-    Raises:
-        ValueError: it does; the message gives both values.
-    """
-    if info.compression not in COMPRESSIONS:
-        raise ValueError(f"compression must be one of {', '.join(COMPRESSIONS)}, not {reprlib.repr(info.compression)}")
-    check_labels(info.labels)
-    names = Counter(shard.name for split in info.splits.values() for shard in split.shards)
-    if twice := [name for name, count in names.items() if count > 1]:
-        raise ValueError(f"shard {reprlib.repr(twice[0])} is listed twice")
-    for name, split in info.splits.items():
-        place = f"splits.{name}.num_examples"
-        _must_agree(place, stated[name], "its shards", split.num_examples)
-        _must_agree(place, stated[name], f"{place}_by_class", sum(split.num_examples_by_class.values()))
-        if strange := sorted(split.num_examples_by_class.keys() - set(info.labels)):
-            raise ValueError(f"{place}_by_class.{strange[0]} is of no label")
-    counts = info.counts
-    if missing := {"listed", "written", "failed", "filtered"} - counts.keys():
-        raise ValueError(f"counts.{min(missing)} is missing")
-    _must_agree("counts.written", counts["written"], "the splits", sum(s.num_examples for s in info.splits.values()))
-    _must_agree("counts.failed", counts["failed"], "failures_by_reason", sum(info.failures_by_reason.values()))
-    parts = counts["written"] + counts["failed"] + counts["filtered"]
-    _must_agree("counts.listed", counts["listed"], "written + failed + filtered", parts)
-
-
-def _must_agree(what: str, count: Any, other: str, other_count: int) -> None:
-    if count != other_count:
-        raise ValueError(f"{what} is {reprlib.repr(count)}, but {other} give {other_count}")

@@ -3,19 +3,16 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from pipelines.core.descriptions import check_clip_spec, check_labels, read_versioned
 from pipelines.core.errors import UserError
-from pipelines.core.labels import LabelMap
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.typed_json import Amount, Count, PlainName, build
-from pipelines.dataset.info import DatasetInfo
 
 SCHEMA_VERSION = 1
 MODEL_INFO = "model_info.json"
-_SHOWN_LABELS = 10
 
 
 @dataclass(frozen=True)
@@ -67,11 +64,6 @@ class ModelInfo:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(f"temperature must be a positive number, not {self.temperature!r}")
 
-    @property
-    def label_map(self) -> LabelMap:
-        """The labels as a `LabelMap`."""
-        return LabelMap(self.labels)
-
     def to_json(self) -> str:
         """The text of `model_info.json`: the same for the same model, without times or host names."""
         value = {item.name: getattr(self, item.name) for item in fields(self)}
@@ -99,35 +91,3 @@ class ModelInfo:
             raise UserError(
                 f"{name} is damaged or no description of a model ({error}); export or import the model again"
             ) from error
-
-
-def check_compatible(info: ModelInfo, dataset_info: DatasetInfo) -> None:
-    """Refuses a model and a dataset which disagree about clips or classes.
-
-    Raises:
-        UserError: they do; the message gives both values.
-    """
-    of_model, of_dataset = asdict(info.clip_spec), asdict(dataset_info.clip_spec)
-    differing = [
-        f"{key} is {of_model[key]} for the model and {of_dataset[key]} for the dataset"
-        for key in of_model
-        if of_model[key] != of_dataset[key]
-    ]
-    if differing:
-        raise UserError(
-            f"model {info.name} and the dataset disagree about clips: {'; '.join(differing)}. Preprocess with the "
-            "model's settings, or train on this dataset"
-        )
-    if info.labels != dataset_info.labels:
-        raise UserError(
-            f"model {info.name} and the dataset disagree about classes: the model has {len(info.labels)}, the dataset "
-            f"{len(dataset_info.labels)}; only the model has {_only(info.labels, dataset_info.labels)}, only the "
-            f"dataset has {_only(dataset_info.labels, info.labels)}. Preprocess with --classes of the model, or train "
-            "on this dataset"
-        )
-
-
-def _only(labels: tuple[str, ...], others: tuple[str, ...]) -> str:
-    """Those labels that are not among the others, for a message."""
-    names = [name for name in labels if name not in others]
-    return ", ".join(names[:_SHOWN_LABELS]) + (" ..." if len(names) > _SHOWN_LABELS else "") if names else "none"

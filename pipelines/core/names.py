@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import unicodedata
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -46,3 +47,8 @@ def special_kind(path: str) -> str:
         return ""
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def alike(name: str) -> str:
+    """The same for names that differ in case or in the form of Unicode alone."""
+    return name if name.isascii() and name.islower() else unicodedata.normalize("NFC", name).casefold()

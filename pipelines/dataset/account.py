@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from pipelines.core.config import PreprocessConfig, with_names_for_paths
 from pipelines.core.errors import IncompleteError, TooManyFailuresError
-from pipelines.dataset.info import FAILURES, DatasetInfo, ShardReport, summarise_splits
+from pipelines.core.file_names import FAILURES
+from pipelines.dataset.config import PreprocessConfig, with_names_for_paths
+from pipelines.dataset.info import DatasetInfo, ShardReport, summarise_splits
 from pipelines.dataset.plan import Plan
 from pipelines.inputs.catalog import Catalog
 

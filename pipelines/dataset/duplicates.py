@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from pipelines.dataset.info import Filtered, ShardReport, WrittenVideo
+from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.inputs.catalog import Catalog, VideoRecord
+from pipelines.inputs.records import Filtered
 
 DUPLICATES = "duplicates.jsonl"
 """File in a dataset's folder with all videos that have the same content as another one."""

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
@@ -169,25 +168,6 @@ def decode(record: bytes) -> Example:
         num_source_frames=values(NUM_SOURCE_FRAMES, "int64_list")[0],
         remark=text(REMARK) if REMARK in feature else "",
     )
-
-
-def decode_frames(frames: list[bytes], spec: ClipSpec, encoding: FrameEncoding) -> np.ndarray:
-    """The pixels of a record: uint8 [T, H, W, 3] RGB.
-
-    Raises:
-        ValueError: the stored frames don't have the shape of `spec`.
-    """
-    if encoding.format == "raw":
-        if len(frames) != 1 or len(frames[0]) != spec.num_bytes:
-            raise ValueError(f"{sum(map(len, frames))} bytes of frames instead of {spec.num_bytes} for {spec.shape}")
-        return np.frombuffer(frames[0], np.uint8).reshape(spec.shape)
-    import cv2  # only needed for encoded frames
-
-    pictures = [cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR) for frame in frames]
-    shapes = [None if picture is None else picture.shape for picture in pictures]
-    if shapes != [spec.shape[1:]] * spec.num_frames:
-        raise ValueError(f"frames of the shapes {sorted(set(map(str, shapes)))} instead of {spec.shape}")
-    return np.stack([picture[..., ::-1] for picture in pictures])
 
 
 def parse(record: "tf.Tensor", spec: ClipSpec, encoding: FrameEncoding) -> "Mapping[str, tf.Tensor]":

@@ -9,9 +9,9 @@ from pipelines import files
 from pipelines.cli import flags, tool
 from pipelines.cli.flags import add_setting, lies_in, parse_with_files
 from pipelines.core import config as configuration
-from pipelines.core.config import SPLIT_SETTINGS, PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.spec import COMPRESSIONS, FRAME_ENCODINGS, INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES
+from pipelines.dataset.config import DEFAULT_SPLITS, SPLIT_SETTINGS, PreprocessConfig
 
 SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
 _DESCRIPTION = """\
@@ -97,7 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("splits", "All videos of a group go into the same split where videos are dealt.")
     add(group, "--splits", "names and fractions, to deal the videos whatever the input says; official: as the folders "
         "train, val, test or the manifest's column split say (default: official where there are such, else "
-        f"{configuration.DEFAULT_SPLITS})", metavar="NAME=F,...")  # fmt: skip
+        f"{DEFAULT_SPLITS})", metavar="NAME=F,...")  # fmt: skip
     add(group, "--split-groups", "groups of a split, the rest is train; may be repeated", metavar="NAME=GROUP,...",
         type_=str, repeated=True)  # fmt: skip
     add(group, "--split-file", "lines group,split or path,split, UCF101's trainlist01.txt and testlist01.txt, or "

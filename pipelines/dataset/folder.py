@@ -4,35 +4,26 @@
 Readers of the dataset need none of it.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from typing import TypeVar
 
 from pipelines import files
-from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.errors import OutputError
+from pipelines.core.file_names import DATASET_INFO, FAILURES
 from pipelines.core.relative import path_below
-from pipelines.core.sealed import seal, seal_parts, unseal, unseal_or_old
+from pipelines.core.sealed import seal, seal_parts, unseal
 from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
 from pipelines.dataset import sharding
 from pipelines.dataset.duplicates import DUPLICATES, Copies, duplicate_lines
-from pipelines.dataset.info import DATASET_INFO, FAILURES, PREVIEW, REMARKS, DatasetInfo, Failure, ShardReport
+from pipelines.dataset.info import PREVIEW, REMARKS, DatasetInfo, ShardReport
 from pipelines.dataset.plan import Layout, Plan, PlannedShard
+from pipelines.files.output_folder import STATE, read_own, temporary_folder
 from pipelines.inputs.catalog import VideoRecord
-from pipelines.process import interrupts
+from pipelines.inputs.records import Failure
 
-_L = TypeVar("_L")
-STATE = "_state"
 _LISTS = (FAILURES, IGNORED, DUPLICATES, REMARKS)
-
-
-def temporary_folder(output: str) -> str:
-    """Where files are written before they are renamed."""
-    return files.join(output, STATE, "tmp")
 
 
 def _layout_uri(output: str) -> str:
@@ -50,41 +41,6 @@ def read_layout(output: str, overwrite: bool = False) -> Layout | None:
         UsageError: the folder holds other things, or can't be read.
     """
     return read_own(output, _layout_uri(output), Layout.from_json, "dataset", overwrite)
-
-
-def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str, overwrite: bool) -> _L | None:
-    """What a job put down about its output folder in an earlier run; None where the folder is empty or not there.
-
-    Args:
-        output: the folder.
-        layout_uri: where it was put down.
-        parse: reads it.
-        what: what the job makes, for messages.
-        overwrite: whether one that is damaged counts as none.
-
-    Raises:
-        UsageError: the folder holds other things, or can't be read.
-    """
-    try:
-        data = files.read_bytes(layout_uri)
-        if data is not None:
-            return parse(unseal_or_old(data))
-        others = [name for name in files.list_names(output) if not name.startswith(".") and name != STATE]
-    except OSError as error:
-        raise UsageError(f"cannot read the {what} folder {output}: {files.reason(error)}") from error
-    except (ValueError, TypeError) as error:
-        if overwrite:
-            return None
-        raise UsageError(
-            f"{layout_uri} is damaged: {error}. Choose another --output, or add --overwrite to the same command: it "
-            "decides anew what that file held, and keeps of the rest what is still right"
-        ) from error
-    if others:
-        raise UsageError(
-            f"{output} is not empty and holds no {what} of this software (found {', '.join(sorted(others)[:3])}). "
-            "Choose another --output or empty the folder"
-        )
-    return None
 
 
 def remove_dataset(output: str) -> None:
@@ -209,38 +165,6 @@ def prepare(output: str, plan: Plan, on_damage: Callable[[str], None] = lambda _
 def finished_shards(output: str) -> set[str]:
     """Names of the shards that have a report."""
     return {name.removesuffix(".json") for name in files.list_folder(files.join(output, STATE, "shards"))}
-
-
-@contextlib.contextmanager
-def exclusive(output: str) -> Iterator[None]:
-    """Keeps a second run out of a local folder. The lock goes with the process, however that ends.
-
-    Raises:
-        UsageError: another run is at work there.
-        OutputError: the folder can't be written.
-    """
-    with interrupts.tidying_up(), _locked(output):
-        yield
-
-
-@contextlib.contextmanager
-def _locked(output: str) -> Iterator[None]:
-    if not files.is_local(output):
-        yield
-        return
-    try:
-        os.makedirs(files.join(output, STATE), exist_ok=True)
-        lock = open(files.join(output, STATE, "lock"), "w")  # noqa: SIM115 - closed below, after the try
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {output}: {error.strerror}. Choose another --output or give permission"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(f"another run is writing to {output}; wait for it or choose another --output") from None
-        yield
 
 
 def write_plan(output: str, lines: Iterable[str]) -> str:

@@ -7,17 +7,17 @@ from dataclasses import asdict, dataclass, field, fields
 from sys import intern
 from typing import Any, Self
 
-from pipelines.core.descriptions import check_clip_spec, check_dataset, read_versioned, take_stated
+from pipelines.core.descriptions import check_clip_spec, read_versioned
 from pipelines.core.errors import UserError
+from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.json_text import pretty_json
-from pipelines.core.labels import LabelMap
 from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.typed_json import Amount, Count, PlainName, build
+from pipelines.dataset.description_check import check_dataset, take_stated
+from pipelines.inputs.records import Failure, Filtered
 
 SCHEMA_VERSION = 1
-DATASET_INFO = "dataset_info.json"
-FAILURES = "failures.jsonl"
 REMARKS = "remarks.jsonl"
 PREVIEW = "preview.html"
 
@@ -61,36 +61,6 @@ class WrittenVideo:
         # One string for a name that many videos share: at the end of a job, the reports of all shards are read.
         object.__setattr__(self, "label", intern(self.label))
         object.__setattr__(self, "group", self.video_id if self.group == self.video_id else intern(self.group))
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A video that did not: where it went wrong (`list`, `read`, `decode`, `encode`) and why."""
-
-    video_id: str
-    uri: str
-    label: str
-    stage: str
-    type: str
-    message: str
-    transient: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Filtered:
-    """A sound video that was left out on purpose."""
-
-    video_id: str
-    label: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What no shard accounts for: folders and links that can't be read, and videos that are dropped beforehand."""
-
-    failed: tuple[Failure, ...] = ()
-    filtered: tuple[Filtered, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,11 +154,6 @@ class DatasetInfo:
     versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
-
-    @property
-    def label_map(self) -> LabelMap:
-        """The labels as a `LabelMap`."""
-        return LabelMap(self.labels)
 
     def to_json(self) -> str:
         """The text of `dataset_info.json`: the same for the same dataset, without times or host names."""

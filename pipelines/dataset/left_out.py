@@ -3,9 +3,11 @@
 import heapq
 from collections.abc import Iterable, Sequence
 
+from pipelines.core.file_names import FAILURES
 from pipelines.core.video_files import IGNORED, IgnoredFile
-from pipelines.dataset.info import FAILURES, REMARKS, DatasetInfo, LeftOut, ShardReport
+from pipelines.dataset.info import REMARKS, DatasetInfo, ShardReport
 from pipelines.inputs.catalog import Catalog
+from pipelines.inputs.records import LeftOut
 from pipelines.reports.parts import folded, table
 from pipelines.reports.text import by_count, plural
 

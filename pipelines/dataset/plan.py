@@ -12,7 +12,6 @@ from heapq import nsmallest
 from importlib.metadata import version
 from typing import Any, Self
 
-from pipelines.core.config import PreprocessConfig
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
 from pipelines.core.json_text import pretty_json
@@ -20,6 +19,7 @@ from pipelines.core.labels import LabelMap
 from pipelines.core.sealed import load_json
 from pipelines.core.typed_json import Count, build
 from pipelines.dataset import sharding
+from pipelines.dataset.config import PreprocessConfig
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.folders import in_usual_order
 from pipelines.inputs.splits.assign import assign_by_fractions

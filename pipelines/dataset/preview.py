@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipelines.dataset.info import DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.dataset.left_out import left_out
+from pipelines.dataset.summary import describe_clips, missing_classes
 from pipelines.inputs.catalog import Catalog
-from pipelines.reports.page import page_file, render_page
+from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import (
     Measure,
     color_key,
@@ -26,7 +27,7 @@ from pipelines.reports.parts import (
     text,
     tile,
 )
-from pipelines.reports.text import describe_clips, human_bytes, human_seconds, missing_classes, plural, some
+from pipelines.reports.text import human_bytes, human_seconds, plural, some
 
 MAX_ROWS = 200
 """Rows of a table of groups or of videos that were left out."""
@@ -89,7 +90,7 @@ def render_preview(
         f'<dl class="tiles">{_tiles(info.counts)}</dl>{_notes(info, groups)}',
         sections,
         "Made from dataset_info.json and the reports of the shards.",
-        script=page_file("pipelines", "page_filter.js"),
+        script=asset("filter.js"),
         headings=_HEADINGS,
         style_attributes=True,
     )

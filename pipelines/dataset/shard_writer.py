@@ -10,12 +10,13 @@ from typing import BinaryIO, cast
 
 from pipelines.core.labels import LabelMap
 from pipelines.dataset.example import Example, encode
-from pipelines.dataset.info import Failure, Filtered, ShardReport, WrittenVideo
+from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.tfrecord import frame_record
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
 from pipelines.decoding.pool import DecoderPool
 from pipelines.inputs.catalog import VideoRecord
+from pipelines.inputs.records import Failure, Filtered
 
 _GZIP_LEVEL = 6
 

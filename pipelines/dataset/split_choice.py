@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from pipelines.core.config import DEFAULT_SPLITS, OFFICIAL_SPLITS, PreprocessConfig
 from pipelines.core.errors import UsageError
+from pipelines.core.names import alike
+from pipelines.dataset.config import DEFAULT_SPLITS, OFFICIAL_SPLITS, PreprocessConfig
 from pipelines.inputs.catalog import INPUTS, Catalog, VideoRecord
 from pipelines.inputs.folders import describe_splits
 from pipelines.inputs.splits.assign import parse_groups
 from pipelines.inputs.splits.lists import Entry, SplitFile
-from pipelines.inputs.splits.matching import Placed, alike, describe_absent, match_paths, same_groups
+from pipelines.inputs.splits.matching import Placed, describe_absent, match_paths, same_groups
 
 _SHOWN = 5
 _SHOWN_GROUPS = 30

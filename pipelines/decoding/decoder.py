@@ -20,7 +20,7 @@ from pipelines.decoding.messages import (
 )
 from pipelines.decoding.sinks import AnyResult
 from pipelines.decoding.task import Task
-from pipelines.labelling.types import Window
+from pipelines.video.windows import Window
 
 _PARTS_GRACE_S = 30.0
 """What a child has announced must follow at once, but the machine may be busy."""

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.labelling.types import Window
-from pipelines.video.windows import WindowSpec
+from pipelines.video.windows import Window, WindowSpec
 
 
 @dataclass(frozen=True)

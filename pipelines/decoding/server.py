@@ -21,15 +21,14 @@ import cv2
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.decoding.channel import receive_message, send_message
-from pipelines.labelling.types import Window
-from pipelines.video.clip import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort, read_clip
-from pipelines.video.containers.promises import Shortfall
+from pipelines.video.clip import VideoTooLong, VideoTooShort, read_clip
 from pipelines.video.content import content_mark
+from pipelines.video.frames import VideoDecodeError, VideoError, VideoReadError
 from pipelines.video.images import encode_frames, film_strip
 from pipelines.video.long_video import WindowClip, WindowFailure, read_windows
-from pipelines.video.remarks import remark
+from pipelines.video.remarks import Shortfall, remark
 from pipelines.video.survey import Piece, Survey, survey_in_steps
-from pipelines.video.windows import WindowSpec
+from pipelines.video.windows import Window, WindowSpec
 
 Answer = tuple[dict[str, Any], list[bytes]]
 """A header with the key `status`, and binary parts."""

@@ -4,7 +4,7 @@ import os
 import posixpath
 
 from pipelines import files
-from pipelines.inputs.splits.matching import alike
+from pipelines.core.names import alike
 
 
 class AlikeFiles:

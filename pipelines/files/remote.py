@@ -15,15 +15,15 @@ from typing import Any, BinaryIO, cast
 from pipelines.core.names import why_not_below
 from pipelines.core.video_files import FileInfo
 from pipelines.files import beam_fs
-from pipelines.files.gcs import objects
-from pipelines.files.s3 import objects
+from pipelines.files.gcs import objects as gcs_objects
+from pipelines.files.s3 import objects as s3_objects
 
 _IN_MEMORY_BYTES = 8 << 20
 """Of a file that is being written. What is more goes to a temporary file on this machine until it is whole."""
 _STALLED_S = 300.0
 """A file is no longer fetched where so long nothing more of it has come. A store that answers with errors, or lets a
 connection rest, is given up before; this one is for those who send a byte now and then."""
-STORES: dict[str, Any] = {"gs": objects, "s3": objects}
+STORES: dict[str, Any] = {"gs": gcs_objects, "s3": s3_objects}
 """By scheme. All others are Beam's."""
 
 
@@ -201,7 +201,7 @@ def list_names(folder: str) -> list[str]:
     """
     store, prefix = _store(folder), folder + "/"
     with _explained(folder, needs_bucket=True):
-        if store in (objects, objects):
+        if store in (gcs_objects, s3_objects):
             return sorted(set(store.list_names(prefix)) - {""})
         return sorted({path.removeprefix(prefix).partition("/")[0] for path, *_ in store.list_files(prefix)} - {""})
 

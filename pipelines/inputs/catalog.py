@@ -13,10 +13,10 @@ from sys import intern
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
-from pipelines.dataset.info import Failure, LeftOut
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.folders import describe_levels, find_levels
 from pipelines.inputs.manifest import Manifest
+from pipelines.inputs.records import Failure, LeftOut
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
 INPUTS = ("its folders", "the manifest")
@@ -81,11 +81,6 @@ class Catalog:
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, sorted."""
         return tuple(sorted({video.label for video in self.videos}))
-
-
-def group_of(path: str) -> str | None:
-    """The group in a UCF file name: `v_Biking_g07_c02.avi` is of group `g07`."""
-    return _group_in(posixpath.splitext(posixpath.basename(path))[0])
 
 
 def _group_in(stem: str) -> str | None:

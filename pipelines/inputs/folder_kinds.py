@@ -4,9 +4,9 @@ import posixpath
 from collections import Counter
 from collections.abc import Callable
 
+from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.core.video_files import ARCHIVES, PICTURES, SortedFiles, describe_ignored, extension, is_video
-from pipelines.dataset.info import DATASET_INFO
 
 _MARKS = {
     DATASET_INFO: "dataset",

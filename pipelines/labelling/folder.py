@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from pipelines import files
 from pipelines.core.errors import OutputError
+from pipelines.core.file_names import FAILURES
 from pipelines.core.sealed import DamagedError, seal, unseal
 from pipelines.core.video_files import IGNORED
-from pipelines.dataset.folder import STATE, read_own, temporary_folder
-from pipelines.dataset.info import FAILURES
+from pipelines.files.output_folder import STATE, read_own, temporary_folder
 from pipelines.files.stamps import Stamp, write_stamped
 from pipelines.labelling.ledger import Entry, Outline
 from pipelines.labelling.plan import LabelLayout, ListedVideo, ShardListing

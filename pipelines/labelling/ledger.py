@@ -13,7 +13,8 @@ import numpy as np
 
 from pipelines.core.sealed import load_json
 from pipelines.labelling.account import MAX_UNCERTAIN
-from pipelines.labelling.types import LabelFailure, Window
+from pipelines.labelling.types import LabelFailure
+from pipelines.video.windows import Window
 
 _PLAIN = ("video", "version", "key", "part", "parts", "num_windows", "duration_s", "damaged", "remark")
 MAX_STRIPS = MAX_UNCERTAIN

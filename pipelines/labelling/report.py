@@ -5,12 +5,12 @@ The page is one file that loads nothing else. Every name in it comes from outsid
 
 from collections.abc import Mapping, Sequence
 
-from pipelines.dataset.info import FAILURES
+from pipelines.core.file_names import FAILURES
 from pipelines.labelling.account import merge_reports
 from pipelines.labelling.charts import choose_colors, score_histogram, time_range, timeline, written
 from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
 from pipelines.labelling.types import UNKNOWN, Example, LabelFailure, LabelReport
-from pipelines.reports.page import page_file, render_page
+from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import Measure, SmallShare, folded, notes, search_box, strip_image, table, text, tile
 from pipelines.reports.text import by_count, human_seconds, plural, some
 
@@ -50,8 +50,8 @@ def render_label_report(
         f'<dl class="tiles">{_tiles(report)}</dl>{_notes(report, min_score, labels)}',
         sections,
         "Made from the accounts of the shards.",
-        style=page_file("pipelines", "label_page.css"),
-        script=page_file("pipelines", "page_filter.js") + page_file("pipelines", "label_page.js"),
+        style=asset("labels.css"),
+        script=asset("filter.js") + asset("labels.js"),
     )
 
 

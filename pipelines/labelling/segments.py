@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.labelling.types import UNKNOWN, Segment, Window
+from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.video.windows import Window
 
 _DIGITS = 6
 _TOLERANCE = 1e-3

@@ -7,9 +7,9 @@ from dataclasses import asdict, astuple
 
 from pipelines import files
 from pipelines.core.errors import IncompleteError
+from pipelines.core.file_names import FAILURES
 from pipelines.core.sealed import DamagedError, load_json, seal, unseal
-from pipelines.dataset.folder import STATE, temporary_folder
-from pipelines.dataset.info import FAILURES
+from pipelines.files.output_folder import STATE, temporary_folder
 from pipelines.files.stamps import Stamp, is_whole, write_stamped
 from pipelines.labelling.folder import of_shard
 from pipelines.labelling.types import LabelFailure, LabelReport

@@ -5,19 +5,11 @@ from typing import IO
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.dataset.info import FAILURES
+from pipelines.core.file_names import FAILURES
 from pipelines.labelling.folder import REPORT
 from pipelines.labelling.types import UNKNOWN, LabelReport
-from pipelines.reports.text import (
-    human_seconds,
-    name_cell,
-    open_console,
-    plural,
-    print_facts,
-    print_unbroken,
-    some_counts,
-    visible,
-)
+from pipelines.reports.console import name_cell, open_console, print_facts, print_unbroken
+from pipelines.reports.text import human_seconds, plural, some_counts, visible
 
 _SHOWN_REMARKS = 3
 _MAX_LABELS = 20

@@ -12,21 +12,6 @@ SCORE_BINS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of a video from which one clip is made.
-
-    Attributes:
-        index: its number in the video, from 0.
-        start_s: its first moment, in seconds from the video's first frame.
-        end_s: its end, exclusive.
-    """
-
-    index: int
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, slots=True)
 class Segment:
     """A stretch of a video with one label.
 

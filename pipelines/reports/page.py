@@ -38,13 +38,13 @@ def render_page(
         headings: headings of sections where they are longer than the name.
         style_attributes: whether elements have a `style` of their own. It makes the policy weaker.
     """
-    common = page_file("pipelines", "page_style.css")
+    common = asset("style.css")
     ids = {name: name.lower().replace(" ", "-") for name in sections}
     headings = {name: name for name in sections} | dict(headings or {})
     styles = "'unsafe-inline'" if style_attributes else f"{_allowed(common)} {_allowed(style)}"
     policy = f"default-src 'none'; img-src data:; style-src {styles}"
     # What is put in is not searched for placeholders again: a `$` in a name stays one.
-    return Template(page_file("pipelines", "page_frame.html")).substitute(
+    return Template(asset("frame.html")).substitute(
         policy=f"{policy}; script-src {_allowed(script)}" if script else policy,
         title=text(title),
         common=common,
@@ -62,9 +62,9 @@ def render_page(
     )
 
 
-def page_file(package: str, name: str) -> str:
-    """The text of a style sheet or script that is installed with a package."""
-    return files(package).joinpath(name).read_text("utf-8")
+def asset(name: str) -> str:
+    """The text of a style sheet, script or template that pages are made of."""
+    return files("pipelines.reports").joinpath("assets", name).read_text("utf-8")
 
 
 def _allowed(content: str) -> str:

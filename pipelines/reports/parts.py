@@ -71,7 +71,7 @@ def strip_image(strip: str, shown: str) -> str:
 
 
 def search_box(label: str) -> str:
-    """A box that leaves those cards of its section that hold what is typed; its script, page_filter.js, shows it."""
+    """A box that leaves those cards of its section that hold what is typed; its script, filter.js, shows it."""
     return (
         f'<p class="search" hidden><label class="soft" for="search">{text(label)}</label> '
         '<input id="search" type="search"> <output class="soft" for="search"></output></p>'

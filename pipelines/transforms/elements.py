@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.labelling.plan import VideoTask
-from pipelines.labelling.types import LabelFailure, Window
+from pipelines.labelling.types import LabelFailure
+from pipelines.video.windows import Window
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import apache_beam as beam
 
 from pipelines import files
 from pipelines.core.errors import OutputError
-from pipelines.dataset.folder import temporary_folder
+from pipelines.files.output_folder import temporary_folder
 from pipelines.files.stamps import Stamp, write_stamped
 from pipelines.labelling import folder
 from pipelines.labelling import shards as label_shards

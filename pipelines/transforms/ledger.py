@@ -15,12 +15,13 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines.labelling import folder
 from pipelines.labelling.ledger import MAX_STRIPS, Entry
-from pipelines.labelling.types import LabelFailure, Window
+from pipelines.labelling.types import LabelFailure
 from pipelines.models.scorer import ScoreError
 from pipelines.reports.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
 from pipelines.transforms.elements import Scorable, VideoRange
 from pipelines.video.images import film_strip
+from pipelines.video.windows import Window
 
 _MIN_FLUSH, _MAX_FLUSH = 8, 512
 """Entries of a file of the ledger: at first few, then as many as there are already, so that files stay few, too."""

@@ -11,6 +11,7 @@ from pipelines.dataset import folder
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.shard_writer import ShardSettings, write_shard
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure
+from pipelines.files.output_folder import temporary_folder
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.reports.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
@@ -47,7 +48,7 @@ class _WriteShardFn(beam.DoFn):
         self._pool = shared_pool(self._workers, self._settings.job.limits)
 
     def process(self, task: ShardTask) -> Iterable[str]:
-        with files.write_atomically(files.join(self._output, task.name), folder.temporary_folder(self._output)) as file:
+        with files.write_atomically(files.join(self._output, task.name), temporary_folder(self._output)) as file:
             report = write_shard(task, self._settings, self._pool, _open_local, file, _count_video)
         folder.write_report(self._output, report)
         yield task.name

@@ -14,15 +14,11 @@ import av
 import numpy as np
 
 from pipelines.core.spec import ClipSpec
-from pipelines.video.containers.promises import MIN_SHARE, Shortfall
+from pipelines.video.containers.promises import MIN_SHARE
 from pipelines.video.frames import (
-    NoVideoStreamError,
     Packets,
     UnforeseenFrame,
     VideoDecodeError,
-    VideoError,
-    VideoOpenError,
-    VideoReadError,
     decode_again,
     decode_all,
     decode_needed,
@@ -32,25 +28,12 @@ from pipelines.video.frames import (
     refuse_stump,
     scan,
 )
+from pipelines.video.remarks import Shortfall
 from pipelines.video.resize import Resizer
 from pipelines.video.timing.times import Timeline
 
 MIN_DECODABLE_SHARE = MIN_SHARE
 """A damaged video gives a clip of what could be decoded, as long as that is at least this share of its frames."""
-
-__all__ = [
-    "Clip",
-    "NoVideoStreamError",
-    "VideoDecodeError",
-    "VideoError",
-    "VideoOpenError",
-    "VideoProbe",
-    "VideoReadError",
-    "VideoTooLong",
-    "VideoTooShort",
-    "probe",
-    "read_clip",
-]
 
 
 class VideoTooShort(Exception):
@@ -90,29 +73,6 @@ class Clip:
     remarks: tuple[str, ...] = ()
     damage: str = ""
     missing: Shortfall | None = None
-
-
-@dataclass(frozen=True)
-class VideoProbe:
-    """What the packets tell about a video, without decoding it."""
-
-    num_packets: int
-    width: int
-    height: int
-    codec: str
-    frame_rate: float
-
-
-def probe(path: str) -> VideoProbe:
-    """Reads a video's packets, about twenty times faster than decoding.
-
-    Raises:
-        VideoReadError, VideoOpenError, NoVideoStreamError: as `read_clip`.
-    """
-    with open_video(path) as (container, stream):
-        packets = scan(container, stream)
-        context = stream.codec_context
-        return VideoProbe(packets.count, context.width, context.height, context.name, packets.times.frame_rate)
 
 
 def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: float = math.inf) -> Clip:

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.labelling.types import Window
-from pipelines.video.windows import PlannedWindow
+from pipelines.video.windows import PlannedWindow, Window
 
 _US = 1_000_000
 

@@ -1,10 +1,14 @@
 """Frames as files: raw bytes, PNG and JPEG, and film strips for people to look at."""
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.dataset.example import decode_frames
+
+if TYPE_CHECKING:
+    pass
 
 _STRIP_FRAMES = 8
 _STRIP_HEIGHT = 64
@@ -46,3 +50,22 @@ def _encode_image(rgb: np.ndarray, extension: str, options: list[int]) -> bytes:
     if not ok:
         raise cv2.error(f"a frame could not be encoded as {extension}")
     return data.tobytes()
+
+
+def decode_frames(frames: list[bytes], spec: ClipSpec, encoding: FrameEncoding) -> np.ndarray:
+    """The pixels of a record: uint8 [T, H, W, 3] RGB.
+
+    Raises:
+        ValueError: the stored frames don't have the shape of `spec`.
+    """
+    if encoding.format == "raw":
+        if len(frames) != 1 or len(frames[0]) != spec.num_bytes:
+            raise ValueError(f"{sum(map(len, frames))} bytes of frames instead of {spec.num_bytes} for {spec.shape}")
+        return np.frombuffer(frames[0], np.uint8).reshape(spec.shape)
+    import cv2  # only needed for encoded frames
+
+    pictures = [cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR) for frame in frames]
+    shapes = [None if picture is None else picture.shape for picture in pictures]
+    if shapes != [spec.shape[1:]] * spec.num_frames:
+        raise ValueError(f"frames of the shapes {sorted(set(map(str, shapes)))} instead of {spec.shape}")
+    return np.stack([picture[..., ::-1] for picture in pictures])

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.core.spec import ClipSpec
-from pipelines.labelling.types import Window
 from pipelines.video.clip import MIN_DECODABLE_SHARE
 from pipelines.video.frames import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError, VideoReadError
 from pipelines.video.piece_frames import piece_frames
 from pipelines.video.resize import Resizer
 from pipelines.video.survey import Piece, Survey, survey
-from pipelines.video.windows import PlannedWindow
+from pipelines.video.windows import PlannedWindow, Window
 
 _SETTLED = 8
 """A frame is given up when so many in succession were later ones: in damaged videos, single ones come too early."""

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.labelling.types import Window
-
 _UNKNOWN_WINDOW_S = 10.0
 """Length of a window where the lengths of the training videos aren't known."""
 _LIKE_TRAINING = 1.5
@@ -23,6 +21,21 @@ _USUAL_SPREAD = 10
 _WHOLE_TOLERANCE_S = 0.001
 _RANGE_S = 600.0
 _US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a video from which one clip is made.
+
+    Attributes:
+        index: its number in the video, from 0.
+        start_s: its first moment, in seconds from the video's first frame.
+        end_s: its end, exclusive.
+    """
+
+    index: int
+    start_s: float
+    end_s: float
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipelines.reports.page import page_file
+from pipelines.reports.page import asset
 from pipelines.reports.page import render_page as render_framed
 from trainer.evaluation.intervals import Interval
 
@@ -12,7 +12,7 @@ def render_page(title: str, subtitle: str, top: str, sections: Mapping[str, str]
 
     `top` and the values of `sections` are HTML, all else is plain text.
     """
-    style = page_file("trainer", "report_page.css")
+    style = asset("training.css")
     return render_framed(title, subtitle, top, sections, footer, style=style)
 
 

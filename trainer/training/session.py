@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from pipelines.core.errors import IncompleteError, UserError
 from pipelines.core.reasons import first_line
-from pipelines.dataset import folder
+from pipelines.files.lock import exclusive
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.evaluation import results
@@ -35,7 +35,7 @@ def train_here(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> M
     """
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    lock = folder.exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
+    lock = exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
     with lock, _for_people(config, dataset):
         metrics = results.finished(config, dataset)
         if metrics is not None:

@@ -1,10 +1,10 @@
 """Which videos the lines of split files mean, by their paths and groups."""
 
 import posixpath
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipelines.core.errors import UsageError
+from pipelines.core.names import alike
 from pipelines.core.video_files import is_video
 from pipelines.inputs.catalog import Catalog
 from pipelines.inputs.splits.lists import Entry, SplitFile
@@ -13,11 +13,6 @@ _SHOWN = 5
 
 Placed = tuple[SplitFile, Entry]
 """A line, with the file that it is in."""
-
-
-def alike(name: str) -> str:
-    """The same for names that differ in case or in the form of Unicode alone."""
-    return name if name.isascii() and name.islower() else unicodedata.normalize("NFC", name).casefold()
 
 
 def match_paths(catalog: Catalog, by_path: Mapping[str, Placed], where: str) -> dict[int, Placed]:

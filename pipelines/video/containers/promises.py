@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 import av
 
 from pipelines.video.containers import asf, avi, file_ends, matroska, mp4
+from pipelines.video.remarks import Shortfall
 
 MIN_SHARE = 0.5
 """Of the promised frames, at least so many must be there."""
@@ -24,26 +25,6 @@ _PLAUSIBLE = 3.0
 """By how much counts of frames and of bytes may differ."""
 _PROMISE_NOTHING = frozenset(("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v"))
 """Packets of these may be marked as damaged where two recordings were joined."""
-
-
-@dataclass(frozen=True)
-class Shortfall:
-    """What is missing of a video.
-
-    Attributes:
-        message: what is there, such as `390 of 720 frames are there`.
-        share: of the promised frames, those that are there.
-        end_s: when the whole video would end, in seconds from its first frame.
-    """
-
-    message: str
-    share: float
-    end_s: float
-
-    def seconds_behind(self, duration_s: float) -> float:
-        """How many seconds are missing behind a video that ends here; 0 where none are, or nobody knows."""
-        seconds = self.end_s - duration_s
-        return seconds if seconds >= _SHORTEST_S else 0.0
 
 
 @dataclass(frozen=True)

@@ -7,64 +7,21 @@ imported only where a path is remote, so that local tools start fast.
 import contextlib
 import os
 import posixpath
-import shutil
 import tempfile
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar, cast
 
-from pipelines.core.errors import OutputError, UsageError, WorkerError, as_shortage
-from pipelines.core.secrets import refuse_secrets
+from pipelines.core.errors import UsageError, WorkerError, as_shortage
 from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo
 from pipelines.files import local, remote
-from pipelines.files.parallel import each_in_parallel
-from pipelines.files.parallel import in_parallel as in_parallel
-from pipelines.files.remote import match as match
-from pipelines.process import interrupts
+from pipelines.files.addresses import is_local, join, locate
+from pipelines.files.parallel import each_in_parallel, in_parallel
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-
-
-def is_local(uri: str) -> bool:
-    """Whether a path is on this machine's file systems."""
-    return "://" not in uri
-
-
-def normalise(uri: str, what: str = "a path") -> str:
-    """An absolute local path, or a remote address without a slash at its end.
-
-    Args:
-        uri: as it was given.
-        what: what is given by it, for messages: `--input`.
-
-    Raises:
-        UsageError: it is empty, names a store without a place in it, or has a secret in it.
-    """
-    refuse_secrets(uri)
-    plain = uri.removeprefix("file://")
-    if not plain.strip():
-        raise UsageError(f"{what} is empty ({uri!r}). Give a path; the current folder is called .")
-    if is_local(plain):
-        return str(Path(plain).expanduser().absolute())
-    if is_local(address := plain.rstrip("/")):
-        raise UsageError(
-            f"{what} names no bucket: {uri}. An address looks like {uri.partition(':')[0]}://BUCKET/FOLDER"
-        )
-    return address
-
-
-def join(folder: str, *names: str) -> str:
-    """The address of something below a folder."""
-    return posixpath.join(folder, *names)
-
-
-def locate(root: str, path: str) -> str:
-    """The address of what a file in the folder `root` names: relative to it, absolute, or in a store."""
-    return posixpath.join(root, path) if is_local(path) else path
 
 
 def check_stores(*uris: str) -> None:
@@ -157,67 +114,6 @@ def find_slashed(root: str, path: str) -> str:
 def exists(uri: str) -> bool:
     """Whether a file or local folder is there."""
     return os.path.exists(uri) if is_local(uri) else remote.exists(uri)
-
-
-@contextlib.contextmanager
-def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
-    """A file to write to, which appears as `uri` when the block ends well, and else leaves nothing behind.
-
-    Args:
-        uri: the final name.
-        temporary_folder: a folder of the same file system.
-
-    Raises:
-        OutputError: it can't be written; the message names the file, the reason and what to do.
-    """
-    temporary = join(temporary_folder, f"{posixpath.basename(uri)}.{uuid.uuid4().hex}")
-    try:
-        write = local.write if is_local(uri) else remote.write
-        with interrupts.tidying_up(), write(uri, temporary) as file:
-            yield file
-    except OSError as error:
-        remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""  # else it has its own
-        raise OutputError(
-            f"cannot write {uri}: {error.strerror or error}{remedy}, then run the same command again: finished shards "
-            "are kept"
-        ) from error
-
-
-def write_text(uri: str, text: str | Iterable[str], temporary_folder: str) -> None:
-    """Writes a file of text atomically; of one that comes in parts, no more than one is in memory.
-
-    Raises:
-        OutputError: it can't be written.
-    """
-    with write_atomically(uri, temporary_folder) as file:
-        for part in [text] if isinstance(text, str) else text:
-            file.write(part.encode("utf-8", "surrogateescape"))
-
-
-def delete(uris: Iterable[str]) -> None:
-    """Removes files; those which aren't there are passed over.
-
-    Raises:
-        OSError: one can't be removed.
-    """
-    addresses = list(uris)
-    for path in filter(is_local, addresses):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-    remote.delete(uri for uri in addresses if not is_local(uri))
-
-
-def delete_folder(uri: str) -> None:
-    """Removes a folder and everything in it, if it is there.
-
-    Raises:
-        OSError: something can't be removed.
-    """
-    if is_local(uri):
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(uri)
-    else:
-        delete(join(uri, file.path) for file in list_tree(uri)[0])
 
 
 def list_folder(uri: str) -> dict[str, int]:

@@ -1,0 +1,45 @@
+"""How files are addressed: local paths, and `gs://` or `s3://` for objects in a bucket."""
+
+import posixpath
+from pathlib import Path
+
+from pipelines.core.errors import UsageError
+from pipelines.core.secrets import refuse_secrets
+
+
+def is_local(uri: str) -> bool:
+    """Whether a path is on this machine's file systems."""
+    return "://" not in uri
+
+
+def normalise(uri: str, what: str = "a path") -> str:
+    """An absolute local path, or a remote address without a slash at its end.
+
+    Args:
+        uri: as it was given.
+        what: what is given by it, for messages: `--input`.
+
+    Raises:
+        UsageError: it is empty, names a store without a place in it, or has a secret in it.
+    """
+    refuse_secrets(uri)
+    plain = uri.removeprefix("file://")
+    if not plain.strip():
+        raise UsageError(f"{what} is empty ({uri!r}). Give a path; the current folder is called .")
+    if is_local(plain):
+        return str(Path(plain).expanduser().absolute())
+    if is_local(address := plain.rstrip("/")):
+        raise UsageError(
+            f"{what} names no bucket: {uri}. An address looks like {uri.partition(':')[0]}://BUCKET/FOLDER"
+        )
+    return address
+
+
+def join(folder: str, *names: str) -> str:
+    """The address of something below a folder."""
+    return posixpath.join(folder, *names)
+
+
+def locate(root: str, path: str) -> str:
+    """The address of what a file in the folder `root` names: relative to it, absolute, or in a store."""
+    return posixpath.join(root, path) if is_local(path) else path

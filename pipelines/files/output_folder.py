@@ -1,0 +1,53 @@
+"""What the output folders of all jobs have in common: where state and temporary files lie, and whose folder it is."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pipelines import files
+from pipelines.core.errors import UsageError
+from pipelines.core.sealed import unseal_or_old
+
+_L = TypeVar("_L")
+
+
+STATE = "_state"
+
+
+def temporary_folder(output: str) -> str:
+    """Where files are written before they are renamed."""
+    return files.join(output, STATE, "tmp")
+
+
+def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str, overwrite: bool) -> _L | None:
+    """What a job put down about its output folder in an earlier run; None where the folder is empty or not there.
+
+    Args:
+        output: the folder.
+        layout_uri: where it was put down.
+        parse: reads it.
+        what: what the job makes, for messages.
+        overwrite: whether one that is damaged counts as none.
+
+    Raises:
+        UsageError: the folder holds other things, or can't be read.
+    """
+    try:
+        data = files.read_bytes(layout_uri)
+        if data is not None:
+            return parse(unseal_or_old(data))
+        others = [name for name in files.list_names(output) if not name.startswith(".") and name != STATE]
+    except OSError as error:
+        raise UsageError(f"cannot read the {what} folder {output}: {files.reason(error)}") from error
+    except (ValueError, TypeError) as error:
+        if overwrite:
+            return None
+        raise UsageError(
+            f"{layout_uri} is damaged: {error}. Choose another --output, or add --overwrite to the same command: it "
+            "decides anew what that file held, and keeps of the rest what is still right"
+        ) from error
+    if others:
+        raise UsageError(
+            f"{output} is not empty and holds no {what} of this software (found {', '.join(sorted(others)[:3])}). "
+            "Choose another --output or empty the folder"
+        )
+    return None

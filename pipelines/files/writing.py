@@ -1,0 +1,76 @@
+"""Writing and removing files: atomically, under a temporary name first, then renamed."""
+
+import contextlib
+import os
+import posixpath
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from pipelines.core.errors import OutputError
+from pipelines.files import local, remote
+from pipelines.files.addresses import is_local, join
+from pipelines.files.reading import list_tree
+from pipelines.process import interrupts
+
+
+@contextlib.contextmanager
+def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
+    """A file to write to, which appears as `uri` when the block ends well, and else leaves nothing behind.
+
+    Args:
+        uri: the final name.
+        temporary_folder: a folder of the same file system.
+
+    Raises:
+        OutputError: it can't be written; the message names the file, the reason and what to do.
+    """
+    temporary = join(temporary_folder, f"{posixpath.basename(uri)}.{uuid.uuid4().hex}")
+    try:
+        write = local.write if is_local(uri) else remote.write
+        with interrupts.tidying_up(), write(uri, temporary) as file:
+            yield file
+    except OSError as error:
+        remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""  # else it has its own
+        raise OutputError(
+            f"cannot write {uri}: {error.strerror or error}{remedy}, then run the same command again: finished shards "
+            "are kept"
+        ) from error
+
+
+def write_text(uri: str, text: str | Iterable[str], temporary_folder: str) -> None:
+    """Writes a file of text atomically; of one that comes in parts, no more than one is in memory.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    with write_atomically(uri, temporary_folder) as file:
+        for part in [text] if isinstance(text, str) else text:
+            file.write(part.encode("utf-8", "surrogateescape"))
+
+
+def delete(uris: Iterable[str]) -> None:
+    """Removes files; those which aren't there are passed over.
+
+    Raises:
+        OSError: one can't be removed.
+    """
+    addresses = list(uris)
+    for path in filter(is_local, addresses):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    remote.delete(uri for uri in addresses if not is_local(uri))
+
+
+def delete_folder(uri: str) -> None:
+    """Removes a folder and everything in it, if it is there.
+
+    Raises:
+        OSError: something can't be removed.
+    """
+    if is_local(uri):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(uri)
+    else:
+        delete(join(uri, file.path) for file in list_tree(uri)[0])

@@ -1,0 +1,33 @@
+"""What becomes of videos that no shard holds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A video that did not: where it went wrong (`list`, `read`, `decode`, `encode`) and why."""
+
+    video_id: str
+    uri: str
+    label: str
+    stage: str
+    type: str
+    message: str
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """A sound video that was left out on purpose."""
+
+    video_id: str
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What no shard accounts for: folders and links that can't be read, and videos that are dropped beforehand."""
+
+    failed: tuple[Failure, ...] = ()
+    filtered: tuple[Filtered, ...] = ()
