@@ -1,5 +1,5 @@
 # One image for Beam workers and for training. docs/deploy.md, "The container image", tells how to build and use it.
-# tests/run_dockerfile.py runs these instructions without Docker.
+# tests/support/run_dockerfile.py runs these instructions without Docker.
 
 # Beam's own image of the version in requirements.lock. Only the worker launcher is taken from it: its packages are other
 # versions than those of the lock, and it has compilers.

@@ -18,6 +18,7 @@ import pytest
 
 from pipelines.cli import tool
 from pipelines.process import tensorflow_start
+from tests import ROOT
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # As of a shell's background jobs: what tests start would ignore Ctrl-C, too.
@@ -26,8 +27,9 @@ tool.quiet_libraries()
 tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itself
 
 LONGEST = (
-    *("training", "engines", "distribution", "dockerfile", "dataflow", "trainer_stores", "trainer_manifests"),
-    *("store_storm", "store_faults", "preprocess", "import_model", "resume"),
+    *("trainer/test_task", "engines/test_engines", "trainer/training/test_distribution", "test_dockerfile"),
+    *("engines/test_dataflow", "trainer/files/test_stores", "trainer/test_manifests", "files/test_store_storm"),
+    *("files/test_store_faults", "test_preprocess", "trainer/test_import_model", "test_resume"),
 )
 """Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
 BITS = 10
@@ -36,8 +38,8 @@ WIDTH, HEIGHT = 160, 96
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, the others as they were."""
-    names = [f"test_{name}" for name in LONGEST]
-    items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
+    order = {ROOT / "tests" / f"{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 def paint(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.dataset.info import DatasetInfo
+from tests import ROOT
 from tests.conftest import make_tree, write_video
 
-ROOT = Path(__file__).parents[1]
 DEFAULT, NEWEST = (ROOT / name / "bin" / "python" for name in (".venv", ".venv-newest"))
 SPLITS = ("--splits", "train=0.5,val=0.25,test=0.25")
 TRAIN = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 4, "--no-baseline")

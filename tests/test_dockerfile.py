@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.conftest import contents
-from tests.dockerfile import context_files, expand, parse
-from tests.run_dockerfile import SKIPPED
+from tests.support.dockerfile import context_files, expand, parse
+from tests.support.run_dockerfile import SKIPPED
 
-ROOT = Path(__file__).parents[1]
 STAGES = parse((ROOT / "Dockerfile").read_text())
 
 
@@ -82,7 +82,7 @@ def test_the_instructions_make_an_image_that_works(tree: Path, dataset: Path, tm
     """Its tools run, and it makes the very dataset that is made outside of it: alone, and as Beam workers."""
     output = tmp_path / "out"
     arguments = ["--videos", tree, "--output", output, "--arguments", "--num-frames 4 --size 32 --shards 8"]
-    command = [sys.executable, "-m", "tests.run_dockerfile", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.support.run_dockerfile", *map(str, arguments)]
     log = tmp_path / "log.txt"
     try:
         with open(log, "w") as file:

@@ -1,67 +1,165 @@
-"""The layers: what may import what, read from the source."""
+"""The floors of the house: what may import what, read from the source."""
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-RULES = [
+from tests import ROOT
+
+FLOORS = {
+    "core": (),
+    "process": ("core",),
+    "samples": ("core", "process"),
+    "video": ("core",),
+    "files": ("core", "process"),
+    "decoding": ("core", "process", "video"),
+    "inputs": ("core", "process", "files"),
+    "cli": ("core", "process", "files"),
+    "reports": ("core", "cli"),
+    "models": ("core", "process", "video", "files", "inputs"),
+    "dataset": ("core", "process", "video", "files", "decoding", "inputs", "cli", "reports"),
+    "labelling": ("core", "process", "video", "files", "decoding", "inputs", "cli", "reports", "dataset"),
+    "transforms": ("core", "video", "files", "decoding", "inputs", "reports", "models", "dataset", "labelling"),
+    "engines": ("core", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),
+}
+"""Rooms of `pipelines` and what else they may see of it. Tools see all."""
+SEEN_BY_TRAINER = {"core", "process", "files", "inputs", "cli", "reports", "dataset", "models", "video"}
+TRAINER_FLOORS = {
+    "files": (),
+    "networks": (),
+    "data": ("config", "files"),
+    "evaluation": ("config", "data", "files"),
+    "export": ("evaluation", "files", "networks"),
+    "training": ("config", "data", "evaluation", "export", "files", "networks"),
+}
+PRIVATE = ("pipelines.video.containers", "pipelines.video.skipping", "pipelines.video.timing")
+"""Packages that only their parent knows."""
+PURE = ("core", "video", "decoding", "inputs", "dataset", "reports")
+LIBRARIES = [
     # modules, what they must not import at their top, what they must not import at all
-    ("pipelines/core", {"apache_beam", "tensorflow", "keras", "trainer"}, {"apache_beam", "trainer"}),
-    ("pipelines", {"tensorflow", "keras", "trainer"}, {"trainer"}),
+    *((f"pipelines/{room}", {"apache_beam", "tensorflow", "keras"}, {"apache_beam"}) for room in PURE),
+    ("pipelines", {"tensorflow", "keras"}, set()),
     ("trainer", {"apache_beam"}, {"apache_beam"}),
 ]
-ENTRY_MODULES = ("preprocess", "label", "verify", "sample_data")
+TOOLS = ("preprocess", "label", "verify", "sample_data")
+LONGEST_MODULE, MOST_FILES = 260, 20
 
 
-def modules(folder: str) -> list[Path]:
+def sources(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
-def imported(path: Path, top_only: bool) -> set[str]:
-    """First parts and full names of what a file imports, leaving out what is imported for type checkers alone."""
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path) for folder in ("pipelines", "trainer") for path in sources(folder)}
+
+
+def imported(path: Path, top_only: bool = False) -> set[str]:
+    """Full names of the modules that a file imports, leaving out what is imported for type checkers alone if only what
+    is imported at its top is asked for."""
     names: set[str] = set()
 
     def visit(node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            if top_only and isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
                 continue
             if top_only and isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             if isinstance(child, ast.Import):
                 names.update(alias.name for alias in child.names)
             elif isinstance(child, ast.ImportFrom):
-                names.add(child.module or "")
-                names.update(f"{child.module}.{alias.name}" for alias in child.names)
+                full = [f"{child.module}.{alias.name}" for alias in child.names]
+                names.update(name if name in MODULES else str(child.module) for name in full)
             visit(child)
 
     visit(ast.parse(path.read_text()))
-    return names | {name.split(".")[0] for name in names}
+    return names
 
 
-@pytest.mark.parametrize(("folder", "not_at_top", "nowhere"), RULES)
-def test_layers(folder: str, not_at_top: set[str], nowhere: set[str]) -> None:
-    for path in modules(folder):
-        assert not imported(path, top_only=True) & not_at_top, path
-        assert not imported(path, top_only=False) & nowhere, path
+def room_of(module: str) -> str:
+    return module.partition(".")[2].partition(".")[0]
 
 
-def test_tensorflow_is_in_one_module_of_the_core() -> None:
-    users = [path.name for path in modules("pipelines/core") if "tensorflow" in imported(path, top_only=False)]
-    assert users == ["example.py"]
+@pytest.mark.parametrize("room", FLOORS)
+def test_a_room_sees_what_lies_below_it(room: str) -> None:
+    for path in sources(f"pipelines/{room}"):
+        seen = {name for name in imported(path) if name.split(".")[0] in ("pipelines", "trainer")}
+        assert {name.split(".")[0] for name in seen} <= {"pipelines"}, path
+        assert {room_of(name) for name in seen} <= {room, *FLOORS[room]}, path
 
 
-def test_core_does_not_know_the_rest_of_pipelines() -> None:
-    for path in modules("pipelines/core"):
-        ours = {name for name in imported(path, top_only=False) if name.startswith("pipelines.")}
-        assert all(name.startswith("pipelines.core") for name in ours), (path, ours)
+@pytest.mark.parametrize("room", TRAINER_FLOORS)
+def test_a_room_of_the_trainer_sees_what_lies_below_it(room: str) -> None:
+    for path in sources(f"trainer/{room}"):
+        seen = {room_of(name) for name in imported(path) if name.startswith("trainer.")}
+        assert seen <= {room, *TRAINER_FLOORS[room]}, path
 
 
-@pytest.mark.parametrize("name", ENTRY_MODULES)
+def test_what_the_trainer_sees_of_the_pipelines() -> None:
+    for path in sources("trainer"):
+        assert {room_of(name) for name in imported(path) if name.startswith("pipelines.")} <= SEEN_BY_TRAINER, path
+
+
+def test_rooms_are_there_and_have_no_circle() -> None:
+    folders = {path.name for path in (ROOT / "pipelines").iterdir() if (path / "__init__.py").exists()}
+    assert folders == set(FLOORS)
+    order = list(TopologicalSorter(FLOORS).static_order())
+    assert order.index("core") == 0
+    modules = {
+        name_of(path): {name for name in imported(path, top_only=True) if name in MODULES}
+        for folder in ("pipelines", "trainer")
+        for path in sources(folder)
+    }
+    TopologicalSorter(modules).prepare()  # raises CycleError
+
+
+def test_private_packages_are_seen_by_their_parent_alone() -> None:
+    for folder in ("pipelines", "trainer", "benchmarks"):
+        for path in sources(folder):
+            for name in imported(path):
+                for package in PRIVATE:
+                    inside = name_of(path).startswith(package.rpartition(".")[0])
+                    assert inside or not name.startswith(package), (path, name)
+
+
+def test_no_module_takes_what_is_private_of_another() -> None:
+    for folder in ("pipelines", "trainer"):
+        for path in sources(folder):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in ("pipelines", "trainer"):
+                    assert not [alias.name for alias in node.names if alias.name.startswith("_")], path
+
+
+def test_folders_and_modules_are_small() -> None:
+    for folder in ("pipelines", "trainer"):
+        for place in [ROOT / folder, *(path.parent for path in (ROOT / folder).rglob("__init__.py"))]:
+            found = [path for path in place.iterdir() if path.is_file()]
+            assert len(found) <= MOST_FILES, place
+        for path in sources(folder):
+            assert path.read_text().count("\n") <= LONGEST_MODULE, path
+
+
+def test_no_test_imports_another_test() -> None:
+    for path in sources("tests"):
+        tests = [name for name in imported(path) if name.startswith("tests.") and ".test_" in name]
+        assert not tests, (path, tests)
+
+
+@pytest.mark.parametrize(("folder", "not_at_top", "nowhere"), LIBRARIES)
+def test_libraries(folder: str, not_at_top: set[str], nowhere: set[str]) -> None:
+    for path in sources(folder):
+        assert not {name.split(".")[0] for name in imported(path, top_only=True)} & not_at_top, path
+        assert not {name.split(".")[0] for name in imported(path)} & nowhere, path
+
+
+@pytest.mark.parametrize("name", TOOLS)
 def test_entry_modules_define_nothing_that_beam_would_pickle_as_main(name: str) -> None:
     for node in ast.walk(ast.parse((ROOT / "pipelines" / f"{name}.py").read_text())):
         if isinstance(node, ast.ClassDef):
@@ -70,7 +168,7 @@ def test_entry_modules_define_nothing_that_beam_would_pickle_as_main(name: str) 
 
 def test_what_a_decoder_process_and_a_help_text_load() -> None:
     """Start-up time: neither Beam nor TensorFlow where they aren't needed."""
-    jobs = ("core.decode_child", "preprocess", "label", "verify", "sample_data")
+    jobs = ("decoding.child_main", "preprocess", "label", "verify", "sample_data")
     tools = ("task", "crossval", "compare", "import_model")
     for module in [*(f"pipelines.{name}" for name in jobs), *(f"trainer.{name}" for name in tools)]:
         unwanted = ["apache_beam", "tensorflow", "keras", "google.cloud.storage"]

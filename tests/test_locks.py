@@ -2,12 +2,11 @@
 
 import re
 from importlib.metadata import requires
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[1]
+from tests import ROOT
 
 
 def pins(lock: str) -> dict[str, str]:

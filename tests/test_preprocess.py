@@ -156,7 +156,7 @@ def test_failures_filters_and_the_verdict(tmp_path: Path) -> None:
 
 
 def test_hanging_and_huge_videos_fail_and_the_job_goes_on(tmp_path: Path) -> None:
-    from tests.test_isolation import write_huge_picture
+    from tests.support.decoders import write_huge_picture
 
     videos = tmp_path / "videos"
     for i in range(6):

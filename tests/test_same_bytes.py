@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 from tests.conftest import preprocess
-from tests.label_model import make_model
-from tests.store_tools import run_label
-from tests.test_report import HISTORY, make_metrics
+from tests.support.label_model import make_model
+from tests.support.metrics import HISTORY, make_metrics
+from tests.support.store_tools import run_label
 from trainer.evaluation import report
 
 FIELD = Path(__file__).parent / "data" / "field"

@@ -9,8 +9,8 @@ import pytest
 
 from pipelines.core.relative import name_of, path_below, relative_to
 from tests.conftest import preprocess
-from tests.label_model import level_of, make_model, write_grey
-from tests.store_tools import run_label
+from tests.support.label_model import level_of, make_model, write_grey
+from tests.support.store_tools import run_label
 
 ARGUMENTS = ("--num-frames", 4, "--size", 32, "--shards", 3, "--max-failure-rate", 1)
 

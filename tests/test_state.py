@@ -11,8 +11,8 @@ import pytest
 
 from pipelines.core.sealed import DamagedError, load_json, seal, seal_parts, unseal, unseal_or_old
 from tests.conftest import make_tree, run_here
-from tests.damage import damages, files_below
-from tests.label_model import LABELS, level_of, make_model, write_grey
+from tests.support.damage import damages, files_below
+from tests.support.label_model import LABELS, level_of, make_model, write_grey
 
 Done = subprocess.CompletedProcess[str]
 Job = tuple[Callable[..., Done], Path]

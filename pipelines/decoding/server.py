@@ -21,9 +21,9 @@ import cv2
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.decoding.channel import receive_message, send_message
-from pipelines.video.clip import VideoTooLong, VideoTooShort, read_clip
+from pipelines.video.clip import read_clip
 from pipelines.video.content import content_mark
-from pipelines.video.frames import VideoDecodeError, VideoError, VideoReadError
+from pipelines.video.errors import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort
 from pipelines.video.images import encode_frames, film_strip
 from pipelines.video.long_video import WindowClip, WindowFailure, read_windows
 from pipelines.video.remarks import Shortfall, remark

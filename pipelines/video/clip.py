@@ -15,10 +15,9 @@ import numpy as np
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.containers.promises import MIN_SHARE
+from pipelines.video.errors import UnforeseenFrame, VideoDecodeError, VideoTooLong, VideoTooShort
 from pipelines.video.frames import (
     Packets,
-    UnforeseenFrame,
-    VideoDecodeError,
     decode_again,
     decode_all,
     decode_needed,
@@ -34,18 +33,6 @@ from pipelines.video.timing.times import Timeline
 
 MIN_DECODABLE_SHARE = MIN_SHARE
 """A damaged video gives a clip of what could be decoded, as long as that is at least this share of its frames."""
-
-
-class VideoTooShort(Exception):
-    """The video has fewer frames than asked for: a filter's finding, not a failure."""
-
-    def __init__(self, num_source_frames: int, min_frames: int) -> None:
-        super().__init__(f"{num_source_frames} frames, fewer than {min_frames}")
-        self.num_source_frames = num_source_frames
-
-
-class VideoTooLong(Exception):
-    """The video is longer than asked for: it is to be read in windows."""
 
 
 @dataclass(frozen=True)

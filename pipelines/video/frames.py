@@ -10,6 +10,8 @@ import av
 from pipelines.core.names import special_kind
 from pipelines.video.containers import promises
 from pipelines.video.demuxers import DEMUXERS
+from pipelines.video.errors import NoVideoStreamError, UnforeseenFrame, VideoDecodeError, VideoOpenError, VideoReadError
+from pipelines.video.remarks import Shortfall
 from pipelines.video.skipping import drop_plan
 from pipelines.video.streams import gives_one_frame, numbered, pick_video, shows_picture
 from pipelines.video.timing.packet_times import PacketTimes, StreamClock
@@ -19,26 +21,6 @@ _MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 """Packets are kept between counting and decoding up to this size; beyond it the file is read twice."""
 _PACKET_BYTES = 512
 """What a packet takes beside its data: hours of small pictures have many."""
-
-
-class VideoError(Exception):
-    """A video from which no clip can be made. The class name is the reason that failure records show."""
-
-
-class VideoReadError(VideoError):
-    """The file can't be read: it is missing, permission is denied, or the disk or network fails."""
-
-
-class VideoOpenError(VideoError):
-    """The file is empty or is no video of a known format."""
-
-
-class NoVideoStreamError(VideoError):
-    """The file holds no video: only sound for example, be it with a cover."""
-
-
-class VideoDecodeError(VideoError):
-    """Too little of the video could be decoded."""
 
 
 @contextlib.contextmanager
@@ -88,7 +70,7 @@ class Packets:
     broken: bool
     times: Timeline
     buffered: list["av.Packet"] | None
-    missing: promises.Shortfall | None = None
+    missing: Shortfall | None = None
     discarded: bool = False
 
 
@@ -222,10 +204,6 @@ def decode_all(
     with _source(path, context, packets) as (decoder, source):
         named = numbered(source, decoder.codec.canonical_name)
         yield from enumerate(decode_packets(decoder, named, is_enough=is_enough))
-
-
-class UnforeseenFrame(Exception):
-    """The decoder gives other frames than was planned."""
 
 
 def decode_needed(

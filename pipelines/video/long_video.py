@@ -13,7 +13,7 @@ import numpy as np
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import MIN_DECODABLE_SHARE
-from pipelines.video.frames import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError, VideoReadError
+from pipelines.video.errors import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError, VideoReadError
 from pipelines.video.piece_frames import piece_frames
 from pipelines.video.resize import Resizer
 from pipelines.video.survey import Piece, Survey, survey

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import av
 
-from pipelines.video.frames import VideoDecodeError, demux, open_video
+from pipelines.video.errors import VideoDecodeError
+from pipelines.video.frames import demux, open_video
 from pipelines.video.streams import numbered, shows_picture
 from pipelines.video.survey import Piece
 from pipelines.video.taint import decode_watched

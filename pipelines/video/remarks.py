@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.video.containers.promises import _SHORTEST_S
+_SHORTEST_S = 0.01
+"""What is missing behind a video's end is told if it is at least so long."""
 
 SINGLE_PICTURE = "a single picture"
 

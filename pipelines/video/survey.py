@@ -9,7 +9,8 @@ import av
 import numpy as np
 
 from pipelines.video.compact import pack, unpack, windows_from_json, windows_to_json
-from pipelines.video.frames import VideoDecodeError, decode_again, open_video, refuse_stump, scan
+from pipelines.video.errors import VideoDecodeError
+from pipelines.video.frames import decode_again, open_video, refuse_stump, scan
 from pipelines.video.remarks import Shortfall
 from pipelines.video.skipping.entry_points import start_test
 from pipelines.video.streams import gives_one_frame

@@ -19,8 +19,6 @@ from pipelines.video.remarks import Shortfall
 
 MIN_SHARE = 0.5
 """Of the promised frames, at least so many must be there."""
-_SHORTEST_S = 0.01
-"""What is missing behind a video's end is told if it is at least so long."""
 _PLAUSIBLE = 3.0
 """By how much counts of frames and of bytes may differ."""
 _PROMISE_NOTHING = frozenset(("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v"))

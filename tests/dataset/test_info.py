@@ -1,0 +1,134 @@
+"""Label map, dataset_info.json, shard reports, configuration."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.config import build, read_yaml
+from pipelines.core.errors import UsageError, UserError
+from pipelines.core.labels import LabelMap
+from pipelines.dataset.config import PreprocessConfig, parse_size
+from pipelines.dataset.flags import parse
+from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo
+from pipelines.dataset.plan import Layout
+from pipelines.inputs.records import Failure, Filtered
+from tests import ROOT
+
+KNOWN = ("input", "num_frames", "size", "classes")
+
+
+def test_label_map_is_sorted_and_immutable() -> None:
+    labels = LabelMap(["b", "a", "C", "a"])
+    assert labels.names == ("C", "a", "b")
+    assert [labels.id_of(name) for name in labels] == [0, 1, 2]
+    assert (labels.name_of(2), len(labels), "a" in labels) == ("b", 3, True)
+    assert labels == LabelMap("abC")
+    with pytest.raises(KeyError, match="no class 'x'; there are: C, a, b"):
+        labels.id_of("x")
+    with pytest.raises(IndexError, match="-1"):
+        labels.name_of(-1)
+
+
+def test_shard_report_round_trip() -> None:
+    report = ShardReport(
+        "t", "train-00000-of-00001.tfrecord", "train", 5, "00",
+        (WrittenVideo("a", "A", "g", 3, 0.1, True),), (Failure("b", "/b", "A", "decode", "X", "m", True),),
+        (Filtered("c", "A", "short"),), {"a": "AAAA"},
+    )  # fmt: skip
+    assert ShardReport.from_json(report.to_json()) == report
+    assert report.video_ids() == ["a", "b", "c"]
+
+
+def test_dataset_info_round_trip_and_damage(dataset: Path) -> None:
+    text = (dataset / "dataset_info.json").read_text()
+    info = DatasetInfo.from_json(text)
+    assert info.to_json() == text
+    earlier = json.loads(text)
+    assert earlier["clip_spec"].pop("interpolation") == "area"  # earlier versions knew no other and didn't say so
+    assert DatasetInfo.from_json(json.dumps(earlier)) == info
+    for change, message in (
+        (lambda v: v.update(schema_version=99), "schema version 99, this software reads version 1"),
+        (lambda v: v["clip_spec"].update(fingerprint="0"), "another version of this software"),
+        (lambda v: v.pop("labels"), "damaged or no description"),
+        (lambda v: v.update(more=1), "damaged or no description"),
+    ):
+        value = json.loads(text)
+        change(value)
+        with pytest.raises(UserError, match=message):
+            DatasetInfo.from_json(json.dumps(value))
+    with pytest.raises(UserError, match="damaged or no description"):
+        DatasetInfo.from_json(text[:100])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("num_frame: 3", "unknown key 'num_frame'; did you mean num_frames\\? Known keys: input, num_frames"),
+        ("- a", "must hold lines"),
+        ("a: [", "no valid YAML"),
+    ],
+)
+def test_wrong_yaml(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read_yaml(text, "c.yaml", KNOWN)
+
+
+def test_yaml() -> None:
+    assert read_yaml("num-frames: 3\nclasses: [A, B]\n", "c", KNOWN) == {"num_frames": 3, "classes": ("A", "B")}
+    assert read_yaml("# nothing", "c", KNOWN) == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"num_frames": "20"}, "num_frames must be a whole number, not '20'"),
+        ({"overwrite": "yes"}, "overwrite must be true or false"),
+        ({"max_failure_rate": 5}, "max_failure_rate must be a share from 0 to 1, not 5"),
+        ({"limit": -1}, "limit must be 0"),
+        ({"size": "big"}, "size must be a number or HEIGHTxWIDTH, not 'big'"),
+        ({"splits": "train=0.5"}, "must add up to 1"),
+        ({"time_limit_s": 0.0}, "time limit must be a positive number"),
+        ({"compression": "zip"}, "compression must be one of none, gzip"),
+        ({"split_groups": ("test=g1",), "split_file": "x"}, "not both"),
+    ],
+)
+def test_wrong_settings_are_named(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        build(PreprocessConfig, {"input": "i", "output": "o", **values})
+
+
+def test_identity_leaves_out_what_does_not_change_the_dataset() -> None:
+    base = PreprocessConfig("i", "o")
+    assert base.identity() == PreprocessConfig("i", "p", workers=4, max_failure_rate=0.5, size="64x64").identity()
+    assert base.identity() != PreprocessConfig("i", "o", num_frames=16).identity()
+    assert base.identity() != PreprocessConfig("i", "o", interpolation="bilinear").identity()
+    assert parse_size("72x96") == (72, 96)
+
+
+def test_a_folder_of_an_earlier_version_with_fewer_settings_can_be_continued() -> None:
+    now = PreprocessConfig("i", "o").identity()
+    earlier = Layout({key: now[key] for key in now.keys() - {"interpolation", "split_groups"}}, {}, {})
+    assert earlier.differences(now) == []
+    other = PreprocessConfig("i", "o", interpolation="bilinear", split_groups=("test=g1",)).identity()
+    assert earlier.differences(other) == [
+        "interpolation: 'area' there, 'bilinear' now",
+        "split_groups: [] there, ['test=g1'] now",
+    ]
+
+
+def test_interpolation_from_flags_and_files(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("interpolation: bilinear\n")
+    where = ["--input", "i", "--output", "o"]
+    assert parse(where).config.clip_spec.interpolation == "area"
+    assert parse([*where, "--interpolation", "bilinear"]).config.clip_spec.interpolation == "bilinear"
+    assert parse([*where, "--config", str(tmp_path / "c.yaml")]).config.clip_spec.interpolation == "bilinear"
+    with pytest.raises(UsageError, match="interpolation must be one of area, bilinear, not 'cubic'"):
+        build(PreprocessConfig, {"input": "i", "output": "o", "interpolation": "cubic"})
+
+
+def test_shipped_configurations_are_valid() -> None:
+    paths = sorted((ROOT / "configs").glob("preprocess*.yaml"))
+    assert paths
+    for path in paths:
+        assert parse(["--config", str(path)]).config.num_frames == 20

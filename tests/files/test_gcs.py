@@ -1,0 +1,285 @@
+"""Both jobs from bucket to bucket: the same results as on local files, and bad days of a store in one clear line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines import files, label
+from pipelines.core.errors import OutputError, UsageError
+from tests.conftest import contents, run_tool
+from tests.support.gcs_server import GcsServer, Intervene, gcs_server, silent_server, use_environment
+from tests.support.gcs_server import bucket_of_videos as bucket_of_videos
+from tests.support.gcs_server import environment as environment
+from tests.support.gcs_server import server as server
+from tests.support.store_tools import PATIENCE_S, SIZE, run_label, run_preprocess, store_model, with_place
+from tests.support.store_tools import greys as greys
+
+
+@pytest.fixture
+def here(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process uses the server."""
+    use_environment(environment, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def model(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return store_model(server, tmp_path_factory.mktemp("model"), "gs://bucket/model")
+
+
+def scored(server: GcsServer, output: str) -> int:
+    return int(json.loads(server.get(f"{output}/summary.json"))["rates"]["videos_scored"])
+
+
+def the_error(done: "subprocess.CompletedProcess[str]", seconds: float) -> str:
+    """The only thing that a tool says before it ends, soon."""
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
+    assert done.returncode in (2, 4) and seconds < PATIENCE_S, (done.returncode, seconds)
+    return done.stderr
+
+
+@pytest.mark.usefixtures("here")
+def test_a_dataset_is_the_same_from_bucket_to_bucket(
+    server: GcsServer, environment: dict[str, str], bucket_of_videos: str, tree: Path, dataset: Path
+) -> None:
+    output = "gs://bucket/whole/out"
+    done = run_tool("pipelines.preprocess", "--input", bucket_of_videos, "--output", output, *SIZE, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert server.contents(output) == with_place(contents(dataset), tree, bucket_of_videos)
+    before = server.generations(output)
+    run_preprocess(bucket_of_videos, output)
+    after = server.generations(output)
+    lasting = [name for name in before if name.endswith(".tfrecord") or name.startswith("_state/shards/")]
+    assert len(lasting) == 16 and all(before[name] == after[name] for name in lasting)
+    assert server.contents(output) == with_place(contents(dataset), tree, bucket_of_videos)
+    assert not [name for name in after if "tmp" in name or "plan" in name]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_killed_job_goes_on(
+    server: GcsServer, environment: dict[str, str], bucket_of_videos: str, tree: Path, dataset: Path
+) -> None:
+    output, uploads = "gs://bucket/killed/out", []
+    arguments = [*("--input", bucket_of_videos, "--output", output), *map(str, SIZE)]
+    command = [sys.executable, "-m", "pipelines.preprocess", *arguments]
+
+    def kill_in_the_middle(method: str, path: str) -> None:
+        if method == "POST" and path.startswith("/upload") and uploads.append(path) is None and len(uploads) == 12:
+            os.killpg(process.pid, signal.SIGKILL)
+
+    with server.intervening(kill_in_the_middle):
+        process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
+        assert process.wait(120) == -signal.SIGKILL
+    before = server.generations(output)
+    whole = [name for name in before if name.startswith("_state/shards/")]
+    assert 0 < len(whole) < 8 and "dataset_info.json" not in before
+    run_preprocess(bucket_of_videos, output)
+    assert server.contents(output) == with_place(contents(dataset), tree, bucket_of_videos)
+    after = server.generations(output)
+    assert all(before[name] == after[name] for name in whole)
+    assert not [name for name in after if "/tmp/" in name]
+
+
+@pytest.mark.usefixtures("here")
+def test_labels_are_the_same_from_bucket_to_bucket(server: GcsServer, model: Path, greys: Path, tmp_path: Path) -> None:
+    server.put_tree(greys, "gs://bucket/new/greys")
+    run_label(model, greys, tmp_path / "labels", "--webvtt")
+    run_label("gs://bucket/model", "gs://bucket/new/greys", "gs://bucket/labels", "--webvtt")
+    name = "labels-00000-of-00001.jsonl"
+    local = with_place({"": (tmp_path / "labels" / name).read_bytes()}, greys, "gs://bucket/new/greys")[""].decode()
+    remote = server.contents("gs://bucket/labels")
+    assert remote[name].decode() == local and local.count("\n") >= 4
+    assert set(remote) == set(contents(tmp_path / "labels"))
+    assert [json.loads(line)["video"] for line in remote["failures.jsonl"].splitlines()] == ["broken.mp4"]
+    assert scored(server, "gs://bucket/labels") == 4
+
+    before = server.generations("gs://bucket/labels")
+    run_label("gs://bucket/model", "gs://bucket/new/greys", "gs://bucket/labels", "--webvtt")
+    assert scored(server, "gs://bucket/labels") == 0
+    assert server.generations("gs://bucket/labels")[name] == before[name]
+
+    server.put("gs://bucket/new/greys/c.mp4", (greys / "a" / "jump.mp4").read_bytes())
+    run_label("gs://bucket/model", "gs://bucket/new/greys", "gs://bucket/labels", "--webvtt")
+    assert scored(server, "gs://bucket/labels") == 1
+    assert b'"c.mp4"' in server.get(f"gs://bucket/labels/{name}")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_pattern_finds_videos_in_the_whole_bucket(server: GcsServer, model: Path, greys: Path) -> None:
+    server.put_tree(greys / "a", "gs://bucket/p/q")
+    server.put("gs://bucket/p/notes.txt", b"nothing")
+    run_label(model, "gs://bucket/p/**.mp4", "gs://bucket/found")
+    rows = [json.loads(line) for line in server.get("gs://bucket/found/labels-00000-of-00001.jsonl").splitlines()]
+    assert [(row["video"], row["label"]) for row in rows] == [("q/jump.mp4", "Jump"), ("q/run [1].mp4", "Run")]
+
+
+def vanishing(server: GcsServer, uri: str) -> object:
+    """The object goes when it is asked for by its name, which is after it was listed."""
+
+    def intervene(method: str, path: str) -> None:
+        if method == "GET" and f"/o/{uri.removeprefix('gs://bucket/')}" in path and uri.rpartition("/")[2] in names():
+            server.delete(uri)
+
+    def names() -> dict[str, str]:
+        return server.generations(uri.rpartition("/")[0])
+
+    return server.intervening(intervene)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_video_that_goes_after_listing_is_a_failure_record(
+    server: GcsServer, model: Path, greys: Path, tree: Path
+) -> None:
+    server.put_tree(greys / "a", "gs://bucket/v/greys")
+    with vanishing(server, "gs://bucket/v/greys/jump.mp4"):  # type: ignore[attr-defined]
+        run_label(model, "gs://bucket/v/greys", "gs://bucket/v/labels")
+    (failure,) = map(json.loads, server.get("gs://bucket/v/labels/failures.jsonl").splitlines())
+    assert failure["video"] == "jump.mp4"
+    assert (failure["stage"], failure["type"]) == ("read", "FileNotFoundError")
+    assert failure["message"] == "No such file or directory"
+
+    server.put_tree(tree, "gs://bucket/v/ucf")
+    gone = "Run/v_Run_g02_c01.avi"
+    with vanishing(server, f"gs://bucket/v/ucf/{gone}"):  # type: ignore[attr-defined]
+        run_preprocess("gs://bucket/v/ucf", "gs://bucket/v/out")
+    (failure,) = map(json.loads, server.get("gs://bucket/v/out/failures.jsonl").splitlines())
+    assert gone in failure["uri"] and (failure["stage"], failure["type"]) == ("read", "FileNotFoundError")
+
+
+@pytest.mark.parametrize(("tool", "missing"), [("label", "input"), ("preprocess", "output")])
+def test_a_missing_bucket_is_named(
+    environment: dict[str, str], model: Path, tree: Path, tmp_path: Path, tool: str, missing: str
+) -> None:
+    places = {"--input": tree, "--output": tmp_path / "out", f"--{missing}": "gs://nowhere/x"}
+    if tool == "label":
+        places["--model"] = model
+    start = time.monotonic()
+    done = run_tool(f"pipelines.{tool}", *(word for place in places.items() for word in place), env=environment)
+    error = the_error(done, time.monotonic() - start)
+    assert error == ("error: cannot use gs://nowhere/x: there is no bucket nowhere. Create it or correct the name\n")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("place", ["input", "output"])
+def test_a_missing_permission_is_named(
+    environment: dict[str, str], model: Path, greys: Path, tmp_path: Path, place: str
+) -> None:
+    places = {"--model": model, "--input": greys, "--output": tmp_path / "out", f"--{place}": "gs://bucket/x"}
+    with gcs_server() as locked, locked.intervening(lambda method, path: 403):
+        start = time.monotonic()
+        words = (word for place in places.items() for word in place)
+        done = run_tool("pipelines.label", *words, env={**environment, "STORAGE_EMULATOR_HOST": locked.url})
+        error = the_error(done, time.monotonic() - start)
+    assert "gs://bucket/x: permission denied: somebody@example.com does not have storage.objects.list access" in error
+    assert "Ask for it, or give credentials" in error and "gcloud auth application-default login" in error
+
+
+def test_without_network_and_credentials_it_is_given_up_soon(
+    environment: dict[str, str], model: Path, tmp_path: Path
+) -> None:
+    with silent_server() as silent:
+        env = {**environment, "GCE_METADATA_IP": silent, "HTTPS_PROXY": f"http://{silent}"}
+        del env["STORAGE_EMULATOR_HOST"]
+        start = time.monotonic()
+        places = ("--model", model, "--input", "gs://bucket/videos", "--output", tmp_path / "out")
+        error = the_error(run_tool("pipelines.label", *places, env=env), time.monotonic() - start)
+    assert "cannot use gs://bucket/videos: the store does not answer (" in error and "Check the network" in error
+    assert "default credentials were not found" in error and "GOOGLE_APPLICATION_CREDENTIALS" in error
+
+
+@pytest.mark.usefixtures("here")
+def test_a_permission_that_goes_later_is_no_stack_trace(
+    server: GcsServer,
+    model: Path,
+    greys: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a worker writes, while a worker reads, and in the tool itself."""
+    begun: list[str] = []
+
+    def deny_writing_in_workers(method: str, path: str) -> int | None:
+        if method == "GET" and "plan.jsonl" in path:
+            begun.append(path)
+        return 403 if begun and path.startswith("/upload") else None
+
+    def deny_reading(method: str, path: str) -> int | None:
+        return 403 if method == "GET" and "/o/late/2/_state/ledger/" in path else None
+
+    def error_of(output: str, intervene: Intervene) -> str:
+        words = ["label", "--model", model, "--input", greys / "a", "--output", output]
+        monkeypatch.setattr(sys, "argv", list(map(str, words)))
+        with server.intervening(intervene):
+            assert label.main() == 4
+        (line,) = (line for line in capfd.readouterr().err.splitlines() if "; model" not in line)
+        assert "permission denied: somebody@example.com does not" in line and line.endswith("finished shards are kept")
+        assert line.count("run the same command again") == 1
+        return str(line)
+
+    assert error_of("gs://bucket/late/1", deny_writing_in_workers).startswith(
+        "error: cannot write gs://bucket/late/1/_state/ledger/00000/"
+    )
+    for _ in ("in a worker", "here"):
+        assert error_of("gs://bucket/late/2", deny_reading).startswith(
+            "error: cannot read gs://bucket/late/2/_state/ledger/00000/"
+        )
+
+
+@pytest.mark.usefixtures("here")
+def test_files_of_a_bucket(server: GcsServer) -> None:
+    folder = "gs://bucket/odd [1]"
+    for name in ("1.mp4", "[1].mp4", "sub/a*b.mp4", "sub/"):
+        server.put(f"{folder}/{name}", name.encode())
+    assert [file.path for file in files.list_tree(folder)[0]] == ["1.mp4", "[1].mp4", "sub/a*b.mp4"]
+    assert files.list_folder(folder) == {"1.mp4": 5, "[1].mp4": 7}
+    assert files.stat_file(folder, "[1].mp4").size_bytes == 7
+    assert files.stat_file(folder, "none.mp4") == files.FileInfo("none.mp4", 0, None)
+    assert files.read_text(f"{folder}/sub/a*b.mp4") == "sub/a*b.mp4" and files.read_text(f"{folder}/none") is None
+    files.delete([f"{folder}/[1].mp4", f"{folder}/none.mp4"])
+    assert set(server.generations(folder)) == {"1.mp4", "sub/a*b.mp4", "sub/"}
+    files.delete_folder(f"{folder}/sub")
+    assert "sub/a*b.mp4" not in server.generations(folder)
+    assert not files.exists("gs://dotted.bucket") and not files.exists(folder)
+    with pytest.raises(FileNotFoundError, match="No such file or directory"):
+        files.open_read(f"{folder}/none.mp4")
+    with pytest.raises(UsageError, match="cannot use gs://dotted.bucket: there is no bucket dotted.bucket"):
+        files.check_stores("/tmp", "gs://bucket/x", "gs://dotted.bucket")
+
+
+@pytest.mark.usefixtures("here")
+def test_what_is_written_in_part_does_not_appear(server: GcsServer) -> None:
+    uploads: list[str] = []
+
+    def note(method: str, path: str) -> None:
+        uploads.extend([path] if path.startswith("/upload") else [])
+
+    with (
+        server.intervening(note),
+        pytest.raises(ValueError),
+        files.write_atomically("gs://bucket/w/a", "gs://bucket/w/tmp") as file,
+    ):
+        file.write(b"half")
+        raise ValueError
+    assert uploads == [] and server.generations("gs://bucket/w") == {}
+    files.write_text("gs://bucket/w/a", "old", "gs://bucket/w/tmp")
+    with (
+        server.intervening(lambda method, path: 403 if path.startswith("/upload") else None),
+        pytest.raises(OutputError, match=r"cannot write gs://bucket/w/a: permission denied.*, then run the same"),
+    ):
+        files.write_text("gs://bucket/w/a", "new", "gs://bucket/w/tmp")
+    assert server.get("gs://bucket/w/a") == b"old" and set(server.generations("gs://bucket/w")) == {"a"}
+    large = os.urandom(17 << 20)  # in parts
+    with files.write_atomically("gs://bucket/w/a", "gs://bucket/w/tmp") as file:
+        file.write(large)
+    assert server.get("gs://bucket/w/a") == large
+    with files.open_read("gs://bucket/w/a") as stream:
+        assert stream.read(10) == large[:10] and stream.read() == large[10:]
+    files.write_text("gs://bucket/w/a", "", "gs://bucket/w/tmp")
+    assert files.read_text("gs://bucket/w/a") == ""
+    with pytest.raises(OutputError, match=r"cannot write gs://gone/a: there is no bucket gone\. Create it"):
+        files.write_text("gs://gone/a", "new", "gs://gone/tmp")

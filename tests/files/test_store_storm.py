@@ -1,0 +1,130 @@
+"""Stores that fail at every tenth request, in any way: each job completes, or says so in a line and completes later."""
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import contents, run_here, run_tool
+from tests.support.fault_proxy import Decide, Fault, is_listing
+from tests.support.gcs_server import use_environment
+from tests.support.store_tools import SIZE, Place, is_content, make_model, run_label, with_place, write_greys
+from tests.support.store_tools import place as place
+
+FAULTS = {
+    "500": Fault(status=500),
+    "503": Fault(status=503),
+    "reset": Fault(reset=True),
+    "broken off": Fault(stall_after=40),
+    "short": Fault(cut=7),
+}
+LABELS = "labels-00000-of-00001.jsonl"
+Done = "subprocess.CompletedProcess[str]"
+
+
+class Storm:
+    """A fault at every tenth request, one kind after the other; one that can't befall the tenth request waits for the
+    next ones, a few of them, and then lets another kind go first."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self._since, self._waiting, self._lock = 0, list(FAULTS), threading.Lock()
+
+    def __call__(self, method: str, path: str) -> Fault | None:
+        with self._lock:
+            self._since += 1
+            if self._since < 10:
+                return None
+            candidates = self._waiting if self._since >= 14 else self._waiting[:1]
+            kind = next((kind for kind in candidates if _can_befall(kind, method, path)), None)
+            if kind is None:
+                return None
+            self._waiting.remove(kind)
+            self._waiting.append(kind)
+            self._since = 0
+            self.seen[kind] += 1
+            return FAULTS[kind]
+
+
+def _can_befall(kind: str, method: str, path: str) -> bool:
+    return kind in ("500", "503", "reset") or (is_content(method, path) and not is_listing(method, path))
+
+
+def stale(method: str, path: str) -> Fault | None:
+    """Every listing is answered as it was the first time."""
+    return Fault(stale=True) if is_listing(method, path) else None
+
+
+def complete(place: Place, run: Callable[[], Done], decide: Decide) -> None:
+    """Runs a job until it is complete, the last time on a good day; what it says on bad ones is one line."""
+    for day in (decide, decide, lambda method, path: None):
+        with place.proxy.faulty(day):
+            done = run()
+        assert "Traceback" not in done.stderr, done.stderr
+        if done.returncode == 0:
+            return
+        assert done.returncode == 4, done.stderr
+        errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert len(errors) == 1 and "again" in errors[0], done.stderr
+    raise AssertionError(f"not even on a good day: {done.stderr}")
+
+
+@pytest.fixture(autouse=True)
+def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process uses the bucket."""
+    use_environment(place.environment, monkeypatch)
+
+
+def test_preprocessing(place: Place, tree: Path, dataset: Path) -> None:
+    source, storm = f"{place.root}/videos", Storm()
+    place.server.put_tree(tree, source)
+    for name, decide in {"storm": storm, "stale": stale}.items():
+        output = f"{place.root}/{name}/out"
+        run = partial(run_here, "pipelines.preprocess", "--input", source, "--output", output, *SIZE)
+        complete(place, run, decide)
+        assert place.server.contents(output) == with_place(contents(dataset), tree, source)
+    assert storm.seen.keys() == FAULTS.keys(), storm.seen
+
+
+def test_labelling(place: Place, tmp_path: Path) -> None:
+    source, model, storm = f"{place.root}/greys", f"{place.root}/model", Storm()
+    greys = write_greys(tmp_path / "greys")
+    make_model(tmp_path / "model", durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
+    place.server.put_tree(greys, source)
+    place.server.put_tree(tmp_path / "model", model)
+    run_label(tmp_path / "model", greys, tmp_path / "labels")
+    undisturbed = with_place({"": (tmp_path / "labels" / LABELS).read_bytes()}, greys, source)[""]
+    for name, decide in {"storm": storm, "stale": stale}.items():
+        output = f"{place.root}/{name}/labels"
+        words = ["--model", model, "--input", source, "--output", output, "--max-failure-rate", 1]
+        complete(place, partial(run_here, "pipelines.label", *words), decide)
+        assert place.server.get(f"{output}/{LABELS}") == undisturbed
+
+
+@pytest.mark.timeout(600)
+def test_training(place: Place, dataset: Path) -> None:
+    """Also where TensorFlow itself reads: of all that it got, one piece of a shard was too short."""
+    if place.root.startswith("s3") and find_spec("tensorflow_io") is None:
+        pytest.skip("needs tensorflow-io, which the default set of versions alone has")
+    data, output, storm = f"{place.root}/data", f"{place.root}/storm/run", Storm()
+    for name, content in contents(dataset).items():
+        place.server.put(f"{data}/{name}", content)
+    lock, seen = threading.Lock(), itertools.count(1)
+    checked = len(list(dataset.glob("*.tfrecord")))
+
+    def decide(method: str, path: str) -> Fault | None:
+        with lock:
+            if ".tfrecord" in path and is_content(method, path) and next(seen) == checked + 3:
+                return FAULTS["short"]
+        return storm(method, path)
+
+    words = ["--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 1, "--no-baseline"]
+    words += ["--data", data, "--output", output, "--checkpoint-every-s", 0]
+    complete(place, partial(run_tool, "trainer.task", *words, env=place.environment), decide)
+    assert b'"num_clips": 6' in place.server.get(f"{output}/metrics.json")
+    assert storm.seen.keys() == FAULTS.keys(), storm.seen

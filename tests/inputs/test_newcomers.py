@@ -1,0 +1,187 @@
+"""What people try first: each mistake ends with exit code 2 and one line that names the value and the way out."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines import files
+from pipelines.inputs.source_hints import nearest
+from tests.conftest import make_tree, preprocess, run_here
+from tests.support.label_model import make_model
+from tests.support.listings import touch
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bit of everything. Not to be changed."""
+    root = tmp_path_factory.mktemp("here")
+    make_tree(root / "UCF50", ("Run", "Wave"), groups=1, clips=2)
+    touch(root, "UCF50.zip", "hmdb51_org.rar", "a.tar.gz", "b.7z", "packed/UCF50.rar", "one.mp4", "notes.txt", "m.h5")
+    touch(root, "pictures/Run/1.jpg", "pictures/Run/2.png", "x.tfrecord", "p.jpg")
+    touch(root, "dataset/dataset_info.json", "dataset/train-00000-of-00001.tfrecord", "unfinished/_state/layout.json")
+    touch(root, "run/metrics.json", "run/model/model_info.json", "run/history.csv", "folds/crossval.json")
+    touch(root, "saved/saved_model.pb", "labels/_state/label_layout.json", "labels/labels-00000-of-00001.jsonl")
+    make_model(root / "model")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def inside(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(here)
+
+
+SOURCES = [
+    ("UCF50.zip", "UCF50.zip is an archive. Unpack it, then give the folder"),
+    ("hmdb51_org.rar", "hmdb51_org.rar is an archive. Unpack it"),
+    ("a.tar.gz", "a.tar.gz is an archive. Unpack it"),
+    ("b.7z", "b.7z is an archive. Unpack it"),
+    ("packed", "packed: found 1 other file: archive 1 (UCF50.rar). Unpack UCF50.rar"),
+    ("pictures", "picture 2 (Run/1.jpg, Run/2.png). Pictures are read once they are videos"),
+    ("p.jpg", "p.jpg is a picture, not a video"),
+    ("m.h5", "m.h5 is a model. --input takes videos; python -m trainer.import_model --keras"),
+    ("x.tfrecord", "x.tfrecord is a part of a dataset. Give the folder of the videos"),
+    ("dataset", "dataset is a dataset, which pipelines.preprocess made of videos. Give the folder of the videos"),
+    ("unfinished", "unfinished is a dataset, which"),
+    ("run", "run is the folder of a training run. Give the folder of the videos"),
+    ("folds", "folds is the folder of a training run. Give"),
+    ("model", "model is a model. Give the folder of the videos"),
+    ("saved", "saved is a SavedModel. Give the folder of the videos"),
+    ("labels", "labels holds labels, which pipelines.label gave to videos. Give the folder of the videos"),
+    ("gs://", "--input names no bucket: gs://"),
+    ("https://example.com/a.mp4", "--input: https://example.com/a.mp4: videos are not fetched from the web"),
+    ("UCF5O", "UCF5O; did you mean {0}/UCF50?"),
+    ("ucf50/run", "ucf50/run; did you mean {0}/UCF50/Run?"),
+]
+
+
+IMPORT = ["--num-frames", "2", "--size", "16", "--scale", "0-1", "--output", "imported"]
+
+
+def check(done: object, words: str, here: Path) -> None:
+    code, err, out = (getattr(done, name) for name in ("returncode", "stderr", "stdout"))
+    assert (code, out) == (2, ""), err
+    assert err.startswith("error: ") and err.count("\n") == 1, err
+    assert words.format(here) in err, err
+
+
+@pytest.mark.parametrize(("source", "words"), SOURCES)
+def test_what_is_no_input(source: str, words: str, here: Path, tmp_path: Path) -> None:
+    check(preprocess("--input", source, "--output", tmp_path / "out"), words, here)
+    label = run_here("pipelines.label", "--model", "model", "--input", source, "--output", tmp_path / "labels")
+    check(label, words, here)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--input", "one.mp4"],
+            "one.mp4 is a single video. A dataset is made of a folder that holds a folder for each",
+        ),
+        (["--input", ""], "--input is empty"),
+        (["--input", "notes.txt"], "notes.txt is neither a folder nor a manifest whose name ends in .csv"),
+        (["--input", "*.mp4"], "no such folder or manifest: {0}/*.mp4. Patterns are no input here: give the folder"),
+        (
+            ["--input", "UCF50/Run/v_Run_g01_c01.avi", "UCF50/Run/v_Run_g01_c02.avi"],
+            "'UCF50/Run/v_Run_g01_c02.avi': the shell replaces a pattern by the files' names; put it in quotes",
+        ),
+        (["--input", "UCF50", "--classes", "Run,", "Wave"], "'Wave': the shell parts lists at spaces; write them with"),
+        (["--input", "UCF50", "--classes", "Run", ",Wave"], "without any (Run,Wave), or in quotes"),
+        (["--input", "UCF50", "--splits", "train=0.8,", "test=0.2"], "(train=0.8,test=0.2), or in quotes"),
+        (
+            ["--input", "UCF50", "--classes", "air", "drumming"],
+            "'drumming': every value belongs behind its flag, and in",
+        ),
+        (["UCF50"], "unexpected argument 'UCF50': every value belongs behind its flag"),
+    ],
+)
+def test_what_preprocess_refuses(arguments: list[str], words: str, here: Path, tmp_path: Path) -> None:
+    check(preprocess(*arguments, "--output", tmp_path / "out"), words, here)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_quoted_list_may_have_spaces(tmp_path: Path) -> None:
+    more = ("--classes", "Run, Wave", "--num-frames", 2, "--size", 16)
+    assert preprocess("--input", "UCF50", "--output", tmp_path / "out", *more).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "dataset"], "dataset is a dataset, not a model. Train one on it: python -m trainer.task"),
+        (["--model", "labels"], "labels holds labels, not a model"),
+        (["--model", "saved"], "saved is a SavedModel which doesn't say how its clips are made. Import it first"),
+        (["--model", "m.h5"], "m.h5 is a file; a model is a folder with model_info.json"),
+        (["--model", "run"], "no model in {0}/run: there is no model_info.json; did you mean {0}/run/model?"),
+        (["--model", "modle"], "there is no such folder; did you mean {0}/model?"),
+        (["--model", "UCF50"], "no model in {0}/UCF50: there is no model_info.json. Models come from"),
+        (["--model", "model", "here"], "'here': every value belongs behind its flag"),
+        (["--model", "model", "--input", "nothing/*.mp4"], "no such folder: {0}/nothing"),
+        (["--model", "model", "--input", "UCF50/Run/*.mkv"], "no videos in {0}/UCF50/Run/*.mkv: found nothing"),
+        (["--model", "model", "--input", "UCF50/Run/v_Run_g01_c01.avi", "one.mp4"], "the shell replaces a pattern by"),
+    ],
+)
+def test_what_label_refuses(arguments: list[str], words: str, here: Path, tmp_path: Path) -> None:
+    source = [] if "--input" in arguments else ["--input", "UCF50"]
+    check(run_here("pipelines.label", *arguments, *source, "--output", tmp_path / "labels"), words, here)
+
+
+@pytest.mark.parametrize("tool", [["trainer.task"], ["trainer.crossval", "--folds", "3"]])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (["run"], "run is the folder of a training run, not a dataset. Give the folder that pipelines.preprocess has"),
+        (["folds"], "folds is the folder of a training run, not a dataset"),
+        (["model"], "model is a model, not a dataset. Give the folder that pipelines.preprocess has written"),
+        (["saved"], "saved is a SavedModel, not a dataset"),
+        (["labels"], "labels holds labels, not a dataset"),
+        (["UCF50"], "UCF50 is a folder of videos, not a dataset. Make a dataset of it first"),
+        (["UCF50.zip"], "UCF50.zip is a file. Give the folder of a dataset"),
+        (["datset"], "there is no folder {0}/datset; did you mean {0}/dataset? Correct the path"),
+        (["dataset", "run"], "'run': the shell replaces a pattern by the files' names; put it in quotes"),
+    ],
+)
+def test_what_is_no_data(tool: list[str], data: list[str], words: str, here: Path, tmp_path: Path) -> None:
+    done = run_here(*tool, "--model", "lrcn", "--output", tmp_path / "run", "--data", *data)
+    check(done, words, here)
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "words"),
+    [
+        ("pipelines.verify", ["datset"], "no such folder: {0}/datset; did you mean {0}/dataset?"),
+        ("pipelines.verify", [""], "the folder is empty ('')"),
+        ("trainer.task", ["--model", "lrcn", "--data", ""], "--data is empty"),
+        ("trainer.import_model", [*IMPORT, "--keras", "", "--labels", "notes.txt"], "--keras is empty"),
+        ("trainer.import_model", [*IMPORT, "--keras", "m.h5", "--labels", ""], "--labels is empty"),
+        ("trainer.compare", ["rum"], "no such run: rum; did you mean {0}/run?"),
+    ],
+)
+def test_other_tools_name_what_is_nearest(module: str, arguments: list[str], words: str, here: Path) -> None:
+    check(run_here(module, *arguments), words, here)
+
+
+def test_the_nearest_name(tmp_path: Path) -> None:
+    touch(tmp_path, "videos/train/a.mp4", "other/b.mp4")
+    assert nearest(f"{tmp_path}/vidoes/train") == f"; did you mean {tmp_path}/videos/train?"
+    assert nearest(f"{tmp_path}/vidoes/test") == ""
+    assert nearest(f"{tmp_path}/videos/train/b.mp4") == f"; did you mean {tmp_path}/videos/train/a.mp4?"
+    (tmp_path / "link").symlink_to("link")
+    assert nearest(f"{tmp_path}/link/a") == f", as {tmp_path}/link is a link that leads nowhere"
+    assert nearest(f"{tmp_path}/xyz") == nearest("gs://bucket/videos") == ""
+
+
+def test_what_a_file_names_may_be_in_a_store() -> None:
+    for root in ("/lists", "gs://bucket/lists"):
+        assert files.locate(root, "a/b.mp4") == f"{root}/a/b.mp4"
+        assert files.locate(root, "gs://other/a.mp4") == "gs://other/a.mp4"
+        assert files.locate(root, "/a.mp4") == "/a.mp4"
+
+
+@pytest.mark.parametrize("mark", ["dataset_info.json", "metrics.json"])
+def test_videos_beside_a_file_of_such_a_name_are_an_input(mark: str, tmp_path: Path) -> None:
+    make_tree(tmp_path / "in", ("Run",), groups=1, clips=1)
+    touch(tmp_path, f"in/{mark}")
+    more = ("--num-frames", 2, "--size", 16)
+    assert preprocess("--input", tmp_path / "in", "--output", tmp_path / "out", *more).returncode == 0

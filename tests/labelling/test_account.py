@@ -1,0 +1,86 @@
+"""Accounts of labels add up, in any order and grouping, and keep the least certain, the longest and the first."""
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.labelling.account import MAX_FAILURES, MAX_TIMELINES, MAX_UNCERTAIN, merge_reports, score_bin, summarise
+from pipelines.labelling.types import SCORE_BINS, UNKNOWN, LabelledVideo, LabelReport, Segment
+from tests.support.accounts import STRIP, account, failure, segments, times, video
+
+
+def test_a_shard_is_summed_up() -> None:
+    cut = replace(video("b", (0, 1.0004, "Run", 0.5)), damaged=True)
+    videos = [
+        video("a", (0, 2, "Run", 0.95), (2, 4.5, UNKNOWN, 0.2), duration_s=5),
+        cut,
+        video("c", (0, 3, "Sit", 1.0)),
+    ]
+    empty = LabelledVideo("d", "/d", 9.0, True, ())
+    failures = [failure("z"), failure("b", 8.0), failure("b", 4.0, "ScoreError"), failure("b")]
+    report = account([*videos, empty], failures, listed=5)
+    assert (report.videos, report.labelled, report.failed, report.damaged, report.windows) == (5, 3, 2, 1, 4)
+    assert report.duration_s == 9.0 and list(report.segments_by_label) == ["Run", "Sit", UNKNOWN]
+    assert report.segments_by_label == {"Run": 2, "Sit": 1, UNKNOWN: 1}
+    assert report.seconds_by_label == {"Run": 3.0, "Sit": 3.0, UNKNOWN: 2.5}
+    assert {i: n for i, n in enumerate(report.score_histogram) if n} == {4: 1, 10: 1, 19: 2}
+    assert report.failures_by_reason == {"ScoreError": 1, "VideoDecodeError": 3}
+    assert [(f.video, f.start_s) for f in report.failures] == [("b", None), ("b", 4.0), ("b", 8.0), ("z", None)]
+    assert [(e.video, e.start_s, e.label) for e in report.uncertain] == [("a", 2, UNKNOWN), ("b", 0, "Run")]
+    assert report.uncertain[0].strip == STRIP and [v.video for v in report.timelines] == ["a"]
+    assert LabelReport.from_json(report.to_json()) == report
+
+
+def test_caps_keep_the_least_certain_the_longest_and_the_first() -> None:
+    videos = [video(f"v{i:03}", *((k, k + 1, "Run", 0.5 - i / 1000) for k in range(2 + i % 5))) for i in range(60)]
+    report = account(videos[::-1], [failure(f"f{i:03}") for i in range(300)][::-1])
+    assert [e.video for e in report.uncertain[:6]] == ["v059"] * 6 and report.uncertain[6].video == "v058"
+    assert [e.start_s for e in report.uncertain[:6]] == [0, 1, 2, 3, 4, 5] and len(report.uncertain) == MAX_UNCERTAIN
+    counts = [(-len(v.segments), v.video) for v in report.timelines]
+    assert counts == sorted(counts) and counts[0] == (-6, "v004") and len(counts) == MAX_TIMELINES
+    assert [f.video for f in report.failures] == [f"f{i:03}" for i in range(MAX_FAILURES)]
+    assert sum(report.failures_by_reason.values()) == 300
+
+
+@pytest.mark.parametrize("index", range(SCORE_BINS + 1))
+def test_bins_are_closed_below(index: int) -> None:
+    assert score_bin(index / SCORE_BINS) == min(index, SCORE_BINS - 1)
+
+
+shards = st.lists(st.lists(st.tuples(segments, times, st.booleans(), st.integers(0, 3)), max_size=5), max_size=6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(shards, st.randoms(use_true_random=False))
+def test_merging_is_associative_and_knows_no_order(shards: list[list[Any]], random: Random) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MAX_UNCERTAIN", "MAX_TIMELINES", "MAX_FAILURES"):
+            patch.setattr(f"pipelines.labelling.account.{name}", 3)
+        parts = []
+        for i, shard in enumerate(shards):
+            videos, failures = [], []
+            for k, (items, duration_s, damaged, broken) in enumerate(shard):
+                ends = [sum(length for length, _, _ in items[: n + 1]) + n for n in range(len(items))]
+                made = tuple(
+                    Segment(n and ends[n - 1], end, label, score, ())
+                    for n, (end, (_, label, score)) in enumerate(zip(ends, items, strict=True))
+                )
+                videos.append(LabelledVideo(f"{i}-{k}", "u", duration_s, damaged, made))
+                failures += [failure(f"{i}-{k}", n or None, f"E{n}") for n in range(broken)]
+            parts.append((videos, failures))
+        reports = [account(*part) for part in parts]
+        whole = account([v for videos, _ in parts for v in videos], [f for _, fs in parts for f in fs],
+                        sum(report.videos for report in reports))  # fmt: skip
+        random.shuffle(reports)
+        cut = random.randint(0, len(reports))
+        merged = merge_reports([merge_reports(reports[:cut]), LabelReport(), merge_reports(reports[cut:])])
+        assert merged == whole and merged == merge_reports(reports[::-1]) and merged.to_json() == whole.to_json()
+        assert list(merged.segments_by_label) == sorted(merged.segments_by_label)
+
+
+def test_nothing_merged_is_the_empty_report() -> None:
+    assert merge_reports([]) == LabelReport() == summarise([], [], 0, 0, {})

@@ -1,0 +1,155 @@
+"""What the ledger keeps comes back as it was, the right entries are chosen, and labels depend on nothing else."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.labelling.assembly import ShardLabels, assemble
+from pipelines.labelling.ledger import MAX_STRIPS, Entry, choose, is_complete
+from pipelines.labelling.segments import SegmentSpec
+from tests.support.ledger_entries import KEY, LABELS, PARTS, entries, entry, failed, shard, strip, whole_failure
+
+SPEC = SegmentSpec(smooth=1)
+
+
+@given(entries())
+def test_an_entry_comes_back_as_it_was(made: Entry) -> None:
+    line = made.to_json()
+    assert line.isascii() and "\n" not in line
+    back = Entry.from_json(line)
+    assert back.probabilities.dtype == np.float32 and back.probabilities.shape == made.probabilities.shape
+    assert back.probabilities.tobytes() == made.probabilities.tobytes()
+    assert {**vars(back), "probabilities": 0} == {**vars(made), "probabilities": 0}
+
+
+@pytest.mark.parametrize("line", ["", "{}", "[1]", "null", entry().to_json()[:-9], '{"video": "a"}'])
+def test_other_lines_are_told_apart(line: str) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        Entry.from_json(line)
+
+
+def lines(*found: Entry) -> list[str]:
+    return [e.to_json() for e in found]
+
+
+def chosen(*found: Entry, version: str = "1") -> list[str]:
+    """Which entries are chosen for video `a`, whatever the order."""
+    one, other = (choose(order, KEY, {"a": version}).get("a", []) for order in (found, found[::-1]))
+    assert lines(*one) == lines(*other)
+    return lines(*one)
+
+
+def test_only_the_present_version_and_key_hold() -> None:
+    new = entry(version="2")
+    assert chosen(entry(), new, entry(key="other"), version="2") == lines(new)
+    assert choose([entry(), entry("b")], KEY, {"a": "missing"}) == {}
+    assert choose([entry(), entry("b")], "other", {"a": "1", "b": "1"}) == {}
+
+
+def test_of_several_entries_the_best_is_taken() -> None:
+    sound, lost, broken = entry(), whole_failure(transient=True), whole_failure()
+    assert chosen(lost, sound) == chosen(sound, sound, lost) == lines(sound)
+    assert chosen(lost, broken) == lines(broken)
+    first, second = (entry(part=part, parts=PARTS) for part in PARTS)
+    bad = replace(second, failures=(failed("a", 2.0, transient=True),))
+    assert chosen(second, first, bad) == lines(first, second)
+    assert chosen(first, bad) == lines(first, bad)
+    again = replace(lost, failures=(replace(lost.failures[0], message="other"),))
+    assert len(chosen(lost, again)) == 1  # the same in both orders, as `chosen` saw
+
+
+def test_a_complete_cut_comes_before_others() -> None:
+    names = ("0:1", "1:2", "2:4")
+    two, three = ([entry(part=part, parts=parts) for part in parts] for parts in (PARTS, names))
+    assert chosen(*three, two[0]) == chosen(three[0], three[1], two[0], three[2]) == lines(*three)
+    assert chosen(three[0], three[2], *two) == lines(*two)
+    assert chosen(*three, *two) == lines(*two)
+    assert chosen(*two, entry()) == lines(entry())
+    assert is_complete(two) and is_complete(three[::-1]) and is_complete([entry()])
+    assert not is_complete(two[1:]) and not is_complete(three[:2]) and not is_complete([])
+
+
+def test_of_incomplete_cuts_the_one_with_most_done_is_taken() -> None:
+    one, two, *_ = [entry(part=part, parts=("0:1", "1:2", "2:4")) for part in ("0:1", "1:2", "2:4")]
+    half = entry(part="0:2", parts=PARTS)
+    assert chosen(one, half) == lines(half)
+    long = entry(part="1:4", parts=("0:1", "1:4"))
+    assert chosen(half, long) == lines(long)
+    assert chosen(one, two, entry(part="3:4", parts=("0:3", "3:4"))) == lines(one, two)
+
+
+def test_what_was_done_since_comes_before_the_failure_of_a_whole_video() -> None:
+    cut = [entry(part=part, parts=PARTS) for part in PARTS]
+    for failure in (whole_failure(transient=True), whole_failure()):
+        assert chosen(failure, *cut) == lines(*cut)
+
+
+def as_bytes(result: ShardLabels) -> tuple[Any, ...]:
+    return result.videos, result.failures, result.report, sorted(e.to_json() for e in result.entries)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(1, 40))
+def test_labels_do_not_depend_on_order_or_files(chance: random.Random, per_file: int) -> None:
+    """Each file keeps the strips of its own least certain windows, as the job writes them; some entries are twice."""
+    listed, found = shard()
+    # What is not listed now is kept for another time.
+    expected = as_bytes(assemble(listed, [*found, entry("gone")], KEY, LABELS, SPEC))
+    found += chance.sample(found, 5)
+    chance.shuffle(found)
+    kept: list[Entry] = []
+    for start in range(0, len(found), per_file):
+        kept += with_strips_of_least(found[start : start + per_file])
+    chance.shuffle(kept)
+    chance.shuffle(listed)
+    stale = [entry("v01", seed=1, version="0"), entry("gone"), entry("v02", seed=2, key="other")]
+    assert as_bytes(assemble(listed, [*stale, *kept], KEY, LABELS, SPEC)) == expected
+
+
+def scores_of(found: Sequence[Entry]) -> list[tuple[float, tuple[str, int]]]:
+    """Best probability and place of each window, the least certain first."""
+    rows = [(e.video, w, row) for e in found for w, row in zip(e.windows, e.probabilities, strict=True)]
+    return sorted({(float(row.max()), (video, window.index)) for video, window, row in rows})
+
+
+def with_strips_of_least(of_file: Sequence[Entry]) -> list[Entry]:
+    least = {place for _, place in scores_of(of_file)[:MAX_STRIPS]}
+    return [e.with_strips({i: strip for i, strip in e.strips.items() if (e.video, i) in least}) for e in of_file]
+
+
+def test_strips_are_those_of_the_least_certain_windows() -> None:
+    listed, found = shard()
+    result = assemble(listed, found, KEY, LABELS, SPEC)
+    scores = scores_of(found)
+    assert len(scores) > MAX_STRIPS
+    assert {(e.video, i) for e in result.entries for i in e.strips} == {place for _, place in scores[:MAX_STRIPS]}
+    assert len(result.report.uncertain) > 10
+    for example in result.report.uncertain:
+        inside = [
+            s for s, (video, i) in scores if video == example.video and example.start_s <= i + 0.5 < example.end_s
+        ]
+        index = next(i for s, (video, i) in scores if (video, s) == (example.video, min(inside)))
+        assert example.strip == strip(example.video, index)
+
+
+def test_a_video_that_is_not_known_is_an_error() -> None:
+    listed, found = shard()
+    for lost in (found[0], next(e for e in found if e.part), next(e for e in found if not e.windows)):
+        with pytest.raises(LookupError) as caught:
+            assemble(listed, [e for e in found if e is not lost], KEY, LABELS, SPEC)
+        assert caught.value.args == (lost.video,)
+
+
+def test_account_of_a_shard() -> None:
+    listed, found = shard()
+    report = assemble(listed, found, KEY, LABELS, SPEC).report
+    assert (report.videos, report.labelled, report.failed, report.damaged) == (30, 24, 6, 6)
+    assert report.windows == sum(len(e.windows) for e in found) == 96
+    assert sum(report.seconds_by_label.values()) == pytest.approx(24 * 4.0)
+    assert report.failures_by_reason == {"Broken": 12}

@@ -1,0 +1,179 @@
+"""The report of labels: page and summary say what was found, and no name becomes markup."""
+
+import io
+import re
+from dataclasses import replace
+
+import pytest
+
+from pipelines.labelling import charts
+from pipelines.labelling.account import MAX_UNCERTAIN
+from pipelines.labelling.report import MAX_LABELS, render_label_report
+from pipelines.labelling.summary import print_label_summary
+from pipelines.labelling.types import UNKNOWN, LabelReport
+from pipelines.reports import page as page_frame
+from pipelines.reports import text as summary
+from tests.support.accounts import account, failure, video
+from tests.support.label_reports import NAMES, hostile_report
+from tests.support.pages import Page
+
+hostile = pytest.fixture(hostile_report)
+
+
+def render(report: LabelReport, **options: object) -> Page:
+    html = render_label_report(report, {"Model": "m"}, "run", **options)  # type: ignore[arg-type]
+    html.encode("utf-8")
+    return Page(html)
+
+
+def test_names_do_not_become_markup_and_nothing_is_loaded(hostile: LabelReport) -> None:
+    html = render_label_report(hostile, dict(zip(NAMES, NAMES[::-1], strict=True)), NAMES[4], 0.35, NAMES)
+    html.encode("utf-8")
+    page, harmless = Page(html), render(LabelReport())
+    assert page.texts["script"] == harmless.texts["script"] and len(page.all("script")) == 1
+    assert page.texts["style"] == harmless.texts["style"] and len(page.all("style")) == 2
+    attributes = {name for _, attrs in page.elements for name in attrs}
+    assert not {name for name in attributes if name.startswith("on")}
+    assert not attributes & {"style", "action", "srcset", "srcdoc", "formaction"}
+    assert not page.all("link") + page.all("iframe") + page.all("object") + page.all("base") + page.all("form")
+    references = [v or "" for _, attrs in page.elements for k, v in attrs.items() if k in ("src", "href", "xlink:href")]
+    assert all(re.fullmatch(r"#[a-z-]+|data:image/jpeg;base64,[\w+/=]+", value) for value in references)
+    assert not any("url(" in sheet or "@import" in sheet for sheet in page.texts["style"])
+    hashes = [page_frame._allowed(content) for content in (*page.texts["style"], *page.texts["script"])]
+    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv"))
+    allowed = f"style-src {hashes[0]} {hashes[1]}; script-src {hashes[2]}"
+    assert policy == f"default-src 'none'; img-src data:; {allowed}"
+    assert page.texts["h1"] == [NAMES[4]] and [summary.visible(n) for n in NAMES[::-1]] == [
+        row[1] for row in page.tables["Settings of the run"]
+    ]
+    assert {row[0] for row in page.tables["Labels, longest time first"]} >= set(map(summary.visible, NAMES))
+
+
+def test_the_page_says_what_is_in_the_report(hostile: LabelReport) -> None:
+    page = render(hostile, min_score=0.35, labels=[*NAMES, "Never"])
+    tiles = dict(zip(page.texts["dt"], page.texts["dd"], strict=True))
+    assert tiles["Listed"].startswith("20") and tiles["Labelled"].startswith("7") and tiles["Failed"].startswith("0")
+    assert tiles["Windows"].startswith("21") and tiles["Length"].startswith("7.7 min")
+    assert page.texts["h2"] == ["Labels", "Scores", "Least certain", "Timelines", "Failures", "Settings"]
+    assert {a["href"] for a in page.all("a")} == {"#" + (h["id"] or "") for h in page.all("h2")}
+    notes = page.texts["li"]
+    assert notes[0] == "20 videos listed, but 7 accounted for."
+    assert "7.6% of the labelled time is unknown: the best score is below 35%." in notes
+    assert "1 label of 8 never occurs: Never." in notes
+    rows = page.tables["Labels, longest time first"]
+    assert rows[-2] == [UNKNOWN, "7", "35.0 s", "7.6%"] and rows[-1] == ["Total", "21", "7 min 38 s", ""]
+    assert rows[1][1:] == ["2", "1 min 00 s", "13.2%"] and len(rows) == 1 + 7 + 2
+    bars = [title for title in page.texts["title"] if title.endswith(("segment", "segments"))]
+    assert len(bars) == 20 and "30% to 35%: 7 segments" in bars and "60% to 65%: 7 segments" in bars
+    (line,) = page.all("line")
+    assert line["x1"] == line["x2"] == "350.0"
+    figures = [" ".join(figure.split()) for figure in page.texts["figcaption"]]
+    assert len(figures) == 21 and "0:04.0 to 0:09.0 · unknown, best <b>" in figures[0]
+    assert f"0:00.0 to 0:04.0 · {NAMES[0]} 80.0%, then <b>{NAMES[0]} 5.0%" in "".join(figures)
+    (first, *_) = (rows for name, rows in page.tables.items() if name.startswith("Segments of"))
+    assert first[2] == ["0:04.0 to 0:09.0", UNKNOWN, "30.0%"] and first[3][0] == "0:09.0 to 1:05.5"
+    failures = page.tables["Failures by video"]
+    shown = sorted(map(summary.visible, NAMES))
+    assert sorted(row[0] for row in failures[1:]) == shown and failures[1][1] == "0:04.0 to 0:08.0"
+    assert sorted(row[0] for row in page.tables["Failures by reason"][1:]) == shown
+
+
+@pytest.mark.parametrize(
+    ("report", "said", "kind"),
+    [
+        (account([video("a", (0, 1, "Run", 0.5))]), "decoded as a whole and has labels throughout", "good"),
+        (account([video("a", (0, 1, "Run", 1))], [failure("b")]), "1 video of 2 (50.0%) failed.", None),
+        (account([], [failure("b")]), "No video has labels.", "loud"),
+        (account([video("a", (0, 1, "Run", 1))], listed=3), "3 videos listed, but 1 accounted for.", "loud"),
+        (account([video("a", (0, 3, UNKNOWN, 0.1), (3, 4, "Run", 1))]), "75.0% of the labelled time is", "loud"),
+        (
+            replace(account([video("a", (0, 1, "Run", 1))]), damaged=1),
+            "1 labelled video could be decoded in part",
+            None,
+        ),
+    ],
+)
+def test_notes(report: LabelReport, said: str, kind: str | None) -> None:
+    page = render(report)
+    found = {text: attrs.get("class") for text, attrs in zip(page.texts["li"], page.all("li"), strict=True)}
+    assert [value for text, value in found.items() if said in text] == [kind]
+
+
+def test_size_is_bounded() -> None:
+    videos = [video(f"v{i:02}", *((k, k + 1, f"Label {k % 1500}", 0.95) for k in range(3000))) for i in range(25)]
+    failures = [failure(f"f{i:03}") for i in range(400)]
+    report = account(videos, failures)
+    html = render_label_report(report, {}, "run")
+    page = Page(html)
+    timelines = [rows for name, rows in page.tables.items() if name.startswith("Segments of")]
+    assert len(timelines) == 20 and {len(rows) for rows in timelines} == {1 + charts.MAX_SEGMENTS}
+    assert "The first 300 are shown here, up to 5:00.0." in page.texts["p"] and len(html) < 3_000_000
+    assert len(page.tables["Labels, longest time first"]) == 2 + MAX_LABELS
+    assert "500 more not shown here." in page.texts["p"] and "failures.jsonl has all of them." in page.texts["p"]
+    assert len(page.tables["Failures by video"]) == 201 and "The first 200 of 400" in page.texts["summary"]
+    # A report that someone has put together without limits gets them here.
+    many = replace(report, uncertain=account([video("a", *((k, k + 1, "Run", 0.5) for k in range(48)))]).uncertain * 3)
+    assert len(render(many).all("img")) == MAX_UNCERTAIN
+
+
+def test_colors_are_the_same_in_all_timelines() -> None:
+    videos = [
+        video("a", *((k, k + 1 + k / 100, f"L{k:02}", 0.95) for k in range(15)), (15, 99, UNKNOWN, 0.95)),
+        video("b", (0, 50, "L00", 0.95), (50, 51, "L01", 0.95)),
+    ]
+    colors = charts.choose_colors(videos)
+    assert colors["L00"] == "c0" and colors["L01"] == "c1" and colors["L14"] == "c2" and colors[UNKNOWN] == "unknown"
+    assert len(colors) == charts.NUM_COLORS + 1 and not {"L02", "L03", "L04"} & set(colors)
+    page = Page(charts.timeline(videos[0], colors))
+    kinds = [rect["class"] for rect in page.all("rect")]
+    assert kinds.count("other") == 3 and "other labels" in page.texts["span"] and kinds[-1] == "unknown"
+    (first, *_), last = page.all("rect"), page.all("rect")[-1]
+    assert first["x"] == "0" and int(last["x"] or 0) + int(last["width"] or 0) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0:00.0"), (7.54, "0:07.5"), (59.96, "1:00.0"), (3599.96, "1:00:00.0"), (3723.0, "1:02:03.0")],
+)
+def test_clock(seconds: float, text: str) -> None:
+    assert charts.clock(seconds) == text
+
+
+def test_empty_report() -> None:
+    page = render(LabelReport(), min_score=0.5)
+    assert [text for text in ("No segments.", "No film strips.", "None.") if text not in page.texts["p"]] == []
+    assert render_label_report(LabelReport(), {}, "run").count("Not recorded.") == 1
+
+
+def printed(report: LabelReport, output: str, seconds: float | None) -> list[str]:
+    file = io.StringIO()
+    print_label_summary(report, output, seconds, file)
+    return [" ".join(re.sub("[│┃]", " ", line).split()) for line in file.getvalue().splitlines()]
+
+
+def test_summary(hostile: LabelReport, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    report = account(
+        [video("a", (0, 1800, "[red]Run", 0.9), (1800, 3600, UNKNOWN, 0.1)), video("b", (0, 3600, "Sit", 1))],
+        [failure("c"), failure("d", 4.0, "ScoreError"), failure("d", 8.0, "ScoreError")],
+    )
+    lines = printed(replace(report, damaged=1), "/data/my [bold]labels/", 3600)
+    for line in (
+        "Sit 1 50.0% 1.00",
+        "[red]Run 1 25.0% 0.50",
+        "unknown 1 25.0% 0.50",
+        "Total 3 100.0% 2.00",
+        "Videos 4 listed = 2 labelled + 2 failed; 1 of the labelled are damaged",
+        "Failures 2 ScoreError, 1 VideoDecodeError; each is in failures.jsonl",
+        "Scored 3 windows in 2 h 00 min of video",
+        "Time 1 h 00 min, 2.0 times as fast as the videos play",
+        "Labels /data/my [bold]labels/",
+        "Report /data/my [bold]labels/report.html",
+    ):
+        assert line in lines
+    lost = printed(hostile, "out", None)
+    assert any("20 listed, but 7 labelled and 0 failed" in line for line in lost)
+    assert not any(line.startswith("Time") for line in lost) and "\x1b" not in "".join(lost)
+    many = printed(account([video("a", *((k, k + 1, f"L{k:02}", 0.95) for k in range(30)))]), "out", 0.0)
+    assert "10 more labels 10 33.3% 0.00" in many and "L20" not in " ".join(many)
+    assert printed(LabelReport(), "out", None)[0].startswith("Videos 0 listed")

@@ -1,0 +1,145 @@
+"""Killed or out of disk, the labelling job goes on and ends in the labels of an undisturbed run."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.spec import ClipSpec
+from tests.conftest import run_here, run_tool
+from tests.support.label_model import LABELS, level_of, make_model, write_grey
+
+RESULTS = ("labels-00000-of-00001.jsonl", "failures.jsonl", "report.html")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0}, nan=(150, 160))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """300 short videos, a tenth of them broken in one way or another, and a long one."""
+    root = tmp_path_factory.mktemp("videos")
+    for i in range(300):
+        path = root / f"{i % 7}" / f"{i:03d}.mp4"
+        write_grey(path, [level_of(LABELS[i % 3]) if i % 20 else 155] * (6 + i % 5))
+        if i % 20 == 3:
+            path.write_bytes(path.read_bytes()[:200])
+    write_grey(root / "long.mp4", [level_of(LABELS[i // 60 % 3]) for i in range(1500)], options={"g": "25"})
+    return root
+
+
+def arguments(model: Path, videos: Path, output: Path) -> list[str]:
+    flags = ["--model", model, "--input", videos, "--output", output, "--max-failure-rate", 0.3, "--range-s", 10]
+    return [str(flag) for flag in flags]
+
+
+@pytest.fixture(scope="module")
+def reference(model: Path, videos: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    output = tmp_path_factory.mktemp("reference") / "out"
+    done = run_tool("pipelines.label", *arguments(model, videos, output))
+    assert done.returncode == 0, done.stderr
+    assert not [line for line in done.stderr.splitlines() if "warning" in line.lower()]
+    return results_of(output)
+
+
+def results_of(output: Path) -> dict[str, bytes]:
+    return {name: (output / name).read_bytes() for name in RESULTS}
+
+
+def entries(output: Path) -> int:
+    return sum(len(path.read_text().splitlines()) for path in (output / "_state" / "ledger").rglob("*.jsonl"))
+
+
+@pytest.mark.parametrize("after", [1, 60, 200, 290])
+def test_killed_and_run_again(
+    model: Path, videos: Path, reference: dict[str, bytes], tmp_path: Path, after: int
+) -> None:
+    """SIGKILL to the whole group after some entries are in the ledger, plus a random moment; then the same command."""
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "pipelines.label", *arguments(model, videos, output)]
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while entries(output) < after and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(random.Random(after).uniform(0, 0.3))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = entries(output)
+    assert kept >= after or process.returncode == 0
+    again = run_here("pipelines.label", *arguments(model, videos, output))
+    assert again.returncode == 0, again.stderr
+    assert results_of(output) == reference
+    scored = json.loads((output / "summary.json").read_text())["rates"]["videos_scored"]
+    assert scored <= 301 - (kept - 10)  # of the long one, ten parts at most count as one video
+
+
+def test_full_disk_is_told_and_what_was_done_is_kept(
+    model: Path, videos: Path, reference: dict[str, bytes], tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    failed = run_tool("pipelines.label", *arguments(model, videos, output), max_file_bytes=20_000)
+    assert failed.returncode == 4, failed.stderr
+    last = failed.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: cannot write") and "Traceback" not in failed.stderr
+    assert not (output / "summary.json").exists()
+    assert not list((output / "_state" / "tmp").glob("*"))
+    kept = entries(output)
+    assert run_here("pipelines.label", *arguments(model, videos, output)).returncode == 0
+    assert results_of(output) == reference
+    assert json.loads((output / "summary.json").read_text())["rates"]["videos_scored"] <= 301 - kept
+
+
+def test_a_second_run_at_the_same_time_is_refused(model: Path, videos: Path, tmp_path: Path) -> None:
+    from pipelines.dataset import folder as store
+
+    output = tmp_path / "out"
+    with store.exclusive(str(output)):
+        refused = run_here("pipelines.label", *arguments(model, videos, output))
+    assert refused.returncode == 2
+    assert "another run is writing to" in refused.stderr and "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--model": "nowhere"}, "no model in"),
+        ({"--input": "nowhere"}, "no such folder, video, list or manifest"),
+        ({"--format": "xml"}, "invalid choice: 'xml'"),
+        ({"--window-s": "-1"}, "window_s must be 0 (automatic) or a number of seconds, not -1"),
+    ],
+)
+def test_mistakes_are_one_line(model: Path, videos: Path, tmp_path: Path, change: dict[str, str], message: str) -> None:
+    flags = dict(zip(*[iter(arguments(model, videos, tmp_path / "out"))] * 2, strict=True)) | change
+    done = run_tool("pipelines.label", *[part for pair in flags.items() for part in pair])
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_card_is_no_videos_failure(tmp_path: Path) -> None:
+    """Even one clip, of two megabytes, finds no room: the job is left over, and goes on where there is some."""
+    spec = ClipSpec(16, 224, 224)
+    for video, level in (("a.mp4", 60), ("b.mp4", 105)):
+        write_grey(tmp_path / "videos" / video, [level] * 20)
+    make_model(tmp_path / "full", clip_spec=spec, hungry=(100, 110))
+    words = ("--input", tmp_path / "videos", "--output", tmp_path / "out", "--max-failure-rate", 1, "--window-s", 1)
+    done = run_here("pipelines.label", "--model", tmp_path / "full", *words)
+    errors = [line for line in done.stderr.splitlines() if "decoder process(es)" not in line]
+    assert done.returncode == 4 and len(errors) == 1, done.stderr
+    assert errors[0].startswith("error: there is no memory left for the model tiny, even for a batch of 1 (")
+    assert not (tmp_path / "out" / "summary.json").exists() and entries(tmp_path / "out") < 2
+    make_model(tmp_path / "room", clip_spec=spec)  # stands for the same model on a card with room
+    shutil.copy(tmp_path / "full" / "model_info.json", tmp_path / "room")
+    again = run_here("pipelines.label", "--model", tmp_path / "room", *words)
+    assert again.returncode == 0 and "2 labelled" in again.stdout, again.stdout + again.stderr

@@ -1,0 +1,239 @@
+"""A stand-in of the Dataflow service on loopback: it takes jobs as the service does, says how they are, runs none."""
+
+import contextlib
+import errno
+import json
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests import ROOT
+from tests.support.gcs_server import serving
+
+_JOBS = re.compile(r"/sandbox/v1b3/projects/([^/]+)/locations/([^/]+)/jobs(?:/([^/]+))?(?:/(\w+))?")
+_HEARS_CTRL_C = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # processes that are started in the background ignore it
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+_NAMES = {
+    "type": {1: "JOB_TYPE_BATCH"},
+    "algorithm": {2: "AUTOSCALING_ALGORITHM_BASIC"},
+    "ipConfiguration": {2: "WORKER_IP_PRIVATE"},
+    "requestedState": {5: "JOB_STATE_CANCELLED"},
+}
+"""See https://cloud.google.com/dataflow/docs/reference/rest/v1b3/projects.locations.jobs."""
+_ENDED = ("JOB_STATE_DONE", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
+
+
+@dataclass
+class Job:
+    """A job that was submitted.
+
+    Attributes:
+        project: in whose name it was submitted.
+        region: where it is to run.
+        request: the job as it was sent.
+        job_id: what the service calls it.
+        state: what is said of it.
+        errors: what its log says went wrong.
+    """
+
+    project: str
+    region: str
+    request: dict[str, Any]
+    job_id: str
+    state: str = "JOB_STATE_PENDING"
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the pipeline as its workers get them."""
+        options: dict[str, Any] = self.request["environment"]["sdkPipelineOptions"]["options"]
+        return options
+
+    @property
+    def pool(self) -> dict[str, Any]:
+        """The one kind of workers."""
+        (pool,) = self.request["environment"]["workerPools"]
+        return dict(pool)
+
+    def end(self, state: str, *errors: str) -> None:
+        """Lets the job end in a state, for these reasons."""
+        self.errors = list(errors)
+        self.state = state
+
+    def described(self) -> dict[str, Any]:
+        """The job as the service describes it."""
+        answer = {key: self.request[key] for key in ("name", "type", "clientRequestId")}
+        return {**answer, "id": self.job_id, "projectId": self.project, "currentState": self.state}
+
+    def messages(self) -> list[dict[str, str]]:
+        """Its log."""
+        return [
+            {"id": str(number), "time": "2026-01-01T00:00:00Z", "messageImportance": "JOB_MESSAGE_ERROR",
+             "messageText": text}
+            for number, text in enumerate(self.errors)
+        ]  # fmt: skip
+
+
+@dataclass
+class DataflowServer:
+    """A running stand-in.
+
+    Attributes:
+        url: where it listens, for `--dataflow_endpoint`.
+        jobs: what was submitted, the latest last.
+        refuse: status and message with which jobs are refused, if they are.
+        fate: state and errors in which every job ends as soon as somebody asks for it, if any.
+    """
+
+    url: str = ""
+    jobs: list[Job] = field(default_factory=list)
+    refuse: tuple[int, str] | None = None
+    fate: tuple[str, ...] = ()
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def submit(self, project: str, region: str, request: dict[str, Any]) -> Job:
+        """Takes a job; gives the one of the same name instead if it has not ended, as the service does."""
+        with self._lock:
+            for job in self.jobs:
+                if job.request["name"] == request["name"] and job.state not in _ENDED:
+                    return job
+            self.jobs.append(Job(project, region, request, f"job-{len(self.jobs)}"))
+            return self.jobs[-1]
+
+    def wait_for_job(self, number: int, goes_on: Callable[[], bool], timeout_s: float = 180.0) -> Job:
+        """The job of that number, from 0, as soon as it is there; waits only while `goes_on`."""
+        end = time.monotonic() + timeout_s
+        while goes_on() and time.monotonic() < end:
+            if len(self.jobs) > number:
+                return self.jobs[number]
+            time.sleep(0.1)
+        raise RuntimeError(f"job {number} was not submitted")
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    """A request as older and newer versions of Beam send it: the latter give numbers for names, and options in a
+    protobuf `Struct`, which has no whole numbers."""
+
+    def named(value: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: _NAMES[key].get(item, item) if key in _NAMES and isinstance(item, int) else item
+            for key, item in value.items()
+        }
+
+    def number(text: str) -> float:
+        return int(float(text)) if float(text).is_integer() else float(text)
+
+    found: dict[str, Any] = json.loads(body, object_hook=named, parse_float=number)
+    return found
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, served: DataflowServer, *arguments: Any) -> None:
+        self._served = served
+        super().__init__(*arguments)
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        match = _JOBS.fullmatch(urlsplit(self.path).path)
+        if not match:
+            self._answer(404, {"error": {"code": 404, "message": f"no such thing: {self.path}"}})
+            return
+        project, region, job_id, what = match.groups()
+        if self.command == "POST" and not job_id:
+            if self._served.refuse:
+                status, message = self._served.refuse
+                self._answer(status, {"error": {"code": status, "message": message}})
+            else:
+                self._answer(200, self._served.submit(project, region, _read(body)).described())
+            return
+        job = next(job for job in self._served.jobs if job.job_id == job_id)
+        if self._served.fate and not what:
+            job.end(*self._served.fate)
+        if self.command == "PUT":
+            job.end(_read(body)["requestedState"])
+        self._answer(200, {"jobMessages": job.messages()} if what == "messages" else job.described())
+
+    do_GET = do_POST = do_PUT = _handle
+
+    def _answer(self, status: int, value: object) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """A tool that was started as a user does, and waits for its job."""
+
+    process: "subprocess.Popen[str]"
+    job: Job
+
+    def end(self) -> tuple[int, str]:
+        """Its exit code and what it said, as soon as it has ended."""
+        _, said = self.process.communicate(timeout=120)
+        return self.process.returncode, said
+
+
+@contextlib.contextmanager
+def launching(
+    dataflow: DataflowServer, environment: dict[str, str], tool: str, *arguments: object, cwd: Path = ROOT
+) -> Iterator[Launcher]:
+    """Starts a tool and waits until it has submitted its job."""
+    command = [sys.executable, "-c", _HEARS_CTRL_C, f"pipelines.{tool}", "--no_auth"]
+    command += [f"--dataflow_endpoint={dataflow.url}", *map(str, arguments)]
+    number = len(dataflow.jobs)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=cwd)
+    try:
+        yield Launcher(process, dataflow.wait_for_job(number, lambda: process.poll() is None))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@contextlib.contextmanager
+def dataflow_server() -> Iterator[DataflowServer]:
+    """Starts a stand-in, and ends it with the block.
+
+    Beam takes no endpoint with a port, but for `localhost`, where it would leave out what it does for the service
+    alone. So each stand-in listens at port 80 of an address of its own; the test is skipped where that is not allowed.
+    Newer versions of Beam speak gRPC over TLS, but HTTP with an endpoint that has `sandbox` in it.
+    """
+    server = DataflowServer()
+    with serving(_listen(server)) as url:
+        server.url = f"{url.removesuffix(':80')}/sandbox"
+        yield server
+
+
+def _listen(server: DataflowServer) -> ThreadingHTTPServer:
+    for _ in range(50):
+        address = f"127.{random.randrange(1, 255)}.{random.randrange(255)}.{random.randrange(2, 255)}"
+        try:
+            return ThreadingHTTPServer((address, 80), partial(_Handler, server))
+        except PermissionError:
+            pytest.skip("needs the right to listen at port 80 of the loopback interface")
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:  # not on Linux, where all of 127.0.0.0/8 is there
+                pytest.skip("needs a loopback interface with more than one address")
+    raise RuntimeError("no free address")

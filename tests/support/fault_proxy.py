@@ -1,0 +1,192 @@
+"""A server between the code under test and a store: it passes requests on, or does what bad days bring."""
+
+import contextlib
+import http.client
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+from tests.support.gcs_server import FORBIDDEN, serving
+
+_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to a request.
+
+    Attributes:
+        delay_s: waits before anything else.
+        status: is answered in place of the store's answer.
+        reset: the connection is closed without an answer; the store has not seen the request.
+        stall_after: so many bytes of the answer's body come, then nothing for `stall_s`, then the connection ends.
+        stall_s: see there.
+        cut: so many bytes are missing at the end of the answer's body, and its headers agree.
+        stale: a listing is answered as it was the last time, whatever was written or removed since.
+    """
+
+    delay_s: float = 0.0
+    status: int = 0
+    reset: bool = False
+    stall_after: int | None = None
+    stall_s: float = 0.0
+    cut: int = 0
+    stale: bool = False
+
+
+Decide = Callable[[str, str], Fault | None]
+"""Called with the method and the decoded path and query of each request, by many threads at a time.
+
+Google's library names a file that it stores in the body: here the name is behind the query all the same.
+"""
+
+
+@dataclass
+class FaultProxy:
+    """A running proxy.
+
+    Attributes:
+        target: address of the store, `http://...`.
+        url: where the proxy listens.
+        decide: see there.
+        requests: methods and paths of what came, in order.
+        listings: the last answer to each request for a listing.
+    """
+
+    target: str
+    url: str = ""
+    decide: Decide = lambda method, path: None
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    listings: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def faulty(self, decide: Decide) -> Iterator[None]:
+        """Bad days during the block."""
+        self.decide, before = decide, self.decide
+        try:
+            yield
+        finally:
+            self.decide = before
+
+
+def is_listing(method: str, path: str) -> bool:
+    """Whether a request asks for the names of objects."""
+    return method == "GET" and ("list-type=2" in path or bool(re.match(r"/storage/v1/b/[^/]+/o\?", path)))
+
+
+def denial(is_google: bool, status: int) -> bytes:
+    """The body of an error as a store writes it."""
+    if is_google:
+        errors = [{"message": FORBIDDEN, "reason": "forbidden"}]
+        return json.dumps({"error": {"code": status, "message": FORBIDDEN, "errors": errors}}).encode()
+    code = {403: "AccessDenied", 503: "SlowDown"}.get(status, "InternalError")
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{FORBIDDEN}</Message></Error>".encode()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection of a client."""
+
+    protocol_version = "HTTP/1.1"
+    proxy: FaultProxy
+
+    def _serve(self) -> None:
+        body = self._body()
+        path = unquote(self.path)
+        if path.startswith("/upload/") and (name := re.search(rb'"name": ?"([^"]+)"', body[:1000])):
+            path += f"&name={name[1].decode()}"
+        self.proxy.requests.append((self.command, path))
+        fault = self.proxy.decide(self.command, path) or Fault()
+        time.sleep(fault.delay_s)
+        if fault.reset:
+            self.close_connection = True
+        elif fault.status:
+            is_google = path.startswith(("/storage/", "/upload/", "/download/", "/batch/"))
+            self._answer(fault.status, {}, denial(is_google, fault.status), Fault())
+        elif fault.stale and path in self.proxy.listings:
+            self._answer(*self.proxy.listings[path], Fault())
+        else:
+            self._forward(body, fault)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve
+
+    def _body(self) -> bytes:
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.close_connection = True  # sent by the base class already; the body follows
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        data = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            data += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return data
+
+    def _forward(self, body: bytes, fault: Fault) -> None:
+        place = urlsplit(self.proxy.target)
+        connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                if name.lower() not in (*_HOP, "expect"):
+                    connection.putheader(name, value)
+            if body or self.command in ("PUT", "POST"):
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            headers = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP}
+            headers = {name: value.replace(self.proxy.target, self.proxy.url) for name, value in headers.items()}
+            length = answer.getheader("Content-Length")
+            data = answer.read()
+            if "json" in (answer.getheader("Content-Type") or ""):  # Google's store tells where the content is
+                data = data.replace(self.proxy.target.encode(), self.proxy.url.encode())
+            if is_listing(self.command, unquote(self.path)):
+                self.proxy.listings[unquote(self.path)] = answer.status, headers, data
+            self._answer(answer.status, headers, data, fault, length if self.command == "HEAD" else None)
+
+    def _answer(
+        self, status: int, headers: dict[str, str], body: bytes, fault: Fault, length: str | None = None
+    ) -> None:
+        if fault.cut:
+            body = body[: -fault.cut]
+            first = headers.get("Content-Range", "bytes 0-").partition("-")[0]
+            end = int(first.partition(" ")[2]) + len(body)
+            headers = {**headers, "Content-Range": f"{first}-{end - 1}/{end}"}
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header("Content-Length", length or str(len(body)))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if fault.stall_after is not None and len(body) > fault.stall_after:
+            self.wfile.write(body[: fault.stall_after])
+            self.wfile.flush()
+            time.sleep(fault.stall_s)
+            self.close_connection = True
+            return
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, *arguments: object) -> None:
+        """A client that went away in the middle is what tests are about."""
+
+
+@contextlib.contextmanager
+def fault_proxy(target: str, kind: type[Handler] = Handler) -> Iterator[FaultProxy]:
+    """Starts a proxy in front of a store, and ends it with the block."""
+    proxy = FaultProxy(target)
+    handler = type("Handler", (kind,), {"proxy": proxy})
+    with serving(_Server(("127.0.0.1", 0), handler)) as proxy.url:
+        yield proxy

@@ -1,0 +1,125 @@
+"""Executes a job that was submitted to the stand-in of Dataflow from what it staged, and from nothing else.
+
+The part of the service is Beam's FnApiRunner in the process of the test. The part of the worker is a process of a fresh
+environment, which has the packages of the lock file, as an image would, and gets this software from the staged package.
+"""
+
+import hashlib
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.portability import common_urns, python_urns
+from apache_beam.portability.api import beam_provision_api_pb2, beam_runner_api_pb2
+from apache_beam.runners.portability.fn_api_runner import fn_runner
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+
+from tests import ROOT
+from tests.support.dataflow_server import Job
+from tests.support.gcs_server import GcsServer
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A machine that could be a worker.
+
+    Attributes:
+        folder: where its processes run.
+        python: the interpreter of its environment.
+        variables: of its processes, beside those of this one.
+    """
+
+    folder: Path
+    python: Path
+    variables: dict[str, str]
+
+    def command(self, *arguments: object) -> str:
+        """The shell's command that runs the interpreter there."""
+        variables = [f"{name}={value}" for name, value in self.variables.items()]
+        words = ["env", "-u", "PYTHONPATH", *variables, self.python, *arguments]
+        return f"cd {shlex.quote(str(self.folder))} && exec {shlex.join(map(str, words))}"
+
+    def run(self, *arguments: object) -> str:
+        """Runs the interpreter there, and gives what it prints."""
+        done = subprocess.run(self.command(*arguments), shell=True, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+
+def make_worker(folder: Path, variables: dict[str, str]) -> Worker:
+    """A worker with the packages of the lock file of this environment alone."""
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([*uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder / "venv"], check=True)
+    python = folder / "venv" / "bin" / "python"
+    ours = f"\napache-beam=={version('apache-beam')} "
+    (file,) = (path for path in ROOT.glob("requirements*.lock") if ours in path.read_text())
+    lock = ["--require-hashes", "-r", file]
+    subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, "--no-deps", *lock], check=True)
+    _share_bytecode(Path(sysconfig.get_path("purelib")), next((folder / "venv").glob("lib/python*/site-packages")))
+    (folder / "work").mkdir()
+    return Worker(folder / "work", python, variables)
+
+
+def _share_bytecode(own: Path, other: Path) -> None:
+    """Saves the other environment from compiling the same files once more, at each start if nothing may be written."""
+    for cache in own.rglob("__pycache__"):
+        target = other / cache.relative_to(own)
+        if target.parent.is_dir() and not target.exists():
+            shutil.copytree(cache, target)
+
+
+def pipeline_of(server: GcsServer, job: Job) -> beam_runner_api_pb2.Pipeline:
+    """The pipeline that a job staged."""
+    return beam_runner_api_pb2.Pipeline.FromString(server.get(job.options["pipelineUrl"]))
+
+
+def artifacts_of(
+    server: GcsServer, pipeline: beam_runner_api_pb2.Pipeline, with_hashes: bool = False
+) -> dict[str, bytes]:
+    """What a pipeline's environments name, by the name it is to have on the worker.
+
+    With `--enable_artifact_caching` its hash is named, too, and is checked here.
+    """
+    found: dict[str, bytes] = {}
+    for environment in pipeline.components.environments.values():
+        for artifact in environment.dependencies:
+            assert artifact.type_urn == common_urns.artifact_types.URL.urn
+            assert artifact.role_urn == common_urns.artifact_roles.STAGING_TO.urn
+            place = beam_runner_api_pb2.ArtifactUrlPayload.FromString(artifact.type_payload)
+            role = beam_runner_api_pb2.ArtifactStagingToRolePayload.FromString(artifact.role_payload)
+            found[role.staged_name] = server.get(place.url)
+            assert not with_hashes or place.sha256 == hashlib.sha256(found[role.staged_name]).hexdigest()
+    return found
+
+
+def install(worker: Worker, artifacts: dict[str, bytes]) -> None:
+    """Installs the staged package with the command of Beam's own start script."""
+    package = worker.folder / "workflow.tar.gz"
+    package.write_bytes(artifacts[package.name])
+    worker.run("-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", package)
+
+
+def execute(pipeline: beam_runner_api_pb2.Pipeline, job: Job, worker: Worker) -> None:
+    """Runs a pipeline to its end; its functions run in a process of the worker.
+
+    Raises:
+        RuntimeError: it fails.
+    """
+    command = worker.command("-m", "apache_beam.runners.worker.sdk_worker_main")
+    local = beam_runner_api_pb2.Pipeline()
+    local.CopyFrom(pipeline)
+    for environment in local.components.environments.values():
+        assert environment.urn == common_urns.environments.DOCKER.urn
+        environment.urn, environment.payload = python_urns.SUBPROCESS_SDK, command.encode()
+        del environment.dependencies[:]  # are installed already
+    provision = beam_provision_api_pb2.ProvisionInfo(
+        pipeline_options=JobServiceHandle.encode_pipeline_options(job.options)
+    )
+    runner = fn_runner.FnApiRunner(provision_info=fn_runner.ExtendedProvisionInfo(provision))
+    assert runner.run_via_runner_api(local, PipelineOptions([])).wait_until_finish() == "DONE"

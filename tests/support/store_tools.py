@@ -1,0 +1,136 @@
+"""What the tests of stores have in common."""
+
+import itertools
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import pipelines.preprocess
+from pipelines import label
+from tests.support.fault_proxy import Decide, Fault, FaultProxy, fault_proxy
+from tests.support.gcs_server import GcsServer, gcs_server, google_environment
+from tests.support.google_tls import google_proxy
+from tests.support.label_model import level_of, make_model, write_grey
+from tests.support.s3_server import S3Server, s3_server
+
+SIZE = ("--num-frames", 4, "--size", 32, "--shards", 8)
+PATIENCE_S = 25.0
+"""Until an error is shown, on a busy machine. The libraries by themselves take from half a minute to minutes."""
+
+
+def write_greys(root: Path) -> Path:
+    """Videos to be labelled: short ones, a long one, one that is none."""
+    for name, levels in {
+        "a/jump.mp4": [level_of("Jump")] * 20,
+        "a/run [1].mp4": [level_of("Run")] * 20,
+        "b/long.mp4": [level_of("Jump")] * 100 + [level_of("Wave")] * 100,
+    }.items():
+        write_grey(root / name, levels, options={"g": "25"})
+    (root / "broken.mp4").write_bytes(b"not a video at all")
+    return root
+
+
+@pytest.fixture(scope="module")
+def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of them."""
+    return write_greys(tmp_path_factory.mktemp("greys"))
+
+
+def store_model(server: GcsServer | S3Server, folder: Path, uri: str) -> Path:
+    """Makes a model that labels them in a folder, puts it into a store as well, and returns the folder."""
+    make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
+    server.put_tree(folder, uri)
+    return folder
+
+
+def run_label(model: object, source: object, output: object, *more: object) -> None:
+    arguments = ["--model", model, "--input", source, "--output", output, "--max-failure-rate", 1, *more]
+    assert label.run([str(argument) for argument in arguments]) == 0
+
+
+def run_preprocess(source: str, output: str) -> None:
+    arguments = ["--input", source, "--output", output, *SIZE]
+    assert pipelines.preprocess.run([str(argument) for argument in arguments]) == 0
+
+
+def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, bytes]:
+    """The same files with the address of the input, of which a local one is told by its name alone, and of videos."""
+    place = re.compile(rb"(?<![\w/.-])" + re.escape(os.path.basename(str(here)).encode()) + rb"(?![\w/.-])")
+    video = re.compile(rb'(?<="uri": ")(?!\w+://)')
+    return {name: place.sub(there.encode(), video.sub(f"{there}/".encode(), data)) for name, data in files.items()}
+
+
+@pytest.fixture
+def the_error(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, float]]:
+    """Runs a tool in this process: its exit code, its only line that is no news, and the seconds that it took."""
+    import pipelines.engines.engine  # noqa: F401 - with Beam, whose import takes long on a busy machine
+
+    def run(main: Callable[[], int], *words: object) -> tuple[int, str, float]:
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", ["tool", *map(str, words)])
+        start = time.monotonic()
+        code = main()
+        seconds = time.monotonic() - start
+        shown = [line for line in capfd.readouterr().err.splitlines() if " decoder process(es)" not in line]
+        (line,) = shown
+        return code, line, seconds
+
+    return run
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket behind a proxy.
+
+    Attributes:
+        server: of the store.
+        proxy: before it.
+        root: address of the bucket.
+        environment: of a process that uses it.
+    """
+
+    server: GcsServer | S3Server
+    proxy: FaultProxy
+    root: str
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="module", params=["gs", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A bucket of each kind."""
+    if request.param == "gs":
+        home = tmp_path_factory.mktemp("home")
+        with gcs_server() as google, google_proxy(google.url, home) as (proxy, variables):
+            environment = google_environment(home, STORAGE_EMULATOR_HOST=proxy.url, **variables)
+            yield Place(google, proxy, "gs://bucket", environment)
+    else:
+        with s3_server() as amazon, fault_proxy(amazon.url) as proxy:
+            yield Place(amazon, proxy, amazon.make_bucket("bucket"), amazon.environment(AWS_ENDPOINT_URL=proxy.url))
+
+
+def lost_after(count: int, name: str) -> Decide:
+    """All permissions go when so many files with a part in their name were stored."""
+    lock, lost, seen = threading.Lock(), threading.Event(), itertools.count(1)
+
+    def decide(method: str, path: str) -> Fault | None:
+        is_upload = name in path and (method == "PUT" or path.startswith("/upload/"))
+        with lock:
+            if is_upload and next(seen) > count:
+                lost.set()
+        return Fault(status=403) if lost.is_set() else None
+
+    return decide
+
+
+def is_content(method: str, path: str) -> bool:
+    """Whether a request is for the content of a file, not for what Google's store tells of it."""
+    return method == "GET" and (not path.startswith("/storage/") or "alt=media" in path)

@@ -1,0 +1,248 @@
+"""Datasets before training: what can't be trained on is refused in words, damage is found and named."""
+
+from tests import ROOT
+import json
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.core.errors import UsageError, UserError
+from tests.conftest import preprocess, settle
+from trainer.data.check import check_shards, class_counts, num_clips, open_dataset, size_bytes
+
+HEADER_BYTES = 12
+
+
+@pytest.fixture
+def copy(dataset: Path, tmp_path: Path) -> Path:
+    """A copy of the dataset that may be damaged."""
+    return Path(shutil.copytree(dataset, tmp_path / "copy"))
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    """Changes the description."""
+    path = folder / "dataset_info.json"
+    value = json.loads(path.read_text())
+    edit(value)
+    path.write_text(json.dumps(settle(value)))
+
+
+def shards(folder: Path, split: str = "train") -> list[Path]:
+    """Shards of a split that have at least two records, by size."""
+    return sorted(
+        (path for path in folder.glob(f"{split}-*.tfrecord") if len(record_starts(path)) > 1),
+        key=lambda path: (path.stat().st_size, path.name),
+    )
+
+
+def record_starts(path: Path) -> list[int]:
+    """Position of each record."""
+    data, starts, position = path.read_bytes(), [], 0
+    while position < len(data):
+        starts.append(position)
+        position += 16 + struct.unpack_from("<Q", data, position)[0]
+    return starts
+
+
+def flip(path: Path, position: int) -> None:
+    """Changes one byte."""
+    data = bytearray(path.read_bytes())
+    data[position] ^= 0x10
+    path.write_bytes(data)
+
+
+def problems(folder: Path, full: bool | None = None) -> str:
+    """What checking the shards says, nothing where all is well."""
+    opened = open_dataset(str(folder))
+    try:
+        check_shards(opened, opened.info.splits, full)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def test_what_a_dataset_says(dataset: Path) -> None:
+    opened = open_dataset(f"{dataset}/", ("train", "val", "test"))
+    assert opened.uri == str(dataset)
+    assert sum(num_clips(opened, split) for split in opened.info.splits) == 30
+    assert num_clips(opened, "other") == 0 and class_counts(opened, "other") == {"Jump": 0, "Run": 0, "Wave": 0}
+    for split in opened.info.splits:
+        assert list(class_counts(opened, split)) == ["Jump", "Run", "Wave"]
+        assert sum(class_counts(opened, split).values()) == num_clips(opened, split)
+        assert size_bytes(opened, [split]) == sum(path.stat().st_size for path in dataset.glob(f"{split}-*"))
+
+
+def test_fingerprint_is_that_of_the_content(dataset: Path, copy: Path) -> None:
+    original = open_dataset(str(dataset)).fingerprint
+    change(copy, lambda v: v["versions"].update(av="0"))
+    assert open_dataset(str(copy)).fingerprint == original
+    change(copy, lambda v: v["splits"]["test"]["shards"][0].update(sha256="0"))
+    changed = open_dataset(str(copy)).fingerprint
+    assert changed != original
+    change(copy, lambda v: v.update(labels=["Jump", "Run", "Walk"]))
+    assert open_dataset(str(copy)).fingerprint not in (original, changed)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda v: v.update(labels=["Jump"]), "has one class only (Jump)"),
+        (lambda v: v["splits"]["train"].update(num_examples_by_class={"Run": 3}), "has one class only in the split"),
+        (lambda v: v["splits"].pop("val"), "has no clips in the split 'val' (clips: train "),
+        (lambda v: v["splits"]["val"].update(shards=[]), "has no clips in the split 'val' (clips: train "),
+        (lambda v: v["splits"].pop("train"), "has no clips in the split 'train' (clips: val "),
+    ],
+)  # fmt: skip
+def test_datasets_that_are_no_use(copy: Path, edit: Callable[[dict[str, Any]], object], message: str) -> None:
+    change(copy, edit)
+    with pytest.raises(UsageError) as caught:
+        open_dataset(str(copy), ("train", "val"))
+    assert str(caught.value).startswith(f"{copy} {message}") and "reprocess" in str(caught.value)
+
+
+def test_only_the_splits_that_are_asked_for_matter(copy: Path) -> None:
+    change(copy, lambda v: v["splits"].pop("val"))
+    assert num_clips(open_dataset(str(copy)), "val") == 0
+    change(copy, lambda v: v["splits"].pop("train"))
+    assert num_clips(open_dataset(str(copy), ()), "test") > 0
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema_version": 1}', '{"schema_version": 2}'])
+def test_wrong_json(copy: Path, text: str) -> None:
+    (copy / "dataset_info.json").write_text(text)
+    with pytest.raises(UserError, match=f"{copy}/dataset_info.json.*(preprocess again|reads version 1)"):
+        open_dataset(str(copy))
+
+
+def test_description_that_is_no_text(copy: Path) -> None:
+    (copy / "dataset_info.json").write_bytes(b"\xff\x00")
+    with pytest.raises(UserError, match=f"{copy}/dataset_info.json is damaged or no text file"):
+        open_dataset(str(copy))
+
+
+def test_folders_that_are_no_dataset(tree: Path, copy: Path, tmp_path: Path) -> None:
+    def refusal(uri: Path) -> str:
+        with pytest.raises(UsageError) as caught:
+            open_dataset(str(uri))
+        return str(caught.value)
+
+    make = "python -m pipelines.preprocess --input VIDEOS --output"
+    none, empty = tmp_path / "none", tmp_path / "empty"
+    empty.mkdir()
+    assert refusal(none) == f"there is no folder {none}. Correct the path, or make a dataset there: {make} {none}"
+    assert f"{empty} is no dataset: it has no dataset_info.json" in refusal(empty) and make in refusal(empty)
+    for videos in (tree, tree / "Run"):
+        assert refusal(videos).startswith(f"{videos} is a folder of videos, not a dataset.")
+        assert f"python -m pipelines.preprocess --input {videos} --output DATASET" in refusal(videos)
+    assert "is a file. Give the folder" in refusal(copy / "dataset_info.json")
+    (copy / "dataset_info.json").unlink()
+    assert refusal(copy).startswith(f"the dataset in {copy} is incomplete") and "run the same command" in refusal(copy)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_whole_shards_pass_and_are_counted(dataset: Path, full: bool) -> None:
+    opened = open_dataset(str(dataset))
+    counted: list[int] = []
+    check_shards(opened, ("train", "test", "other"), full, counted.append)
+    assert sum(counted) == size_bytes(opened, ("train", "test")) > 0
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_missing_and_cut_off_shards_are_named_together(copy: Path, full: bool) -> None:
+    first, second = shards(copy)[:2]
+    size = second.stat().st_size
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1])
+    message = problems(copy, full)
+    assert f"2 of 8 shards of {copy} are not as dataset_info.json says:" in message
+    assert f"\n  {first.name}: missing\n" in message
+    assert f"\n  {second.name}: {size - 1} bytes instead of {size}\n" in message
+    assert f"python -m pipelines.verify {copy}" in message
+
+
+def test_a_changed_byte_is_found_by_default(copy: Path) -> None:
+    path = shards(copy)[0]
+    middle = record_starts(path)[0] + HEADER_BYTES + 1000
+    flip(path, middle)
+    assert f"{path.name}: damaged, the checksum differs" in problems(copy)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(share=st.floats(0, 1, exclude_max=True))
+def test_any_changed_byte_is_found(copy: Path, share: float) -> None:
+    path = shards(copy)[0]
+    position = int(share * path.stat().st_size)
+    flip(path, position)
+    assert f"1 of 8 shards of {copy}" in problems(copy)
+    flip(path, position)
+    assert problems(copy) == ""
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (lambda starts, size: 0, "wrong checksum of the length of the record at byte 0"),
+        (lambda starts, size: HEADER_BYTES + 5, "wrong checksum of the record at byte 0"),
+        (lambda starts, size: starts[1], "wrong length of a record at or before byte"),
+        (lambda starts, size: starts[1] + 7, "wrong length of a record at or before byte"),
+        (lambda starts, size: starts[-1] + 9, "wrong checksum of the length"),
+        (lambda starts, size: size - 1, "wrong checksum of the record"),
+    ],
+)
+def test_framing_without_reading_everything(copy: Path, where: Callable[[list[int], int], int], message: str) -> None:
+    path = shards(copy)[-1]
+    flip(path, where(record_starts(path), path.stat().st_size))
+    assert f"{path.name}: damaged, {message}" in problems(copy, full=False)
+
+
+def test_wrong_number_of_records(copy: Path) -> None:
+    name = shards(copy)[0].name
+    change(copy, lambda v: [s.update(num_examples=9) for s in v["splits"]["train"]["shards"] if s["name"] == name])
+    assert f"{name}: damaged, {len(record_starts(copy / name))} records instead of 9" in problems(copy, full=False)
+
+
+def test_at_most_ten_shards_are_named(copy: Path) -> None:
+    opened = open_dataset(str(copy))
+    template = opened.info.splits["train"].shards[0]
+    more = [{"name": f"x{i}", "num_examples": 1, "size_bytes": 1, "sha256": template.sha256} for i in range(13)]
+    change(copy, lambda v: v["splits"]["val"]["shards"].extend(more))
+    message = problems(copy)
+    assert "13 of 21 shards" in message and message.count(": missing") == 10 and "\n  and 3 more\n" in message
+
+
+def test_the_remedy_works(tree: Path, copy: Path) -> None:
+    path = shards(copy)[0]
+    flip(path, 100)
+    assert path.name in problems(copy)
+    path.unlink()
+    arguments = ("--input", tree, "--output", copy, "--num-frames", 4, "--size", 32, "--shards", 8)
+    done = preprocess(*arguments)
+    assert done.returncode == 0 and "7 of 8 shards are there already" in done.stderr, done.stderr
+    assert problems(copy) == ""
+
+
+def test_an_error_of_the_progress_display_ends_the_check(dataset: Path) -> None:
+    def fail(count: int) -> None:
+        raise KeyboardInterrupt
+
+    opened = open_dataset(str(dataset))
+    with pytest.raises(KeyboardInterrupt):
+        check_shards(opened, opened.info.splits, on_bytes=fail)
+
+
+def test_tensorflow_is_not_loaded_for_local_datasets(dataset: Path) -> None:
+    code = (
+        "import sys; from trainer.data.check import *; d = open_dataset(sys.argv[1]); check_shards(d, d.info.splits); "
+        "print([name for name in ('tensorflow', 'apache_beam', 'keras') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(dataset)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,279 @@
+"""What is written of a network gives what the network gives, wherever and however it was trained."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.core.errors import UsageError, UserError
+from pipelines.core.model_info import ModelInfo
+from pipelines.core.spec import ClipSpec
+from pipelines.process.tensorflow_start import start_tensorflow
+from tests.support.s3_server import reaches_s3, s3_server
+
+start_tensorflow()
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+from keras import layers  # noqa: E402
+
+from tests.support.small_network import INFO, SPEC, make_model  # noqa: E402
+from trainer.export import keras_model, model_folder  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def clips() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (4, *SPEC.shape), np.uint8)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def test_everything_in_the_folder_gives_what_the_network_gives(tmp_path: Path, clips: np.ndarray) -> None:
+    model = make_model()
+    model.compile("adam", "mse")
+    info = keras_model.export_model(model, str(tmp_path / "runs" / "model"), INFO, clips)
+    folder = tmp_path / "runs" / "model"
+    assert sorted(path.name for path in folder.iterdir()) == ["model.keras", "model_info.json", "saved_model"]
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+    assert ModelInfo.from_json((folder / "model_info.json").read_text()) == info
+    assert info.parameters == model.count_params()
+    assert set(info.versions) == {"keras", "numpy", "tensorflow"}
+
+    logits = np.asarray(model(clips))
+    reloaded = keras.models.load_model(folder / "model.keras")
+    np.testing.assert_allclose(reloaded(clips), logits, atol=1e-5)
+    signature = tf.saved_model.load(str(folder / info.saved_model)).signatures["serving_default"]
+    assert signature.structured_input_signature[1][info.input_name].shape.as_list() == [None, *SPEC.shape]
+    for count in (1, 4):
+        outputs = signature(**{info.input_name: tf.constant(clips[:count])})
+        assert outputs[info.output_name].dtype == tf.float32
+        np.testing.assert_allclose(outputs["logits"], logits[:count], atol=1e-5)
+        np.testing.assert_allclose(outputs[info.output_name], softmax(logits[:count] / 2.5), atol=1e-5)
+
+
+def test_fingerprint_says_what_the_model_is(clips: np.ndarray, tmp_path: Path) -> None:
+    info = keras_model.export_model(make_model(), str(tmp_path / "a"), INFO, clips)
+    reloaded = keras.models.load_model(tmp_path / "a" / "model.keras")
+    trained_further = make_model()
+    trained_further.compile("adam", "mse")
+    assert len(info.fingerprint) == 16
+    assert keras_model.model_fingerprint(reloaded, INFO) == info.fingerprint
+    assert keras_model.model_fingerprint(trained_further, INFO) == info.fingerprint
+    assert keras_model.model_fingerprint(make_model(), replace(INFO, name="x", metrics={"top1": 1})) == info.fingerprint
+    trained_further.layers[-1].bias.assign([0.0, 0.0, 1e-7])
+    others = [
+        keras_model.model_fingerprint(trained_further, INFO),
+        *(
+            keras_model.model_fingerprint(make_model(), replace(INFO, **change))
+            for change in ({"temperature": 2.0}, {"labels": ("A", "B", "C")}, {"clip_spec": ClipSpec(3, 8, 8)})
+        ),
+    ]
+    assert len({info.fingerprint, *others}) == 5
+
+
+def test_half_precision_becomes_float32(clips: np.ndarray, tmp_path: Path) -> None:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = make_model()
+        info = keras_model.export_model(model, str(tmp_path / "model"), INFO, clips)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert info.fingerprint == keras_model.model_fingerprint(make_model(), INFO)
+    assert b"bfloat16" not in (tmp_path / "model" / "model.keras").read_bytes()
+    graph = tf.saved_model.load(str(tmp_path / "model" / "saved_model")).signatures["serving_default"].graph
+    assert "DT_FLOAT" in str(graph.as_graph_def())
+    assert "DT_BFLOAT16" not in str(graph.as_graph_def())
+
+
+def test_layers_do_not_use_cudnn() -> None:
+    model = make_model()
+    logits, _ = keras_model.serving_parts(model)
+    graph = tf.function(logits, input_signature=[tf.TensorSpec([None, *SPEC.shape], tf.uint8)]).get_concrete_function()
+    assert [layer.use_cudnn for layer in model.layers if hasattr(layer, "use_cudnn")] == [False]
+    assert not [node for node in graph.graph.as_graph_def().node if "Cudnn" in node.op]
+
+
+def test_network_on_several_devices(tmp_path: Path) -> None:
+    """In a process of its own, because logical devices are set before anything runs, and to see that it is quiet."""
+    code = f"""
+from pipelines.process.tensorflow_start import start_tensorflow  # noqa: E402
+start_tensorflow()
+import numpy as np, tensorflow as tf  # noqa: E402
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from trainer.export import keras_model  # noqa: E402
+from tests.support.small_network import INFO, SPEC, make_model  # noqa: E402
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    model = make_model()
+assert len(model.trainable_variables[0].value.values) == 2
+clips = np.random.default_rng(0).integers(0, 256, (4, *SPEC.shape), np.uint8)
+info = keras_model.export_model(model, {str(tmp_path / "model")!r}, INFO, clips)
+try:
+    with strategy.scope():
+        keras_model.export_model(model, {str(tmp_path / "again")!r}, INFO, clips)
+except RuntimeError as error:
+    assert "outside of a strategy's scope" in str(error)
+else:
+    raise AssertionError
+print(info.fingerprint)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == keras_model.model_fingerprint(make_model(), INFO)
+
+
+def test_model_that_gives_something_else_when_read_back_is_refused(tmp_path: Path, clips: np.ndarray) -> None:
+    @keras.saving.register_keras_serializable(package="test")
+    class Forgetful(layers.Layer):
+        """Doesn't keep its factor."""
+
+        def __init__(self, factor: float = 1.0, **options: object) -> None:
+            super().__init__(**options)
+            self.factor = factor
+
+        def call(self, inputs: tf.Tensor) -> tf.Tensor:
+            return inputs * self.factor
+
+        def get_config(self) -> dict[str, object]:
+            return {"name": self.name}
+
+    plain = make_model()
+    keras_model.export_model(plain, str(tmp_path / "model"), INFO, clips)
+    before = (tmp_path / "model" / "model_info.json").read_bytes()
+    model = keras.Model(plain.input, Forgetful(2.0)(plain.output))
+    with pytest.raises(UserError, match="the logits of the copy in float32 differ .* get_config"):
+        keras_model.export_model(model, str(tmp_path / "model"), INFO, clips)
+    plain.layers[-1].bias.assign([0.0, np.nan, 0.0])
+    with pytest.raises(UserError, match="differ from those of the model by nan"):
+        keras_model.export_model(plain, str(tmp_path / "model"), INFO, clips)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model" / "model_info.json").read_bytes() == before
+
+
+def test_saved_model_with_other_outputs_is_found(tmp_path: Path, clips: np.ndarray) -> None:
+    model = make_model()
+    logits = keras_model.predict(model, clips)
+    model_folder.write_saved_model(str(tmp_path / "s"), *keras_model.serving_parts(model), INFO)
+    model_folder.check_saved_model(str(tmp_path / "s"), INFO, clips, logits)
+    with pytest.raises(UserError, match="SavedModel's logits differ"):
+        model_folder.check_saved_model(str(tmp_path / "s"), INFO, clips, logits[:, ::-1])
+    with pytest.raises(UserError, match="SavedModel's probabilities differ"):
+        model_folder.check_saved_model(str(tmp_path / "s"), replace(INFO, temperature=1.0), clips, logits)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "equal"),
+    [
+        ([[0.5, 0.5]], [[0.5, 0.500009]], True),
+        ([[0.5, 0.5]], [[0.5, 0.50002]], False),
+        ([[100.0, 0.0]], [[100.0009, 0.0]], True),
+        ([[100.0, 0.0]], [[100.002, 0.0]], False),
+        ([[np.nan, 0.0]], [[np.nan, 0.0]], False),
+        ([[np.inf, 0.0]], [[np.inf, 0.0]], False),
+        ([[0.5]], [[0.5, 0.5]], False),
+    ],
+)
+def test_what_counts_as_equal(values: list[list[float]], expected: list[list[float]], equal: bool) -> None:
+    if equal:
+        model_folder.check_equal("x", np.array(values), np.array(expected))
+    else:
+        with pytest.raises(UserError, match="x differ"):
+            model_folder.check_equal("x", np.array(values), np.array(expected))
+
+
+def stage(folder: Path | str, **files: str) -> None:
+    with model_folder.staged(str(folder)) as built:
+        for name, text in files.items():
+            path = Path(built) / "saved_model" / name if name != "info" else Path(built) / "model_info.json"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+
+
+def test_replacing_a_model(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "model"
+    stage(folder, info="1", old="x")
+    stage(folder, info="2", new="y")
+    assert (folder / "model_info.json").read_text() == "2"
+    assert [path.name for path in (folder / "saved_model").iterdir()] == ["new"]
+    with pytest.raises(ZeroDivisionError), model_folder.staged(str(folder)) as built:
+        Path(built, "model_info.json").write_text(str(1 // 0))
+    assert (folder / "model_info.json").read_text() == "2"
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_old_model_is_put_back_where_the_new_one_cannot_come(tmp_path: Path) -> None:
+    stage(tmp_path / "model", info="1")
+    with (
+        pytest.raises(model_folder.OutputError, match="cannot write .*model"),
+        model_folder.staged(str(tmp_path / "model")) as b,
+    ):
+        Path(b).rmdir()
+    assert (tmp_path / "model" / "model_info.json").read_text() == "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_other_folders_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "videos" / "a.avi").write_text("x")
+    for name in ("videos", "videos/a.avi"):
+        with pytest.raises(UsageError, match=f"{name} is there already and is no model"):
+            stage(tmp_path / name, info="1")
+    assert (tmp_path / "videos" / "a.avi").read_text() == "x"
+    stage(tmp_path / "empty", info="1")
+    with pytest.raises(model_folder.OutputError, match="cannot write .*model: .*permission there"):
+        stage(tmp_path / "videos" / "a.avi" / "model", info="1")
+
+
+REMOTE = """
+import sys, urllib.request  # noqa: E402
+from pathlib import Path  # noqa: E402
+from pipelines.core.errors import OutputError  # noqa: E402
+from trainer.export import model_folder as serving  # noqa: E402
+from trainer.files import storage  # noqa: E402
+bucket, url = sys.argv[1:]
+def stage(folder, text, name, after=lambda: None):
+    with serving.staged(folder) as built:
+        Path(built, "saved_model").mkdir()
+        Path(built, "saved_model", name).write_text(text)
+        Path(built, "model_info.json").write_text(text)
+        after()
+stage(bucket + "/models/one", "1", "old")
+stage(bucket + "/models/one", "2", "new")
+print(storage.list_names(bucket + "/models/one"), storage.list_names(bucket + "/models/one/saved_model"))
+request = urllib.request.Request(url + "/gone", method="DELETE")
+request.add_header("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request")
+try:
+    stage("s3://gone/model", "3", "x", after=lambda: urllib.request.urlopen(request))
+except OutputError as error:
+    print(error)
+storage.exit_now(0)
+"""
+
+
+@reaches_s3
+def test_remote_folder() -> None:
+    with s3_server() as server:
+        bucket = server.make_bucket("models")
+        server.make_bucket("gone")
+        command = [sys.executable, "-c", REMOTE, bucket, server.url]
+        done = subprocess.run(command, capture_output=True, text=True, env=server.environment(), check=False)
+        assert done.returncode == 0, done.stderr
+        names, error = done.stdout.splitlines()
+        assert names == "['model_info.json', 'saved_model'] ['new']"
+        assert server.get(f"{bucket}/models/one/model_info.json") == b"2"
+    found = re.search(r"cannot .* s3://gone/model.* The finished model is in (.*): copy it", error)
+    assert found, error
+    kept = Path(found.group(1))
+    assert (kept / "model_info.json").read_text() == "3"
+    shutil.rmtree(kept)

@@ -1,0 +1,269 @@
+"""Files on this machine and on an S3 server: whole or not at all, and errors that say what to do."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.core.errors import OutputError, UsageError, UserError
+from tests import ROOT
+from tests.support.s3_server import S3Server, reaches_s3, s3_server
+from trainer.files import storage
+
+
+def run_code(code: str, *arguments: object, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    """Runs a script in a process of its own: tensorflow-io reads the environment once."""
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    env = {**(env or os.environ), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, env=env)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with s3_server() as running:
+        yield running
+
+
+def test_local_files(tmp_path: Path) -> None:
+    uri = str(tmp_path / "new" / "folder" / "a.txt")
+    assert (
+        not storage.exists(uri) and storage.size_bytes(uri) is None and storage.list_names(str(tmp_path / "new")) == []
+    )
+    storage.write_text(uri, "grün")
+    storage.write_bytes(storage.join(str(tmp_path), "new", "b"), b"\x00\xff")
+    assert storage.exists(uri) and storage.size_bytes(uri) == 5
+    assert storage.read_text(uri) == "grün" and storage.read_bytes(uri) == "grün".encode()
+    assert storage.list_names(str(tmp_path / "new")) == ["b", "folder"]
+    assert storage.list_names(str(tmp_path / "new" / "folder")) == ["a.txt"]  # and no temporary file
+    assert storage.size_of_tree(str(tmp_path)) == 7 and storage.size_of_tree(str(tmp_path / "none")) == 0
+    storage.delete(uri)
+    storage.delete(uri)
+    assert not storage.exists(uri)
+    storage.delete_tree(str(tmp_path / "new"))
+    storage.delete_tree(str(tmp_path / "new"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"), [("a/b", "b"), ("a/b/", "b"), ("b", "b"), ("s3://bucket", "bucket"), ("gs://x/y/z.csv", "z.csv")]
+)
+def test_base_name(uri: str, name: str) -> None:
+    assert storage.base_name(uri) == name
+
+
+def test_errors_of_local_files_name_path_and_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"a\xff")
+    with pytest.raises(UserError, match=f"cannot read {tmp_path}/none: No such file or directory. Correct the path"):
+        storage.read_bytes(str(tmp_path / "none"))
+    with pytest.raises(UserError, match=f"cannot read {tmp_path}: Is a directory"):
+        storage.read_bytes(str(tmp_path))
+    with pytest.raises(UserError, match=f"{file} is damaged or no text file: byte 1"):
+        storage.read_text(str(file))
+    with pytest.raises(OutputError, match=f"cannot write {file}/x: .*or choose another place$"):
+        storage.write_bytes(str(file / "x"), b"")
+    with pytest.raises(OutputError, match=f"cannot remove {tmp_path}: "):
+        storage.delete(str(tmp_path))
+    with pytest.raises(OutputError, match="cannot write /sys/x: .*Give permission or choose another place$"):
+        storage.write_bytes("/sys/x", b"")
+    with pytest.raises(
+        UsageError, match="hdfs://a/b: unknown kind of store. Known are local paths, gs://, s3://, az://$"
+    ):
+        storage.prepare(str(tmp_path), "hdfs://a/b")
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    """A limit on the size of files is the full disk that a test can have."""
+    target = tmp_path / "file"
+    target.write_text("old")
+    done = run_code(
+        """
+        import resource, sys
+        from pipelines.core.errors import OutputError
+        from trainer.files import storage
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+        try:
+            storage.write_bytes(sys.argv[1], bytes(2 << 20))
+        except OutputError as error:
+            print(error)
+        unwanted = [name for name in ("tensorflow", "apache_beam") if name in sys.modules]
+        print(unwanted)
+        """,
+        target,
+    )
+    message, unwanted = done.stdout.splitlines()
+    assert message == f"cannot write {target}: File too large. Make room there or choose another place"
+    assert unwanted == "[]"
+    assert target.read_text() == "old" and storage.list_names(str(tmp_path)) == ["file"]
+
+
+def make_model(folder: Path) -> Path:
+    """A folder as exporting makes it."""
+    for name, size in (("model.keras", 3), ("model_info.json", 2), ("saved_model/variables/v", 70_000), ("z/empty", 0)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(os.urandom(size))
+    return folder
+
+
+def test_copy_tree(tmp_path: Path) -> None:
+    source, target = make_model(tmp_path / "model"), tmp_path / "copy"
+    target.mkdir()
+    (target / "other").write_text("stays")
+    (target / "model.keras").write_text("goes")
+    storage.copy_tree(str(source), str(target), last=("model_info.json",))
+    for path in source.rglob("*"):
+        assert path.is_dir() or (target / path.relative_to(source)).read_bytes() == path.read_bytes()
+    assert sorted(path.name for path in target.iterdir()) == [
+        *("model.keras", "model_info.json", "other", "saved_model", "z")
+    ]
+    times = {path: path.stat().st_mtime_ns for path in target.rglob("*") if path.is_file()}
+    assert max(times, key=lambda path: times[path]) == target / "model_info.json"
+    with pytest.raises(UserError, match="cannot read .*none: No such file"):
+        storage.copy_tree(str(tmp_path / "none"), str(target))
+
+
+S3_SESSION = """
+    import json, sys
+    from trainer.files import storage
+    bucket, dataset, model = sys.argv[1:]
+    def say(**found): print(json.dumps(found))
+    run = storage.join(bucket, "run")
+    say(before=[storage.exists(run), storage.size_bytes(run), storage.list_names(run), storage.size_of_tree(run)])
+    storage.write_text(storage.join(run, "a.txt"), "grün")
+    storage.write_bytes(storage.join(run, "empty"), b"")
+    storage.copy_tree(model, storage.join(run, "model"), last=("model_info.json",))
+    say(names=storage.list_names(run), root=storage.list_names(bucket))
+    say(text=storage.read_text(storage.join(run, "a.txt")))
+    say(sizes=[storage.size_bytes(storage.join(run, "a.txt")), storage.size_of_tree(storage.join(run, "model"))])
+    storage.delete(storage.join(run, "empty"))
+    storage.delete(storage.join(run, "empty"))
+    storage.delete_tree(storage.join(run, "model", "saved_model"))
+    storage.delete_tree(storage.join(run, "model", "saved_model"))
+    storage.delete_tree(storage.join(run, "model", "model.keras"))
+    say(left=[storage.list_names(run), storage.list_names(storage.join(run, "model"))])
+
+    from trainer.data.check import check_shards, open_dataset
+    opened = open_dataset(dataset)
+    seen = []
+    check_shards(opened, opened.info.splits, on_bytes=seen.append)
+    check_shards(opened, opened.info.splits, full=False)
+    unwanted = [name for name in ("tensorflow", "apache_beam", "google.cloud.storage") if name in sys.modules]
+    say(unwanted=unwanted)
+    storage.prepare(dataset)
+    import tensorflow as tf
+    files = [storage.join(dataset, shard.name) for shard in opened.info.splits["train"].shards]
+    records = sum(1 for record in tf.data.TFRecordDataset(files))
+    say(bytes=sum(seen), records=records, expected=opened.info.splits["train"].num_examples)
+    storage.exit_now(0)
+"""
+
+
+@reaches_s3
+def test_s3_session_ends_well(server: S3Server, dataset: Path, tmp_path: Path) -> None:
+    bucket = server.make_bucket("session")
+    for path in dataset.iterdir():
+        if path.is_file():
+            server.put(f"{bucket}/data/ds/{path.name}", path.read_bytes())
+    model = make_model(tmp_path / "model")
+    done = run_code(S3_SESSION, bucket, f"{bucket}/data/ds", model, env=server.environment())
+    assert done.returncode == 0, done.stderr
+    said = {key: value for line in done.stdout.splitlines() for key, value in json.loads(line).items()}
+    assert said["before"] == [False, None, [], 0]
+    assert said["names"] == ["a.txt", "empty", "model"] and said["root"] == ["data", "run"]
+    assert said["text"] == "grün" and said["sizes"] == [5, 70_005]
+    assert said["unwanted"] == []
+    assert said["left"] == [["a.txt", "model"], ["model_info.json", "z"]]
+    assert said["records"] == said["expected"] > 0
+    assert said["bytes"] == sum(path.stat().st_size for path in dataset.glob("*.tfrecord"))
+    assert server.get(f"{bucket}/run/a.txt") == "grün".encode()
+    assert server.get(f"{bucket}/run/model/model_info.json") == (model / "model_info.json").read_bytes()
+
+
+ATTEMPTS = """
+    import sys
+    from pipelines.core.errors import UserError
+    from trainer.files import storage
+    for action in (storage.exists, storage.read_bytes, storage.list_names, lambda uri: storage.write_bytes(uri, b"x")):
+        try:
+            print(action(sys.argv[1]))
+        except UserError as error:
+            print(type(error).__name__, error)
+    storage.exit_now(3)
+"""
+
+
+def attempts(uri: str, env: dict[str, str]) -> list[str]:
+    """What `exists`, `read_bytes`, `list_names` and `write_bytes` say to an address that is not usable."""
+    done = run_code(ATTEMPTS, uri, env=env)
+    assert done.returncode == 3, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4, done.stdout
+    return lines
+
+
+def test_missing_bucket_is_named(server: S3Server) -> None:
+    lines = attempts("s3://nowhere/a", server.environment())
+    assert all("s3://nowhere/a: there is no bucket nowhere. Create it or correct the name" in line for line in lines)
+    assert [line.split()[0] for line in lines] == ["UserError", "UserError", "UserError", "OutputError"]
+
+
+def test_refused_credentials_are_no_missing_file() -> None:
+    with s3_server(INITIAL_NO_AUTH_ACTION_COUNT="1") as server:
+        server.make_bucket("locked")
+        lines = attempts("s3://locked/a", server.environment())
+    assert all("permission denied" in line and "AWS_ACCESS_KEY_ID" in line for line in lines), lines
+
+
+def test_missing_credentials_are_no_missing_file(server: S3Server) -> None:
+    bucket = server.make_bucket("private")
+    server.put(f"{bucket}/a", b"{}")
+    nobody = server.environment(AWS_EC2_METADATA_DISABLED="true", AWS_SHARED_CREDENTIALS_FILE=os.devnull)
+    del nobody["AWS_ACCESS_KEY_ID"], nobody["AWS_SECRET_ACCESS_KEY"]
+    lines = attempts(f"{bucket}/a", nobody)
+    assert all("Unable to locate credentials. Give credentials: AWS_ACCESS_KEY_ID" in line for line in lines), lines
+
+
+def test_a_store_that_is_not_there_is_given_up_soon(server: S3Server) -> None:
+    start = time.monotonic()
+    lines = attempts("s3://bucket/a", server.environment(AWS_ENDPOINT_URL="http://127.0.0.1:9"))
+    assert all("Connection refused). Check the network and AWS_ENDPOINT_URL" in line for line in lines), lines
+    assert time.monotonic() - start < 90  # four errors, each after some attempts
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("raise ImportError('not for this machine')", "which can't be imported (not for this machine). Install"),
+        ("", "which doesn't load with TensorFlow 2."),
+    ],
+)
+def test_unusable_plugins_are_a_message(tmp_path: Path, source: str, message: str) -> None:
+    (tmp_path / "tensorflow_io.py").write_text(source)
+    code = """
+        from pipelines.core.errors import UsageError
+        from trainer.files import storage
+        try:
+            storage.prepare("/local", "gs://a/b", "s3://a/b")
+        except UsageError as error:
+            print(error)
+    """
+    done = run_code(code, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert f"s3://a/b: s3:// needs tensorflow-io, {message}" in done.stdout, done.stderr
+
+
+def test_an_ordinary_end_is_an_ordinary_exit() -> None:
+    code = """
+        import atexit
+        from trainer.files import storage
+        atexit.register(print, "handlers run")
+        print("text", end=" ")
+        storage.exit_now(4)
+    """
+    done = run_code(code)
+    assert (done.returncode, done.stdout) == (4, "text handlers run\n")

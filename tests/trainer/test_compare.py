@@ -1,0 +1,309 @@
+"""The comparison of runs: what is best, what may not be compared, and what to do about runs that can't be read."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.core.errors import UsageError
+from tests import ROOT
+from tests.conftest import run_tool
+from tests.support.metrics import LABELS, interval, make_metrics, predictions
+from tests.support.pages import HOSTILE, Page
+from trainer import compare
+from trainer.evaluation.finished_runs import find_flags, paired_differences, read_runs
+from trainer.evaluation.metrics import evaluate, paired_difference
+from trainer.evaluation.predictions import Predictions
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a run: one clip in `every` is wrong, `change` edits the metrics."""
+
+    def make(
+        name: str, every: int = 8, change: Callable[[dict[str, Any]], object] = lambda _: None, with_clips: bool = True
+    ) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        metrics = make_metrics(every=every)
+        change(metrics)
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        if with_clips:
+            (folder / "predictions.jsonl").write_text(predictions(LABELS, every=every).to_jsonl(LABELS))
+        return folder
+
+    return make
+
+
+def crossval(folder: Path, pooled: Predictions) -> Path:
+    metrics = make_metrics()
+    data = {key: metrics["dataset"][key] for key in ("uri", "fingerprint", "labels")}
+    value = {
+        "folds": 5, "model": metrics["model"], "dataset": data,
+        "pooled": evaluate(pooled, LABELS, num_resamples=50).to_json(), "mean": interval(0.81),
+        "baselines": metrics["baselines"], "speed": metrics["speed"], "training": {"seconds": 4000.0},
+    }  # fmt: skip
+    folder.mkdir()
+    (folder / "crossval.json").write_text(json.dumps(value))
+    return folder
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[dict[str, list[str]], list[str]]:
+    """The table as rows by their first cell, and the lines below it."""
+    assert compare.run([str(argument) for argument in arguments]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    cells = [
+        [cell.strip() for cell in re.split("[\u2502\u2503]", line)[1:-1]] for line in lines if line[0] in "\u2502\u2503"
+    ]
+    return {row[0]: row[1:] for row in cells}, lines[len(cells) + 3 :]
+
+
+def set_leaky(metrics: dict[str, Any]) -> None:
+    metrics["dataset"].update(leaky=True, protocol="random")
+
+
+def test_best_values_and_the_difference(runs: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    def cheap(metrics: dict[str, Any]) -> None:
+        metrics["model"].update(parameters=2_345_678, size_bytes=500_000, variant="default")
+        metrics["training"]["seconds"] = 12.0
+        metrics["test"]["ece"] = 0.001
+        metrics["speed"] = None
+        metrics["baselines"]["single_frame"] = None
+
+    folders = [runs("worse", 4, cheap), runs("better", 20)]
+    table, below = printed(capsys, *folders)
+    worse, better = (dict(zip(table["Run"], table[name], strict=True)) for name in ("worse", "better"))
+    assert worse["Model"] == "lrcn" and better["Model"] == "lrcn / wide"
+    assert worse["Top-1"].startswith("75.0% (") and re.fullmatch(r"94\.4% \([\d.]+ to [\d.]+%\) \*", better["Top-1"])
+    assert worse["Parameters"] == "2.3 M" and better["Parameters"] == "67.2 k *"
+    assert worse["Size"] == "0.5 MB *" and better["Size"] == "1.0 MB"
+    assert worse["Training"] == "12.0 s *" and better["Training"] == "1 min 15 s"
+    assert worse["Clips/s"] == "-" and better["Clips/s"] == "650"  # one alone is not the best
+    assert worse["Single frame"] == "-" and better["Single frame"] == "50.0%"
+    assert worse["ECE"] == "0.1% *" and not better["ECE"].endswith("*")
+    assert better["Macro-F1"].endswith(" *") and not worse["Macro-F1"].endswith("*")
+    assert "Flag" not in table["Run"] and "*" not in worse["Majority"] + better["Majority"]
+    expected = paired_difference(predictions(LABELS, every=20), predictions(LABELS, every=4))
+    points = f"{100 * expected.value:.1f} points ({100 * expected.low:.1f} to {100 * expected.high:.1f})"
+    assert expected.low > 0 and below == [f"better is better than worse by {points} on the same 72 clips"]
+
+
+def test_equal_runs(runs: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    table, below = printed(capsys, runs("a"), runs("b"))
+    assert not any("*" in cell for row in table.values() for cell in row)
+    assert (
+        len(below) == 1
+        and below[0].startswith("a and b differ by 0.0 points")
+        and below[0].endswith("no clear difference")
+    )
+
+
+def test_flagged_runs_are_never_best(runs: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    def other_data(metrics: dict[str, Any]) -> None:
+        metrics["dataset"]["fingerprint"] = "d1"
+
+    def other_clips(metrics: dict[str, Any]) -> None:
+        metrics["dataset"]["groups"]["test"] = ["g77"]
+
+    folders = [
+        runs("leaky", 1, set_leaky), runs("plain", 5), runs("plain2", 11), runs("elsewhere", 1, other_data),
+        runs("resplit", 1, other_clips, with_clips=False),
+    ]  # fmt: skip
+    flags = find_flags(read_runs([str(folder) for folder in folders]))
+    assert flags == ["leaky", "", "", "other dataset", "other test clips"]
+    table, below = printed(capsys, *folders)
+    top1, flag = table["Run"].index("Top-1"), table["Run"].index("Flag")
+    assert [name for name, row in table.items() if row[top1].endswith(" *")] == ["plain2"]
+    assert [table[folder.name][flag] for folder in folders] == flags
+    assert below[0].startswith("leaky (leaky): clips of one group")
+    assert below[1] == "other dataset (elsewhere): made from another dataset than plain"
+    assert below[2].startswith("other test clips (resplit): the same dataset as of plain")
+    assert len(below) == 4 and below[3].startswith("plain2 is better than plain by 11.1 points")
+
+
+def test_same_clips_are_told_by_their_ids(runs: Callable[..., Path]) -> None:
+    folders = [runs("a", 4), runs("b", 8), runs("c", 8)]
+    kept = (folders[2] / "predictions.jsonl").read_text().replace("c000", "c999")
+    (folders[2] / "predictions.jsonl").write_text(kept)
+    found = read_runs([str(folder) for folder in folders])
+    assert find_flags(found) == ["", "", "other test clips"]
+    assert [(best.name, other.name) for best, other, _ in paired_differences(found)] == [("b", "a")]
+    # A leaky run is no rival on whatever clips.
+    metrics = make_metrics(every=1)
+    set_leaky(metrics)
+    (folders[1] / "metrics.json").write_text(json.dumps(metrics))
+    assert paired_differences(read_runs([str(folder) for folder in folders])) == []
+
+
+def test_best_against_each_other_run(runs: Callable[..., Path]) -> None:
+    found = read_runs([str(runs(name, every)) for name, every in (("a", 4), ("b", 12), ("c", 8), ("d", 3))])
+    differences = paired_differences(found)
+    assert [(best.name, other.name) for best, other, _ in differences] == [("b", "c"), ("b", "a"), ("b", "d")]
+    assert all(difference.value >= 0 for *_, difference in differences)
+
+
+def test_cross_validation(runs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = crossval(tmp_path / "five", predictions(LABELS, num_groups=25, every=5))
+    table, below = printed(capsys, runs("one"), folder)
+    five = dict(zip(table["Run"], table["five"], strict=True))
+    assert (
+        five["Top-1"].startswith("80.0% (") and five["Flag"] == "other test clips" and five["Training"] == "1 h 07 min"
+    )
+    again = crossval(tmp_path / "again", predictions(LABELS, num_groups=25, every=6))
+    assert find_flags(read_runs([str(folder), str(again)])) == ["", ""]
+    assert below[1:] == ["five: mean top-1 of 5 folds 81.0% (79.0 to 83.0%)"]
+
+
+def test_single_frame_that_is_as_good(runs: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    def background(metrics: dict[str, Any]) -> None:
+        metrics["baselines"]["single_frame"]["top1"] = interval(0.88)
+
+    _, below = printed(capsys, runs("a", 8, background))
+    assert below == ["a: a single frame may be as good, 88.0% (86.0 to 90.0%)"]
+
+
+def test_names(runs: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = runs("x/run"), runs("y/run")
+    table, _ = printed(capsys, a, b, f"{a}/", a.parent / "." / "run")
+    assert list(table) == ["Run", str(a), str(b)]
+    monkeypatch.chdir(a)
+    assert list(printed(capsys, ".")[0]) == ["Run", "run"]
+
+
+def test_page(runs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def hostile(metrics: dict[str, Any]) -> None:
+        metrics["model"]["name"], metrics["model"]["variant"] = HOSTILE[:2]
+
+    better, leaky = runs("<b onclick=x>", 20, hostile), runs("leaky", 1, set_leaky)
+    before = set(tmp_path.rglob("*"))
+    file = tmp_path / "new" / "cmp.html"
+    _, below = printed(capsys, better, runs("worse", 4), leaky, "--html", file)
+    assert below[-1] == f"Page: {file}"
+    assert {path for path in tmp_path.rglob("*") if "worse" not in str(path)} - before == {file, file.parent}
+    page = Page(file.read_text("utf-8"))
+    assert not page.all("script") and not {n for _, attrs in page.elements for n in attrs if n.startswith("on")}
+    rows = {row[0]: row for row in page.tables["The best of each column is marked"]}
+    assert rows["<b onclick=x>"][2] == f"{HOSTILE[0]} / {HOSTILE[1]}" and rows["leaky"][1] == "leaky"
+    marked = [td for td in page.all("td") if td.get("class") == "n best"]
+    assert not any("best" in (th.get("class") or "") for th in page.all("th"))
+    assert len(marked) == 3  # top-1, macro-F1 and ECE; all else is equal
+    bars = page.tables["Top-1 on test with 95% intervals over groups; grey: not comparable"]
+    assert [row[0] for row in bars[1:]] == ["<b onclick=x>", "worse", "leaky"]
+    assert [re.findall(r"s\d", line["class"] or "") for line in page.all("line") if "dot" in (line["class"] or "")] == [
+        ["s0"], ["s0"], ["s5"],
+    ]  # fmt: skip
+    assert any("<b onclick=x> is better than worse by 19.4 points" in text for text in page.texts["p"])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda run: shutil.rmtree(run), "no such run: .*run. Give the folder"),
+        (lambda run: (run / "metrics.json").unlink(), "no run in .*run: metrics.json is missing"),
+        (
+            lambda run: ((run / "metrics.json").unlink(), (run / "checkpoints").mkdir()),
+            "isn't finished.*again to go on",
+        ),
+        (
+            lambda run: (run / "metrics.json").write_text('{"model": '),
+            r"metrics\.json is damaged: .*leave this run out",
+        ),
+        (lambda run: (run / "metrics.json").write_text("[]"), r"metrics\.json is damaged"),
+        (lambda run: (run / "metrics.json").write_bytes(b"\xff\xfe"), r"metrics\.json is damaged"),
+        (
+            lambda run: (run / "metrics.json").write_text("[" * 100_000),
+            r"metrics\.json is damaged: it is nested too deeply",
+        ),
+        (lambda run: (run / "metrics.json").write_text('{"folds": 1e999}'), r"metrics\.json is damaged: .*infinity"),
+        (lambda run: (run / "predictions.jsonl").write_text("[" * 100_000), r"predictions.jsonl is damaged: line 1 "),
+        (lambda run: (run / "metrics.json").write_text("{}"), "'model' is missing"),
+        (lambda run: (run / "metrics.json").write_text('{"schema_version": 2}'), "schema version 2, and .* reads 1"),
+        (
+            lambda run: (run / "predictions.jsonl").write_text("{}\n"),
+            "predictions.jsonl is damaged: line 1 .*Remove it",
+        ),
+        (lambda run: ((run / "metrics.json").unlink(), (run / "metrics.json").mkdir()), "cannot read .*metrics.json"),
+    ],
+)
+def test_runs_that_cannot_be_read(runs: Callable[..., Path], spoil: Callable[[Path], object], said: str) -> None:
+    good, bad = runs("good"), runs("run")
+    spoil(bad)
+    with pytest.raises(UsageError, match=said) as caught:
+        compare.run([str(good), str(bad)])
+    assert str(bad) in str(caught.value)
+
+
+def test_any_part_may_be_missing_or_of_another_kind(runs: Callable[..., Path]) -> None:
+    """Never an error of another kind, whatever one value of metrics.json is replaced by."""
+    folder = runs("run", with_clips=False)
+    whole = json.loads((folder / "metrics.json").read_text())
+    paths = [(k,) for k in whole] + [(k, j) for k, v in whole.items() if isinstance(v, dict) for j in v]
+    refused = set()
+    for path in paths:
+        for other in (None, 7, "x", [], {}):
+            spoilt = json.loads(json.dumps(whole))
+            inner = spoilt if len(path) == 1 else spoilt[path[0]]
+            inner[path[-1]] = other
+            (folder / "metrics.json").write_text(json.dumps(spoilt))
+            try:
+                compare.run([str(folder)])
+            except UsageError:
+                refused.add(path)
+    assert {("test",), ("model", "parameters"), ("test", "top1"), ("baselines", "majority")} <= refused
+    assert ("val",) not in refused and ("configuration",) not in refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["hdfs://bucket/run"], "hdfs://bucket/run: unknown kind of store. Known are local paths, gs://, s3://"),
+        (["{run}/metrics.json"], "is a file: give the folder of the run, .*run$"),
+        (["{run}/.."], "is not a run but holds some: give .*run"),
+        (["{run}", "--html", "{run}/metrics.json/x.html"], r"cannot write .*x\.html: .*another --html"),
+        (["{run}", "--html", "{run}"], "cannot write .*another --html"),
+    ],
+)
+def test_other_mistakes(runs: Callable[..., Path], arguments: list[str], said: str) -> None:
+    folder = runs("run")
+    with pytest.raises(UsageError, match=said):
+        compare.run([argument.format(run=folder) for argument in arguments])
+    assert sorted(path.name for path in folder.iterdir()) == ["metrics.json", "predictions.jsonl"]
+    assert [path.name for path in folder.parent.iterdir()] == ["run"]
+
+
+def test_as_a_tool(runs: Callable[..., Path]) -> None:
+    done = run_tool("trainer.compare", runs("a"), runs("b", 4), cwd=ROOT)
+    assert done.returncode == 0 and not done.stderr and "a is better than b" in done.stdout
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    assert "\\xe9t\\xe9" in run_tool("trainer.compare", runs("\u00e9t\u00e9"), cwd=ROOT, env=ascii_only).stdout
+    assert "\x1b" not in done.stdout and "\u2026" not in done.stdout
+    for arguments, said in (
+        ([], "RUN"),
+        (["/nowhere"], "error: no such run: /nowhere"),
+        (["--htm", "x", "y"], "--htm"),
+    ):
+        done = run_tool("trainer.compare", *arguments, cwd=ROOT)
+        assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+    assert "exit codes" in run_tool("trainer.compare", "--help", cwd=ROOT).stdout
+
+
+def test_starts_without_tensorflow_and_beam() -> None:
+    code = (
+        "import sys, trainer.compare, trainer.evaluation.report; "
+        "print([name for name in ('tensorflow', 'keras', 'apache_beam') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_names_are_plain_text(runs: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    """Brackets are no markup of the terminal's, and controls become visible."""
+    table, _ = printed(capsys, runs("[red]a"), runs("b\x1b[31m"))
+    assert list(table) == ["Run", "[red]a", "b\\u001b[31m"]

@@ -1,0 +1,345 @@
+"""Training from the command line: outputs, going on after kills, folds, the random split, mistakes."""
+
+import csv
+import json
+import os
+import platform
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.core.errors import UsageError
+from tests import ROOT
+from tests.conftest import preprocess, run_tool
+from trainer.config import TrainConfig
+from trainer.data.check import open_dataset
+from trainer.evaluation import results
+from trainer.training import checkpoint
+
+SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 3, "--deterministic")
+
+
+def command(data: Path, output: Path, *more: object) -> list[object]:
+    return [*SMALL, "--data", data, "--output", output, *more]
+
+
+def weights(run: Path) -> list[np.ndarray]:
+    """All arrays of the last checkpoint and of the best one."""
+    arrays = []
+    for name in ("last.npz", "best.npz"):
+        found = checkpoint.load(str(run / "checkpoints" / name))
+        assert found is not None
+        arrays += found[0]
+    return arrays
+
+
+def assert_same_weights(a: Path, b: Path) -> None:
+    for mine, its in zip(weights(a), weights(b), strict=True):
+        assert mine.dtype == its.dtype
+        assert mine.tobytes() == its.tobytes()
+
+
+@pytest.fixture(scope="module")
+def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run without interruption. Not to be changed."""
+    output = tmp_path_factory.mktemp("training") / "run"
+    done = run_tool("trainer.task", *command(dataset, output))
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert str(output / "report.html") in done.stdout
+    return output
+
+
+def test_a_run_leaves_what_it_promises(dataset: Path, finished: Path) -> None:
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert metrics["model"]["parameters"] > 70_000
+    assert metrics["dataset"]["leaky"] is False
+    assert metrics["test"]["num_clips"] == sum(map(sum, metrics["test"]["confusion"])) == 6
+    assert metrics["baselines"]["single_frame"]["top1"]["value"] >= 0
+    assert metrics["configuration"]["global_batch_size"] == 8
+    assert metrics["training"]["epochs"] == 3
+    with open(finished / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert int(rows[-1]["step"]) == metrics["training"]["steps"] == 9
+    assert list((finished / "tensorboard").glob("events.*"))
+    assert len((finished / "predictions.jsonl").read_text().splitlines()) == 6
+    assert "<svg" in (finished / "report.html").read_text()
+    for path in finished.rglob("*"):  # all of it may be shared
+        if path.is_file():
+            assert str(finished.parent).encode() not in path.read_bytes(), path
+            assert platform.node() not in path.name.split(".")
+    assert (finished / metrics["dataset"]["uri"]).resolve() == dataset
+    info = json.loads((finished / "model" / "model_info.json").read_text())
+    assert (finished / "model" / info["dataset"]["uri"]).resolve() == dataset
+
+
+def test_the_exported_model_says_what_the_evaluation_says(dataset: Path, finished: Path) -> None:
+    """Parity between training and serving: the clips of the shards through the SavedModel."""
+    import tensorflow as tf
+
+    from pipelines.core.model_info import ModelInfo
+    from pipelines.dataset.example import decode
+    from pipelines.dataset.info import DatasetInfo
+    from pipelines.dataset.tfrecord import read_records
+    from pipelines.video.images import decode_frames
+
+    info = DatasetInfo.from_json((dataset / "dataset_info.json").read_text())
+    model_info = ModelInfo.from_json((finished / "model" / "model_info.json").read_text())
+    assert model_info.clip_spec == info.clip_spec
+    assert model_info.labels == info.labels
+    serve = tf.saved_model.load(str(finished / "model" / "saved_model")).signatures["serving_default"]
+    lines = (finished / "predictions.jsonl").read_text().splitlines()
+    said = {row["video_id"]: row for row in map(json.loads, lines)}
+    for shard in info.splits["test"].shards:
+        with open(dataset / shard.name, "rb") as file:
+            for record in read_records(file):
+                example = decode(record)
+                frames = decode_frames(example.frames, info.clip_spec, info.encoding)
+                given = serve(frames=tf.constant(frames[np.newaxis]))["probabilities"].numpy()[0]
+                row = said.pop(example.video_id)
+                assert row["predicted"] == info.labels[given.argmax()]
+                assert row["score"] == pytest.approx(given.max(), abs=1e-4)
+    assert not said
+
+
+def test_a_finished_run_is_not_trained_again(dataset: Path, finished: Path) -> None:
+    before = (finished / "metrics.json").stat().st_mtime_ns
+    start = time.monotonic()
+    again = run_tool("trainer.task", *command(dataset, finished))
+    assert again.returncode == 0
+    assert "is complete" in again.stderr
+    assert time.monotonic() - start < 5
+    assert (finished / "metrics.json").stat().st_mtime_ns == before
+    other = run_tool("trainer.task", *command(dataset, finished, "--epochs", 4))
+    assert other.returncode == 2
+    assert "epochs was 3, now 4" in other.stderr
+
+
+def test_a_finished_run_whose_files_are_damaged_is_written_again(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    """From its checkpoints, without training; without these it is refused, and nothing is trained unasked."""
+    output = tmp_path / "run"
+    shutil.copytree(finished, output)
+    for name in ("predictions.jsonl", "history.csv", "model/model_info.json", "metrics.json"):
+        content = (output / name).read_bytes()
+        (output / name).write_bytes(content[: len(content) // 2])
+    (output / "model" / "saved_model" / "saved_model.pb").unlink()
+    again = run_tool("trainer.task", *command(dataset, output))
+    assert again.returncode == 0, again.stderr
+    assert "metrics.json, predictions.jsonl, history.csv, " in again.stderr and "epoch" not in again.stderr
+    assert "can't be believed: damaged. Made again from the checkpoints" in again.stderr
+    for name in ("predictions.jsonl", "history.csv"):
+        assert (output / name).read_bytes() == (finished / name).read_bytes()
+    assert json.loads((output / "model" / "model_info.json").read_text())["labels"] == ["Jump", "Run", "Wave"]
+    assert finished_here(dataset, output) is not None
+
+    (output / "metrics.json").write_text("[" * 100_000)
+    (output / "checkpoints" / "last.npz").unlink()
+    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+        finished_here(dataset, output)
+    (output / "checkpoints" / "finished.json").unlink()  # as earlier versions leave it
+    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+        finished_here(dataset, output)
+
+
+def finished_here(dataset: Path, output: Path) -> object:
+    """What is known of a run without TensorFlow."""
+    config = TrainConfig("lrcn", str(dataset), str(output), variant="reference", batch_size=8, epochs=3)
+    return results.finished(replace(config, deterministic=True), open_dataset(str(dataset)))
+
+
+def interrupt(arguments: Sequence[object], output: Path, steps: Sequence[int], number: int) -> list[int]:
+    """Starts a run again and again, each time with a signal once its checkpoint has a certain step, then to its end."""
+    codes = []
+    last = str(output / "checkpoints" / "last.npz")
+    for step in steps:
+        before = checkpoint.load(last)
+        step = max(step, before[1].global_step + 1 if before else 0)  # the process must have come to its loop
+        process = subprocess.Popen(
+            [sys.executable, "-m", "trainer.task", *map(str, arguments)], stderr=subprocess.PIPE, text=True
+        )
+        while process.poll() is None:
+            if os.path.exists(last) and (found := checkpoint.load(last)) and found[1].global_step >= step:
+                process.send_signal(number)
+                break
+            time.sleep(0.01)
+        codes.append(process.wait(120))
+        assert process.stderr
+        process.stderr.close()
+    done = run_tool("trainer.task", *arguments)
+    assert done.returncode == 0, done.stderr
+    return codes
+
+
+@pytest.mark.parametrize(("number", "code", "times"), [(signal.SIGKILL, -9, 2), (signal.SIGTERM, 75, 1)])
+def test_a_run_goes_on_bit_by_bit(
+    dataset: Path, finished: Path, tmp_path: Path, number: int, code: int, times: int
+) -> None:
+    output = tmp_path / "run"
+    arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline")
+    steps = sorted(random.Random(number).sample(range(1, 8), times))
+    assert interrupt(arguments, output, steps, number) == [code] * times
+    assert_same_weights(output, finished)
+    assert (output / "history.csv").read_text().splitlines()[3].split(",")[:7] == (
+        (finished / "history.csv").read_text().splitlines()[3].split(",")[:7]
+    )
+
+
+def test_a_full_disk_loses_no_checkpoint(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    middle = tmp_path / "middle"
+    arguments = command(dataset, middle, "--checkpoint-every-s", 0, "--no-baseline")
+    process = subprocess.Popen([sys.executable, "-m", "trainer.task", *map(str, arguments)], stderr=subprocess.DEVNULL)
+    last = middle / "checkpoints" / "last.npz"
+    while not last.exists() or checkpoint.load(str(last))[1].global_step < 4:  # type: ignore[index]
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    before = last.read_bytes()
+    full = run_tool("trainer.task", *arguments, max_file_bytes=200_000)
+    assert full.returncode == 4
+    assert "checkpoints/last.npz" in full.stderr or "checkpoints/best.npz" in full.stderr
+    assert "Traceback" not in full.stderr
+    assert last.read_bytes() == before
+    assert sorted(path.name for path in last.parent.iterdir() if path.is_file()) in (
+        ["best.npz", "last.npz"],
+        ["last.npz"],
+    )
+    done = run_tool("trainer.task", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert_same_weights(middle, finished)
+
+
+def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Path) -> None:
+    """From folders `Train` and `testing` to a model: their clips stay where they are, and groups of train validate."""
+    videos = tmp_path / "wrapped" / "videos"
+    for path in sorted(tree.rglob("*.avi")):
+        split = "testing" if "_g05_" in path.name else "Train"
+        copy = videos / split / path.parent.name / path.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.symlink_to(path)
+    (videos / "Train" / "Empty").mkdir()
+    data, run = tmp_path / "data", tmp_path / "run"
+    size = ("--num-frames", 4, "--size", 32, "--shards", 4)
+    done = preprocess("--input", tmp_path / "wrapped", "--output", data, *size)
+    assert done.returncode == 0, done.stderr
+    said = (
+        "the classes are folders below videos",
+        "no videos in videos/Train/Empty: this is not taken for a class",
+        "official splits kept, according to its folders: train 24, test 6. "
+        "--splits train=0.8,val=0.1,test=0.1 deals the videos anew",
+        "no videos are in the split val: the trainer takes some groups of train instead",
+    )
+    info = json.loads((data / "dataset_info.json").read_text())
+    assert info["notes"][: len(said)] == list(said)  # what is found later on stands behind
+    assert info["configuration"]["splits"] == "official"
+    assert {name: entry["groups"] for name, entry in info["splits"].items()} == {
+        "train": ["g01", "g02", "g03", "g04"], "test": ["g05"],
+    }  # fmt: skip
+    page = (data / "preview.html").read_text()
+    for sentence in said:
+        assert f"note: {sentence}\n" in done.stderr
+        assert sentence[1:] in page and sentence.split(":")[0] in " ".join(done.stdout.split())
+    done = run_tool("trainer.task", *command(data, run, "--epochs", 1, "--no-baseline"))
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((run / "metrics.json").read_text())["dataset"]
+    assert metrics["num_clips"] == {"train": 18, "val": 6, "test": 6}
+    assert set(metrics["groups"]["train"] + metrics["groups"]["val"]) == {"g01", "g02", "g03", "g04"}
+    assert metrics["note"].startswith("the dataset has no split val: 6 of the 24 clips of train, of 1 of its 4 groups,")
+    assert f"note: {metrics['note']}" in done.stderr
+    assert (metrics["leaky"], metrics["missing_classes"]) == (False, {})
+
+
+def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path) -> None:
+    done = run_tool("trainer.task", *command(dataset, tmp_path, "--split", "random", "--no-baseline", "--epochs", 1))
+    assert done.returncode == 0, done.stderr
+    assert "random split" in done.stderr
+    assert "random split" in done.stdout
+    assert json.loads((tmp_path / "metrics.json").read_text())["dataset"]["leaky"] is True
+    assert "both sides" in (tmp_path / "report.html").read_text()
+
+
+def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset: Path, tmp_path: Path) -> None:
+    arguments = [*SMALL[:-3], "--epochs", 1, "--no-baseline", "--data", dataset, "--output", tmp_path, "--folds", 2]
+    done = run_tool("trainer.crossval", *arguments)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "crossval.json").read_text())
+    assert summary["pooled"]["num_clips"] == 30
+    assert summary["pooled"]["num_groups"] == 5
+    assert len(summary["fold_top1"]) == 2
+    tested = [json.loads((fold / "metrics.json").read_text())["dataset"]["groups"] for fold in tmp_path.glob("fold*")]
+    assert sorted(group for groups in tested for group in groups["test"]) == ["g01", "g02", "g03", "g04", "g05"]
+    for groups in tested:
+        assert not set(groups["test"]) & set(groups["train"] + groups["val"])
+        assert not set(groups["val"]) & set(groups["train"])
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*/metrics.json")}
+    (tmp_path / "fold02-seed0" / "metrics.json").unlink()
+    again = run_tool("trainer.crossval", *arguments)
+    assert again.returncode == 0, again.stderr
+    assert json.loads((tmp_path / "crossval.json").read_text())["pooled"] == summary["pooled"]
+    changed = [path.parent.name for path, time_ns in before.items() if path.stat().st_mtime_ns != time_ns]
+    assert changed == ["fold02-seed0"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--model convlstm or --model lrcn"),
+        (["--model", "lrcn", "--data", "nowhere"], "there is no folder"),
+        (["--model", "lrcn", "--epochs", "-1"], "epochs must be from 0"),
+        (["--model", "lrcn", "--epoch", "3"], "did you mean --epochs?"),
+        (["--model", "lrcn", "--config", "none.yaml"], "no such configuration file: none.yaml"),
+    ],
+)
+def test_a_mistake_is_answered_in_a_line_and_at_once(arguments: list[str], message: str, tmp_path: Path) -> None:
+    start = time.monotonic()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = run_tool("trainer.task", *arguments, cwd=tmp_path, env=environment)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - start < 5
+
+
+def test_an_unknown_key_of_a_configuration_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "train.yaml"
+    file.write_text("model: lrcn\nlearning_rates: 0.1\n")
+    done = run_tool("trainer.task", "--config", file)
+    assert done.returncode == 2
+    assert "did you mean learning_rate?" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["convlstm", "lrcn"])
+def test_the_configurations_that_come_along_are_valid(name: str) -> None:
+    from trainer.flags import add_flags, make_config, make_parser, parse
+
+    parser = make_parser("trainer.task", "")
+    add_flags(parser)
+    file = ROOT / "configs" / f"train_{name}.yaml"
+    config = make_config(parse(parser, ["--config", str(file), "--epochs", "7"]))
+    assert (config.model, config.epochs) == (name, 7)
+
+
+def test_a_corrupt_shard_is_named_before_training_starts(dataset: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "data"
+    shutil.copytree(dataset, copy)
+    shard = next(copy.glob("train-00001*"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    start = time.monotonic()
+    done = run_tool("trainer.task", *command(copy, tmp_path / "run"))
+    assert done.returncode != 0
+    assert shard.name in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - start < 5

@@ -1,0 +1,166 @@
+"""Several devices and several workers: the same losses, equal weights, going on after a loss."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import run_tool
+from tests.support.workers import finish, free_addresses, start_worker
+from trainer.training import checkpoint
+
+LOSSES = """
+import json
+import sys
+from functools import partial
+from pipelines.process.tensorflow_start import start_tensorflow
+start_tensorflow()
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from trainer.config import TrainConfig
+from trainer.data.clips import Clips, Reading
+from trainer.data.check import open_dataset
+from trainer.training.learner import Learner, Learning
+from trainer.networks.build import build_model
+from trainer.data.parts import cut_parts
+from trainer.files.storage import join
+from trainer.training.devices import make_devices
+dataset = open_dataset(sys.argv[1])
+info = dataset.info
+part = cut_parts(info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), None).sides["train"]
+build = partial(build_model, "lrcn", "default", info.clip_spec.shape, len(info.labels), dropout=0.0)
+
+def train(names):
+    devices = make_devices("cpu", "float32", names)
+    reading = Reading(devices.replica_batch(8), devices.local_replicas, augmentations=("flip", "crop", "color"))
+    clips = Clips(info, part, reading)
+    learner = Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, (1.0,) * len(info.labels)), 0)
+    losses, epoch = [], 0
+    while len(losses) < 20:
+        batches = iter(devices.strategy.distribute_datasets_from_function(lambda _: clips.training(epoch)))
+        for _ in range(clips.training_steps(epoch)):
+            # A rate that rises, as at the start of a run: AdamW's steps are as large where a gradient is all rounding.
+            result = learner.train_step(batches, 5e-4 * len(losses) / 20).result()
+            losses.append(float(result.loss / result.clips))
+        epoch += 1
+    return losses[:20]
+
+print(json.dumps([train(["CPU:0"]), train(["CPU:0", "CPU:1"])]))
+"""
+
+
+def test_two_devices_lose_as_one_does(dataset: Path) -> None:
+    """The last batch of an epoch is a part of one: it fills one device and leaves the other with empty clips alone."""
+    command = [sys.executable, "-c", LOSSES, str(dataset)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    one, two = np.array(json.loads(done.stdout))
+    assert len(one) == 20
+    assert one.std() > 1e-3, "the losses must change, or their equality would say nothing"
+    np.testing.assert_allclose(two, one, atol=1e-4)
+
+
+def start_workers(dataset: Path, output: Path) -> list["subprocess.Popen[str]"]:
+    addresses = free_addresses(2)
+    command = [
+        sys.executable, "-m", "trainer.task", "--model", "lrcn", "--variant", "reference", "--data", dataset,
+        "--output", output, "--batch-size", 8, "--epochs", 3, "--deterministic", "--checkpoint-every-s", 0,
+        "--no-baseline", "--strategy", "multi_worker",
+    ]  # fmt: skip
+    tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(2)]
+    return [start_worker(command, {"TF_CONFIG": json.dumps(task)}) for task in tasks]
+
+
+@pytest.mark.timeout(600)
+def test_two_workers_end_with_equal_weights_and_go_on_after_a_loss(dataset: Path, tmp_path: Path) -> None:
+    whole = finish(start_workers(dataset, tmp_path / "whole"))
+    assert whole[0] == whole[1]
+    metrics = json.loads((tmp_path / "whole" / "metrics.json").read_text())
+    assert metrics["configuration"]["global_batch_size"] == 8
+    assert metrics["test"]["num_clips"] == 6
+
+    output = tmp_path / "killed"
+    workers = start_workers(dataset, output)
+    last = str(output / "checkpoints" / "last.npz")
+    while not os.path.exists(last) or checkpoint.load(last)[1].global_step < 4:  # type: ignore[index]
+        assert all(worker.poll() is None for worker in workers)
+        time.sleep(0.01)
+    workers[1].kill()
+    try:
+        text = workers[0].communicate(timeout=60)[1]
+        assert workers[0].returncode == 4, text
+        assert "start all workers again" in text
+    except subprocess.TimeoutExpired:  # the transport may wait for the lost one: a scheduler would end it
+        workers[0].kill()
+        workers[0].communicate()
+    workers[1].communicate()
+    assert finish(start_workers(dataset, output)) == whole
+
+
+@pytest.mark.parametrize("tool", ["task", "crossval --folds 3"])
+@pytest.mark.parametrize(("index", "number", "code"), [(0, signal.SIGINT, 130), (1, signal.SIGTERM, 75)])
+def test_a_worker_that_waits_for_others_can_be_stopped(
+    tool: str, index: int, number: signal.Signals, code: int, dataset: Path, tmp_path: Path
+) -> None:
+    """TensorFlow waits in native code, where no Python runs, and takes SIGTERM for itself."""
+    task = {"cluster": {"worker": free_addresses(2)}, "task": {"type": "worker", "index": index}}
+    command = [sys.executable, "-m", *f"trainer.{tool} --model lrcn --data {dataset} --output {tmp_path}".split()]
+    worker = start_worker([*command, "--strategy", "multi_worker"], {"TF_CONFIG": json.dumps(task)})
+    assert worker.stderr
+    assert f"worker {index + 1} of 2: waiting until the others are there" in worker.stderr.readline()
+    child = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()[0]
+    # From here on the wait is in native code: TensorFlow takes the signal before it begins.
+    while not int(re.findall(r"SigCgt:\s(\w+)", Path(f"/proc/{child}/status").read_text())[0], 16) & 1 << 14:
+        time.sleep(0.01)
+    worker.send_signal(number)
+    said = worker.communicate(timeout=20)[1].splitlines()
+    assert worker.returncode == code
+    assert len(said) == 1 and "run the same command again" in said[0], said
+    assert not Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.parametrize(
+    "value", ["", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 3}}']
+)
+def test_several_workers_need_a_cluster(dataset: Path, tmp_path: Path, value: str) -> None:
+    environment = {**os.environ, "TF_CONFIG": value}
+    done = run_tool(
+        "trainer.task", "--model", "lrcn", "--data", dataset, "--output", tmp_path, "--strategy", "multi_worker",
+        env=environment,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "needs the environment variable TF_CONFIG" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.timeout(600)
+def test_one_of_several_workers_sums_up_a_cross_validation(dataset: Path, tmp_path: Path) -> None:
+    addresses = free_addresses(2)
+    command = [
+        sys.executable, "-m", "trainer.crossval", "--model", "lrcn", "--variant", "reference", "--data", dataset,
+        "--output", tmp_path, "--batch-size", 8, "--epochs", 1, "--folds", 2, "--no-baseline", "--precision",
+        "bfloat16", "--strategy", "multi_worker",
+    ]  # fmt: skip
+    tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(2)]
+    workers = [start_worker(command, {"TF_CONFIG": json.dumps(task)}) for task in tasks]
+    said = [worker.communicate(timeout=500) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0], said
+    assert ["All clips" in out for out, _ in said] == [True, False]
+    assert json.loads((tmp_path / "crossval.json").read_text())["pooled"]["num_clips"] == 30
+    precisions = {
+        str(path.parent.name): json.loads(path.read_text())["training"]["precision"]
+        for path in tmp_path.glob("fold*/metrics.json")
+    }
+    assert precisions == {"fold01-seed0": "bfloat16", "fold02-seed0": "bfloat16"}, "the second fold's too"
+    (tmp_path / "crossval.json").unlink()
+    for task, wrote in zip(reversed(tasks), (False, True), strict=True):  # all is done: each by itself
+        done = run_tool(*command[2:], env={**os.environ, "TF_CONFIG": json.dumps(task)})
+        assert (done.returncode, (tmp_path / "crossval.json").exists()) == (0, wrote), done.stderr

@@ -1,0 +1,154 @@
+"""The loop where training goes wrong."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.core.errors import DivergedError, UsageError, UserError
+from tests.support.damage import damages
+from trainer.config import TrainConfig
+from trainer.data.check import OpenDataset, open_dataset
+from trainer.data.clips import Clips, Reading
+from trainer.data.parts import Index, Part, cut_parts
+from trainer.files.storage import join
+from trainer.networks.build import build_model
+from trainer.training import checkpoint
+from trainer.training.devices import Devices, make_devices
+from trainer.training.learner import Learner, Learning
+from trainer.training.loop import Loop
+from trainer.training.schedule import Plan
+
+REFERENCE = partial(build_model, "lrcn", "reference")
+
+
+def no_index(part: Part) -> Index:
+    raise AssertionError(f"the stored splits need no index of {part}")
+
+
+def make_loop(
+    dataset: OpenDataset,
+    folder: Path,
+    weights: tuple[float, ...],
+    epochs: int = 2,
+    precision: str = "float32",
+    build: Callable[..., keras.Model] = REFERENCE,
+    ahead: int = 0,
+) -> Loop:
+    info, devices = dataset.info, make_devices("cpu", precision)
+    sides = cut_parts(info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), no_index).sides
+    clips = {name: Clips(info, part, Reading(8)) for name, part in sides.items()}
+
+    def learner(devices: Devices) -> Learner:
+        network = partial(build, info.clip_spec.shape, len(info.labels))
+        return Learner(devices, network, Learning(0.05, 0.1, 1.0, 0.99, weights), 0)
+
+    plan = Plan("test", str(folder), epochs, 1e-3, 1.0, 5, 0.0, {"epochs": epochs}, ahead)
+    in_float32 = partial(learner, replace(devices, precision="float32")) if precision == "bfloat16" else None
+    labels = clips["val"].index().labels
+    return Loop(devices, learner(devices), clips["train"], clips["val"], labels, plan, in_float32=in_float32)
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path, tmp_path: Path) -> None:
+    opened = open_dataset(str(dataset))
+    make_loop(opened, tmp_path, (1.0, 1.0, 1.0)).run()
+    found = checkpoint.load(str(tmp_path / "last.npz"))
+    assert found is not None
+    arrays, state, identity = found
+    state.stopped = ""
+    checkpoint.save(str(tmp_path / "last.npz"), arrays, state, {**identity, "epochs": 4})
+    good = (tmp_path / "last.npz").read_bytes()
+    bad = make_loop(opened, tmp_path, (float("inf"), 1.0, 1.0), epochs=4)
+    with pytest.raises(DivergedError, match=r"the loss is no number in epoch 3, step .*--learning-rate"):
+        bad.run()
+    assert (tmp_path / "last.npz").read_bytes() == good
+    assert all(np.isfinite(array).all() for array in arrays)
+    assert DivergedError.exit_code == 5
+
+
+@keras.saving.register_keras_serializable(package="test")
+class FailsInBfloat16(keras.layers.Layer):
+    """Gives what it gets; computing in bfloat16, NaN from the fifth step on."""
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training:
+            return x
+        self.steps.assign(self.steps + 1)
+        fails = tf.logical_and(tf.constant(self.compute_dtype == "bfloat16"), tf.convert_to_tensor(self.steps) >= 5)
+        return tf.where(fails, tf.cast(np.nan, x.dtype), x)
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_nan_in_bfloat16_goes_on_in_float32(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ahead: int
+) -> None:
+    opened = open_dataset(str(dataset))
+    done = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), 3, "bfloat16", failing, ahead)
+    state = done.run()
+    says = capsys.readouterr().err
+    assert says.count("WARNING") == 1
+    assert "the loss is no number in epoch 2, step 2, in bfloat16: goes on in float32 from the last checkpoint" in says
+    assert (state.stopped, state.global_step, state.float32_from) == ("finished", 9, 4 if not ahead else 3)
+    assert {layer.compute_dtype for layer in done.learner.model.layers} == {"float32"}
+    assert all(np.isfinite(row["train_loss"]) for row in state.history)
+    again = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), 3, "bfloat16", failing, ahead)
+    assert again.run().float32_from == state.float32_from
+    assert {layer.compute_dtype for layer in again.learner.model.layers} == {"float32"}, "it stays so when it goes on"
+    assert keras.config.dtype_policy().name == "float32", "what is made elsewhere isn't touched"
+
+
+def failing(shape: tuple[int, ...], classes: int) -> keras.Model:
+    inputs = keras.Input(shape, dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(keras.layers.Flatten()(inputs))
+    x = keras.layers.Dense(8, activation="relu")(FailsInBfloat16()(x))
+    return keras.Model(inputs, keras.layers.Dense(classes, dtype="float32")(x))
+
+
+def test_a_checkpoint_of_other_settings_is_refused(dataset: Path, tmp_path: Path) -> None:
+    opened = open_dataset(str(dataset))
+    make_loop(opened, tmp_path, (1.0, 1.0, 1.0), epochs=1).run()
+    with pytest.raises(UsageError, match="epochs was 1, now 2"):
+        make_loop(opened, tmp_path, (1.0, 1.0, 1.0), epochs=2).run()
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    """Any bit of it, also of what zip has no checksum for; one of an earlier version has only those of zip."""
+    uri = tmp_path / "last.npz"
+    checkpoint.save(str(uri), [np.arange(100.0), np.ones((2, 3))], checkpoint.State(epoch=3), {"a": 1})
+    found = checkpoint.load(str(uri))
+    assert found is not None
+    assert found[0][0].tolist() == list(range(100))
+    assert (found[1].epoch, found[2]) == (3, {"a": 1})
+    whole = uri.read_bytes()
+    with np.load(uri) as archive:
+        assert sorted(archive.files) == ["state", "v00000", "v00001"]
+    for kind, content in damages(whole, 0, flips=500):
+        uri.write_bytes(content)
+        with pytest.raises(UserError, match=r"last\.npz is damaged .*; delete the folder "):
+            raise AssertionError(f"{kind}: {checkpoint.load(str(uri))}")
+    mark = len(b"crc32:") + 8
+    uri.write_bytes(whole[: -mark - 2] + b"\0\0")
+    assert checkpoint.load(str(uri)) is not None
+    assert checkpoint.load(str(tmp_path / "none.npz")) is None
+
+
+def test_damaged_best_weights_are_found_at_the_start_and_the_remedy_works(dataset: Path, tmp_path: Path) -> None:
+    opened, folder = open_dataset(str(dataset)), tmp_path / "checkpoints"
+    make_loop(opened, folder, (1.0, 1.0, 1.0), epochs=1).run()
+    best = folder / "best.npz"
+    whole = best.read_bytes()
+    best.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=f"best.npz is damaged .*; delete the folder {folder} to train from the begin"):
+        make_loop(opened, folder, (1.0, 1.0, 1.0), epochs=1).run()
+    shutil.rmtree(folder)
+    make_loop(opened, folder, (1.0, 1.0, 1.0), epochs=1).run()
+    assert checkpoint.load(str(best)) is not None

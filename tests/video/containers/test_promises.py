@@ -1,0 +1,420 @@
+"""What containers promise: files that are cut are told, and files that are whole never are."""
+
+import io
+import random
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipelines.core.spec import ClipSpec
+from pipelines.video.clip import read_clip
+from pipelines.video.containers import asf, avi, file_ends, matroska, mp4
+from pipelines.video.containers.promises import counted
+from pipelines.video.errors import NoVideoStreamError, VideoDecodeError, VideoError
+from pipelines.video.frames import open_video, scan
+from pipelines.video.remarks import Shortfall
+from pipelines.video.survey import survey
+from tests import ROOT
+from tests.support.long_videos import moving_pictures, x264
+from tests.support.mutation import KINDS, mutate
+
+FIELD = ROOT / "tests" / "data" / "field"
+NUM_FRAMES = 100
+SPEC = ClipSpec(5, 32, 32)
+X264 = ("libx264", x264("bframes=3:keyint=25"))
+FLAGS = {
+    "fast.mp4": "faststart",
+    "fragments.mp4": "frag_keyframe+empty_moov",
+    "late.mp4": "frag_keyframe",
+    "indexed.mp4": "dash+frag_keyframe+empty_moov+global_sidx",
+}
+SOURCES: dict[str, tuple[str, dict[str, str]]] = {
+    **dict.fromkeys(FLAGS, X264),
+    "x.mkv": X264,
+    "m.avi": ("mpeg4", {"bf": "2", "g": "12"}),
+    "v.webm": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "g": "12"}),
+    "w.wmv": ("wmv2", {"g": "12"}),
+    "f.flv": ("flv", {"g": "12"}),
+    "x.ts": X264,
+    "m.mpg": ("mpeg2video", {"g": "12"}),
+}
+
+
+def write_video(path: Path, codec: str, options: dict[str, str], container_options: dict[str, str]) -> Path:
+    with av.open(str(path), "w", options=container_options) as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 120, 64, "rgb8" if codec == "gif" else "yuv420p"
+        stream.codec_context.thread_count = 1
+        stream.bit_rate = 600_000
+        for picture in moving_pictures()[:NUM_FRAMES]:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("sources")
+    options = {name: {"movflags": flags} for name, flags in FLAGS.items()}
+    return {
+        name: write_video(folder / name, codec, choices, options.get(name, {})).read_bytes()
+        for name, (codec, choices) in SOURCES.items()
+    }
+
+
+def missing(path: Path) -> Shortfall | None:
+    with open_video(str(path)) as (container, stream):
+        return scan(container, stream).missing
+
+
+def frames_of(path: Path) -> int:
+    """What plain decoding gives, without what is cut off."""
+    with av.open(str(path)) as container:
+        return sum(1 for packet in container.demux(video=0) if packet.size and not packet.is_corrupt)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_whole_and_cut(name: str, sources: dict[str, bytes], tmp_path: Path) -> None:
+    path, data = tmp_path / name, sources[name]
+    path.write_bytes(data)
+    assert missing(path) is None
+    path.write_bytes(data + b"trailing bytes")
+    assert missing(path) is None
+    for share in (0.35, 0.62, 0.8, 0.93):
+        path.write_bytes(data[: int(share * len(data))])
+        found = missing(path)
+        if name.endswith((".ts", ".mpg")):
+            assert found is None
+            continue
+        assert found is not None
+        there = frames_of(path)
+        assert f"{there} of" in found.message or f"{there + 1} of" in found.message
+        if name in ("fragments.mp4", "late.mp4"):  # nothing tells how many more fragments there were
+            assert "of at least" in found.message and 0.5 < found.share < 1
+            continue
+        assert f" of {NUM_FRAMES} frames are there" in found.message
+        assert found.share == pytest.approx(there / NUM_FRAMES, abs=0.011) and found.end_s == pytest.approx(4, abs=0.02)
+        if found.share < 0.5:
+            for read in (lambda: read_clip(str(path), SPEC), lambda: survey(str(path))):
+                with pytest.raises(VideoDecodeError, match=f"^only {found.message}$"):
+                    read()
+        else:
+            clip = read_clip(str(path), SPEC)
+            assert clip.damaged and found.message in clip.damage and clip.missing == found
+            assert clip.duration_s == pytest.approx(there / 25, abs=0.2)  # the last one may be shown late
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("x.mkv", " of 100 frames"), ("m.avi", " of 100 frames"), ("fragments.mp4", "of at least")],
+)
+def test_holes_in_the_structure(name: str, message: str, sources: dict[str, bytes], tmp_path: Path) -> None:
+    data, path = sources[name], tmp_path / name
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + bytes(4000) + data[middle + 4000 :])
+    found = missing(path)
+    assert found is not None and message in found.message
+    assert read_clip(str(path), SPEC).damaged
+
+
+@pytest.mark.parametrize("name", ["fast.mp4", "indexed.mp4", "x.mkv", "m.avi", "v.webm", "w.wmv", "f.flv"])
+def test_zeros_where_a_download_has_not_come(name: str, sources: dict[str, bytes], tmp_path: Path) -> None:
+    data, path = sources[name], tmp_path / name
+    for share in (0.35, 0.75):
+        there = int(share * len(data))
+        path.write_bytes(data[:there] + bytes(len(data) - there))
+        found = missing(path)
+        assert found is not None and f" of {NUM_FRAMES} frames are there" in found.message
+        assert found.share == pytest.approx(share, abs=0.17) and found.end_s == pytest.approx(4, abs=0.02)
+        if share > 0.5:
+            clip = read_clip(str(path), SPEC)
+            assert clip.damaged and found.message in clip.damage
+            # The tables of a plain MP4 file give the times of all frames, so that nothing is missing behind them.
+            assert name == "fast.mp4" or found.seconds_behind(clip.duration_s) > 0.3
+        else:
+            with pytest.raises(VideoDecodeError, match=f"^only {found.message}$"):
+                read_clip(str(path), SPEC)
+    path.write_bytes(data + bytes(10_000))
+    assert missing(path) is None
+
+
+def test_end_of_data() -> None:
+    for data, end in ((b"a" + bytes(4096), 1), (b"a" + bytes(4095), 4096), (b"", 0), (bytes(5000), 0)):
+        assert file_ends.data_end(io.BytesIO(data), len(data)) == end
+    data = b"a" * 7 + bytes(3 << 20)
+    assert file_ends.data_end(io.BytesIO(data), len(data)) == 7
+
+
+def test_black_pictures_and_silence_may_be_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "v.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgr24"
+        for level in [200] * 10 + [0] * 10:
+            picture = np.full((48, 64, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"idx1")].rstrip(b"\0") + bytes(10 * 64 * 48 * 3))
+    assert missing(path) is None
+
+
+def cut_at(mark: bytes, offset: int = 0) -> Callable[[bytes], bytes]:
+    return lambda data: data[: data.rindex(mark) + offset]
+
+
+def longer_segment(data: bytes) -> bytes:
+    place = data.index(b"\x18\x53\x80\x67") + 4
+    size = int.from_bytes(data[place + 1 : place + 8], "big") + 100_000
+    return data[: place + 1] + size.to_bytes(7, "big") + data[place + 8 :]
+
+
+def longer_asf(data: bytes) -> bytes:
+    place = data.index(bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")) + 16
+    return data[:place] + struct.pack("<Q", 10_000_000) + data[place + 8 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("x.mkv", cut_at(b"\x1c\x53\xbb\x6b")),  # right before the cues
+        ("v.webm", cut_at(b"\x1c\x53\xbb\x6b", 9)),
+        ("x.mkv", longer_segment),
+        ("w.wmv", longer_asf),
+        ("f.flv", lambda data: data[:-4]),
+        ("fragments.mp4", cut_at(b"mfra", 16)),
+        ("fragments.mp4", lambda data: data + struct.pack(">I4s", 1000, b"free") + bytes(10)),
+    ],
+)
+def test_all_frames_are_there(
+    name: str, change: Callable[[bytes], bytes], sources: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(change(sources[name]))
+    clip = read_clip(str(path), SPEC)
+    assert (clip.num_source_frames, clip.damaged, clip.missing) == (NUM_FRAMES, False, None)
+
+
+def test_flv_with_b_frames(tmp_path: Path) -> None:
+    """Its duration counts from 0, and the first frame is shown later."""
+    path = write_video(tmp_path / "v.flv", *X264, {})
+    path.write_bytes(path.read_bytes()[:-4])
+    assert missing(path) is None
+
+
+def test_hole_within_an_avi_is_not_behind_it(sources: dict[str, bytes], tmp_path: Path) -> None:
+    data, path = sources["m.avi"], tmp_path / "m.avi"
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + bytes(4000) + data[middle + 4000 :])
+    found = missing(path)
+    assert found is not None and found.share < 1 and found.end_s == pytest.approx(4)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "message"),
+    [
+        ("v.mxf", "mpeg2video", f" of {NUM_FRAMES} frames are there"),
+        ("v.ivf", "libvpx", f" of {NUM_FRAMES} frames are there"),
+        ("v.gif", "gif", " frames are there, and the file ends without its end mark"),
+    ],
+)
+def test_other_containers(name: str, codec: str, message: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / name, codec, {}, {})
+    data = path.read_bytes()
+    for more in (b"", bytes(5000), b"trailing bytes"):
+        if name == "v.ivf" and b"trailing" in more:
+            continue  # taken for another frame
+        path.write_bytes(data + more)
+        assert missing(path) is None
+    path.write_bytes(data[: 7 * len(data) // 10])
+    found = missing(path)
+    assert found is not None and message in found.message
+    assert read_clip(str(path), SPEC).damaged
+    path.write_bytes(data[: 3 * len(data) // 10])
+    if name != "v.gif":
+        with pytest.raises(VideoDecodeError, match="^only "):
+            read_clip(str(path), SPEC)
+    path.write_bytes(data[: 7 * len(data) // 10] + bytes(3 * len(data) // 10))
+    assert missing(path) is not None or name == "v.ivf"
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec"),
+    [("mp3", "libmp3lame"), ("flac", "flac"), ("adts", "aac"), ("wav", "pcm_s16le"), ("aiff", "pcm_s16be")],
+)
+def test_sound_with_the_name_of_a_video(kind: str, codec: str, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "v.mp4"), "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=44100)
+        stream.layout = "stereo"
+        sound = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 44100)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(sound, format="fltp", layout="stereo")
+        frame.sample_rate = 44100
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    with pytest.raises(NoVideoStreamError, match="no video stream"):
+        missing(tmp_path / "v.mp4")
+
+
+def test_edit_list_that_shows_nothing(sources: dict[str, bytes], tmp_path: Path) -> None:
+    data = bytearray(sources["fast.mp4"])
+    place = data.index(b"elst") + 8
+    length, start, rate = struct.unpack_from(">Iii", data, place + 4)
+    struct.pack_into(">Iii", data, place + 4, length, start + (1 << 24), rate)
+    path = tmp_path / "v.mp4"
+    path.write_bytes(data)
+    for read in (lambda: read_clip(str(path), SPEC), lambda: survey(str(path))):
+        with pytest.raises(VideoDecodeError, match="edit list shows no frame"):
+            read()
+
+
+def without_sizes(data: bytes) -> bytes:
+    """An AVI file as from a program that never came to write its sizes, counts and index."""
+    changed = bytearray(data[: data.index(b"idx1")])
+    movi = changed.index(b"movi") - 4
+    for place in (4, movi, changed.index(b"avih") + 8 + 16, changed.index(b"strh") + 8 + 32):
+        changed[place : place + 4] = bytes(4)
+    return bytes(changed)
+
+
+def with_count(count: int) -> Callable[[bytes], bytes]:
+    def change(data: bytes) -> bytes:
+        changed = bytearray(data)
+        for place in (changed.index(b"avih") + 8 + 16, changed.index(b"strh") + 8 + 32):
+            changed[place : place + 4] = struct.pack("<I", count)
+        return bytes(changed)
+
+    return change
+
+
+CHANGES = [without_sizes, with_count(0), with_count(5), with_count(110), with_count(1 << 31)]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_headers_of_avi_files_that_lie(
+    change: Callable[[bytes], bytes], sources: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "v.avi"
+    path.write_bytes(change(sources["m.avi"]))
+    assert missing(path) is None
+    clip = read_clip(str(path), SPEC)
+    assert not clip.damaged and clip.num_source_frames == NUM_FRAMES
+    cut = change(sources["m.avi"])
+    path.write_bytes(cut[: int(0.7 * len(cut))])
+    if change is not CHANGES[0]:
+        found = missing(path)
+        assert found is not None and 0.55 < found.share < 0.85
+
+
+@pytest.mark.parametrize(("name", "options"), [("x.mkv", {"live": "1"}), ("v.webm", {"live": "1"})])
+def test_recorded_live(name: str, options: dict[str, str], tmp_path: Path) -> None:
+    path = write_video(tmp_path / name, *SOURCES[name], options)
+    assert matroska.look(io.BytesIO(path.read_bytes()), path.stat().st_size).end == path.stat().st_size
+    assert missing(path) is None
+    assert not read_clip(str(path), SPEC).damaged
+
+
+@pytest.mark.parametrize(
+    "name", ["nullframes.avi", "cut_editlist.mp4", "screen_vfr_bframes.mp4", "joined.ts", "trim_8_to_9.5.mp4"]
+)
+def test_odd_but_whole(name: str) -> None:
+    assert missing(FIELD / name) is None
+    assert not read_clip(str(FIELD / name), SPEC).damaged
+
+
+def test_empty_slots_of_a_cut_avi_are_there(tmp_path: Path) -> None:
+    data, path = (FIELD / "nullframes.avi").read_bytes(), tmp_path / "v.avi"
+    movi = data.index(b"movi")
+    path.write_bytes(data[: movi + 7 * (data.index(b"idx1") - movi) // 10])
+    found = missing(path)
+    assert found is not None and found.message.endswith(" of 410 frames are there") and 0.5 < found.share < 0.9
+
+
+def test_real_clips_are_whole(real_data: Path) -> None:
+    folders = [real_data / name for name in ("ucf-clips", "fight-surv", "ut-interaction", "gmdcsa24")]
+    videos = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in (".avi", ".mp4")]
+    assert len(videos) > 200
+    assert [path.name for path in videos if missing(path)] == []
+
+
+def chunk(name: bytes, data: bytes, size: int | None = None) -> bytes:
+    return name + struct.pack("<I", len(data) if size is None else size) + data + bytes(len(data) % 2)
+
+
+def open_dml(parts: list[int], lost: int) -> bytes:
+    """A file of several RIFFs with so many frames of 10 bytes each, of which the last ones are lost."""
+    frame = chunk(b"00dc", bytes(10))
+    sizes = [(24 if number else 12) + count * len(frame) for number, count in enumerate(parts)]
+    header_size = 12 + 12 + 12 + 8 + 24 + 16 * len(parts)
+    places = [header_size + sum(sizes[:i]) for i in range(len(parts))]
+    entries = b"".join(
+        struct.pack("<QII", place, size, count) for place, size, count in zip(places, sizes, parts, strict=True)
+    )
+    index = chunk(b"indx", struct.pack("<HBBI4s12x", 4, 0, 0, len(parts), b"00dc") + entries)
+    header = chunk(b"LIST", b"hdrl" + chunk(b"LIST", b"strl" + index))
+    movies = [chunk(b"LIST", b"movi" + count * frame) for count in parts]
+    first = chunk(b"RIFF", b"AVI " + header + movies[0])
+    return first + b"".join(chunk(b"RIFF", b"AVIX" + movie) for movie in movies[1 : len(parts) - lost])
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_open_dml(lost: int, tmp_path: Path) -> None:
+    data = open_dml([50, 60, 70], lost)
+    (tmp_path / "v.avi").write_bytes(data)
+    assert avi.count_slots(str(tmp_path / "v.avi"), 0, shown=40) == (40 if lost else 180)
+    found = avi.look(io.BytesIO(data), len(data), 0)
+    assert found.is_cut == (lost > 0) and found.announced_frames == 180
+    assert (found.promised_bytes > found.bytes_there) == (lost > 0)
+    assert not avi.look(io.BytesIO(data), len(data), 1).is_cut  # nothing is known of this stream
+
+
+@pytest.mark.parametrize(
+    ("there", "promised", "about", "expected"),
+    [
+        (390, 720, False, "390 of 720 frames are there"),
+        (1234, 5678, True, "about 1,234 of 5,678 frames are there"),
+        (0, 1, False, "0 of 1 frame is there"),
+        (5, 5, False, None),
+        (6, 5, True, None),
+    ],
+)
+def test_counted(there: int, promised: int, about: bool, expected: str | None) -> None:
+    found = counted(there, promised, 2.0, about)
+    assert (found and found.message) == expected
+
+
+@pytest.mark.parametrize(("end_s", "expected"), [(10.0, 4.0), (6.0, 0.0), (6.001, 0.0), (5.0, 0.0)])
+def test_seconds_behind(end_s: float, expected: float) -> None:
+    assert Shortfall("", 0.9, end_s).seconds_behind(6.0) == expected
+
+
+def test_parsers_take_anything(sources: dict[str, bytes]) -> None:
+    """No error, no endless loop, whatever is in a file."""
+    for number in range(600):
+        draw = random.Random(number)
+        name = draw.choice(sorted(sources))
+        data = mutate(sources[name], sources["x.mkv"], draw.choice(KINDS), draw)
+        if number % 3 == 0:
+            data = data[: draw.randrange(200)] + np.random.default_rng(number).bytes(200)
+        file = io.BytesIO(data)
+        avi.look(file, len(data), 0)
+        avi.count_empty(file, len(data), 0)
+        matroska.look(file, len(data))
+        mp4.look(file, len(data), 1)
+        asf.look(file)
+        file_ends.mxf_footer(file)
+        file_ends.ivf_frames(file)
+        file_ends.has_gif_trailer(io.BytesIO(b"GIF89a" + data[:5000]))
+
+
+def test_mutated_files_are_read_or_refused(sources: dict[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    for number in range(120):
+        draw = random.Random(number)
+        path.write_bytes(mutate(sources[draw.choice(sorted(sources))], b"", draw.choice(("bits", "header")), draw))
+        try:
+            missing(path)
+        except (VideoError, MemoryError):
+            continue

@@ -1,0 +1,171 @@
+"""Damage is said: of files that break off, and of pictures on which the needed ones depend."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from pipelines import label
+from pipelines.core.spec import ClipSpec
+from pipelines.dataset.example import Example, decode, encode
+from pipelines.decoding.messages import WindowJob
+from pipelines.decoding.server import answers
+from pipelines.video.clip import read_clip
+from pipelines.video.errors import VideoDecodeError
+from pipelines.video.long_video import WindowClip, read_windows
+from pipelines.video.resize import Resizer
+from pipelines.video.survey import survey
+from pipelines.video.windows import WindowSpec
+from tests import ROOT
+from tests.conftest import preprocess, write_video
+from tests.support.label_model import level_of, make_model, write_grey
+from tests.support.mutated_frames import check, make_sources
+
+FIELD = ROOT / "tests" / "data" / "field"
+SPEC = ClipSpec(4, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("name", "num_frames", "damage"),
+    [
+        ("truncated_70_percent.avi", 20, "48 of 75 frames are there"),
+        ("truncated_60_percent.mp4", 20, "390 of 720 frames are there"),
+        ("h264_corrupt_reference_shown_later.mp4", 3, "1 of 75 frames is damaged"),  # 62 depends on 64
+        ("h264_nalrefidc_flip_clip_neither.mp4", 5, "1 of 75 frames is damaged"),
+        ("joined.ts", 20, ""),
+        ("nullframes.avi", 20, ""),
+    ],
+)
+def test_files_after_public_problem_reports(name: str, num_frames: int, damage: str) -> None:
+    clip = read_clip(str(FIELD / name), ClipSpec(num_frames, 32, 32))
+    assert damage in clip.damage and clip.damaged == bool(damage)
+
+
+def test_less_than_half_is_a_failure() -> None:
+    with pytest.raises(VideoDecodeError, match="^only 6 of 50 frames are there$"):
+        read_clip(str(FIELD / "trunc55.mp4"), SPEC)
+
+
+@pytest.mark.parametrize("name", ["h264_corrupt_reference_shown_later.mp4", "h264_nalrefidc_flip_clip_neither.mp4"])
+@pytest.mark.parametrize("num_frames", [1, 2, 3, 5, 8])
+def test_windows_are_damaged_or_show_what_plain_decoding_does(name: str, num_frames: int) -> None:
+    path, spec = FIELD / name, ClipSpec(num_frames, 32, 32)
+    resize = Resizer(spec)
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        frames = list(container.decode(video=0))
+        plain, corrupt = [resize(frame) for frame in frames], [frame.is_corrupt for frame in frames]
+    damaged = []
+    for piece in survey(str(path)).pieces(WindowSpec(1.0, 0.5, 1.0)):
+        for planned, result in zip(piece.windows, read_windows(str(path), spec, piece), strict=True):
+            assert isinstance(result, WindowClip)
+            indices = [planned.first + index for index in spec.sample(planned.end - planned.first)]
+            expected = np.stack([plain[index] for index in indices])
+            assert result.damaged or np.array_equal(result.frames, expected)
+            damaged.append(result.damaged)
+            if any(corrupt[index] for index in indices):
+                assert result.damaged
+    assert any(damaged) and not all(damaged)
+
+
+@pytest.mark.timeout(600)
+def test_mutated_files_are_said_to_be_damaged(tmp_path: Path) -> None:
+    """A small part of what `python -m tests.support.mutated_frames` does."""
+    found = list(check(make_sources(tmp_path), tmp_path, 126, seed=3))
+    assert [name for outcome, name in found if outcome == "wrong"] == []
+    outcomes = [outcome for outcome, _ in found]
+    assert all(outcomes.count(outcome) > 10 for outcome in ("damaged", "failed", "undamaged"))
+
+
+def windows_of(path: Path, spec: WindowSpec) -> list[dict[str, Any]]:
+    """Headers of what the decoder answers, of all ranges of a video."""
+    request = {**WindowJob(SPEC, spec).request(), "path": str(path), "range": None}
+    headers = [header for header, _ in answers(request)]
+    if headers[0]["status"] != "cut":
+        return headers
+    ranges = json.loads(json.dumps(headers[0]["ranges"]))
+    found = [[header for header, _ in answers({**request, "range": part})] for part in ranges]
+    assert len(found) > 1
+    for part, some in zip(ranges, found, strict=True):
+        assert {header["num_windows"] for header in some} == {part["num_windows"]} == {len(some)}
+    return [header for some in found for header in some]
+
+
+@pytest.mark.parametrize("spec", [WindowSpec(2, 1, 3), WindowSpec(2, 1, 2, 4), WindowSpec(2, 1, 30)])
+def test_what_is_missing_is_a_failure_with_its_time(spec: WindowSpec) -> None:
+    *windows, lost = windows_of(FIELD / "truncated_60_percent.mp4", spec)
+    assert (len(windows) == 1) == (spec.whole_up_to_s == 30)
+    assert {header["status"] for header in windows} == {"window"}
+    assert windows[-1]["damaged"] and windows[-1]["window"][2] == pytest.approx(15.64)
+    assert lost["status"] == "window_failed" and lost["window"] == (len(windows), pytest.approx(15.64), 28.8)
+    assert (lost["type"], lost["message"]) == ("VideoDecodeError", "390 of 720 frames are there")
+    assert [header["window"][0] for header in windows] == list(range(len(windows)))
+
+
+def test_labels_go_up_to_where_a_video_breaks_off(tmp_path: Path) -> None:
+    make_model(tmp_path / "model", durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
+    videos = tmp_path / "videos"
+    levels = [level_of("Jump")] * 100 + [level_of("Wave")] * 100
+    for name, share, sound in (("long", 0.7, levels), ("short", 0.6, levels[:40]), ("stump", 0.3, levels)):
+        noisy = write_grey(videos / f"{name}.avi", sound, options={"g": "5"})
+        data = noisy.read_bytes()
+        movi, index = data.index(b"movi"), data.index(b"idx1")
+        noisy.write_bytes(data[: movi + int(share * (index - movi))])
+    write_grey(videos / "whole.avi", levels[:40])
+    output = tmp_path / "labels"
+    words = ["--model", tmp_path / "model", "--input", videos, "--output", output, "--max-failure-rate", 1]
+    assert label.run([str(word) for word in words]) == 0
+    rows = [json.loads(line) for line in (output / "labels-00000-of-00001.jsonl").read_text().splitlines()]
+    failures = [json.loads(line) for line in (output / "failures.jsonl").read_text().splitlines()]
+    lost = {failure["video"]: failure for failure in failures}
+    assert sorted(lost) == ["long.avi", "short.avi", "stump.avi"] and len(failures) == 3
+    assert lost["stump.avi"]["start_s"] is None and "only " in lost["stump.avi"]["message"]
+    for name, end_s in (("long.avi", 8.0), ("short.avi", 1.6)):
+        segments = [row for row in rows if row["video"] == name]
+        assert segments[0]["start_s"] == 0 and all(a["end_s"] == b["start_s"] for a, b in pairwise(segments))
+        assert lost[name]["start_s"] == segments[-1]["end_s"] and lost[name]["end_s"] == end_s
+        assert f"of {round(end_s * 25)} frames are there" in lost[name]["message"]
+    assert {row["video"] for row in rows} == {"long.avi", "short.avi", "whole.avi"}
+    summary = json.loads((output / "summary.json").read_text())
+    assert (
+        summary["failures_by_reason"] == {"VideoDecodeError": 3}
+        and "frames are there" in (output / "report.html").read_text()
+    )
+
+
+def test_the_record_the_report_and_the_page_say_what_is_wrong(tmp_path: Path) -> None:
+    videos, output = tmp_path / "videos", tmp_path / "out"
+    for name in ("h264_corrupt_reference_shown_later.mp4", "truncated_60_percent.mp4", "joined.ts"):
+        target = videos / "Jump" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((FIELD / name).read_bytes())
+    write_video(videos / "Jump" / "one.mp4", 1)
+    arguments = ("--num-frames", 3, "--size", 32, "--shards", 1, "--splits", "train=1", "--max-failure-rate", 1)
+    done = preprocess("--input", videos, "--output", output, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "2 of the written are damaged" in done.stderr + done.stdout
+    (report,) = (output / "_state" / "shards").glob("*.json")
+    written = json.JSONDecoder().raw_decode(report.read_text())[0]["written"]
+    said = {video["video_id"]: (video["damaged"], video["remark"]) for video in written}
+    assert said["Jump/truncated_60_percent"] == (True, "390 of 720 frames are there")
+    assert said["Jump/joined"] == (False, "times jump back by 1.96 s after 50 frames: joined")
+    assert said["Jump/one"] == (False, "a single picture")
+    assert "390 of 720 frames are there" in (output / "preview.html").read_text()
+    remarks = [json.loads(line) for line in (output / "remarks.jsonl").read_text().splitlines()]
+    assert {line["video_id"]: line["remark"] for line in remarks} == {name: text for name, (_, text) in said.items()}
+    notes = json.loads((output / "dataset_info.json").read_text())["notes"]
+    assert any(note.startswith("2 videos are damaged: ") for note in notes)
+    assert any(note.startswith("1 video has times that were corrected: Jump/joined") for note in notes)
+    assert any(note.startswith("WARNING: 1 video is a single picture: Jump/one") for note in notes)
+    assert "1 video is a single picture" in done.stdout
+
+
+def test_records_of_most_videos_have_no_remark() -> None:
+    record = Example([b"x"], 1, "A", "a", "g", [0.0], [0], 9)
+    assert b"remark" not in encode(record) and decode(encode(record)) == record
+    damaged = Example([b"x"], 1, "A", "a", "g", [0.0], [0], 9, "1 of 2 frames is there")
+    assert decode(encode(damaged)) == damaged

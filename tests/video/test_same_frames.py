@@ -1,0 +1,55 @@
+"""Clips, windows and plain decoding show the same frames, whatever codec, container and options a video is of."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipelines.core.spec import ClipSpec
+from pipelines.video.clip import read_clip
+from pipelines.video.long_video import WindowClip, read_windows
+from pipelines.video.resize import Resizer
+from pipelines.video.survey import survey
+from pipelines.video.windows import WindowSpec
+from tests.support.sweep_videos import sweep
+
+SPECS = (ClipSpec(7, 32, 48), ClipSpec(16, 32, 48, "notebook"))
+WINDOWS = WindowSpec(0.4, 0.2, 0.4, 0.4)
+
+
+def differences(path: Path) -> list[str]:
+    """How clips and windows of a video differ from its frames as they are decoded in order."""
+    with av.open(str(path)) as container:
+        resize = Resizer(SPECS[0])
+        plain = np.stack([resize(frame) for frame in container.decode(video=0)])
+    found = []
+    for spec in SPECS:
+        clip = read_clip(str(path), spec)
+        if (clip.num_source_frames, clip.damaged, clip.remarks) != (len(plain), False, ()):
+            found.append(f"{clip.num_source_frames} of {len(plain)} frames, {clip.damage or clip.remarks}")
+        elif not np.array_equal(clip.frames, plain[list(spec.sample(len(plain)))]):
+            found.append(f"clip, {spec.sampling}")
+    video = survey(str(path))
+    if video.num_frames != len(plain) or video.duration_s != clip.duration_s:
+        return [*found, f"survey: {video.num_frames} frames, {video.duration_s} and {clip.duration_s} s"]
+    for piece in video.pieces(WINDOWS):
+        for planned, result in zip(piece.windows, read_windows(str(path), SPECS[0], piece), strict=True):
+            indices = [planned.first + index for index in SPECS[0].sample(planned.end - planned.first)]
+            if not isinstance(result, WindowClip) or result.damaged:
+                found.append(f"window {planned.window.index}: {result}")
+            elif not np.array_equal(result.frames, plain[indices]):
+                found.append(f"window {planned.window.index}")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    av.logging.set_level(None)
+
+
+def test_sweep(tmp_path: Path) -> None:
+    skipped: list[str] = []
+    found = {name: differences(path) for name, path in sweep(tmp_path, skipped)}
+    assert len(found) >= 300, skipped
+    assert not {name: what for name, what in found.items() if what}

@@ -1,0 +1,135 @@
+"""Packets to start from, and videos that claim to be endless."""
+
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from pipelines.core.spec import ClipSpec
+from pipelines.video import survey as core_survey
+from pipelines.video.errors import NoVideoStreamError, VideoDecodeError, VideoOpenError, VideoReadError
+from pipelines.video.frames import demux, open_video, scan
+from pipelines.video.long_video import read_windows
+from pipelines.video.skipping import entry_points
+from pipelines.video.streams import shows_picture
+from pipelines.video.survey import Piece, Survey, survey
+from pipelines.video.windows import WindowSpec
+from tests.conftest import write_video
+from tests.support.packet_lines import line
+from tests.support.sound import write_sound
+
+
+@pytest.mark.parametrize(
+    ("pts", "keys", "expected"),
+    [
+        ([0, 3, 1, 2, 4, 7, 5, 6], (0, 4), [0, 4]),
+        ([0, 3, 1, 2, 6, 4, 5, 7], (0, 4), [0, 6]),  # 4 and 5 come before the key frame: not to be used
+        ([0, 3, 1, 2, 4, 7, 5, 6], (0, 2), [0]),  # 3 is stored before 1
+        ([2, 0, 1, 3], (0,), [2]),
+        ([0, 1, 2], (), []),
+    ],
+)
+def test_key_frames_in_order_of_display(pts: list[int], keys: tuple[int, ...], expected: list[int]) -> None:
+    entry_points = bytearray(position in keys for position in range(len(pts)))
+    assert core_survey._timed(line(pts), entry_points, broken=False).key_frames.tolist() == expected
+
+
+def test_what_is_no_video(tmp_path: Path) -> None:
+    (tmp_path / "text.avi").write_text("not a video")
+    (tmp_path / "empty.avi").write_bytes(b"")
+    write_sound(tmp_path / "sound.mp4")
+    video = write_video(tmp_path / "cut.avi", 20).read_bytes()
+    (tmp_path / "cut.avi").write_bytes(video[: video.index(b"movi") + 4])
+    piece = Piece((), None, 0, ())
+    for name, error in (
+        ("text.avi", VideoOpenError),
+        ("empty.avi", VideoOpenError),
+        ("gone.avi", VideoReadError),
+        ("sound.mp4", NoVideoStreamError),
+    ):
+        with pytest.raises(error):
+            survey(str(tmp_path / name))
+        with pytest.raises(error):
+            list(read_windows(str(tmp_path / name), ClipSpec(), piece))
+    with pytest.raises(VideoDecodeError, match="ends before the first picture"):
+        survey(str(tmp_path / "cut.avi"))
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "num_frames", "fails"),
+    [(72000.0, 4, True), (3600.0, 4, False), (7200.0, 7200, False), (1e12, 7200, True)],
+)
+def test_a_video_that_claims_to_be_endless(duration_s: float, num_frames: int, fails: bool) -> None:
+    times_s = np.linspace(0, duration_s, num_frames, endpoint=False)
+    video = Survey(times_s, None, duration_s, np.empty(0, np.int64), False)
+    if fails:
+        with pytest.raises(VideoDecodeError, match=f"{num_frames} frames can't last"):
+            video.pieces(WindowSpec(2.0, 1.0, 2.0))
+    else:
+        assert len(video.pieces(WindowSpec(2.0, 1.0, 2.0))) == 1
+
+
+def test_hidden_pictures_of_vp8() -> None:
+    """Bit 4 of the frame tag tells whether a picture is shown (RFC 6386, 9.1)."""
+    shown, hidden = av.Packet(bytes([0b10000])), av.Packet(bytes([0b00001]))
+    assert [shows_picture(packet, "vp8") for packet in (shown, hidden)] == [True, False]
+    assert shows_picture(hidden, "vp9")
+
+
+def test_streams_that_turn_up_late_do_not_matter() -> None:
+    """PyAV flushes all streams at the end of a file, and trips over those it didn't know at the beginning."""
+    packet, empty = av.Packet(b"1"), av.Packet()
+
+    class Container:
+        def demux(self, stream: Any) -> Any:
+            yield packet
+            yield empty
+            raise IndexError("list index out of range")
+
+    assert list(demux(Container(), None)) == [packet]  # type: ignore[arg-type]
+
+
+def test_packets_that_are_watched_are_not_kept(tmp_path: Path) -> None:
+    watched: list[int] = []
+    path = str(write_video(tmp_path / "v.avi", 20))
+    with open_video(path) as (container, stream):
+        packets = scan(container, stream, lambda packet: watched.append(packet.size))
+    assert (packets.count, packets.buffered) == (20, None)
+    assert len(watched) == 20
+
+
+IDR, I_SLICE, P_SLICE = "65 88", "41 b0", "41 9a"
+AT_ONCE, LATER, OTHER = "06 06 01 c0", "06 06 01 2c", "06 05 01 c0"
+
+
+@pytest.mark.parametrize(
+    ("nals", "expected"),
+    [
+        ([IDR], True),
+        ([IDR, IDR], True),
+        ([P_SLICE], False),
+        ([I_SLICE], False),
+        ([AT_ONCE, I_SLICE], True),
+        ([AT_ONCE, I_SLICE, P_SLICE], False),
+        ([AT_ONCE, P_SLICE], False),
+        ([LATER, I_SLICE], False),
+        ([OTHER, I_SLICE], False),
+        (["06 ff 03 01 c0 06 01 c0", I_SLICE], True),  # after information of kind 258
+        (["06 05 ff 01" + 256 * "00" + "06 01 c0", I_SLICE], True),  # after 256 bytes of other information
+        (["06 ff ff", I_SLICE], False),
+        ([], False),
+    ],
+)
+def test_h264_pictures_to_start_from(nals: list[str], expected: bool) -> None:
+    units = [bytes.fromhex(nal) for nal in nals]
+    packet = av.Packet(b"".join(b"\x00\x00\x01" + unit for unit in units))
+    assert not entry_points._h264_test(b"")(packet)  # the container doesn't say so
+    packet.is_keyframe = True
+    assert entry_points._h264_test(b"")(packet) == expected
+    sized = av.Packet(b"".join(len(unit).to_bytes(2, "big") + unit for unit in units))
+    sized.is_keyframe = True
+    avcc = bytes.fromhex("01 64001e fd e0 00")  # lengths of two bytes, no parameter sets
+    assert entry_points._h264_test(avcc)(sized) == expected
+    assert not entry_points._h264_test(avcc[:5])(sized)
