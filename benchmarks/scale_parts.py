@@ -12,13 +12,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam  # loaded by every part: the jobs have it, too, when they list and plan
 
 from benchmarks import scale_data
-from pipelines import files, preprocess, verify
+from pipelines import files, verify
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
@@ -228,7 +229,7 @@ def account(folder: str, count: int) -> None:
     with _step("what is left to do"):
         assert not store.prepare(config.output, plan)
     with _step("proof, description, preview"):
-        info = preprocess._finish(config, catalog, plan)
+        info = import_module("pipelines.preprocess")._finish(config, catalog, plan)
     assert info.counts["listed"] == count == info.counts["written"] + info.counts["failed"]
     sizes = {name: os.path.getsize(f"{config.output}/{name}") for name in (DATASET_INFO, "preview.html")}
     _FACTS.update(shards=len(plan.shards), info_mb=sizes[DATASET_INFO] / 1e6, preview_kb=sizes["preview.html"] / 1e3)

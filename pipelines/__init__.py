@@ -1,8 +1,81 @@
-"""Beam jobs that make datasets of videos and label videos."""
+"""Beam jobs that make datasets of videos and label videos.
+
+The names of `__all__` are for use in other programs. What they need is imported when they are asked for.
+"""
 
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if sys.argv[:1] == ["-m"]:  # Python is about to start a tool of this package, whose imports take a while
     from pipelines.process import interrupts
 
     interrupts.install()
+
+if TYPE_CHECKING:
+    from pipelines.core.errors import UsageError, UserError
+    from pipelines.core.model_info import ModelInfo
+    from pipelines.core.spec import ClipSpec
+    from pipelines.dataset.info import DatasetInfo
+    from pipelines.dataset.opened import Dataset, open_dataset
+    from pipelines.interface import label, preprocess
+    from pipelines.labelling.types import LabelReport
+    from pipelines.models.loaded import Model, load_model
+    from pipelines.transforms.label_videos import LabelVideos
+    from pipelines.transforms.read_clips import ReadClips, VideoClip
+    from pipelines.video.clip import Clip, read_clip
+
+_PLACES = {
+    "Clip": "video.clip",
+    "ClipSpec": "core.spec",
+    "Dataset": "dataset.opened",
+    "DatasetInfo": "dataset.info",
+    "LabelReport": "labelling.types",
+    "LabelVideos": "transforms.label_videos",
+    "Model": "models.loaded",
+    "ModelInfo": "core.model_info",
+    "ReadClips": "transforms.read_clips",
+    "UsageError": "core.errors",
+    "UserError": "core.errors",
+    "VideoClip": "transforms.read_clips",
+    "label": "",
+    "load_model": "models.loaded",
+    "open_dataset": "dataset.opened",
+    "preprocess": "",
+    "read_clip": "video.clip",
+}
+"""Public names, and the modules below this one where they are; empty where the name is that of a tool's module."""
+
+__all__ = [
+    "Clip",
+    "ClipSpec",
+    "Dataset",
+    "DatasetInfo",
+    "LabelReport",
+    "LabelVideos",
+    "Model",
+    "ModelInfo",
+    "ReadClips",
+    "UsageError",
+    "UserError",
+    "VideoClip",
+    "label",
+    "load_model",
+    "open_dataset",
+    "preprocess",
+    "read_clip",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not _PLACES[name]:
+        return import_module(f"{__name__}.{name}")
+    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

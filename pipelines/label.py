@@ -4,6 +4,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pipelines import files
@@ -15,11 +16,13 @@ from pipelines.decoding.messages import WindowJob
 from pipelines.files.lock import exclusive
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.config import LabelConfig
-from pipelines.labelling.flags import own_flags, parse
+from pipelines.labelling.flags import LabelRequest, own_flags, parse
 from pipelines.labelling.listing import list_videos
 from pipelines.labelling.pending import Work, make_work
 from pipelines.labelling.plan import LabelTask, Listing
+from pipelines.labelling.types import LabelReport
 from pipelines.models.scorer import read_model_info, shared_scorer
+from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, ProgressDisplay
 from pipelines.reports.text import plural, visible
@@ -92,6 +95,24 @@ def run(arguments: Sequence[str]) -> int:
         UserError: it can't be done, or ended without all labels.
     """
     request = parse(arguments)
+    made = make_labels(request)
+    if made:
+        from pipelines.labelling.summary import print_label_summary
+
+        print_label_summary(*made)
+    return EXIT_OK
+
+
+def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] | None:
+    """Labels videos, or those that have no labels yet.
+
+    Returns:
+        The account of all, the folder, and how many seconds it took; None if nothing was left to do. Nothing for a dry
+        run.
+
+    Raises:
+        UserError: it can't be done, or ended without all labels.
+    """
     config = request.config
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
@@ -116,7 +137,8 @@ def run(arguments: Sequence[str]) -> int:
     if config.dry_run:
         from pipelines.engines.label_dry_run import describe
 
-        return describe(make_work(config, info, windows, chosen, engine.parallelism), listing, engine, threads)
+        describe(make_work(config, info, windows, chosen, engine.parallelism), listing, engine, threads)
+        return None
     shared_scorer(
         config.model, info, threads, config.trust_model
     )  # a model that doesn't work is refused before any work starts
@@ -129,16 +151,12 @@ def run(arguments: Sequence[str]) -> int:
         from pipelines.labelling.finish import finish
 
         report = finish(work, listing, time.monotonic() - start, work.num_pending)
-    from pipelines.labelling.summary import print_label_summary
-
-    print_label_summary(report, config.output, time.monotonic() - start if work.num_pending else None)
-    return EXIT_OK
+    return report, config.output, time.monotonic() - start if work.num_pending else None
 
 
 def _windows(config: LabelConfig, info: ModelInfo) -> WindowSpec:
     try:
-        spec = default_windows(info.durations_s, config.window_s, config.stride_s)
-        return WindowSpec(spec.window_s, spec.stride_s, spec.whole_up_to_s, max(config.range_s, spec.window_s))
+        return default_windows(info.durations_s, config.window_s, config.stride_s, config.range_s)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
@@ -200,3 +218,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+make_callable(__name__, lambda: import_module("pipelines.interface").label)  # `pipelines.label(...)`

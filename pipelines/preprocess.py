@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from pipelines.dataset import folder
 from pipelines.dataset.account import check_all_accounted, check_failure_rate, describe
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.duplicates import find_copies
-from pipelines.dataset.flags import own_flags, parse
+from pipelines.dataset.flags import Request, own_flags, parse
 from pipelines.dataset.info import DatasetInfo, ShardReport
 from pipelines.dataset.listing import check_input, read_catalog, read_split_files, without_duplicates
 from pipelines.dataset.notes import notes_on
@@ -28,6 +29,7 @@ from pipelines.decoding.messages import DecodeJob
 from pipelines.files.lock import exclusive
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
+from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, ProgressDisplay
 from pipelines.reports.text import plural, visible
@@ -64,6 +66,20 @@ def run(arguments: Sequence[str]) -> int:
         UserError: it can't be done, or ended without a complete dataset.
     """
     request = parse(arguments)
+    info, seconds = make_dataset(request)
+    print_summary(info, request.config.output, seconds)
+    return EXIT_OK
+
+
+def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
+    """Makes a dataset, or what of it is missing.
+
+    Returns:
+        Its description, and how many seconds it took; None if a part was there before.
+
+    Raises:
+        UserError: it can't be done, or ended without a complete dataset.
+    """
     config = request.config
     if not request.use_sample_data:
         check_input(config.input)
@@ -73,8 +89,8 @@ def run(arguments: Sequence[str]) -> int:
     if request.use_sample_data:
         places["--input"] = config.input
     engine = make_engine(request.runner, request.beam_arguments, own_flags(), "preprocess", places)
-    if request.use_sample_data and (code := _make_sample_videos(config)):
-        return code
+    if request.use_sample_data:
+        _make_sample_videos(config)
     start = time.monotonic()
     files.check_stores(config.input, config.output)
     listed = read_catalog(config.input, config.class_level)
@@ -101,8 +117,7 @@ def run(arguments: Sequence[str]) -> int:
         if pending:
             _write_shards(config, engine, plan, pending)
         info = _finish(config, catalog, plan)
-    print_summary(info, config.output, time.monotonic() - start if len(pending) == len(plan.shards) else None)
-    return EXIT_OK
+    return info, time.monotonic() - start if len(pending) == len(plan.shards) else None
 
 
 def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
@@ -157,12 +172,11 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     return info
 
 
-def _make_sample_videos(config: PreprocessConfig) -> int:
+def _make_sample_videos(config: PreprocessConfig) -> None:
     from pipelines import sample_data
 
     tool.say(f"No --input given: using sample videos in {config.input}")
-    workers = ["--workers", str(config.workers)] if config.workers else []
-    return sample_data.main(["--output", config.input, *workers])
+    sample_data.run(["--output", config.input, *(["--workers", str(config.workers)] if config.workers else [])])
 
 
 def _log_start(
@@ -196,3 +210,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+make_callable(__name__, lambda: import_module("pipelines.interface").preprocess)  # `pipelines.preprocess(...)`

@@ -13,7 +13,7 @@ import shlex
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.cli import tool
-from pipelines.core.errors import EXIT_INTERRUPTED
+from pipelines.core.errors import EXIT_OK, UserError
 from pipelines.process import interrupts
 from pipelines.samples.motion import ACTIVITIES
-from pipelines.samples.videos import FolderInUseError, OnProgress, SampleDataConfig, generate, is_complete, list_videos
+from pipelines.samples.videos import OnProgress, SampleDataConfig, generate, is_complete, list_videos
 
 
 @contextmanager
@@ -59,7 +59,7 @@ class _LineProgress:
             print(f"{done}/{total} videos, {per_s:.1f}/s, {left_s:.0f} s left", file=sys.stderr, flush=True)
 
 
-def _parse(argv: list[str] | None) -> SampleDataConfig:
+def _parse(argv: Sequence[str]) -> SampleDataConfig:
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.sample_data",
         description=__doc__,
@@ -92,28 +92,31 @@ def _summary(config: SampleDataConfig, verb: str) -> str:
     )
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Returns the exit status: 1 where the videos cannot be written, 2 where the folder holds something else."""
-    config = _parse(argv)
+def run(arguments: Sequence[str]) -> int:
+    """Makes the videos that a command line asks for and returns the exit code.
+
+    Raises:
+        UsageError: the folder holds something else.
+        UserError: the videos can't be written.
+    """
+    config = _parse(arguments)
     start_s = time.monotonic()
+    if is_complete(config):
+        print(_summary(config, "already there"))
+        return EXIT_OK
     try:
-        if is_complete(config):
-            print(_summary(config, "already there"))
-            return 0
         with interrupts.tidying_up(), _progress() as show:
             generate(config, show)
-        print(_summary(config, f"made in {time.monotonic() - start_s:.0f} s"))
-    except FolderInUseError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except (OSError, BrokenProcessPool) as error:
         reason = str(error).rstrip(".")
-        print(f"error: cannot make the videos: {reason}; the same command continues where it ended", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        interrupts.end()
-        return EXIT_INTERRUPTED
-    return 0
+        raise UserError(f"cannot make the videos: {reason}; the same command continues where it ended") from error
+    print(_summary(config, f"made in {time.monotonic() - start_s:.0f} s"))
+    return EXIT_OK
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the command line."""
+    return tool.run_tool(run, sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import pytest
 
 from tests import ROOT
 
-FLOORS = {
+_BELOW = ("core", "process", "video", "files", "decoding", "inputs", "cli", "reports")
+FLOORS: dict[str, tuple[str, ...]] = {
     "core": (),
     "process": ("core",),
     "samples": ("core", "process"),
@@ -20,12 +21,12 @@ FLOORS = {
     "decoding": ("core", "process", "video"),
     "inputs": ("core", "process", "files"),
     "cli": ("core", "process", "files"),
-    "reports": ("core", "cli"),
+    "reports": ("core", "process", "cli"),
     "models": ("core", "process", "video", "files", "inputs"),
-    "dataset": ("core", "process", "video", "files", "decoding", "inputs", "cli", "reports"),
-    "labelling": ("core", "process", "video", "files", "decoding", "inputs", "cli", "reports", "dataset"),
-    "transforms": ("core", "video", "files", "decoding", "inputs", "reports", "models", "dataset", "labelling"),
-    "engines": ("core", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),
+    "dataset": _BELOW,
+    "labelling": (*_BELOW, "dataset"),
+    "transforms": (*_BELOW, "models", "dataset", "labelling"),
+    "engines": ("core", "process", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),
 }
 """Rooms of `pipelines` and what else they may see of it. Tools see all."""
 SEEN_BY_TRAINER = {"core", "process", "files", "inputs", "cli", "reports", "dataset", "models", "video"}

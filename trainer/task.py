@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK
 from pipelines.process.tensorflow_start import start_tensorflow
+from trainer.config import TrainConfig
 from trainer.data.check import check_shards, open_dataset
 from trainer.data.parts import SIDES
 from trainer.evaluation.places import RUN, check_model_place, check_output
@@ -35,9 +36,24 @@ def run(arguments: Sequence[str]) -> int:
     parser = make_parser("trainer.task", _DESCRIPTION)
     add_flags(parser)
     config = make_config(parse(parser, arguments))
-    check_cluster(config.strategy)
     if config.strategy == "multi_worker":
+        check_cluster(config.strategy)
         run_attended()
+    if metrics := train(config):
+        print_result(metrics, config.output)
+    return EXIT_OK
+
+
+def train(config: TrainConfig) -> Mapping[str, Any] | None:
+    """Trains, evaluates and exports, or resumes that; gives the result where all is done.
+
+    Returns:
+        The content of metrics.json; None in a worker that isn't the one that writes it.
+
+    Raises:
+        UserError: it can't be done, or ended without a model.
+    """
+    check_cluster(config.strategy)
     storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
     check_output(config.output, RUN, config.data)
@@ -55,12 +71,9 @@ def run(arguments: Sequence[str]) -> int:
 
         devices = make_devices(config.strategy, config.precision)
         metrics = train_here(config, dataset, devices)
-        if not devices.is_chief:
-            return EXIT_OK
-    else:
-        print(f"{config.output} is complete (--overwrite trains anew)", file=sys.stderr)
-    print_result(metrics, config.output)
-    return EXIT_OK
+        return metrics if devices.is_chief else None
+    tool.say(f"{config.output} is complete (--overwrite trains anew)")
+    return metrics
 
 
 def main() -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pipelines import files
@@ -45,13 +44,6 @@ def add_setting(
 def own_flags(parser: argparse.ArgumentParser) -> list[str]:
     """All flags of a tool."""
     return [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
-
-
-def lies_in(path: str, folder: str) -> bool:
-    """Whether a path is a folder or below it, by whatever links and detours."""
-    if not (files.is_local(path) and files.is_local(folder)):
-        return (path + "/").startswith(folder + "/")
-    return Path(path).resolve().is_relative_to(Path(folder).resolve())
 
 
 def add_common(group: argparse._ArgumentGroup) -> None:

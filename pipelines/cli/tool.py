@@ -1,6 +1,7 @@
 """What the command-line tools have in common: errors for people, quiet libraries, flags from dataclasses."""
 
 import argparse
+import logging
 import os
 import platform
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError, as_shortage
 from pipelines.core.secrets import redact
 from pipelines.process import interrupts
+from pipelines.process.embedding import is_library
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
 _SHOWN_NAMES = 5
@@ -82,8 +84,11 @@ class _ShowVersion(argparse.Action):
 
 
 def say(text: str) -> None:
-    """Tells the user what goes on, apart from results on stdout."""
-    print(redact(text), file=sys.stderr, flush=True)
+    """Tells the user what goes on, apart from results on stdout; the log where this software is a library."""
+    if is_library():
+        logging.getLogger("pipelines").info("%s", redact(text))
+    else:
+        print(redact(text), file=sys.stderr, flush=True)
 
 
 def say_damaged(output: str, names: Sequence[str]) -> None:

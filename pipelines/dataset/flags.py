@@ -7,11 +7,12 @@ from typing import Any
 
 from pipelines import files
 from pipelines.cli import flags, tool
-from pipelines.cli.flags import add_setting, lies_in, parse_with_files
+from pipelines.cli.flags import add_setting, parse_with_files
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
 from pipelines.core.spec import COMPRESSIONS, FRAME_ENCODINGS, INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES
 from pipelines.dataset.config import DEFAULT_SPLITS, SPLIT_SETTINGS, PreprocessConfig
+from pipelines.files.addresses import check_outside
 
 SAMPLE_VIDEOS, SAMPLE_DATASET = "data/sample-videos", "data/sample"
 _DESCRIPTION = """\
@@ -150,8 +151,7 @@ def parse(arguments: Sequence[str]) -> Request:
     if "size" in values:
         values["size"] = str(values["size"])  # YAML takes 64 for a number
     config = configuration.build(PreprocessConfig, values)
-    if lies_in(config.output, config.input):
-        raise UsageError(f"--output {config.output} lies in --input {config.input}; choose a folder outside of it")
+    check_outside(config.output, input=config.input)
     return Request(config, runner, beam_arguments, use_sample_data)
 
 

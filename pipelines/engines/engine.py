@@ -30,6 +30,7 @@ from pipelines.cli.tool import nearest_flag, refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
 from pipelines.engines import dataflow, job_server
 from pipelines.engines.errors import errors_once, ignore_hang_ups, known_message, reason
+from pipelines.process.cores import num_cores
 
 _WORKER = (
     "import runpy, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
@@ -136,11 +137,6 @@ def make_engine(
         local_processes=workers if mode == "multi_processing" else 1,
         parallelism=1,  # the dataset must not depend on this machine; it has enough shards for some processes anyway
     )
-
-
-def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def num_decoders(wanted: int, engine: Engine) -> int:

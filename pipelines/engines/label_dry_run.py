@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
-from pipelines.core.errors import EXIT_OK
 from pipelines.core.hashing import stable_hash
 from pipelines.core.video_files import describe_ignored
 from pipelines.decoding.messages import DecodedWindow, WindowJob
@@ -23,8 +22,8 @@ _SAMPLE_S = 20.0
 _SHOWN = 10
 
 
-def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> int:
-    """Prints what a run would do, and an estimate from a few videos, drawn by chance; returns the exit code."""
+def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> None:
+    """Prints what a run would do, and an estimate from a few videos, drawn by chance."""
     pending = [video for videos in work.pending for video in videos.videos()]
     size = sum(task.video.size_bytes for task in pending)
     total = work.num_videos
@@ -45,7 +44,6 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> in
     if pending:
         _estimate(work, pending, engine, threads)
     print("Nothing was written.")
-    return EXIT_OK
 
 
 def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: int) -> None:

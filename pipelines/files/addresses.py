@@ -43,3 +43,22 @@ def join(folder: str, *names: str) -> str:
 def locate(root: str, path: str) -> str:
     """The address of what a file in the folder `root` names: relative to it, absolute, or in a store."""
     return posixpath.join(root, path) if is_local(path) else path
+
+
+def check_outside(output: str, **read: str) -> None:
+    """Refuses an output that is what is read, or lies below it, by whatever links and detours.
+
+    Args:
+        output: where a job writes.
+        read: what it reads, by the flag that names it.
+
+    Raises:
+        UsageError: it does; the message names both.
+    """
+    for flag, folder in read.items():
+        if is_local(output) and is_local(folder):
+            lies_within = Path(output).resolve().is_relative_to(Path(folder).resolve())
+        else:
+            lies_within = f"{output}/".startswith(f"{folder}/")
+        if lies_within:
+            raise UsageError(f"--output {output} lies in --{flag} {folder}; choose another folder")

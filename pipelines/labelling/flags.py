@@ -6,9 +6,10 @@ from dataclasses import dataclass, fields
 
 from pipelines import files
 from pipelines.cli import flags, tool
-from pipelines.cli.flags import add_setting, lies_in, parse_with_files
+from pipelines.cli.flags import add_setting, parse_with_files
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
+from pipelines.files.addresses import check_outside
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.rows import FORMATS
 
@@ -109,7 +110,5 @@ def parse(arguments: Sequence[str]) -> LabelRequest:
             raise UsageError(f"say {what}")
         values[key] = files.normalise(str(values[key]), f"--{key}")
     config = configuration.build(LabelConfig, values)
-    for key in ("input", "model"):
-        if lies_in(config.output, getattr(config, key)):
-            raise UsageError(f"--output {config.output} lies in --{key} {getattr(config, key)}; choose another folder")
+    check_outside(config.output, input=config.input, model=config.model)
     return LabelRequest(config, runner, beam_arguments)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from pipelines.process import interrupts
+from pipelines.process.embedding import is_library
 
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
 """Newer versions of TensorFlow say some things while they are imported, before they look at TF_CPP_MIN_LOG_LEVEL."""
@@ -31,8 +32,12 @@ def prefer_onednn() -> None:
 def start_tensorflow() -> None:
     """Imports TensorFlow, and leaves errors alone to be shown. Processes started later inherit that.
 
-    What the environment variable TF_CPP_MIN_LOG_LEVEL says already is kept.
+    What the environment variable TF_CPP_MIN_LOG_LEVEL says already is kept. In somebody else's program, loggers and the
+    environment stay as they are.
     """
+    if is_library():
+        _import_quietly()
+        return
     prefer_onednn()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("tensorflow", "absl"):
@@ -43,6 +48,22 @@ def start_tensorflow() -> None:
     if "tensorflow" not in sys.modules:
         with without_announcements():
             import tensorflow  # noqa: F401
+
+
+def _import_quietly() -> None:
+    """Imports TensorFlow into somebody else's program, whose loggers and environment stay as they are."""
+    if "tensorflow" in sys.modules:
+        return
+    before = dict(os.environ)
+    prefer_onednn()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with without_announcements():
+            import tensorflow  # noqa: F401
+    finally:
+        for name in ("TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL"):
+            if name not in before:
+                os.environ.pop(name, None)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from pipelines.process.embedding import is_library
+
 _POLL_S = 0.5
 _LINE_EVERY_S = 30.0
 _PAUSES = 10
@@ -33,7 +35,7 @@ LOCAL_PROGRESS = LocalProgress()
 
 
 class ProgressDisplay:
-    """Shows, while its block runs, how many of `total` videos are done.
+    """Shows, while its block runs, how many of `total` videos are done; nothing where this software is a library.
 
     Args:
         total: videos to do.
@@ -61,14 +63,16 @@ class ProgressDisplay:
         self._thread = threading.Thread(target=self._show, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        if not is_library():
+            self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _count(self) -> float:
         start = time.monotonic()

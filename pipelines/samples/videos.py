@@ -16,6 +16,7 @@ import av
 import cv2
 from av.codec.context import Flags
 
+from pipelines.core.errors import UsageError
 from pipelines.samples.motion import ACTIVITIES, HEIGHT_PX, WIDTH_PX, Pixels, render_clip
 
 VERSION = 1  # of the videos: raise it whenever the same configuration gives other bytes than before
@@ -27,7 +28,7 @@ BITS_PER_SECOND = 380_000  # a fixed rate, so that a file's size does not tell h
 OnProgress = Callable[[int, int], None]  # (videos done, videos in all)
 
 
-class FolderInUseError(Exception):
+class FolderInUseError(UsageError):
     """The output folder holds something else than this configuration's videos."""
 
 

@@ -1,7 +1,9 @@
 """What can be wrong with a video."""
 
+from pipelines.core.errors import UserError
 
-class VideoError(Exception):
+
+class VideoError(UserError):
     """A video from which no clip can be made. The class name is the reason that failure records show."""
 
 

@@ -73,13 +73,16 @@ class WindowSpec:
         return {key: value for key, value in asdict(self).items() if key != "range_s"}
 
 
-def default_windows(durations_s: Mapping[str, float], window_s: float = 0, stride_s: float = 0) -> WindowSpec:
+def default_windows(
+    durations_s: Mapping[str, float], window_s: float = 0, stride_s: float = 0, range_s: float = _RANGE_S
+) -> WindowSpec:
     """Windows as long as a training video usually was, half of one overlapping the next.
 
     Args:
         durations_s: `min`, `median` and `max` seconds of the training videos; empty where they aren't known.
         window_s: length of a window, if the user chose one.
         stride_s: from window to window, if the user chose it.
+        range_s: about how many seconds of a video are decoded as one piece of work.
 
     Raises:
         ValueError: as `WindowSpec`.
@@ -90,7 +93,7 @@ def default_windows(durations_s: Mapping[str, float], window_s: float = 0, strid
         window_s = max(0.1, round(durations_s.get("median", _UNKNOWN_WINDOW_S), 1))
         longest_s = min(durations_s.get("max", 0.0), _USUAL_SPREAD * window_s)
         whole_up_to_s = max(_LIKE_TRAINING * longest_s, 2 * window_s)
-    return WindowSpec(window_s, stride_s or window_s / 2, whole_up_to_s, max(_RANGE_S, window_s))
+    return WindowSpec(window_s, stride_s or window_s / 2, whole_up_to_s, max(range_s, window_s))
 
 
 @dataclass(frozen=True, slots=True)

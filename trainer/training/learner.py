@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from trainer.networks.build import without_cudnn
 from trainer.training.devices import Devices
+from trainer.training.seeds import seeded
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,12 @@ class Learner:
         self._learning, self.compiled = learning, compiled
         self._strategy, self._replicas = devices.strategy, devices.num_replicas
         self._alone = isinstance(devices.strategy, tf.distribute.OneDeviceStrategy)
-        with devices.building():
-            keras.utils.set_random_seed(seed)
+        with devices.building(), seeded(seed):
             self.model = build()
             self.average = build()
             self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=learning.weight_decay)
             self.optimizer.exclude_from_weight_decay([v for v in self.model.trainable_variables if len(v.shape) < 2])
             self.optimizer.build(self.model.trainable_variables)
-        # Beside a global seed, tf.data takes no seed that is a tensor. All chance behind here has a seed of its own.
-        tf.random.set_seed(None)
         for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
             mine.assign(its)
         self._on_replica, self._passes = self._replica_step, self._forward_and_backward

@@ -1,0 +1,168 @@
+"""A finished dataset, to be read: as NumPy arrays, or as `tf.data`."""
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import numpy as np
+
+from pipelines import files
+from pipelines.core.errors import UsageError
+from pipelines.core.file_names import DATASET_INFO
+from pipelines.dataset import example
+from pipelines.dataset.info import DatasetInfo, ShardInfo
+from pipelines.dataset.tfrecord import read_records
+from pipelines.video.images import decode_frames
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_CYCLE = 16
+"""Shards that TensorFlow reads side by side."""
+
+
+@dataclass(frozen=True)
+class StoredClip:
+    """A clip of a dataset.
+
+    Attributes:
+        frames: uint8 [T, H, W, 3], RGB.
+        label: id of the class.
+        label_name: its name.
+        video_id: path of the video without extension, relative to the input.
+        group: what shares a source with it.
+        timestamps_s: T times in seconds from the video's first frame.
+        frame_indices: T numbers of the frames in display order.
+        num_source_frames: frames of the whole video.
+        remark: what a person should know of the video, mostly empty.
+    """
+
+    frames: np.ndarray
+    label: int
+    label_name: str
+    video_id: str
+    group: str
+    timestamps_s: tuple[float, ...]
+    frame_indices: tuple[int, ...]
+    num_source_frames: int
+    remark: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset that `pipelines.preprocess` has made.
+
+    Attributes:
+        uri: its folder, local or in a store.
+        info: its description: labels, splits, how clips were made.
+
+    Example:
+        >>> data = pipelines.open_dataset("data/sample")
+        >>> for clip in data.clips("train"):
+        ...     print(clip.label_name, clip.frames.shape)
+    """
+
+    uri: str
+    info: DatasetInfo
+
+    def clips(self, split: str) -> Iterator[StoredClip]:
+        """The clips of a split one after the other, in the order of the records; checksums are verified.
+
+        Raises:
+            UsageError: there is no such split.
+            CorruptRecordError: a shard is damaged; `python -m pipelines.verify` names all that are.
+            OSError: a shard can't be read.
+        """
+        for shard in self._shards(split):
+            for record in self._records(shard):
+                yield self._clip(record)
+
+    def as_tf(self, split: str, batch_size: int, shuffle_buffer: int = 0, seed: int | None = None) -> "tf.data.Dataset":
+        """The clips of a split as batches of frames, uint8 [b, T, H, W, 3], and labels, int64 [b].
+
+        The last batch holds what is left and may be smaller. Shards in a store are read by this package, so that
+        TensorFlow needs no file systems of its own.
+
+        Args:
+            split: its name.
+            batch_size: clips in a batch.
+            shuffle_buffer: clips among which the next one is drawn, anew in each epoch; 0 keeps the order of the
+                records.
+            seed: makes the order the same each time.
+
+        Raises:
+            UsageError: there is no such split.
+        """
+        import tensorflow as tf
+
+        shards = self._shards(split)
+        names = [files.join(self.uri, shard.name) for shard in shards]
+        if files.is_local(self.uri):
+            compression = "GZIP" if self.info.compression == "gzip" else ""
+            records = tf.data.TFRecordDataset(names, compression, num_parallel_reads=min(_CYCLE, len(names)) or None)
+        else:
+            records = tf.data.Dataset.from_generator(
+                lambda: (record for shard in shards for record in self._records(shard)),
+                output_signature=tf.TensorSpec([], tf.string),
+            )
+        if shuffle_buffer:
+            records = records.shuffle(shuffle_buffer, seed)
+
+        def parse(record: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+            parsed = example.parse(record, self.info.clip_spec, self.info.encoding)
+            return parsed[example.FRAMES], parsed[example.LABEL]
+
+        return records.map(parse, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def _shards(self, split: str) -> tuple[ShardInfo, ...]:
+        if split not in self.info.splits:
+            raise UsageError(f"{self.uri} has no split {split!r}; there are {', '.join(self.info.splits)}")
+        return self.info.splits[split].shards
+
+    def _records(self, shard: ShardInfo) -> Iterator[bytes]:
+        with files.open_read(files.join(self.uri, shard.name)) as file:
+            unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if self.info.compression == "gzip" else file
+            yield from read_records(unpacked)
+
+    def _clip(self, record: bytes) -> StoredClip:
+        found = example.decode(record)
+        return StoredClip(
+            decode_frames(found.frames, self.info.clip_spec, self.info.encoding),
+            found.label,
+            found.label_name,
+            found.video_id,
+            found.group,
+            tuple(found.timestamps_s),
+            tuple(found.frame_indices),
+            found.num_source_frames,
+            found.remark,
+        )
+
+
+def open_dataset(uri: str) -> Dataset:
+    """Opens a dataset, of which its description alone is read here.
+
+    Args:
+        uri: its folder, local or in a store.
+
+    Raises:
+        UsageError: there is no complete dataset.
+        UserError: its description is damaged, or from another version of this software.
+
+    Example:
+        >>> data = pipelines.open_dataset("data/sample")
+        >>> batches = data.as_tf("train", batch_size=8, shuffle_buffer=256)
+    """
+    folder = files.normalise(uri, "the dataset")
+    name = files.join(folder, DATASET_INFO)
+    try:
+        text = files.read_text(name)
+    except OSError as error:
+        raise UsageError(f"cannot read the dataset {folder}: {files.reason(error)}") from error
+    if text is None:
+        raise UsageError(
+            f"{folder} is not a complete dataset: it has no {DATASET_INFO}, which preprocessing writes last. Correct "
+            "the path, or make the dataset with python -m pipelines.preprocess"
+        )
+    return Dataset(folder, DatasetInfo.from_json(text, name))

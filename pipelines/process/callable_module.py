@@ -1,0 +1,23 @@
+"""Modules that are called like functions: a tool and the function of the same name share a place in the package."""
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+
+class _Callable(ModuleType):
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.__dict__["_function"]()(*arguments, **named)
+
+
+def make_callable(name: str, function: Callable[[], Callable[..., Any]]) -> None:
+    """Lets a module be called.
+
+    Args:
+        name: `__name__` of the module.
+        function: gives the function that is called then; its import may take a while.
+    """
+    module = sys.modules[name]
+    module.__dict__["_function"] = function
+    module.__class__ = _Callable

@@ -1,0 +1,54 @@
+"""Whether the process belongs to one of the command-line tools, or to a program that calls this software as a library.
+
+In somebody else's program nothing is printed, and signal handlers, loggers, the garbage collector and random numbers
+stay as they are.
+"""
+
+import contextlib
+import logging
+import random
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+_lock = threading.Lock()
+_calls = 0
+
+
+@contextlib.contextmanager
+def as_library() -> Iterator[None]:
+    """Within its block, this software works for a program that isn't one of its tools, in all threads.
+
+    What the libraries beneath change of the process by themselves is put back at the end: Beam gives the root logger a
+    handler where it has none, and Keras draws seeds from Python's generator.
+    """
+    global _calls
+    before = _state()
+    with _lock:
+        _calls += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _calls -= 1
+        _put_back(*before)
+
+
+def is_library() -> bool:
+    """Whether the block of a call of `as_library` is running."""
+    return _calls > 0
+
+
+def _state() -> tuple[list[logging.Handler], Any, Any]:
+    numpy = sys.modules.get("numpy")
+    return logging.getLogger().handlers[:], random.getstate(), numpy.random.get_state() if numpy else None
+
+
+def _put_back(handlers: list[logging.Handler], of_python: Any, of_numpy: Any) -> None:
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if handler not in handlers]:
+        root.removeHandler(handler)
+    random.setstate(of_python)
+    if of_numpy is not None:
+        sys.modules["numpy"].random.set_state(of_numpy)

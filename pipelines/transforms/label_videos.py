@@ -1,0 +1,147 @@
+"""`LabelVideos`: from addresses of videos to rows of labels, in anyone's pipeline."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+
+from pipelines import files
+from pipelines.core.errors import UsageError, UserError
+from pipelines.core.model_info import ModelInfo
+from pipelines.decoding.messages import DecodeLimits, WindowJob
+from pipelines.labelling.assembly import assemble
+from pipelines.labelling.ledger import Entry
+from pipelines.labelling.plan import LabelTask, ListedVideo, VideoTask
+from pipelines.labelling.rows import rows
+from pipelines.labelling.segments import SegmentSpec
+from pipelines.models.scorer import read_model_info
+from pipelines.process.cores import num_cores
+from pipelines.transforms.collecting import CollectFn
+from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
+from pipelines.transforms.elements import VideoRange
+from pipelines.transforms.scoring import ScoreClips
+from pipelines.video.windows import default_windows
+
+FAILURES = "failures"
+_BATCH = 16
+_KEY = "in memory"
+"""There is no ledger, so one key will do for all entries."""
+
+
+class RowsAndFailures(NamedTuple):
+    """What `LabelVideos(...).with_failures()` gives.
+
+    Attributes:
+        rows: PCollection[dict], as those of `pipelines.label`.
+        failures: PCollection[LabelFailure], of whole videos and of windows.
+    """
+
+    rows: beam.PCollection
+    failures: beam.PCollection
+
+
+@dataclass
+class LabelVideos(beam.PTransform):
+    """PCollection[str], local paths or addresses in stores -> PCollection[dict], a row for each segment.
+
+    Rows have the keys `video`, `uri`, `start_s`, `end_s`, `label`, `score`, `top_k`, `model` and `remark`; those of
+    `pipelines.label` for the same videos are equal, but for `video`, which here is the address. An address that comes
+    several times is labelled once. Only for bounded collections.
+
+    Attributes:
+        model: folder of a model, local or in a store, which the workers can reach.
+        window_s: length of a window in seconds; 0 for the median of the training videos.
+        stride_s: seconds from one window to the next; 0 for half a window.
+        range_s: longer videos are cut at key frames, so that workers share them.
+        min_score: segments with less are `unknown`.
+        smooth: windows over which scores are averaged, an odd number; 1 for none.
+        min_duration_s: shorter segments are joined to a neighbour.
+        top_k: classes that are listed with their scores.
+        workers: decoders of each worker process of the engine; 0 for one a core.
+        time_limit_s: seconds that one window may take to decode.
+        memory_limit_mb: memory that decoding may take.
+        trust_model: use the model even if its operations could read and write files or run programs as you.
+
+    Raises:
+        UsageError: when it is applied, there is no model, or a value is out of range.
+        UserError: in the running job, a video or a window has no label. `with_failures()` gives these as a second
+            output instead.
+
+    Example:
+        >>> rows = p | beam.Create(uris) | pipelines.LabelVideos("runs/lrcn/model")
+        >>> rows, failures = p | beam.Create(uris) | pipelines.LabelVideos("runs/lrcn/model").with_failures()
+    """
+
+    model: str
+    window_s: float = 0.0
+    stride_s: float = 0.0
+    range_s: float = 600.0
+    min_score: float = 0.0
+    smooth: int = 3
+    min_duration_s: float = 0.0
+    top_k: int = 5
+    workers: int = 0
+    time_limit_s: float = 300.0
+    memory_limit_mb: int = 2048
+    trust_model: bool = False
+    _apart: bool = False
+
+    def with_failures(self) -> "LabelVideos":
+        """The same, but giving `RowsAndFailures`: what failed doesn't end the job."""
+        return replace(self, _apart=True)
+
+    def expand(self, uris: beam.PCollection) -> Any:
+        model = files.normalise(self.model, "the model")
+        info = read_model_info(model)
+        try:
+            windows = default_windows(info.durations_s, self.window_s, self.stride_s, self.range_s)
+            segments = SegmentSpec(self.min_score, self.min_duration_s, self.smooth, self.top_k)
+            limits = DecodeLimits(self.time_limit_s, self.memory_limit_mb)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        job, workers = WindowJob(info.clip_spec, windows, limits), self.workers or num_cores()
+        videos = (
+            uris
+            | beam.Distinct()
+            | beam.BatchElements(min_batch_size=1, max_batch_size=_BATCH)
+            | "Tasks" >> beam.Map(_task)
+            | "DecodeVideos" >> DecodeVideos(job, workers)
+        )
+        of_videos = videos.windows | "ScoreVideos" >> ScoreClips(model, info, 0, self.trust_model)
+        ranges = videos[RANGES] | "DecodeRanges" >> DecodeRanges(job, workers)
+        of_ranges = ranges | "ScoreRanges" >> ScoreClips(model, info, 0, self.trust_model)
+        entries = (
+            of_videos | "CollectVideos" >> beam.ParDo(_EntriesFn(_KEY)),
+            of_ranges | "CollectRanges" >> beam.ParDo(_EntriesFn(_KEY)),
+        )
+        assembled = beam.ParDo(_AssembleFn(info, segments, self._apart)).with_outputs(FAILURES, main="rows")
+        found = entries | beam.Flatten() | beam.GroupByKey() | "Assemble" >> assembled
+        return RowsAndFailures(found.rows, found[FAILURES]) if self._apart else found.rows
+
+
+def _task(uris: list[str]) -> LabelTask:
+    return LabelTask(0, tuple(VideoTask(ListedVideo(uri, uri, ""), (), ()) for uri in uris))
+
+
+class _EntriesFn(CollectFn):
+    def collected(self, source: VideoRange, entry: Entry) -> Iterable[tuple[str, Entry]]:
+        yield entry.video, entry
+
+
+class _AssembleFn(beam.DoFn):
+    def __init__(self, info: ModelInfo, segments: SegmentSpec, apart: bool) -> None:
+        self._info = info
+        self._segments = segments
+        self._apart = apart
+
+    def process(self, element: tuple[str, Iterable[Entry]]) -> Iterable[Any]:
+        uri, entries = element
+        found = assemble([ListedVideo(uri, uri, "")], entries, _KEY, self._info.labels, self._segments)
+        for failure in found.failures:
+            if not self._apart:
+                what = f"{uri}: {failure.message} ({failure.type})"
+                raise UserError(f"{what}. LabelVideos(...).with_failures() gives what has no label as a second output")
+            yield beam.pvalue.TaggedOutput(FAILURES, failure)
+        for video in found.videos:
+            yield from rows(video, self._info.fingerprint)

@@ -1,0 +1,129 @@
+"""`ReadClips`: from addresses of videos to clips, in anyone's pipeline."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import numpy as np
+
+from pipelines import files
+from pipelines.core.errors import UserError
+from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.decoding.messages import DecodedClip, DecodeFailure, DecodeJob, DecodeLimits
+from pipelines.inputs.records import Failure
+from pipelines.process.cores import num_cores
+from pipelines.transforms.worker import shared_pool
+from pipelines.video.images import decode_frames
+
+FAILURES = "failures"
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class VideoClip:
+    """The clip of a video.
+
+    Attributes:
+        uri: of the video.
+        frames: uint8 [T, H, W, 3], RGB, upright.
+        frame_indices: T indices of the source's frames in display order, repeated where the source is short.
+        timestamps_s: T times of the frames in seconds from the source's first frame.
+        num_source_frames: frames of the source.
+        duration_s: length of the source in seconds.
+        damaged: frames are missing or broken; the clip shows what was decodable.
+        remark: what a person should know of the video, mostly empty.
+    """
+
+    uri: str
+    frames: np.ndarray
+    frame_indices: tuple[int, ...]
+    timestamps_s: tuple[float, ...]
+    num_source_frames: int
+    duration_s: float
+    damaged: bool
+    remark: str
+
+
+class ClipsAndFailures(NamedTuple):
+    """What `ReadClips(...).with_failures()` gives.
+
+    Attributes:
+        clips: PCollection[VideoClip].
+        failures: PCollection[Failure].
+    """
+
+    clips: beam.PCollection
+    failures: beam.PCollection
+
+
+@dataclass
+class ReadClips(beam.PTransform):
+    """PCollection[str], local paths or addresses in stores -> PCollection[VideoClip].
+
+    Videos are decoded in processes of their own, as by `pipelines.preprocess`: one that hangs or crashes the decoder
+    costs its own clip alone.
+
+    Attributes:
+        clip_spec: how the pixels of a clip are made.
+        workers: decoders of each worker process of the engine; 0 for one a core.
+        time_limit_s: seconds that one video may take.
+        memory_limit_mb: memory that decoding may take.
+
+    Raises:
+        UserError: in the running job, a video has no clip. `with_failures()` gives these as a second output instead.
+
+    Example:
+        >>> clips = p | beam.Create(uris) | pipelines.ReadClips(pipelines.ClipSpec())
+        >>> clips, failures = p | beam.Create(uris) | pipelines.ReadClips(pipelines.ClipSpec()).with_failures()
+    """
+
+    clip_spec: ClipSpec
+    workers: int = 0
+    time_limit_s: float = 300.0
+    memory_limit_mb: int = 2048
+    _apart: bool = False
+
+    def with_failures(self) -> "ReadClips":
+        """The same, but giving `ClipsAndFailures`: what failed doesn't end the job."""
+        return replace(self, _apart=True)
+
+    def expand(self, uris: beam.PCollection) -> Any:
+        job = DecodeJob(self.clip_spec, FrameEncoding(), 1, DecodeLimits(self.time_limit_s, self.memory_limit_mb))
+        read = beam.ParDo(_ReadFn(job, self.workers, self._apart)).with_outputs(FAILURES, main="clips")
+        found = uris | beam.BatchElements(min_batch_size=1, max_batch_size=_BATCH) | "Decode" >> read
+        return ClipsAndFailures(found.clips, found[FAILURES]) if self._apart else found.clips
+
+
+class _ReadFn(beam.DoFn):
+    def __init__(self, job: DecodeJob, workers: int, apart: bool) -> None:
+        self._job = job
+        self._workers = workers
+        self._apart = apart
+
+    def setup(self) -> None:
+        self._pool = shared_pool(self._workers or num_cores(), self._job.limits)
+
+    def process(self, uris: list[str]) -> Iterable[Any]:
+        for uri, result in self._pool.map(uris, self._job, files.local_copy):
+            if isinstance(result, DecodedClip):
+                yield self._clip(uri, result)
+                continue
+            assert isinstance(result, DecodeFailure), "nothing is filtered: any video has one frame"
+            if not self._apart:
+                what = f"{uri}: {result.message} ({result.type})"
+                raise UserError(f"{what}. ReadClips(...).with_failures() gives such videos as a second output")
+            failure = Failure(uri, uri, "", result.stage, result.type, result.message, result.transient)
+            yield beam.pvalue.TaggedOutput(FAILURES, failure)
+
+    def _clip(self, uri: str, clip: DecodedClip) -> VideoClip:
+        return VideoClip(
+            uri,
+            decode_frames(clip.frames, self._job.spec, self._job.encoding),
+            tuple(clip.frame_indices),
+            tuple(clip.timestamps_s),
+            clip.num_source_frames,
+            clip.duration_s,
+            clip.damaged,
+            clip.remark,
+        )

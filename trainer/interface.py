@@ -1,0 +1,47 @@
+"""Training as a function: it returns the metrics, raises `UserError`, prints nothing, and leaves all else as it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.core.errors import UsageError
+from pipelines.process.embedding import as_library
+from pipelines.process.tensorflow_start import start_tensorflow
+from trainer.flags import DEFAULT_OUTPUT, make_config
+
+
+def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) -> Mapping[str, Any]:
+    """Trains a network on a dataset, evaluates and exports it, as `python -m trainer.task` does.
+
+    Messages go to the logger `pipelines`, at the level INFO. Call it again after an error or a kill: it resumes at the
+    last checkpoint. With `deterministic=True`, TensorFlow's operations stay deterministic for the rest of the process.
+
+    Args:
+        model: `convlstm` or `lrcn`.
+        data: folder of a dataset, local or in a store.
+        output: folder of the run; `MODEL` in it stands for the network.
+        settings: all others, see `TrainConfig` or `--help` of the tool: `epochs=20`, `batch_size=16`.
+
+    Returns:
+        The content of metrics.json: accuracy with intervals, baselines, calibration, configuration.
+
+    Raises:
+        UsageError: a setting, the dataset or the output can't be used; nothing was started.
+        UserError: it ended without a model; the message says why and what to do.
+
+    Example:
+        >>> metrics = trainer.train(model="lrcn", data="data/mine", output="runs/lrcn", epochs=20)
+        >>> metrics["test"]["top1"]["value"]
+    """
+    config = make_config({"model": model, "data": data, "output": output.replace("MODEL", model), **settings})
+    if config.strategy == "multi_worker":
+        raise UsageError("strategy multi_worker needs a process of its own: python -m trainer.task")
+    from trainer.task import train as train_run
+
+    with as_library():
+        start_tensorflow()
+        from trainer.training.seeds import global_seed_kept
+
+        with global_seed_kept():
+            metrics = train_run(config)
+    assert metrics is not None
+    return metrics
