@@ -70,9 +70,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if not _PLACES[name]:
-        return import_module(f"{__name__}.{name}")
-    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    from pipelines.process.embedding import as_library
+
+    with as_library():  # some libraries say things, or draw random numbers, while they are imported
+        module = import_module(f"{__name__}.{_PLACES[name] or name}")
+    value = getattr(module, name) if _PLACES[name] else module
     globals()[name] = value
     return value
 

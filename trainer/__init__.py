@@ -17,8 +17,10 @@ __all__ = ["train"]
 def __getattr__(name: str) -> Any:
     if name != "train":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from trainer import interface
+    from pipelines.process.embedding import as_library
 
+    with as_library():  # some libraries say things, or draw random numbers, while they are imported
+        from trainer import interface
     return interface.train
 
 

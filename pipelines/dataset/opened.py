@@ -100,7 +100,7 @@ class Dataset:
         names = [files.join(self.uri, shard.name) for shard in shards]
         if files.is_local(self.uri):
             compression = "GZIP" if self.info.compression == "gzip" else ""
-            records = tf.data.TFRecordDataset(names, compression, num_parallel_reads=min(_CYCLE, len(names)) or None)
+            records = tf.data.TFRecordDataset(names, compression, num_parallel_reads=_CYCLE if shuffle_buffer else None)
         else:
             records = tf.data.Dataset.from_generator(
                 lambda: (record for shard in shards for record in self._records(shard)),

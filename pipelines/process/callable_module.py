@@ -5,10 +5,14 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from pipelines.process.embedding import as_library
+
 
 class _Callable(ModuleType):
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self.__dict__["_function"]()(*arguments, **named)
+        with as_library():
+            function = self.__dict__["_function"]()
+        return function(*arguments, **named)
 
 
 def make_callable(name: str, function: Callable[[], Callable[..., Any]]) -> None:

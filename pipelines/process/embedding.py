@@ -9,6 +9,7 @@ import logging
 import random
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,7 +29,9 @@ def as_library() -> Iterator[None]:
     with _lock:
         _calls += 1
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\..*")  # about versions of Python
+            yield
     finally:
         with _lock:
             _calls -= 1

@@ -78,6 +78,11 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: fl
         VideoDecodeError: less than half of the frames that the container promises are there, or could be decoded.
         VideoTooShort: it has fewer than `min_frames` frames.
         VideoTooLong: it lasts longer than `max_duration_s`.
+
+    Example:
+        >>> clip = pipelines.read_clip("jump.avi", pipelines.ClipSpec(num_frames=20, height=64, width=64))
+        >>> clip.frames.shape
+        (20, 64, 64, 3)
     """
     with open_video(path) as (container, stream):
         packets = scan(container, stream)

@@ -1,0 +1,246 @@
+"""The public names: which there are, that they leave the process as it was, and the examples that use them."""
+
+import contextlib
+import gc
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+
+import pipelines
+import trainer
+from pipelines import interface
+from tests import ROOT
+from tests.conftest import read_index, run_here, write_video
+from tests.support.label_model import LABELS, grey_clip, level_of, make_model, write_grey
+
+NAMES = [
+    "Clip", "ClipSpec", "Dataset", "DatasetInfo", "LabelReport", "LabelVideos", "Model", "ModelInfo", "ReadClips",
+    "UsageError", "UserError", "VideoClip", "label", "load_model", "open_dataset", "preprocess", "read_clip",
+]  # fmt: skip
+
+
+Watch = Callable[[], contextlib.AbstractContextManager[None]]
+
+
+def test_the_public_names() -> None:
+    assert pipelines.__all__ == NAMES and trainer.__all__ == ["train"]
+    assert set(NAMES) <= set(dir(pipelines)) and "train" in dir(trainer)
+    for value in [*(getattr(pipelines, name) for name in NAMES), trainer.train]:
+        assert value.__doc__
+    for module in (pipelines, trainer):
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+            _ = module.nothing  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        interface.preprocess, interface.label, pipelines.open_dataset, pipelines.load_model, pipelines.Dataset,
+        pipelines.Model, pipelines.ReadClips, pipelines.LabelVideos, pipelines.read_clip, trainer.train,
+    ],
+)  # fmt: skip
+def test_docstrings_have_an_example(value: Any) -> None:
+    assert "Example:\n" in value.__doc__ and ">>> " in value.__doc__
+
+
+def test_importing_loads_nothing() -> None:
+    heavy = ("numpy", "apache_beam", "tensorflow", "cv2", "av")
+    code = f"import sys, pipelines, trainer; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def unchanged(capfd: pytest.CaptureFixture[str]) -> Watch:
+    """Within its block nothing is printed, and afterwards the process is as before."""
+
+    def state() -> list[Any]:
+        root, numbers = logging.getLogger(), np.random.get_state()
+        return [
+            sys.stdout, sys.stderr, threading.excepthook, *map(signal.getsignal, (signal.SIGINT, signal.SIGTERM)),
+            root.handlers[:], root.level, root.filters[:], gc.isenabled(), gc.get_freeze_count(), warnings.filters[:],
+            random.getstate(), numbers[1].tolist(), numbers[2],
+            [os.environ.get(name) for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONWARNINGS", "TF_ENABLE_ONEDNN_OPTS")],
+        ]  # fmt: skip
+
+    @contextlib.contextmanager
+    def watched() -> Iterator[None]:
+        capfd.readouterr()
+        before = state()
+        yield
+        assert state() == before
+        printed = capfd.readouterr()
+        assert (printed.out, printed.err) == ("", "")
+
+    return watched
+
+
+def test_preprocess_and_open(unchanged: Watch, tree: Path, tmp_path: Path, dataset: Path) -> None:
+    with unchanged():
+        info = pipelines.preprocess(input=str(tree), output=str(tmp_path / "out"), num_frames=4, size=32, shards=8)
+        assert info == pipelines.open_dataset(str(dataset)).info
+        data = pipelines.open_dataset(str(tmp_path / "out"))
+        for split, entry in data.info.splits.items():
+            clips = list(data.clips(split))
+            assert len(clips) == entry.num_examples
+            batches = list(data.as_tf(split, batch_size=4).as_numpy_iterator())
+            frames = np.concatenate([frames for frames, _ in batches])
+            assert np.array_equal(frames, np.stack([clip.frames for clip in clips]))
+            assert np.concatenate([labels for _, labels in batches]).tolist() == [clip.label for clip in clips]
+            assert [clip.label_name for clip in clips] == [data.info.labels[clip.label] for clip in clips]
+        one, again = (list(data.as_tf("train", 4, shuffle_buffer=9, seed=1).as_numpy_iterator()) for _ in range(2))
+        assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, again, strict=True))
+
+
+@pytest.mark.parametrize("more", [{"compression": "gzip"}, {"encoding": "png"}])
+def test_datasets_of_other_forms(more: dict[str, str], tree: Path, tmp_path: Path, dataset: Path) -> None:
+    pipelines.preprocess(input=str(tree), output=str(tmp_path), num_frames=4, size=32, shards=8, **more)
+    clips, plain = (list(pipelines.open_dataset(str(folder)).clips("test")) for folder in (tmp_path, dataset))
+    assert len(clips) == len(plain) > 0
+    assert all(np.array_equal(a.frames, b.frames) and a.group == b.group for a, b in zip(clips, plain, strict=True))
+    frames = np.concatenate([frames for frames, _ in pipelines.open_dataset(str(tmp_path)).as_tf("test", 2)])
+    assert np.array_equal(frames, np.stack([clip.frames for clip in plain]))
+
+
+def test_train_load_and_label(unchanged: Watch, tree: Path, dataset: Path, tmp_path: Path) -> None:
+    with unchanged():
+        words = {"epochs": 1, "variant": "reference", "batch_size": 8, "baseline": False}
+        metrics = trainer.train(model="lrcn", data=str(dataset), output=str(tmp_path / "run"), **words)
+        assert metrics == json.loads((tmp_path / "run" / "metrics.json").read_text())
+        model = pipelines.load_model(str(tmp_path / "run" / "model"))
+        clip = pipelines.read_clip(str(tree / "Jump" / "v_Jump_g01_c01.avi"), model.info.clip_spec)
+        rows = model.predict(np.stack([clip.frames] * 3))
+        assert rows.shape == (3, 3) and rows.dtype == np.float32 and np.allclose(rows.sum(axis=1), 1)
+        report = pipelines.label(
+            model=str(tmp_path / "run" / "model"), input=str(tree), output=str(tmp_path / "labels")
+        )
+        assert (report.videos, report.labelled, report.failed) == (30, 30, 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: pipelines.preprocess(input=str(p / "none"), output=str(p / "out")), "none"),
+        (lambda p: pipelines.preprocess(input=str(p), output=str(p / "out")), "lies in"),
+        (lambda p: pipelines.preprocess(input=str(p), output="/out", num_frames=0), "frames"),
+        (lambda p: pipelines.preprocess(input=str(p), output="/out", num_frame=4), "num_frame"),
+        (lambda p: pipelines.open_dataset(str(p)), "not a complete dataset"),
+        (lambda p: pipelines.load_model(str(p)), "model"),
+        (lambda p: pipelines.label(model=str(p / "m"), input=str(p / "i"), output=str(p / "o")), "model"),
+        (lambda p: pipelines.label(model="m", input="i", output="o", dry_run=True), "dry_run"),
+        (lambda p: trainer.train(model="lrcn", data=str(p), output=str(p / "run")), "dataset"),
+        (lambda p: trainer.train(model="resnet", data=str(p)), "resnet"),
+        (lambda p: trainer.train(model="lrcn", data=str(p), strategy="multi_worker"), "multi_worker"),
+    ],
+)
+def test_mistakes_are_usage_errors(
+    unchanged: Watch, call: Callable[[Path], object], message: str, tmp_path: Path
+) -> None:
+    with unchanged():
+        with pytest.raises(pipelines.UsageError, match=message) as refused:
+            call(tmp_path)
+        assert isinstance(refused.value, ValueError) and isinstance(refused.value, pipelines.UserError)
+
+
+def test_clips_and_failures_in_a_pipeline(tmp_path: Path) -> None:
+    uris = [str(write_video(tmp_path / f"{count}.avi", count)) for count in (8, 16)]
+    (tmp_path / "broken.avi").write_bytes(b"no video")
+    spec = pipelines.ClipSpec(num_frames=4, height=48, width=80)
+
+    def is_right(found: list[pipelines.VideoClip]) -> None:
+        assert sorted(clip.num_source_frames for clip in found) == [8, 16]
+        for clip in found:
+            assert [read_index(frame) for frame in clip.frames] == list(clip.frame_indices)
+
+    with TestPipeline() as pipeline:
+        videos = pipeline | beam.Create([*uris, str(tmp_path / "broken.avi")])
+        clips, failures = videos | pipelines.ReadClips(spec, workers=2).with_failures()
+        assert_that(clips, is_right)
+        names = failures | beam.Map(lambda failure: (os.path.basename(failure.uri), failure.type))
+        assert_that(names, equal_to([("broken.avi", "VideoOpenError")]), "Names")
+    with pytest.raises(Exception, match=r"broken\.avi: .*with_failures"), TestPipeline() as pipeline:
+        pipeline | beam.Create([str(tmp_path / "broken.avi")]) | pipelines.ReadClips(spec, workers=1)
+
+
+def test_rows_are_those_of_the_job(tmp_path: Path) -> None:
+    """Of short videos, and of a long one that is cut into ranges."""
+    make_model(tmp_path / "model", durations_s={"min": 1, "median": 1, "max": 1})
+    for label in LABELS:
+        write_grey(tmp_path / "videos" / f"{label}.mp4", [level_of(label)] * 20)
+    long = [level_of(LABELS[second // 10 % 3]) for second in range(60) for _ in range(5)]
+    write_grey(tmp_path / "videos" / "long.mp4", long, rate=5, options={"g": "10"})
+    (tmp_path / "videos" / "broken.mp4").write_bytes(b"no video")
+    words = ("--model", tmp_path / "model", "--input", tmp_path / "videos", "--output", tmp_path / "labels")
+    assert run_here("pipelines.label", *words, "--range-s", 10, "--max-failure-rate", 1).returncode == 0
+    (file,) = (tmp_path / "labels").glob("labels-*.jsonl")
+    wanted = [json.loads(line) for line in file.read_text().splitlines()]
+    uris = sorted(map(str, (tmp_path / "videos").iterdir()))
+    for row in wanted:
+        (row["uri"],) = (uri for uri in uris if Path(uri).name == Path(row["uri"]).name)
+
+    def are_equal(found: list[dict[str, Any]]) -> None:
+        for row in found:
+            assert row["video"] == row["uri"]
+        ours, theirs = ([{**row, "video": ""} for row in rows] for rows in (found, wanted))
+        key = lambda row: (row["uri"], row["start_s"])  # noqa: E731
+        assert sorted(ours, key=key) == sorted(theirs, key=key) and len(ours) > 5
+
+    with TestPipeline() as pipeline:
+        videos = pipeline | beam.Create([*uris, *uris])
+        rows, failures = videos | pipelines.LabelVideos(str(tmp_path / "model"), range_s=10, workers=2).with_failures()
+        assert_that(rows, are_equal)
+        assert_that(failures | beam.Map(lambda failure: failure.type), equal_to(["VideoOpenError"]), "Failures")
+
+
+def test_predict_refuses_other_arrays(tmp_path: Path) -> None:
+    info = make_model(tmp_path)
+    model = pipelines.load_model(str(tmp_path))
+    clip = np.frombuffer(grey_clip(level_of("Run")), np.uint8).reshape(info.clip_spec.shape)
+    assert info.labels[model.predict(clip[None])[0].argmax()] == "Run"
+    assert model.predict(clip[None][:0]).shape == (0, 3)
+    for wrong in (clip, clip[None].astype(np.float32), clip[None, :2]):
+        with pytest.raises(pipelines.UsageError, match=r"uint8 \[B, 4, 32, 32, 3\], not"):
+            model.predict(wrong)
+
+
+def run_example(name: str, *arguments: object) -> str:
+    path = ROOT / "examples" / f"{name}.py"
+    assert path.read_text().count("\n") <= 40
+    command = [sys.executable, str(path), *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_example_of_training_and_of_labelling(tree: Path, tmp_path: Path) -> None:
+    said = run_example("train_from_python", tree, tmp_path)
+    assert "accuracy on unseen groups" in said and "v_Jump_g01_c01.avi: " in said
+    model = tmp_path / "lrcn" / "model"
+    assert "30 of 30 videos have labels" in run_example("label_from_python", model, tree, tmp_path / "labels")
+    videos = sorted((tree / "Run").iterdir())[:2]
+    said = run_example("embed_transforms", model, *videos, tmp_path / "none.avi")
+    assert said.count("frames of mean brightness") == 2 and said.count(str(tmp_path / "none.avi")) == 2
+    assert said.count(" s ") == 2
+
+
+def test_example_of_pytorch(dataset: Path) -> None:
+    if find_spec("torch") is None:
+        pytest.skip("needs PyTorch")
+    assert "(8, 3, 4, 32, 32)" in run_example("read_from_pytorch", dataset)
