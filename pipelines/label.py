@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
+from pipelines.core import extras
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
@@ -15,6 +16,7 @@ from pipelines.decoding.messages import WindowJob
 from pipelines.files.lock import exclusive
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.config import LabelConfig
+from pipelines.labelling.flags import make_parser as make_parser
 from pipelines.labelling.flags import own_flags, parse
 from pipelines.labelling.listing import list_videos
 from pipelines.labelling.pending import Work, make_work
@@ -92,6 +94,7 @@ def run(arguments: Sequence[str]) -> int:
         UserError: it can't be done, or ended without all labels.
     """
     request = parse(arguments)
+    extras.require("beam", "train")
     config = request.config
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)

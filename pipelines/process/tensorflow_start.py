@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from pipelines.core import extras
 from pipelines.process import interrupts
 
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
@@ -32,7 +33,11 @@ def start_tensorflow() -> None:
     """Imports TensorFlow, and leaves errors alone to be shown. Processes started later inherit that.
 
     What the environment variable TF_CPP_MIN_LOG_LEVEL says already is kept.
+
+    Raises:
+        UsageError: it isn't installed.
     """
+    extras.require("train")
     prefer_onednn()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for name in ("tensorflow", "absl"):
