@@ -41,7 +41,7 @@ TRAIN = [
     # TensorBoard still imports pkg_resources, which later versions of setuptools no longer have.
     "setuptools<81",
 ]
-GCP = ["apache-beam[gcp]>=2.72,<2.78", "google-cloud-storage>=2.19,<4"]
+GCP = [*BEAM, "apache-beam[gcp]>=2.72,<2.78", "google-cloud-storage>=2.19,<4"]
 AWS = ["boto3>=1.9,<2"]
 ALL = [*BEAM, *TRAIN, *GCP, *AWS]
 
