@@ -1,16 +1,52 @@
 """Package metadata: what is installed, and which versions work together.
 
+`pip install .` brings what decodes videos and reads datasets; the extras `beam`, `train`, `gcp` and `aws` bring
+the rest, and `all` brings everything.
+
 Two sets of versions are tested, each with a lock of its own (`scripts/lock` makes them):
 
 - the default set, `requirements.lock`: with the extra `tfio`, and therefore with TensorFlow 2.16;
-- the newest set, `requirements-newest.lock`: the newest TensorFlow, Beam, NumPy and OpenCV, without that extra. A plain
-  `pip install .` comes to it.
+- the newest set, `requirements-newest.lock`: the newest TensorFlow, Beam, NumPy and OpenCV, without that extra.
+  `pip install '.[all]'` results in it.
 
 The ranges below reach from the one to the other. What decides about bytes (the decoder) and about the format of models
 (Keras) has one version in both.
 """
 
+import os
+
 from setuptools import find_packages, setup
+
+CORE = [
+    "av==18.1.0",
+    "google-crc32c>=1.5",
+    "numpy>=1.26.4,<2.5",
+    "opencv-python-headless>=4.11,<5.1",
+    "protobuf>=4.25.9,<7",
+    "PyYAML>=6.0",
+    "rich>=13",
+    # Completion of `har` in bash and zsh.
+    "shtab>=1.7,<2",
+]
+BEAM = [
+    "apache-beam>=2.72,<2.78",
+    # Beam warns at every start where it finds no crcmod; this fork of it has wheels.
+    "crcmod-plus>=2.3",
+]
+TRAIN = [
+    "keras==3.15.1",
+    "tensorflow>=2.16.2,<2.22",
+    # `tf.summary` is part of it, and TensorFlow itself no longer asks for it.
+    "tensorboard>=2.16.2,<2.22",
+    # TensorBoard still imports pkg_resources, which later versions of setuptools no longer have.
+    "setuptools<81",
+]
+GCP = [*BEAM, "apache-beam[gcp]>=2.72,<2.78", "google-cloud-storage>=2.19,<4"]
+AWS = ["boto3>=1.9,<2"]
+ALL = [*BEAM, *TRAIN, *GCP, *AWS]
+
+# With `--setup_file`, Beam installs this project on each worker, and can't name extras there: a worker gets everything.
+ON_BEAM_WORKER = os.path.exists("/opt/apache/beam/boot")
 
 setup(
     name="har-pipelines",
@@ -20,29 +56,22 @@ setup(
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipelines", "pipelines.*", "trainer", "trainer.*"]),
     package_data={"pipelines": ["py.typed"], "pipelines.reports": ["assets/*"], "trainer": ["py.typed"]},
-    install_requires=[
-        "apache-beam[aws,gcp]>=2.72,<2.78",
-        "av==18.1.0",
-        # Beam warns at every start where it finds no crcmod; this fork of it has wheels.
-        "crcmod-plus>=2.3",
-        "google-cloud-storage>=2.19,<4",
-        "google-crc32c>=1.5",
-        "keras==3.15.1",
-        "numpy>=1.26.4,<2.5",
-        "opencv-python-headless>=4.11,<5.1",
-        "protobuf>=4.25.9,<7",
-        "PyYAML>=6.0",
-        "rich>=13",
-        "tensorflow>=2.16.2,<2.22",
-        # `tf.summary` is part of it, and TensorFlow itself no longer asks for it.
-        "tensorboard>=2.16.2,<2.22",
-        # TensorBoard still imports pkg_resources, which later versions of setuptools no longer have.
-        "setuptools<81",
-    ],
+    entry_points={"console_scripts": ["har = pipelines.har:main"]},
+    install_requires=[*CORE, *ALL] if ON_BEAM_WORKER else CORE,
     extras_require={
+        # The job runners: `pipelines.preprocess` and, together with `train`, `pipelines.label`.
+        "beam": BEAM,
+        # TensorFlow: training, scoring, importing models.
+        "train": TRAIN,
+        # `gs://`, Dataflow and BigQuery.
+        "gcp": GCP,
+        # `s3://`
+        "aws": AWS,
+        "all": ALL,
         # `s3://` and `az://` in the trainer. tensorflow-io 0.37.1 (the last) loads with TensorFlow 2.16 only, and pip
         # doesn't see it. TensorFlow 2.16 needs protobuf < 5, and Beam's gcp extra needs protobuf >= 6.33 from 2.77 on.
         "tfio": [
+            *ALL,
             "apache-beam[aws,gcp]==2.72.0",
             "google-cloud-storage==2.19.0",
             "numpy==1.26.4",
@@ -52,6 +81,7 @@ setup(
             "tensorflow-io==0.37.1",
         ],
         "dev": [
+            *ALL,
             # A server of the Google Cloud Storage protocol on loopback, for tests.
             "gcp-storage-emulator",
             "hypothesis",

@@ -7,6 +7,9 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pipelines.process import system
+
+system.check()
 if sys.argv[:1] == ["-m"]:  # Python is about to start a tool of this package, whose imports take a while
     from pipelines.process import interrupts
 

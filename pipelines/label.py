@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
+from pipelines.core import extras
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
@@ -17,6 +18,7 @@ from pipelines.files.lock import exclusive
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.flags import LabelRequest, own_flags, parse
+from pipelines.labelling.flags import make_parser as make_parser
 from pipelines.labelling.listing import list_videos
 from pipelines.labelling.pending import Work, make_work
 from pipelines.labelling.plan import LabelTask, Listing
@@ -113,6 +115,7 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     Raises:
         UserError: it can't be done, or ended without all labels.
     """
+    extras.require("beam", "train")
     config = request.config
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
+from pipelines.core import extras
 from pipelines.core.errors import EXIT_OK, IncompleteError
 from pipelines.dataset import folder
 from pipelines.dataset.account import check_all_accounted, check_failure_rate, describe
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.duplicates import find_copies
 from pipelines.dataset.flags import Request, own_flags, parse
+from pipelines.dataset.flags import make_parser as make_parser
 from pipelines.dataset.info import DatasetInfo, ShardReport
 from pipelines.dataset.listing import check_input, read_catalog, read_split_files, without_duplicates
 from pipelines.dataset.notes import notes_on
@@ -80,6 +82,7 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     Raises:
         UserError: it can't be done, or ended without a complete dataset.
     """
+    extras.require("beam")
     config = request.config
     if not request.use_sample_data:
         check_input(config.input)

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.cli import tool
+from pipelines.cli.commands import as_called
 from pipelines.core.errors import EXIT_OK, UserError
 from pipelines.process import interrupts
 from pipelines.samples.motion import ACTIVITIES
@@ -59,7 +60,8 @@ class _LineProgress:
             print(f"{done}/{total} videos, {per_s:.1f}/s, {left_s:.0f} s left", file=sys.stderr, flush=True)
 
 
-def _parse(argv: Sequence[str]) -> SampleDataConfig:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser."""
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.sample_data",
         description=__doc__,
@@ -76,6 +78,11 @@ def _parse(argv: Sequence[str]) -> SampleDataConfig:
     seed_help = "any integer; another one gives other videos (default %(default)s)"
     add("--seed", type=int, default=default.seed, metavar="N", help=seed_help)
     add("--workers", type=int, metavar="N", help="processes to run at a time (default: one a core)")
+    return parser
+
+
+def _parse(argv: Sequence[str]) -> SampleDataConfig:
+    parser = make_parser()
     try:
         return SampleDataConfig(**vars(parser.parse_args(argv)))
     except ValueError as error:
@@ -86,7 +93,7 @@ def _summary(config: SampleDataConfig, verb: str) -> str:
     paths = [os.path.join(config.output, video.path) for video in list_videos(config)]
     size_mb = sum(map(os.path.getsize, paths)) / 1e6
     folder = shlex.quote(config.output.rstrip(os.sep) or os.sep)
-    return (
+    return as_called(
         f"{config.output}: {len(paths)} videos {verb}, {len(ACTIVITIES)} classes, {config.groups} groups, "
         f"{size_mb:.0f} MB. Next:\n  python -m pipelines.preprocess --input {folder} --output {folder}_dataset"
     )

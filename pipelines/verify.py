@@ -170,19 +170,24 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
     return problems
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Checks a dataset, prints what was found and returns the exit code.
-
-    Raises:
-        UserError: there is no complete dataset.
-    """
+def make_parser() -> argparse.ArgumentParser:
+    """The parser."""
     parser = argparse.ArgumentParser(
         prog="python -m pipelines.verify", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     tool.add_version(parser)
     parser.add_argument("dataset", metavar="FOLDER", help="the --output of pipelines.preprocess")
-    folder = files.normalise(parser.parse_args(arguments).dataset, "the folder")
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Checks a dataset, prints what was found and returns the exit code.
+
+    Raises:
+        UserError: there is no complete dataset.
+    """
+    folder = files.normalise(make_parser().parse_args(arguments).dataset, "the folder")
     files.check_stores(folder)
     try:
         text = files.read_text(files.join(folder, DATASET_INFO))

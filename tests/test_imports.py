@@ -169,7 +169,7 @@ def test_entry_modules_define_nothing_that_beam_would_pickle_as_main(name: str) 
 
 def test_what_a_decoder_process_and_a_help_text_load() -> None:
     """Start-up time: neither Beam nor TensorFlow where they aren't needed."""
-    jobs = ("decoding.child_main", "preprocess", "label", "verify", "sample_data")
+    jobs = ("decoding.child_main", "har", "preprocess", "label", "verify", "sample_data")
     tools = ("task", "crossval", "compare", "import_model")
     for module in [*(f"pipelines.{name}" for name in jobs), *(f"trainer.{name}" for name in tools)]:
         unwanted = ["apache_beam", "tensorflow", "keras", "google.cloud.storage"]

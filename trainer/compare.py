@@ -166,12 +166,8 @@ def render_comparison(
     )
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Compares runs, prints what was found and returns the exit code.
-
-    Raises:
-        UsageError: a run is missing, unfinished or damaged, or the page can't be written.
-    """
+def make_parser() -> argparse.ArgumentParser:
+    """The parser."""
     parser = argparse.ArgumentParser(
         prog="python -m trainer.compare", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -179,7 +175,16 @@ def run(arguments: Sequence[str]) -> int:
     tool.add_version(parser)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a finished run or of a cross-validation")
     parser.add_argument("--html", metavar="FILE", help="also write the comparison as a page (default: none)")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Compares runs, prints what was found and returns the exit code.
+
+    Raises:
+        UsageError: a run is missing, unfinished or damaged, or the page can't be written.
+    """
+    options = make_parser().parse_args(arguments)
     runs = read_runs(options.runs)
     flags = find_flags(runs)
     notes, differences = find_notes(runs, flags), paired_differences(runs)

@@ -14,6 +14,7 @@ from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.process.tensorflow_start import start_tensorflow
+from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset, check_shards, open_dataset
 from trainer.evaluation.intervals import bootstrap_over_groups
@@ -22,7 +23,6 @@ from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, 
 from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 from trainer.files import storage
-from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, read_cluster
 
@@ -38,21 +38,26 @@ folder of its own; run the command again after an interruption, and finished fol
 _OUTPUT = "runs/MODEL-crossval"
 
 
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; flags that are not given are absent from its result."""
+    parser = flags.make_parser("trainer.crossval", _DESCRIPTION)
+    group = parser.add_argument_group("folds")
+    group.add_argument("--folds", required=True, type=_folds, metavar="K|logo",
+                       help="number of folds, or logo: leave one group out at a time")  # fmt: skip
+    group.add_argument("--seeds", type=_seeds, metavar="S,S,...", help="train each fold with each seed (default: 0)")
+    flags.add_flags(parser, leave_out=("fold", "split", "seed"), output=_OUTPUT)
+    return parser
+
+
 def run(arguments: Sequence[str]) -> int:
     """Runs the cross-validation that a command line asks for and returns the exit code.
 
     Raises:
         UserError: it can't be done, or was interrupted.
     """
-    parser = make_parser("trainer.crossval", _DESCRIPTION)
-    group = parser.add_argument_group("folds")
-    group.add_argument("--folds", required=True, type=_folds, metavar="K|logo",
-                       help="number of folds, or logo: leave one group out at a time")  # fmt: skip
-    group.add_argument("--seeds", type=_seeds, metavar="S,S,...", help="train each fold with each seed (default: 0)")
-    add_flags(parser, leave_out=("fold", "split", "seed"), output=_OUTPUT)
-    values = parse(parser, arguments)
+    values = flags.parse(make_parser(), arguments)
     folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
-    base = make_config(values, _OUTPUT)
+    base = flags.make_config(values, _OUTPUT)
     check_cluster(base.strategy)
     if base.strategy == "multi_worker":
         run_attended()

@@ -1,19 +1,20 @@
 """Trains a network on a dataset: `python -m trainer.task`, see `--help`."""
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK
 from pipelines.process.tensorflow_start import start_tensorflow
+from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import check_shards, open_dataset
 from trainer.data.parts import SIDES
 from trainer.evaluation.places import RUN, check_model_place, check_output
 from trainer.evaluation.results import finished, print_result
 from trainer.files import storage
-from trainer.flags import add_flags, make_config, make_parser, parse
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster
 
@@ -27,15 +28,20 @@ Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not see
 Run it again after an interruption: it goes on at the step where it was."""
 
 
+def make_parser() -> ArgumentParser:
+    """The parser; flags that are not given are absent from its result."""
+    parser = flags.make_parser("trainer.task", _DESCRIPTION)
+    flags.add_flags(parser)
+    return parser
+
+
 def run(arguments: Sequence[str]) -> int:
     """Trains as a command line asks for and returns the exit code.
 
     Raises:
         UserError: it can't be done, or ended without a model.
     """
-    parser = make_parser("trainer.task", _DESCRIPTION)
-    add_flags(parser)
-    config = make_config(parse(parser, arguments))
+    config = flags.make_config(flags.parse(make_parser(), arguments))
     if config.strategy == "multi_worker":
         check_cluster(config.strategy)
         run_attended()

@@ -8,9 +8,11 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from pipelines.cli.commands import as_called
+from pipelines.core import extras
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError, as_shortage
 from pipelines.core.secrets import redact
 from pipelines.process import interrupts
@@ -49,15 +51,14 @@ def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> i
 def _run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     try:
         return run(arguments)
-    except (UserError, OSError, MemoryError) as error:
+    except (UserError, OSError, MemoryError, ModuleNotFoundError) as error:
         if interrupts.happened():
             raise
-        known = as_shortage(error)
+        known = extras.explained(as_shortage(error))
         if isinstance(known, UserError):
-            print(f"error: {redact(str(known))}", file=sys.stderr)
+            print(f"error: {as_called(redact(str(known)))}", file=sys.stderr)
             return known.exit_code
-        assert isinstance(error, OSError)
-        if "://" not in str(error.filename):
+        if not isinstance(error, OSError) or "://" not in str(error.filename):
             raise
         print(f"error: {redact(lost_store(str(error.filename), str(error.strerror)))}", file=sys.stderr)
         return EXIT_INCOMPLETE
@@ -69,7 +70,11 @@ def lost_store(uri: str, reason: str) -> str:
 
 
 def add_version(parser: argparse.ArgumentParser) -> None:
-    """Adds `--version`: what is installed, for a report of a defect or a container's health check, at once."""
+    """Adds `--version`: what is installed, for a report of a defect or a container's health check, at once.
+
+    From here on, the parser also names the tools as this one was called: `har train` or `python -m trainer.task`.
+    """
+    parser.prog, parser.description = as_called(parser.prog), as_called(parser.description or "")
     text = "show the versions that are installed and exit"
     parser.add_argument("--version", action=_ShowVersion, nargs=0, default=argparse.SUPPRESS, help=text)
 
@@ -78,9 +83,21 @@ class _ShowVersion(argparse.Action):
     """Looks versions up only when asked to, and imports nothing of what it names."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        others = ", ".join(f"{name} {version(name)}" for name in _SHOWN_VERSIONS)
-        print(f"har-pipelines {version('har-pipelines')} (Python {platform.python_version()}, {others})")
+        print(versions())
         parser.exit()
+
+
+def versions() -> str:
+    """What is installed: this software, Python, and the packages that decide about results."""
+    others = ", ".join(f"{name} {_version_of(name)}" for name in _SHOWN_VERSIONS)
+    return f"har-pipelines {version('har-pipelines')} (Python {platform.python_version()}, {others})"
+
+
+def _version_of(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def say(text: str) -> None:
@@ -88,7 +105,7 @@ def say(text: str) -> None:
     if is_library():
         logging.getLogger("pipelines").info("%s", redact(text))
     else:
-        print(redact(text), file=sys.stderr, flush=True)
+        print(as_called(redact(text)), file=sys.stderr, flush=True)
 
 
 def say_damaged(output: str, names: Sequence[str]) -> None:

@@ -5,9 +5,16 @@ import os
 import re
 from typing import Any
 
+from pipelines.core import extras
 from pipelines.core.reasons import first_line
 from pipelines.core.secrets import redact
 from pipelines.files.ranged_reader import bucket_and_path
+
+
+def lacking(uri: str, error: Exception) -> OSError | None:
+    """The library of its store isn't installed; None where the error says something else."""
+    explained = extras.explained(error)
+    return None if explained is error else OSError(errno.ENOSYS, str(explained), uri)
 
 
 def no_bucket(uri: str) -> OSError:

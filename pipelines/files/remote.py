@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 from pipelines.core.names import why_not_below
 from pipelines.core.video_files import FileInfo
 from pipelines.files import beam_fs
+from pipelines.files.errors import lacking
 from pipelines.files.gcs import objects as gcs_objects
 from pipelines.files.s3 import objects as s3_objects
 
@@ -38,7 +39,7 @@ def _explained(uri: str, needs_bucket: bool = False) -> Iterator[None]:
     except Exception as error:  # the libraries of stores raise many classes
         if isinstance(error, OSError) and error.filename == uri:
             raise
-        explained = _store(uri).as_os_error(uri, error, needs_bucket)
+        explained = lacking(uri, error) or _store(uri).as_os_error(uri, error, needs_bucket)
         if explained is error:
             raise
         raise explained from error
@@ -135,10 +136,9 @@ def delete(uris: Iterable[str]) -> None:
     Raises:
         OSError: one can't be removed.
     """
-    addresses = list(uris)
-    for uri in addresses[:1]:
-        with _explained(uri):
-            _store(uri).delete(addresses)
+    if addresses := list(uris):
+        with _explained(addresses[0]):
+            _store(addresses[0]).delete(addresses)
 
 
 def stat(uri: str) -> FileInfo:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from pipelines.core import extras
 from pipelines.process import interrupts
 from pipelines.process.embedding import is_library
 
@@ -34,7 +35,11 @@ def start_tensorflow() -> None:
 
     What the environment variable TF_CPP_MIN_LOG_LEVEL says already is kept. In somebody else's program, loggers and the
     environment stay as they are.
+
+    Raises:
+        UsageError: it isn't installed.
     """
+    extras.require("train")
     if is_library():
         _import_quietly()
         return

@@ -8,6 +8,7 @@ from typing import IO
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.cli.commands import as_called
 from pipelines.reports.text import visible
 
 _INDENT = 10
@@ -36,7 +37,7 @@ def print_facts(console: Console, facts: Iterable[tuple[str, str, str]]) -> None
 
 def print_unbroken(console: Console, key: str, value: str) -> None:
     """Prints a path or a command, which is never broken, so that it can be copied."""
-    _print_line(console, f"{key:<{_INDENT}}{value}")
+    _print_line(console, f"{key:<{_INDENT}}{as_called(value)}")
 
 
 def _print_line(console: Console, line: str, style: str = "") -> None:

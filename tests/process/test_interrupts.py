@@ -32,9 +32,12 @@ def ctrl_c(process: "subprocess.Popen[str]", times: int = 1) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process has loaded")
-@pytest.mark.parametrize("module", [*(f"pipelines.{name}" for name in TOOLS), *(f"trainer.{name}" for name in TRAINER)])
+@pytest.mark.parametrize(
+    "module",
+    [*(f"pipelines.{name}" for name in TOOLS), *(f"trainer.{name}" for name in TRAINER), "pipelines.har label"],
+)
 def test_while_a_tool_imports(module: str) -> None:
-    process = start(module, "--input", "/nowhere")
+    process = start(*module.split(), "--input", "/nowhere")
     maps, deadline = Path(f"/proc/{process.pid}/maps"), time.monotonic() + 60
     while "/lib-dynload/" not in maps.read_text() and time.monotonic() < deadline:
         time.sleep(0.001)
