@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from pipelines.core.failure import Failure
 from pipelines.core.hashing import compact_json
 from pipelines.core.sealed import load_json
 from pipelines.core.typed_json import Positive, build
 from pipelines.core.video_files import IgnoredFile
 from pipelines.dataset import sharding
-from pipelines.labelling.types import LabelFailure
 
 VIDEOS_PER_SHARD = 10_000
 """Videos whose labels go into one file, as long as nobody asks for another number of files."""
@@ -53,7 +53,7 @@ class Listing:
     videos: tuple[ListedVideo, ...]
     ignored: tuple[IgnoredFile, ...] = ()
     num_repeated: int = 0
-    failed: tuple[LabelFailure, ...] = ()
+    failed: tuple[Failure, ...] = ()
     unused: tuple[str, ...] = ()
 
     @property

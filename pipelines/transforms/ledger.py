@@ -4,7 +4,7 @@ import base64
 import bisect
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import apache_beam as beam
 import numpy as np
@@ -13,9 +13,9 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipelines.core.failure import Failure
 from pipelines.labelling import folder
 from pipelines.labelling.ledger import MAX_STRIPS, Entry
-from pipelines.labelling.types import LabelFailure
 from pipelines.models.scorer import ScoreError
 from pipelines.reports.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
@@ -54,7 +54,7 @@ class _Open:
     damaged: bool = False
     remark: str = ""
     scored: list[tuple[Window, np.ndarray]] = field(default_factory=list)
-    failures: list[LabelFailure] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
 
 class _Strips:
@@ -122,11 +122,8 @@ class _RecordFn(beam.DoFn):
         assert item.window is not None and values is not None
         window, video = item.window, item.source.task.video
         if isinstance(values, ScoreError):
-            found.failures.append(
-                LabelFailure(
-                    video.video_id, video.uri, window.start_s, window.end_s, "score", type(values).__name__, str(values)
-                )
-            )
+            error = Failure("score", type(values).__name__, str(values), False, video.video_id, video.uri)
+            found.failures.append(replace(error, start_s=window.start_s, end_s=window.end_s))
             return
         found.scored.append((window, values))
         frames = np.frombuffer(item.frames, np.uint8).reshape(self._shape)
