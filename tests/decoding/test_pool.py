@@ -10,10 +10,11 @@ import pytest
 
 from pipelines.core.errors import WorkerError
 from pipelines.core.failure import Failure
-from pipelines.core.spec import FrameEncoding
-from pipelines.decoding.messages import DecodedClip, DecodeFiltered, DecodeJob, DecodeLimits
+from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.decoding.messages import DecodedClip, DecodedWindow, DecodeFiltered, DecodeJob, DecodeLimits, WindowJob
+from pipelines.video.windows import WindowSpec
 from tests.conftest import write_endless_video, write_video
-from tests.support.decoders import SPEC, decoders, job, pool_of, same_path, wait_until_read, write_huge_picture
+from tests.support.decoders import LIMITS, SPEC, decoders, job, pool_of, same_path, wait_until_read, write_huge_picture
 
 
 def test_a_time_limit_of_all_sockets_does_no_harm(tmp_path: Path) -> None:
@@ -138,3 +139,21 @@ def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
 def test_limits_are_checked(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="limit must be"):
         DecodeLimits(**values)  # type: ignore[arg-type]
+
+
+def test_a_decoder_learns_of_another_job(tmp_path: Path) -> None:
+    """It is told a job once; callers that take turns at it, and a new process, get what they asked for."""
+    paths = [write_video(tmp_path / f"{i}.avi", 10 + i) for i in range(3)]
+    jobs = [DecodeJob(ClipSpec(n, 32, 32), FrameEncoding(), 1, LIMITS) for n in (2, 5)]
+    windows = WindowJob(ClipSpec(3, 16, 16), WindowSpec(1.0, 0.5, 1.5), LIMITS)
+    with pool_of(1) as pool:
+        for _ in range(2):
+            running = [pool.map(paths, wanted, same_path) for wanted in jobs]
+            for pairs in zip(*running, strict=True):
+                clips = [result for _, result in pairs if isinstance(result, DecodedClip)]
+                assert [len(clip.frame_indices) for clip in clips] == [2, 5]
+            ((_, window, _), _) = pool.stream(paths[:1], windows, same_path)
+            assert isinstance(window, DecodedWindow) and len(window.frames) == 3 * 16 * 16 * 3
+            for process in decoders():
+                process.kill()
+                process.wait()

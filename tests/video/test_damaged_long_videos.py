@@ -147,8 +147,8 @@ def put_together(order: list[int]) -> list[tuple[int, int, bool]]:
     for number, index in enumerate(order):
         if assembly.waits_for(index):
             done = list(assembly.add(index, np.full((8, 8, 3), index, np.uint8)))
-            results += [(number, result.window.index, getattr(result, "damaged", True)) for result in done]
-    return results + [(-1, result.window.index, getattr(result, "damaged", True)) for result in assembly.finish()]
+            results += [(number, result.window.index, result.damaged or bool(result.failure)) for result in done]
+    return results + [(-1, result.window.index, result.damaged or bool(result.failure)) for result in assembly.finish()]
 
 
 ODD = list(range(1, 30, 2))
