@@ -1,5 +1,6 @@
 """Packets to start from, and videos that claim to be endless."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from pipelines.video.long_video import read_windows
 from pipelines.video.pieces import Piece
 from pipelines.video.skipping import entry_points
 from pipelines.video.streams import shows_picture
-from pipelines.video.survey import Survey, survey
+from pipelines.video.survey import Survey, clip_or_survey, survey
 from pipelines.video.windows import WindowSpec
 from tests.conftest import write_video
+from tests.support.long_videos import write
 from tests.support.packet_lines import line
 from tests.support.sound import write_sound
 
@@ -110,6 +112,26 @@ def test_packets_are_kept_or_watched(kept: int, tmp_path: Path, monkeypatch: pyt
     found = survey(path)
     assert found.key_frames.tolist() == expected.key_frames.tolist() and len(found.key_frames) > 2
     assert found.pieces(windows) == expected.pieces(windows)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system doesn't count what is read")
+@pytest.mark.parametrize("buffer_bytes", [frames._MAX_BUFFERED_BYTES, 0])
+def test_a_long_file_is_read_once(buffer_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = list(np.random.default_rng(0).integers(0, 256, (40, 120, 160, 3), np.uint8))
+    path = write(tmp_path / "v.mov", noise, "mjpeg", {"qmin": "1", "qmax": "1"})
+    size_bytes = path.stat().st_size
+    monkeypatch.setattr(frames, "_MAX_BUFFERED_BYTES", buffer_bytes)
+    before = bytes_read()
+    steps = clip_or_survey(str(path), None, ClipSpec(4, 16, 16), whole_up_to_s=1.5)
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert isinstance(end.value.value, Survey)
+    assert size_bytes > 800_000 and bytes_read() - before < 1.3 * size_bytes
+
+
+def bytes_read() -> int:
+    """What this process has read so far, from anywhere."""
+    return int(Path("/proc/self/io").read_text().split()[1])
 
 
 IDR, I_SLICE, P_SLICE = "65 88", "41 b0", "41 9a"
