@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from pipelines import files
+from pipelines.core.failure import Failure
 from pipelines.dataset import folder
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.shard_writer import ShardSettings, write_shard
-from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
+from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeJob
 from pipelines.files.output_folder import temporary_folder
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.labelling import folder as label_store
@@ -97,7 +98,7 @@ class InstantPool:
         times = [0.1] * len(sample)
         for number, video in enumerate(videos, 1):
             if number % _FAILED_EVERY == 0:
-                yield video, DecodeFailure("decode", "VideoOpenError", "Invalid data found when processing input")
+                yield video, Failure("decode", "VideoOpenError", "Invalid data found when processing input")
                 continue
             strip = bytes(3000) if wants_strip(video) else None
             yield video, DecodedClip(frames, sample, times, 200, 7.0 + number % 10 / 10, False, strip)

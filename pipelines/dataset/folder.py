@@ -7,10 +7,11 @@ Readers of the dataset need none of it.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from pipelines import files
 from pipelines.core.errors import OutputError
+from pipelines.core.failure import Failure
 from pipelines.core.file_names import DATASET_INFO, FAILURES
 from pipelines.core.relative import path_below
 from pipelines.core.sealed import seal, seal_parts, unseal
@@ -21,7 +22,6 @@ from pipelines.dataset.info import PREVIEW, REMARKS, DatasetInfo, ShardReport
 from pipelines.dataset.plan import Layout, Plan, PlannedShard
 from pipelines.files.output_folder import STATE, read_own, temporary_folder
 from pipelines.inputs.catalog import VideoRecord
-from pipelines.inputs.records import Failure
 
 _LISTS = (FAILURES, IGNORED, DUPLICATES, REMARKS)
 
@@ -197,11 +197,11 @@ def write_remarks(output: str, reports: Iterable[ShardReport]) -> None:
 def write_failures(output: str, failures: Sequence[Failure], source: str) -> None:
     """Writes `failures.jsonl`, sorted by id; empty where nothing failed. Local files are told by their path below
     `source`, the folder or manifest that names them."""
-    lines = []
-    for failure in sorted(failures, key=lambda failure: failure.video_id):
-        shown = {**asdict(failure), "uri": path_below(failure.uri, source)}
-        lines.append(json.dumps({key: value for key, value in shown.items() if key != "transient"}))
-    files.write_text(files.join(output, FAILURES), "".join(line + "\n" for line in lines), temporary_folder(output))
+    lines = [
+        replace(failure, uri=path_below(failure.uri, source)).to_line()
+        for failure in sorted(failures, key=lambda failure: failure.video_id)
+    ]
+    files.write_text(files.join(output, FAILURES), "".join(lines), temporary_folder(output))
 
 
 def finish(output: str, info: DatasetInfo, preview: str) -> None:

@@ -9,13 +9,14 @@ from typing import Any, Self
 
 from pipelines.core.descriptions import check_clip_spec, read_versioned
 from pipelines.core.errors import UserError
+from pipelines.core.failure import Failure
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.json_text import pretty_json
 from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.typed_json import Amount, Count, PlainName, build
 from pipelines.dataset.description_check import check_dataset, take_stated
-from pipelines.inputs.records import Failure, Filtered
+from pipelines.inputs.records import Filtered
 
 SCHEMA_VERSION = 1
 REMARKS = "remarks.jsonl"
@@ -84,7 +85,7 @@ class ShardReport:
 
     def to_json(self) -> str:
         """JSON with a line for each part; `from_json` reads it."""
-        return json.dumps(asdict(self), indent=None, ensure_ascii=True)
+        return json.dumps({**asdict(self), "failed": [failure.to_json() for failure in self.failed]})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

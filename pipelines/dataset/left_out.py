@@ -22,7 +22,7 @@ def left_out(info: DatasetInfo, reports: Sequence[ShardReport], catalog: Catalog
         parts.append(table("Failures by reason", ("Reason", "Videos"), by_count(info.failures_by_reason)))
     sources: list[LeftOut | ShardReport] = [catalog.left_out, *reports]
     if num_failed := sum(len(source.failed) for source in sources):
-        rows = _first((f.video_id, f.label, f.stage, f.type, f.message) for s in sources for f in s.failed)
+        rows = _first((f.video_id, f.label or "", f.stage, f.type, f.message) for s in sources for f in s.failed)
         headers, where = ("Video", "Class", "Stage", "Reason", "Message"), f"; {FAILURES} has all of them"
         summary = plural(num_failed, "failure")
         parts.append(folded(summary, "Failures", headers, rows, MAX_ROWS, where=where, num_rows=num_failed))

@@ -16,6 +16,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
 from pipelines.core.json_text import pretty_json
 from pipelines.core.labels import LabelMap
+from pipelines.core.lines import LineCodec, extend
 from pipelines.core.sealed import load_json
 from pipelines.core.typed_json import Count, build
 from pipelines.dataset import sharding
@@ -27,6 +28,13 @@ from pipelines.process.gc_pause import no_collection
 
 STRIPS_PER_CLASS = 4
 """Clips of each class that get a film strip in the preview."""
+
+
+def _record(video_id: str, label: str, group: str, version: str, uri: str) -> VideoRecord:
+    return VideoRecord(video_id, uri, label, group, version)
+
+
+_RECORDS = LineCodec(_record, "video_id", "label", "group", "version")
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,9 @@ class ShardTask:
     @classmethod
     def from_json(cls, line: str) -> Self:
         """Reads a line of the plan file."""
-        name, split, videos, strips, mark = json.loads(line)
-        return cls(name, split, tuple(VideoRecord(*video) for video in videos), frozenset(strips), mark)
+        name, split, strips, mark, rows = json.loads(line)
+        videos = tuple(_RECORDS.decode(*row) for row in rows)
+        return cls(name, split, videos, frozenset(strips), mark)
 
 
 @dataclass(frozen=True)
@@ -212,20 +221,20 @@ def _shards_of_split(
     split: str, videos: list[VideoRecord], num_shards: int, settings: str, strips: frozenset[str]
 ) -> Iterator[PlannedShard]:
     lines = ((video.video_id, _line(video)) for video in videos)
-    of_strips = {compact_json(video_id): video_id for video_id in strips}
+    chosen: dict[int, list[str]] = defaultdict(list)
+    for video in videos:
+        if video.video_id in strips:
+            chosen[sharding.shard_of(video.video_id, num_shards)].append(video.video_id)
     for index, text in enumerate(sharding.deal(lines, num_shards)):
-        rows = [line.split("\t") for line in sorted(text.splitlines())]
+        rows = [line.split("\t")[1:] for line in sorted(text.splitlines())]
         name = sharding.shard_name(split, index, num_shards)
-        contents = ",".join(f"[{video_id},{rest}]" for _, video_id, _, rest in rows)
+        contents = ",".join(row for row, _ in rows)
         mark = text_fingerprint(f"[{compact_json(settings)},{compact_json(name)},[{contents}]]")
-        members = ",".join(f"[{video_id},{uri},{rest}]" for _, video_id, uri, rest in rows)
-        chosen = sorted(of_strips[video_id] for _, video_id, _, _ in rows if video_id in of_strips)
-        ends = compact_json([name, split])[:-1], compact_json([chosen, mark])[1:]
-        yield PlannedShard(name, len(rows), mark, f"{ends[0]},[{members}],{ends[1]}")
+        members = ",".join(extend(row, uri) for row, uri in rows)
+        line = extend(compact_json([name, split, sorted(chosen[index]), mark]), f"[{members}]")
+        yield PlannedShard(name, len(rows), mark, line)
 
 
 def _line(video: VideoRecord) -> str:
-    """A video's place in its shard, and then as JSON its id, its address, and the rest that its record depends on."""
-    rest = f"{compact_json(video.label)},{compact_json(video.group)},{compact_json(video.version)}"
-    place, video_id = sharding.place_in_shard(video.video_id), compact_json(video.video_id)
-    return f"{place}\t{video_id}\t{compact_json(video.uri)}\t{rest}"
+    """A video's place in its shard; what its record depends on; and its address, on which it doesn't."""
+    return f"{sharding.place_in_shard(video.video_id)}\t{_RECORDS.encode(video)}\t{compact_json(video.uri)}"

@@ -5,18 +5,19 @@ import contextlib
 import gzip
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
+from pipelines.core.failure import Failure
 from pipelines.core.labels import LabelMap
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.tfrecord import frame_record
-from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure, DecodeJob
+from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeJob
 from pipelines.decoding.pool import DecoderPool
 from pipelines.inputs.catalog import VideoRecord
-from pipelines.inputs.records import Failure, Filtered
+from pipelines.inputs.records import Filtered
 
 _GZIP_LEVEL = 6
 
@@ -101,18 +102,8 @@ def write_shard(
                         result.content,
                     )
                 )
-            elif isinstance(result, DecodeFailure):
-                failed.append(
-                    Failure(
-                        video.video_id,
-                        video.uri,
-                        video.label,
-                        result.stage,
-                        result.type,
-                        result.message,
-                        result.transient,
-                    )
-                )
+            elif isinstance(result, Failure):
+                failed.append(replace(result, video_id=video.video_id, uri=video.uri, label=video.label))
             else:
                 filtered.append(Filtered(video.video_id, video.label, result.reason))
             on_video(result)

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import pickle
 import signal
 import site
 import socket
@@ -13,8 +14,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipelines.core.failure import Failure
 from pipelines.decoding.channel import Channel
-from pipelines.decoding.messages import DecodeFailure
+from pipelines.decoding.messages import Job
 
 _START_TIMEOUT_S = 120.0
 _SEND_BUFFER_BYTES = 1 << 20
@@ -67,6 +69,7 @@ class DecoderChild:
         # Room for a whole clip, so that the child goes on with the next video before this one has been fetched.
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self.channel = Channel(ours, max_bytes=memory_mb << 20)
+        self._job: Job | None = None
         with theirs:
             try:
                 said = self._spawn(theirs.fileno(), memory_mb)
@@ -123,6 +126,13 @@ class DecoderChild:
             lines = []
         return lines[-1] if lines else _how_ended(self._process.returncode)
 
+    def ask(self, job: Job, request: bytes) -> None:
+        """Sends a request, pickled; before it the job, if the process doesn't know it yet."""
+        if job != self._job:
+            self.channel.send(pickle.dumps(job))
+            self._job = job
+        self.channel.send(request)
+
     def exit_code(self) -> int:
         """How the process ended after it went away; that of a killed one if it hangs even now."""
         try:
@@ -145,12 +155,12 @@ class DecoderChild:
         self._process.wait()
 
 
-def why_lost(exit_code: int) -> DecodeFailure:
+def why_lost(exit_code: int) -> Failure:
     """The failure of the video that a child was decoding when it ended with this code."""
     if exit_code == -signal.SIGKILL:
         message = "the decoder was killed, perhaps by the system for want of memory"
-        return DecodeFailure("decode", "DecoderKilled", message, transient=True)
-    return DecodeFailure("decode", "DecoderCrash", f"the decoder crashed ({_how_ended(exit_code)})")
+        return Failure("decode", "DecoderKilled", message, transient=True)
+    return Failure("decode", "DecoderCrash", f"the decoder crashed ({_how_ended(exit_code)})")
 
 
 def _how_ended(exit_code: int) -> str:

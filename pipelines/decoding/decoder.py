@@ -9,17 +9,12 @@ from collections import deque
 from typing import Any
 
 from pipelines.core.errors import WorkerError, as_shortage
+from pipelines.core.failure import Failure
 from pipelines.decoding.child import DecoderChild, NotStartedError, why_lost
-from pipelines.decoding.messages import (
-    CutVideo,
-    DecodedClip,
-    DecodedWindow,
-    DecodeFailure,
-    DecodeFiltered,
-    WindowFailure,
-)
+from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, DecodeFiltered
 from pipelines.decoding.sinks import AnyResult
 from pipelines.decoding.task import Task
+from pipelines.video.pieces import Range
 from pipelines.video.windows import Window
 
 _PARTS_GRACE_S = 30.0
@@ -28,8 +23,6 @@ _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Between two tries to start a child, or to fetch a video for which there was no room."""
 _PIPELINE = 2
 """Videos that a child holds at a time: the one that it decodes and the next."""
-_TRANSIENT = ("VideoReadError", "UnexpectedError")
-"""A disk or network may be back, a defect of this software mended."""
 
 
 class Decoder(threading.Thread):
@@ -116,7 +109,7 @@ class Decoder(threading.Thread):
             self._child = None
         if self._child is None:
             self._child = self._start_child()
-        self._child.channel.send(task.request)
+        self._child.ask(task.job, task.request)
 
     def _start_child(self) -> DecoderChild:
         """A new child, after some tries: one may be killed while it starts, or the machine may be short of something.
@@ -156,7 +149,7 @@ class Decoder(threading.Thread):
 
     def _await(self, task: Task, child: DecoderChild) -> tuple[AnyResult | None, bool, bool]:
         """The next result, whether more will come, and whether the child can't be used any more."""
-        time_s = task.limits.time_s
+        time_s = task.job.limits.time_s
         try:
             while (header := json.loads(child.channel.receive(self._since + time_s)))["status"] == "busy":
                 self._since = time.monotonic()
@@ -164,13 +157,13 @@ class Decoder(threading.Thread):
             parts = [child.channel.receive(parts_by) for _ in range(header.pop("num_parts"))]
         except TimeoutError:
             message = f"not decoded within {time_s:g} s"
-            return DecodeFailure("decode", "DecodeTimeout", message, transient=True), False, True
+            return Failure("decode", "DecodeTimeout", message, transient=True), False, True
         except (EOFError, OSError):
             return why_lost(child.exit_code()), False, True
         status, more = header.pop("status"), header.pop("more")
         if status == "out_of_memory":  # what it has left may be in pieces
             message = f"needs more than {self._memory_mb} MB of memory"
-            return DecodeFailure("decode", "DecodeOutOfMemory", message, transient=True), False, True
+            return Failure("decode", "DecodeOutOfMemory", message, transient=True), False, True
         return _result(status, header, parts), more, False
 
 
@@ -181,11 +174,15 @@ def _result(status: str, header: dict[str, Any], parts: list[bytes]) -> AnyResul
         strip = parts.pop() if header.pop("strip") else None
         return DecodedClip(frames=parts, strip=strip, **header)
     if status == "window":
-        return DecodedWindow(window=Window(*header.pop("window")), frames=parts[0], **header)
-    if status == "window_failed":
-        return WindowFailure(window=Window(*header.pop("window")), **header)
+        failure = header.pop("failure")
+        return DecodedWindow(
+            window=Window(*header.pop("window")),
+            frames=parts[0],
+            failure=Failure.from_json(failure) if failure else None,
+            **header,
+        )
     if status == "cut":
-        return CutVideo(ranges=tuple(header["ranges"]))
+        return CutVideo(tuple(map(Range.from_json, header["ranges"])))
     if status == "filtered":
         return DecodeFiltered(header["reason"])
-    return DecodeFailure(**header, transient=header["type"] in _TRANSIENT)
+    return Failure.from_json(header["failure"])

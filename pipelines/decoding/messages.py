@@ -1,11 +1,15 @@
-"""What a decoder is asked for, and what it answers."""
+"""What a decoder is asked for, and what it answers.
+
+Its process gets the job once and then a request for each video, pickled, as it trusts its worker. What it answers is
+JSON and bytes: nobody knows what a hostile video makes of a decoder.
+"""
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
+from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.video.pieces import Range
 from pipelines.video.windows import Window, WindowSpec
 
 
@@ -30,17 +34,12 @@ class DecodeLimits:
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """A clip of each video, as it is stored; what every request of a run has in common."""
+    """A clip of each video, as it is stored."""
 
     spec: ClipSpec
     encoding: FrameEncoding
     min_frames: int = 1
     limits: DecodeLimits = DecodeLimits()
-
-    def request(self) -> dict[str, Any]:
-        """For the decoder process."""
-        spec, encoding = self.spec.to_json(), self.encoding.to_json()
-        return {"wanted": "clip", "spec": spec, "encoding": encoding, "min_frames": self.min_frames}
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,20 @@ class WindowJob:
     windows: WindowSpec
     limits: DecodeLimits = DecodeLimits()
 
-    def request(self) -> dict[str, Any]:
-        """For the decoder process."""
-        return {"wanted": "windows", "spec": self.spec.to_json(), "windows": asdict(self.windows)}
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted of a video, besides what the job says.
+
+    Attributes:
+        path: absolute path of a local file; empty until its turn comes.
+        strip: of a clip, whether a film strip is to come with it.
+        range: of windows, those of this range alone; None for all of them, or to learn how the video is to be cut.
+    """
+
+    path: str = ""
+    strip: bool = False
+    range: Range | None = None
 
 
 @dataclass(frozen=True)
@@ -75,16 +85,6 @@ class DecodedClip:
 
 
 @dataclass(frozen=True)
-class DecodeFailure:
-    """Why there is no clip. `transient` reasons may be gone when the video is tried again."""
-
-    stage: str
-    type: str
-    message: str
-    transient: bool = False
-
-
-@dataclass(frozen=True)
 class DecodeFiltered:
     """A sound video that was not wanted."""
 
@@ -93,15 +93,16 @@ class DecodeFiltered:
 
 @dataclass(frozen=True)
 class DecodedWindow:
-    """A window's clip.
+    """A window's clip, or why there is none: too little could be decoded, or it is what is missing behind the end.
 
     Attributes:
         window: where in the video.
         num_windows: of the video, or of the range that was asked for; what is missing behind its end is one of them.
         duration_s: of the video.
-        frames: raw uint8 [T, H, W, 3] RGB.
+        frames: raw uint8 [T, H, W, 3] RGB; empty where it failed.
         damaged: some of it could not be decoded.
         remark: what a person should know of the video; see `remarks.remark`.
+        failure: why there is no clip; the video goes on.
     """
 
     window: Window
@@ -110,25 +111,16 @@ class DecodedWindow:
     frames: bytes
     damaged: bool
     remark: str = ""
-
-
-@dataclass(frozen=True)
-class WindowFailure:
-    """A window of which too little could be decoded, of a video that goes on; or what is missing behind its end."""
-
-    window: Window
-    num_windows: int
-    duration_s: float
-    type: str
-    message: str
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True)
 class CutVideo:
-    """A long video's ranges; each is to be asked for by itself, as it stands here."""
+    """A long video's ranges; each is to be asked for by itself."""
 
-    ranges: tuple[Mapping[str, Any], ...]
+    ranges: tuple[Range, ...]
 
 
-ClipResult = DecodedClip | DecodeFailure | DecodeFiltered
-WindowResult = DecodedWindow | WindowFailure | CutVideo | DecodeFailure
+Job = DecodeJob | WindowJob
+ClipResult = DecodedClip | DecodeFiltered | Failure
+WindowResult = DecodedWindow | CutVideo | Failure

@@ -7,15 +7,16 @@ in the order of the requests, a few at most held back, and windows in the order 
 import contextlib
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
 from pipelines.decoding.decoder import Decoder
-from pipelines.decoding.messages import ClipResult, DecodeJob, DecodeLimits, WindowJob, WindowResult
+from pipelines.decoding.messages import ClipResult, DecodeJob, DecodeLimits, Request, WindowJob, WindowResult
 from pipelines.decoding.sinks import Arrivals, OneResult, ToArrivals
 from pipelines.decoding.task import Task
+from pipelines.video.pieces import Range
 
 _T = TypeVar("_T")
 _LOOK_AHEAD = 4
@@ -57,8 +58,8 @@ class DecoderPool:
         pending: deque[tuple[_T, Future[Any]]] = deque()
         try:
             for item in items:
-                sink, fields = OneResult(), {**job.request(), "strip": wants_strip(item)}
-                self._tasks.put(Task(fields, job.limits, partial(open_local, item), sink))
+                sink, wanted = OneResult(), Request(strip=wants_strip(item))
+                self._tasks.put(Task(job, wanted, partial(open_local, item), sink))
                 pending.append((item, sink.future))
                 if len(pending) > _LOOK_AHEAD * self._workers:
                     first, future = pending.popleft()
@@ -75,7 +76,7 @@ class DecoderPool:
         items: Iterable[_T],
         job: WindowJob,
         open_local: Callable[[_T], contextlib.AbstractContextManager[str]],
-        range_of: Callable[[_T], Mapping[str, Any] | None] = lambda _: None,
+        range_of: Callable[[_T], Range | None] = lambda _: None,
         hold: int = 16,
     ) -> Iterator[tuple[_T, WindowResult | None, bool]]:
         """Yields windows as they are decoded, of several items at a time, and whether it was the item's last result.
@@ -93,11 +94,11 @@ class DecoderPool:
             WorkerError: decoder processes can't be started at all, or this machine is short of something, also after
                 some tries.
         """
-        arrivals, running, fields = Arrivals(hold), 0, job.request()
+        arrivals, running = Arrivals(hold), 0
         try:
             for item in items:
-                request = {**fields, "range": range_of(item)}
-                self._tasks.put(Task(request, job.limits, partial(open_local, item), ToArrivals(arrivals, item)))
+                wanted = Request(range=range_of(item))
+                self._tasks.put(Task(job, wanted, partial(open_local, item), ToArrivals(arrivals, item)))
                 running += 1
                 # While the caller is busy with a batch, the decoders must not run out of work.
                 while running > max(hold, _LOOK_AHEAD * self._workers):

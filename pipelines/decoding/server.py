@@ -8,62 +8,67 @@ memory limit, so that a video that asks for more fails here and not in the worke
 import contextlib
 import itertools
 import json
+import math
+import pickle
 import resource
 import signal
 import socket
 import traceback
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import Any
 
 import av.logging
 import cv2
 
-from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.core.failure import Failure
 from pipelines.decoding.channel import receive_message, send_message
-from pipelines.video.clip import read_clip
+from pipelines.decoding.messages import DecodeJob, Job, Request, WindowJob
+from pipelines.video.clip import Clip, read_clip
 from pipelines.video.content import content_mark
-from pipelines.video.errors import VideoDecodeError, VideoError, VideoReadError, VideoTooLong, VideoTooShort
+from pipelines.video.errors import VideoError, VideoReadError, VideoTooShort
 from pipelines.video.images import encode_frames, film_strip
-from pipelines.video.long_video import WindowClip, WindowFailure, read_windows
-from pipelines.video.remarks import Shortfall, remark
-from pipelines.video.survey import Piece, Survey, survey_in_steps
-from pipelines.video.windows import Window, WindowSpec
+from pipelines.video.long_video import WindowClip, lost_window, read_windows
+from pipelines.video.pieces import Piece, Range
+from pipelines.video.remarks import remark
+from pipelines.video.survey import clip_or_survey
+from pipelines.video.windows import Window
 
 Answer = tuple[dict[str, Any], list[bytes]]
 """A header with the key `status`, and binary parts."""
+_ALARM_GRACE_S = 30
 _BUSY: Answer = ({"status": "busy"}, [])
 """Said while something takes long: all is well."""
 
 
-def answers(request: dict[str, Any]) -> Iterator[Answer]:
+def answers(job: Job, request: Request) -> Iterator[Answer]:
     """What a request asks for; an error of the video is an answer too, and the last one."""
     try:
-        yield from (_clip if request["wanted"] == "clip" else _windows)(request)
+        yield from _clip(job, request) if isinstance(job, DecodeJob) else _windows(job, request)
     except VideoTooShort as short:
         yield {"status": "filtered", "reason": str(short)}, []
     except MemoryError:
         yield {"status": "out_of_memory"}, []
+    except VideoReadError as error:  # a disk or network may be back
+        yield _failed(Failure("read", type(error).__name__, str(error), transient=True))
     except VideoError as error:
-        stage = "read" if isinstance(error, VideoReadError) else "decode"
-        yield _failure(stage, type(error).__name__, str(error))
+        yield _failed(Failure("decode", type(error).__name__, str(error)))
     except cv2.error as error:
-        yield _failure("encode", "EncodeError", str(error))
+        yield _failed(Failure("encode", "EncodeError", str(error)))
     except Exception as error:  # a defect here or in a library: still one record with the reason, and the next video
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        yield _failure("decode", "UnexpectedError", message)
+        yield _failed(Failure("decode", "UnexpectedError", message, transient=True))  # it may be fixed by then
 
 
-def _failure(stage: str, kind: str, message: str) -> Answer:
-    return {"status": "failed", "stage": stage, "type": kind, "message": message}, []
+def _failed(failure: Failure) -> Answer:
+    return {"status": "failed", "failure": failure.to_json()}, []
 
 
-def _clip(request: dict[str, Any]) -> Iterator[Answer]:
+def _clip(job: DecodeJob, request: Request) -> Iterator[Answer]:
     """A clip as it is stored."""
-    clip = read_clip(request["path"], ClipSpec(**request["spec"]), request["min_frames"])
-    parts = encode_frames(clip.frames, FrameEncoding.from_json(request["encoding"]))
-    if request["strip"]:
+    clip = read_clip(request.path, job.spec, job.min_frames)
+    parts = encode_frames(clip.frames, job.encoding)
+    if request.strip:
         parts.append(film_strip(clip.frames))
     facts = {
         "frame_indices": clip.frame_indices,
@@ -72,9 +77,9 @@ def _clip(request: dict[str, Any]) -> Iterator[Answer]:
         "duration_s": clip.duration_s,
         "damaged": clip.damaged,
         "remark": remark(clip.damage, clip.remarks, clip.num_source_frames),
-        "content": _content(request["path"]),
+        "content": _content(request.path),
     }
-    yield {"status": "clip", "strip": request["strip"], **facts}, parts
+    yield {"status": "clip", "strip": request.strip, **facts}, parts
 
 
 def _content(path: str) -> int:
@@ -85,64 +90,40 @@ def _content(path: str) -> int:
         return 0
 
 
-def _windows(request: dict[str, Any]) -> Iterator[Answer]:
+def _windows(job: WindowJob, request: Request) -> Iterator[Answer]:
     """The windows of a video, or of a range of it; of a very long one, the ranges alone."""
-    path, spec, windows = request["path"], ClipSpec(**request["spec"]), WindowSpec(**request["windows"])
-    wanted = request["range"]
+    path, spec, wanted = request.path, job.spec, request.range
     if wanted is None:
-        try:
-            clip = read_clip(path, spec, max_duration_s=windows.whole_up_to_s)
-        except VideoTooLong:
-            video = yield from survey_in_steps(path, _BUSY)
-            ranges = _ranges(video, windows, spec.by_time)
-            if len(ranges) > 1:
-                yield {"status": "cut", "ranges": ranges}, []
-                return
-            wanted = ranges[0]
-        else:
-            whole = Window(0, 0.0, clip.duration_s)
-            clips = [WindowClip(whole, clip.frames, clip.damaged)]
-            said = remark(clip.damage, clip.remarks, clip.num_source_frames)
-            yield from _answers(clips, [whole], clip.duration_s, clip.missing, said)
+        video = yield from clip_or_survey(path, _BUSY, spec, job.windows.whole_up_to_s)
+        if isinstance(video, Clip):
+            whole = Window(0, 0.0, video.duration_s)
+            said = remark(video.damage, video.remarks, video.num_source_frames)
+            alone = Range(0, 1, video.duration_s, {}, video.missing, said)
+            yield from _answers([WindowClip(whole, video.frames, video.damaged)], alone)
             return
-    piece = Piece.from_json(wanted)
-    missing = Shortfall(**wanted["missing"]) if wanted["missing"] else None
-    planned = [planned.window for planned in piece.windows]
-    yield from _answers(read_windows(path, spec, piece), planned, wanted["duration_s"], missing, wanted["remark"])
+        ranges = video.ranges(job.windows, spec.by_time)
+        if len(ranges) > 1:
+            yield {"status": "cut", "ranges": [part.to_json() for part in ranges]}, []
+            return
+        wanted = ranges[0]
+    yield from _answers(read_windows(path, spec, Piece.from_json(wanted.piece)), wanted)
 
 
-def _ranges(video: Survey, windows: WindowSpec, by_time: bool) -> list[dict[str, Any]]:
-    """The ranges of a video; the last one has what is missing behind it, which counts as one more window."""
-    said = remark(video.missing.message if video.missing else "", video.remarks, video.num_frames)
-    common = {"duration_s": video.duration_s, "missing": None, "remark": said}
-    pieces = video.pieces(windows, by_time)
-    ranges = [{**piece.to_json(), **common, "num_windows": len(piece.windows)} for piece in pieces]
-    if video.missing:
-        ranges[-1]["missing"] = asdict(video.missing)
-        ranges[-1]["num_windows"] += bool(video.missing.seconds_behind(video.duration_s))
-    return ranges
-
-
-def _answers(
-    results: Iterable[WindowClip | WindowFailure],
-    planned: list[Window],
-    duration_s: float,
-    missing: Shortfall | None,
-    said: str,
-) -> Iterator[Answer]:
-    """The results of the windows, and the failure of what is missing behind the last one."""
-    lost = []
-    if missing and missing.seconds_behind(duration_s):
-        place = Window(planned[-1].index + 1, duration_s, missing.end_s)
-        lost.append(WindowFailure(place, VideoDecodeError.__name__, missing.message))
-    common = {"num_windows": len(planned) + len(lost), "duration_s": duration_s}
+def _answers(results: Iterable[WindowClip], wanted: Range) -> Iterator[Answer]:
+    """The results of a range's windows, and the failure of what is missing behind the last one."""
+    missing, lost = wanted.missing, []
+    if missing and missing.seconds_behind(wanted.duration_s):
+        lost.append(lost_window(Window(wanted.end, wanted.duration_s, missing.end_s), missing.message))
+    common = {"status": "window", "num_windows": wanted.num_windows, "duration_s": wanted.duration_s}
     for result in itertools.chain(results, lost):
-        window = {"window": (result.window.index, result.window.start_s, result.window.end_s), **common}
-        if isinstance(result, WindowClip):
-            damaged = result.damaged or missing is not None
-            yield {"status": "window", **window, "damaged": damaged, "remark": said}, [result.frames.tobytes()]
-        else:
-            yield {"status": "window_failed", **window, "type": result.type, "message": result.message}, []
+        failure = result.failure
+        of_window = {
+            "window": (result.window.index, result.window.start_s, result.window.end_s),
+            "damaged": failure is None and (result.damaged or missing is not None),
+            "remark": wanted.remark if failure is None else "",
+            "failure": failure and failure.to_json(),
+        }
+        yield {**common, **of_window}, [result.frames.tobytes()]
 
 
 def _limit_memory(extra_bytes: int) -> str:
@@ -165,22 +146,32 @@ def _limit_memory(extra_bytes: int) -> str:
 
 def serve(connection: socket.socket) -> None:
     """Answers requests until the other side goes away."""
+    job: Job | None = None
     while True:
         try:
-            request = json.loads(receive_message(connection))
+            said = pickle.loads(receive_message(connection))
         except EOFError:
             return
-        # If the worker is gone it can't enforce the time limit: the kernel ends this process in its place.
-        signal.alarm(request["alarm_s"])
-        more = request["wanted"] == "windows"
-        for header, parts in answers(request):
-            signal.alarm(0)  # sending waits until the worker has use for it
-            more = more and header["status"] in ("window", "window_failed", "busy")
-            _send(connection, {**header, "more": more}, parts)
-            signal.alarm(request["alarm_s"])
-        if more:
-            _send(connection, {"status": "end", "more": False}, [])
-        signal.alarm(0)
+        if isinstance(said, Request):
+            assert job is not None
+            _answer(connection, job, said)
+        else:
+            job = said
+
+
+def _answer(connection: socket.socket, job: Job, request: Request) -> None:
+    # If the worker is gone it can't enforce the time limit: the kernel ends this process in its place.
+    alarm_s = math.ceil(job.limits.time_s) + _ALARM_GRACE_S
+    signal.alarm(alarm_s)
+    more = isinstance(job, WindowJob)
+    for header, parts in answers(job, request):
+        signal.alarm(0)  # sending waits until the worker has use for it
+        more = more and header["status"] in ("window", "busy")
+        _send(connection, {**header, "more": more}, parts)
+        signal.alarm(alarm_s)
+    if more:
+        _send(connection, {"status": "end", "more": False}, [])
+    signal.alarm(0)
 
 
 def _send(connection: socket.socket, header: dict[str, Any], parts: list[bytes]) -> None:

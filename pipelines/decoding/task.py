@@ -1,28 +1,26 @@
 """A video on its way through a decoder, and what goes wrong there that isn't the video's fault."""
 
 import contextlib
-import json
 import logging
-import math
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from pipelines.core.errors import WorkerError, as_shortage
-from pipelines.decoding.messages import DecodeFailure, DecodeLimits
+from pipelines.core.failure import Failure
+from pipelines.decoding.messages import Job, Request
 from pipelines.decoding.sinks import AnyResult, Sink
 
 _log = logging.getLogger(__name__)
-_ALARM_GRACE_S = 30
 
 
 @dataclass(eq=False)
 class Task:
     """A video on its way through a decoder; `open_local` is entered when its turn comes, and left when it is done."""
 
-    fields: Mapping[str, Any]
-    limits: DecodeLimits
+    job: Job
+    wanted: Request
     open_local: Callable[[], contextlib.AbstractContextManager[str]]
     sink: Sink
     request: bytes = b""
@@ -40,7 +38,7 @@ class Task:
             if isinstance(shortage := as_shortage(error), WorkerError):
                 raise shortage from error
             message = error.strerror or str(error)
-            self.finish(DecodeFailure("read", type(error).__name__, message, transient=True))
+            self.finish(Failure("read", type(error).__name__, message, transient=True))
             return False
         except WorkerError:
             raise
@@ -48,8 +46,7 @@ class Task:
             self.fail(error)
             return False
         # The child has a working directory of its own.
-        place = {"path": os.path.abspath(path), "alarm_s": math.ceil(self.limits.time_s) + _ALARM_GRACE_S}
-        self.request = json.dumps({**self.fields, **place}).encode()
+        self.request = pickle.dumps(replace(self.wanted, path=os.path.abspath(path)))
         return True
 
     def finish(self, result: AnyResult | None) -> None:

@@ -37,7 +37,7 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> No
     if listing.num_ignored:
         print(f"{plural(listing.num_ignored, 'other file')} ignored: {describe_ignored(listing.ignored, visible)}")
     for failure in listing.failed:
-        print(f"{visible(failure.video)} can't be read ({failure.message}): will be in failures.jsonl")
+        print(f"{visible(failure.video_id)} can't be read ({failure.message}): will be in failures.jsonl")
     missing = sum(task.video.version == "missing" for task in pending)
     if missing:
         print(f"{plural(missing, 'named video')} not there: will be in failures.jsonl")
@@ -56,7 +56,7 @@ def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: i
     start, videos, size, windows, clips = time.monotonic(), 0, 0, 0, []
     try:
         for task, result, last in pool.stream(sample, job, lambda item: files.local_copy(item.video.uri)):
-            if isinstance(result, DecodedWindow):
+            if isinstance(result, DecodedWindow) and not result.failure:
                 clips.append(result.frames)
                 windows += 1
             if len(clips) == scorer.batch_size:

@@ -11,12 +11,13 @@ from operator import attrgetter
 from sys import intern
 
 from pipelines.core.errors import UsageError
+from pipelines.core.failure import Failure
 from pipelines.core.hashing import stable_hash
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.folders import describe_levels, find_levels
 from pipelines.inputs.manifest import Manifest
-from pipelines.inputs.records import Failure, LeftOut
+from pipelines.inputs.records import LeftOut
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
 INPUTS = ("its folders", "the manifest")
@@ -141,7 +142,9 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
 def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
     """Records of what can't be listed: nobody knows which videos, if any, and of which class, lie behind it."""
     return tuple(
-        Failure(f"{file.path}/", posixpath.join(root, file.path), "", "list", "UnreadableError", file.problem)
+        Failure(
+            "list", "UnreadableError", file.problem, False, f"{file.path}/", posixpath.join(root, file.path), label=""
+        )
         for file in lost
     )
 

@@ -2,18 +2,7 @@
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A video that did not: where it went wrong (`list`, `read`, `decode`, `encode`) and why."""
-
-    video_id: str
-    uri: str
-    label: str
-    stage: str
-    type: str
-    message: str
-    transient: bool = False
+from pipelines.core.failure import Failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pipelines.labelling.types import SCORE_BINS, Example, LabelFailure, LabelledVideo, LabelReport
+from pipelines.core.failure import Failure
+from pipelines.labelling.types import SCORE_BINS, Example, LabelledVideo, LabelReport
 
 MAX_UNCERTAIN = 48
 """Segments with film strips in a report."""
@@ -28,7 +29,7 @@ _Item = TypeVar("_Item")
 
 def summarise(
     videos: Sequence[LabelledVideo],
-    failures: Sequence[LabelFailure],
+    failures: Sequence[Failure],
     listed: int,
     windows: int,
     strips: Mapping[tuple[str, float], str],
@@ -49,7 +50,7 @@ def summarise(
     for segment in segments:
         seconds[segment.label].append(segment.end_s - segment.start_s)
         bins[score_bin(segment.score)] += 1
-    failed = {failure.video for failure in failures} | {video.video for video in videos}
+    failed = {failure.video_id for failure in failures} | {video.video for video in videos}
     examples = [
         Example(video.video, s.start_s, s.end_s, s.label, s.score, s.top, strips[video.video, s.start_s])
         for video in labelled
@@ -84,7 +85,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
     duration_s = 0.0
     seconds: dict[str, float] = defaultdict(float)
     bins = [0] * SCORE_BINS
-    failures: tuple[LabelFailure, ...] = ()
+    failures: tuple[Failure, ...] = ()
     uncertain: tuple[Example, ...] = ()
     timelines: tuple[LabelledVideo, ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
@@ -136,11 +137,11 @@ def _first(number: int, items: Iterable[_Item], order: Callable[[_Item], Any]) -
 # Each order is total: the later parts tell apart what the earlier ones, which a person sees, leave equal.
 
 
-def _failure_order(failure: LabelFailure) -> tuple[Any, ...]:
+def _failure_order(failure: Failure) -> tuple[Any, ...]:
     """By video and time; the failure of a whole video comes before those of its windows."""
     f, whole = failure, failure.start_s is None
     times = (-1.0 if f.start_s is None else f.start_s, -1.0 if f.end_s is None else f.end_s)
-    return (f.video, not whole, *times, f.stage, f.type, f.message, f.uri, f.transient)
+    return (f.video_id, not whole, *times, f.stage, f.type, f.message, f.uri, f.transient)
 
 
 def _example_order(example: Example) -> tuple[Any, ...]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pipelines.core.failure import Failure
 from pipelines.labelling.account import summarise
 from pipelines.labelling.ledger import MAX_STRIPS, Entry, choose, is_complete
 from pipelines.labelling.plan import ListedVideo
 from pipelines.labelling.segments import SegmentSpec, make_segments
-from pipelines.labelling.types import LabelFailure, LabelledVideo, LabelReport
+from pipelines.labelling.types import LabelledVideo, LabelReport
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class ShardLabels:
     """
 
     videos: tuple[LabelledVideo, ...]
-    failures: tuple[LabelFailure, ...]
+    failures: tuple[Failure, ...]
     report: LabelReport
     entries: tuple[Entry, ...]
 
@@ -56,7 +57,7 @@ def assemble(
             videos.append(labelled)
             windows += sum(len(entry.windows) for entry in parts)
             strips |= _strips_of_segments(labelled, parts, kept)
-    failures.sort(key=lambda f: (f.video, f.start_s if f.start_s is not None else -1.0))
+    failures.sort(key=lambda f: (f.video_id, f.start_s if f.start_s is not None else -1.0))
     report = summarise(videos, failures, len(listed), windows, strips)
     slim = [_without_strips(entry, kept) for parts in chosen.values() for entry in parts]
     # What isn't listed now, because of a limit or a shorter list, may be listed again.

@@ -6,14 +6,14 @@ An entry holds the probabilities of every window, not the labels: another thresh
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from pipelines.core.failure import Failure
 from pipelines.core.sealed import load_json
 from pipelines.labelling.account import MAX_UNCERTAIN
-from pipelines.labelling.types import LabelFailure
 from pipelines.video.windows import Window
 
 _PLAIN = ("video", "version", "key", "part", "parts", "num_windows", "duration_s", "damaged", "remark")
@@ -52,7 +52,7 @@ class Entry:
     damaged: bool
     windows: tuple[Window, ...]
     probabilities: np.ndarray
-    failures: tuple[LabelFailure, ...]
+    failures: tuple[Failure, ...]
     strips: Mapping[int, str] = field(default_factory=dict)
     remark: str = ""
 
@@ -70,7 +70,7 @@ class Entry:
         value = {name: getattr(self, name) for name in _PLAIN}
         value["windows"] = [[w.index, w.start_s, w.end_s] for w in self.windows]
         value["probabilities"] = base64.b64encode(self.probabilities.astype("<f4").tobytes()).decode()
-        value["failures"] = [asdict(failure) for failure in self.failures]
+        value["failures"] = [failure.to_json() for failure in self.failures]
         value["strips"] = self.strips
         return json.dumps(value)
 
@@ -87,7 +87,7 @@ class Entry:
         return cls(
             windows=windows,
             probabilities=flat.reshape(len(windows), -1) if windows else flat.reshape(0, 0),
-            failures=tuple(LabelFailure(**item) for item in value.pop("failures")),
+            failures=tuple(map(Failure.from_json, value.pop("failures"))),
             parts=tuple(value.pop("parts")),
             strips={int(index): strip for index, strip in value.pop("strips").items()},
             **value,
@@ -124,7 +124,7 @@ class Outline:
         if any(len(item) != _WINDOW_FIELDS for item in windows) or (size % (4 * len(windows)) if windows else size):
             raise ValueError("windows and probabilities don't fit")
         _ = [int(index) for index in value["strips"]]
-        transient = any(LabelFailure(**item).transient for item in value["failures"])
+        transient = any(Failure.from_json(item).transient for item in value["failures"])
         return cls(
             video=value["video"],
             version=value["version"],

@@ -17,7 +17,6 @@ from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.source_hints import check_source, nearest
 from pipelines.inputs.tables import check_address, read_table
 from pipelines.labelling.plan import ListedVideo, Listing
-from pipelines.labelling.types import LabelFailure
 from pipelines.process.gc_pause import no_collection
 
 
@@ -78,10 +77,7 @@ def _found(source: str, root: str, listed: Sequence[FileInfo]) -> Listing:
     if not found.videos:
         raise UsageError(no_videos(source, found))
     videos = [_listed(file.path, files.join(root, file.path), file) for file in found.videos]
-    failed = tuple(
-        LabelFailure(file.video_id, file.uri, None, None, file.stage, file.type, file.message)
-        for file in unreadable(root, found.lost)
-    )
+    failed = tuple(replace(failure, label=None) for failure in unreadable(root, found.lost))
     return Listing(tuple(sorted(videos, key=attrgetter("video_id"))), found.ignored, failed=failed)
 
 

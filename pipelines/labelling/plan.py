@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from pipelines.core.failure import Failure
 from pipelines.core.hashing import compact_json
+from pipelines.core.lines import LineCodec, extend
 from pipelines.core.sealed import load_json
 from pipelines.core.typed_json import Positive, build
 from pipelines.core.video_files import IgnoredFile
 from pipelines.dataset import sharding
-from pipelines.labelling.types import LabelFailure
 
 VIDEOS_PER_SHARD = 10_000
 """Videos whose labels go into one file, as long as nobody asks for another number of files."""
@@ -38,6 +39,9 @@ class ListedVideo:
     size_bytes: int = 0
 
 
+_LISTED = LineCodec(ListedVideo, "video_id", "uri", "version", "size_bytes")
+
+
 @dataclass(frozen=True)
 class Listing:
     """All videos of an input, sorted by id.
@@ -53,7 +57,7 @@ class Listing:
     videos: tuple[ListedVideo, ...]
     ignored: tuple[IgnoredFile, ...] = ()
     num_repeated: int = 0
-    failed: tuple[LabelFailure, ...] = ()
+    failed: tuple[Failure, ...] = ()
     unused: tuple[str, ...] = ()
 
     @property
@@ -93,10 +97,9 @@ class LabelTask:
     @classmethod
     def from_json(cls, line: str) -> Self:
         """Reads a line of the plan file."""
-        shard, videos = json.loads(line)
+        shard, rows = json.loads(line)
         return cls(
-            shard,
-            tuple(VideoTask(ListedVideo(*video), tuple(done), tuple(parts)) for *video, done, parts in videos),
+            shard, tuple(VideoTask(_LISTED.decode(*values), tuple(done), tuple(parts)) for *values, done, parts in rows)
         )
 
 
@@ -115,7 +118,7 @@ class ShardListing:
 
     def videos(self) -> list[ListedVideo]:
         """The same as objects."""
-        return [ListedVideo(*video) for video in json.loads(f"[{','.join(self.text.splitlines())}]")]
+        return [_LISTED.decode(*row) for row in json.loads(f"[{','.join(self.text.splitlines())}]")]
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,8 @@ class PendingVideos:
     def tasks(self, shard: int, most: int) -> Iterator[str]:
         """Lines of the plan file, of at most so many videos each."""
         lines = self.listing.text.splitlines() if self.numbers else []
-        ends = {number: compact_json(begun)[1:] for number, begun in self.begun.items()}
-        rows = [f"{lines[number][:-1]},{ends.get(number, '[],[]]')}" for number in self.numbers]
+        begun = {number: compact_json(begun)[1:-1] for number, begun in self.begun.items()}
+        rows = [extend(lines[number], begun.get(number, "[],[]")) for number in self.numbers]
         for i in range(0, len(rows), most):
             yield f"[{shard},[{','.join(rows[i : i + most])}]]"
 
@@ -184,10 +187,7 @@ def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> 
 
 def by_shard(videos: Iterable[ListedVideo], num_shards: int) -> list[ShardListing]:
     """The videos of each shard, by id: where one goes doesn't depend on the others."""
-    lines = (
-        (v.video_id, f"[{compact_json(v.video_id)},{compact_json(v.uri)},{compact_json(v.version)},{v.size_bytes}]")
-        for v in videos
-    )
+    lines = ((video.video_id, _LISTED.encode(video)) for video in videos)
     return [ShardListing(text) for text in sharding.deal(lines, num_shards)]
 
 

@@ -5,11 +5,12 @@ The page is one file that loads nothing else. Every name in it comes from outsid
 
 from collections.abc import Mapping, Sequence
 
+from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
 from pipelines.labelling.account import merge_reports
 from pipelines.labelling.charts import choose_colors, score_histogram, time_range, timeline, written
 from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
-from pipelines.labelling.types import UNKNOWN, Example, LabelFailure, LabelReport
+from pipelines.labelling.types import UNKNOWN, Example, LabelReport
 from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import Measure, SmallShare, folded, notes, search_box, strip_image, table, text, tile
 from pipelines.reports.text import by_count, human_seconds, plural, some
@@ -159,7 +160,7 @@ def _failures(report: LabelReport) -> str:
     if not report.failures_by_reason:
         return _none("None.")
     number = sum(report.failures_by_reason.values())
-    rows = [(f.video, _when(f), f.stage, f.type, f.message) for f in report.failures]
+    rows = [(f.video_id, _when(f), f.stage, f.type, f.message) for f in report.failures]
     listed = folded(
         f"The first {len(rows):,} of {number:,}" if len(rows) < number else plural(number, "failure"),
         "Failures by video",
@@ -171,7 +172,7 @@ def _failures(report: LabelReport) -> str:
     return f'{reasons}<div class="failures">{listed}</div><p class="more">{FAILURES} has all of them.</p>'
 
 
-def _when(failure: LabelFailure) -> str:
+def _when(failure: Failure) -> str:
     if failure.start_s is None or failure.end_s is None:
         return "whole video"
     return time_range(failure.start_s, failure.end_s)

@@ -3,16 +3,17 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 
 from pipelines import files
 from pipelines.core.errors import IncompleteError
+from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
 from pipelines.core.sealed import DamagedError, load_json, seal, unseal
 from pipelines.files.output_folder import STATE, temporary_folder
 from pipelines.files.stamps import Stamp, is_whole, write_stamped
 from pipelines.labelling.folder import of_shard
-from pipelines.labelling.types import LabelFailure, LabelReport
+from pipelines.labelling.types import LabelReport
 
 
 def write_shard_report(output: str, shard: int, mark: str, report: LabelReport, stamps: Mapping[str, Stamp]) -> None:
@@ -76,17 +77,11 @@ def is_written(output: str, shard: int, mark: str, labels: str, on_damage: Calla
     return not damaged
 
 
-def write_shard_failures(output: str, shard: int, failures: Iterable[LabelFailure], stamps: dict[str, Stamp]) -> None:
+def write_shard_failures(output: str, shard: int, failures: Iterable[Failure], stamps: dict[str, Stamp]) -> None:
     """Writes the failures of a shard, to be joined at the end."""
     path = files.join(STATE, "failures", f"{shard:05d}.jsonl")
     with write_stamped(stamps, output, path, temporary_folder(output)) as file:
-        for failure in failures:
-            file.write(_line(failure))
-
-
-def _line(failure: LabelFailure) -> bytes:
-    public = {key: value for key, value in asdict(failure).items() if key != "transient"}
-    return json.dumps(public).encode() + b"\n"
+        file.writelines(failure.to_line().encode() for failure in failures)
 
 
 def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
@@ -112,10 +107,10 @@ def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
         raise IncompleteError(f"labels of {missing} shards were not written; run the same command again")
 
 
-def join_failures(output: str, num_shards: int, listed: Iterable[LabelFailure] = ()) -> None:
+def join_failures(output: str, num_shards: int, listed: Iterable[Failure] = ()) -> None:
     """Writes `failures.jsonl`: what could not be listed, and then what failed in the shards, in their order."""
     with files.write_atomically(files.join(output, FAILURES), temporary_folder(output)) as file:
-        file.writelines(map(_line, listed))
+        file.writelines(failure.to_line().encode() for failure in listed)
         for shard in range(num_shards):
             with files.open_read(of_shard(output, "failures", shard, ".jsonl")) as part:
                 file.write(part.read())

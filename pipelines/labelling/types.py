@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from pipelines.core.failure import Failure
+
 UNKNOWN = "unknown"
 """The label of a segment whose best score is below the threshold."""
 SCORE_BINS = 20
@@ -43,31 +45,6 @@ class LabelledVideo:
     damaged: bool
     segments: tuple[Segment, ...]
     remark: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelFailure:
-    """A video, or a window of one, without a label.
-
-    Attributes:
-        video: its id.
-        uri: where it was read from.
-        start_s: start of the window; None where the whole video failed.
-        end_s: end of the window; None where the whole video failed.
-        stage: `list`, `read`, `decode` or `score`.
-        type: class of the error.
-        message: what went wrong.
-        transient: whether it may be gone when the video is tried again.
-    """
-
-    video: str
-    uri: str
-    start_s: float | None
-    end_s: float | None
-    stage: str
-    type: str
-    message: str
-    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +93,14 @@ class LabelReport:
     seconds_by_label: Mapping[str, float] = field(default_factory=dict)
     score_histogram: tuple[int, ...] = (0,) * SCORE_BINS
     failures_by_reason: Mapping[str, int] = field(default_factory=dict)
-    failures: tuple[LabelFailure, ...] = ()
+    failures: tuple[Failure, ...] = ()
     uncertain: tuple[Example, ...] = ()
     timelines: tuple[LabelledVideo, ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> str:
         """One line of JSON; `from_json` reads it."""
-        return json.dumps(asdict(self))
+        return json.dumps({**asdict(self), "failures": [failure.to_json() for failure in self.failures]})
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -134,7 +111,7 @@ class LabelReport:
         """
         value: dict[str, Any] = json.loads(text)
         value["score_histogram"] = tuple(value["score_histogram"])
-        value["failures"] = tuple(LabelFailure(**item) for item in value["failures"])
+        value["failures"] = tuple(map(Failure.from_json, value["failures"]))
         value["uncertain"] = tuple(Example(**{**item, "top": _pairs(item["top"])}) for item in value["uncertain"])
         value["timelines"] = tuple(_video(item) for item in value["timelines"])
         value["remarks"] = tuple((video, remark) for video, remark in value["remarks"])

@@ -2,15 +2,15 @@
 through."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 from apache_beam.ml.inference.base import PredictionResult
 
+from pipelines.core.failure import Failure
 from pipelines.labelling.ledger import Entry
-from pipelines.labelling.types import LabelFailure
 from pipelines.models.scorer import ScoreError
 from pipelines.transforms.elements import Scorable, VideoRange
 from pipelines.video.windows import Window
@@ -24,7 +24,7 @@ class _Open:
     damaged: bool = False
     remark: str = ""
     scored: list[tuple[Window, np.ndarray]] = field(default_factory=list)
-    failures: list[LabelFailure] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
 
 class CollectFn(beam.DoFn):
@@ -72,11 +72,8 @@ class CollectFn(beam.DoFn):
         assert item.window is not None and values is not None
         window, video = item.window, item.source.task.video
         if isinstance(values, ScoreError):
-            found.failures.append(
-                LabelFailure(
-                    video.video_id, video.uri, window.start_s, window.end_s, "score", type(values).__name__, str(values)
-                )
-            )
+            error = Failure("score", type(values).__name__, str(values), False, video.video_id, video.uri)
+            found.failures.append(replace(error, start_s=window.start_s, end_s=window.end_s))
             return
         found.scored.append((window, values))
         self.scored(item, float(values.max()))

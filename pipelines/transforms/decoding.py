@@ -1,19 +1,18 @@
 """Decoding the windows of videos in a Beam job. Pixels go straight to the model, in the same worker."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
 
 from pipelines import files
-from pipelines.decoding.messages import CutVideo, DecodedWindow, DecodeFailure, WindowFailure, WindowJob, WindowResult
-from pipelines.labelling.plan import LabelTask, VideoTask
-from pipelines.labelling.types import LabelFailure
+from pipelines.core.failure import Failure
+from pipelines.decoding.messages import CutVideo, DecodedWindow, WindowJob, WindowResult
+from pipelines.labelling.plan import LabelTask
 from pipelines.transforms.counting import count
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
 from pipelines.transforms.worker import shared_pool
-from pipelines.video.compact import windows_from_json
 
 RANGES = "ranges"
 _HOLD_BYTES = 64 * 1024 * 1024
@@ -58,7 +57,7 @@ class _DecodeFn(beam.DoFn):
     def _stream(self, ranges: Iterable[VideoRange]) -> Iterator[tuple[VideoRange, WindowResult | None, bool]]:
         hold = max(2, min(_MAX_HOLD, _HOLD_BYTES // self._job.spec.num_bytes))
         return self._pool.stream(
-            ranges, self._job, lambda item: files.local_copy(item.task.video.uri), lambda item: item.request, hold
+            ranges, self._job, lambda item: files.local_copy(item.task.video.uri), lambda item: item.range, hold
         )
 
     def _decode(self, ranges: Iterable[VideoRange]) -> Iterator[Scorable | tuple[VideoRange, CutVideo]]:
@@ -68,12 +67,11 @@ class _DecodeFn(beam.DoFn):
         for item, result, last in self._stream(ranges):
             if isinstance(result, CutVideo):
                 yield item, result
-            elif isinstance(result, DecodedWindow | WindowFailure):
-                scorable = _to_scorable(item, result)
+            elif isinstance(result, DecodedWindow):
                 counts[item] = counts.get(item, 0) + 1
-                delivered[item] = scorable
+                delivered[item] = scorable = _to_scorable(item, result)
                 yield scorable
-            elif isinstance(result, DecodeFailure):
+            elif isinstance(result, Failure):
                 rest = _rest(item, delivered.get(item), counts.get(item, 0), result)
                 if rest.covers:
                     yield rest
@@ -106,14 +104,9 @@ class _DecodeRangesFn(_DecodeFn):
 
 def _missing(video: VideoRange, cut: CutVideo) -> list[VideoRange]:
     """The ranges of a video that an earlier run didn't finish."""
-    windows = [[item.window for item in windows_from_json(request["windows"])] for request in cut.ranges]
-    names = tuple(f"{part[0].index}:{part[-1].index + 1}" for part in windows)
+    names = tuple(part.name for part in cut.ranges)
     done = video.task.done if video.task.parts == names else ()
-    return [
-        VideoRange(video.shard, video.task, name, names, request["num_windows"], request)
-        for name, request in zip(names, cut.ranges, strict=True)
-        if name not in done
-    ]
+    return [VideoRange(video.shard, video.task, names, part) for part in cut.ranges if part.name not in done]
 
 
 def _share_out(ranges: list[VideoRange], workers: int) -> Iterator[tuple[VideoRange, ...]]:
@@ -122,33 +115,24 @@ def _share_out(ranges: list[VideoRange], workers: int) -> Iterator[tuple[VideoRa
         yield tuple(ranges[first : first + workers])
 
 
-def _to_scorable(item: VideoRange, result: DecodedWindow | WindowFailure) -> Scorable:
-    failure, frames, damaged, remark = None, b"", False, ""
-    if isinstance(result, DecodedWindow):
-        frames, damaged, remark = result.frames, result.damaged, result.remark
-    else:
-        failure = _failure(item.task, result.window.start_s, result.window.end_s, result.type, result.message)
-    return Scorable(item, result.window, result.num_windows, 1, result.duration_s, damaged, remark, frames, failure)
+def _to_scorable(item: VideoRange, result: DecodedWindow) -> Scorable:
+    r, failure = result, result.failure and _named(result.failure, item)
+    return Scorable(item, r.window, r.num_windows, 1, r.duration_s, r.damaged, r.remark, r.frames, failure)
 
 
-def _failure(task: VideoTask, start_s: float | None, end_s: float | None, kind: str, message: str) -> LabelFailure:
-    return LabelFailure(task.video.video_id, task.video.uri, start_s, end_s, "decode", kind, message)
-
-
-def _rest(item: VideoRange, before: Scorable | None, delivered: int, error: DecodeFailure) -> Scorable:
+def _rest(item: VideoRange, before: Scorable | None, delivered: int, failure: Failure) -> Scorable:
     """What stands for all windows of a range which won't come any more."""
-    video = item.task.video
-    start_s = end_s = None
-    num_windows, duration_s = item.num_windows or 1, 0.0
-    if before is not None and before.window is not None:
+    num_windows, duration_s = 1, 0.0
+    if item.range is not None:
+        num_windows, duration_s = item.range.num_windows, item.range.duration_s
+        start_s, end_s = item.range.span_from(delivered)
+        failure = replace(failure, start_s=start_s, end_s=end_s)
+    elif before is not None and before.window is not None:
         num_windows, duration_s = before.num_windows, before.duration_s
-        start_s, end_s = before.window.end_s, duration_s
-    if item.request is not None:
-        windows, duration_s = windows_from_json(item.request["windows"]), item.request["duration_s"]
-        start_s, end_s = windows[min(delivered, len(windows) - 1)].window.start_s, windows[-1].window.end_s
-        if missing := item.request["missing"]:
-            end_s = max(end_s, missing["end_s"])
-    failure = LabelFailure(
-        video.video_id, video.uri, start_s, end_s, error.stage, error.type, error.message, error.transient
-    )
+        failure = replace(failure, start_s=before.window.end_s, end_s=duration_s)
+    failure = _named(failure, item)
     return Scorable(item, None, num_windows, num_windows - delivered, duration_s, False, "", b"", failure)
+
+
+def _named(failure: Failure, item: VideoRange) -> Failure:
+    return replace(failure, video_id=item.task.video.video_id, uri=item.task.video.uri)

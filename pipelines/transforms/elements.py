@@ -1,11 +1,10 @@
 """What passes from step to step of the labelling job."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from pipelines.core.failure import Failure
 from pipelines.labelling.plan import VideoTask
-from pipelines.labelling.types import LabelFailure
+from pipelines.video.pieces import Range
 from pipelines.video.windows import Window
 
 
@@ -16,18 +15,19 @@ class VideoRange:
     Attributes:
         shard: where its labels will go.
         task: the video.
-        part: the windows `first:end` of a range; empty for a video that was not cut.
-        parts: all ranges of the video.
-        num_windows: of the range; 0 where it is not known yet.
-        request: the decoder's own description of the range.
+        parts: names of all ranges of the video; empty where it was not cut.
+        range: the range.
     """
 
     shard: int
     task: VideoTask
-    part: str = ""
     parts: tuple[str, ...] = ()
-    num_windows: int = 0
-    request: Mapping[str, Any] | None = None
+    range: Range | None = None
+
+    @property
+    def part(self) -> str:
+        """Name of the range; empty for a video that was not cut."""
+        return self.range.name if self.range else ""
 
 
 @dataclass(frozen=True)
@@ -61,4 +61,4 @@ class Scorable:
     damaged: bool
     remark: str
     frames: bytes
-    failure: LabelFailure | None
+    failure: Failure | None

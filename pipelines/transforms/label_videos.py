@@ -34,7 +34,7 @@ class RowsAndFailures(NamedTuple):
 
     Attributes:
         rows: PCollection[dict], as those of `pipelines.label`.
-        failures: PCollection[LabelFailure], of whole videos and of windows.
+        failures: PCollection[Failure], of whole videos and of windows.
     """
 
     rows: beam.PCollection

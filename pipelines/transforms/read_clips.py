@@ -9,9 +9,9 @@ import numpy as np
 
 from pipelines import files
 from pipelines.core.errors import UserError
+from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.decoding.messages import DecodedClip, DecodeFailure, DecodeJob, DecodeLimits
-from pipelines.inputs.records import Failure
+from pipelines.decoding.messages import DecodedClip, DecodeJob, DecodeLimits
 from pipelines.process.cores import num_cores
 from pipelines.transforms.worker import shared_pool
 from pipelines.video.images import decode_frames
@@ -109,12 +109,11 @@ class _ReadFn(beam.DoFn):
             if isinstance(result, DecodedClip):
                 yield self._clip(uri, result)
                 continue
-            assert isinstance(result, DecodeFailure), "nothing is filtered: any video has one frame"
+            assert isinstance(result, Failure), "nothing is filtered: any video has one frame"
             if not self._apart:
                 what = f"{uri}: {result.message} ({result.type})"
                 raise UserError(f"{what}. ReadClips(...).with_failures() gives such videos as a second output")
-            failure = Failure(uri, uri, "", result.stage, result.type, result.message, result.transient)
-            yield beam.pvalue.TaggedOutput(FAILURES, failure)
+            yield beam.pvalue.TaggedOutput(FAILURES, replace(result, video_id=uri, uri=uri))
 
     def _clip(self, uri: str, clip: DecodedClip) -> VideoClip:
         return VideoClip(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from pipelines import files
+from pipelines.core.failure import Failure
 from pipelines.dataset import folder
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.shard_writer import ShardSettings, write_shard
-from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeFailure
+from pipelines.decoding.messages import ClipResult, DecodedClip
 from pipelines.files.output_folder import temporary_folder
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.reports.progress import LOCAL_PROGRESS
@@ -62,5 +63,5 @@ def _count_video(result: ClipResult) -> None:
     if isinstance(result, DecodedClip):
         count("videos_written")
     else:
-        count("videos_failed" if isinstance(result, DecodeFailure) else "videos_filtered")
+        count("videos_failed" if isinstance(result, Failure) else "videos_filtered")
     LOCAL_PROGRESS.add_video()

@@ -6,7 +6,6 @@ decoded in one pass: no seeks, which are inexact where frames refer to later one
 Packets on which no needed frame depends are left out of it where `nonref` can tell them.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.containers.promises import MIN_SHARE
-from pipelines.video.errors import UnforeseenFrame, VideoDecodeError, VideoTooLong, VideoTooShort
+from pipelines.video.errors import UnforeseenFrame, VideoDecodeError, VideoTooShort
 from pipelines.video.frames import (
     Packets,
     decode_again,
@@ -62,14 +61,13 @@ class Clip:
     missing: Shortfall | None = None
 
 
-def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: float = math.inf) -> Clip:
+def read_clip(path: str, spec: ClipSpec, min_frames: int = 1) -> Clip:
     """Makes the clip that `spec` describes from a local video file.
 
     Args:
         path: a local file.
         spec: number, choice and size of the frames.
         min_frames: a video with fewer frames is refused with `VideoTooShort`.
-        max_duration_s: a longer video is refused with `VideoTooLong` before it is decoded.
 
     Raises:
         VideoReadError: the file is missing or can't be read.
@@ -77,7 +75,6 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: fl
         NoVideoStreamError: it has no pictures.
         VideoDecodeError: less than half of the frames that the container promises are there, or could be decoded.
         VideoTooShort: it has fewer than `min_frames` frames.
-        VideoTooLong: it lasts longer than `max_duration_s`.
 
     Example:
         >>> clip = pipelines.read_clip("jump.avi", pipelines.ClipSpec(num_frames=20, height=64, width=64))
@@ -87,14 +84,17 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1, max_duration_s: fl
     with open_video(path) as (container, stream):
         packets = scan(container, stream)
         refuse_stump(packets)
-        if max(packets.times.duration_s, packets.missing.end_s if packets.missing else 0.0) > max_duration_s:
-            raise VideoTooLong
-        if not packets.broken and packets.missing is None:
-            if packets.count < min_frames:
-                raise VideoTooShort(packets.count, min_frames)
-            clip = _read_undamaged_clip(path, stream.codec_context, packets, spec)
-            if clip is not None:
-                return clip
+        return clip_of(path, stream.codec_context, packets, spec, min_frames)
+
+
+def clip_of(path: str, context: "av.VideoCodecContext", packets: Packets, spec: ClipSpec, min_frames: int = 1) -> Clip:
+    """The clip of a video that is open and whose packets are read already; otherwise as `read_clip`."""
+    if not packets.broken and packets.missing is None:
+        if packets.count < min_frames:
+            raise VideoTooShort(packets.count, min_frames)
+        clip = _read_undamaged_clip(path, context, packets, spec)
+        if clip is not None:
+            return clip
     return _read_damaged_clip(path, packets, spec, min_frames)
 
 

@@ -33,7 +33,3 @@ class VideoTooShort(Exception):
     def __init__(self, num_source_frames: int, min_frames: int) -> None:
         super().__init__(f"{num_source_frames} frames, fewer than {min_frames}")
         self.num_source_frames = num_source_frames
-
-
-class VideoTooLong(Exception):
-    """The video is longer than asked for: it is to be read in windows."""

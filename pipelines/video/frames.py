@@ -77,14 +77,14 @@ class Packets:
 def scan(
     container: "av.container.InputContainer",
     stream: "av.VideoStream",
-    watch: Callable[["av.Packet"], None] | None = None,
+    watch: Callable[[Iterable["av.Packet"]], None] = lambda _: None,
 ) -> Packets:
     """Reads all packets once, keeping them if they are small enough to be decoded from memory.
 
-    With `watch` given, it gets each of them that shows a picture, and none is kept.
+    Where they aren't kept, `watch` gets all of them, in portions.
     """
     broken, size, stored, incomplete, indexed = False, 0, 0, 0, len(stream.index_entries)
-    buffered: list[av.Packet] | None = [] if watch is None else None
+    buffered: list[av.Packet] | None = []
     shown, codec = PacketTimes(), stream.codec_context.codec.canonical_name
     add, may_hide = shown.add, codec == "vp8"
     try:
@@ -95,13 +95,14 @@ def scan(
                 size += packet.size + _PACKET_BYTES
                 buffered.append(packet)
                 if size > _MAX_BUFFERED_BYTES:
+                    watch(buffered)
                     buffered = None
+            else:
+                watch((packet,))
             if packet.is_discard:
                 shown.discarded = True
             elif not may_hide or shows_picture(packet, codec):
                 add(packet)
-                if watch is not None:
-                    watch(packet)
     except MemoryError:
         raise
     except av.FFmpegError:

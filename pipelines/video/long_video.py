@@ -11,29 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import MIN_DECODABLE_SHARE
-from pipelines.video.errors import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError, VideoReadError
+from pipelines.video.errors import VideoDecodeError
 from pipelines.video.piece_frames import piece_frames
+from pipelines.video.pieces import Piece
 from pipelines.video.resize import Resizer
-from pipelines.video.survey import Piece, Survey, survey
 from pipelines.video.windows import PlannedWindow, Window
 
 _SETTLED = 8
 """A frame is given up when so many in succession were later ones: in damaged videos, single ones come too early."""
-__all__ = [
-    "NoVideoStreamError",
-    "Piece",
-    "Survey",
-    "VideoDecodeError",
-    "VideoError",
-    "VideoOpenError",
-    "VideoReadError",
-    "WindowClip",
-    "WindowFailure",
-    "read_windows",
-    "survey",
-]
 
 
 @dataclass(frozen=True)
@@ -42,26 +30,26 @@ class WindowClip:
 
     Attributes:
         window: where in the video.
-        frames: uint8 [T, H, W, 3], RGB, upright.
+        frames: uint8 [T, H, W, 3], RGB, upright; none where it failed.
         damaged: frames that could not be decoded are replaced by others of the window, or a picture that one depends on
             is damaged.
+        failure: why there is none: less than half of the frames could be decoded.
     """
 
     window: Window
     frames: np.ndarray
-    damaged: bool
+    damaged: bool = False
+    failure: Failure | None = None
 
 
-@dataclass(frozen=True)
-class WindowFailure:
-    """A window of whose frames less than half could be decoded; `type` is the name of an error's class."""
-
-    window: Window
-    type: str
-    message: str
+def lost_window(window: Window, message: str) -> WindowClip:
+    """A window without a clip."""
+    error = VideoDecodeError.__name__
+    failure = Failure("decode", error, message, start_s=window.start_s, end_s=window.end_s)
+    return WindowClip(window, np.empty((0, 0, 0, 3), np.uint8), failure=failure)
 
 
-def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip | WindowFailure]:
+def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip]:
     """Decodes the windows of a piece, and yields each as soon as its last frame is there.
 
     Where a frame can't be decoded, the nearest decoded one of those that the window takes stands for it, the earlier
@@ -119,7 +107,7 @@ class _Assembly:
         """Whether a window that isn't complete takes the frame."""
         return self._last_use.get(index, -1) >= self._next and index not in self._pictures
 
-    def add(self, index: int, picture: np.ndarray, is_tainted: bool = False) -> Iterator[WindowClip | WindowFailure]:
+    def add(self, index: int, picture: np.ndarray, is_tainted: bool = False) -> Iterator[WindowClip]:
         """Takes a frame, and yields the windows that now are complete, or as complete as they can become.
 
         One that `is_tainted` is used, but may show damage of a picture that it depends on.
@@ -134,7 +122,7 @@ class _Assembly:
                 return
             yield self._complete()
 
-    def finish(self) -> Iterator[WindowClip | WindowFailure]:
+    def finish(self) -> Iterator[WindowClip]:
         """Yields the other windows, with what there is."""
         while not self.done:
             yield self._complete()
@@ -148,15 +136,13 @@ class _Assembly:
         place = window.window
         return [window.first + index for index in self._spec.sample_times(times_s, place.start_s, place.end_s)]
 
-    def _complete(self) -> WindowClip | WindowFailure:
+    def _complete(self) -> WindowClip:
         planned = self._windows[self._next]
         indices = self._indices(planned)
         needed = set(indices)
         here = sorted(needed & self._pictures.keys())
-        result: WindowClip | WindowFailure
         if len(here) < len(needed) * MIN_DECODABLE_SHARE:
-            message = f"only {len(here)} of {len(needed)} frames could be decoded"
-            result = WindowFailure(planned.window, VideoDecodeError.__name__, message)
+            result = lost_window(planned.window, f"only {len(here)} of {len(needed)} frames could be decoded")
         else:
             frames = np.stack([self._pictures[_nearest(index, here)] for index in indices])
             damaged = len(here) < len(needed) or not self._tainted.isdisjoint(here)

@@ -7,8 +7,8 @@ import av
 
 from pipelines.video.errors import VideoDecodeError
 from pipelines.video.frames import demux, open_video
+from pipelines.video.pieces import Piece
 from pipelines.video.streams import numbered, shows_picture
-from pipelines.video.survey import Piece
 from pipelines.video.taint import decode_watched
 from pipelines.video.timing.repair import MAX_REORDERED
 

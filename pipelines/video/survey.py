@@ -1,67 +1,30 @@
 """What the packets tell about a long video: when each frame is shown, and where its decoding can start."""
 
 import itertools
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
 import av
 import numpy as np
 
-from pipelines.video.compact import pack, unpack, windows_from_json, windows_to_json
+from pipelines.core.spec import ClipSpec
+from pipelines.video.clip import Clip, clip_of
 from pipelines.video.errors import VideoDecodeError
 from pipelines.video.frames import decode_again, open_video, refuse_stump, scan
-from pipelines.video.remarks import Shortfall
+from pipelines.video.pieces import Piece, Range
+from pipelines.video.remarks import Shortfall, remark
 from pipelines.video.skipping.entry_points import start_test
-from pipelines.video.streams import gives_one_frame
+from pipelines.video.streams import gives_one_frame, shows_picture
 from pipelines.video.timing.repair import MAX_REORDERED
 from pipelines.video.timing.times import Timeline
-from pipelines.video.windows import PlannedWindow, WindowSpec, count_windows, cut_ranges, plan_windows
+from pipelines.video.windows import WindowSpec, count_windows, cut_ranges, plan_windows
 
 _Step = TypeVar("_Step")
 _MAX_WINDOWS, _MAX_WINDOWS_PER_FRAME = 20_000, 10
 """Slides may stay for minutes. Many more windows than frames come of times that are damaged."""
 _CHECKED_FRAMES = 100
 _FRAMES_A_STEP = 100
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A run of windows of one video, and all that is needed to read them apart from the others.
-
-    Attributes:
-        windows: in order.
-        start_pts: presentation time of the key frame to start from, in units of the stream; None for the file's start.
-        first_frame: display index of the frame to which `pts[0]` belongs.
-        pts: presentation times of the windows' frames; None where frames are to be counted from the file's start.
-        times_us: when the windows' frames are first shown, in microseconds; None where nobody needs to know.
-        by_decoding: frames that are counted are those which come out of the decoder, not those that packets announce.
-    """
-
-    windows: tuple[PlannedWindow, ...]
-    start_pts: int | None
-    first_frame: int
-    pts: tuple[int, ...] | None
-    times_us: tuple[int, ...] | None = None
-    by_decoding: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as a JSON object, which is short: see `compact`."""
-        return {
-            "windows": windows_to_json(self.windows),
-            "start_pts": self.start_pts,
-            "first_frame": self.first_frame,
-            "pts": None if self.pts is None else pack(self.pts),
-            "times_us": None if self.times_us is None else pack(self.times_us),
-            "by_decoding": self.by_decoding,
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        pts, times_us = (None if value[key] is None else tuple(unpack(value[key])) for key in ("pts", "times_us"))
-        windows = windows_from_json(value["windows"])
-        return cls(windows, value["start_pts"], value["first_frame"], pts, times_us, value["by_decoding"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +84,20 @@ class Survey:
             pieces.append(Piece(part, start_pts, first, pts, times_us, self.by_decoding))
         return pieces
 
+    def ranges(self, spec: WindowSpec, by_time: bool = False) -> list[Range]:
+        """The same pieces as they travel. The last one has what is missing behind the end of the video."""
+        said = remark(self.missing.message if self.missing else "", self.remarks, self.num_frames)
+        ranges = [
+            Range(piece.windows[0].window.index, piece.windows[-1].window.index + 1, self.duration_s, piece.to_json(),
+                  remark=said)
+            for piece in self.pieces(spec, by_time)
+        ]  # fmt: skip
+        return [*ranges[:-1], replace(ranges[-1], missing=self.missing)]
+
 
 def survey(path: str) -> Survey:
-    """The frames of a local video file; see `survey_in_steps`."""
-    steps = survey_in_steps(path, None)
+    """The frames of a local video file; see `clip_or_survey`."""
+    steps = clip_or_survey(path, None)
     while True:
         try:
             next(steps)
@@ -133,10 +106,13 @@ def survey(path: str) -> Survey:
             return found
 
 
-def survey_in_steps(path: str, step: _Step) -> Generator[_Step, None, Survey]:
-    """Reads the packets of a local video file once and, where they don't tell enough, decodes it once.
+def clip_or_survey(
+    path: str, step: _Step, spec: ClipSpec | None = None, whole_up_to_s: float = 0.0
+) -> Generator[_Step, None, Clip | Survey]:
+    """Reads the packets of a local video file once: of a short video makes the clip, as `clip.read_clip` does, of a
+    longer one finds the frames and, where packets don't tell enough, decodes it once for that.
 
-    Frames and times are those that `video.read_clip` gives. Where packets' times are plainly those of the frames, these
+    Frames and times are those that `read_clip` gives. Where packets' times are plainly those of the frames, these
     are known by them, and pieces can start at key frames. Elsewhere (in AVI, whose pictures have no times, and where
     times were corrected or contradict the order of the pictures) frames are counted from the start of the file. Where
     packets hold none or two pictures, as placeholders and packed B-frames do, only decoding tells how many there are.
@@ -144,25 +120,33 @@ def survey_in_steps(path: str, step: _Step) -> Generator[_Step, None, Survey]:
     Args:
         path: the file.
         step: what to yield.
+        spec: of the clip; None for a survey in any case.
+        whole_up_to_s: how many seconds a short video lasts at most.
 
     Yields:
-        `step`, now and then, while the video is decoded, which may take long.
+        `step`, now and then, while the video is decoded to be surveyed, which may take long.
 
     Returns:
-        The frames.
+        The clip, or the frames.
 
     Raises:
         VideoReadError: the file is missing or can't be read.
         VideoOpenError: it is empty or no video.
         NoVideoStreamError: it has no pictures.
-        VideoDecodeError: it ends before the first picture, or before half of what the container promises.
+        VideoDecodeError: it ends before the first picture, or before half of what the container promises; of a short
+            one, less than half of the frames could be decoded.
     """
     with open_video(path) as (container, stream):
         context = stream.codec_context
         log = _Log(context)
-        packets = scan(container, stream, log)
+        packets = scan(container, stream, log.take)
+        refuse_stump(packets)
+        end_s = max(packets.times.duration_s, packets.missing.end_s if packets.missing else 0.0)
+        if spec is not None and end_s <= whole_up_to_s:
+            return clip_of(path, context, packets, spec)
+        log.take(packets.buffered or ())
+        packets = replace(packets, buffered=None)  # they needn't lie in memory while the video is decoded
         may_reorder = bool(context.has_b_frames)
-    refuse_stump(packets)
     times = packets.times
     is_single, is_ordered = log.single and times.complete, False
     if is_single:
@@ -195,12 +179,16 @@ class _Log:
     def __init__(self, context: "av.VideoCodecContext") -> None:
         self._is_start = start_test(context)
         self._context = context
+        self._codec = context.codec.canonical_name
         self.starts = bytearray()
         self.single = True
 
-    def __call__(self, packet: "av.Packet") -> None:
-        self.starts.append(self._is_start(packet))
-        self.single = self.single and gives_one_frame(packet, self._context)
+    def take(self, packets: Iterable["av.Packet"]) -> None:
+        """Takes those of the packets that show a picture."""
+        for packet in packets:
+            if shows_picture(packet, self._codec):
+                self.starts.append(self._is_start(packet))
+                self.single = self.single and gives_one_frame(packet, self._context)
 
 
 def _is_plain(path: str, times: Timeline, may_reorder: bool) -> tuple[bool, bool]:

@@ -7,12 +7,13 @@ import pytest
 
 from pipelines.core.config import build, read_yaml
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.failure import Failure
 from pipelines.core.labels import LabelMap
 from pipelines.dataset.config import PreprocessConfig, parse_size
 from pipelines.dataset.flags import parse
 from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo
 from pipelines.dataset.plan import Layout
-from pipelines.inputs.records import Failure, Filtered
+from pipelines.inputs.records import Filtered
 from tests import ROOT
 
 KNOWN = ("input", "num_frames", "size", "classes")
@@ -33,7 +34,7 @@ def test_label_map_is_sorted_and_immutable() -> None:
 def test_shard_report_round_trip() -> None:
     report = ShardReport(
         "t", "train-00000-of-00001.tfrecord", "train", 5, "00",
-        (WrittenVideo("a", "A", "g", 3, 0.1, True),), (Failure("b", "/b", "A", "decode", "X", "m", True),),
+        (WrittenVideo("a", "A", "g", 3, 0.1, True),), (Failure("decode", "X", "m", True, "b", "/b", "A"),),
         (Filtered("c", "A", "short"),), {"a": "AAAA"},
     )  # fmt: skip
     assert ShardReport.from_json(report.to_json()) == report

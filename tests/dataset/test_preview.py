@@ -6,10 +6,11 @@ from collections import Counter
 
 import pytest
 
+from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset import preview
 from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo, summarise_splits
-from pipelines.inputs.records import Failure, Filtered
+from pipelines.inputs.records import Filtered
 from pipelines.reports import parts
 from pipelines.reports import text as summary
 from tests.support.pages import HOSTILE, Page, strip
@@ -50,7 +51,8 @@ def dataset() -> tuple[DatasetInfo, list[ShardReport]]:
             for label in labels
             for i in range(per_class)
         )
-        failed = (Failure(f"{HOSTILE[0]}/{split}", HOSTILE[1], HOSTILE[0], "decode", f"Kind{HOSTILE[1]}", HOSTILE[2]),)
+        name, uri, label = f"{HOSTILE[0]}/{split}", HOSTILE[1], HOSTILE[0]
+        failed = (Failure("decode", f"Kind{HOSTILE[1]}", HOSTILE[2], False, name, uri, label),)
         filtered = (Filtered(f"{HOSTILE[2]}/{split}", HOSTILE[2], HOSTILE[0]),)
         strips = {video.video_id: strip(20 * number) for number, video in enumerate(videos)}
         name = f"{split}-00000-of-00001.tfrecord"
@@ -176,7 +178,9 @@ def test_size_is_bounded() -> None:
     big = "A" * 20_000
     labels = tuple(f"class{i:03}" for i in range(250))
     videos = tuple(WrittenVideo(f"v{i:05}", labels[i % 250], f"group{i:05}", 30, 1.0, False) for i in range(5000))
-    failed = tuple(Failure(f"f{i:05}", "u", "class000", "decode", f"Error{i % 3}", "no " * 20) for i in range(5000))
+    failed = tuple(
+        Failure("decode", f"Error{i % 3}", 20 * "no ", False, f"f{i:05}", "u", "class0") for i in range(5000)
+    )
     report = ShardReport("t", "train", "train", 1, "", videos, failed, (), {f"v{i:05}": big for i in range(1000)})
     page_text = preview.render_preview(describe([report], labels, ("train",)), [report], "x")
     page = Page(page_text)

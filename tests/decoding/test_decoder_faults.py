@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ def test_worker_and_decoder_may_talk_at_the_same_time(tmp_path: Path) -> None:
     with pool_of(1) as pool:
         ((_, cut, _),) = pool.stream([path], wanted, same_path)
         assert isinstance(cut, CutVideo) and len(cut.ranges) > 2
-        padded = [{**request, "padding": "x" * 3_000_000} for request in cut.ranges]
+        padded = [replace(part, piece={**part.piece, "padding": "x" * 3_000_000}) for part in cut.ranges]
         found: list[Any] = []
 
         def consume() -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import WorkerError
-from pipelines.core.spec import FrameEncoding
-from pipelines.decoding.messages import DecodedClip, DecodeFailure, DecodeFiltered, DecodeJob, DecodeLimits
+from pipelines.core.failure import Failure
+from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.decoding.messages import DecodedClip, DecodedWindow, DecodeFiltered, DecodeJob, DecodeLimits, WindowJob
+from pipelines.video.windows import WindowSpec
 from tests.conftest import write_endless_video, write_video
-from tests.support.decoders import SPEC, decoders, job, pool_of, same_path, wait_until_read, write_huge_picture
+from tests.support.decoders import LIMITS, SPEC, decoders, job, pool_of, same_path, wait_until_read, write_huge_picture
 
 
 def test_a_time_limit_of_all_sockets_does_no_harm(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_results_come_in_order_and_a_hang_costs_one_record(tmp_path: Path) -> No
         results = list(pool.map(paths, job(limits), same_path))
     assert [path for path, _ in results] == paths
     failure = results.pop(2)[1]
-    assert failure == DecodeFailure("decode", "DecodeTimeout", "not decoded within 1.5 s", transient=True)
+    assert failure == Failure("decode", "DecodeTimeout", "not decoded within 1.5 s", transient=True)
     assert [clip.num_source_frames for _, clip in results if isinstance(clip, DecodedClip)] == [
         10 + i for i in range(6)
     ]
@@ -56,7 +58,7 @@ def test_killed_decoder_costs_one_record_and_is_replaced(tmp_path: Path) -> None
     with pool_of(1) as pool:
         results = [result for _, result in pool.map([tmp_path / "victim.avi", good], job(), same_path)]
     killer.join()
-    assert isinstance(results[0], DecodeFailure)
+    assert isinstance(results[0], Failure)
     assert (results[0].type, results[0].transient) == ("DecoderKilled", True)
     assert isinstance(results[1], DecodedClip)
 
@@ -67,9 +69,7 @@ def test_memory_eater_costs_one_record(tmp_path: Path) -> None:
     good = write_video(tmp_path / "good.avi", 10)
     with pool_of(1) as pool:
         results = [result for _, result in pool.map([huge, good], job(), same_path)]
-    assert results[0] == DecodeFailure(
-        "decode", "DecodeOutOfMemory", "needs more than 256 MB of memory", transient=True
-    )
+    assert results[0] == Failure("decode", "DecodeOutOfMemory", "needs more than 256 MB of memory", transient=True)
     assert isinstance(results[1], DecodedClip)
 
 
@@ -80,8 +80,8 @@ def test_filtered_and_failed(tmp_path: Path) -> None:
     with pool_of(1) as pool:
         results = [result for _, result in pool.map(paths, job(min_frames=11), same_path)]
     assert isinstance(results[0], DecodeFiltered)
-    assert isinstance(results[1], DecodeFailure) and (results[1].stage, results[1].type) == ("decode", "VideoOpenError")
-    assert isinstance(results[2], DecodeFailure) and (results[2].stage, results[2].type) == ("read", "VideoReadError")
+    assert isinstance(results[1], Failure) and (results[1].stage, results[1].type) == ("decode", "VideoOpenError")
+    assert isinstance(results[2], Failure) and (results[2].stage, results[2].type) == ("read", "VideoReadError")
     assert results[2].transient and not results[1].transient
 
 
@@ -93,7 +93,7 @@ def test_source_that_cannot_be_fetched_is_a_read_failure(tmp_path: Path) -> None
 
     with pool_of(1) as pool:
         ((_, result),) = pool.map([tmp_path], job(), refused)
-    assert result == DecodeFailure("read", "PermissionError", "Permission denied", transient=True)
+    assert result == Failure("read", "PermissionError", "Permission denied", transient=True)
 
 
 def test_encodings_and_strips(tmp_path: Path) -> None:
@@ -139,3 +139,21 @@ def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
 def test_limits_are_checked(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="limit must be"):
         DecodeLimits(**values)  # type: ignore[arg-type]
+
+
+def test_a_decoder_learns_of_another_job(tmp_path: Path) -> None:
+    """It is told a job once; callers that take turns at it, and a new process, get what they asked for."""
+    paths = [write_video(tmp_path / f"{i}.avi", 10 + i) for i in range(3)]
+    jobs = [DecodeJob(ClipSpec(n, 32, 32), FrameEncoding(), 1, LIMITS) for n in (2, 5)]
+    windows = WindowJob(ClipSpec(3, 16, 16), WindowSpec(1.0, 0.5, 1.5), LIMITS)
+    with pool_of(1) as pool:
+        for _ in range(2):
+            running = [pool.map(paths, wanted, same_path) for wanted in jobs]
+            for pairs in zip(*running, strict=True):
+                clips = [result for _, result in pairs if isinstance(result, DecodedClip)]
+                assert [len(clip.frame_indices) for clip in clips] == [2, 5]
+            ((_, window, _), _) = pool.stream(paths[:1], windows, same_path)
+            assert isinstance(window, DecodedWindow) and len(window.frames) == 3 * 16 * 16 * 3
+            for process in decoders():
+                process.kill()
+                process.wait()

@@ -13,20 +13,19 @@ import numpy as np
 import pytest
 
 from pipelines.core.errors import WorkerError
+from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec
 from pipelines.decoding import server
 from pipelines.decoding.messages import (
     CutVideo,
     DecodedWindow,
-    DecodeFailure,
     DecodeLimits,
-    WindowFailure,
+    Request,
     WindowJob,
     WindowResult,
 )
 from pipelines.decoding.pool import DecoderPool
 from pipelines.video.clip import read_clip
-from pipelines.video.compact import windows_from_json
 from pipelines.video.windows import WindowSpec, count_windows
 from tests.conftest import read_index, write_endless_video, write_video
 from tests.support.decoders import decoders, pool_of, same_path
@@ -63,7 +62,7 @@ def stream_all(pool: DecoderPool, paths: list[Path], wanted: WindowJob) -> dict[
 
 def windows_of(results: list[WindowResult]) -> list[DecodedWindow]:
     """Windows in order, each once; fails if there is anything else."""
-    windows = [result for result in results if isinstance(result, DecodedWindow)]
+    windows = [result for result in results if isinstance(result, DecodedWindow) and not result.failure]
     assert len(windows) == len(results), results
     windows.sort(key=lambda result: result.window.index)
     assert [result.window.index for result in windows] == list(range(len(windows)))
@@ -125,7 +124,7 @@ def test_ranges_give_what_the_whole_video_gives(
     for range_s in (1.0, 2.0, 5.0):
         (cut,) = stream_all(pool, [path], job(range_s=range_s))[path]
         assert isinstance(cut, CutVideo) and len(cut.ranges) > 1
-        sizes = {i: len(windows_from_json(request["windows"])) for i, request in enumerate(cut.ranges)}
+        sizes = {i: part.num_windows for i, part in enumerate(cut.ranges)}
         requests = list(enumerate(cut.ranges))
         arrived = list(pool.stream(requests, job(), lambda _: same_path(path), lambda item: item[1]))
         assert sum(last for *_, last in arrived) == len(requests)
@@ -147,8 +146,8 @@ def test_more_videos_than_decoders_each_come_to_an_end(pool: DecoderPool, long: 
     assert found.keys() == set(paths)
     assert all(len(windows_of(found[path])) == 1 for path in short) and len(windows_of(found[long])) == 19
     (of_broken,), (of_gone,) = found[broken], found[tmp_path / "gone.avi"]
-    assert isinstance(of_broken, DecodeFailure) and (of_broken.stage, of_broken.type) == ("decode", "VideoOpenError")
-    assert isinstance(of_gone, DecodeFailure) and (of_gone.stage, of_gone.type) == ("read", "VideoReadError")
+    assert isinstance(of_broken, Failure) and (of_broken.stage, of_broken.type) == ("decode", "VideoOpenError")
+    assert isinstance(of_gone, Failure) and (of_gone.stage, of_gone.type) == ("read", "VideoReadError")
     assert of_gone.transient and not of_broken.transient
 
 
@@ -169,7 +168,7 @@ def test_a_killed_decoder_costs_the_rest_of_one_video(long: Path, tmp_path: Path
     results = by_video(arrived)
     *before, failure = results[long]
     assert 3 <= len(before) < len(expected) and before == expected[: len(before)]
-    assert isinstance(failure, DecodeFailure)
+    assert isinstance(failure, Failure)
     assert (failure.stage, failure.type, failure.transient) == ("decode", "DecoderKilled", True)
     assert all(len(windows_of(results[path])) == 1 for path in others)
 
@@ -187,7 +186,7 @@ def test_a_hang_in_one_video_costs_that_video(pool: DecoderPool, long: Path, tmp
     write_endless_video(tmp_path / "hang.avi", side=1500)
     minutes = WindowJob(SPEC, WindowSpec(120.0, 120.0, 120.0), DecodeLimits(1.0, LIMITS.memory_mb))
     found = stream_all(pool, [tmp_path / "hang.avi", long], minutes)
-    expected = DecodeFailure("decode", "DecodeTimeout", "not decoded within 1 s", transient=True)
+    expected = Failure("decode", "DecodeTimeout", "not decoded within 1 s", transient=True)
     assert found[tmp_path / "hang.avi"] == [expected] and len(windows_of(found[long])) == 1
 
 
@@ -229,20 +228,21 @@ def test_damaged_frames_cost_their_windows(pool: DecoderPool, tmp_path: Path) ->
     for start, size in places[broken.start : broken.stop]:
         data[start : start + size] = bytes(size)
     path.write_bytes(data)
-    found: dict[int, WindowResult] = {}
+    found: dict[int, DecodedWindow] = {}
     for result in stream_all(pool, [path], job())[path]:
-        assert isinstance(result, DecodedWindow | WindowFailure) and result.num_windows == 19
+        assert isinstance(result, DecodedWindow) and result.num_windows == 19
         found[result.window.index] = result
     assert sorted(found) == list(range(19))
     for index, result in found.items():
         lost = sum(read_index(frame) in broken for frame in pictures(whole[index]))
         if lost > 2:
-            assert isinstance(result, WindowFailure) and result.window == whole[index].window
-            assert result.message == f"only {4 - lost} of 4 frames could be decoded"
+            assert result.failure and (result.window, result.frames) == (whole[index].window, b"")
+            assert result.failure.message == f"only {4 - lost} of 4 frames could be decoded"
+            assert (result.failure.start_s, result.failure.end_s) == (result.window.start_s, result.window.end_s)
         else:
-            assert isinstance(result, DecodedWindow) and result.damaged == (lost > 0)
+            assert result.failure is None and result.damaged == (lost > 0)
             assert lost or result == whole[index]
-    assert len({type(result) for result in found.values()}) == 2
+    assert {result.failure is None for result in found.values()} == {True, False}
 
 
 def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
@@ -256,7 +256,6 @@ def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
 def test_a_video_that_is_decoded_to_be_counted_says_that_all_is_well(pool: DecoderPool, tmp_path: Path) -> None:
     """A bare stream has no times: how many frames it has is known once all are decoded, which has no time limit."""
     path = write_video(tmp_path / "v.h264", 330, codec="libx264", options={"g": "25", "bf": "3"})
-    request = {**job().request(), "path": str(path), "range": None}
-    statuses = [header["status"] for header, _ in server.answers(request)]
+    statuses = [header["status"] for header, _ in server.answers(job(), Request(str(path)))]
     assert statuses == 4 * ["busy"] + 26 * ["window"]
     assert len(windows_of(stream_all(pool, [path], job())[path])) == 26

@@ -29,7 +29,7 @@ def test_a_shard_is_summed_up() -> None:
     assert report.seconds_by_label == {"Run": 3.0, "Sit": 3.0, UNKNOWN: 2.5}
     assert {i: n for i, n in enumerate(report.score_histogram) if n} == {4: 1, 10: 1, 19: 2}
     assert report.failures_by_reason == {"ScoreError": 1, "VideoDecodeError": 3}
-    assert [(f.video, f.start_s) for f in report.failures] == [("b", None), ("b", 4.0), ("b", 8.0), ("z", None)]
+    assert [(f.video_id, f.start_s) for f in report.failures] == [("b", None), ("b", 4.0), ("b", 8.0), ("z", None)]
     assert [(e.video, e.start_s, e.label) for e in report.uncertain] == [("a", 2, UNKNOWN), ("b", 0, "Run")]
     assert report.uncertain[0].strip == STRIP and [v.video for v in report.timelines] == ["a"]
     assert LabelReport.from_json(report.to_json()) == report
@@ -42,7 +42,7 @@ def test_caps_keep_the_least_certain_the_longest_and_the_first() -> None:
     assert [e.start_s for e in report.uncertain[:6]] == [0, 1, 2, 3, 4, 5] and len(report.uncertain) == MAX_UNCERTAIN
     counts = [(-len(v.segments), v.video) for v in report.timelines]
     assert counts == sorted(counts) and counts[0] == (-6, "v004") and len(counts) == MAX_TIMELINES
-    assert [f.video for f in report.failures] == [f"f{i:03}" for i in range(MAX_FAILURES)]
+    assert [f.video_id for f in report.failures] == [f"f{i:03}" for i in range(MAX_FAILURES)]
     assert sum(report.failures_by_reason.values()) == 300
 
 

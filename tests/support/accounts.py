@@ -2,8 +2,9 @@
 
 from hypothesis import strategies as st
 
+from pipelines.core.failure import Failure
 from pipelines.labelling.account import summarise
-from pipelines.labelling.types import UNKNOWN, LabelFailure, LabelledVideo, LabelReport, Segment
+from pipelines.labelling.types import UNKNOWN, LabelledVideo, LabelReport, Segment
 from tests.support.pages import strip
 
 STRIP = strip(120)
@@ -17,13 +18,14 @@ def video(
     return LabelledVideo(name, f"/{name}", duration_s or made[-1].end_s, False, made)
 
 
-def failure(name: str, start_s: float | None = None, kind: str = "VideoDecodeError") -> LabelFailure:
-    return LabelFailure(name, f"/{name}", start_s, None if start_s is None else start_s + 4, "decode", kind, "no frame")
+def failure(name: str, start_s: float | None = None, kind: str = "VideoDecodeError") -> Failure:
+    end_s = None if start_s is None else start_s + 4
+    return Failure("decode", kind, "no frame", video_id=name, uri=f"/{name}", start_s=start_s, end_s=end_s)
 
 
-def account(videos: list[LabelledVideo], failures: list[LabelFailure] | None = None, listed: int = -1) -> LabelReport:
+def account(videos: list[LabelledVideo], failures: list[Failure] | None = None, listed: int = -1) -> LabelReport:
     strips = {(v.video, s.start_s): STRIP for v in videos for s in v.segments if s.score < 0.9}
-    count = len(videos) + len({f.video for f in failures or []}) if listed < 0 else listed
+    count = len(videos) + len({f.video_id for f in failures or []}) if listed < 0 else listed
     return summarise(videos, failures or [], count, sum(len(v.segments) for v in videos), strips)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from pipelines.core.failure import Failure
 from pipelines.labelling.ledger import Entry
 from pipelines.labelling.plan import ListedVideo
-from pipelines.labelling.types import LabelFailure
 from pipelines.video.windows import Window
 
 KEY = "key"
@@ -25,9 +25,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]) | NO_UTF8, max_size=6)
 PARTS = ("0:2", "2:4")
 
 
-def failed(video: str, start_s: float | None = None, transient: bool = False) -> LabelFailure:
+def failed(video: str, start_s: float | None = None, transient: bool = False) -> Failure:
     end_s = None if start_s is None else start_s + 1
-    return LabelFailure(video, f"/{video}", start_s, end_s, "decode", "Broken", "no", transient)
+    return Failure("decode", "Broken", "no", transient, video, f"/{video}", start_s=start_s, end_s=end_s)
 
 
 def strip(video: str, index: int) -> str:
@@ -62,7 +62,7 @@ def entries(draw: st.DrawFn) -> Entry:
     count = draw(st.integers(1, 3)) if windows else 0
     values = draw(st.lists(st.floats(0, 1, width=32), min_size=len(windows) * count, max_size=len(windows) * count))
     failures = st.builds(
-        LabelFailure, TEXT, TEXT, st.none() | times, st.none() | times, TEXT, TEXT, TEXT, st.booleans()
+        Failure, TEXT, TEXT, TEXT, st.booleans(), TEXT, TEXT, st.none(), st.none() | times, st.none() | times
     )
     return Entry(
         draw(TEXT), draw(TEXT), draw(TEXT), draw(TEXT), tuple(draw(st.lists(TEXT, max_size=3))),

@@ -8,7 +8,9 @@ import av
 import numpy as np
 
 from pipelines.core.spec import ClipSpec
-from pipelines.video.long_video import Piece, WindowClip, WindowFailure, read_windows, survey
+from pipelines.video.long_video import WindowClip, read_windows
+from pipelines.video.pieces import Piece
+from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
 from tests.conftest import paint
 
@@ -64,19 +66,18 @@ def x264(params: str) -> dict[str, str]:
     return {"x264-params": f"{params}:b-adapt=0:threads=1", "preset": "veryfast", "crf": "23"}
 
 
-def read(path: Path | str, range_s: float = 1e6, spec: ClipSpec = SPEC) -> list[WindowClip | WindowFailure]:
+def read(path: Path | str, range_s: float = 1e6, spec: ClipSpec = SPEC) -> list[WindowClip]:
     """All windows, by way of JSON as between processes."""
     pieces = [Piece.from_json(json.loads(json.dumps(p.to_json()))) for p in survey(str(path)).pieces(windows(range_s))]
     assert pieces == survey(str(path)).pieces(windows(range_s))
     return [result for piece in pieces for result in read_windows(str(path), spec, piece)]
 
 
-def clips(results: list[WindowClip | WindowFailure]) -> list[WindowClip]:
-    assert all(isinstance(result, WindowClip) for result in results), results
-    return [result for result in results if isinstance(result, WindowClip)]
+def clips(results: list[WindowClip]) -> list[WindowClip]:
+    assert all(result.failure is None for result in results), results
+    return results
 
 
-def same(one: WindowClip | WindowFailure, other: WindowClip | WindowFailure) -> bool:
-    if isinstance(one, WindowFailure) or isinstance(other, WindowFailure):
-        return one == other
-    return (one.window, one.damaged, one.frames.tobytes()) == (other.window, other.damaged, other.frames.tobytes())
+def same(one: WindowClip, other: WindowClip) -> bool:
+    parts = [(w.window, w.damaged, w.failure, w.frames.tobytes()) for w in (one, other)]
+    return parts[0] == parts[1]

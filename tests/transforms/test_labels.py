@@ -1,10 +1,9 @@
 """The steps of the labelling job on Beam: all videos that come in are in the ledger, each window once."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import psutil
@@ -23,7 +22,7 @@ from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
 from pipelines.transforms.elements import RangeTask, Scorable, VideoRange
 from pipelines.transforms.ledger import RecordResults
 from pipelines.transforms.scoring import ScoreClips
-from pipelines.video.compact import windows_from_json
+from pipelines.video.pieces import Piece, Range
 from pipelines.video.windows import WindowSpec
 from tests.conftest import write_endless_video
 from tests.support.label_model import CLIP_SPEC, LABELS, level_of, make_model, write_grey
@@ -132,7 +131,7 @@ def test_a_clip_that_cannot_be_scored_becomes_a_record(
     failures = sorted((failure for entry in entries for failure in entry.failures), key=lambda f: f.start_s or 0.0)
     assert [(f.start_s, f.end_s) for f in failures] == [(4.0, 5.0), (4.5, 5.5), (5.0, 6.0)]
     for failure in failures:
-        assert (failure.video, failure.uri) == (long.video_id, long.uri)
+        assert (failure.video_id, failure.uri) == (long.video_id, long.uri)
         assert (failure.stage, failure.type, failure.transient) == ("score", "ScoreError", False)
         assert failure.message == "assertion failed: [a poisoned clip]"
     scored = {w.index: row for e in entries for w, row in zip(e.windows, e.probabilities, strict=True)}
@@ -165,7 +164,7 @@ def test_a_decoder_that_is_lost_costs_the_rest_of_a_video(model: Model, tmp_path
     assert (failure.start_s, failure.end_s, entry.duration_s) == (entry.windows[-1].end_s, 20.0, 20.0)
 
 
-def ranges_of(video: ListedVideo, wanted: WindowJob) -> tuple[Mapping[str, Any], ...]:
+def ranges_of(video: ListedVideo, wanted: WindowJob) -> tuple[Range, ...]:
     pool = worker.shared_pool(WORKERS, wanted.limits)
     ((_, cut, _),) = pool.stream([video], wanted, lambda item: nullcontext(item.uri))
     assert isinstance(cut, CutVideo)
@@ -186,10 +185,10 @@ def test_a_range_that_cannot_be_read_any_more_is_one_record(
     model: Model, videos: list[ListedVideo], tmp_path: Path
 ) -> None:
     (long,) = (video for video in videos if video.video_id.startswith("long"))
-    _, request, *_ = ranges_of(long, job(2.0))
-    windows = [planned.window for planned in windows_from_json(request["windows"])]
+    ranges = ranges_of(long, job(2.0))
+    windows = [planned.window for planned in Piece.from_json(ranges[1].piece).windows]
     gone = ListedVideo(long.video_id, f"{tmp_path}/gone.mp4", "1")
-    source = VideoRange(0, VideoTask(gone), "4:8", ("0:4", "4:8", "8:19"), len(windows), request)
+    source = VideoRange(0, VideoTask(gone), ("0:4", "4:8", "8:19"), ranges[1])
     with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
         clips = pipeline | beam.Create([RangeTask((source,))]) | DecodeRanges(job(2.0), WORKERS)
         scored = clips | ScoreClips(str(model[0]), model[1], 1)

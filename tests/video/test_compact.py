@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.video.compact import pack, unpack, windows_from_json, windows_to_json
-from pipelines.video.survey import Piece
+from pipelines.video.pieces import Piece
 from pipelines.video.windows import PlannedWindow, Window, WindowSpec, plan_windows
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from pipelines import label
+from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset.example import Example, decode, encode
-from pipelines.decoding.messages import WindowJob
+from pipelines.decoding.messages import Request, WindowJob
 from pipelines.decoding.server import answers
 from pipelines.video.clip import read_clip
 from pipelines.video.errors import VideoDecodeError
-from pipelines.video.long_video import WindowClip, read_windows
+from pipelines.video.long_video import read_windows
+from pipelines.video.pieces import Range
 from pipelines.video.resize import Resizer
 from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
@@ -62,7 +64,7 @@ def test_windows_are_damaged_or_show_what_plain_decoding_does(name: str, num_fra
     damaged = []
     for piece in survey(str(path)).pieces(WindowSpec(1.0, 0.5, 1.0)):
         for planned, result in zip(piece.windows, read_windows(str(path), spec, piece), strict=True):
-            assert isinstance(result, WindowClip)
+            assert result.failure is None
             indices = [planned.first + index for index in spec.sample(planned.end - planned.first)]
             expected = np.stack([plain[index] for index in indices])
             assert result.damaged or np.array_equal(result.frames, expected)
@@ -83,15 +85,15 @@ def test_mutated_files_are_said_to_be_damaged(tmp_path: Path) -> None:
 
 def windows_of(path: Path, spec: WindowSpec) -> list[dict[str, Any]]:
     """Headers of what the decoder answers, of all ranges of a video."""
-    request = {**WindowJob(SPEC, spec).request(), "path": str(path), "range": None}
-    headers = [header for header, _ in answers(request)]
+    job = WindowJob(SPEC, spec)
+    headers = [header for header, _ in answers(job, Request(str(path)))]
     if headers[0]["status"] != "cut":
         return headers
-    ranges = json.loads(json.dumps(headers[0]["ranges"]))
-    found = [[header for header, _ in answers({**request, "range": part})] for part in ranges]
+    ranges = [Range.from_json(json.loads(json.dumps(part))) for part in headers[0]["ranges"]]
+    found = [[header for header, _ in answers(job, Request(str(path), range=part))] for part in ranges]
     assert len(found) > 1
     for part, some in zip(ranges, found, strict=True):
-        assert {header["num_windows"] for header in some} == {part["num_windows"]} == {len(some)}
+        assert {header["num_windows"] for header in some} == {part.num_windows} == {len(some)}
     return [header for some in found for header in some]
 
 
@@ -101,8 +103,10 @@ def test_what_is_missing_is_a_failure_with_its_time(spec: WindowSpec) -> None:
     assert (len(windows) == 1) == (spec.whole_up_to_s == 30)
     assert {header["status"] for header in windows} == {"window"}
     assert windows[-1]["damaged"] and windows[-1]["window"][2] == pytest.approx(15.64)
-    assert lost["status"] == "window_failed" and lost["window"] == (len(windows), pytest.approx(15.64), 28.8)
-    assert (lost["type"], lost["message"]) == ("VideoDecodeError", "390 of 720 frames are there")
+    assert lost["window"] == (len(windows), pytest.approx(15.64), 28.8)
+    failure = Failure.from_json(lost["failure"])
+    assert (failure.type, failure.message) == ("VideoDecodeError", "390 of 720 frames are there")
+    assert (failure.start_s, failure.end_s) == lost["window"][1:]
     assert [header["window"][0] for header in windows] == list(range(len(windows)))
 
 

@@ -9,12 +9,14 @@ import av
 import numpy as np
 import pytest
 
+from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec
 from pipelines.video import piece_frames
 from pipelines.video.errors import VideoError
 from pipelines.video.frames import decode_packets, demux, open_video
-from pipelines.video.long_video import WindowClip, WindowFailure, _Assembly, survey
-from pipelines.video.survey import Piece
+from pipelines.video.long_video import _Assembly
+from pipelines.video.pieces import Piece
+from pipelines.video.survey import survey
 from pipelines.video.windows import PlannedWindow, Window, plan_windows
 from tests.conftest import read_index
 from tests.support.long_videos import NUM_FRAMES, SPEC, clips, moving_pictures, read, same, windows, write, x264
@@ -106,12 +108,12 @@ def test_neighbours_stand_for_what_cannot_be_decoded(pictures: list[np.ndarray],
         indices = [plan.first + i for i in SPEC.sample(plan.end - plan.first)]
         here = [index for index in indices if index not in lost]
         if len(here) < 3:
-            assert result == WindowFailure(
-                plan.window, "VideoDecodeError", f"only {len(here)} of 6 frames could be decoded"
-            )
+            message, place = f"only {len(here)} of 6 frames could be decoded", plan.window
+            failure = Failure("decode", "VideoDecodeError", message, start_s=place.start_s, end_s=place.end_s)
+            assert (result.window, result.failure, result.frames.size) == (place, failure, 0)
             seen.add("failed")
             continue
-        assert isinstance(result, WindowClip)
+        assert result.failure is None
         assert result.damaged == (len(here) < 6)
         nearest = [min(here, key=lambda other, index=index: (abs(other - index), other)) for index in indices]
         assert [read_index(frame) for frame in result.frames] == nearest
@@ -145,8 +147,8 @@ def put_together(order: list[int]) -> list[tuple[int, int, bool]]:
     for number, index in enumerate(order):
         if assembly.waits_for(index):
             done = list(assembly.add(index, np.full((8, 8, 3), index, np.uint8)))
-            results += [(number, result.window.index, getattr(result, "damaged", True)) for result in done]
-    return results + [(-1, result.window.index, getattr(result, "damaged", True)) for result in assembly.finish()]
+            results += [(number, result.window.index, result.damaged or bool(result.failure)) for result in done]
+    return results + [(-1, result.window.index, result.damaged or bool(result.failure)) for result in assembly.finish()]
 
 
 ODD = list(range(1, 30, 2))

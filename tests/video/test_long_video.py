@@ -14,8 +14,9 @@ from pipelines.video import long_video, piece_frames, taint
 from pipelines.video.clip import read_clip
 from pipelines.video.errors import VideoDecodeError
 from pipelines.video.frames import decode_packets, open_video
-from pipelines.video.long_video import read_windows, survey
+from pipelines.video.long_video import read_windows
 from pipelines.video.resize import Resizer
+from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec, plan_windows
 from tests.conftest import read_index
 from tests.support.long_videos import NUM_FRAMES, SPEC, clips, moving_pictures, read, same, windows, write, x264

@@ -1,5 +1,6 @@
 """Packets to start from, and videos that claim to be endless."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,18 @@ import numpy as np
 import pytest
 
 from pipelines.core.spec import ClipSpec
+from pipelines.video import frames
 from pipelines.video import survey as core_survey
 from pipelines.video.errors import NoVideoStreamError, VideoDecodeError, VideoOpenError, VideoReadError
 from pipelines.video.frames import demux, open_video, scan
 from pipelines.video.long_video import read_windows
+from pipelines.video.pieces import Piece
 from pipelines.video.skipping import entry_points
 from pipelines.video.streams import shows_picture
-from pipelines.video.survey import Piece, Survey, survey
+from pipelines.video.survey import Survey, clip_or_survey, survey
 from pipelines.video.windows import WindowSpec
 from tests.conftest import write_video
+from tests.support.long_videos import write
 from tests.support.packet_lines import line
 from tests.support.sound import write_sound
 
@@ -91,13 +95,43 @@ def test_streams_that_turn_up_late_do_not_matter() -> None:
     assert list(demux(Container(), None)) == [packet]  # type: ignore[arg-type]
 
 
-def test_packets_that_are_watched_are_not_kept(tmp_path: Path) -> None:
-    watched: list[int] = []
-    path = str(write_video(tmp_path / "v.avi", 20))
+@pytest.mark.parametrize("kept", [0, 1, 7, 20])
+def test_packets_are_kept_or_watched(kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where they outgrow the buffer, what a survey tells is the same."""
+    path = str(write_video(tmp_path / "v.mp4", 20, options={"g": "6", "bf": "2"}))
+    windows = WindowSpec(0.2, 0.1, 0.2, 0.2)
+    expected = survey(path)
     with open_video(path) as (container, stream):
-        packets = scan(container, stream, lambda packet: watched.append(packet.size))
-    assert (packets.count, packets.buffered) == (20, None)
-    assert len(watched) == 20
+        sizes = [packet.size for packet in demux(container, stream)]
+    watched: list[int] = []
+    monkeypatch.setattr(frames, "_MAX_BUFFERED_BYTES", sum(sizes[:kept]) + kept * frames._PACKET_BYTES)
+    with open_video(path) as (container, stream):
+        packets = scan(container, stream, lambda some: watched.extend(packet.size for packet in some))
+    assert (packets.count, watched) == (20, [] if kept == 20 else sizes)
+    assert (packets.buffered is None) == (kept < 20)
+    found = survey(path)
+    assert found.key_frames.tolist() == expected.key_frames.tolist() and len(found.key_frames) > 2
+    assert found.pieces(windows) == expected.pieces(windows)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system doesn't count what is read")
+@pytest.mark.parametrize("buffer_bytes", [frames._MAX_BUFFERED_BYTES, 0])
+def test_a_long_file_is_read_once(buffer_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = list(np.random.default_rng(0).integers(0, 256, (40, 120, 160, 3), np.uint8))
+    path = write(tmp_path / "v.mov", noise, "mjpeg", {"qmin": "1", "qmax": "1"})
+    size_bytes = path.stat().st_size
+    monkeypatch.setattr(frames, "_MAX_BUFFERED_BYTES", buffer_bytes)
+    before = bytes_read()
+    steps = clip_or_survey(str(path), None, ClipSpec(4, 16, 16), whole_up_to_s=1.5)
+    with pytest.raises(StopIteration) as end:
+        next(steps)
+    assert isinstance(end.value.value, Survey)
+    assert size_bytes > 800_000 and bytes_read() - before < 1.3 * size_bytes
+
+
+def bytes_read() -> int:
+    """What this process has read so far, from anywhere."""
+    return int(Path("/proc/self/io").read_text().split()[1])
 
 
 IDR, I_SLICE, P_SLICE = "65 88", "41 b0", "41 9a"
