@@ -103,9 +103,9 @@ def _train(
         import keras
 
         from trainer.training.devices import make_devices
-        from trainer.training.trial import Trial
+        from trainer.training.run import Run
 
-        trained = Trial(config, dataset, make_devices("auto", "auto"), network).fit(str(folder / "checkpoints"))
+        trained = Run(config, dataset, make_devices("auto", "auto"), network).fit(str(folder / "checkpoints"))
         folder.mkdir(parents=True, exist_ok=True)
         predictions.write_text(trained.test.to_jsonl(labels))
         parameters = trained.learner.average.count_params()

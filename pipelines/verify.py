@@ -12,6 +12,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import BinaryIO, cast
 
 from pipelines import files
@@ -23,7 +24,8 @@ from pipelines.core.spec import ClipSpec
 from pipelines.core.video_files import IGNORED
 from pipelines.dataset.config import OFFICIAL_SPLITS
 from pipelines.dataset.example import Example, decode
-from pipelines.dataset.info import DatasetInfo, ShardInfo
+from pipelines.dataset.index import read_index
+from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from pipelines.inputs.source_hints import nearest
 from pipelines.video.images import decode_frames
@@ -44,8 +46,8 @@ class ShardCheck:
     info: ShardInfo
     num_records: int = 0
     ids: list[str] = field(default_factory=list)
-    groups: set[str] = field(default_factory=set)
-    labels: Counter[str] = field(default_factory=Counter)
+    groups: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -108,8 +110,8 @@ def _check_records(file: BinaryIO, info: DatasetInfo, check: ShardCheck) -> None
 
 def _check_example(example: Example, info: DatasetInfo, check: ShardCheck) -> None:
     check.ids.append(example.video_id)
-    check.groups.add(example.group)
-    check.labels[example.label_name] += 1
+    check.groups.append(intern(example.group))
+    check.labels.append(intern(example.label_name))
     decode_frames(example.frames, info.clip_spec, info.encoding)
     if not 0 <= example.label < len(info.labels) or info.labels[example.label] != example.label_name:
         raise ValueError(f"{example.video_id}: label {example.label} is not that of {example.label_name!r}")
@@ -137,7 +139,7 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
         problems.append(f"{len(doubles)} videos occur more than once, for example {doubles[0]}")
     splits_of: dict[str, set[str]] = {}
     for check in checks:
-        for group in check.groups:
+        for group in set(check.groups):
             splits_of.setdefault(group, set()).add(check.split)
     # Official splits are kept as they were given; a note in the dataset names such groups.
     as_given = info.configuration.get("splits") == OFFICIAL_SPLITS or info.configuration.get("split_file")
@@ -146,11 +148,13 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
             problems.append(f"group {group} is in {' and '.join(sorted(splits))}: scores would be too good")
     for name, split in info.splits.items():
         mine = [check for check in checks if check.split == name]
-        found: Counter[str] = sum((check.labels for check in mine), Counter())
+        found = Counter(label for check in mine for label in check.labels)
         if dict(sorted(found.items())) != dict(split.num_examples_by_class):
             problems.append(f"{name}: the examples by class are not as {DATASET_INFO} says")
         if not any(check.problems for check in mine) and set().union(*(c.groups for c in mine)) != set(split.groups):
             problems.append(f"{name}: the groups are not as {DATASET_INFO} says")
+        if split.index and (problem := _check_index(folder, split, mine)):
+            problems.append(f"{split.index.name}: {problem}")
     counts = info.counts
     accounted = counts["written"] + counts["failed"] + counts["filtered"]
     if counts["listed"] != accounted:
@@ -168,6 +172,18 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
     if strange := sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known):
         problems.append(f"{len(strange)} files belong to no split, for example {strange[0]}; readers may see them")
     return problems
+
+
+def _check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck]) -> str:
+    """What is wrong with the index of a split, going by its description and, where they are whole, by its shards."""
+    try:
+        found = read_index(folder, split)
+    except OSError as error:
+        return f"can't be read: {error.strerror or error}"
+    except ValueError as error:
+        return str(error)
+    records = (row for check in checks for row in zip(check.ids, check.groups, check.labels, strict=True))
+    return "" if any(check.problems for check in checks) else found.difference(records)
 
 
 def make_parser() -> argparse.ArgumentParser:

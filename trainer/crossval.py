@@ -17,6 +17,7 @@ from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset, check_shards, open_dataset
+from trainer.data.index import check_indexes
 from trainer.evaluation.intervals import bootstrap_over_groups
 from trainer.evaluation.metrics import baseline_to_json, evaluate
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
@@ -24,7 +25,7 @@ from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 from trainer.files import storage
 from trainer.training.attended import run_attended
-from trainer.training.cluster import check_cluster, read_cluster
+from trainer.training.cluster import check_cluster, is_first_worker
 
 _DESCRIPTION = """\
 Trains a network once for each fold of groups, tests it on the groups of the fold, and sums up.
@@ -85,9 +86,10 @@ def run(arguments: Sequence[str]) -> int:
     if base.overwrite or not all(done):
         storage.prepare(base.data)
         check_shards(dataset, dataset.info.splits)
+        check_indexes(dataset.uri, dataset.info, dataset.info.splits)
         done, is_chief = _train(configs, dataset)
     else:
-        is_chief = base.strategy != "multi_worker" or read_cluster(os.environ.get("TF_CONFIG", ""))[0] == 0
+        is_chief = is_first_worker(base.strategy)
     if not is_chief:  # the first one writes
         return EXIT_OK
     summary, predictions = summarise(configs, [metrics for metrics in done if metrics], count)
@@ -104,13 +106,13 @@ def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[M
     import keras
 
     from trainer.training.devices import make_devices
-    from trainer.training.session import train_here
+    from trainer.training.session import train_on
 
     devices = make_devices(configs[0].strategy, configs[0].precision)
     results: list[Mapping[str, Any] | None] = []
     for number, config in enumerate(configs, 1):
         print(f"fold {config.fold}, seed {config.seed} ({number} of {len(configs)} runs)", file=sys.stderr, flush=True)
-        results.append(train_here(config, dataset, devices))
+        results.append(train_on(config, dataset, devices))
         keras.backend.clear_session()
     return results, devices.is_chief
 

@@ -42,6 +42,4 @@ def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) 
         from trainer.training.seeds import global_seed_kept
 
         with global_seed_kept():
-            metrics = train_run(config)
-    assert metrics is not None
-    return metrics
+            return train_run(config)

@@ -11,12 +11,13 @@ from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import check_shards, open_dataset
-from trainer.data.parts import SIDES
+from trainer.data.index import check_indexes
+from trainer.data.parts import SIDES, indexed_splits
 from trainer.evaluation.places import RUN, check_model_place, check_output
 from trainer.evaluation.results import finished, print_result
 from trainer.files import storage
 from trainer.training.attended import run_attended
-from trainer.training.cluster import check_cluster
+from trainer.training.cluster import check_cluster, is_first_worker
 
 _DESCRIPTION = """\
 Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not seen, and exports a model.
@@ -39,25 +40,29 @@ def run(arguments: Sequence[str]) -> int:
     """Trains as a command line asks for and returns the exit code.
 
     Raises:
-        UserError: it can't be done, or ended without a model.
+        UserError: see `train`.
     """
     config = flags.make_config(flags.parse(make_parser(), arguments))
     if config.strategy == "multi_worker":
         check_cluster(config.strategy)
         run_attended()
-    if metrics := train(config):
+    metrics = train(config)
+    if is_first_worker(config.strategy):
         print_result(metrics, config.output)
     return EXIT_OK
 
 
-def train(config: TrainConfig) -> Mapping[str, Any] | None:
-    """Trains, evaluates and exports, or resumes that; gives the result where all is done.
+def train(config: TrainConfig) -> Mapping[str, Any]:
+    """Trains a network, evaluates it and exports a model; or gives the result where that is done already.
+
+    An interrupted run resumes. Of several workers (`multi_worker`) each one calls this in a process of its own.
 
     Returns:
-        The content of metrics.json; None in a worker that isn't the one that writes it.
+        the content of metrics.json.
 
     Raises:
-        UserError: it can't be done, or ended without a model.
+        UsageError: something is wrong with the settings, the dataset or the output folder.
+        UserError: training ended without a model; `exit_code` tells why.
     """
     check_cluster(config.strategy)
     storage.check_readable(config.data)
@@ -66,20 +71,19 @@ def train(config: TrainConfig) -> Mapping[str, Any] | None:
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)
-    if metrics is None:
-        check_model_place(config.output)
-        storage.prepare(config.data)
-        check_shards(dataset, SIDES if needs_splits else dataset.info.splits)
-        start_tensorflow()
-        # TensorFlow takes seconds to load: not for --help, and not before a mistake is found.
-        from trainer.training.devices import make_devices
-        from trainer.training.session import train_here
+    if metrics is not None:
+        tool.say(f"{config.output} is complete (--overwrite trains anew)")
+        return metrics
+    check_model_place(config.output)
+    storage.prepare(config.data)
+    check_shards(dataset, SIDES if needs_splits else dataset.info.splits)
+    check_indexes(dataset.uri, dataset.info, indexed_splits(dataset.info, config))
+    start_tensorflow()
+    # TensorFlow takes seconds to load: not for --help, and not before a mistake is found.
+    from trainer.training.devices import make_devices
+    from trainer.training.session import train_on
 
-        devices = make_devices(config.strategy, config.precision)
-        metrics = train_here(config, dataset, devices)
-        return metrics if devices.is_chief else None
-    tool.say(f"{config.output} is complete (--overwrite trains anew)")
-    return metrics
+    return train_on(config, dataset, make_devices(config.strategy, config.precision))
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from statistics import median
 from pipelines.core.errors import IncompleteError, TooManyFailuresError
 from pipelines.core.file_names import FAILURES
 from pipelines.dataset.config import PreprocessConfig, with_names_for_paths
-from pipelines.dataset.info import DatasetInfo, ShardReport, summarise_splits
+from pipelines.dataset.info import DatasetInfo, IndexInfo, ShardReport, summarise_splits
 from pipelines.dataset.plan import Plan
 from pipelines.inputs.catalog import Catalog
 
@@ -68,7 +68,12 @@ def check_failure_rate(
 
 
 def describe(
-    config: PreprocessConfig, catalog: Catalog, plan: Plan, reports: Sequence[ShardReport], versions: Mapping[str, str]
+    config: PreprocessConfig,
+    catalog: Catalog,
+    plan: Plan,
+    reports: Sequence[ShardReport],
+    indexes: Mapping[str, IndexInfo],
+    versions: Mapping[str, str],
 ) -> DatasetInfo:
     """The description of a complete dataset, out of the reports of its shards in the order of the plan."""
     written = [video for report in reports for video in report.written]
@@ -80,7 +85,7 @@ def describe(
         encoding=config.frame_encoding,
         compression=config.compression,
         labels=plan.labels.names,
-        splits=summarise_splits(reports, plan.splits),
+        splits=summarise_splits(reports, plan.splits, indexes),
         counts={
             "listed": catalog.num_listed,
             "written": len(written),

@@ -18,7 +18,8 @@ from pipelines.core.sealed import seal, seal_parts, unseal
 from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
 from pipelines.dataset import sharding
 from pipelines.dataset.duplicates import DUPLICATES, Copies, duplicate_lines
-from pipelines.dataset.info import PREVIEW, REMARKS, DatasetInfo, ShardReport
+from pipelines.dataset.index import index_lines, index_name, is_index_name
+from pipelines.dataset.info import PREVIEW, REMARKS, DatasetInfo, IndexInfo, ShardReport
 from pipelines.dataset.plan import Layout, Plan, PlannedShard
 from pipelines.files.output_folder import STATE, read_own, temporary_folder
 from pipelines.inputs.catalog import VideoRecord
@@ -51,8 +52,9 @@ def remove_dataset(output: str) -> None:
     """
     try:
         files.delete([files.join(output, DATASET_INFO)])
-        shards = filter(sharding.is_shard_name, files.list_folder(output))
-        files.delete(files.join(output, name) for name in [*shards, *_LISTS, PREVIEW])
+        names = files.list_folder(output)
+        shards = filter(sharding.is_shard_name, names)
+        files.delete(files.join(output, name) for name in [*shards, *filter(is_index_name, names), *_LISTS, PREVIEW])
         files.delete([_layout_uri(output), files.join(output, STATE, "plan.jsonl")])  # not the lock, which is held
         for folder in (files.join(output, STATE, "shards"), temporary_folder(output)):
             files.delete_folder(folder)
@@ -149,9 +151,11 @@ def prepare(output: str, plan: Plan, on_damage: Callable[[str], None] = lambda _
             if done is None or (not complete and any(failure.transient for failure in done.failed))
         ]
         names = {shard.name for shard in plan.shards}
-        stale = [name for name in files.list_folder(output) if sharding.is_shard_name(name) and name not in names]
+        listed = files.list_folder(output)
+        stale = [name for name in listed if sharding.is_shard_name(name) and name not in names]
         if pending or stale:
-            files.delete([files.join(output, name) for name in (DATASET_INFO, *_LISTS, PREVIEW)])
+            files.delete([files.join(output, DATASET_INFO)])
+            files.delete(files.join(output, name) for name in [*filter(is_index_name, listed), *_LISTS, PREVIEW])
         files.delete(files.join(output, name) for name in stale)
         gone = {*stale, *(shard.name for shard in pending)} & finished_shards(output)  # some stores ask about each file
         files.delete(_report_uri(output, name) for name in sorted(gone))
@@ -192,6 +196,33 @@ def write_remarks(output: str, reports: Iterable[ShardReport]) -> None:
         for video, split in sorted(found, key=lambda item: item[0].video_id)
     ]
     files.write_text(files.join(output, REMARKS), "".join(lines), temporary_folder(output))
+
+
+def write_indexes(output: str, splits: Iterable[str], reports: Sequence[ShardReport]) -> dict[str, IndexInfo]:
+    """Writes the index of each split and returns what the description says of them.
+
+    Args:
+        output: the folder.
+        splits: names of all splits.
+        reports: of all shards, in the order in which the description names them.
+    """
+
+    def write(split: str) -> IndexInfo:
+        name, digest, size = index_name(split), hashlib.sha256(), 0
+
+        def texts() -> Iterator[str]:
+            nonlocal size
+            for report in reports:
+                if report.split == split:
+                    text = "".join(index_lines(report.written))
+                    digest.update(text.encode())
+                    size += len(text)  # it is ASCII
+                    yield text
+
+        files.write_text(files.join(output, name), texts(), temporary_folder(output))
+        return IndexInfo(name, size, digest.hexdigest())
+
+    return {split: write(split) for split in splits}
 
 
 def write_failures(output: str, failures: Sequence[Failure], source: str) -> None:

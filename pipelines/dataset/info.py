@@ -112,12 +112,25 @@ class ShardInfo:
 
 
 @dataclass(frozen=True)
+class IndexInfo:
+    """The file with id, group and label of each record of a split."""
+
+    name: PlainName
+    size_bytes: Count
+    sha256: str
+
+
+@dataclass(frozen=True)
 class SplitInfo:
-    """The shards of a split, its groups, and its number of examples by class."""
+    """The shards of a split, its groups, its number of examples by class, and its index.
+
+    Datasets of earlier versions have no index.
+    """
 
     shards: tuple[ShardInfo, ...]
     groups: tuple[str, ...]
     num_examples_by_class: Mapping[str, Count]
+    index: IndexInfo | None = None
 
     @property
     def num_examples(self) -> int:
@@ -170,6 +183,7 @@ class DatasetInfo:
                 "num_examples": split.num_examples,
                 "num_examples_by_class": dict(split.num_examples_by_class),
                 "groups": list(split.groups),
+                **({"index": asdict(split.index)} if split.index else {}),
                 "shards": [asdict(shard) for shard in split.shards],
             }
             for name, split in self.splits.items()
@@ -200,8 +214,16 @@ class DatasetInfo:
             raise UserError(f"{name} is damaged or no description of a dataset ({error}); preprocess again") from error
 
 
-def summarise_splits(reports: Iterable[ShardReport], split_names: Iterable[str]) -> dict[str, SplitInfo]:
-    """The splits of a dataset out of the reports of its shards, which come in the order of the shards."""
+def summarise_splits(
+    reports: Iterable[ShardReport], split_names: Iterable[str], indexes: Mapping[str, IndexInfo] | None = None
+) -> dict[str, SplitInfo]:
+    """The splits of a dataset out of the reports of its shards, which come in the order of the shards.
+
+    Args:
+        reports: of all shards.
+        split_names: in the order wanted.
+        indexes: the index of each split that has one.
+    """
     by_split: dict[str, list[ShardReport]] = {name: [] for name in split_names}
     for report in reports:
         by_split[report.split].append(report)
@@ -210,6 +232,7 @@ def summarise_splits(reports: Iterable[ShardReport], split_names: Iterable[str])
             shards=tuple(ShardInfo(r.name, len(r.written), r.size_bytes, r.sha256) for r in split_reports),
             groups=tuple(sorted({video.group for r in split_reports for video in r.written})),
             num_examples_by_class=dict(sorted(Counter(v.label for r in split_reports for v in r.written).items())),
+            index=(indexes or {}).get(name),
         )
         for name, split_reports in by_split.items()
     }

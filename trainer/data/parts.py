@@ -6,7 +6,7 @@ By default the dataset's own splits. Folds and the random split are cut from the
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, compress
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class Index:
     groups: tuple[str, ...]
     labels: np.ndarray
 
+    def where(self, keep: np.ndarray) -> "Index":
+        """The records for which `keep`, bool [N], is true."""
+        ids, groups = (tuple(compress(values, keep)) for values in (self.video_ids, self.groups))
+        return Index(ids, groups, self.labels[keep])
+
 
 @dataclass(frozen=True)
 class Part:
@@ -42,6 +47,7 @@ class Part:
         class_counts: number of this side's clips by label id.
         groups: what they share sources with.
         keep: bool [sum of lengths], which records belong to this side; None for all.
+        splits: the splits whose shards these are, in the same order; empty where they are not those of whole splits.
     """
 
     shards: tuple[str, ...]
@@ -49,6 +55,7 @@ class Part:
     class_counts: tuple[int, ...]
     groups: tuple[str, ...]
     keep: np.ndarray | None = field(default=None, compare=False)
+    splits: tuple[str, ...] = ()
 
     @property
     def num_clips(self) -> int:
@@ -96,12 +103,14 @@ def cut_parts(
     """
 
     def stored(splits: Iterable[str]) -> Part:
-        chosen = [info.splits[name] for name in splits if name in info.splits]
+        names = tuple(name for name in splits if name in info.splits)
+        chosen = [info.splits[name] for name in names]
         shards = [shard for split in chosen for shard in split.shards]
         counts = [sum(split.num_examples_by_class.get(label, 0) for split in chosen) for label in info.labels]
         groups = sorted({group for split in chosen for group in split.groups})
         lengths = tuple(shard.num_examples for shard in shards)
-        return Part(tuple(uri_of(shard.name) for shard in shards), lengths, tuple(counts), tuple(groups))
+        uris = tuple(uri_of(shard.name) for shard in shards)
+        return Part(uris, lengths, tuple(counts), tuple(groups), splits=names)
 
     if config.split == "groups" and not config.fold:
         parts, note = {side: stored([side]) for side in SIDES}, ""
@@ -125,6 +134,14 @@ def cut_parts(
         cut, protocol = cut_randomly(index, config.seed), "random"
     parts = {side: make_part(everything, index, cut, side) for side in SIDES}
     return Parts(parts, protocol, _share_groups(parts.values()))
+
+
+def indexed_splits(info: DatasetInfo, config: TrainConfig) -> tuple[str, ...]:
+    """The splits for which training needs to know the id, group and label of each record."""
+    if config.split != "groups" or config.fold:
+        return tuple(info.splits)
+    has_val = "val" in info.splits and info.splits["val"].num_examples > 0
+    return tuple(name for name in (SIDES[1:] if has_val else SIDES) if name in info.splits)
 
 
 def _share_groups(parts: Iterable[Part]) -> bool:

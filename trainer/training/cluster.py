@@ -29,6 +29,15 @@ def check_cluster(strategy: str) -> None:
             ) from error
 
 
+def is_first_worker(strategy: str) -> bool:
+    """Whether this process is the only one that trains, or the one of several that writes.
+
+    Raises:
+        UsageError: TF_CONFIG can't be used.
+    """
+    return strategy != "multi_worker" or read_cluster(os.environ.get("TF_CONFIG", ""))[0] == 0
+
+
 def read_cluster(text: str) -> tuple[int, int]:
     """This worker's number and the number of workers that train.
 

@@ -1,193 +1,197 @@
-"""One run from a dataset to a model directory: training, evaluation, baselines, report."""
+"""A run's settings on its dataset: who is on which side, how long and how fast to train; and the training itself."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from importlib.metadata import version
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 from pipelines.cli import tool
-from pipelines.core.model_info import ModelInfo
-from pipelines.core.relative import relative_to
+from pipelines.core.errors import UsageError
+from pipelines.dataset.info import DatasetInfo
 from pipelines.reports.text import plural, some
 from trainer.config import TrainConfig
+from trainer.data.augment import choose
 from trainer.data.check import OpenDataset
-from trainer.data.parts import missing_classes
+from trainer.data.clips import Clips, Reading
+from trainer.data.index import index_of, read_index
+from trainer.data.parts import Index, Part, Parts, class_weights, cut_parts, missing_classes
 from trainer.evaluation import results
-from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
-from trainer.evaluation.metrics import baseline_to_json, evaluate, majority_baseline
-from trainer.evaluation.report import render_report
-from trainer.export.keras_model import export_model
+from trainer.evaluation.predictions import Predictions
 from trainer.files import storage
-from trainer.training.devices import Devices
-from trainer.training.logs import RunLog, history_table
-from trainer.training.predict import clips_per_second, film_strips, sample_clips
-from trainer.training.trial import Trained, Trial
+from trainer.networks.build import build_model
+from trainer.training.checkpoint import State
+from trainer.training.choices import choose_batch, choose_compile, choose_rate
+from trainer.training.devices import Devices, why_no_compiler
+from trainer.training.learner import Learner, Learning
+from trainer.training.loop import Loop
+from trainer.training.predict import predict
+from trainer.training.schedule import Plan, choose_length
 
-_CHECK_CLIPS = 4
-_PACKAGES = ("tensorflow", "keras", "numpy")
+_AHEAD = 4
+"""Steps that may be under way on a GPU: enough that it never waits for Python, few enough to find NaN at once."""
 
 
-def train(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Mapping[str, Any]:
-    """Trains, evaluates and exports; what is done already, by an earlier start of the same run, isn't done again.
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and what it says about the clips that it wasn't trained on."""
 
-    Returns:
-        the content of metrics.json.
+    learner: Learner
+    state: State
+    val: Predictions
+    test: Predictions
 
-    Raises:
-        UserError: see `Loop.run` and `export_model`.
+
+class Run:
+    """A configuration on a dataset: all that follows from it before anything is trained, and the training.
+
+    Args:
+        config: the settings; also an attribute, as are dataset and devices.
+        dataset: what to train on.
+        devices: where to train.
+        options: of the network's builder, for ablations.
+
+    Attributes:
+        info: the dataset's description.
+        checkpoints: the folder of the checkpoints that the configuration asks for.
+        parts: the sides.
+        augmentations: what is done to training clips; `note` says why something is left out.
+        loss_weights: of the classes.
+        global_batch: clips in a step, over all devices.
+        learning_rate: its peak.
+        sides: the clips of `val` and `test`.
+        indices: ids, groups and labels of those.
     """
-    return _Run(config, dataset, devices).run()
 
+    def __init__(
+        self, config: TrainConfig, dataset: OpenDataset, devices: Devices, options: Mapping[str, Any] | None = None
+    ) -> None:
+        self.config, self.dataset, self.devices, self._options = config, dataset, devices, dict(options or {})
+        self.info: DatasetInfo = dataset.info
+        self.checkpoints = storage.join(config.output, results.CHECKPOINTS)
+        stored = cache(partial(read_index, dataset.uri, self.info))
 
-class _Run:
-    def __init__(self, config: TrainConfig, dataset: OpenDataset, devices: Devices) -> None:
-        self._config, self._dataset, self._devices = config, dataset, devices
-        self._trial = Trial(config, dataset, devices)
-        self._info = dataset.info
+        def index(part: Part) -> Index:
+            found = index_of(part, stored)
+            return Clips(self.info, part, Reading(1)).index() if found is None else found
 
-    def run(self) -> Mapping[str, Any]:
-        config, devices, trial = self._config, self._devices, self._trial
-        self._announce()
-        checkpoints = storage.join(config.output, results.CHECKPOINTS)
-        log = RunLog(config.output) if devices.is_chief else None
-        main = trial.fit(checkpoints, on_epochs=log.epochs if log else None)
-        single = None
-        if config.baseline:
-            single = trial.fit(storage.join(checkpoints, "single_frame"), single_frame=True)
-        metrics = self._describe(main, single)
-        if devices.num_workers > 1:
-            # Every worker says it: where two of them differ, something is wrong with the cluster.
-            tool.say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
-        if log:
-            log.confusion(metrics["test"]["confusion"], main.state.epoch)
-            self._write(main, single, metrics)
-        # A worker that ends before the chief isn't there to train with, should the chief have to start again.
-        devices.wait_for_all()
-        return metrics
+        self.augmentations, self.note = choose(config.augment, self.info.labels)
+        self.parts: Parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, index)
+        self.loss_weights = class_weights(self.parts.sides["train"].class_counts, config.class_weights)
+        num_clips = sum(split.num_examples for split in self.info.splits.values())
+        clip_bytes = self.info.clip_spec.num_bytes
+        batch = choose_batch(config.batch_size, devices.on_gpu, devices.num_replicas, num_clips, clip_bytes)
+        self.global_batch = devices.replica_batch(batch) * devices.num_replicas
+        self.learning_rate = choose_rate(config.learning_rate, config.batch_size, batch)
+        self.sides = {name: self._clips(name, single_frame=False) for name in ("val", "test")}
+        self.indices = {name: index(self.parts.sides[name]) for name in self.sides}
+        self._identity = {
+            **config.identity(),
+            **self._options,
+            "dataset": dataset.fingerprint,
+            "global_batch_size": self.global_batch,
+            "workers": devices.num_workers,
+            "precision": devices.precision,
+        }
 
-    def _announce(self) -> None:
-        if not self._devices.is_chief:
+    def announce(self) -> None:
+        """Tells the user, in one process of several, what is trained on what, and what is to be known of the data."""
+        if not self.devices.is_chief:
             return
-        config, parts = self._config, self._trial.parts
+        config, parts = self.config, self.parts
         counts = ", ".join(f"{part.num_clips} {name}" for name, part in parts.sides.items())
         tool.say(
-            f"{config.model} ({config.variant}) on {config.data}: {len(self._info.labels)} classes, {counts} clips; "
-            f"{self._devices.description}; global batch {self._trial.global_batch}, "
-            f"learning rate {self._trial.learning_rate:g}"
+            f"{config.model} ({config.variant}) on {config.data}: {len(self.info.labels)} classes, {counts} clips; "
+            f"{self.devices.description}; global batch {self.global_batch}, learning rate {self.learning_rate:g}"
         )
         if parts.leaky:
             how = "random split" if parts.protocol == "random" else "split of the dataset"
             tool.say(f"WARNING: {how}: clips of one group are on both sides. The scores will be too good to be true")
-        for side, names in missing_classes(parts, self._info.labels).items():
+        for side, names in missing_classes(parts, self.info.labels).items():
             tool.say(f"WARNING: {side} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}")
         if parts.note:
             tool.say(f"note: {parts.note}")
-        if self._trial.note:
-            tool.say(f"note: {self._trial.note}")
+        if self.note:
+            tool.say(f"note: {self.note}")
 
-    def _describe(self, main: Trained, single: Trained | None) -> dict[str, Any]:
-        """The content of metrics.json but for what only the exported model tells."""
-        config, parts, labels = self._config, self._trial.parts, self._info.labels
-        temperature = fit_temperature(main.val.logits, main.val.labels)
-        counts = dict(zip(labels, parts.sides["train"].class_counts, strict=True))
-        majority, _ = majority_baseline(counts, main.test, labels)
-        state = main.state
-        return {
-            "schema_version": 1,
-            "model": {"name": config.model, "variant": config.variant},
-            "dataset": {
-                "uri": relative_to(config.data, config.output),
-                "fingerprint": self._dataset.fingerprint,
-                "labels": list(labels),
-                "protocol": parts.protocol,
-                "leaky": parts.leaky,
-                "note": parts.note,
-                "missing_classes": missing_classes(parts, labels),
-                "num_clips": {name: part.num_clips for name, part in parts.sides.items()},
-                "groups": {name: list(part.groups) for name, part in parts.sides.items()},
-            },
-            "test": evaluate(main.test, labels, temperature).to_json(),
-            "val": evaluate(main.val, labels, temperature).to_json(),
-            "baselines": {
-                "chance": 1 / len(labels),
-                "majority": {
-                    "label": majority,
-                    **baseline_to_json(main.test, main.test.always(labels.index(majority))),
-                },
-                "single_frame": baseline_to_json(main.test, single.test) if single else None,
-            },
-            "calibration": {
-                "temperature": temperature,
-                "ece_before": expected_calibration_error(main.test.logits, main.test.labels),
-                "ece_after": expected_calibration_error(main.test.logits, main.test.labels, temperature),
-            },
-            "training": {
-                "epochs": state.epoch,
-                "best_epoch": state.best_epoch + 1,
-                "steps": state.global_step,
-                "seconds": state.seconds,
-                "clips_per_s": sum(row["clips_per_s"] for row in state.history) / len(state.history),
-                "stopped": state.stopped,
-                "precision": main.learner.precision,
-                "float32_from_step": state.float32_from + 1 if state.float32_from >= 0 else None,
-                "compiled": main.learner.compiled,
-            },
-            "configuration": {
-                **asdict(config),
-                "data": relative_to(config.data, config.output),
-                "output": relative_to(config.output, config.output),
-                "global_batch_size": self._trial.global_batch,
-                "peak_learning_rate": self._trial.learning_rate,
-                "devices": self._devices.description,
-                "augmentations": ",".join(self._trial.augmentations) or "none",
-                "loss_weights": ",".join(f"{weight:.3g}" for weight in self._trial.loss_weights),
-            },
-            "versions": {name: version(name) for name in _PACKAGES},
-        }
+    def fit(
+        self,
+        folder: str,
+        single_frame: bool = False,
+        on_epochs: Callable[[Sequence[Mapping[str, float]], int], None] | None = None,
+    ) -> Trained:
+        """Trains the network, or goes on with it, and lets it predict. Every worker has to take part.
 
-    def _write(self, main: Trained, single: Trained | None, metrics: dict[str, Any]) -> None:
-        """All files of the run; metrics.json last, as the sign that it is complete."""
-        config, labels = self._config, self._info.labels
-        results.begin_files(config.output)
-        temperature = metrics["calibration"]["temperature"]
-        clips = sample_clips(self._trial.sides["test"], _CHECK_CLIPS)
-        model = storage.join(config.output, results.MODEL)
-        info = export_model(
-            main.learner.average,
-            model,
-            ModelInfo(
-                name=config.model,
-                variant=config.variant,
-                clip_spec=self._info.clip_spec,
-                labels=tuple(labels),
-                temperature=temperature,
-                dataset={"uri": relative_to(config.data, model), "fingerprint": self._dataset.fingerprint},
-                durations_s=self._info.durations_s,
-                encoding=self._info.encoding,
-                metrics={name: metrics["test"][name] for name in ("top1", "macro_f1", "ece")},
-            ),
-            clips,
+        Args:
+            folder: of the checkpoints.
+            single_frame: train and test on single frames, the baseline.
+            on_epochs: see `Loop`.
+
+        Raises:
+            UserError: see `Loop.run`.
+        """
+        config, devices = self.config, self.devices
+        frames, height, width, channels = self.info.clip_spec.shape
+        shape = (1 if single_frame else frames, height, width, channels)
+        build = partial(build_model, config.model, config.variant, shape, len(self.info.labels), **self._options)
+        learning = Learning(
+            config.weight_decay, config.label_smoothing, config.clip_norm, config.ema, self.loss_weights
         )
-        folder = storage.join(model, info.saved_model)
-        metrics["model"] |= {
-            "parameters": info.parameters,
-            "size_bytes": storage.size_of_tree(folder),
-            "fingerprint": info.fingerprint,
-        }
-        batch = min(self._trial.global_batch, 64)
-        metrics["speed"] = {"clips_per_s": clips_per_second(main.learner.average, batch), "batch_size": batch}
-        history = main.state.history
-        text = main.test.to_jsonl(labels, temperature)
-        storage.write_text(storage.join(config.output, results.PREDICTIONS), text)
-        if single:
-            text = single.test.to_jsonl(labels)
-            storage.write_text(storage.join(config.output, results.SINGLE_FRAME_PREDICTIONS), text)
-        confused = [video for pair in metrics["test"]["confused"] for video in pair["video_ids"]]
-        strips = film_strips(self._trial.sides["test"], self._trial.indices["test"], confused)
-        title = f"{config.model} on {storage.base_name(config.data)}"
-        storage.write_text(storage.join(config.output, results.REPORT), render_report(metrics, history, strips, title))
-        # Again, after the last epoch: it may be here only because this file was damaged.
-        storage.write_text(storage.join(config.output, results.HISTORY), history_table(history))
-        storage.write_text(storage.join(config.output, results.METRICS), json.dumps(metrics, indent=2) + "\n")
-        results.prove(config.output)
+        train = self._clips("train", single_frame)
+        steps = train.training_steps(0)
+        epochs, patience = choose_length(config.epochs, config.patience, steps)
+        compiled = self._compiled(epochs * steps)
+
+        def make_learner(devices: Devices) -> Learner:
+            return Learner(devices, build, learning, config.seed, compiled)
+
+        plan = Plan(
+            title="single-frame baseline" if single_frame else config.model,
+            folder=folder,
+            epochs=epochs,
+            learning_rate=self.learning_rate,
+            warmup_epochs=config.warmup_epochs,
+            patience=patience,
+            checkpoint_every_s=config.checkpoint_every_s,
+            identity={**self._identity, "single_frame": single_frame},
+            ahead=_AHEAD if devices.on_gpu else 0,
+        )
+        sides = {name: self._clips(name, single_frame) for name in self.sides} if single_frame else self.sides
+        in_float32 = partial(make_learner, replace(devices, precision="float32"))
+        loop = Loop(
+            devices, make_learner(devices), train, sides["val"], self.indices["val"].labels, plan, on_epochs,
+            None if devices.precision == "float32" else in_float32,
+        )  # fmt: skip
+        state = loop.run()
+        said = {name: predict(devices, loop.learner, clips, self.indices[name]) for name, clips in sides.items()}
+        return Trained(loop.learner, state, said["val"], said["test"])
+
+    def _compiled(self, steps: int) -> bool:
+        """Whether XLA compiles the steps of a run.
+
+        Raises:
+            UsageError: it is to, but can't.
+        """
+        config, devices = self.config, self.devices
+        network = (config.model, "ablation" if self._options else config.variant)
+        batch, replicas = self.global_batch, devices.num_replicas
+        wanted = choose_compile(config.compile, devices.on_gpu, replicas, config.deterministic, network, steps, batch)
+        if wanted and (reason := why_no_compiler()):
+            if config.compile == "on":
+                raise UsageError(f"--compile on: XLA can't compile here ({reason}). Train with --compile off")
+            tool.say(f"note: training steps aren't compiled, as XLA can't do it here ({reason})")
+            return False
+        return wanted
+
+    def _clips(self, side: str, single_frame: bool) -> Clips:
+        config, devices = self.config, self.devices
+        reading = Reading(
+            batch_size=self.global_batch // devices.num_replicas,
+            replicas=devices.local_replicas,
+            worker=devices.worker,
+            num_workers=devices.num_workers,
+            augmentations=self.augmentations if side == "train" else (),
+            single_frame=single_frame,
+            shuffle_buffer=config.shuffle_buffer,
+            seed=config.seed,
+        )
+        return Clips(self.info, self.parts.sides[side], reading, config.cache)

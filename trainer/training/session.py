@@ -1,4 +1,4 @@
-"""A run in this process, with what goes wrong in TensorFlow turned into errors for people."""
+"""A run from a dataset to a finished folder in this process: the lock, the order of its steps, errors for people."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipelines.cli import tool
 from pipelines.core.errors import IncompleteError, UserError
 from pipelines.core.reasons import first_line
 from pipelines.files.lock import exclusive
@@ -14,7 +15,9 @@ from trainer.data.check import OpenDataset
 from trainer.evaluation import results
 from trainer.files import storage
 from trainer.training.devices import Devices
-from trainer.training.run import train
+from trainer.training.logs import RunLog
+from trainer.training.outputs import describe, write
+from trainer.training.run import Run
 
 _LOST_WORKER = (
     tf.errors.UnavailableError,
@@ -24,25 +27,47 @@ _LOST_WORKER = (
 )
 
 
-def train_here(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Mapping[str, Any]:
-    """Trains, or goes on, or gives the result where that is done.
+def train_on(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Mapping[str, Any]:
+    """Trains, evaluates and exports. What an earlier start of the same run has done isn't done again.
+
+    Every worker has to call it; the chief alone writes.
+
+    Args:
+        config: the settings.
+        dataset: what to train on; its shards are checked.
+        devices: where to train.
 
     Returns:
         the content of metrics.json.
 
     Raises:
-        UserError: see `trainer.training.run.train`; another process is at work in the output folder.
+        UserError: another process is at work in the output folder; see also `Loop.run` and `export_model`.
     """
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     lock = exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
     with lock, _for_people(config, dataset):
-        metrics = results.finished(config, dataset)
-        if metrics is not None:
-            return metrics
+        if (done := results.finished(config, dataset)) is not None:
+            return done
         if config.overwrite and devices.is_chief:
             results.remove_run(config.output)
-        return train(config, dataset, devices)
+        run = Run(config, dataset, devices)
+        run.announce()
+        log = RunLog(config.output) if devices.is_chief else None
+        main = run.fit(run.checkpoints, on_epochs=log.epochs if log else None)
+        single = None
+        if config.baseline:
+            single = run.fit(storage.join(run.checkpoints, "single_frame"), single_frame=True)
+        metrics = describe(run, main, single)
+        if devices.num_workers > 1:
+            # Every worker says it: where two of them differ, something is wrong with the cluster.
+            tool.say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
+        if log:
+            log.confusion(metrics["test"]["confusion"], main.state.epoch)
+            write(run, main, single, metrics)
+        # A worker that ends before the chief isn't there to train with, should the chief have to start again.
+        devices.wait_for_all()
+        return metrics
 
 
 @contextlib.contextmanager

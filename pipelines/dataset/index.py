@@ -1,0 +1,94 @@
+"""The index of a split: id, group and label of each record, so that nobody has to read pixels to know them."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from sys import intern
+
+from pipelines import files
+from pipelines.core.sealed import load_json
+from pipelines.dataset.info import SplitInfo, WrittenVideo
+
+_INDEX_NAME = re.compile(r"index-\w+\.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitIndex:
+    """Ids, groups and label names of a split's records: shard by shard, in the order of the records."""
+
+    video_ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    def difference(self, records: Iterable[tuple[str, str, str]]) -> str:
+        """The first line that differs from its record (id, group, label), in words; empty where none does."""
+        lines = zip(self.video_ids, self.groups, self.labels, strict=True)
+        for number, (line, record) in enumerate(zip_longest(lines, records), 1):
+            if line != record:
+                return f"line {number} is {line}, but the record is {record}"
+        return ""
+
+
+def index_name(split: str) -> str:
+    """The name of the index of a split, `index-train.jsonl`."""
+    return f"index-{split}.jsonl"
+
+
+def is_index_name(name: str) -> bool:
+    """Whether a file is named like an index."""
+    return _INDEX_NAME.fullmatch(name) is not None
+
+
+def index_lines(videos: Iterable[WrittenVideo]) -> Iterator[str]:
+    """The lines of an index, one for each record, in the order in which the videos are given."""
+    for video in videos:
+        yield json.dumps({"video_id": video.video_id, "group": video.group, "label": video.label}) + "\n"
+
+
+def read_index(folder: str, split: SplitInfo) -> SplitIndex:
+    """Reads the index of a split and compares it with what the dataset's description says of the split.
+
+    Args:
+        folder: that of the dataset.
+        split: the split, which has an index.
+
+    Raises:
+        ValueError: it is missing or differs from what the description says; the message says how.
+        OSError: it can't be read.
+    """
+    assert split.index
+    uri, size = files.join(folder, split.index.name), split.index.size_bytes
+    found = files.stat_file(folder, split.index.name)
+    if found.version is None:
+        raise ValueError(f"not a regular file but a {found.problem}" if found.problem else "missing")
+    if found.size_bytes != size:
+        raise ValueError(f"{found.size_bytes} bytes instead of {size}")
+    data = files.read_bytes(uri) or b""
+    if hashlib.sha256(data).hexdigest() != split.index.sha256:
+        raise ValueError("damaged, the checksum differs")
+    return _parse(data, split)
+
+
+def _parse(data: bytes, split: SplitInfo) -> SplitIndex:
+    ids: list[str] = []
+    groups: list[str] = []
+    labels: list[str] = []
+    for number, line in enumerate(data.splitlines(), 1):
+        match load_json(line):
+            case {"video_id": str(video_id), "group": str(group), "label": str(label)}:
+                ids.append(video_id)
+                groups.append(intern(group))  # of which there are far fewer than lines, as of labels
+                labels.append(intern(label))
+            case _:
+                raise ValueError(f"line {number} doesn't hold the texts video_id, group and label")
+    if len(ids) != split.num_examples:
+        raise ValueError(f"{len(ids)} lines for {split.num_examples} records")
+    if Counter(labels) != Counter(split.num_examples_by_class):
+        raise ValueError("its lines by label are not the examples by class")
+    if set(groups) != set(split.groups):
+        raise ValueError("its groups are not those of the split")
+    return SplitIndex(tuple(ids), tuple(groups), tuple(labels))

@@ -1,0 +1,29 @@
+"""Datasets whose indexes are changed, or which have none."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def rewrite_index(dataset: Path, split: str, change: Callable[[list[str]], list[str]]) -> Path:
+    """Changes the lines of an index and lets the description agree with the new file; returns its path."""
+    description = dataset / "dataset_info.json"
+    value = json.loads(description.read_text())
+    described: dict[str, Any] = value["splits"][split]["index"]
+    path = dataset / str(described["name"])
+    data = "".join(change(path.read_text().splitlines(keepends=True))).encode()
+    path.write_bytes(data)
+    described.update(size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    description.write_text(json.dumps(value))
+    return path
+
+
+def forget_indexes(dataset: Path) -> None:
+    """Makes a dataset as earlier versions wrote it, which knew no indexes."""
+    description = dataset / "dataset_info.json"
+    value = json.loads(description.read_text())
+    for split in value["splits"].values():
+        (dataset / split.pop("index")["name"]).unlink()
+    description.write_text(json.dumps(value, indent=2) + "\n")

@@ -1,0 +1,145 @@
+"""The files of a finished run: metrics, the exported model, predictions, history, report."""
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from pipelines.core.model_info import ModelInfo
+from pipelines.core.relative import relative_to
+from trainer.data.parts import missing_classes
+from trainer.evaluation import results
+from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
+from trainer.evaluation.metrics import baseline_to_json, evaluate, majority_baseline
+from trainer.evaluation.report import render_report
+from trainer.export.keras_model import export_model
+from trainer.files import storage
+from trainer.training.logs import history_table
+from trainer.training.predict import clips_per_second, film_strips, sample_clips
+from trainer.training.run import Run, Trained
+
+_CHECK_CLIPS = 4
+_PACKAGES = ("tensorflow", "keras", "numpy")
+
+
+def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
+    """The content of metrics.json, without what only the exported model tells.
+
+    Args:
+        run: what was trained, and how.
+        main: the network.
+        single: the one of single frames, where the baseline was wanted.
+    """
+    config, parts, labels = run.config, run.parts, run.info.labels
+    temperature = fit_temperature(main.val.logits, main.val.labels)
+    counts = dict(zip(labels, parts.sides["train"].class_counts, strict=True))
+    majority, _ = majority_baseline(counts, main.test, labels)
+    state = main.state
+    return {
+        "schema_version": 1,
+        "model": {"name": config.model, "variant": config.variant},
+        "dataset": {
+            "uri": relative_to(config.data, config.output),
+            "fingerprint": run.dataset.fingerprint,
+            "labels": list(labels),
+            "protocol": parts.protocol,
+            "leaky": parts.leaky,
+            "note": parts.note,
+            "missing_classes": missing_classes(parts, labels),
+            "num_clips": {name: part.num_clips for name, part in parts.sides.items()},
+            "groups": {name: list(part.groups) for name, part in parts.sides.items()},
+        },
+        "test": evaluate(main.test, labels, temperature).to_json(),
+        "val": evaluate(main.val, labels, temperature).to_json(),
+        "baselines": {
+            "chance": 1 / len(labels),
+            "majority": {
+                "label": majority,
+                **baseline_to_json(main.test, main.test.always(labels.index(majority))),
+            },
+            "single_frame": baseline_to_json(main.test, single.test) if single else None,
+        },
+        "calibration": {
+            "temperature": temperature,
+            "ece_before": expected_calibration_error(main.test.logits, main.test.labels),
+            "ece_after": expected_calibration_error(main.test.logits, main.test.labels, temperature),
+        },
+        "training": {
+            "epochs": state.epoch,
+            "best_epoch": state.best_epoch + 1,
+            "steps": state.global_step,
+            "seconds": state.seconds,
+            "clips_per_s": sum(row["clips_per_s"] for row in state.history) / len(state.history),
+            "stopped": state.stopped,
+            "precision": main.learner.precision,
+            "float32_from_step": state.float32_from + 1 if state.float32_from >= 0 else None,
+            "compiled": main.learner.compiled,
+        },
+        "configuration": {
+            **asdict(config),
+            "data": relative_to(config.data, config.output),
+            "output": relative_to(config.output, config.output),
+            "global_batch_size": run.global_batch,
+            "peak_learning_rate": run.learning_rate,
+            "devices": run.devices.description,
+            "augmentations": ",".join(run.augmentations) or "none",
+            "loss_weights": ",".join(f"{weight:.3g}" for weight in run.loss_weights),
+        },
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+
+
+def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, Any]) -> None:
+    """Writes all files of a run; metrics.json last, as the sign that it is complete.
+
+    Args:
+        run, main, single: as for `describe`.
+        metrics: what `describe` returned; what the exported model tells is added to it.
+
+    Raises:
+        UserError: see `export_model`.
+        OutputError: a file can't be written.
+    """
+    config, labels = run.config, run.info.labels
+    results.begin_files(config.output)
+    temperature = metrics["calibration"]["temperature"]
+    clips = sample_clips(run.sides["test"], _CHECK_CLIPS)
+    model = storage.join(config.output, results.MODEL)
+    info = export_model(
+        main.learner.average,
+        model,
+        ModelInfo(
+            name=config.model,
+            variant=config.variant,
+            clip_spec=run.info.clip_spec,
+            labels=tuple(labels),
+            temperature=temperature,
+            dataset={"uri": relative_to(config.data, model), "fingerprint": run.dataset.fingerprint},
+            durations_s=run.info.durations_s,
+            encoding=run.info.encoding,
+            metrics={name: metrics["test"][name] for name in ("top1", "macro_f1", "ece")},
+        ),
+        clips,
+    )
+    folder = storage.join(model, info.saved_model)
+    metrics["model"] |= {
+        "parameters": info.parameters,
+        "size_bytes": storage.size_of_tree(folder),
+        "fingerprint": info.fingerprint,
+    }
+    batch = min(run.global_batch, 64)
+    metrics["speed"] = {"clips_per_s": clips_per_second(main.learner.average, batch), "batch_size": batch}
+    history = main.state.history
+    text = main.test.to_jsonl(labels, temperature)
+    storage.write_text(storage.join(config.output, results.PREDICTIONS), text)
+    if single:
+        text = single.test.to_jsonl(labels)
+        storage.write_text(storage.join(config.output, results.SINGLE_FRAME_PREDICTIONS), text)
+    confused = [video for pair in metrics["test"]["confused"] for video in pair["video_ids"]]
+    strips = film_strips(run.sides["test"], run.indices["test"], confused)
+    title = f"{config.model} on {storage.base_name(config.data)}"
+    storage.write_text(storage.join(config.output, results.REPORT), render_report(metrics, history, strips, title))
+    # Again, after the last epoch: it may be here only because this file was damaged.
+    storage.write_text(storage.join(config.output, results.HISTORY), history_table(history))
+    storage.write_text(storage.join(config.output, results.METRICS), json.dumps(metrics, indent=2) + "\n")
+    results.prove(config.output)
