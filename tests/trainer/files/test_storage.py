@@ -72,10 +72,8 @@ def test_errors_of_local_files_name_path_and_remedy(tmp_path: Path) -> None:
         storage.delete(str(tmp_path))
     with pytest.raises(OutputError, match="cannot write /sys/x: .*Give permission or choose another place$"):
         storage.write_bytes("/sys/x", b"")
-    with pytest.raises(
-        UsageError, match="hdfs://a/b: unknown kind of store. Known are local paths, gs://, s3://, az://$"
-    ):
-        storage.prepare(str(tmp_path), "hdfs://a/b")
+    with pytest.raises(UsageError, match="az://a/b: unknown kind of store. Use gs://, s3:// or a path"):
+        storage.check_stores(str(tmp_path), "az://a/b")
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
