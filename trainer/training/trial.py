@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError
@@ -45,7 +44,6 @@ class Trial:
         config: the settings; where results go doesn't matter here.
         dataset: what to train on.
         devices: where to train.
-        options: of the network's builder, for ablations.
 
     Attributes:
         info: the dataset's description.
@@ -58,10 +56,8 @@ class Trial:
         indices: ids, groups and labels of those.
     """
 
-    def __init__(
-        self, config: TrainConfig, dataset: OpenDataset, devices: Devices, options: Mapping[str, Any] | None = None
-    ) -> None:
-        self._config, self._devices, self._options = config, devices, dict(options or {})
+    def __init__(self, config: TrainConfig, dataset: OpenDataset, devices: Devices) -> None:
+        self._config, self._devices = config, devices
         self.info: DatasetInfo = dataset.info
         self.augmentations, self.note = choose(config.augment, self.info.labels)
         self.parts: Parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, self._read_index)
@@ -75,7 +71,6 @@ class Trial:
         self.indices = {name: clips.index() for name, clips in self.sides.items()}
         self._identity = {
             **config.identity(),
-            **self._options,
             "dataset": dataset.fingerprint,
             "global_batch_size": self.global_batch,
             "workers": devices.num_workers,
@@ -101,7 +96,7 @@ class Trial:
         config, devices = self._config, self._devices
         frames, height, width, channels = self.info.clip_spec.shape
         shape = (1 if single_frame else frames, height, width, channels)
-        build = partial(build_model, config.model, config.variant, shape, len(self.info.labels), **self._options)
+        build = partial(build_model, config.model, config.variant, shape, len(self.info.labels))
         learning = Learning(
             config.weight_decay, config.label_smoothing, config.clip_norm, config.ema, self.loss_weights
         )
@@ -141,7 +136,7 @@ class Trial:
             UsageError: it is to, but can't.
         """
         config, devices = self._config, self._devices
-        network = (config.model, "ablation" if self._options else config.variant)
+        network = (config.model, config.variant)
         batch, replicas = self.global_batch, devices.num_replicas
         wanted = choose_compile(config.compile, devices.on_gpu, replicas, config.deterministic, network, steps, batch)
         if wanted and (reason := why_no_compiler()):
