@@ -13,50 +13,27 @@ import shlex
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.cli import tool
 from pipelines.core.errors import EXIT_INTERRUPTED
 from pipelines.process import interrupts
+from pipelines.reports.progress import Progress
 from pipelines.samples.motion import ACTIVITIES
-from pipelines.samples.videos import FolderInUseError, OnProgress, SampleDataConfig, generate, is_complete, list_videos
+from pipelines.samples.videos import FolderInUseError, SampleDataConfig, generate, is_complete, list_videos
 
 
-@contextmanager
-def _progress(interval_s: float = 5.0) -> Iterator[OnProgress]:
-    """Shows progress on stderr: a bar on a terminal, else a line every few seconds."""
-    if sys.stderr.isatty():
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-        with Progress("Making videos", *columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("", total=None, rate="")
-            yield lambda done, total: bar.update(
-                task, completed=done, total=total, rate=f"{bar.tasks[0].speed or 0:.1f}/s"
-            )
-    else:
-        yield _LineProgress(interval_s)
+class _Counts:
+    """Tells how many videos are made, of which an earlier run may have made some, and how fast this one makes them."""
 
-
-class _LineProgress:
-    """Prints a line to stderr, but not more often than once in `interval_s`."""
-
-    def __init__(self, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._interval_s, self._clock = interval_s, clock
-        self._start_s = self._shown_s = clock()
-        self._already: int | None = None  # made by an earlier run, so no measure of this one's speed
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._start_s = progress, time.monotonic()
+        self._already: int | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        now_s = self._clock()
         self._already = done if self._already is None else self._already
-        if done > self._already and (now_s - self._shown_s >= self._interval_s or done == total):
-            self._shown_s = now_s
-            per_s = (done - self._already) / max(now_s - self._start_s, 1e-9)
-            left_s = (total - done) / per_s
-            print(f"{done}/{total} videos, {per_s:.1f}/s, {left_s:.0f} s left", file=sys.stderr, flush=True)
+        rate = (done - self._already) / max(time.monotonic() - self._start_s, 1e-9)
+        self._progress.update(done, f"{done} of {total} videos, {rate:.1f}/s")
 
 
 def _parse(argv: list[str] | None) -> SampleDataConfig:
@@ -100,8 +77,8 @@ def main(argv: list[str] | None = None) -> int:
         if is_complete(config):
             print(_summary(config, "already there"))
             return 0
-        with interrupts.tidying_up(), _progress() as show:
-            generate(config, show)
+        with interrupts.tidying_up(), Progress("Making videos", len(list_videos(config)), every_s=5.0) as progress:
+            generate(config, _Counts(progress))
         print(_summary(config, f"made in {time.monotonic() - start_s:.0f} s"))
     except FolderInUseError as error:
         print(f"error: {error}", file=sys.stderr)
