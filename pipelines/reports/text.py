@@ -35,6 +35,14 @@ def human_seconds(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02} min"
 
 
+def short_count(number: int) -> str:
+    """A count in few digits: `950`, `24.6 k`, `3.1 M`."""
+    for unit, size in (("M", 1_000_000), ("k", 1000)):
+        if number >= size:
+            return f"{number / size:.{1 if number < 100 * size else 0}f} {unit}"
+    return str(number)
+
+
 def plural(number: int, noun: str, nouns: str = "") -> str:
     """A number with its noun; `nouns` where an s doesn't do."""
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
