@@ -14,7 +14,7 @@ from tests import ROOT
 FLOORS = {
     "core": (),
     "process": ("core",),
-    "samples": ("core", "process"),
+    "samples": ("core", "process", "files"),
     "video": ("core",),
     "files": ("core", "process"),
     "decoding": ("core", "process", "video"),

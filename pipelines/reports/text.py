@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from pipelines.core import wording
+
 _NAMED = 8
 """Names in one line of the summary; of more, the number is given."""
 
@@ -50,8 +52,7 @@ def plural(number: int, noun: str, nouns: str = "") -> str:
 
 def some(names: list[str], shown: int = _NAMED) -> str:
     """The first names of a list and how many more there are."""
-    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return ", ".join(visible(name) for name in names[:shown]) + more
+    return wording.some([*map(visible, names)], shown)
 
 
 def some_counts(counts: Mapping[str, int]) -> str:

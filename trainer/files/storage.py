@@ -18,28 +18,10 @@ from trainer.files import stores
 from trainer.files.stores import check_readable, prepare
 
 __all__ = [
-    "base_name",
-    "check_readable",
-    "check_stores",
-    "copy_tree",
-    "delete",
-    "delete_tree",
-    "exists",
-    "exit_now",
-    "is_file",
-    "is_local",
-    "join",
-    "list_names",
-    "normalise",
-    "open_read",
-    "prepare",
-    "read_bytes",
-    "read_text",
-    "size_bytes",
-    "size_of_tree",
-    "write_bytes",
-    "write_text",
-]
+    "base_name", "check_readable", "check_stores", "copy_tree", "delete", "delete_tree", "exists", "exit_now",
+    "is_file", "is_local", "join", "list_names", "normalise", "open_read", "prepare", "read_bytes", "read_text",
+    "size_bytes", "size_of_tree", "write_bytes", "write_text",
+]  # fmt: skip
 
 
 def exists(uri: str) -> bool:
