@@ -68,7 +68,7 @@ setup(
         # `s3://`
         "aws": AWS,
         "all": ALL,
-        # `s3://` and `az://` in the trainer. tensorflow-io 0.37.1 (the last) loads with TensorFlow 2.16 only, and pip
+        # `s3://` in the trainer. tensorflow-io 0.37.1 (the last) loads with TensorFlow 2.16 only, and pip
         # doesn't see it. TensorFlow 2.16 needs protobuf < 5, and Beam's gcp extra needs protobuf >= 6.33 from 2.77 on.
         "tfio": [
             *ALL,

@@ -2,13 +2,14 @@
 
 import argparse
 import contextlib
+import gc
 import json
 import os
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -138,23 +139,59 @@ def positive_list(text: str) -> list[int]:
     return [positive(item) for item in text.split(",")]
 
 
-def rotated(names: Sequence[str], number: int) -> list[str]:
-    """The names from another one on in each round, so that none always runs behind the same other."""
-    start = number % len(names)
-    return [*names[start:], *names[:start]]
+def interleaved(methods: Mapping[str, Callable[[], _T]], rounds: int, warm_up: int = 0) -> dict[str, list[_T]]:
+    """What each method gives in each round; the next round begins with another one, so that a disturbance of the
+    machine meets them all, and none always runs behind the same other. Results of rounds that warm up don't count."""
+    names = list(methods)
+    found: dict[str, list[_T]] = {name: [] for name in names}
+    for number in range(rounds + warm_up):
+        start = number % len(names)
+        for name in [*names[start:], *names[:start]]:
+            gc.collect()
+            result = methods[name]()
+            if number >= warm_up:
+                found[name].append(result)
+        log(f"round {number + 1} of {rounds + warm_up}")
+    return found
 
 
-def rounds_parser(name: str, description: str | None, rounds: int, videos: bool = True) -> argparse.ArgumentParser:
-    """Flags of the benchmarks that compare methods in rounds, over one or more folders of videos or without any."""
+def make_parser(
+    name: str, description: str | None, videos: int | str = 0, rounds: int = 0, table: bool = True, epilog: str = ""
+) -> argparse.ArgumentParser:
+    """A parser with the flags that several benchmarks have.
+
+    Args:
+        name: of the benchmark.
+        description: its docstring.
+        videos: how many folders of videos it takes: none (0), one (1), or several ("+").
+        rounds: over all methods by default; 0 where there are none.
+        table: whether it prints a table.
+        epilog: what stands behind the flags.
+    """
     parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks.{name}",
-        description=description,
+        prog=f"python -m benchmarks.{name}", description=description, epilog=epilog, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    )  # fmt: skip
     add = parser.add_argument
     if videos:
-        add("--videos", nargs="+", metavar="DIR", default=[], help=f"{VIDEOS_HELP}. Each folder gets a table")
-    add("--rounds", type=positive, default=rounds, metavar="N", help="rounds over all methods (default %(default)s)")
-    add("--markdown", action="store_true", help="print tables for a Markdown file")
-    add("--json", metavar="FILE", help="also write every single measurement to this file")
+        add("--videos", nargs=videos, metavar="DIR", default=[], help=VIDEOS_HELP)
+    if rounds:
+        add("--rounds", type=positive, default=rounds, metavar="N", help="rounds over all (default %(default)s)")
+    if table:
+        add("--markdown", action="store_true", help="print tables for a Markdown file")
+        add("--json", metavar="FILE", help="also write every single measurement to this file")
     return parser
+
+
+def add_scratch(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds the flag for a place where a lot is written."""
+    place = tempfile.gettempdir()
+    parser.add_argument("--scratch", metavar="DIR", default=place, help=f"folder for {what} (default %(default)s)")
+
+
+def parse_with_job(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Flags of a benchmark, and those which go to the job that it runs, as `job_flags`."""
+    parser.epilog = f"Flags that are not listed here go to the job, for example --encoding=jpeg.\n{parser.epilog}"
+    args, job_flags = parser.parse_known_args(argv)
+    args.job_flags = job_flags
+    return args

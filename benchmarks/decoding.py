@@ -4,8 +4,7 @@ Rounds are interleaved: in each, every method runs over all videos, and the next
 that a disturbance of the machine meets them all. CPU time is that of all threads and child processes.
 """
 
-import argparse
-import gc
+import functools
 import os
 import statistics
 import sys
@@ -112,19 +111,15 @@ def check(runs: Mapping[str, Run], videos: Sequence[str]) -> tuple[list[str], di
 
 def measure(runs: Mapping[str, Run], videos: Sequence[str], rounds: int) -> Seconds:
     """CPU and wall seconds of each method in each round."""
-    names = list(runs)
-    seconds: Seconds = {name: [] for name in names}
     children = [child.pid for child in psutil.Process().children()]
-    for number in range(rounds):
-        for name in common.rotated(names, number):
-            run = runs[name]
-            gc.collect()
-            cpu_s, wall_s = cpu_seconds(children), time.perf_counter()
-            for path in videos:
-                run(path)
-            seconds[name].append((cpu_seconds(children) - cpu_s, time.perf_counter() - wall_s))
-        common.log(f"round {number + 1} of {rounds}")
-    return seconds
+
+    def timed(run: Run) -> tuple[float, float]:
+        cpu_s, wall_s = cpu_seconds(children), time.perf_counter()
+        for path in videos:
+            run(path)
+        return cpu_seconds(children) - cpu_s, time.perf_counter() - wall_s
+
+    return common.interleaved({name: functools.partial(timed, run) for name, run in runs.items()}, rounds)
 
 
 def _rows(seconds: Seconds, num_videos: int, others: Mapping[str, int], missing: Mapping[str, str]) -> list[list[str]]:
@@ -151,18 +146,14 @@ def _rows(seconds: Seconds, num_videos: int, others: Mapping[str, int], missing:
     return rows
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = common.rounds_parser("decoding", __doc__, rounds=9)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints a table for each folder."""
+    parser = common.make_parser("decoding", __doc__, videos="+", rounds=9)
     add = parser.add_argument
     add("--limit", type=int, default=0, metavar="N", help="at most N videos of each folder, evenly spaced (0: all)")
     only_help = "only the methods whose names contain one of these words, and the two they are compared with"
     add("--only", nargs="+", metavar="WORD", default=[], help=only_help)
-    return parser.parse_args(argv)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Prints a table for each folder."""
-    args = _parse(argv)
+    args = parser.parse_args(argv)
     cv2.setNumThreads(1)
     facts = common.machine()
     words = (NOTEBOOK, FULL_DECODE, *args.only) if args.only else ("",)

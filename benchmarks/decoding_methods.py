@@ -91,33 +91,18 @@ def _shrink(bgr: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.resize(bgr, _SIZE, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB)
 
 
-def _opencv_read() -> Run:
+def _opencv(skips: bool) -> Run:
+    """Every frame is read, or (`skips`) those that nobody wants are grabbed without being converted."""
+
     def run(path: str) -> np.ndarray:
         capture = _capture(path)
         needed = SPEC.sample(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         pictures = {}
         for index in range(needed[-1] + 1):
-            ok, frame = capture.read()
-            if not ok:
+            if not (capture.grab() if skips else (found := capture.read())[0]):
                 break
             if index in needed:
-                pictures[index] = _shrink(frame)
-        capture.release()
-        return np.stack([pictures[index] for index in needed])
-
-    return run
-
-
-def _opencv_grab() -> Run:
-    def run(path: str) -> np.ndarray:
-        capture = _capture(path)
-        needed = SPEC.sample(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        pictures = {}
-        for index in range(needed[-1] + 1):
-            if not capture.grab():
-                break
-            if index in needed:
-                pictures[index] = _shrink(capture.retrieve()[1])
+                pictures[index] = _shrink((capture.retrieve() if skips else found)[1])
         capture.release()
         return np.stack([pictures[index] for index in needed])
 
@@ -190,8 +175,8 @@ FULL_DECODE = "every frame decoded, none converted"
 
 METHODS = (
     Method(NOTEBOOK, _notebook, NOTEBOOK_SPEC, LIKE_OPENCV_LINEAR),
-    Method("OpenCV, read every frame", _opencv_read),
-    Method("OpenCV, grab and retrieve", _opencv_grab),
+    Method("OpenCV, read every frame", lambda: _opencv(skips=False)),
+    Method("OpenCV, grab and retrieve", lambda: _opencv(skips=True)),
     Method("decord, batch", _decord, shrink=LIKE_DECORD),
     Method("torchcodec, exact", lambda: _torchcodec("exact"), shrink=LIKE_TORCH),
     Method("torchcodec, approximate", lambda: _torchcodec("approximate"), shrink=LIKE_TORCH),

@@ -83,10 +83,7 @@ class MemoryWatch:
         self._members = [self._root]
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.peak_bytes = 0
-        self.peak_processes = 0
-        self.samples = 0
-        self.cpu_s = 0.0
+        self.peak_bytes = self._samples = 0
 
     def __enter__(self) -> "MemoryWatch":
         self._thread.start()
@@ -98,36 +95,24 @@ class MemoryWatch:
 
     def _run(self) -> None:
         while not self._ended.wait(_SAMPLE_S):
-            start_s = time.thread_time()
-            self._sample()
-            self.samples += 1
-            self.cpu_s += time.thread_time() - start_s
-
-    def _sample(self) -> None:
-        total, processes = 0, 0
-        if self.samples % _SAMPLES_BETWEEN_SEARCHES == 0:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                self._members = [self._root, *self._root.children(recursive=True)]
-        for process in self._members:
-            try:
-                total += process.memory_full_info().pss
-                processes += 1
-            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-                continue
-        if total > self.peak_bytes:
-            self.peak_bytes, self.peak_processes = total, processes
+            if self._samples % _SAMPLES_BETWEEN_SEARCHES == 0:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    self._members = [self._root, *self._root.children(recursive=True)]
+            self._samples += 1
+            total = 0
+            for process in self._members:
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                    total += process.memory_full_info().pss
+            self.peak_bytes = max(self.peak_bytes, total)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended. `watch_cpu_s` is what sampling its memory cost in this process, not part of the job."""
+    """How a job ended."""
 
     exit_code: int
     wall_s: float
     peak_bytes: int
-    processes_at_peak: int
-    memory_samples: int
-    watch_cpu_s: float
 
 
 def run_job(command: Sequence[str], log: str) -> Outcome:
@@ -141,7 +126,7 @@ def run_job(command: Sequence[str], log: str) -> Outcome:
                 wall_s = time.perf_counter() - start_s
         finally:
             kill_session(process)
-    return Outcome(exit_code, wall_s, watch.peak_bytes, watch.peak_processes, watch.samples, watch.cpu_s)
+    return Outcome(exit_code, wall_s, watch.peak_bytes)
 
 
 def kill_session(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:

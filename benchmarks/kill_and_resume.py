@@ -182,27 +182,17 @@ class Bench:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.kill_and_resume",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Flags that are not listed here go to the job, for example --encoding=jpeg.\n"
-        "exit codes: 0 all results are the same; 1 one differs, and is kept for a look at it.",
-        allow_abbrev=False,
-    )
+    epilog = "exit codes: 0 all results are the same; 1 one differs, and is kept for a look at it."
+    parser = common.make_parser("kill_and_resume", __doc__, videos=1, table=False, epilog=epilog)
     add = parser.add_argument
-    add("--videos", nargs=1, metavar="DIR", default=[], help=common.VIDEOS_HELP)
     add("--runs", type=common.positive, default=30, metavar="N", help="runs to disturb (default %(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="of the moments, for drawing them again (default %(default)s)")
     add("--count", type=common.positive, default=150, metavar="N", help="videos in the tree (default %(default)s)")
     add("--shards", type=common.positive, default=12, metavar="N", help="shards of the dataset (default %(default)s)")
     add("--workers", type=common.positive, default=2, metavar="N", help="decoder processes (default %(default)s)")
     add("--model", metavar="FOLDER", help="label with this model, instead of preprocessing")
-    scratch_help = "folder for the tree and the results (default %(default)s)"
-    add("--scratch", metavar="DIR", default=tempfile.gettempdir(), help=scratch_help)
-    args, job_flags = parser.parse_known_args(argv)
-    args.job_flags = job_flags
-    return args
+    common.add_scratch(parser, "the tree and the results")
+    return common.parse_with_job(parser, argv)
 
 
 def _preprocessing(args: argparse.Namespace) -> Kind:

@@ -72,11 +72,7 @@ def disturb(data: Path, output: Path, options: argparse.Namespace, steps: list[i
 
 def main() -> None:
     """Runs the benchmark that the command line asks for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.kill_training",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = common.make_parser("kill_training", __doc__, table=False)
     add = parser.add_argument
     add("--runs", type=common.positive, default=20, metavar="N", help="disturbed runs (default %(default)s)")
     add("--model", default="lrcn", choices=("lrcn", "convlstm"), help="network (default %(default)s)")

@@ -152,20 +152,11 @@ def _measure(args: argparse.Namespace, trees: dict[int, str], scratch: str) -> d
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints a table of rates."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.labelling",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = common.make_parser("labelling", __doc__, videos=1, rounds=3)
     add = parser.add_argument
-    add("--videos", nargs=1, metavar="DIR", default=[], help=common.VIDEOS_HELP)
     add("--model", metavar="FOLDER", help="a model directory of trainer.task")
     add("--counts", type=common.positive_list, default=[220, 2200], metavar="N,N", help="sizes of both trees")
     add("--limit", type=common.positive, default=220, metavar="N", help="videos of the obvious version")
-    add("--rounds", type=common.positive, default=3, metavar="N", help="rounds (default %(default)s)")
-    add("--markdown", action="store_true", help="print the table for a Markdown file")
-    add("--json", metavar="FILE", help="also write all measurements to this file")
     add("--alone", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.alone:

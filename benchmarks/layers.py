@@ -1,18 +1,15 @@
-"""Compares our layers with Keras' own, single and in the networks of public notebooks: training steps and inference.
+"""Compares our layers with Keras' own, in the networks of public notebooks: training steps and inference.
 
-Rounds are interleaved: in each, every method runs once, and the next round starts with another one. Before anything is
-measured, all methods of a comparison get the same weights and have to give the same output.
+Rounds are interleaved. Before anything is measured, all methods of a comparison get the same weights and have to give
+the same output.
 
   python -m benchmarks.layers
 """
 
-import argparse
-import gc
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from benchmarks import common
 from pipelines.process.tensorflow_start import start_tensorflow
@@ -35,16 +32,6 @@ _HEADERS = ["", "ms", "median", "x Keras", "median"]
 
 Models = dict[str, keras.Model]
 Seconds = dict[str, list[float]]
-
-
-def convlstm_layer(size: int, channels: int, filters: int, **settings: Any) -> Models:
-    """One layer on clips of `size` x `size` pixels."""
-
-    def model(layer: type) -> keras.Model:
-        inputs = keras.Input((_CLIP[0], size, size, channels))
-        return keras.Model(inputs, layer(filters, 3, return_sequences=True, **settings)(inputs))
-
-    return {_KERAS: model(layers.ConvLSTM2D), _OURS: model(FastConvLSTM2D)}
 
 
 def convlstm_network() -> Models:
@@ -81,22 +68,7 @@ def lrcn_network() -> Models:
     return {_KERAS: model, _OURS: build_model("lrcn", "reference", _CLIP, _CLASSES)}
 
 
-COMPARISONS: dict[str, Callable[[], Models]] = {
-    "layer 1: 64x64x3, 4 filters": lambda: convlstm_layer(64, 3, 4, recurrent_dropout=0.2),
-    "layer 2: 31x31x4, 8 filters": lambda: convlstm_layer(31, 4, 8, recurrent_dropout=0.2),
-    "layer 3: 15x15x8, 14 filters": lambda: convlstm_layer(15, 8, 14, recurrent_dropout=0.2),
-    "layer 4: 7x7x14, 16 filters": lambda: convlstm_layer(7, 14, 16, recurrent_dropout=0.2),
-    "layer 1 without recurrent dropout": lambda: convlstm_layer(64, 3, 4),
-    "layer 1 with hard_sigmoid": lambda: convlstm_layer(
-        64, 3, 4, recurrent_dropout=0.2, recurrent_activation="hard_sigmoid"
-    ),
-    "16x16x32, 64 filters": lambda: convlstm_layer(16, 32, 64, padding="same"),
-    "16x16x32, 64 filters, recurrent dropout": lambda: convlstm_layer(
-        16, 32, 64, padding="same", recurrent_dropout=0.2
-    ),
-    "ConvLSTM network": convlstm_network,
-    "LRCN network": lrcn_network,
-}
+COMPARISONS: dict[str, Callable[[], Models]] = {"ConvLSTM network": convlstm_network, "LRCN network": lrcn_network}
 
 
 def make_alike(models: Mapping[str, keras.Model], clips: np.ndarray) -> None:
@@ -113,22 +85,20 @@ def make_alike(models: Mapping[str, keras.Model], clips: np.ndarray) -> None:
 
 
 def make_step(model: keras.Model, clips: tf.Tensor) -> Callable[[], object]:
-    """A training step. Where clips are numbers, not pixels, it makes their gradient as well, as for a layer above."""
+    """A training step."""
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.trainable_variables)
-    wanted = [clips] if clips.dtype.is_floating and clips.shape[-1] != 3 else []
 
     @tf.function(jit_compile=False, autograph=False)
-    def step(clips: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def step(clips: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            tape.watch(clips)
             loss = tf.reduce_mean(tf.square(model(clips, training=True)))
-        sources = [*model.trainable_variables, *([clips] if wanted else [])]
-        gradients = tape.gradient(loss, sources)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=False))
-        return loss, gradients[len(model.trainable_variables) :]
+        optimizer.apply_gradients(
+            zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+        )
+        return loss
 
-    return lambda: float(step(clips)[0])
+    return lambda: float(step(clips))
 
 
 def make_inference(model: keras.Model, clips: tf.Tensor) -> Callable[[], object]:
@@ -137,19 +107,15 @@ def make_inference(model: keras.Model, clips: tf.Tensor) -> Callable[[], object]
     return lambda: run(clips).numpy()
 
 
-def measure(runs: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
-    """Wall seconds of each method in each round, after two that don't count."""
-    seconds: Seconds = {name: [] for name in runs}
-    for run in runs.values():
+def seconds_of(run: Callable[[], object]) -> Callable[[], float]:
+    """Gives a function that runs another one and returns the wall seconds that it took."""
+
+    def measure() -> float:
+        start_s = time.perf_counter()
         run()
-        run()
-    for number in range(rounds):
-        for name in common.rotated(list(runs), number):
-            gc.collect()
-            start_s = time.perf_counter()
-            runs[name]()
-            seconds[name].append(time.perf_counter() - start_s)
-    return seconds
+        return time.perf_counter() - start_s
+
+    return measure
 
 
 def rows(title: str, seconds: Seconds) -> list[list[str]]:
@@ -164,33 +130,21 @@ def rows(title: str, seconds: Seconds) -> list[list[str]]:
     return lines
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = common.rounds_parser("layers", __doc__, rounds=15, videos=False)
-    add = parser.add_argument
-    add("--batch", type=common.positive, default=16, metavar="N", help="clips in a batch (default %(default)s)")
-    add("--only", default="", metavar="TEXT", help="only comparisons with this in their name")
-    return parser.parse_args(argv)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints a table for training and one for inference."""
-    args = _parse(argv)
+    parser = common.make_parser("layers", __doc__, rounds=15)
+    parser.add_argument("--batch", type=common.positive, default=16, metavar="N", help="clips in a batch (default 16)")
+    args = parser.parse_args(argv)
     facts = common.machine()
     common.print_machine(facts)
     everything: dict[str, dict[str, Seconds]] = {"training": {}, "inference": {}}
     for title, make in COMPARISONS.items():
-        if args.only not in title:
-            continue
         models = make()
-        shape = (args.batch, *next(iter(models.values())).input_shape[1:])
-        rng = np.random.default_rng(0)
-        is_network = next(iter(models.values())).inputs[0].dtype == "uint8"
-        noise = rng.integers(0, 256, shape, np.uint8) if is_network else rng.random(shape, np.float32)
-        clips = tf.constant(noise)
+        noise = np.random.default_rng(0).integers(0, 256, (args.batch, *_CLIP), np.uint8)
         make_alike(models, noise[:2])
         for kind, maker in (("training", make_step), ("inference", make_inference)):
-            runs = {name: maker(model, clips) for name, model in models.items()}
-            everything[kind][title] = measure(runs, args.rounds)
+            runs = {name: seconds_of(maker(model, tf.constant(noise))) for name, model in models.items()}
+            everything[kind][title] = common.interleaved(runs, args.rounds, warm_up=2)
         common.log(f"{title}: done")
         keras.backend.clear_session()
     for kind, results in everything.items():

@@ -24,18 +24,7 @@ from pipelines.core.spec import ClipSpec
 from pipelines.dataset.info import DatasetInfo
 from pipelines.video.clip import read_clip
 
-_HEADERS = [
-    "videos",
-    "workers",
-    "wall s",
-    "videos/s",
-    "without start",
-    "speed-up",
-    "decoding alone",
-    "of it",
-    "MB",
-    "processes",
-]
+_HEADERS = ["videos", "workers", "wall s", "videos/s", "without start", "speed-up", "decoding alone", "of it", "MB"]
 
 
 def decode_rate(tree: str, limit: int) -> float:
@@ -79,33 +68,17 @@ def _rows(results: Sequence[dict[str, Any]]) -> list[list[str]]:
         if smaller:  # what the additional videos took, as both jobs take equally long to start
             base = max(smaller, key=lambda r: r["videos"])
             without_start = f"{(count - base['videos']) / (wall_s - base['wall_s']):.1f}"
-        rows.append(
-            [
-                str(count),
-                str(workers),
-                f"{wall_s:.1f}",
-                f"{count / wall_s:.1f}",
-                without_start,
-                f"{single[0] / wall_s:.2f}" if single else "",
-                f"{result['decode_videos_per_s']:.1f}",
-                f"{count / wall_s / (workers * result['decode_videos_per_s']):.0%}",
-                f"{result['peak_bytes'] / 1e6:.0f}",
-                str(result["processes_at_peak"]),
-            ]
-        )
+        alone = result["decode_videos_per_s"]
+        speed_up, memory = f"{single[0] / wall_s:.2f}" if single else "", f"{result['peak_bytes'] / 1e6:.0f}"
+        rates = [f"{alone:.1f}", f"{count / wall_s / (workers * alone):.0%}"]
+        numbers = [str(count), str(workers), f"{wall_s:.1f}", f"{count / wall_s:.1f}"]
+        rows.append([*numbers, without_start, speed_up, *rates, memory])
     return rows
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.preprocess_job",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Flags that are not listed here go to the job, for example --encoding=jpeg.",
-        allow_abbrev=False,
-    )
+    parser = common.make_parser("preprocess_job", __doc__, videos=1)
     add = parser.add_argument
-    add("--videos", nargs=1, metavar="DIR", default=[], help=common.VIDEOS_HELP)
     copies_help = "names of each video in the largest tree; the smaller has a tenth of them (default %(default)s)"
     add("--copies", type=common.positive, default=600, metavar="N", help=copies_help)
     counts_help = "sizes of the trees in videos, instead of --copies"
@@ -114,13 +87,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--workers", type=common.positive_list, default=[1, 2], metavar="N,N,...", help=workers_help)
     decode_help = "videos to measure the speed of decoding alone on (default %(default)s)"
     add("--decode", type=common.positive, default=600, metavar="N", help=decode_help)
-    scratch_help = "folder for trees and datasets, a quarter megabyte a video; removed at the end"
-    add("--scratch", metavar="DIR", default=tempfile.gettempdir(), help=f"{scratch_help} (default %(default)s)")
-    add("--markdown", action="store_true", help="print the table for a Markdown file")
-    add("--json", metavar="FILE", help="also write all measurements to this file")
-    args, job_flags = parser.parse_known_args(argv)
-    args.job_flags = job_flags
-    return args
+    common.add_scratch(parser, "trees and datasets, a quarter megabyte a video; removed at the end")
+    return common.parse_with_job(parser, argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -153,8 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except RuntimeError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
-    watch = max(r["watch_cpu_s"] / r["wall_s"] for r in results)
-    print(f"\n{folder}: {len(videos)} different videos. Watching the memory took {watch:.1%} of a core.\n")
+    print(f"\n{folder}: {len(videos)} different videos\n")
     common.print_table(_HEADERS, _rows(results), args.markdown)
     common.write_json(args.json, facts, {"jobs": results})
     return 0

@@ -81,28 +81,19 @@ def _row(name: str, seconds: Sequence[float], peaks: Sequence[str]) -> list[str]
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     from benchmarks.scale_parts import PARTS
 
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scale",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="parts, in this order, as later ones need earlier ones:\n"
-        + "\n".join(f"  {name:<15} {part.__doc__}" for name, part in PARTS.items()),
-    )
+    listed = "\n".join(f"  {name:<15} {part.__doc__}" for name, part in PARTS.items())
+    epilog = f"parts, in this order, as later ones need earlier ones:\n{listed}"
+    parser = common.make_parser("scale", __doc__, epilog=epilog)
     add = parser.add_argument
-    add(
-        "--count", type=common.positive, default=1_000_000, metavar="N",
-        help="videos of the larger collection; the smaller has a tenth (default %(default)s)",
-    )  # fmt: skip
-    add(
-        "--rounds", type=common.positive, default=1, metavar="N",
-        help="run each part so often, the smaller collection three times as often, but those that can't be repeated, "
-        "and keep the medians (default %(default)s)",
-    )  # fmt: skip
+    count_help = "videos of the larger collection; the smaller has a tenth (default %(default)s)"
+    add("--count", type=common.positive, default=1_000_000, metavar="N", help=count_help)
+    rounds_help = (
+        "run each part so often, the smaller collection three times as often, but those that can't be repeated, and "
+        "keep the medians (default %(default)s)"
+    )
+    add("--rounds", type=common.positive, default=1, metavar="N", help=rounds_help)
     add("--parts", metavar="NAME,NAME", default=",".join(PARTS), help="which parts, separated by commas (default all)")
-    scratch_help = "folder for trees and datasets, 4 kB and a file for each video; removed at the end"
-    add("--scratch", metavar="DIR", default=tempfile.gettempdir(), help=f"{scratch_help} (default %(default)s)")
-    add("--markdown", action="store_true", help="print the table for a Markdown file")
-    add("--json", metavar="FILE", help="also write all measurements to this file")
+    common.add_scratch(parser, "trees and datasets, 4 kB and a file for each video; removed at the end")
     args = parser.parse_args(argv)
     args.parts = args.parts.split(",")
     if unknown := [name for name in args.parts if name not in PARTS]:

@@ -66,21 +66,9 @@ def fill_ledger(output: str, shards: Sequence[ShardListing], key: str) -> None:
             rows = random.dirichlet(np.full(NUM_CLASSES, 0.2), len(portion)).astype(np.float32)
             least = set(np.argsort(rows.max(1))[:MAX_STRIPS].tolist())
             strips: list[dict[int, str]] = [{0: _STRIP} if i in least else {} for i in range(len(portion))]
+            window = (Window(0, 0.0, 7.2),)
             entries = [
-                Entry(
-                    v.video_id,
-                    v.version,
-                    key,
-                    "",
-                    (),
-                    1,
-                    7.2,
-                    False,
-                    (Window(0, 0.0, 7.2),),
-                    row[None],
-                    (),
-                    strips=strip,
-                )
+                Entry(v.video_id, v.version, key, "", (), 1, 7.2, False, window, row[None], (), strips=strip)
                 for v, row, strip in zip(portion, rows, strips, strict=True)
             ]
             label_store.add_to_ledger(output, shard, entries)

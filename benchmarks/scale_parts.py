@@ -22,6 +22,7 @@ from benchmarks import scale_data
 from pipelines import files, verify
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import ModelInfo
+from pipelines.core.sealed import unseal
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset import folder as store
 from pipelines.dataset.config import PreprocessConfig
@@ -85,7 +86,7 @@ def _plan(folder: str, source: str) -> None:
     with _step("layout read again"):
         store.read_layout(config.output)
     with _step("tasks read"), files.open_read(uri) as lines:
-        found = sum(len(ShardTask.from_json(line.decode()).videos) for line in lines)
+        found = sum(len(ShardTask.from_json(unseal(line)).videos) for line in lines)
     _FACTS.update(shards=len(plan.shards), groups=len(plan.layout.split_of_group), state_mb=_size(config.output) / 1e6)
     assert found == len(catalog.videos)
 
@@ -138,7 +139,7 @@ def _label(folder: str, source: str) -> None:
         label_store.prepare(config.output, work.layout, config.format, work.shards)
         uri = store.write_plan(config.output, work.tasks())
     with _step("tasks read"), files.open_read(uri) as lines:
-        found = sum(len(LabelTask.from_json(line.decode()).videos) for line in lines)
+        found = sum(len(LabelTask.from_json(unseal(line)).videos) for line in lines)
     assert found == len(listing.videos) == work.num_pending
     _FACTS.update(shards=work.layout.num_shards, state_mb=_size(config.output) / 1e6)
 

@@ -136,11 +136,10 @@ def peak_memory_mb(data: Path, output: Path, epochs: int) -> float:
 
 def main() -> None:
     """Runs the benchmark that the command line asks for."""
-    parser = common.rounds_parser("training", __doc__, rounds=5, videos=False)
-    parser.add_argument(
-        "--clips", type=common.positive, default=480, metavar="N", help="clips of 1x (default %(default)s)"
-    )
-    parser.add_argument("--no-memory", action="store_true", help="leave out the measurement of memory")
+    parser = common.make_parser("training", __doc__, rounds=5)
+    add = parser.add_argument
+    add("--clips", type=common.positive, default=480, metavar="N", help="clips of 1x (default %(default)s)")
+    add("--no-memory", action="store_true", help="leave out the measurement of memory")
     options = parser.parse_args()
     start_tensorflow()
     facts = common.machine()
@@ -152,13 +151,9 @@ def main() -> None:
             make_dataset(folder, factor * options.clips)
         rates = _measure_rates(folders[1], options.rounds)
         faster = max(statistics.median(rates[name]) for name in rates if name.startswith("training"))
+        middle = {name: statistics.median(values) for name, values in rates.items()}
         rows = [
-            [
-                name,
-                f"{max(values):.0f}",
-                f"{statistics.median(values):.0f}",
-                f"{statistics.median(values) / faster:.1f}",
-            ]
+            [name, f"{max(values):.0f}", f"{middle[name]:.0f}", f"{middle[name] / faster:.1f}"]
             for name, values in rates.items()
         ]
         common.print_table(["", "clips/s, best", "median", "x fastest training"], rows, options.markdown)
@@ -182,13 +177,7 @@ def _measure_rates(folder: Path, rounds: int) -> dict[str, list[float]]:
             for variant in ("default", "reference")
         },
     }
-    rates: dict[str, list[float]] = {name: [] for name in methods}
-    for number in range(rounds + 1):
-        for name in common.rotated(list(methods), number):
-            rate = methods[name]()
-            if number:  # the first round warms up
-                rates[name].append(rate)
-    return rates
+    return common.interleaved(methods, rounds, warm_up=1)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from pipelines.labelling.types import LabelReport
 from pipelines.models.scorer import read_model_info, shared_scorer
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
-from pipelines.reports.progress import LOCAL_PROGRESS, ProgressDisplay
+from pipelines.reports.progress import LOCAL_PROGRESS, watching
 from pipelines.reports.text import plural, visible
 from pipelines.video.windows import WindowSpec, default_windows
 
@@ -181,7 +181,7 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
 
     hours = (lambda: LOCAL_PROGRESS.seconds - seconds) if engine.in_process else None
     try:
-        with ProgressDisplay(work.num_pending, done, 0.2 if engine.in_process else 5.0, "Labelling", hours):
+        with watching("Labelling", work.num_pending, done, 0.2 if engine.in_process else 5.0, hours):
             run_pipeline(engine)
     finally:
         close_pools()

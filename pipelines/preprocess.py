@@ -33,7 +33,7 @@ from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
-from pipelines.reports.progress import LOCAL_PROGRESS, ProgressDisplay
+from pipelines.reports.progress import LOCAL_PROGRESS, watching
 from pipelines.reports.text import plural, visible
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
         return sum(videos.get(name, 0) for name in folder.finished_shards(config.output))
 
     try:
-        with ProgressDisplay(sum(videos.values()), done, poll_s=0.2 if engine.in_process else 5.0):
+        with watching("Preprocessing", sum(videos.values()), done, 0.2 if engine.in_process else 5.0):
             run_pipeline(engine)
     finally:
         close_pools()

@@ -13,51 +13,29 @@ import shlex
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.cli import tool
 from pipelines.cli.commands import as_called
 from pipelines.core.errors import EXIT_OK, UserError
 from pipelines.process import interrupts
+from pipelines.reports.progress import Progress
 from pipelines.samples.motion import ACTIVITIES
-from pipelines.samples.videos import OnProgress, SampleDataConfig, generate, is_complete, list_videos
+from pipelines.samples.videos import SampleDataConfig, generate, is_complete, list_videos
 
 
-@contextmanager
-def _progress(interval_s: float = 5.0) -> Iterator[OnProgress]:
-    """Shows progress on stderr: a bar on a terminal, else a line every few seconds."""
-    if sys.stderr.isatty():
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-        with Progress("Making videos", *columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task("", total=None, rate="")
-            yield lambda done, total: bar.update(
-                task, completed=done, total=total, rate=f"{bar.tasks[0].speed or 0:.1f}/s"
-            )
-    else:
-        yield _LineProgress(interval_s)
+class _Counts:
+    """Tells how many videos are made, of which an earlier run may have made some, and how fast this one makes them."""
 
-
-class _LineProgress:
-    """Prints a line to stderr, but not more often than once in `interval_s`."""
-
-    def __init__(self, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._interval_s, self._clock = interval_s, clock
-        self._start_s = self._shown_s = clock()
-        self._already: int | None = None  # made by an earlier run, so no measure of this one's speed
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._start_s = progress, time.monotonic()
+        self._already: int | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        now_s = self._clock()
         self._already = done if self._already is None else self._already
-        if done > self._already and (now_s - self._shown_s >= self._interval_s or done == total):
-            self._shown_s = now_s
-            per_s = (done - self._already) / max(now_s - self._start_s, 1e-9)
-            left_s = (total - done) / per_s
-            print(f"{done}/{total} videos, {per_s:.1f}/s, {left_s:.0f} s left", file=sys.stderr, flush=True)
+        rate = (done - self._already) / max(time.monotonic() - self._start_s, 1e-9)
+        self._progress.update(done, f"{done} of {total} videos, {rate:.1f}/s")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -112,8 +90,8 @@ def run(arguments: Sequence[str]) -> int:
         print(_summary(config, "already there"))
         return EXIT_OK
     try:
-        with interrupts.tidying_up(), _progress() as show:
-            generate(config, show)
+        with interrupts.tidying_up(), Progress("Making videos", len(list_videos(config)), every_s=5.0) as progress:
+            generate(config, _Counts(progress))
     except (OSError, BrokenProcessPool) as error:
         reason = str(error).rstrip(".")
         raise UserError(f"cannot make the videos: {reason}; the same command continues where it ended") from error

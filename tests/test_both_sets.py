@@ -103,11 +103,10 @@ def test_labels_of_the_newest_set_are_what_the_trainer_evaluated(trained: Path, 
         assert by_id[row["video_id"]]["score"] == pytest.approx(row["score"], abs=2e-6)
 
 
-@pytest.mark.parametrize(("flag", "uri"), [("--data", "s3://bucket/data"), ("--output", "az://account/box/run")])
-def test_stores_that_need_tensorflow_io_are_refused_at_once(flag: str, uri: str) -> None:
-    start = time.monotonic()
-    done = run(NEWEST, "trainer.task", "--model", "lrcn", flag, uri)
+def test_a_store_that_needs_tensorflow_io_is_refused_at_once() -> None:
+    start, uri = time.monotonic(), "s3://bucket/data"
+    done = run(NEWEST, "trainer.task", "--model", "lrcn", "--data", uri)
     assert time.monotonic() - start < 5
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {uri}: {uri[:5]} needs tensorflow-io, which can't be imported (No module")
+    assert done.stderr.startswith(f"error: {uri}: s3:// needs tensorflow-io, which can't be imported (No module")
     assert "Install the versions of requirements.lock" in done.stderr and done.stderr.count("\n") == 1

@@ -15,7 +15,7 @@ _BELOW = ("core", "process", "video", "files", "decoding", "inputs", "cli", "rep
 FLOORS: dict[str, tuple[str, ...]] = {
     "core": (),
     "process": ("core",),
-    "samples": ("core", "process"),
+    "samples": ("core", "process", "files"),
     "video": ("core",),
     "files": ("core", "process"),
     "decoding": ("core", "process", "video"),

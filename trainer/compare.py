@@ -1,26 +1,25 @@
 """Finished runs side by side: `python -m trainer.compare RUN [RUN...]`, see `--help`."""
 
 import argparse
-import contextlib
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pipelines.cli import tool
-from pipelines.core.errors import EXIT_OK, UsageError
+from pipelines.core.errors import EXIT_OK, OutputError, UsageError
+from pipelines.reports.charts import interval_table
+from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import Best, Measure, table, text
-from pipelines.reports.text import human_seconds, plural, visible
-from trainer.evaluation.charts import interval_table
+from pipelines.reports.text import human_seconds, plural, short_count, visible
 from trainer.evaluation.finished_runs import Run, find_flags, paired_differences, read_runs
 from trainer.evaluation.intervals import Interval, is_clearly_worse
-from trainer.evaluation.page import percent, render_page, score, short_count
+from trainer.files import storage
 
 _DESCRIPTION = """\
 Shows finished training runs side by side: accuracy on test with its interval, baselines, size, speed and time.
@@ -53,11 +52,11 @@ class _Column:
 
 _COLUMNS = (
     _Column("Model", lambda run: run.model),
-    _Column("Top-1", lambda run: score(run.test.top1), lambda run: run.test.top1.value, is_score=True),
-    _Column("Macro-F1", lambda run: percent(run.test.macro_f1.value), lambda r: r.test.macro_f1.value, is_score=True),
-    _Column("ECE", lambda run: percent(run.test.ece), lambda run: run.test.ece, -1, is_score=True),
-    _Column("Single frame", lambda run: percent(run.single_frame.value) if run.single_frame else "-"),
-    _Column("Majority", lambda run: percent(run.majority.value)),
+    _Column("Top-1", lambda run: str(run.test.top1), lambda run: run.test.top1.value, is_score=True),
+    _Column("Macro-F1", lambda run: f"{run.test.macro_f1.value:.1%}", lambda r: r.test.macro_f1.value, is_score=True),
+    _Column("ECE", lambda run: f"{run.test.ece:.1%}", lambda run: run.test.ece, -1, is_score=True),
+    _Column("Single frame", lambda run: f"{run.single_frame.value:.1%}" if run.single_frame else "-"),
+    _Column("Majority", lambda run: f"{run.majority.value:.1%}"),
     _Column("Parameters", lambda run: short_count(run.parameters), lambda run: run.parameters, -1),
     _Column("Clips/s", lambda run: f"{run.clips_per_s:,.0f}" if run.clips_per_s else "-", lambda run: run.clips_per_s),
     _Column("Size", lambda run: f"{run.size_bytes / _MEGABYTE:,.1f} MB", lambda run: run.size_bytes, -1),
@@ -86,9 +85,9 @@ def find_notes(runs: Sequence[Run], flags: Sequence[str]) -> list[str]:
             notes.append(f"{flag} ({', '.join(names)}): {meaning.format(first=first)}")
     for run in runs:
         if run.single_frame and not is_clearly_worse(run.single_frame, run.test.top1, run.single_frame_worse_by):
-            notes.append(f"{run.name}: a single frame may be as good, {score(run.single_frame)}")
+            notes.append(f"{run.name}: a single frame may be as good, {run.single_frame}")
         if run.fold_mean:
-            notes.append(f"{run.name}: mean top-1 of {plural(run.folds, 'fold')} {score(run.fold_mean)}")
+            notes.append(f"{run.name}: mean top-1 of {plural(run.folds, 'fold')} {run.fold_mean}")
     return notes
 
 
@@ -161,9 +160,8 @@ def render_comparison(
         )
     items = "".join(f"<li>{text(note)}.</li>" for note in notes)
     top = f'<ul class="notes">{items}</ul>' if items else ""
-    return render_page(
-        "Comparison of runs", plural(len(runs), "run"), top, sections, "Made from metrics.json of each run."
-    )
+    made_from, style = "Made from metrics.json of each run.", asset("training.css")
+    return render_page("Comparison of runs", plural(len(runs), "run"), top, sections, made_from, style=style)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -189,23 +187,14 @@ def run(arguments: Sequence[str]) -> int:
     flags = find_flags(runs)
     notes, differences = find_notes(runs, flags), paired_differences(runs)
     if options.html:
-        _write(Path(options.html), render_comparison(runs, flags, notes, differences))
+        try:
+            storage.write_text(os.path.abspath(options.html), render_comparison(runs, flags, notes, differences))
+        except OutputError as error:
+            raise UsageError(f"{error}, with another --html") from error
     print_comparison(runs, flags, [*notes, *(describe_difference(*difference) for difference in differences)])
     if options.html:
         print(f"Page: {visible(options.html)}")
     return EXIT_OK
-
-
-def _write(file: Path, page: str) -> None:
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(page, "utf-8")
-        os.replace(temporary, file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise UsageError(f"cannot write {file}: {error.strerror or error}. Give another --html") from error
 
 
 def main() -> int:

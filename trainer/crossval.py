@@ -18,11 +18,11 @@ from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset, check_shards, open_dataset
 from trainer.data.index import check_indexes
-from trainer.evaluation.intervals import bootstrap_over_groups
+from trainer.evaluation.intervals import Interval, bootstrap_over_groups
 from trainer.evaluation.metrics import baseline_to_json, evaluate
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.evaluation.predictions import Predictions
-from trainer.evaluation.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
+from trainer.evaluation.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished
 from trainer.files import storage
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
@@ -210,12 +210,15 @@ def _seeds(text: str) -> tuple[int, ...]:
 def _print(summary: Mapping[str, Any], output: str) -> None:
     pooled, baselines = summary["pooled"], summary["baselines"]
     folds = ", ".join(f"{accuracy:.1%}" for accuracy in summary["fold_top1"])
+    top1, mean, macro_f1, majority = map(
+        Interval.from_json, (pooled["top1"], summary["mean"], pooled["macro_f1"], baselines["majority"]["top1"])
+    )
     single = baselines["single_frame"]
-    print(f"All clips    {interval_text(pooled['top1'])}, {pooled['num_clips']} tests of {pooled['num_groups']} groups")
-    print(f"Mean         {interval_text(summary['mean'])} over {summary['folds']} folds: {folds}")
-    print(f"Macro F1     {interval_text(pooled['macro_f1'])}")
-    print(f"One frame    {interval_text(single['top1']) if single else 'not measured'}")
-    print(f"Majority     {interval_text(baselines['majority']['top1'])}; chance is {baselines['chance']:.1%}")
+    print(f"All clips    {top1}, {pooled['num_clips']} tests of {pooled['num_groups']} groups")
+    print(f"Mean         {mean} over {summary['folds']} folds: {folds}")
+    print(f"Macro F1     {macro_f1}")
+    print(f"One frame    {Interval.from_json(single['top1']) if single else 'not measured'}")
+    print(f"Majority     {majority}; chance is {baselines['chance']:.1%}")
     print(f"Details      {storage.join(output, CROSSVAL)}")
 
 

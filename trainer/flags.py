@@ -21,7 +21,7 @@ _GROUPS: dict[str, dict[str, str]] = {
     "what": {
         "model": "network: convolutions inside the recurrence, or before it",
         "variant": "default: the best found; reference: as public notebooks on UCF50 build it",
-        "data": f"folder of a dataset that pipelines.preprocess made; local, gs://, s3:// or az:// ({DEFAULT_DATA})",
+        "data": f"folder of a dataset that pipelines.preprocess made; local, gs:// or s3:// ({DEFAULT_DATA})",
         "output": "folder of the run: checkpoints, logs, report, model ({output})",
         "overwrite": "train anew where a run is already",
     },

@@ -15,11 +15,11 @@ from pipelines.cli.commands import as_called
 from pipelines.core import extras
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError, as_shortage
 from pipelines.core.secrets import redact
+from pipelines.core.wording import some
 from pipelines.process import interrupts
 from pipelines.process.embedding import is_library
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
-_SHOWN_NAMES = 5
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
 
 
@@ -111,8 +111,7 @@ def say(text: str) -> None:
 def say_damaged(output: str, names: Sequence[str]) -> None:
     """Names what of an earlier run can't be believed, where there is any."""
     if names:
-        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-        shown = ", ".join(sorted(names)[:_SHOWN_NAMES]) + more
+        shown = some(sorted(names))
         what = "1 file" if len(names) == 1 else f"{len(names)} files"
         say(
             f"note: {what} in {output} can't be believed, damaged or of an earlier version of this software: {shown}. "

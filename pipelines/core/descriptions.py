@@ -1,16 +1,13 @@
 """What the descriptions of a dataset and of a model have in common: reading them, and what must agree in them."""
 
 import reprlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
 from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec
 from pipelines.core.typed_json import build
-
-if TYPE_CHECKING:
-    pass
 
 
 def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:
@@ -51,5 +48,5 @@ def check_labels(labels: tuple[str, ...]) -> None:
     Raises:
         ValueError: they aren't; the message shows them.
     """
-    if not labels or labels != LabelMap(labels).names:
+    if not labels or labels != LabelMap.of(labels).names:
         raise ValueError(f"labels must be sorted names, each once, not {reprlib.repr(list(labels))}")

@@ -1,22 +1,20 @@
 """The label map: which class has which number."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
 
 
+@dataclass(frozen=True)
 class LabelMap:
-    """Class names, sorted, and their ids 0 to n - 1. Immutable.
+    """Class names, sorted by code point so that the same set gives the same ids everywhere; the ids are 0 to n - 1."""
 
-    Sorted by code point, so that the same set of names gives the same ids everywhere.
-    """
+    names: tuple[str, ...]
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = tuple(sorted(set(names)))
-        self._ids = {name: i for i, name in enumerate(self._names)}
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All names in the order of their ids."""
-        return self._names
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Self:
+        """The map of some names, each of which counts once."""
+        return cls(tuple(sorted(set(names))))
 
     def id_of(self, name: str) -> int:
         """The id of a name.
@@ -24,35 +22,9 @@ class LabelMap:
         Raises:
             KeyError: no such class; the message lists the known ones.
         """
-        try:
-            return self._ids[name]
-        except KeyError:
-            raise KeyError(f"no class {name!r}; there are: {', '.join(self._names)}") from None
-
-    def name_of(self, label_id: int) -> str:
-        """The name of an id.
-
-        Raises:
-            IndexError: the id is not in 0 to n - 1.
-        """
-        if not 0 <= label_id < len(self._names):
-            raise IndexError(f"no class has the id {label_id}; there are {len(self._names)} classes")
-        return self._names[label_id]
+        if name not in self.names:
+            raise KeyError(f"no class {name!r}; there are: {', '.join(self.names)}")
+        return self.names.index(name)
 
     def __len__(self) -> int:
-        return len(self._names)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._ids
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, LabelMap) and self._names == other._names
-
-    def __hash__(self) -> int:
-        return hash(self._names)
-
-    def __repr__(self) -> str:
-        return f"LabelMap({list(self._names)!r})"
+        return len(self.names)

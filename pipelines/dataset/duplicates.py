@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
+from pipelines.core.wording import some
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.records import Filtered
@@ -109,12 +110,10 @@ def _on_contradictions(pairs: Sequence[tuple[VideoRecord, VideoRecord]]) -> Iter
     for what, part in (("label", attrgetter("label")), ("split", attrgetter("split"))):
         found = [(kept, left) for kept, left in pairs if part(kept) != part(left)]
         if found:
-            shown = "; ".join(
-                f"{left.video_id} ({part(left)}), the same as {kept.video_id} ({part(kept)})"
-                for kept, left in found[:_SHOWN]
-            )
-            more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+            said = [
+                f"{left.video_id} ({part(left)}), the same as {kept.video_id} ({part(kept)})" for kept, left in found
+            ]
             yield (
                 f"WARNING: --drop-duplicates left out videos with the content of one that has another {what}, which "
-                f"may be the wrong one: {shown}{more}"
+                f"may be the wrong one: {some(said, _SHOWN, '; ')}"
             )

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
+from pipelines.core.wording import some
 from pipelines.dataset.duplicates import DUPLICATES, Copies, have_several_labels, in_several_splits
 from pipelines.dataset.info import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
+from pipelines.reports.text import plural
 from pipelines.video.remarks import SINGLE_PICTURE
 
-"""How a sentence begins that is one, on how the input was understood."""
 _SHOWN = 3
 _DAMAGED = ("is damaged", "are damaged")
 _CORRECTED = ("has times that were corrected", "have times that were corrected")
@@ -40,10 +41,8 @@ def _on_remarks(reports: Iterable[ShardReport]) -> list[Note]:
     notes = []
     for kind, videos in found.items():
         if videos:
-            names = "; ".join(f"{video.video_id} ({video.remark})" for video in videos[:_SHOWN])
-            more = f" and {len(videos) - _SHOWN:,} more" if len(videos) > _SHOWN else ""
-            number = "1 video" if len(videos) == 1 else f"{len(videos):,} videos"
-            text = f"{number} {kind[len(videos) > 1]}: {names}{more}; all remarks are in {REMARKS}"
+            names = some([f"{video.video_id} ({video.remark})" for video in videos], _SHOWN, "; ")
+            text = f"{plural(len(videos), 'video')} {kind[len(videos) > 1]}: {names}; all remarks are in {REMARKS}"
             notes.append(Note(text, is_warning=kind == _SINGLE))
     return notes
 
@@ -71,10 +70,9 @@ def _on_copies(found: Sequence[Copies]) -> list[Note]:
         ("with different labels", [c for c in found if have_several_labels(c)], 1, "One of them is wrong"),
     ):
         if chosen:
-            names = "; ".join(_names(copies, part) for copies in chosen[:_SHOWN])
-            more = f" and {len(chosen) - _SHOWN:,} more, all in {DUPLICATES}" if len(chosen) > _SHOWN else ""
+            names = some([_names(copies, part) for copies in chosen], _SHOWN, "; ", f"more, all in {DUPLICATES}")
             end = f"{remedy}; --drop-duplicates leaves the later ones out"
-            notes.append(Note(f"videos of the very same content {text}: {names}{more}. {end}"))
+            notes.append(Note(f"videos of the very same content {text}: {names}. {end}"))
     others = sum(len(copies) - 1 for copies in found if not in_several_splits(copies))
     if others:
         what = "1 video has" if others == 1 else f"{others:,} videos have"

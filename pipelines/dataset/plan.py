@@ -181,7 +181,7 @@ def make_plan(
     for split in splits:
         if counts[split]:
             num_shards[split] = num_shards.get(split) or 1
-    labels = LabelMap(catalog.labels)
+    labels = LabelMap.of(catalog.labels)
     layout = Layout(config.identity(), num_shards, {**(earlier.split_of_group if earlier else {}), **split_of_group})
     pixels = [config.clip_spec.fingerprint(), version("av"), version("opencv-python-headless")]
     storage = [config.frame_encoding.to_json(), config.compression]

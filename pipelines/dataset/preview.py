@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pipelines.dataset.durations import durations
 from pipelines.dataset.info import DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.dataset.left_out import left_out
 from pipelines.dataset.summary import describe_clips, missing_classes
@@ -18,7 +19,6 @@ from pipelines.reports.parts import (
     Measure,
     color_key,
     folded,
-    histogram,
     notes,
     search_box,
     share_bar,
@@ -175,7 +175,7 @@ def _durations(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
     by_split: dict[str, list[float]] = {name: [] for name in info.splits}
     for split, video in _placed(reports):
         by_split[split].append(video.duration_s)
-    return histogram(by_split, " · ".join(f"{key} {human_seconds(value)}" for key, value in info.durations_s.items()))
+    return durations(by_split, " · ".join(f"{key} {human_seconds(value)}" for key, value in info.durations_s.items()))
 
 
 def _classes(

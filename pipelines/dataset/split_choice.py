@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pipelines.core.errors import UsageError
 from pipelines.core.names import alike
+from pipelines.core.wording import some
 from pipelines.dataset.config import DEFAULT_SPLITS, OFFICIAL_SPLITS, PreprocessConfig
 from pipelines.inputs.catalog import INPUTS, Catalog, VideoRecord
 from pipelines.inputs.folders import describe_splits
@@ -14,7 +15,6 @@ from pipelines.inputs.splits.assign import parse_groups
 from pipelines.inputs.splits.lists import Entry, SplitFile
 from pipelines.inputs.splits.matching import Placed, describe_absent, match_paths, same_groups
 
-_SHOWN = 5
 _SHOWN_GROUPS = 30
 _LEFT_OUT = "left out"
 _REST = "train"
@@ -82,7 +82,7 @@ def note_splits(catalog: Catalog) -> Catalog:
             notes.append(f"no videos are in the split {name}: {what}")
     if shared := _shared_groups(catalog.videos):
         notes.append(
-            f"WARNING: groups with videos in more than one split: {len(shared):,} ({_some(shared)}). What shares a "
+            f"WARNING: groups with videos in more than one split: {len(shared):,} ({some(shared)}). What shares a "
             "source is on two sides, so scores may look too good; the splits are kept as they were given"
         )
     return replace(catalog, notes=(*catalog.notes, *notes))
@@ -103,8 +103,7 @@ def _no_groups(unknown: Sequence[str], existing: Iterable[str]) -> str:
 
 
 def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
-    where = ", ".join(posixpath.basename(file.name) for file in split_files[:_SHOWN])
-    where += f" and {len(split_files) - _SHOWN} more files" if len(split_files) > _SHOWN else ""
+    where = some([posixpath.basename(file.name) for file in split_files], more="more files")
     groups = {video.group for video in catalog.videos}
     known = {*groups, *map(alike, groups)}
     by_group: dict[str, Placed] = {}
@@ -134,7 +133,7 @@ def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
             videos.append(replace(video, split=split))
     if unnamed:
         what = "left out" if names_train else f"put into {_REST}"
-        notes.append(f"videos not named by {where}, {what}: {len(unnamed):,} ({_some(unnamed)})")
+        notes.append(f"videos not named by {where}, {what}: {len(unnamed):,} ({some(unnamed)})")
     if unused:
         notes.append(f"videos of no split by {where}, left out: {unused:,}")
     if not videos:
@@ -192,8 +191,3 @@ def _shared_groups(videos: Iterable[VideoRecord]) -> list[str]:
         if video.group != video.video_id and split_of.setdefault(video.group, video.split) != video.split:
             shared.add(video.group)
     return sorted(shared)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -6,6 +6,10 @@ from pathlib import Path
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
 
+STORES = ("gs", "s3")
+"""Schemes of addresses."""
+UNKNOWN_STORE = "unknown kind of store. Use gs://, s3:// or a path on this machine"
+
 
 def is_local(uri: str) -> bool:
     """Whether a path is on this machine's file systems."""

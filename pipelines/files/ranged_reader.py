@@ -3,6 +3,7 @@
 import errno
 import io
 import random
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
@@ -11,6 +12,12 @@ _PIECE_BYTES = 8 << 20
 """What one request reads."""
 _ATTEMPTS = 4
 """Of a request whose answer ends early; together they last a few seconds."""
+
+
+def beam_options() -> Any:
+    """Beam's options where it is in use, None elsewhere: stores take credentials from them, too."""
+    systems = sys.modules.get("apache_beam.io.filesystems")
+    return systems.FileSystems._pipeline_options if systems else None
 
 
 def bucket_and_path(uri: str) -> tuple[str, str]:
@@ -23,7 +30,6 @@ def reading(
     uri: str,
     fetch: Callable[[int, int], bytes],
     size_bytes: int,
-    on_close: Callable[[], None] = lambda: None,
     piece_bytes: int = 0,
 ) -> BinaryIO:
     """A stream of a file, of which the first piece is fetched at once.
@@ -35,29 +41,20 @@ def reading(
         uri: the file's address.
         fetch: gives so many bytes from a position on. What it asks for is within the file.
         size_bytes: the file's size, from another answer than the content.
-        on_close: called when the stream is closed.
         piece_bytes: what one request reads; 0 for as much as serves those who read all.
 
     Raises:
         OSError: again and again, other than the wanted number of bytes came; so does reading.
         Exception: what `fetch` raises; so does reading.
     """
-    return cast(BinaryIO, io.BufferedReader(_PieceReader(uri, fetch, size_bytes, on_close, piece_bytes), 1 << 20))
+    return cast(BinaryIO, io.BufferedReader(_PieceReader(uri, fetch, size_bytes, piece_bytes), 1 << 20))
 
 
 class _PieceReader(io.RawIOBase):
     """A file in pieces, each a request of its own, which can be repeated where the connection breaks off."""
 
-    def __init__(
-        self,
-        uri: str,
-        fetch: Callable[[int, int], bytes],
-        size_bytes: int,
-        on_close: Callable[[], None],
-        piece_bytes: int,
-    ) -> None:
+    def __init__(self, uri: str, fetch: Callable[[int, int], bytes], size_bytes: int, piece_bytes: int) -> None:
         self._uri = uri
-        self._on_close = on_close
         self._fetch = fetch
         self._size_bytes = size_bytes
         self._piece_bytes = piece_bytes or _PIECE_BYTES
@@ -83,11 +80,6 @@ class _PieceReader(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
-
-    def close(self) -> None:
-        if not self.closed:
-            self._on_close()
-        super().close()
 
     def readinto(self, buffer: Any) -> int:
         if not self._piece:

@@ -1,8 +1,4 @@
-"""Files on this machine or on any file system that Beam knows (`gs://`, `s3://`, `hdfs://` ...).
-
-Writing is atomic everywhere: under a temporary name first, in the folder that the caller names, then renamed. Beam is
-imported only where a path is remote, so that local tools start fast.
-"""
+"""Reading and listing files on this machine or in a bucket."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Files in stores: `gs://`, `s3://`, and whatever else Beam knows. `pipelines.files` is for everybody else.
+"""Files in stores: `gs://` and `s3://`. `pipelines.files` is for everybody else.
 
 Whatever goes wrong there becomes an OSError whose `filename` is the address and whose `strerror` says what to do.
 """
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from pipelines.core.names import why_not_below
 from pipelines.core.video_files import FileInfo
-from pipelines.files import beam_fs
+from pipelines.files.addresses import STORES, UNKNOWN_STORE
 from pipelines.files.errors import lacking
 from pipelines.files.gcs import objects as gcs_objects
 from pipelines.files.s3 import objects as s3_objects
@@ -24,12 +24,13 @@ _IN_MEMORY_BYTES = 8 << 20
 _STALLED_S = 300.0
 """A file is no longer fetched where so long nothing more of it has come. A store that answers with errors, or lets a
 connection rest, is given up before; this one is for those who send a byte now and then."""
-STORES: dict[str, Any] = {"gs": gcs_objects, "s3": s3_objects}
-"""By scheme. All others are Beam's."""
+_STORES: dict[str, Any] = dict(zip(STORES, (gcs_objects, s3_objects), strict=True))
 
 
 def _store(uri: str) -> Any:
-    return STORES.get(uri.partition("://")[0], beam_fs)
+    if store := _STORES.get(uri.partition("://")[0]):
+        return store
+    raise OSError(errno.EINVAL, UNKNOWN_STORE, uri)
 
 
 @contextlib.contextmanager
@@ -112,12 +113,8 @@ def exists(uri: str) -> bool:
 
 
 @contextlib.contextmanager
-def write(uri: str, temporary: str) -> Iterator[BinaryIO]:
+def write(uri: str) -> Iterator[BinaryIO]:
     """A file to write to, which appears as `uri` when the block ends well.
-
-    Args:
-        uri: the final name.
-        temporary: its name until then, where the store can't keep an unfinished file out of sight.
 
     Raises:
         OSError: it can't be written.
@@ -127,7 +124,7 @@ def write(uri: str, temporary: str) -> Iterator[BinaryIO]:
         size_bytes = file.tell()
         file.seek(0)
         with _explained(uri, needs_bucket=True):
-            _store(uri).upload(uri, temporary, cast(BinaryIO, file), size_bytes)
+            _store(uri).upload(uri, cast(BinaryIO, file), size_bytes)
 
 
 def delete(uris: Iterable[str]) -> None:
@@ -158,16 +155,12 @@ def match(root: str, pattern: str) -> list[FileInfo]:
     Raises:
         OSError: the store doesn't answer, or refuses.
     """
-    store = _store(pattern)
-    with _explained(pattern, needs_bucket=True):
-        if store is beam_fs:
-            found = _below(root, beam_fs.match(pattern))
-        else:
-            from apache_beam.io.filesystem import FileSystem
+    from apache_beam.io.filesystem import FileSystem
 
-            wanted = re.compile(FileSystem.translate_pattern(pattern))
-            prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
-            found = _below(root, (file for file in store.list_files(prefix) if wanted.match(file[0])))
+    wanted = re.compile(FileSystem.translate_pattern(pattern))
+    prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    with _explained(pattern, needs_bucket=True):
+        found = _below(root, (file for file in _store(pattern).list_files(prefix) if wanted.match(file[0])))
     return _inside(root, found)
 
 
@@ -199,11 +192,8 @@ def list_names(folder: str) -> list[str]:
     Raises:
         OSError: the store doesn't answer, or refuses.
     """
-    store, prefix = _store(folder), folder + "/"
     with _explained(folder, needs_bucket=True):
-        if store in (gcs_objects, s3_objects):
-            return sorted(set(store.list_names(prefix)) - {""})
-        return sorted({path.removeprefix(prefix).partition("/")[0] for path, *_ in store.list_files(prefix)} - {""})
+        return sorted(set(_store(folder).list_names(folder + "/")) - {""})
 
 
 def is_folder(uri: str) -> bool:

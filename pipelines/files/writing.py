@@ -28,8 +28,8 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
     """
     temporary = join(temporary_folder, f"{posixpath.basename(uri)}.{uuid.uuid4().hex}")
     try:
-        write = local.write if is_local(uri) else remote.write
-        with interrupts.tidying_up(), write(uri, temporary) as file:
+        writing = local.write(uri, temporary) if is_local(uri) else remote.write(uri)
+        with interrupts.tidying_up(), writing as file:
             yield file
     except OSError as error:
         remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""  # else it has its own

@@ -14,6 +14,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.hashing import stable_hash
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
+from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.folders import describe_levels, find_levels
 from pipelines.inputs.manifest import Manifest
@@ -22,7 +23,6 @@ from pipelines.inputs.records import LeftOut
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
 INPUTS = ("its folders", "the manifest")
 """What may give official splits, apart from files and flags, in the words of `Catalog.splits_from`."""
-_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         raise UsageError(no_videos(root, found, expected))
     if loose := [file.path for file in videos if "/" not in file.path]:
         raise UsageError(
-            f"{_some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
+            f"{some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
             "Move it into a class folder, or give a CSV manifest (path,label,group)"
         )
     paths = {folder: tuple(folder.split("/")) for folder in {file.path.rpartition("/")[0] for file in videos}}
@@ -157,9 +157,9 @@ def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
             known.add(folder)
             folder = folder.rpartition("/")[0]
     names = sorted(f for f in folders if f not in known and f.rpartition("/")[0] in known and not is_hidden(f))
-    return [
-        f"no videos in {_some(names)}: {'these are' if len(names) > 1 else 'this is'} not taken for a class"
-    ] * bool(names)
+    return [f"no videos in {some(names)}: {'these are' if len(names) > 1 else 'this is'} not taken for a class"] * bool(
+        names
+    )
 
 
 def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris: Iterable[str]) -> Catalog:
@@ -235,8 +235,3 @@ def _checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:
                 f"{name}: two videos have the id {first.video_id!r}: {first.uri} and {second.uri}. Rename or remove one"
             )
     return tuple(records)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

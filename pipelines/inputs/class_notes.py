@@ -6,9 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
-
-_SHOWN = 5
 
 
 def note_classes(catalog: Catalog) -> Catalog:
@@ -26,14 +25,13 @@ def note_classes(catalog: Catalog) -> Catalog:
     for label in sorted(counts):
         alike[_look(label)].append(label)
     if doubtful := [labels for labels in alike.values() if len(labels) > 1]:
-        shown = "; ".join(
+        pairs = [
             " and ".join(f"{name} ({counts[label]:,})" for name, label in zip(_told_apart(labels), labels, strict=True))
-            for labels in doubtful[:_SHOWN]
-        )
-        more = f" and {len(doubtful) - _SHOWN:,} more" if len(doubtful) > _SHOWN else ""
+            for labels in doubtful
+        ]
         notes.append(
-            f"WARNING: classes whose names look alike are kept apart: {shown}{more}. If they are meant to be one, give "
-            "all of their videos the same name of a class"
+            f"WARNING: classes whose names look alike are kept apart: {some(pairs, between='; ')}. If they are meant "
+            "to be one, give all of their videos the same name of a class"
         )
     return replace(catalog, notes=(*catalog.notes, *notes)) if notes else catalog
 

@@ -8,6 +8,7 @@ from sys import intern
 from typing import NamedTuple
 
 from pipelines.core.errors import UsageError
+from pipelines.core.wording import some
 
 SPLITS = ("train", "val", "test")
 """The usual splits, in their usual order."""
@@ -21,7 +22,6 @@ _OTHER_SPLITS = frozenset(("trainval", "traindev", "dev", "devel", "eval", "eval
 _NUMBERED = re.compile(r"(?:splits?|folds?|partition)[\W_]*\d+", re.IGNORECASE)
 _DECORATION = re.compile("(?:list|set|split|videos?|files?)$")
 SPLIT_HELP = "Splits are called train, val (or valid, validation) and test"
-_SHOWN = 5
 
 Folder = tuple[str, ...]
 """Names of folders from the listed one down to the one that holds a video."""
@@ -130,7 +130,7 @@ def find_levels(root: str, folders: Collection[Folder], class_level: int = 0) ->
         if loose := [folder for folder in folders if len(folder) == first + 1]:
             raise UsageError(
                 f"{_shown(loose)} in {root}: videos lie directly in a folder that is called like a split, without a "
-                f"folder of a class. Sort them into class folders, or say that {_some(sorted(names))} are the classes: "
+                f"folder of a class. Sort them into class folders, or say that {some(sorted(names))} are the classes: "
                 f"--class-level {first + 1}"
             )
         return Levels(_enter(root, folders, first + 1), first)
@@ -188,7 +188,7 @@ def _refuse_mixture(
         others = [name or "videos in no such folder" for name in sorted(names) if not split_name(name)]
         way_out = "or rename these folders" if in_class else f"or say that all are classes: --class-level {level + 1}"
         raise UsageError(
-            f"{root}: folders called like splits ({_some(splits)}) lie beside others ({_some(others)}), so which "
+            f"{root}: folders called like splits ({some(splits)}) lie beside others ({some(others)}), so which "
             f"videos are of which split is not known. {SPLIT_HELP}: move the others away, {way_out}"
         )
     deep = {folder[level] for folder in folders if len(folder) > level + 1}
@@ -197,8 +197,8 @@ def _refuse_mixture(
     kinds = {"/".join(sorted({*map(_any_split, _words(name))} - {""})) or seems_split(name) for name in names}
     alike = sorted(filter(seems_split, names))
     if (alike and deep == names) or (all(kinds) and len(kinds) > 1):
-        what = f"folders {_some(sorted(names))} seem" if len(alike) != 1 else f"folder {alike[0]} seems"
-        be = "be splits" if len(alike) != 1 else f"be a split, beside {_some(sorted({*names} - {*alike}))}"
+        what = f"folders {some(sorted(names))} seem" if len(alike) != 1 else f"folder {alike[0]} seems"
+        be = "be splits" if len(alike) != 1 else f"be a split, beside {some(sorted({*names} - {*alike}))}"
         these = f"--class-level {level + 1} for these, {level + 2} for those below them"
         way_out = "" if in_class else f", or say which folders are the classes: {these}"
         raise UsageError(f"{root}: the {what} to {be}. {SPLIT_HELP}: rename such folders{way_out}")
@@ -213,13 +213,7 @@ def _all_splits(names: Collection[str]) -> bool:
 
 
 def _shown(folders: Collection[Folder]) -> str:
-    return _some(sorted("/".join(folder) for folder in folders))
-
-
-def _some(names: Collection[str]) -> str:
-    shown = list(names)
-    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return ", ".join(shown[:_SHOWN]) + more
+    return some(sorted("/".join(folder) for folder in folders))
 
 
 def describe_levels(levels: Levels, example: Folder, num_below: int) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipelines.core.errors import UsageError
+from pipelines.files.addresses import STORES, UNKNOWN_STORE
 
 COLUMNS = ("path", "label", "group", "split")
 """What the columns of a manifest may mean. Not every reader needs every one."""
@@ -198,12 +199,16 @@ def check_address(path: str, where: str) -> str:
     """A path or an address as it is to be used: without `file://`.
 
     Raises:
-        UsageError: it is one of the web; the message begins with `where`.
+        UsageError: it is one of the web or of an unknown store; the message begins with `where`.
     """
     scheme = path.partition("://")[0].lower()
     if scheme in _WEB:
         raise UsageError(f"{where}: {path}: videos are not fetched from the web. Download it and give the file's path")
-    return path[len("file://") :] if scheme == "file" else path
+    if scheme == "file":
+        return path[len("file://") :]
+    if "://" in path and scheme not in STORES:
+        raise UsageError(f"{where}: {path}: {UNKNOWN_STORE}")
+    return path
 
 
 def _delimiter(text: str, needed: Sequence[str]) -> str:

@@ -4,15 +4,29 @@ The page is one file that loads nothing else. Every name in it comes from outsid
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
 from pipelines.labelling.account import merge_reports
-from pipelines.labelling.charts import choose_colors, score_histogram, time_range, timeline, written
 from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
+from pipelines.labelling.timelines import choose_colors, time_range, timeline
 from pipelines.labelling.types import UNKNOWN, Example, LabelReport
+from pipelines.reports.charts import histogram
 from pipelines.reports.page import asset, render_page
-from pipelines.reports.parts import Measure, SmallShare, folded, notes, search_box, strip_image, table, text, tile
+from pipelines.reports.parts import (
+    Measure,
+    SmallShare,
+    folded,
+    key,
+    notes,
+    search_box,
+    soft,
+    strip_image,
+    table,
+    text,
+    tile,
+)
 from pipelines.reports.text import by_count, human_seconds, plural, some
 
 MAX_LABELS = 1000
@@ -39,11 +53,11 @@ def render_label_report(
     report = merge_reports([report])  # in order and within limits, whoever made it
     sections = {
         "Labels": _labels(report),
-        "Scores": score_histogram(report.score_histogram, min_score),
+        "Scores": _scores(report.score_histogram, min_score),
         "Least certain": _gallery(report.uncertain),
         "Timelines": _timelines(report),
         "Failures": _failures(report),
-        "Settings": table("Settings of the run", (), list(settings.items())) if settings else _none("Not recorded."),
+        "Settings": table("Settings of the run", (), list(settings.items())) if settings else soft("Not recorded."),
     }
     return render_page(
         title,
@@ -91,7 +105,7 @@ def _notes(report: LabelReport, min_score: float, labels: Sequence[str]) -> str:
     if report.remarked:
         items.append(f"{plural(report.remarked, 'video')} with a remark: {some_remarks(report)}.")
     if report.segments_by_label.get(UNKNOWN):
-        share, below = unknown_share(report), f": the best score is below {written(min_score)}" if min_score > 0 else ""
+        share, below = unknown_share(report), f": the best score is below {100 * min_score:g}%" if min_score > 0 else ""
         note = f"{share:.1%} of the labelled time is {UNKNOWN}{below}."
         (loud if share > _SURE else items).append(note)
     if missing := [label for label in labels if not report.segments_by_label.get(label)]:
@@ -116,18 +130,32 @@ def _labels(report: LabelReport) -> str:
     rows = [row(label) for label in ordered]
     apart = [row(UNKNOWN)] if report.segments_by_label.get(UNKNOWN) else []
     if not rows and not apart:
-        return _none("No segments.")
+        return soft("No segments.")
     foot = ("Total", sum(report.segments_by_label.values()), Measure(human_seconds(total)), Measure(""))
     headers, caption = ("Label", "Segments", "Time", "Share"), "Labels, longest time first"
     return folded(plural(len(rows), "label"), caption, headers, rows, MAX_LABELS, foot, apart=apart)
 
 
+def _scores(counts: Sequence[int], min_score: float) -> str:
+    """Numbers of segments in equal bins of the score from 0 to 1; what lies below the threshold has another colour."""
+    edges = [index / len(counts) for index in range(len(counts) + 1)]
+    columns = [
+        ([("unknown" if high <= min_score else "s0", count)], f"{low:.0%} to {high:.0%}: {plural(count, 'segment')}")
+        for count, (low, high) in zip(counts, pairwise(edges), strict=True)
+    ]
+    keys = key("s0", "labelled") + key("unknown", UNKNOWN) + key("threshold", f"threshold {100 * min_score:g}%")
+    ticks = [f"{share:.0%}" for share in (0, 0.25, 0.5, 0.75, 1)]
+    if min_score > 0:
+        return histogram("scores", "segment", columns, keys, ticks, threshold=min_score)
+    return histogram("scores", "segment", columns, key("s0", "segments"), ticks)
+
+
 def _gallery(examples: Sequence[Example]) -> str:
     """Film strips of the segments with the lowest scores."""
     if not examples:
-        return _none("No film strips.")
+        return soft("No film strips.")
     figures = "".join(map(_figure, examples))
-    intro = '<p class="soft">Segments with the lowest scores, lowest first.</p>'
+    intro = soft("Segments with the lowest scores, lowest first.")
     box = search_box("Show segments with")
     return f'{intro}{box}<div class="panel"><div class="strips">{figures}</div></div>'
 
@@ -149,16 +177,15 @@ def _figure(example: Example) -> str:
 
 def _timelines(report: LabelReport) -> str:
     if not report.timelines:
-        return _none("No video has more than one segment.")
+        return soft("No video has more than one segment.")
     colors = choose_colors(report.timelines)
-    intro = '<p class="soft">The videos with most segments.</p>'
-    return intro + "".join(timeline(video, colors) for video in report.timelines)
+    return soft("The videos with most segments.") + "".join(timeline(video, colors) for video in report.timelines)
 
 
 def _failures(report: LabelReport) -> str:
     """Failures by reason, and the first ones."""
     if not report.failures_by_reason:
-        return _none("None.")
+        return soft("None.")
     number = sum(report.failures_by_reason.values())
     rows = [(f.video_id, _when(f), f.stage, f.type, f.message) for f in report.failures]
     listed = folded(
@@ -176,7 +203,3 @@ def _when(failure: Failure) -> str:
     if failure.start_s is None or failure.end_s is None:
         return "whole video"
     return time_range(failure.start_s, failure.end_s)
-
-
-def _none(what: str) -> str:
-    return f'<p class="soft">{text(what)}</p>'

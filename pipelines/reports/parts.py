@@ -1,16 +1,12 @@
-"""The parts that a page is made of: tiles, tables, folds, colours, a histogram. All take plain text and escape it."""
+"""The parts that a page is made of: tiles, tables, folds, colours. All take plain text and escape it."""
 
-import math
-import sys
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Self
 
-from pipelines.reports.text import human_seconds, plural, visible
+from pipelines.reports.text import visible
 
 _FOLDED_ROWS = 30
-_NUM_BINS = 32
 _NUM_COLORS = 6
 
 
@@ -113,8 +109,7 @@ def _cell(value: object) -> str:
     if isinstance(value, Share):
         full, digits = (value.full, 1) if isinstance(value, SmallShare) else (1.0, 0)
         bar = f'<rect width="{100 * value / full if full else 0:.1f}" height="8"/>'
-        drawing = f'<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{bar}</svg>'
-        return f'<td class="share">{drawing}{value:.{digits}%}</td>'
+        return f'<td class="share">{svg(100, 8, bar, stretched=True)}{value:.{digits}%}</td>'
     return f'<td class="{_side(value)}{" best" if isinstance(value, Best) else ""}">{text(value)}</td>'
 
 
@@ -145,78 +140,35 @@ def folded(
     return f"<details{is_open}><summary>{text(summary)}</summary>{content}</details>"
 
 
+def key(color: str, label: str) -> str:
+    """A label with the colour that it explains, given as a class."""
+    return f'<span class="key {color}">{text(label)}</span>'
+
+
 def color_key(index: int, label: str) -> str:
-    """A label with the colour that it explains."""
-    return f'<span class="key {_color(index)}">{text(label)}</span>'
+    """A label with the colour that a number stands for."""
+    return key(series_color(index), label)
+
+
+def soft(says: str) -> str:
+    """A line in a soft colour."""
+    return f'<p class="soft">{text(says)}</p>'
+
+
+def svg(width: int, height: int, content: str, label: str = "", stretched: bool = False, kind: str = "") -> str:
+    """A drawing, `stretched` to the place that it is given; without a label it is decoration."""
+    said = f'role="img" aria-label="{text(label)}"' if label else 'aria-hidden="true"'
+    kind = f'class="{kind}" ' if kind else ""
+    fit = 'preserveAspectRatio="none" ' if stretched else ""
+    return f'<svg {kind}viewBox="0 0 {width} {height}" {fit}{said}>{content}</svg>'
 
 
 def share_bar(counts: Iterable[int]) -> str:
     """A thin bar that shows the shares of some counts by colour."""
-    parts = (f'<i class="{_color(i)}" style="flex:{count}"></i>' for i, count in enumerate(counts) if count)
+    parts = (f'<i class="{series_color(i)}" style="flex:{count}"></i>' for i, count in enumerate(counts) if count)
     return f'<div class="bar">{"".join(parts)}</div>'
 
 
-def _color(index: int) -> str:
+def series_color(index: int) -> str:
+    """The class of the colour of a series."""
     return f"s{index % _NUM_COLORS}"
-
-
-def histogram(seconds: Mapping[str, Sequence[float]], facts: str) -> str:
-    """Durations as a plot, the series on top of each other. What is no number, or below 0, is left out.
-
-    Args:
-        seconds: name of a series to its durations.
-        facts: a line about the whole, shown below and read out in place of the plot.
-    """
-    known = {name: [value for value in values if 0 <= value < math.inf] for name, values in seconds.items()}
-    if not any(known.values()):
-        return '<p class="soft">No clips of known duration.</p>'
-    together = [value for values in known.values() for value in values]
-    step, num_bins = choose_bins(together)
-    bins = [Counter[str]() for _ in range(num_bins)]
-    for name, values in known.items():
-        for value in values:
-            bins[_bin_of(value, step, num_bins)][name] += 1
-    peak = max(counts.total() for counts in bins)
-    bars, ticks = [], []
-    for index, counts in enumerate(bins):
-        start, end = (human_seconds(i * step).replace(".0 s", " s") for i in (index, index + 1))
-        base = 100.0
-        for color, name in enumerate(known):
-            if counts[name]:
-                height = 100 * counts[name] / peak
-                base -= height
-                bars.append(
-                    f'<rect class="{_color(color)}" x="{index * 10 + 0.5}" y="{base:.2f}" width="9" '
-                    f'height="{height:.2f}"><title>{start} to {end}: {plural(counts[name], "clip")} in {text(name)}'
-                    "</title></rect>"
-                )
-        if index % math.ceil(num_bins / 6) == 0:
-            ticks.append(f'<span style="left:{100 * index / num_bins:.2f}%">{start}</span>')
-    notes = [facts]
-    if max(together) > num_bins * step:
-        notes.append("the last bar holds all longer ones too")
-    if left_out := sum(map(len, seconds.values())) - len(together):
-        notes.append(f"{plural(left_out, 'clip')} of unknown duration")
-    keys = "".join(color_key(color, name) for color, name in enumerate(known))
-    return (
-        f'<div class="panel"><p class="legend">{keys}<span class="soft">tallest bar: {plural(peak, "clip")}</span></p>'
-        f'<div class="plot"><svg viewBox="0 0 {num_bins * 10} 100" preserveAspectRatio="none" role="img" '
-        f'aria-label="Histogram of durations: {text(facts)}">{"".join(bars)}</svg>{"".join(ticks)}</div>'
-        f'<p class="soft">{text(" · ".join(notes))}</p></div>'
-    )
-
-
-def choose_bins(values: Sequence[float]) -> tuple[float, int]:
-    """Width and number of equal bins from 0 on; the last is open where a few videos are much longer than all others."""
-    ordered = sorted(values)
-    top, most = ordered[-1], ordered[int(0.99 * (len(ordered) - 1))]
-    if top > 3 * most > 0:
-        top = most
-    rough = max(top / _NUM_BINS, 0.01)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(nice * power for nice in (1, 2, 5, 10, 20) if nice * power >= rough)
-    return step, _bin_of(top, step, sys.maxsize) + 1
-
-
-def _bin_of(value: float, step: float, num_bins: int) -> int:
-    return min(int(value / step + 1e-9), num_bins - 1)  # the small addend: 0.3 / 0.1 is less than 3

@@ -1,19 +1,81 @@
-"""Progress of a job: a bar with rate and time left on a terminal, a line now and then where there is none."""
+"""Progress: a bar with facts and the time left on a terminal, a line now and then where there is none."""
 
 import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 
+from pipelines.cli import tool
 from pipelines.process.embedding import is_library
+from pipelines.reports.text import human_seconds
 
-_POLL_S = 0.5
 _LINE_EVERY_S = 30.0
 _PAUSES = 10
 """Time between two questions, as a multiple of what an answer takes."""
+
+
+class Progress:
+    """Shows, while its block runs, how much of something is done.
+
+    Args:
+        title: what is being done.
+        total: how much there is to do, in any unit.
+        quiet: shows nothing, for all but one of several workers; nor does it where this software is a library.
+        every_s: seconds from one line to the next.
+        clock: gives the time in seconds.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        total: float,
+        quiet: bool = False,
+        every_s: float = _LINE_EVERY_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._title, self._total, self._quiet = title, total, quiet or is_library()
+        self._every_s, self._clock = every_s, clock
+        self._bar: Any = None
+        self._first: tuple[float, float] | None = None
+        self._shown = clock()
+
+    def __enter__(self) -> Self:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (
+                TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[facts]}"),
+                TimeRemainingColumn(elapsed_when_finished=True),
+            )  # fmt: skip
+            self._bar = Progress(*columns, console=Console(stderr=True))
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=self._total, facts="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def update(self, done: float, facts: str) -> None:
+        """So much is done; `facts` are shown beside it."""
+        now = self._clock()
+        start, before = self._first = self._first or (now, done)
+        if self._bar:
+            self._bar.update(self._task, completed=done, facts=facts)
+        elif now - self._shown >= self._every_s:
+            left_s = (self._total - done) * (now - start) / (done - before) if done > before else 0.0
+            self.say(f"{self._title}: {facts}" + (f", about {human_seconds(left_s)} left" if left_s else ""))
+
+    def say(self, line: str) -> None:
+        """Prints a line, above the bar where there is one."""
+        self._shown = self._clock()
+        if self._bar:
+            self._bar.console.print(line, highlight=False)
+        elif not self._quiet:
+            tool.say(line)
 
 
 class LocalProgress:
@@ -34,93 +96,45 @@ class LocalProgress:
 LOCAL_PROGRESS = LocalProgress()
 
 
-class ProgressDisplay:
+@contextlib.contextmanager
+def watching(
+    title: str, total: int, done: Callable[[], float], poll_s: float, seconds: Callable[[], float] | None = None
+) -> Iterator[None]:
     """Shows, while its block runs, how many of `total` videos are done; nothing where this software is a library.
 
     Args:
+        title: what is being done.
         total: videos to do.
         done: asked now and then for the number that is done; it may look at a store.
-        poll_s: seconds between two questions, more where the answer takes long.
-        title: what is being done.
+        poll_s: seconds between two questions, more where the answer takes long, or where there is no terminal.
         seconds: asked for the seconds of video that are done, where these are counted.
     """
+    if is_library():
+        yield
+        return
+    stop = threading.Event()
+    least_s = poll_s if sys.stderr.isatty() else _LINE_EVERY_S
 
-    def __init__(
-        self,
-        total: int,
-        done: Callable[[], float],
-        poll_s: float = _POLL_S,
-        title: str = "Preprocessing",
-        seconds: Callable[[], float] | None = None,
-    ) -> None:
-        self._total = total
-        self._done = done
-        self._title = title
-        self._seconds = seconds
-        self._poll_s = self._pause_s = poll_s
-        self._last = 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._show, name="progress", daemon=True)
+    def watch() -> None:
+        start, pause_s, count, stopped = time.monotonic(), least_s, 0.0, False
+        with Progress(title, total) as progress:
+            progress.update(0, "")
+            while not stopped:
+                stopped = stop.wait(pause_s)
+                asked = time.monotonic()
+                with contextlib.suppress(OSError):  # a store that doesn't answer now will another time
+                    count = min(done(), total)
+                passed_s = time.monotonic() - start
+                # Of a large collection, the answer takes a store a while: a run must not mostly ask.
+                pause_s = max(least_s, _PAUSES * (time.monotonic() - asked))
+                facts = f"{int(count)} of {total} videos, {count / passed_s:.1f}/s"
+                facts += f", {seconds() / 60 / passed_s:.2f} h of video/min" if seconds else ""
+                progress.update(count, facts)
 
-    def __enter__(self) -> Self:
-        if not is_library():
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def _count(self) -> float:
-        start = time.monotonic()
-        with contextlib.suppress(OSError):  # a store that doesn't answer now will another time
-            self._last = min(self._done(), self._total)
-        # Of a large collection, the answer takes a store a while: asking must not become what a run mostly does.
-        self._pause_s = max(self._poll_s, _PAUSES * (time.monotonic() - start))
-        return self._last
-
-    def _show(self) -> None:
-        if sys.stderr.isatty():
-            self._show_bar()
-        else:
-            self._show_lines()
-
-    def _show_bar(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn(self._title), BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("videos"),
-            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(elapsed_when_finished=True),
-        )  # fmt: skip
-        start = time.monotonic()
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            bar = progress.add_task("", total=self._total, rate="")
-            while True:
-                last = self._stop.wait(self._pause_s)
-                done = self._count()
-                progress.update(bar, completed=int(done), rate=self._rate(done, time.monotonic() - start))
-                if last:
-                    return
-
-    def _show_lines(self) -> None:
-        start = shown = time.monotonic()
-        while not self._stop.wait(self._pause_s):
-            now = time.monotonic()
-            if now - shown < _LINE_EVERY_S:
-                continue
-            shown = now
-            done = self._count()
-            left = f", about {(self._total - done) * (now - start) / done:.0f} s left" if done else ""
-            print(
-                f"{int(done)} of {self._total} videos, {self._rate(done, now - start)}{left}",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def _rate(self, done: float, passed_s: float) -> str:
-        rate = f"{done / passed_s:.1f}/s"
-        return f"{rate}, {self._seconds() / 60 / passed_s:.2f} h of video/min" if self._seconds else rate
+    thread = threading.Thread(target=watch, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

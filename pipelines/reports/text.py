@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from pipelines.core import wording
+
 _NAMED = 8
 """Names in one line of the summary; of more, the number is given."""
 
@@ -35,6 +37,14 @@ def human_seconds(seconds: float) -> str:
     return f"{minutes // 60:,} h {minutes % 60:02} min"
 
 
+def short_count(number: int) -> str:
+    """A count in few digits: `950`, `24.6 k`, `3.1 M`."""
+    for unit, size in (("M", 1_000_000), ("k", 1000)):
+        if number >= size:
+            return f"{number / size:.{1 if number < 100 * size else 0}f} {unit}"
+    return str(number)
+
+
 def plural(number: int, noun: str, nouns: str = "") -> str:
     """A number with its noun; `nouns` where an s doesn't do."""
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
@@ -42,8 +52,7 @@ def plural(number: int, noun: str, nouns: str = "") -> str:
 
 def some(names: list[str], shown: int = _NAMED) -> str:
     """The first names of a list and how many more there are."""
-    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
-    return ", ".join(visible(name) for name in names[:shown]) + more
+    return wording.some([*map(visible, names)], shown)
 
 
 def some_counts(counts: Mapping[str, int]) -> str:

@@ -17,6 +17,7 @@ import cv2
 from av.codec.context import Flags
 
 from pipelines.core.errors import UsageError
+from pipelines.files import local
 from pipelines.samples.motion import ACTIVITIES, HEIGHT_PX, WIDTH_PX, Pixels, render_clip
 
 VERSION = 1  # of the videos: raise it whenever the same configuration gives other bytes than before
@@ -227,12 +228,5 @@ def encode_avi(frames: Iterable[Pixels], b_frames: int) -> bytes:
 def _write(path: str, content: bytes) -> None:
     """Writes a file whole or not at all; its temporary name is hidden and does not end like a video's."""
     folder, name = os.path.split(path)
-    partial = os.path.join(folder, f".{name}.partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(content)
-        os.replace(partial, path)
-    except OSError:
-        with suppress(OSError):
-            os.remove(partial)
-        raise
+    with local.write(path, os.path.join(folder, f".{name}.partial")) as file:
+        file.write(content)

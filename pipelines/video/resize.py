@@ -11,7 +11,7 @@ from pipelines.video.orientation import Turn, frame_orientation
 
 AREA = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 """Area average with colour at full resolution (without that flag, colour comes out at half of the *target* size),
-rounded the same way on every processor. `benchmarks/resize.py` compares it with OpenCV: less error in the mean,
+rounded the same way on every processor. benchmarks/README.md compares it with OpenCV: less error in the mean,
 and faster."""
 
 

@@ -53,6 +53,10 @@ def test_the_same_videos_however_they_are_written(text: str) -> None:
             "path,label\nhttps://a.b/c.mp4,x\n",
             "m.csv, line 2: https://a.b/c.mp4: videos are not fetched from the web. Down",
         ),
+        (
+            "path,label\na,x\nhdfs://a/b.mp4,x\n",
+            "m.csv, line 3: hdfs://a/b.mp4: unknown kind of store. Use gs://, s3://",
+        ),
         ("path,label\nRTSP://a.b/c,x\n", "m.csv, line 2: RTSP://a.b/c: videos are not fetched from the web"),
         ("path,label\na.mp4,x\nb.mp4,y\n./a.mp4,y\n", "m.csv, lines 2 and 4: two labels for the video "),
         ("path,label,group\na.mp4,x,1\na.mp4,x,2\n", "m.csv, lines 2 and 3: two groups for the video a.mp4: 1 and 2."),

@@ -49,6 +49,7 @@ SOURCES = [
     ("labels", "labels holds labels, which pipelines.label gave to videos. Give the folder of the videos"),
     ("gs://", "--input names no bucket: gs://"),
     ("https://example.com/a.mp4", "--input: https://example.com/a.mp4: videos are not fetched from the web"),
+    ("hdfs://name/videos", "hdfs://name/videos: unknown kind of store. Use gs://, s3:// or a path on this machine"),
     ("UCF5O", "UCF5O; did you mean {0}/UCF50?"),
     ("ucf50/run", "ucf50/run; did you mean {0}/UCF50/Run?"),
 ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.labelling import charts
+from pipelines.labelling import timelines
 from pipelines.labelling.account import MAX_UNCERTAIN
 from pipelines.labelling.report import MAX_LABELS, render_label_report
 from pipelines.labelling.summary import print_label_summary
@@ -66,7 +66,7 @@ def test_the_page_says_what_is_in_the_report(hostile: LabelReport) -> None:
     bars = [title for title in page.texts["title"] if title.endswith(("segment", "segments"))]
     assert len(bars) == 20 and "30% to 35%: 7 segments" in bars and "60% to 65%: 7 segments" in bars
     (line,) = page.all("line")
-    assert line["x1"] == line["x2"] == "350.0"
+    assert line["x1"] == line["x2"] == "350"
     figures = [" ".join(figure.split()) for figure in page.texts["figcaption"]]
     assert len(figures) == 21 and "0:04.0 to 0:09.0 · unknown, best <b>" in figures[0]
     assert f"0:00.0 to 0:04.0 · {NAMES[0]} 80.0%, then <b>{NAMES[0]} 5.0%" in "".join(figures)
@@ -105,8 +105,8 @@ def test_size_is_bounded() -> None:
     report = account(videos, failures)
     html = render_label_report(report, {}, "run")
     page = Page(html)
-    timelines = [rows for name, rows in page.tables.items() if name.startswith("Segments of")]
-    assert len(timelines) == 20 and {len(rows) for rows in timelines} == {1 + charts.MAX_SEGMENTS}
+    lanes = [rows for name, rows in page.tables.items() if name.startswith("Segments of")]
+    assert len(lanes) == 20 and {len(rows) for rows in lanes} == {1 + timelines.MAX_SEGMENTS}
     assert "The first 300 are shown here, up to 5:00.0." in page.texts["p"] and len(html) < 3_000_000
     assert len(page.tables["Labels, longest time first"]) == 2 + MAX_LABELS
     assert "500 more not shown here." in page.texts["p"] and "failures.jsonl has all of them." in page.texts["p"]
@@ -121,10 +121,10 @@ def test_colors_are_the_same_in_all_timelines() -> None:
         video("a", *((k, k + 1 + k / 100, f"L{k:02}", 0.95) for k in range(15)), (15, 99, UNKNOWN, 0.95)),
         video("b", (0, 50, "L00", 0.95), (50, 51, "L01", 0.95)),
     ]
-    colors = charts.choose_colors(videos)
+    colors = timelines.choose_colors(videos)
     assert colors["L00"] == "c0" and colors["L01"] == "c1" and colors["L14"] == "c2" and colors[UNKNOWN] == "unknown"
-    assert len(colors) == charts.NUM_COLORS + 1 and not {"L02", "L03", "L04"} & set(colors)
-    page = Page(charts.timeline(videos[0], colors))
+    assert len(colors) == timelines.NUM_COLORS + 1 and not {"L02", "L03", "L04"} & set(colors)
+    page = Page(timelines.timeline(videos[0], colors))
     kinds = [rect["class"] for rect in page.all("rect")]
     assert kinds.count("other") == 3 and "other labels" in page.texts["span"] and kinds[-1] == "unknown"
     (first, *_), last = page.all("rect"), page.all("rect")[-1]
@@ -136,7 +136,7 @@ def test_colors_are_the_same_in_all_timelines() -> None:
     [(0, "0:00.0"), (7.54, "0:07.5"), (59.96, "1:00.0"), (3599.96, "1:00:00.0"), (3723.0, "1:02:03.0")],
 )
 def test_clock(seconds: float, text: str) -> None:
-    assert charts.clock(seconds) == text
+    assert timelines.clock(seconds) == text
 
 
 def test_empty_report() -> None:

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pipelines import sample_data
 from pipelines.sample_data import main
 from pipelines.samples import motion
 from pipelines.samples import videos as sample_videos
@@ -226,16 +225,6 @@ class TestCommandLine:
         with pytest.raises(SystemExit, match="2"):
             main(["--output", "videos", "--groups", "100"])
         assert "not 100" in capsys.readouterr().err
-
-    def test_progress_lines_come_every_few_seconds(self, capsys: pytest.CaptureFixture[str]) -> None:
-        clock = iter([0.0, 1.0, 4.0, 6.0, 8.0, 9.0])
-        show = sample_data._LineProgress(interval_s=5.0, clock=lambda: next(clock))
-        for done in (20, 30, 32, 36, 40):
-            show(done, 40)
-        assert capsys.readouterr().err.splitlines() == [
-            "32/40 videos, 2.0/s, 4 s left",
-            "40/40 videos, 2.2/s, 0 s left",
-        ]
 
 
 # --- Only motion tells the classes -----------------------------------------------------------------------------------

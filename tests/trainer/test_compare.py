@@ -263,7 +263,7 @@ def test_any_part_may_be_missing_or_of_another_kind(runs: Callable[..., Path]) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["hdfs://bucket/run"], "hdfs://bucket/run: unknown kind of store. Known are local paths, gs://, s3://"),
+        (["hdfs://bucket/run"], "hdfs://bucket/run: unknown kind of store. Use gs://, s3:// or a path on this machine"),
         (["{run}/metrics.json"], "is a file: give the folder of the run, .*run$"),
         (["{run}/.."], "is not a run but holds some: give .*run"),
         (["{run}", "--html", "{run}/metrics.json/x.html"], r"cannot write .*x\.html: .*another --html"),

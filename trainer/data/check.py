@@ -127,21 +127,11 @@ def class_counts(dataset: OpenDataset, split: str) -> dict[str, int]:
     return {label: found.num_examples_by_class.get(label, 0) if found else 0 for label in dataset.info.labels}
 
 
-def size_bytes(dataset: OpenDataset, splits: Iterable[str]) -> int:
-    """Bytes of all shards of some splits together."""
-    return sum(shard.size_bytes for shard in _shards(dataset, splits))
-
-
 def _shards(dataset: OpenDataset, splits: Iterable[str]) -> list[ShardInfo]:
     return [shard for name in splits if name in dataset.info.splits for shard in dataset.info.splits[name].shards]
 
 
-def check_shards(
-    dataset: OpenDataset,
-    splits: Iterable[str],
-    full: bool | None = None,
-    on_bytes: Callable[[int], None] = lambda _: None,
-) -> None:
+def check_shards(dataset: OpenDataset, splits: Iterable[str], full: bool | None = None) -> None:
     """Checks, before training starts, that the shards are those that the description speaks of.
 
     Args:
@@ -150,19 +140,13 @@ def check_shards(
         full: whether to read every byte and compare checksums. Otherwise: sizes, the number of records, and the first
             and the last record; in a store or in compressed files, sizes and the first record. None: full for less than
             `FULL_CHECK_BYTES`.
-        on_bytes: told how many bytes more are checked; never called by two threads at a time. Where all is well, they
-            add up to `size_bytes(dataset, splits)`.
 
     Raises:
         UserError: shards are missing or damaged; all of them together.
     """
     shards = _shards(dataset, splits)
     full = sum(shard.size_bytes for shard in shards) < FULL_CHECK_BYTES if full is None else full
-    lock, stop = threading.Lock(), threading.Event()
-
-    def report(count: int) -> None:
-        with lock:
-            on_bytes(count)
+    stop = threading.Event()
 
     def check(shard: ShardInfo) -> str | None:
         uri = storage.join(dataset.uri, shard.name)
@@ -175,10 +159,8 @@ def check_shards(
             if found != shard.size_bytes:
                 return f"{found} bytes instead of {shard.size_bytes}"
             if full:
-                return _check_content(uri, shard, report, stop)
-            problem = _check_framing(uri, shard, dataset.info.compression)
-            report(shard.size_bytes)
-            return problem
+                return _check_content(uri, shard, stop)
+            return _check_framing(uri, shard, dataset.info.compression)
         except CorruptRecordError as error:
             return f"damaged, {error}"
         except UserError as error:
@@ -196,20 +178,12 @@ def check_shards(
         raise UserError(_describe(dataset.uri, len(shards), bad))
 
 
-def _check_content(uri: str, shard: ShardInfo, report: Callable[[int], None], stop: threading.Event) -> str | None:
+def _check_content(uri: str, shard: ShardInfo, stop: threading.Event) -> str | None:
     sha256 = hashlib.sha256()
-    for chunk in _chunks(uri):
-        if stop.is_set():
-            return None
-        sha256.update(chunk)
-        report(len(chunk))
-    return None if sha256.hexdigest() == shard.sha256 else "damaged, the checksum differs"
-
-
-def _chunks(uri: str) -> Iterator[bytes]:
     with storage.open_read(uri) as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
+        while not stop.is_set() and (chunk := file.read(_CHUNK_BYTES)):
+            sha256.update(chunk)
+    return None if stop.is_set() or sha256.hexdigest() == shard.sha256 else "damaged, the checksum differs"
 
 
 def _check_framing(uri: str, shard: ShardInfo, compression: str) -> str | None:

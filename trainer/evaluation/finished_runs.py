@@ -197,7 +197,7 @@ def find_flags(runs: Sequence[Run]) -> list[str]:
     return flags
 
 
-def paired_differences(runs: Sequence[Run], seed: int = 0) -> list[tuple[Run, Run, Interval]]:
+def paired_differences(runs: Sequence[Run]) -> list[tuple[Run, Run, Interval]]:
     """How much better the best of the runs with the same test clips is than each other one of them.
 
     Only runs that kept their predictions are compared.
@@ -212,6 +212,6 @@ def paired_differences(runs: Sequence[Run], seed: int = 0) -> list[tuple[Run, Ru
         same = [run for run in others if same_test(best, run)]
         for run in same:
             assert best.predictions and run.predictions
-            found.append((best, run, paired_difference(best.predictions, run.predictions, seed)))
+            found.append((best, run, paired_difference(best.predictions, run.predictions)))
         waiting = [run for run in others if run not in same]
     return found

@@ -31,6 +31,14 @@ class Interval:
         if not self.low <= self.value <= self.high:
             raise ValueError(f"{self.value} is not from {self.low} to {self.high}")
 
+    @property
+    def limits(self) -> str:
+        """Its ends in percent, `85.0 to 95.1%`."""
+        return f"{100 * self.low:.1f} to {self.high:.1%}"
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} ({self.limits})"
+
     def to_json(self) -> dict[str, float]:
         """As a dictionary for JSON."""
         return asdict(self)

@@ -139,11 +139,7 @@ def evaluate(
 
 
 def majority_baseline(
-    train_counts_by_label: Mapping[str, int],
-    predictions: Predictions,
-    label_names: Sequence[str],
-    seed: int = 0,
-    num_resamples: int = NUM_RESAMPLES,
+    train_counts_by_label: Mapping[str, int], predictions: Predictions, label_names: Sequence[str]
 ) -> tuple[str, Interval]:
     """What comes of always saying the most frequent class of the training split (of equally frequent ones the first).
 
@@ -151,7 +147,6 @@ def majority_baseline(
         train_counts_by_label: clips of each class; a class that isn't in it has none.
         predictions: of the split to be measured; only its true classes and groups matter.
         label_names: a name for each class.
-        seed, num_resamples: of the interval.
 
     Returns:
         that class, and its accuracy.
@@ -166,11 +161,10 @@ def majority_baseline(
     if not any(counts):
         raise ValueError("no most frequent class without training clips")
     most = counts.index(max(counts))
-    sums = _sums_by_group(_group_ids(predictions), predictions.labels == most)
-    return label_names[most], bootstrap_over_groups(sums, _ratio, seed, num_resamples)
+    return label_names[most], _accuracy(predictions, predictions.labels == most)
 
 
-def paired_difference(a: Predictions, b: Predictions, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> Interval:
+def paired_difference(a: Predictions, b: Predictions) -> Interval:
     """Accuracy of a minus that of b on the same clips, which may come in any order.
 
     Both are measured on the same drawn groups. What makes a group hard for both cancels out, so this interval tells
@@ -187,13 +181,19 @@ def paired_difference(a: Predictions, b: Predictions, seed: int = 0, num_resampl
         if (a.labels[i], a.groups[i]) != (b.labels[j], b.groups[j]):
             raise ValueError(f"class or group of {a.video_ids[i]} differ between the predictions")
     sums = _sums_by_group(_group_ids(a), a.correct.astype(np.int64) - b.correct[order])
-    return bootstrap_over_groups(sums, _ratio, seed, num_resamples, bounds=(-1.0, 1.0))
+    return bootstrap_over_groups(sums, _ratio, bounds=(-1.0, 1.0))
 
 
 def baseline_to_json(model: Predictions, baseline: Predictions) -> dict[str, Any]:
     """A baseline's accuracy, and by how much it is worse than the model on the same clips."""
-    accuracy = bootstrap_over_groups(_sums_by_group(_group_ids(baseline), baseline.correct), _ratio)
-    return {"top1": accuracy.to_json(), "worse_by": paired_difference(model, baseline).to_json()}
+    return {
+        "top1": _accuracy(baseline, baseline.correct).to_json(),
+        "worse_by": paired_difference(model, baseline).to_json(),
+    }
+
+
+def _accuracy(predictions: Predictions, hits: np.ndarray) -> Interval:
+    return bootstrap_over_groups(_sums_by_group(_group_ids(predictions), hits), _ratio)
 
 
 def _group_ids(predictions: Predictions) -> np.ndarray:

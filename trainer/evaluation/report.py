@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.reports.charts import MAX_MATRIX, heat_table, interval_table, line_chart
+from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import Measure, Share, folded, notes, strip_image, table, text, tile
-from pipelines.reports.text import human_bytes, human_seconds, plural, some
-from trainer.evaluation.charts import MAX_MATRIX, heat_table, interval_table, line_chart
+from pipelines.reports.text import human_bytes, human_seconds, plural, short_count, some
 from trainer.evaluation.intervals import Interval, is_clearly_worse, worse_by
 from trainer.evaluation.metrics import Evaluation
-from trainer.evaluation.page import between, percent, render_page, score, short_count
 from trainer.evaluation.results import only_class
 
 MIN_GROUPS = 5
@@ -46,7 +46,8 @@ def render_report(
         "Settings": _settings(metrics),
     }
     top = f'<dl class="tiles">{_tiles(metrics, test)}</dl>{_notes(metrics, test)}'
-    return render_page(title, _subtitle(metrics, test), top, sections, "Made from metrics.json and history.csv.")
+    made_from, style = "Made from metrics.json and history.csv.", asset("training.css")
+    return render_page(title, _subtitle(metrics, test), top, sections, made_from, style=style)
 
 
 def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
@@ -66,19 +67,19 @@ def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
 def _tiles(metrics: Mapping[str, Any], test: Evaluation) -> str:
     majority, single = _baselines(metrics)
     model, calibration = metrics["model"], metrics.get("calibration")
-    before = f"{percent(calibration['ece_before'])} before scaling" if calibration else "calibration error"
+    before = f"{calibration['ece_before']:.1%} before scaling" if calibration else "calibration error"
     only = only_class(metrics["test"]["per_class"])
-    tiles = [tile("Test top-1", percent(test.top1.value), f"of {only} alone" if only else between(test.top1))]
+    tiles = [tile("Test top-1", f"{test.top1.value:.1%}", f"of {only} alone" if only else test.top1.limits)]
     if test.top5:
-        tiles.append(tile("Test top-5", percent(test.top5.value), between(test.top5)))
+        tiles.append(tile("Test top-5", f"{test.top5.value:.1%}", test.top5.limits))
     tiles += [
-        tile("Macro-F1", percent(test.macro_f1.value), between(test.macro_f1)),
-        tile("ECE", percent(test.ece), before),
-        tile("Single frame", percent(single.value), between(single))
+        tile("Macro-F1", f"{test.macro_f1.value:.1%}", test.macro_f1.limits),
+        tile("ECE", f"{test.ece:.1%}", before),
+        tile("Single frame", f"{single.value:.1%}", single.limits)
         if single
         else tile("Single frame", "\u2013", "not measured"),
-        tile("Majority", percent(majority.value), f"always {_majority_label(metrics)}"),
-        tile("Chance", percent(metrics["baselines"]["chance"]), f"one of {len(test.per_class):,}"),
+        tile("Majority", f"{majority.value:.1%}", f"always {_majority_label(metrics)}"),
+        tile("Chance", f"{metrics['baselines']['chance']:.1%}", f"one of {len(test.per_class):,}"),
         tile("Parameters", short_count(model["parameters"]), human_bytes(model["size_bytes"])),
     ]
     return "".join(tiles)
@@ -110,17 +111,16 @@ def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
         verb = "is" if single.value >= test.top1.value else "may be"
         loud.append(
             f"A single frame {verb} as good: the labels may be readable from the background. "
-            f"One frame alone scores {score(single)}, the model {score(test.top1)}."
+            f"One frame alone scores {single}, the model {test.top1}."
         )
     if only := only_class(metrics["test"]["per_class"]):
         loud.append(
-            f"All test clips are of one class, {only}: {percent(test.top1.value)} of them right says nothing about "
+            f"All test clips are of one class, {only}: {test.top1.value:.1%} of them right says nothing about "
             "telling classes apart. Test on clips of every class."
         )
     elif not is_clearly_worse(majority, test.top1, majority_by):
         loud.append(
-            f"The model, {score(test.top1)}, is not clearly better than always saying {_majority_label(metrics)}, "
-            f"{score(majority)}."
+            f"The model, {test.top1}, is not clearly better than always saying {_majority_label(metrics)}, {majority}."
         )
     if test.num_groups < MIN_GROUPS:
         others.append(
@@ -151,10 +151,10 @@ def _scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
     bars += [("Chance", Interval(chance, chance, chance), "s5")]
     columns = {"Test": test, **({"Val": val} if val else {})}
     rows = {
-        "Top-1": [score(e.top1) for e in columns.values()],
-        "Top-5": [score(e.top5) for e in columns.values() if e.top5],
-        "Macro-F1": [score(e.macro_f1) for e in columns.values()],
-        "Calibration error (ECE)": [percent(e.ece) for e in columns.values()],
+        "Top-1": [str(e.top1) for e in columns.values()],
+        "Top-5": [str(e.top5) for e in columns.values() if e.top5],
+        "Macro-F1": [str(e.macro_f1) for e in columns.values()],
+        "Calibration error (ECE)": [f"{e.ece:.1%}" for e in columns.values()],
         "Cross-entropy": [f"{e.cross_entropy:.3f}" for e in columns.values()],
         "Clips": [f"{e.num_clips:,}" for e in columns.values()],
         "Groups": [f"{e.num_groups:,}" for e in columns.values()],
@@ -187,7 +187,7 @@ def _confused(test: Evaluation, strips: Mapping[str, str]) -> str:
     cards = []
     for pair in test.confused:
         figures = "".join(_figure(video_id, strips.get(video_id)) for video_id in pair.video_ids)
-        share = percent(pair.count / support[pair.truth])
+        share = f"{pair.count / support[pair.truth]:.1%}"
         cards.append(
             f'<article class="class panel"><header><h3>{text(pair.truth)} \u2192 {text(pair.predicted)}</h3>'
             f'<span class="soft">{plural(pair.count, "clip")}, {share} of {text(pair.truth)}</span></header>'

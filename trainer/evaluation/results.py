@@ -8,6 +8,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.sealed import load_json
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
+from trainer.evaluation.intervals import Interval
 from trainer.evaluation.proof import damaged_files, write_proof
 from trainer.files import storage
 
@@ -97,21 +98,16 @@ def only_class(per_class: Sequence[Mapping[str, Any]]) -> str:
     return tested[0] if len(tested) == 1 else ""
 
 
-def interval_text(value: Mapping[str, float]) -> str:
-    """`91.2% (85.0% to 95.1%)`."""
-    return f"{value['value']:.1%} ({value['low']:.1%} to {value['high']:.1%})"
-
-
 def print_result(metrics: Mapping[str, Any], output: str) -> None:
     """The summary that a run ends with."""
     test, data, baselines = metrics["test"], metrics["dataset"], metrics["baselines"]
     single = baselines["single_frame"]
     rows = [
-        ("Test top-1", f"{interval_text(test['top1'])}, {test['num_clips']} clips of {test['num_groups']} groups"),
-        ("Macro F1", interval_text(test["macro_f1"])),
+        ("Test top-1", f"{Interval.from_json(test['top1'])}, {test['num_clips']} clips of {test['num_groups']} groups"),
+        ("Macro F1", str(Interval.from_json(test["macro_f1"]))),
         ("Calibration", f"expected error {test['ece']:.3f} at temperature {metrics['calibration']['temperature']:.2f}"),
-        ("One frame", interval_text(single["top1"]) if single else "not measured"),
-        ("Majority", f"{interval_text(baselines['majority']['top1'])}; chance is {baselines['chance']:.1%}"),
+        ("One frame", str(Interval.from_json(single["top1"])) if single else "not measured"),
+        ("Majority", f"{Interval.from_json(baselines['majority']['top1'])}; chance is {baselines['chance']:.1%}"),
         ("Training", f"{metrics['training']['epochs']} epochs in {metrics['training']['seconds']:.0f} s"),
         ("Model", storage.join(output, MODEL)),
         ("Report", storage.join(output, REPORT)),

@@ -1,4 +1,4 @@
-"""Files on this machine or in an object store (`gs://`, `s3://`, `az://`), all through the same few functions.
+"""Files on this machine or in an object store (`gs://`, `s3://`), all through the same few functions.
 
 A path that is handed to TensorFlow itself (a `TFRecordDataset`) needs `prepare` first. Errors of the file system and of
 the stores become `UserError`s that name the path and the remedy.
@@ -13,33 +13,15 @@ from typing import BinaryIO, NoReturn
 
 from pipelines import files
 from pipelines.core.errors import OutputError, UserError
-from pipelines.files import is_local, join, normalise, remote
+from pipelines.files import check_stores, is_local, join, normalise, remote
 from trainer.files import stores
-from trainer.files.stores import check_readable, check_stores, prepare
+from trainer.files.stores import check_readable, prepare
 
 __all__ = [
-    "base_name",
-    "check_readable",
-    "check_stores",
-    "copy_tree",
-    "delete",
-    "delete_tree",
-    "exists",
-    "exit_now",
-    "is_file",
-    "is_local",
-    "join",
-    "list_names",
-    "normalise",
-    "open_read",
-    "prepare",
-    "read_bytes",
-    "read_text",
-    "size_bytes",
-    "size_of_tree",
-    "write_bytes",
-    "write_text",
-]
+    "base_name", "check_readable", "check_stores", "copy_tree", "delete", "delete_tree", "exists", "exit_now",
+    "is_file", "is_local", "join", "list_names", "normalise", "open_read", "prepare", "read_bytes", "read_text",
+    "size_bytes", "size_of_tree", "write_bytes", "write_text",
+]  # fmt: skip
 
 
 def exists(uri: str) -> bool:
@@ -209,7 +191,7 @@ def copy_tree(local_folder: str, uri: str, last: Sequence[str] = ()) -> None:
 def exit_now(code: int) -> NoReturn:
     """Ends the process with an exit code. To be called at the very end: `atexit` handlers may not run.
 
-    After tensorflow-io has used S3 or Azure, an ordinary end of the process is an abort (SIGABRT, "pure virtual method
+    After tensorflow-io has used S3, an ordinary end of the process is an abort (SIGABRT, "pure virtual method
     called"), though all work is done.
     """
     for stream in (sys.stdout, sys.stderr):

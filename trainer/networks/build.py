@@ -24,9 +24,10 @@ Shape = tuple[int, int, int, int]
 """T, H, W, 3 of a clip."""
 Stem = tuple[tuple[int, int, int], ...]
 """Filters, kernel size and stride of each convolution."""
+_DROPOUT = 0.3
 
 
-def build_model(name: str, variant: str, shape: Shape, num_classes: int, **options: Any) -> keras.Model:
+def build_model(name: str, variant: str, shape: Shape, num_classes: int) -> keras.Model:
     """A new network with weights drawn from Keras' seed (`keras.utils.set_random_seed`).
 
     Args:
@@ -34,13 +35,12 @@ def build_model(name: str, variant: str, shape: Shape, num_classes: int, **optio
         variant: `default` or `reference`.
         shape: T, H, W, 3 of a clip.
         num_classes: C, the number of logits.
-        options: settings of the `default` builders, for ablations.
 
     Raises:
         UsageError: the clips are too small for this network.
     """
     try:
-        return BUILDERS[name, variant](shape, num_classes, **options)
+        return BUILDERS[name, variant](shape, num_classes)
     except ValueError as error:  # Keras': a layer would have nothing left to give
         raise UsageError(
             f"clips of {shape[1]}x{shape[2]} pixels are too small for the {variant} network {name}. Preprocess with a "
@@ -80,62 +80,28 @@ def reference_lrcn(shape: Shape, num_classes: int) -> keras.Model:
     return keras.Model(inputs, _logits(x, num_classes), name="lrcn_reference")
 
 
-def default_convlstm(
-    shape: Shape,
-    num_classes: int,
-    *,
-    stem: Stem = ((32, 7, 4),),
-    filters: tuple[int, ...] = (24,),
-    features: int = 128,
-    pooled: bool = False,
-    motion: str = "stacked",
-    norm: str = "picture",
-    bidirectional: bool = False,
-    readout: str = "attention",
-    dropout: float = 0.3,
-) -> keras.Model:
-    """A stem that shrinks frames and their differences, ConvLSTM2D on what it sees, read out by attention over time."""
+def default_convlstm(shape: Shape, num_classes: int) -> keras.Model:
+    """A stem that shrinks frames' differences, ConvLSTM2D on what it sees, read out by attention over time."""
     inputs = keras.Input(shape, dtype="uint8", name="frames")
-    x = _unfold(_stem(_fold(_see(inputs, motion)), stem, norm), shape[0])
-    for number, width in enumerate(filters):
-        if number:
-            x = _unfold(layers.MaxPooling2D(2, padding="same")(_fold(x)), shape[0])
-        y = FastConvLSTM2D(width, 3, padding="same", return_sequences=True)(x)
-        if bidirectional:
-            back = FastConvLSTM2D(width, 3, padding="same", return_sequences=True, go_backwards=True)(x)
-            y = ops.concatenate([y, ops.flip(back, axis=1)], axis=-1)
-        x = _norm(y, norm)
-    x = _features(_fold(x), features, pooled, norm)
-    x = layers.Dropout(dropout)(_unfold(x, shape[0]))
-    x = layers.Dropout(dropout)(_read_out(x, readout))
+    x = _unfold(_stem(_fold(_see(inputs)), ((32, 7, 4),)), shape[0])
+    x = _norm(FastConvLSTM2D(24, 3, padding="same", return_sequences=True)(x))
+    x = _unfold(_features(_fold(x)), shape[0])
+    x = layers.Dropout(_DROPOUT)(x)
+    x = layers.Dropout(_DROPOUT)(_read_out(x))
     return keras.Model(inputs, _logits(x, num_classes), name="convlstm_default")
 
 
-def default_lrcn(
-    shape: Shape,
-    num_classes: int,
-    *,
-    stem: Stem = ((32, 7, 4), (64, 3, 2), (96, 3, 2)),
-    features: int = 128,
-    pooled: bool = False,
-    units: int = 64,
-    motion: str = "stacked",
-    norm: str = "picture",
-    bidirectional: bool = True,
-    readout: str = "attention",
-    dropout: float = 0.3,
-) -> keras.Model:
-    """Convolutions on frames and their differences, an LSTM in both directions, read out by attention over time."""
+def default_lrcn(shape: Shape, num_classes: int) -> keras.Model:
+    """Convolutions on frames' differences, an LSTM in both directions, read out by attention over time."""
     inputs = keras.Input(shape, dtype="uint8", name="frames")
-    x = _stem(_fold(_see(inputs, motion)), stem, norm)
-    x = layers.Dropout(dropout)(_unfold(_features(x, features, pooled, norm), shape[0]))
-    lstm = layers.LSTM(units, return_sequences=True)
-    x = (layers.Bidirectional(lstm) if bidirectional else lstm)(x)
-    x = layers.Dropout(dropout)(_read_out(x, readout))
+    x = _stem(_fold(_see(inputs)), ((32, 7, 4), (64, 3, 2), (96, 3, 2)))
+    x = layers.Dropout(_DROPOUT)(_unfold(_features(x), shape[0]))
+    x = layers.Bidirectional(layers.LSTM(64, return_sequences=True))(x)
+    x = layers.Dropout(_DROPOUT)(_read_out(x))
     return keras.Model(inputs, _logits(x, num_classes), name="lrcn_default")
 
 
-BUILDERS: dict[tuple[str, str], Callable[..., keras.Model]] = {
+BUILDERS: dict[tuple[str, str], Callable[[Shape, int], keras.Model]] = {
     ("convlstm", "reference"): reference_convlstm,
     ("convlstm", "default"): default_convlstm,
     ("lrcn", "reference"): reference_lrcn,
@@ -143,70 +109,51 @@ BUILDERS: dict[tuple[str, str], Callable[..., keras.Model]] = {
 }
 
 
-def _see(inputs: Any, motion: str) -> Any:
-    """What the first convolution sees, [B, T, H, W, 3 or 6].
-
-    Args:
-        inputs: uint8 [B, T, H, W, 3].
-        motion: `none` for the frames, `only` for their changes from one to the next, `both`, or `moving`: changes, and
-            how frames differ from their mean over time, which leaves out what stands still. A single frame has no
-            motion: then it is the frame.
-    """
+def _see(inputs: Any) -> Any:
+    """What the first convolution sees of clips uint8 [B, T, H, W, 3]: how each frame differs from the one before and
+    the one after, [B, T, H, W, 6]. A single frame has no motion: then it is the frame."""
     frames = layers.Rescaling(1 / 127.5, -1)(inputs)
-    if motion == "none" or frames.shape[1] == 1:
+    if frames.shape[1] == 1:
         return frames
     # The first frame has no predecessor: its change is 0.
     change = ops.pad(frames[:, 1:] - frames[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0), (0, 0))) * 4.0
-    if motion == "only":
-        return change
-    if motion == "stacked":
-        following = ops.pad(change[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0), (0, 0)))
-        return ops.concatenate([change, following], axis=-1)
-    if motion == "moving":
-        frames = (frames - ops.mean(frames, axis=1, keepdims=True)) * 2.0
-    return ops.concatenate([frames, change], axis=-1)
+    following = ops.pad(change[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0), (0, 0)))
+    return ops.concatenate([change, following], axis=-1)
 
 
-def _stem(x: Any, stem: Stem, norm: str) -> Any:
+def _stem(x: Any, stem: Stem) -> Any:
     for filters, kernel, strides in stem:
         x = layers.Conv2D(filters, kernel, strides, padding="same")(x)
-        x = layers.Activation("relu")(_norm(x, norm))
+        x = layers.Activation("relu")(_norm(x))
     return x
 
 
-def _features(x: Any, features: int, pooled: bool, norm: str) -> Any:
-    """Feature maps [N, h, w, C] to vectors: mean and maximum over the picture, or what is where on a grid of 4x4."""
-    if pooled:
-        return ops.concatenate([ops.mean(x, axis=(1, 2)), ops.max(x, axis=(1, 2))], axis=-1)
+def _features(x: Any) -> Any:
+    """Feature maps [N, h, w, C] to vectors [N, 128]: what is where on a grid of 4x4."""
     cells = tuple(max(1, side // 4) for side in x.shape[1:3])
     x = layers.Flatten()(layers.AveragePooling2D(cells)(x))
-    return layers.Activation("relu")(_norm(layers.Dense(features)(x), norm))
+    return layers.Activation("relu")(_norm(layers.Dense(128)(x)))
 
 
-def _norm(x: Any, norm: str) -> Any:
+def _norm(x: Any) -> Any:
     """Activations [N, ..., C] to mean 0 and variance 1, with a learnt scale and shift for each channel.
+
+    It goes over all places and channels of a frame together (Wu & He 2018, "Group Normalization",
+    https://arxiv.org/abs/1803.08494, with one group). Where nothing moves there is nothing but noise, and over the
+    channels of each place alone it would become as large as what does move.
 
     Args:
         x: feature maps [N, h, w, C], or [B, T, h, w, C], or vectors [N, C].
-        norm: `picture` does it over all places and channels of a frame together (Wu & He 2018, "Group Normalization",
-            https://arxiv.org/abs/1803.08494, with one group), `place` over the channels of each place, `none` not at
-            all. Where nothing moves there is nothing but noise, and `place` makes it as large as what does move.
     """
-    if norm == "none":
-        return x
-    if norm == "place":
-        return layers.LayerNormalization()(x)
     if len(x.shape) == 5:
-        return _unfold(_norm(_fold(x), norm), x.shape[1])
+        return _unfold(_norm(_fold(x)), x.shape[1])
     return layers.GroupNormalization(1)(x)
 
 
-def _read_out(x: Any, readout: str) -> Any:
-    """[B, T, D] to [B, D]: the last step, the mean over time, or a weighted mean with learnt weights."""
-    if readout == "last" or x.shape[1] == 1:
+def _read_out(x: Any) -> Any:
+    """[B, T, D] to [B, D]: the mean over time, weighted with learnt weights."""
+    if x.shape[1] == 1:
         return x[:, -1]
-    if readout == "mean":
-        return ops.mean(x, axis=1)
     weights = ops.softmax(layers.Dense(1)(x), axis=1)
     return ops.sum(weights * x, axis=1)
 

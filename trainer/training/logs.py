@@ -15,6 +15,7 @@ COLUMNS = (
     "epoch", "step", "learning_rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds",
     "clips_per_s",
 )  # fmt: skip
+_CELL_PX = 12
 
 
 class RunLog:
@@ -59,9 +60,9 @@ def history_table(history: Sequence[Mapping[str, float]]) -> str:
     return text.getvalue()
 
 
-def confusion_image(confusion: Sequence[Sequence[int]], cell_px: int = 12) -> np.ndarray:
+def confusion_image(confusion: Sequence[Sequence[int]]) -> np.ndarray:
     """A confusion matrix as a picture, uint8 [C * cell, C * cell, 3]: rows truth, columns prediction, dark is much."""
     counts = np.asarray(confusion, np.float64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    shade = np.kron(255 * (1 - shares), np.ones((cell_px, cell_px)))
+    shade = np.kron(255 * (1 - shares), np.ones((_CELL_PX, _CELL_PX)))
     return np.repeat(np.round(shade).astype(np.uint8)[..., np.newaxis], 3, axis=-1)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Any
 
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError
@@ -48,7 +47,6 @@ class Run:
         config: the settings; also an attribute, as are dataset and devices.
         dataset: what to train on.
         devices: where to train.
-        options: of the network's builder, for ablations.
 
     Attributes:
         info: the dataset's description.
@@ -62,10 +60,8 @@ class Run:
         indices: ids, groups and labels of those.
     """
 
-    def __init__(
-        self, config: TrainConfig, dataset: OpenDataset, devices: Devices, options: Mapping[str, Any] | None = None
-    ) -> None:
-        self.config, self.dataset, self.devices, self._options = config, dataset, devices, dict(options or {})
+    def __init__(self, config: TrainConfig, dataset: OpenDataset, devices: Devices) -> None:
+        self.config, self.dataset, self.devices = config, dataset, devices
         self.info: DatasetInfo = dataset.info
         self.checkpoints = storage.join(config.output, results.CHECKPOINTS)
         stored = cache(partial(read_index, dataset.uri, self.info))
@@ -86,7 +82,6 @@ class Run:
         self.indices = {name: index(self.parts.sides[name]) for name in self.sides}
         self._identity = {
             **config.identity(),
-            **self._options,
             "dataset": dataset.fingerprint,
             "global_batch_size": self.global_batch,
             "workers": devices.num_workers,
@@ -132,7 +127,7 @@ class Run:
         config, devices = self.config, self.devices
         frames, height, width, channels = self.info.clip_spec.shape
         shape = (1 if single_frame else frames, height, width, channels)
-        build = partial(build_model, config.model, config.variant, shape, len(self.info.labels), **self._options)
+        build = partial(build_model, config.model, config.variant, shape, len(self.info.labels))
         learning = Learning(
             config.weight_decay, config.label_smoothing, config.clip_norm, config.ema, self.loss_weights
         )
@@ -172,7 +167,7 @@ class Run:
             UsageError: it is to, but can't.
         """
         config, devices = self.config, self.devices
-        network = (config.model, "ablation" if self._options else config.variant)
+        network = (config.model, config.variant)
         batch, replicas = self.global_batch, devices.num_replicas
         wanted = choose_compile(config.compile, devices.on_gpu, replicas, config.deterministic, network, steps, batch)
         if wanted and (reason := why_no_compiler()):

@@ -5,7 +5,7 @@ import logging
 import os
 from typing import Any
 
-from pipelines.files import beam_fs
+from pipelines.files import ranged_reader
 
 _CONNECTIONS = 64
 
@@ -39,7 +39,7 @@ def missing_credentials() -> str:
 def client() -> Any:
     """A client for all threads, with Beam's options of credentials where Beam is in use."""
     variables = tuple(os.environ.get(name) for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"))
-    return _make_client(_Same(beam_fs.options_in_use()), variables)
+    return _make_client(_Same(ranged_reader.beam_options()), variables)
 
 
 class _Same:

@@ -45,7 +45,7 @@ def check(uri: str) -> None:
 
 
 def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
-    """Opens a file for reading bytes; `piece_bytes` as in `store_io.reading`.
+    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
@@ -84,12 +84,11 @@ def _version(blob: Any) -> str:
     return f"{blob.size}-{blob.generation}"
 
 
-def upload(uri: str, temporary: str, file: BinaryIO, size_bytes: int) -> None:
+def upload(uri: str, file: BinaryIO, size_bytes: int) -> None:
     """Stores a file, which appears as a whole.
 
     Args:
         uri: where.
-        temporary: not needed here.
         file: at its beginning.
         size_bytes: its size.
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeVar
 
-from pipelines.files import beam_fs, ranged_reader
+from pipelines.files import ranged_reader
 from pipelines.files.ranged_reader import bucket_and_path
 from pipelines.files.s3.errors import as_os_error as as_os_error
 from pipelines.files.s3.errors import is_refused, no_answer, status_of
@@ -62,7 +62,7 @@ def _client(patient: bool = True) -> Any:
 
 def _beam_options() -> tuple[tuple[str, str], ...]:
     """Beam's flags for S3, where Beam is in use."""
-    options = beam_fs.options_in_use()
+    options = ranged_reader.beam_options()
     if not options:
         return ()
     values = options.get_all_options()
@@ -100,7 +100,7 @@ def check(uri: str) -> None:
 
 
 def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
-    """Opens a file for reading bytes; `piece_bytes` as in `store_io.reading`.
+    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
@@ -166,12 +166,11 @@ def _version(found: Mapping[str, Any]) -> str:
     return str(found["ETag"]).strip('"')
 
 
-def upload(uri: str, temporary: str, file: BinaryIO, size_bytes: int) -> None:
+def upload(uri: str, file: BinaryIO, size_bytes: int) -> None:
     """Stores a file, which appears as a whole.
 
     Args:
         uri: where.
-        temporary: not needed here.
         file: at its beginning.
         size_bytes: not needed here.
 

@@ -1,15 +1,14 @@
 """Which videos the lines of split files mean, by their paths and groups."""
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from pipelines.core.errors import UsageError
 from pipelines.core.names import alike
 from pipelines.core.video_files import is_video
+from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 from pipelines.inputs.splits.lists import Entry, SplitFile
-
-_SHOWN = 5
 
 Placed = tuple[SplitFile, Entry]
 """A line, with the file that it is in."""
@@ -101,9 +100,4 @@ def describe_absent(by_path: Mapping[str, Placed], of_video: Mapping[int, Placed
             f"{where}: {none} that it names is {'not ' * (len(absent) == 1)}in the input, for example {absent[0]}. "
             "Paths are those below the input folder, with or without their extension"
         )
-    return f"WARNING: videos named by {where} but not in the input: {len(absent):,} ({_some(absent)})" if absent else ""
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    return f"WARNING: videos named by {where} but not in the input: {len(absent):,} ({some(absent)})" if absent else ""

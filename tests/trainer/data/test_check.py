@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipelines.core.errors import UsageError, UserError
 from tests.conftest import preprocess, settle
-from trainer.data.check import check_shards, class_counts, num_clips, open_dataset, size_bytes
+from trainer.data.check import check_shards, class_counts, num_clips, open_dataset
 
 HEADER_BYTES = 12
 
@@ -148,11 +148,8 @@ def test_folders_that_are_no_dataset(tree: Path, copy: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_whole_shards_pass_and_are_counted(dataset: Path, full: bool) -> None:
-    opened = open_dataset(str(dataset))
-    counted: list[int] = []
-    check_shards(opened, ("train", "test", "other"), full, counted.append)
-    assert sum(counted) == size_bytes(opened, ("train", "test")) > 0
+def test_whole_shards_pass(dataset: Path, full: bool) -> None:
+    check_shards(open_dataset(str(dataset)), ("train", "test", "other"), full)
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -227,15 +224,6 @@ def test_the_remedy_works(tree: Path, copy: Path) -> None:
     done = preprocess(*arguments)
     assert done.returncode == 0 and "7 of 8 shards are there already" in done.stderr, done.stderr
     assert problems(copy) == ""
-
-
-def test_an_error_of_the_progress_display_ends_the_check(dataset: Path) -> None:
-    def fail(count: int) -> None:
-        raise KeyboardInterrupt
-
-    opened = open_dataset(str(dataset))
-    with pytest.raises(KeyboardInterrupt):
-        check_shards(opened, opened.info.splits, on_bytes=fail)
 
 
 def test_tensorflow_is_not_loaded_for_local_datasets(dataset: Path) -> None:

@@ -1,13 +1,11 @@
-"""Drawings of labels: the histogram of scores, and timelines. Inline SVG that takes plain text and escapes it.
-
-Lengths are attributes, never `style`, so a page that shows them can forbid inline styles.
-"""
+"""Timelines of labels: what a video shows when, as a bar with a table behind it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from pipelines.labelling.types import UNKNOWN, LabelledVideo, Segment
-from pipelines.reports.parts import Measure, table, text
+from pipelines.reports.charts import scale
+from pipelines.reports.parts import Measure, key, svg, table, text
 from pipelines.reports.text import plural
 
 MAX_SEGMENTS = 300
@@ -35,44 +33,6 @@ def time_range(start_s: float, end_s: float) -> str:
     return f"{clock(start_s)} to {clock(end_s)}"
 
 
-def score_histogram(counts: Sequence[int], min_score: float) -> str:
-    """Numbers of segments in equal bins of the score from 0 to 1, as a plot.
-
-    Args:
-        counts: one number for each bin.
-        min_score: the threshold, marked if above 0; bins that lie below it as a whole have another colour.
-    """
-    if not (peak := max(counts, default=0)):
-        return '<p class="soft">No segments.</p>'
-    width = 1000 / len(counts)
-    bars = []
-    for index, count in enumerate(counts):
-        low, high = index / len(counts), (index + 1) / len(counts)
-        color = "unknown" if high <= min_score else "s0"
-        height = 100 * count / peak
-        # The bar behind reaches to the top, so that a mouse finds a short bar as well.
-        bars.append(
-            f'<g><rect class="band" x="{index * width:.1f}" y="0" width="{width:.1f}" height="100"/>'
-            f'<rect class="{color}" x="{index * width + 1.5:.1f}" y="{100 - height:.2f}" width="{width - 3:.1f}" '
-            f'height="{height:.2f}"/><title>{low:.0%} to {high:.0%}: {plural(count, "segment")}</title></g>'
-        )
-    keys = '<span class="key s0">segments</span>'
-    mark, says = "", f"{plural(sum(counts), 'segment')}, tallest bar {peak:,}"
-    if min_score > 0:
-        x = f"{1000 * min(min_score, 1.0):.1f}"
-        mark = f'<line class="threshold" x1="{x}" x2="{x}" y1="0" y2="100"/>'
-        keys = f'<span class="key s0">labelled</span><span class="key unknown">{UNKNOWN}</span>'
-        keys += f'<span class="key threshold">threshold {written(min_score)}</span>'
-        says += f", threshold {written(min_score)}"
-    ticks = "".join(f"<span>{share:.0%}</span>" for share in (0, 0.25, 0.5, 0.75, 1))
-    keys += f'<span class="soft">tallest bar: {plural(peak, "segment")}</span>'
-    return (
-        f'<div class="panel"><p class="legend">{keys}</p><div class="plot">'
-        f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" aria-label="Histogram of scores: {says}">'
-        f'{"".join(bars)}{mark}</svg><div class="ticks">{ticks}</div></div></div>'
-    )
-
-
 def choose_colors(videos: Sequence[LabelledVideo]) -> dict[str, str]:
     """Label to the class of its colour, the same in all timelines: the labels of the most seconds have their own."""
     seconds: dict[str, float] = defaultdict(float)
@@ -94,16 +54,16 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str]) -> str:
     segments = video.segments[:MAX_SEGMENTS]
     # A bar of some segments of many ends with the last of them: the rest would look as if it had none.
     end_s = segments[-1].end_s if len(segments) < len(video.segments) else max(video.duration_s, segments[-1].end_s)
-    scale = _UNITS / (end_s or 1)
+    units = _UNITS / (end_s or 1)
     bars = "".join(
-        f'<rect class="{colors.get(s.label, "other")}" x="{s.start_s * scale:.0f}" '
-        f'width="{max((s.end_s - s.start_s) * scale, 1):.0f}" height="10"><title>{text(_says(s))}</title></rect>'
+        f'<rect class="{colors.get(s.label, "other")}" x="{s.start_s * units:.0f}" '
+        f'width="{max((s.end_s - s.start_s) * units, 1):.0f}" height="10"><title>{text(_says(s))}</title></rect>'
         for s in segments
     )
     shown = {label: kind for label, kind in colors.items() if any(s.label == label for s in segments)}
     if any(s.label not in colors for s in segments):
         shown[_OTHER] = "other"
-    keys = "".join(f'<span class="key {kind}">{text(label)}</span>' for label, kind in shown.items())
+    keys = "".join(key(kind, label) for label, kind in shown.items())
     facts = f"{plural(len(video.segments), 'segment')} in {clock(video.duration_s)}"
     more = ""
     if len(segments) < len(video.segments):
@@ -113,9 +73,8 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str]) -> str:
     damaged = ' <span class="tag">damaged</span>' if video.damaged else ""
     return (
         f'<article class="panel timeline"><h3>{text(video.video)}</h3><p class="soft">{facts}{damaged}</p>'
-        f'<svg class="lane" viewBox="0 0 {_UNITS} 10" preserveAspectRatio="none" role="img" '
-        f'aria-label="Timeline of {text(video.video)}: {facts}">{bars}</svg>'
-        f'<div class="ticks"><span>{clock(0)}</span><span>{clock(end_s / 2)}</span><span>{clock(end_s)}</span></div>'
+        f"{svg(_UNITS, 10, bars, f'Timeline of {video.video}: {facts}', stretched=True, kind='lane')}"
+        f"{scale([clock(0), clock(end_s / 2), clock(end_s)])}"
         f'<p class="legend">{keys}</p><p class="says" hidden></p>{more}'
         f"<details><summary>As a table</summary>{content}</details></article>"
     )
