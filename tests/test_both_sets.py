@@ -19,6 +19,8 @@ from pipelines.dataset.info import DatasetInfo
 from tests import ROOT
 from tests.conftest import make_tree, write_video
 
+pytestmark = [pytest.mark.process, pytest.mark.training]
+
 DEFAULT, NEWEST = (ROOT / name / "bin" / "python" for name in (".venv", ".venv-newest"))
 SPLITS = ("--splits", "train=0.5,val=0.25,test=0.25")
 TRAIN = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 4, "--no-baseline")

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset import summary
 from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
-from pipelines.reports import text as summary
 
 NAMES = ("[red]a[/red]", "b \udcff\x1b[31m", "c")
 

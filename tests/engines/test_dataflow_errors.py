@@ -18,6 +18,8 @@ from tests.support.dataflow_server import DataflowServer, dataflow_server, launc
 from tests.support.gcs_server import GcsServer, gcs_server, use_environment
 from tests.support.gcs_server import environment as environment
 
+pytestmark = pytest.mark.process
+
 AGAIN = "un the same command again"
 NEEDED = {
     "--runner": "DataflowRunner",

@@ -16,6 +16,8 @@ from pipelines.core.spec import ClipSpec
 from tests.conftest import run_here, run_tool
 from tests.support.label_model import LABELS, level_of, make_model, write_grey
 
+pytestmark = pytest.mark.process
+
 RESULTS = ("labels-00000-of-00001.jsonl", "failures.jsonl", "report.html")
 
 

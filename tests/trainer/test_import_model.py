@@ -24,6 +24,8 @@ from tests.support.long_videos import moving_pictures, write
 from tests.support.notebook_loop import notebook_frames
 from trainer import import_model
 
+pytestmark = [pytest.mark.process, pytest.mark.training]
+
 start_tensorflow()
 
 import keras  # noqa: E402

@@ -25,6 +25,8 @@ from trainer.data.check import open_dataset
 from trainer.evaluation import results
 from trainer.training import checkpoint
 
+pytestmark = [pytest.mark.process, pytest.mark.training]
+
 SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 3, "--deterministic")
 
 

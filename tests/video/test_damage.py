@@ -106,6 +106,7 @@ def test_what_is_missing_is_a_failure_with_its_time(spec: WindowSpec) -> None:
     assert [header["window"][0] for header in windows] == list(range(len(windows)))
 
 
+@pytest.mark.process
 def test_labels_go_up_to_where_a_video_breaks_off(tmp_path: Path) -> None:
     make_model(tmp_path / "model", durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
     videos = tmp_path / "videos"
@@ -137,6 +138,7 @@ def test_labels_go_up_to_where_a_video_breaks_off(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.process
 def test_the_record_the_report_and_the_page_say_what_is_wrong(tmp_path: Path) -> None:
     videos, output = tmp_path / "videos", tmp_path / "out"
     for name in ("h264_corrupt_reference_shown_later.mp4", "truncated_60_percent.mp4", "joined.ts"):

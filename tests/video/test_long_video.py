@@ -219,6 +219,7 @@ def check_against_plain_decoding(path: Path) -> int:
     return len(pieces)
 
 
+@pytest.mark.slow
 def test_real_videos(real_data: Path) -> None:
     paths = [
         *sorted((real_data / "ucf-clips").rglob("*.avi")),

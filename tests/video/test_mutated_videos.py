@@ -11,6 +11,8 @@ from pipelines.dataset.example import decode
 from tests.conftest import make_tree, preprocess, run_tool
 from tests.support.mutation import KINDS, write_mutated
 
+pytestmark = pytest.mark.process
+
 
 def check(sources: list[Path], folder: Path, count: int, seed: int) -> dict[str, int]:
     """Preprocesses damaged copies and returns how many were written and failed."""

@@ -16,6 +16,8 @@ from tests import ROOT
 from tests.support.s3_server import S3Server, reaches_s3, s3_server
 from trainer.files import storage
 
+pytestmark = pytest.mark.process
+
 
 def run_code(code: str, *arguments: object, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     """Runs a script in a process of its own: tensorflow-io reads the environment once."""

@@ -16,6 +16,8 @@ from tests.conftest import run_tool
 from tests.support.workers import finish, free_addresses, start_worker
 from trainer.training import checkpoint
 
+pytestmark = [pytest.mark.process, pytest.mark.training]
+
 LOSSES = """
 import json
 import sys
