@@ -218,6 +218,7 @@ def test_at_most_ten_shards_are_named(copy: Path) -> None:
     assert "13 of 21 shards" in message and message.count(": missing") == 10 and "\n  and 3 more\n" in message
 
 
+@pytest.mark.process
 def test_the_remedy_works(tree: Path, copy: Path) -> None:
     path = shards(copy)[0]
     flip(path, 100)
@@ -238,6 +239,7 @@ def test_an_error_of_the_progress_display_ends_the_check(dataset: Path) -> None:
         check_shards(opened, opened.info.splits, on_bytes=fail)
 
 
+@pytest.mark.process
 def test_tensorflow_is_not_loaded_for_local_datasets(dataset: Path) -> None:
     code = (
         "import sys; from trainer.data.check import *; d = open_dataset(sys.argv[1]); check_shards(d, d.info.splits); "
