@@ -151,7 +151,10 @@ def run_here(module: str, *arguments: object) -> "subprocess.CompletedProcess[st
     """Runs a tool in this process, where having one of its own tells nothing: imports take longer than most jobs."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = tool.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
+        try:
+            code = tool.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
+        except SystemExit as end:  # of argparse
+            code = int(end.code or 0)
     return subprocess.CompletedProcess([module, *map(str, arguments)], code, out.getvalue(), err.getvalue())
 
 

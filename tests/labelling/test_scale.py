@@ -42,6 +42,7 @@ JSON = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=7) | st.dictio
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(JSON, st.integers(1, 4), st.booleans(), st.integers(1, 3))
+@pytest.mark.slow
 def test_large_json_is_written_as_the_library_does(value: Any, indent: int, sort_keys: bool, lot: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pretty, "_LOT", lot)

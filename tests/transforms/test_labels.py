@@ -124,6 +124,7 @@ def test_every_video_is_accounted_for_once(
 
 
 @pytest.mark.parametrize("range_s", [600.0, 2.0])
+@pytest.mark.process
 def test_a_clip_that_cannot_be_scored_becomes_a_record(
     model: Model, videos: list[ListedVideo], tmp_path: Path, range_s: float
 ) -> None:
@@ -185,6 +186,7 @@ def test_ranges_that_are_done_are_not_done_again(model: Model, videos: list[List
     assert {e.part for e in other} == {e.part for e in first}, "ranges of another cut are of no use"
 
 
+@pytest.mark.process
 def test_a_range_that_cannot_be_read_any_more_is_one_record(
     model: Model, videos: list[ListedVideo], tmp_path: Path
 ) -> None:

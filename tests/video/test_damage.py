@@ -73,6 +73,7 @@ def test_windows_are_damaged_or_show_what_plain_decoding_does(name: str, num_fra
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_mutated_files_are_said_to_be_damaged(tmp_path: Path) -> None:
     """A small part of what `python -m tests.support.mutated_frames` does."""
     found = list(check(make_sources(tmp_path), tmp_path, 126, seed=3))
