@@ -29,6 +29,8 @@ class Quick:
             return
         if event == "socket.bind" and arguments[0].family == socket.AF_UNIX:
             return  # as a file
+        if event == "subprocess.Popen" and arguments[0] == "grep":
+            return  # takes what TensorFlow announces while it is imported
         self._seen.append(f"{event} in a test without the mark {_WATCHED[event]}: {arguments!r:.200}")
         raise PermissionError(self._seen[-1])  # which the code under test may take for another failure
 

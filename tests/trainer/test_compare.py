@@ -240,6 +240,7 @@ def test_runs_that_cannot_be_read(runs: Callable[..., Path], spoil: Callable[[Pa
     assert str(bad) in str(caught.value)
 
 
+@pytest.mark.slow
 def test_any_part_may_be_missing_or_of_another_kind(runs: Callable[..., Path]) -> None:
     """Never an error of another kind, whatever one value of metrics.json is replaced by."""
     folder = runs("run", with_clips=False)

@@ -44,9 +44,9 @@ def test_generated_videos(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_real_videos(real_data: Path, tmp_path: Path, seed: int) -> None:
-    """2,000 damaged copies in all; in parts, for the sake of the disk."""
+    """800 damaged copies in all; in parts, for the sake of the disk."""
     sources = sorted((real_data / "ucf-clips").rglob("*.avi")) + sorted((real_data / "odd-videos").glob("*.mov"))
-    result = check(sources, tmp_path / "work", 500, seed)
+    result = check(sources, tmp_path / "work", 400, seed)
     assert result["written"] > 100 and result["failed"] > 100
