@@ -19,6 +19,7 @@ import pytest
 from pipelines.cli import tool
 from pipelines.process import tensorflow_start
 from tests import ROOT
+from tests.support.quick import Quick
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # As of a shell's background jobs: what tests start would ignore Ctrl-C, too.
@@ -32,14 +33,29 @@ LONGEST = (
     *("files/test_store_faults", "test_preprocess", "trainer/test_import_model", "test_resume"),
 )
 """Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
+MARKED_FIXTURES = {"real_data": "real_data", "dataset": "process", "place": "server", "server": "server"}
+"""Marks of all tests that use a fixture."""
 BITS = 10
 WIDTH, HEIGHT = 160, 96
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "run only tests that are done soon, and let those fail that start a process or listen"
+    parser.addoption("--quick", action="store_true", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--quick"):
+        config.pluginmanager.register(Quick())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, the others as they were."""
+    """The longest files first, the others as they were; marks are given to tests that share what needs them."""
     order = {ROOT / "tests" / f"{name}.py": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
+    for item in items:
+        for fixture in MARKED_FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(MARKED_FIXTURES[fixture])
 
 
 def paint(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
@@ -135,7 +151,10 @@ def run_here(module: str, *arguments: object) -> "subprocess.CompletedProcess[st
     """Runs a tool in this process, where having one of its own tells nothing: imports take longer than most jobs."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = tool.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
+        try:
+            code = tool.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
+        except SystemExit as end:  # of argparse
+            code = int(end.code or 0)
     return subprocess.CompletedProcess([module, *map(str, arguments)], code, out.getvalue(), err.getvalue())
 
 

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
@@ -18,6 +17,8 @@ import pytest
 from pipelines.dataset.info import DatasetInfo
 from tests import ROOT
 from tests.conftest import make_tree, write_video
+
+pytestmark = [pytest.mark.process, pytest.mark.training]
 
 DEFAULT, NEWEST = (ROOT / name / "bin" / "python" for name in (".venv", ".venv-newest"))
 SPLITS = ("--splits", "train=0.5,val=0.25,test=0.25")
@@ -103,10 +104,9 @@ def test_labels_of_the_newest_set_are_what_the_trainer_evaluated(trained: Path, 
         assert by_id[row["video_id"]]["score"] == pytest.approx(row["score"], abs=2e-6)
 
 
-def test_a_store_that_needs_tensorflow_io_is_refused_at_once() -> None:
-    start, uri = time.monotonic(), "s3://bucket/data"
+def test_a_store_that_needs_tensorflow_io_is_refused() -> None:
+    uri = "s3://bucket/data"
     done = run(NEWEST, "trainer.task", "--model", "lrcn", "--data", uri)
-    assert time.monotonic() - start < 5
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {uri}: s3:// needs tensorflow-io, which can't be imported (No module")
     assert "Install the versions of requirements.lock" in done.stderr and done.stderr.count("\n") == 1

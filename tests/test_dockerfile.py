@@ -13,6 +13,8 @@ from tests.conftest import contents
 from tests.support.dockerfile import context_files, expand, parse
 from tests.support.run_dockerfile import SKIPPED
 
+pytestmark = pytest.mark.process
+
 STAGES = parse((ROOT / "Dockerfile").read_text())
 
 

@@ -167,6 +167,7 @@ def test_entry_modules_define_nothing_that_beam_would_pickle_as_main(name: str) 
             assert not any(base in ast.unparse(node) for base in ("DoFn", "PTransform")), node.name
 
 
+@pytest.mark.process
 def test_what_a_decoder_process_and_a_help_text_load() -> None:
     """Start-up time: neither Beam nor TensorFlow where they aren't needed."""
     jobs = ("decoding.child_main", "har", "preprocess", "label", "verify", "sample_data")
@@ -179,6 +180,7 @@ def test_what_a_decoder_process_and_a_help_text_load() -> None:
 
 
 @pytest.mark.parametrize("name", ["pipelines.preprocess", "pipelines.label", "trainer.task"])
+@pytest.mark.process
 def test_the_version_is_told_at_once(name: str) -> None:
     """A container's health check asks for it every few minutes, beside the work."""
     code = (

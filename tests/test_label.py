@@ -16,6 +16,8 @@ from pipelines.core.errors import TooManyFailuresError, UsageError
 from pipelines.labelling.account import MAX_FAILURES
 from tests.support.label_model import CLIP_SPEC, level_of, make_model, write_grey
 
+pytestmark = pytest.mark.process
+
 DURATIONS = {"min": 0.4, "median": 1.0, "max": 1.0}
 Rows = list[dict[str, object]]
 

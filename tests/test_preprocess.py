@@ -26,6 +26,8 @@ from pipelines.transforms.shards import WriteShards
 from pipelines.video.images import decode_frames
 from tests.conftest import contents, preprocess, read_index, run_here, run_tool, write_endless_video, write_video
 
+pytestmark = pytest.mark.process
+
 SMALL = ("--num-frames", 4, "--size", 32)
 
 

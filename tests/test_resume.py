@@ -15,6 +15,8 @@ import pytest
 
 from tests.conftest import contents, make_tree, preprocess, run_tool, settle, write_endless_video, write_video
 
+pytestmark = pytest.mark.process
+
 ARGUMENTS = ("--num-frames", 4, "--size", 32, "--shards", 8)
 
 

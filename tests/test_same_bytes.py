@@ -10,11 +10,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import preprocess
 from tests.support.label_model import make_model
 from tests.support.metrics import HISTORY, make_metrics
 from tests.support.store_tools import run_label
 from trainer.evaluation import report
+
+pytestmark = pytest.mark.process
 
 FIELD = Path(__file__).parent / "data" / "field"
 GOLDEN = Path(__file__).parent / "golden" / "bytes.json"

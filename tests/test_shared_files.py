@@ -12,6 +12,8 @@ from tests.conftest import preprocess
 from tests.support.label_model import level_of, make_model, write_grey
 from tests.support.store_tools import run_label
 
+pytestmark = pytest.mark.process
+
 ARGUMENTS = ("--num-frames", 4, "--size", 32, "--shards", 3, "--max-failure-rate", 1)
 
 

@@ -14,6 +14,8 @@ from tests.conftest import make_tree, run_here
 from tests.support.damage import damages, files_below
 from tests.support.label_model import LABELS, level_of, make_model, write_grey
 
+pytestmark = pytest.mark.process
+
 Done = subprocess.CompletedProcess[str]
 Job = tuple[Callable[..., Done], Path]
 LAST = ("dataset_info.json", "summary.json")

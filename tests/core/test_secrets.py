@@ -72,6 +72,7 @@ def test_command_lines(module: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["pipelines.preprocess", "pipelines.label"])
+@pytest.mark.process
 def test_lists_and_manifests(module: str, tmp_path: Path) -> None:
     """What they name would be in failure records, labels and pages."""
     (tmp_path / "m.csv").write_text(f"path,label\n{WITH_SECRETS[1][0]},a\n")

@@ -94,6 +94,7 @@ WRONG: list[tuple[Change, str]] = [
 
 
 @pytest.mark.parametrize(("change", "message"), WRONG)
+@pytest.mark.process
 def test_wrong_descriptions_of_datasets(copy: Path, change: Change, message: str) -> None:
     """As `verify` and the trainer say it: a line that names file, field and value, and the remedy."""
     value = json.loads((copy / "dataset_info.json").read_text())

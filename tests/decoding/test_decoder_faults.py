@@ -21,12 +21,14 @@ import pytest
 from pipelines.core.errors import WorkerError
 from pipelines.core.spec import ClipSpec
 from pipelines.decoding import child, decoder
-from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, DecodeLimits, WindowJob
+from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, WindowJob
 from pipelines.decoding.pool import DecoderPool
 from pipelines.engines.errors import known_message
 from pipelines.video.windows import WindowSpec
 from tests.conftest import preprocess, write_endless_video, write_video
-from tests.support.decoders import decoders, job, pool_of, same_path, wait_until_read
+from tests.support.decoders import LIMITS, decoders, job, pool_of, same_path, wait_until_read
+
+pytestmark = pytest.mark.process
 
 KILLS = int(os.environ.get("HAR_STARTING_KILLS", "3"))
 """How often decoders are killed while they start."""
@@ -208,7 +210,7 @@ def test_what_cannot_be_closed_keeps_nobody_waiting(videos: list[Path], error: E
 def test_worker_and_decoder_may_talk_at_the_same_time(tmp_path: Path) -> None:
     """Requests of three megabytes meet windows that wait to be taken: a socket holds neither."""
     path = write_video(tmp_path / "v.mp4", 250, options={"g": "10"})
-    wanted = WindowJob(ClipSpec(16, 128, 128), WindowSpec(1.0, 0.5, 1.5, 3.0), DecodeLimits(20, 256))
+    wanted = WindowJob(ClipSpec(16, 128, 128), WindowSpec(1.0, 0.5, 1.5, 3.0), LIMITS)
     with pool_of(1) as pool:
         ((_, cut, _),) = pool.stream([path], wanted, same_path)
         assert isinstance(cut, CutVideo) and len(cut.ranges) > 2

@@ -16,6 +16,8 @@ from pipelines.video.windows import WindowSpec
 from tests.conftest import write_endless_video, write_video
 from tests.support.decoders import LIMITS, SPEC, decoders, job, pool_of, same_path, wait_until_read, write_huge_picture
 
+pytestmark = pytest.mark.process
+
 
 def test_a_time_limit_of_all_sockets_does_no_harm(tmp_path: Path) -> None:
     """Beam sets one as soon as it finds Google credentials."""

@@ -30,6 +30,8 @@ from pipelines.video.windows import WindowSpec, count_windows
 from tests.conftest import read_index, write_endless_video, write_video
 from tests.support.decoders import decoders, pool_of, same_path
 
+pytestmark = pytest.mark.process
+
 SPEC = ClipSpec(num_frames=4, height=48, width=80)
 WINDOWS = WindowSpec(window_s=1.0, stride_s=0.5, whole_up_to_s=1.5)
 LIMITS = DecodeLimits(time_s=20, memory_mb=256)

@@ -18,6 +18,8 @@ from tests.support.label_model import level_of, make_model, write_grey
 from tests.support.staged_job import ROOT, Worker, artifacts_of, execute, install, make_worker, pipeline_of
 from tests.support.store_tools import with_place
 
+pytestmark = pytest.mark.process
+
 CONFIG, GPU = ROOT / "configs" / "dataflow.yaml", ROOT / "configs" / "dataflow_gpu.yaml"
 OURS = ("--project=a-project", "--temp_location=gs://bucket/tmp")
 SIZE = ("--num-frames", "4", "--size", "32", "--shards", "8")

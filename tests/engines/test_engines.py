@@ -20,7 +20,7 @@ from tests.conftest import contents, preprocess, run_tool, write_video
 from tests.support.engines import Engines, job_flags, running_engines
 from tests.support.label_model import make_model
 
-pytestmark = pytest.mark.timeout(900)  # the first start fetches the engines
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]  # the first start fetches the engines
 
 ENGINES = ("prism", "flink", "spark")
 SMALL = ("--num-frames", "4", "--size", "32", "--shards", "8")

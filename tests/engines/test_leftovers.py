@@ -13,6 +13,8 @@ from pipelines.dataset import folder
 from pipelines.dataset.info import ShardReport
 from tests.conftest import preprocess
 
+pytestmark = pytest.mark.process
+
 SIZE = ("--num-frames", 4, "--size", 32, "--shards", 3)
 IN_THIS_PROCESS = ("--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
 """Another engine than our own, whose workers are threads of this process."""

@@ -1,24 +1,25 @@
-"""Both jobs from bucket to bucket: the same results as on local files, and bad days of a store in one clear line."""
+"""What is particular to `gs://`: kills and faults in the middle of a job, and what is written in part."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from pipelines import files, label
-from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.errors import OutputError
 from tests.conftest import contents, run_tool
-from tests.support.gcs_server import GcsServer, Intervene, gcs_server, silent_server, use_environment
+from tests.support.gcs_server import GcsServer, Intervene, silent_server, use_environment
 from tests.support.gcs_server import bucket_of_videos as bucket_of_videos
 from tests.support.gcs_server import environment as environment
 from tests.support.gcs_server import server as server
-from tests.support.store_tools import PATIENCE_S, SIZE, run_label, run_preprocess, store_model, with_place
+from tests.support.store_tools import SIZE, run_label, run_preprocess, store_model, with_place
 from tests.support.store_tools import greys as greys
+
+pytestmark = pytest.mark.server
 
 
 @pytest.fixture
@@ -34,30 +35,6 @@ def model(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def scored(server: GcsServer, output: str) -> int:
     return int(json.loads(server.get(f"{output}/summary.json"))["rates"]["videos_scored"])
-
-
-def the_error(done: "subprocess.CompletedProcess[str]", seconds: float) -> str:
-    """The only thing that a tool says before it ends, soon."""
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
-    assert done.returncode in (2, 4) and seconds < PATIENCE_S, (done.returncode, seconds)
-    return done.stderr
-
-
-@pytest.mark.usefixtures("here")
-def test_a_dataset_is_the_same_from_bucket_to_bucket(
-    server: GcsServer, environment: dict[str, str], bucket_of_videos: str, tree: Path, dataset: Path
-) -> None:
-    output = "gs://bucket/whole/out"
-    done = run_tool("pipelines.preprocess", "--input", bucket_of_videos, "--output", output, *SIZE, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert server.contents(output) == with_place(contents(dataset), tree, bucket_of_videos)
-    before = server.generations(output)
-    run_preprocess(bucket_of_videos, output)
-    after = server.generations(output)
-    lasting = [name for name in before if name.endswith(".tfrecord") or name.startswith("_state/shards/")]
-    assert len(lasting) == 16 and all(before[name] == after[name] for name in lasting)
-    assert server.contents(output) == with_place(contents(dataset), tree, bucket_of_videos)
-    assert not [name for name in after if "tmp" in name or "plan" in name]
 
 
 @pytest.mark.usefixtures("here")
@@ -83,30 +60,6 @@ def test_a_killed_job_goes_on(
     after = server.generations(output)
     assert all(before[name] == after[name] for name in whole)
     assert not [name for name in after if "/tmp/" in name]
-
-
-@pytest.mark.usefixtures("here")
-def test_labels_are_the_same_from_bucket_to_bucket(server: GcsServer, model: Path, greys: Path, tmp_path: Path) -> None:
-    server.put_tree(greys, "gs://bucket/new/greys")
-    run_label(model, greys, tmp_path / "labels", "--webvtt")
-    run_label("gs://bucket/model", "gs://bucket/new/greys", "gs://bucket/labels", "--webvtt")
-    name = "labels-00000-of-00001.jsonl"
-    local = with_place({"": (tmp_path / "labels" / name).read_bytes()}, greys, "gs://bucket/new/greys")[""].decode()
-    remote = server.contents("gs://bucket/labels")
-    assert remote[name].decode() == local and local.count("\n") >= 4
-    assert set(remote) == set(contents(tmp_path / "labels"))
-    assert [json.loads(line)["video"] for line in remote["failures.jsonl"].splitlines()] == ["broken.mp4"]
-    assert scored(server, "gs://bucket/labels") == 4
-
-    before = server.generations("gs://bucket/labels")
-    run_label("gs://bucket/model", "gs://bucket/new/greys", "gs://bucket/labels", "--webvtt")
-    assert scored(server, "gs://bucket/labels") == 0
-    assert server.generations("gs://bucket/labels")[name] == before[name]
-
-    server.put("gs://bucket/new/greys/c.mp4", (greys / "a" / "jump.mp4").read_bytes())
-    run_label("gs://bucket/model", "gs://bucket/new/greys", "gs://bucket/labels", "--webvtt")
-    assert scored(server, "gs://bucket/labels") == 1
-    assert b'"c.mp4"' in server.get(f"gs://bucket/labels/{name}")
 
 
 @pytest.mark.usefixtures("here")
@@ -151,43 +104,16 @@ def test_a_video_that_goes_after_listing_is_a_failure_record(
     assert gone in failure["uri"] and (failure["stage"], failure["type"]) == ("read", "FileNotFoundError")
 
 
-@pytest.mark.parametrize(("tool", "missing"), [("label", "input"), ("preprocess", "output")])
-def test_a_missing_bucket_is_named(
-    environment: dict[str, str], model: Path, tree: Path, tmp_path: Path, tool: str, missing: str
-) -> None:
-    places = {"--input": tree, "--output": tmp_path / "out", f"--{missing}": "gs://nowhere/x"}
-    if tool == "label":
-        places["--model"] = model
-    start = time.monotonic()
-    done = run_tool(f"pipelines.{tool}", *(word for place in places.items() for word in place), env=environment)
-    error = the_error(done, time.monotonic() - start)
-    assert error == ("error: cannot use gs://nowhere/x: there is no bucket nowhere. Create it or correct the name\n")
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("place", ["input", "output"])
-def test_a_missing_permission_is_named(
-    environment: dict[str, str], model: Path, greys: Path, tmp_path: Path, place: str
-) -> None:
-    places = {"--model": model, "--input": greys, "--output": tmp_path / "out", f"--{place}": "gs://bucket/x"}
-    with gcs_server() as locked, locked.intervening(lambda method, path: 403):
-        start = time.monotonic()
-        words = (word for place in places.items() for word in place)
-        done = run_tool("pipelines.label", *words, env={**environment, "STORAGE_EMULATOR_HOST": locked.url})
-        error = the_error(done, time.monotonic() - start)
-    assert "gs://bucket/x: permission denied: somebody@example.com does not have storage.objects.list access" in error
-    assert "Ask for it, or give credentials" in error and "gcloud auth application-default login" in error
-
-
 def test_without_network_and_credentials_it_is_given_up_soon(
     environment: dict[str, str], model: Path, tmp_path: Path
 ) -> None:
     with silent_server() as silent:
-        env = {**environment, "GCE_METADATA_IP": silent, "HTTPS_PROXY": f"http://{silent}"}
+        env = {**environment, "GCE_METADATA_IP": silent.address, "HTTPS_PROXY": f"http://{silent.address}"}
         del env["STORAGE_EMULATOR_HOST"]
-        start = time.monotonic()
         places = ("--model", model, "--input", "gs://bucket/videos", "--output", tmp_path / "out")
-        error = the_error(run_tool("pipelines.label", *places, env=env), time.monotonic() - start)
+        done = run_tool("pipelines.label", *places, env=env)
+    assert done.returncode == 2 and len(silent.connections) <= 4
+    (error,) = done.stderr.splitlines()
     assert "cannot use gs://bucket/videos: the store does not answer (" in error and "Check the network" in error
     assert "default credentials were not found" in error and "GOOGLE_APPLICATION_CREDENTIALS" in error
 
@@ -228,27 +154,6 @@ def test_a_permission_that_goes_later_is_no_stack_trace(
         assert error_of("gs://bucket/late/2", deny_reading).startswith(
             "error: cannot read gs://bucket/late/2/_state/ledger/00000/"
         )
-
-
-@pytest.mark.usefixtures("here")
-def test_files_of_a_bucket(server: GcsServer) -> None:
-    folder = "gs://bucket/odd [1]"
-    for name in ("1.mp4", "[1].mp4", "sub/a*b.mp4", "sub/"):
-        server.put(f"{folder}/{name}", name.encode())
-    assert [file.path for file in files.list_tree(folder)[0]] == ["1.mp4", "[1].mp4", "sub/a*b.mp4"]
-    assert files.list_folder(folder) == {"1.mp4": 5, "[1].mp4": 7}
-    assert files.stat_file(folder, "[1].mp4").size_bytes == 7
-    assert files.stat_file(folder, "none.mp4") == files.FileInfo("none.mp4", 0, None)
-    assert files.read_text(f"{folder}/sub/a*b.mp4") == "sub/a*b.mp4" and files.read_text(f"{folder}/none") is None
-    files.delete([f"{folder}/[1].mp4", f"{folder}/none.mp4"])
-    assert set(server.generations(folder)) == {"1.mp4", "sub/a*b.mp4", "sub/"}
-    files.delete_folder(f"{folder}/sub")
-    assert "sub/a*b.mp4" not in server.generations(folder)
-    assert not files.exists("gs://dotted.bucket") and not files.exists(folder)
-    with pytest.raises(FileNotFoundError, match="No such file or directory"):
-        files.open_read(f"{folder}/none.mp4")
-    with pytest.raises(UsageError, match="cannot use gs://dotted.bucket: there is no bucket dotted.bucket"):
-        files.check_stores("/tmp", "gs://bucket/x", "gs://dotted.bucket")
 
 
 @pytest.mark.usefixtures("here")

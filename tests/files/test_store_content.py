@@ -9,16 +9,12 @@ from pipelines.core.errors import UsageError
 from pipelines.dataset import folder
 from pipelines.files import ranged_reader
 from pipelines.files.gcs import objects
-from tests.support.gcs_server import use_environment
 from tests.support.store_tools import Place
+from tests.support.store_tools import here as here
 from tests.support.store_tools import place as place
 from trainer.data.check import check_shards, open_dataset
 
-
-@pytest.fixture(autouse=True)
-def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process uses the bucket."""
-    use_environment(place.environment, monkeypatch)
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("here")]
 
 
 def test_a_folder_of_folders_is_not_empty(place: Place) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from tests.conftest import contents, run_here, run_tool
 from tests.support.fault_proxy import Decide, Fault, is_listing
-from tests.support.gcs_server import use_environment
 from tests.support.store_tools import SIZE, Place, is_content, make_model, run_label, with_place, write_greys
+from tests.support.store_tools import here as here
 from tests.support.store_tools import place as place
+
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("here")]
 
 FAULTS = {
     "500": Fault(status=500),
@@ -72,12 +74,6 @@ def complete(place: Place, run: Callable[[], Done], decide: Decide) -> None:
         errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
         assert len(errors) == 1 and "again" in errors[0], done.stderr
     raise AssertionError(f"not even on a good day: {done.stderr}")
-
-
-@pytest.fixture(autouse=True)
-def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process uses the bucket."""
-    use_environment(place.environment, monkeypatch)
 
 
 def test_preprocessing(place: Place, tree: Path, dataset: Path) -> None:

@@ -102,6 +102,7 @@ def test_what_preprocess_refuses(arguments: list[str], words: str, here: Path, t
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.process
 def test_a_quoted_list_may_have_spaces(tmp_path: Path) -> None:
     more = ("--classes", "Run, Wave", "--num-frames", 2, "--size", 16)
     assert preprocess("--input", "UCF50", "--output", tmp_path / "out", *more).returncode == 0
@@ -181,6 +182,7 @@ def test_what_a_file_names_may_be_in_a_store() -> None:
 
 
 @pytest.mark.parametrize("mark", ["dataset_info.json", "metrics.json"])
+@pytest.mark.process
 def test_videos_beside_a_file_of_such_a_name_are_an_input(mark: str, tmp_path: Path) -> None:
     make_tree(tmp_path / "in", ("Run",), groups=1, clips=1)
     touch(tmp_path, f"in/{mark}")

@@ -65,6 +65,7 @@ def check(found: Catalog | Listing, extension: str = "") -> None:
     assert {file.path: file.reason for file in found.ignored} == IGNORED
 
 
+@pytest.mark.process
 def test_a_tree_of_odd_things_is_listed_at_once(odd: Path) -> None:
     catalog = read_catalog(str(odd))
     check(catalog)
@@ -125,6 +126,7 @@ def test_a_closed_folder_costs_a_record(forbidden: Path) -> None:
             assert [(f.video_id, f.message) for f in listing.failed] == [("closed/", "Permission denied")]
 
 
+@pytest.mark.process
 def test_the_job_accounts_for_all_of_it(odd: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ("--input", odd, "--output", out, "--num-frames", 4, "--size", 16, "--max-failure-rate", 1)
@@ -190,6 +192,7 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.process
 def test_copies_of_a_video_are_told(copies: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = preprocess(
@@ -212,6 +215,7 @@ def test_copies_of_a_video_are_told(copies: Path, tmp_path: Path) -> None:
     assert "frames repeat in 8 of 8 clips, whose videos have fewer than the 24 frames of --num-frames: choose" in text
 
 
+@pytest.mark.process
 def test_later_copies_can_be_left_out(copies: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = preprocess("--input", copies, "--output", out, "--num-frames", 4, "--size", 16, "--drop-duplicates")

@@ -234,12 +234,14 @@ def test_what_cannot_be_listed_is_refused(tmp_path: Path, content: bytes | None,
         ("folder/closed/a.mp4", "no such folder, video, list or manifest: {0}/folder/closed/a.mp4"),
     ],
 )
+@pytest.mark.process
 def test_what_cannot_be_read_is_refused(forbidden: Path, name: str, message: str) -> None:
     with nobody(), pytest.raises(UsageError) as caught:
         listed(forbidden / name)
     assert str(caught.value).startswith(message.format(forbidden)), caught.value
 
 
+@pytest.mark.process
 def test_a_video_that_cannot_be_read_is_listed_and_fails_later(forbidden: Path) -> None:
     touch(forbidden, "a.mp4")
     names = write_list(forbidden / "names", "a.mp4\nfolder/closed/a.mp4\n")

@@ -4,8 +4,12 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
+
 from pipelines.core.video_files import is_video
 from tests.conftest import preprocess, run_here, run_tool
+
+pytestmark = pytest.mark.process
 
 
 def test_labels_are_what_the_trainer_evaluated(real_data: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import threading
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,14 +18,12 @@ from hypothesis import strategies as st
 from pipelines import files
 from pipelines.core import json_text as pretty
 from pipelines.core.errors import IncompleteError
-from pipelines.core.hashing import stable_hash
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset.account import check_all_accounted
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.files import parallel
 from pipelines.inputs.catalog import Catalog, VideoRecord
-from pipelines.inputs.splits.assign import assign_by_fractions
 from pipelines.inputs.tables import read_table
 from pipelines.labelling import folder, pending, shards
 from pipelines.labelling.config import LabelConfig
@@ -42,42 +39,12 @@ JSON = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=7) | st.dictio
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(JSON, st.integers(1, 4), st.booleans(), st.integers(1, 3))
+@pytest.mark.slow
 def test_large_json_is_written_as_the_library_does(value: Any, indent: int, sort_keys: bool, lot: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pretty, "_LOT", lot)
         parts = list(pretty.pretty_json(value, indent, sort_keys))
     assert "".join(parts) == json.dumps(value, indent=indent, sort_keys=sort_keys)
-
-
-def plain_split(
-    videos: list[VideoRecord], fractions: Mapping[str, float], assigned: Mapping[str, str]
-) -> dict[str, str]:
-    """The rule as the docstring of `assign_by_fractions` puts it, and as it was written first."""
-    sizes: dict[str, Counter[str]] = {}
-    for video in videos:
-        sizes.setdefault(video.group, Counter())[video.label] += 1
-    totals = Counter(video.label for video in videos)
-    result = {group: assigned[group] for group in sizes if assigned.get(group) in fractions}
-    todo = sorted(set(sizes) - set(result), key=lambda g: (-sizes[g].total(), stable_hash("split", "0", g), g))
-    for position, group in enumerate(todo):
-        empty = [split for split in fractions if split not in result.values()]
-
-        def shortage(split: str, group: str = group) -> float:
-            have = sum((sizes[other] for other, its in result.items() if its == split), Counter[str]())
-            return sum(n * (fractions[split] * totals[label] - have[label]) for label, n in sizes[group].items())
-
-        result[group] = max(empty if 0 < len(empty) >= len(todo) - position else fractions, key=shortage)
-    return result
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from([f"g{i}" for i in range(12)]), st.sampled_from("ABC")), min_size=1, max_size=40),
-    st.dictionaries(st.sampled_from(["g1", "g2"]), st.sampled_from(["train", "gone"])),
-)
-def test_splits_are_those_of_the_plain_rule(pairs: list[tuple[str, str]], assigned: dict[str, str]) -> None:
-    videos = [VideoRecord(str(i), "", label, group, "") for i, (group, label) in enumerate(pairs)]
-    fractions = {"train": 0.7, "val": 0.2, "test": 0.1}
-    assert assign_by_fractions(videos, fractions, 0, assigned) == plain_split(videos, fractions, assigned)
 
 
 @given(

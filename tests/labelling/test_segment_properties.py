@@ -1,17 +1,15 @@
-"""Segments: a slow version that must agree, and what holds for all windows and probabilities."""
+"""Segments: what holds for all windows and probabilities."""
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipelines.labelling.segments import SegmentSpec
 from pipelines.labelling.types import UNKNOWN
 from pipelines.video.windows import Window
-from tests.support.probabilities import LABELS, make, tiles, times
+from tests.support.probabilities import LABELS, make, tiles
 
 Case = tuple[list[Window], np.ndarray, SegmentSpec]
 
@@ -35,91 +33,6 @@ def cases(draw: st.DrawFn) -> Case:
 
 def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
-
-
-def slow_smoothing(windows: list[Window], p: np.ndarray, width: int) -> list[list[float]]:
-    index = [window.index for window in windows]
-    result = []
-    for i in index:
-        near = {i: width // 2 + 1}
-        for step in (-1, 1):
-            for distance in range(1, width // 2 + 1):
-                if i + step * distance not in index:
-                    break
-                near[i + step * distance] = width // 2 + 1 - distance
-        weighted = [sum(w * float(p[index.index(j)][c]) for j, w in near.items()) for c in range(3)]
-        result.append([value / sum(near.values()) for value in weighted])
-    return result
-
-
-def share(windows: list[Window], i: int) -> tuple[int, int]:
-    """Start and end of a window's time in milliseconds; each side is worked out for itself."""
-    start, end = milliseconds(windows[i].start_s), milliseconds(windows[i].end_s)
-    low, high = start, end
-    if i > 0:
-        before = (milliseconds(windows[i - 1].start_s), milliseconds(windows[i - 1].end_s))
-        if windows[i].index - windows[i - 1].index == 1:
-            low = int((sum(before) + start + end) / 4 + 0.5)
-        else:
-            low = max(start, int((before[1] + start) / 2 + 0.5))
-    if i + 1 < len(windows):
-        after = (milliseconds(windows[i + 1].start_s), milliseconds(windows[i + 1].end_s))
-        if windows[i + 1].index - windows[i].index == 1:
-            high = int((sum(after) + start + end) / 4 + 0.5)
-        else:
-            high = min(end, int((end + after[0]) / 2 + 0.5))
-    return low, high
-
-
-def slow_absorption(runs: list[list[Any]], min_ms: int) -> list[list[Any]]:
-    """Runs of start, end and label: looks for the shortest again after each step."""
-    while True:
-        for a, b in pairwise(runs):
-            if a[1] == b[0] and a[2] == b[2]:
-                runs = [[a[0], b[1], a[2]] if run is a else run for run in runs if run is not b]
-                break
-        else:
-            found = []
-            for i, (start, end, _) in enumerate(runs):
-                sides = [j for j in (i - 1, i + 1) if 0 <= j < len(runs) and (runs[j][1] == start or runs[j][0] == end)]
-                if end - start < min_ms and sides:
-                    longest = max(runs[j][1] - runs[j][0] for j in sides)
-                    found.append((end - start, i, next(j for j in sides if runs[j][1] - runs[j][0] == longest)))
-            if not found:
-                return runs
-            _, i, j = min(found)
-            a, b = runs[min(i, j)], runs[max(i, j)]
-            joined = [a[0], b[1], runs[j][2]]
-            runs = [joined if run is a else run for run in runs if run is not b]
-
-
-@settings(max_examples=300, deadline=None)
-@given(cases())
-def test_a_slow_version_agrees(case: Case) -> None:
-    windows, p, spec = case
-    segments = make(windows, p, spec)
-    smoothed = slow_smoothing(windows, p, spec.smooth)
-    runs: list[list[Any]] = []
-    for i, row in enumerate(smoothed):
-        start, end = share(windows, i)
-        label = row.index(max(row)) if round(max(row), 6) >= spec.min_score else None
-        if start < end:
-            runs.append([start, end, label])
-    runs = slow_absorption(runs, milliseconds(spec.min_duration_s))
-    names = [[start / 1000, end / 1000, UNKNOWN if label is None else LABELS[label]] for start, end, label in runs]
-    assert [list(found) for found in times(segments)] == names
-    for segment in segments:
-        weights = [
-            max(0, min(share(windows, i)[1], segment.end_s * 1000) - max(share(windows, i)[0], segment.start_s * 1000))
-            for i in range(len(windows))
-        ]
-        means = [sum(w * row[c] for w, row in zip(weights, smoothed, strict=True)) / sum(weights) for c in range(3)]
-        best = max(means) if segment.label == UNKNOWN else means[LABELS.index(segment.label)]
-        assert segment.score == pytest.approx(best, abs=2e-6)
-        assert [score for _, score in segment.top] == pytest.approx(sorted(means, reverse=True)[: spec.top_k], abs=2e-6)
-        assert dict(segment.top) == pytest.approx(
-            {label: means[LABELS.index(label)] for label, _ in segment.top}, abs=2e-6
-        )
 
 
 @settings(max_examples=200, deadline=None)

@@ -243,6 +243,7 @@ def layers_of_keras_2(folder: Path, hostile: bool) -> None:
 
 
 @pytest.mark.parametrize("make", [graph_of_version_1, layers_of_keras_3, layers_of_keras_2])
+@pytest.mark.training
 def test_models_of_every_kind(make: Callable[[Path, bool], None], tmp_path: Path) -> None:
     make(tmp_path / "good", False)
     assert unsafe_operations(str(tmp_path / "good")) == []
@@ -265,6 +266,7 @@ def test_asserts_tables_chance_and_printing_are_ordinary(tmp_path: Path) -> None
     assert unsafe_operations(str(save(tmp_path, ordinary, with_table))) == []
 
 
+@pytest.mark.process
 def test_every_tool_refuses_and_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Import and labelling, in turn; what is trusted works."""
     monkeypatch.chdir(tmp_path)

@@ -124,6 +124,7 @@ def overcommits() -> str:
 
 
 @pytest.mark.skipif(overcommits() != "0", reason="this system gives any amount of memory, or counts it otherwise")
+@pytest.mark.training
 def test_a_device_that_is_full_gets_smaller_batches(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A batch of 24 asks for more than all memory, after which TensorFlow waits for 10 s; one of 12 gets it."""
     part = (psutil.virtual_memory().total + psutil.swap_memory().total) // 14 >> 30

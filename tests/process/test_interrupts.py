@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import write_video
 
+pytestmark = pytest.mark.process
+
 LINE = "interrupted; run the same command again to go on"
 TOOLS = ("preprocess", "label", "verify", "sample_data")
 TRAINER = ("task", "crossval", "compare", "import_model")

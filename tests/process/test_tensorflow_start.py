@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 _SCRIPT = """
 from pipelines.process.tensorflow_start import start_tensorflow
 start_tensorflow()

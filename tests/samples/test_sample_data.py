@@ -20,6 +20,8 @@ from pipelines.samples import motion
 from pipelines.samples import videos as sample_videos
 from pipelines.samples.videos import MARKER, STARTED, FolderInUseError, SampleDataConfig, generate
 
+pytestmark = pytest.mark.process
+
 SMALL = {"groups": 2, "clips_per_group": 1, "seed": 7}
 
 

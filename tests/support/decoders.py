@@ -13,9 +13,8 @@ from pipelines.decoding.messages import DecodeJob, DecodeLimits
 from pipelines.decoding.pool import DecoderPool
 
 SPEC = ClipSpec(num_frames=4, height=32, width=32)
-
-
-LIMITS = DecodeLimits(time_s=20, memory_mb=256)
+LIMITS = DecodeLimits(time_s=200, memory_mb=256)
+"""The time is for what no test waits for: on a busy machine, another process may not get to what it does for long."""
 
 
 @contextlib.contextmanager

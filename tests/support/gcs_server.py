@@ -166,11 +166,37 @@ def serving(server: HTTPServer) -> Iterator[str]:
         server.server_close()
 
 
+@dataclass(frozen=True)
+class SilentServer:
+    """An address which takes connections and never answers, as if the network lost all packets.
+
+    Attributes:
+        address: `127.0.0.1:<port>`.
+        connections: that were made to it, in order. Who gives up soon makes few.
+    """
+
+    address: str
+    connections: list[socket.socket] = field(default_factory=list)
+
+
 @contextlib.contextmanager
-def silent_server() -> Iterator[str]:
-    """An address, `127.0.0.1:<port>`, which takes connections and never answers, as if the network lost all packets."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
+def silent_server() -> Iterator[SilentServer]:
+    """Starts one, and ends it with the block."""
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening, contextlib.ExitStack() as open_ones:
+        silent = SilentServer(f"127.0.0.1:{listening.getsockname()[1]}")
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):  # once it is shut down
+                while True:
+                    silent.connections.append(open_ones.enter_context(listening.accept()[0]))
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield silent
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 """What the tests of stores have in common."""
 
+import importlib
 import itertools
 import os
 import re
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,15 @@ import pytest
 
 import pipelines.preprocess
 from pipelines import label
+from pipelines.cli import tool
 from tests.support.fault_proxy import Decide, Fault, FaultProxy, fault_proxy
-from tests.support.gcs_server import GcsServer, gcs_server, google_environment
+from tests.support.gcs_server import GcsServer, gcs_server, google_environment, use_environment
 from tests.support.google_tls import google_proxy
 from tests.support.label_model import level_of, make_model, write_grey
 from tests.support.s3_server import S3Server, s3_server
 
 SIZE = ("--num-frames", 4, "--size", 32, "--shards", 8)
-PATIENCE_S = 25.0
-"""Until an error is shown, on a busy machine. The libraries by themselves take from half a minute to minutes."""
+TheError = Callable[..., tuple[int, str]]
 
 
 def write_greys(root: Path) -> Path:
@@ -68,21 +67,14 @@ def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, b
 
 
 @pytest.fixture
-def the_error(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str, float]]:
-    """Runs a tool in this process: its exit code, its only line that is no news, and the seconds that it took."""
-    import pipelines.engines.engine  # noqa: F401 - with Beam, whose import takes long on a busy machine
+def the_error(capfd: pytest.CaptureFixture[str]) -> TheError:
+    """Runs a tool in this process, given its module: its exit code, and its only line that is no news."""
 
-    def run(main: Callable[[], int], *words: object) -> tuple[int, str, float]:
+    def run(module: str, *words: object) -> tuple[int, str]:
         capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["tool", *map(str, words)])
-        start = time.monotonic()
-        code = main()
-        seconds = time.monotonic() - start
-        shown = [line for line in capfd.readouterr().err.splitlines() if " decoder process(es)" not in line]
-        (line,) = shown
-        return code, line, seconds
+        code = tool.run_tool(importlib.import_module(module).run, list(map(str, words)))
+        (line,) = (line for line in capfd.readouterr().err.splitlines() if " decoder process(es)" not in line)
+        return code, line
 
     return run
 
@@ -115,6 +107,12 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     else:
         with s3_server() as amazon, fault_proxy(amazon.url) as proxy:
             yield Place(amazon, proxy, amazon.make_bucket("bucket"), amazon.environment(AWS_ENDPOINT_URL=proxy.url))
+
+
+@pytest.fixture
+def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process uses the bucket."""
+    use_environment(place.environment, monkeypatch)
 
 
 def lost_after(count: int, name: str) -> Decide:

@@ -240,6 +240,7 @@ def test_runs_that_cannot_be_read(runs: Callable[..., Path], spoil: Callable[[Pa
     assert str(bad) in str(caught.value)
 
 
+@pytest.mark.slow
 def test_any_part_may_be_missing_or_of_another_kind(runs: Callable[..., Path]) -> None:
     """Never an error of another kind, whatever one value of metrics.json is replaced by."""
     folder = runs("run", with_clips=False)
@@ -278,6 +279,7 @@ def test_other_mistakes(runs: Callable[..., Path], arguments: list[str], said: s
     assert [path.name for path in folder.parent.iterdir()] == ["run"]
 
 
+@pytest.mark.process
 def test_as_a_tool(runs: Callable[..., Path]) -> None:
     done = run_tool("trainer.compare", runs("a"), runs("b", 4), cwd=ROOT)
     assert done.returncode == 0 and not done.stderr and "a is better than b" in done.stdout
@@ -294,6 +296,7 @@ def test_as_a_tool(runs: Callable[..., Path]) -> None:
     assert "exit codes" in run_tool("trainer.compare", "--help", cwd=ROOT).stdout
 
 
+@pytest.mark.process
 def test_starts_without_tensorflow_and_beam() -> None:
     code = (
         "import sys, trainer.compare, trainer.evaluation.report; "

@@ -19,10 +19,12 @@ from pipelines.core.spec import ClipSpec
 from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.video.clip import read_clip
 from tests import ROOT
-from tests.conftest import run_tool
+from tests.conftest import run_here, run_tool
 from tests.support.long_videos import moving_pictures, write
 from tests.support.notebook_loop import notebook_frames
 from trainer import import_model
+
+pytestmark = [pytest.mark.process, pytest.mark.training]
 
 start_tensorflow()
 
@@ -407,27 +409,30 @@ def test_wrong_labels(text: bytes, message: str, tmp_path: Path) -> None:
         ({"--scale": "0-2"}, "invalid choice: '0-2'"),
     ],
 )
-def test_mistakes_are_found_before_tensorflow_is_loaded(change: dict[str, str], message: str, tmp_path: Path) -> None:
+def test_mistakes_are_found_before_a_model_is_loaded(
+    change: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "saved_model.pb").touch()
     (tmp_path / "empty").mkdir()
     (tmp_path / "labels.txt").write_text("A\nB\n")
     flags = {"--saved-model": "m", "--labels": "labels.txt", "--num-frames": "4", "--size": "32", "--scale": "-1-1",
              "--output": "out", **change}  # fmt: skip
-    arguments = [part for pair in flags.items() for part in pair]
-    code = (
-        "import sys\nfrom trainer import import_model\nfrom pipelines import cli\n"
-        "try:\n    code = cli.run_tool(import_model.run, sys.argv[1:])\n"
-        "except SystemExit as error:\n    code = error.code\n"
-        "assert not {'tensorflow', 'keras', 'apache_beam'} & set(sys.modules)\nsys.exit(code)"
-    )
-    command = [sys.executable, "-c", code, *arguments]
-    env = {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(tmp_path)
+    done = run_here("trainer.import_model", *(part for pair in flags.items() for part in pair))
+    assert done.returncode == 2 and "Traceback" not in done.stderr
     assert re.search(message, done.stderr), done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_mistake_loads_no_tensorflow(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pipelines.cli import tool\nfrom trainer import import_model\n"
+        "words = '--saved-model none --labels l --num-frames 4 --size 32 --scale 0-1 --output o'.split()\n"
+        "assert tool.run_tool(import_model.run, words) == 2\n"
+        "assert not {'tensorflow', 'keras', 'apache_beam'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
 
 
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from tests import ROOT
 from tests.support.workers import finish, free_addresses, start_worker, weights_of
 from trainer.training import checkpoint
 
+pytestmark = pytest.mark.process
+
 CONFIGS = ROOT / "configs"
 CHEAP = {
     "model": "lrcn", "variant": "reference", "batch_size": 8, "epochs": 3, "deterministic": True,

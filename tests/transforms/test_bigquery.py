@@ -18,6 +18,8 @@ from tests.support.bigquery_server import BigQueryServer, bigquery_server
 from tests.support.gcs_server import GcsServer, gcs_server, google_environment, use_environment
 from tests.support.label_model import level_of, make_model, write_grey
 
+pytestmark = pytest.mark.process
+
 LAUNCHER = """
 import sys
 from pipelines import label

@@ -105,6 +105,7 @@ def check_account(entries: Sequence[Entry], videos: Sequence[ListedVideo]) -> No
 
 
 @pytest.mark.parametrize("range_s", [600.0, 2.0])
+@pytest.mark.process
 def test_every_video_is_accounted_for_once(
     model: Model, videos: list[ListedVideo], tmp_path: Path, range_s: float
 ) -> None:
@@ -122,6 +123,7 @@ def test_every_video_is_accounted_for_once(
 
 
 @pytest.mark.parametrize("range_s", [600.0, 2.0])
+@pytest.mark.process
 def test_a_clip_that_cannot_be_scored_becomes_a_record(
     model: Model, videos: list[ListedVideo], tmp_path: Path, range_s: float
 ) -> None:
@@ -140,6 +142,7 @@ def test_a_clip_that_cannot_be_scored_becomes_a_record(
     assert {index for entry in entries for index in entry.strips} == set(scored)
 
 
+@pytest.mark.process
 def test_a_decoder_that_is_lost_costs_the_rest_of_a_video(model: Model, tmp_path: Path) -> None:
     """It is killed once three windows have passed, of far more than wait between it and the model."""
     path = write_grey(tmp_path / "long.mp4", [JUMP] * 500)
@@ -171,6 +174,7 @@ def ranges_of(video: ListedVideo, wanted: WindowJob) -> tuple[Range, ...]:
     return cut.ranges
 
 
+@pytest.mark.process
 def test_ranges_that_are_done_are_not_done_again(model: Model, videos: list[ListedVideo], tmp_path: Path) -> None:
     (long,) = (video for video in videos if video.video_id.startswith("long"))
     first = label([LabelTask(0, (VideoTask(long),))], model, tmp_path / "1", job(2.0))
@@ -181,6 +185,7 @@ def test_ranges_that_are_done_are_not_done_again(model: Model, videos: list[List
     assert {e.part for e in other} == {e.part for e in first}, "ranges of another cut are of no use"
 
 
+@pytest.mark.process
 def test_a_range_that_cannot_be_read_any_more_is_one_record(
     model: Model, videos: list[ListedVideo], tmp_path: Path
 ) -> None:
@@ -201,6 +206,7 @@ def test_a_range_that_cannot_be_read_any_more_is_one_record(
     assert (failure.stage, failure.type, failure.transient) == ("read", "VideoReadError", True)
 
 
+@pytest.mark.process
 def test_a_video_that_hangs_is_one_record(model: Model, videos: list[ListedVideo], tmp_path: Path) -> None:
     write_endless_video(tmp_path / "hang.mp4")
     mixed = [ListedVideo("hang.mp4", str(tmp_path / "hang.mp4"), "1"), *videos[:2]]

@@ -75,6 +75,7 @@ def test_windows_are_damaged_or_show_what_plain_decoding_does(name: str, num_fra
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_mutated_files_are_said_to_be_damaged(tmp_path: Path) -> None:
     """A small part of what `python -m tests.support.mutated_frames` does."""
     found = list(check(make_sources(tmp_path), tmp_path, 126, seed=3))
@@ -110,6 +111,7 @@ def test_what_is_missing_is_a_failure_with_its_time(spec: WindowSpec) -> None:
     assert [header["window"][0] for header in windows] == list(range(len(windows)))
 
 
+@pytest.mark.process
 def test_labels_go_up_to_where_a_video_breaks_off(tmp_path: Path) -> None:
     make_model(tmp_path / "model", durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
     videos = tmp_path / "videos"
@@ -141,6 +143,7 @@ def test_labels_go_up_to_where_a_video_breaks_off(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.process
 def test_the_record_the_report_and_the_page_say_what_is_wrong(tmp_path: Path) -> None:
     videos, output = tmp_path / "videos", tmp_path / "out"
     for name in ("h264_corrupt_reference_shown_later.mp4", "truncated_60_percent.mp4", "joined.ts"):

@@ -240,6 +240,7 @@ def test_truncated(name: str, codec: str, options: dict[str, str], pictures: lis
         ("v.avi", "mpeg4", {"bf": "2", "g": "12"}),
     ],
 )
+@pytest.mark.slow
 def test_anything_may_be_damaged(
     name: str, codec: str, options: dict[str, str], pictures: list[np.ndarray], tmp_path: Path
 ) -> None:

@@ -220,6 +220,7 @@ def check_against_plain_decoding(path: Path) -> int:
     return len(pieces)
 
 
+@pytest.mark.slow
 def test_real_videos(real_data: Path) -> None:
     paths = [
         *sorted((real_data / "ucf-clips").rglob("*.avi")),
@@ -237,6 +238,7 @@ def test_real_videos(real_data: Path) -> None:
         ("mpeg4", {"bf": "2", "g": "30", "flags": "+mv4+qpel"}),
     ],
 )
+@pytest.mark.slow
 def test_real_motion_in_several_pieces(codec: str, options: dict[str, str], real_data: Path, tmp_path: Path) -> None:
     source = next((real_data / "ucf-clips").rglob("v_Basketball*.avi"))
     with open_video(str(source)) as (container, stream):

@@ -205,6 +205,7 @@ def test_notebooks_drop_what_is_shorter_than_a_clip(tmp_path: Path) -> None:
     assert (clip[7:] == expected[-1]).all()
 
 
+@pytest.mark.slow
 def test_real_clips_as_the_notebooks_read_them(real_data: Path) -> None:
     paths = [*(real_data / "ucf-clips").rglob("*.avi"), *sorted((real_data / "fight-surv").rglob("*.mp4"))[::25]]
     for path in map(str, paths):

@@ -48,6 +48,7 @@ def quiet() -> None:
     av.logging.set_level(None)
 
 
+@pytest.mark.slow
 def test_sweep(tmp_path: Path) -> None:
     skipped: list[str] = []
     found = {name: differences(path) for name, path in sweep(tmp_path, skipped)}

@@ -71,6 +71,16 @@ def test_groups_keep_their_split_when_others_come(old: list[VideoRecord], new: l
     assert before.items() <= after.items()
 
 
+def test_splits_stay_as_they_were() -> None:
+    """Datasets that were made earlier are continued: the groups of a collection go where they always went."""
+    collection = videos({(f"g{i}", "ABC"[i % 3]): 1 + i % 4 for i in range(10)} | {("g0", "B"): 2, ("g7", "A"): 5})
+    assigned = {"g1": "test", "g2": "gone"}
+    found = assign_by_fractions(collection, FRACTIONS, 0, assigned)
+    expected = {"train": ["g0", "g2", "g3", "g4", "g5", "g6", "g7"], "test": ["g1"], "val": ["g8", "g9"]}
+    assert {split: sorted(group for group in found if found[group] == split) for split in expected} == expected
+    assert len(found) == 10
+
+
 def test_another_seed_is_another_draw() -> None:
     assert len({tuple(sorted(assign_by_fractions(UCF50, FRACTIONS, seed).items())) for seed in range(5)}) == 5
 

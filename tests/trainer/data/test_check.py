@@ -215,6 +215,7 @@ def test_at_most_ten_shards_are_named(copy: Path) -> None:
     assert "13 of 21 shards" in message and message.count(": missing") == 10 and "\n  and 3 more\n" in message
 
 
+@pytest.mark.process
 def test_the_remedy_works(tree: Path, copy: Path) -> None:
     path = shards(copy)[0]
     flip(path, 100)
@@ -226,6 +227,7 @@ def test_the_remedy_works(tree: Path, copy: Path) -> None:
     assert problems(copy) == ""
 
 
+@pytest.mark.process
 def test_tensorflow_is_not_loaded_for_local_datasets(dataset: Path) -> None:
     code = (
         "import sys; from trainer.data.check import *; d = open_dataset(sys.argv[1]); check_shards(d, d.info.splits); "

@@ -110,6 +110,7 @@ def test_epochs_follow_each_other_as_one_stream(info: DatasetInfo, part: Part) -
     assert rounds == 2 * read(clips.evaluation())[0]
 
 
+@pytest.mark.slow
 def test_workers_share_the_clips_with_equal_numbers_of_batches(info: DatasetInfo, part: Part) -> None:
     for workers in (2, 5):
         for epoch in (0, 1):

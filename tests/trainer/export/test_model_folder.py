@@ -102,6 +102,7 @@ def test_layers_do_not_use_cudnn() -> None:
     assert not [node for node in graph.graph.as_graph_def().node if "Cudnn" in node.op]
 
 
+@pytest.mark.process
 def test_network_on_several_devices(tmp_path: Path) -> None:
     """In a process of its own, because logical devices are set before anything runs, and to see that it is quiet."""
     code = f"""
@@ -262,6 +263,7 @@ storage.exit_now(0)
 
 
 @reaches_s3
+@pytest.mark.server
 def test_remote_folder() -> None:
     with s3_server() as server:
         bucket = server.make_bucket("models")

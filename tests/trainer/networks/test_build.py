@@ -86,6 +86,7 @@ def accuracy_after(model: "keras.Model", clips: np.ndarray, labels: np.ndarray, 
 
 
 @pytest.mark.parametrize("name", ["convlstm", "lrcn"])
+@pytest.mark.training
 def test_the_default_networks_find_motion_in_noise(name: str) -> None:
     """A network that makes noise as large as motion stays near chance, a quarter, for many times these steps."""
     keras.utils.set_random_seed(0)

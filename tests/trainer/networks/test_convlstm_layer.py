@@ -265,6 +265,7 @@ print("two replicas")
 """
 
 
+@pytest.mark.process
 def test_replicas() -> None:
     done = subprocess.run([sys.executable, "-c", _REPLICAS], capture_output=True, text=True, cwd=ROOT, timeout=200)
     assert done.stdout.split("\n")[-2:] == ["two replicas", ""], done.stderr[-2000:]

@@ -8,6 +8,8 @@ from pipelines.core.errors import UsageError
 from tests.conftest import run_here
 from trainer.training.cluster import check_cluster, read_cluster
 
+pytestmark = pytest.mark.process
+
 WORKERS = {"worker": ["a:1", "b:1"]}
 NO_CLUSTERS = [
     "not json", "5", "[]", '"x"', "null", "{", "[" * 100_000, '{"cluster": 5}', '{"cluster": {"worker": "a:1"}}',

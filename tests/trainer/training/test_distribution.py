@@ -16,6 +16,8 @@ from tests.conftest import run_tool
 from tests.support.workers import finish, free_addresses, start_worker
 from trainer.training import checkpoint
 
+pytestmark = [pytest.mark.process, pytest.mark.training]
+
 LOSSES = """
 import json
 import sys
@@ -105,8 +107,10 @@ def test_two_workers_end_with_equal_weights_and_go_on_after_a_loss(dataset: Path
     assert finish(start_workers(dataset, output)) == whole
 
 
-@pytest.mark.parametrize("tool", ["task", "crossval --folds 3"])
-@pytest.mark.parametrize(("index", "number", "code"), [(0, signal.SIGINT, 130), (1, signal.SIGTERM, 75)])
+@pytest.mark.parametrize(
+    ("tool", "index", "number", "code"),
+    [("task", 0, signal.SIGINT, 130), ("crossval --folds 3", 1, signal.SIGTERM, 75)],
+)
 def test_a_worker_that_waits_for_others_can_be_stopped(
     tool: str, index: int, number: signal.Signals, code: int, dataset: Path, tmp_path: Path
 ) -> None:

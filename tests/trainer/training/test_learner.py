@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from trainer.training.devices import make_devices, why_no_compiler
@@ -35,6 +36,7 @@ def train(compiled: bool) -> tuple[list[float], list[np.ndarray]]:
     return [result.loss for result in results], [variable.numpy() for variable in learner.variables()]
 
 
+@pytest.mark.training
 def test_compiled_steps_change_weights_and_their_average_as_others_do() -> None:
     assert not why_no_compiler()
     losses, weights = train(compiled=False)

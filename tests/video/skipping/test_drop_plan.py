@@ -157,6 +157,7 @@ def test_baseline_profile_has_no_order_of_its_own(pictures: list[np.ndarray], tm
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec.num_frames}-{spec.sampling}")
 @pytest.mark.parametrize("max_buffered", [1 << 25, 0], ids=["memory", "file"])
+@pytest.mark.process
 def test_clips(
     spec: ClipSpec, max_buffered: int, pictures: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +235,7 @@ def test_every_frame_of_a_packed_clip(real_data: Path) -> None:
     check_every_frame(next((real_data / "ucf-clips").rglob("v_Archery*.avi")))
 
 
+@pytest.mark.slow
 def test_real_h264(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = sorted((real_data / "fight-surv").rglob("*.mp4"))[::5]
     for path in paths:
@@ -257,6 +259,7 @@ def mutated(real_data: Path, folder: Path, copies: int) -> Iterator[Path]:
         path.unlink()
 
 
+@pytest.mark.slow
 def test_damaged_videos(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = ClipSpec(6, 16, 16)
 

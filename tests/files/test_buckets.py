@@ -1,0 +1,132 @@
+"""Both jobs from bucket to bucket, of either kind: the same results as on local files, and mistakes in a clear line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipelines import files
+from pipelines.core.errors import UsageError
+from pipelines.core.video_files import FileInfo
+from tests.conftest import contents, run_here, run_tool
+from tests.support.fault_proxy import Fault
+from tests.support.store_tools import SIZE, Place, TheError, run_label, run_preprocess, store_model, with_place
+from tests.support.store_tools import greys as greys
+from tests.support.store_tools import here as here
+from tests.support.store_tools import place as place
+from tests.support.store_tools import the_error as the_error
+
+pytestmark = [pytest.mark.server, pytest.mark.usefixtures("here")]
+LABELS = "labels-00000-of-00001.jsonl"
+
+
+@pytest.fixture(scope="module")
+def model(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return store_model(place.server, tmp_path_factory.mktemp("model"), f"{place.root}/model")
+
+
+def test_a_dataset_is_the_same_from_bucket_to_bucket(place: Place, tree: Path, dataset: Path) -> None:
+    """Made by a process that has the endpoint of S3 by the name which tensorflow-io knows; the next has it by AWS's."""
+    source, output, environment = f"{place.root}/ucf/videos", f"{place.root}/whole/out", {**place.environment}
+    if place.root.startswith("s3"):
+        environment["S3_ENDPOINT"] = environment.pop("AWS_ENDPOINT_URL")
+    place.server.put_tree(tree, source)
+    done = run_tool("pipelines.preprocess", "--input", source, "--output", output, *SIZE, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert place.server.contents(output) == with_place(contents(dataset), tree, source)
+    before = place.server.generations(output)
+    run_preprocess(source, output)
+    after = place.server.generations(output)
+    lasting = [name for name in before if name.endswith(".tfrecord") or name.startswith("_state/shards/")]
+    assert len(lasting) == 16 and all(before[name] == after[name] for name in lasting)
+    assert place.server.contents(output) == with_place(contents(dataset), tree, source)
+    assert not [name for name in (*before, *after) if "tmp" in name or "plan" in name]
+    verified = run_here("pipelines.verify", output)
+    assert verified.returncode == 0 and f"All 30 records of {output} are as they should be." in verified.stdout
+
+
+def test_labels_are_the_same_from_bucket_to_bucket(place: Place, model: Path, greys: Path, tmp_path: Path) -> None:
+    source, output = f"{place.root}/new/greys", f"{place.root}/labels"
+
+    def rows_of(folder: str) -> list[str]:
+        return [json.loads(line)["video"] for line in place.server.get(f"{folder}/{LABELS}").splitlines()]
+
+    def scored() -> int:
+        return int(json.loads(place.server.get(f"{output}/summary.json"))["rates"]["videos_scored"])
+
+    place.server.put_tree(greys, source)
+    run_label(model, greys, tmp_path / "labels", "--webvtt")
+    run_label(f"{place.root}/model", source, output, "--webvtt")
+    remote = place.server.contents(output)
+    local = with_place({"": (tmp_path / "labels" / LABELS).read_bytes()}, greys, source)[""]
+    assert remote[LABELS] == local and local.count(b"\n") >= 4
+    assert set(remote) == set(contents(tmp_path / "labels")) and scored() == 4
+    assert [json.loads(line)["video"] for line in remote["failures.jsonl"].splitlines()] == ["broken.mp4"]
+
+    place.server.put(f"{source}/c.mp4", (greys / "a" / "jump.mp4").read_bytes())
+    run_label(f"{place.root}/model", source, output, "--webvtt")
+    assert scored() == 1 and "c.mp4" in rows_of(output)
+    place.server.put(f"{place.root}/new/list.txt", f"greys/a/jump.mp4\n{source}/c.mp4\ngreys/none.mp4\n".encode())
+    listed = f"{place.root}/listed"
+    run_label(f"{place.root}/model", f"{place.root}/new/list.txt", listed)
+    assert rows_of(listed) == ["greys/a/jump.mp4", f"{source}/c.mp4"]
+    (failure,) = map(json.loads, place.server.get(f"{listed}/failures.jsonl").splitlines())
+    assert (failure["video"], failure["type"]) == ("greys/none.mp4", "FileNotFoundError")
+
+
+@pytest.mark.parametrize(("tool", "flag"), [("preprocess", "input"), ("label", "output"), ("verify", "")])
+def test_a_missing_bucket_is_named(
+    place: Place, model: Path, tree: Path, tmp_path: Path, tool: str, flag: str, the_error: TheError
+) -> None:
+    nowhere = place.root.replace("bucket", "nowhere") + "/x"
+    code, error = the_error(f"pipelines.{tool}", *words_of(tool, flag, nowhere, model, tree, tmp_path))
+    assert error == f"error: cannot use {nowhere}: there is no bucket nowhere. Create it or correct the name"
+    assert code == 2 and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("tool", "flag"), [("preprocess", "output"), ("label", "model"), ("label", "input")])
+def test_a_missing_permission_is_named(
+    place: Place, model: Path, tree: Path, tmp_path: Path, tool: str, flag: str, the_error: TheError
+) -> None:
+    locked = f"{place.root}/locked"
+    remedy = {"gs": "`gcloud auth application-default login`", "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}
+    with place.proxy.faulty(lambda method, path: Fault(status=403)):
+        code, error = the_error(f"pipelines.{tool}", *words_of(tool, flag, locked, model, tree, tmp_path))
+    assert f" {locked}: permission denied" in error and "Ask for it, or give " in error
+    assert remedy[place.root[:2]] in error and code in (2, 4)
+
+
+def words_of(tool: str, flag: str, uri: str, model: Path, tree: Path, folder: Path) -> list[object]:
+    """The arguments of a tool on this machine but for one, or for all where no flag is given."""
+    models = {"--model": model} if tool == "label" else {}
+    given = {**models, "--input": tree, "--output": folder / "out", f"--{flag}": uri}
+    return [word for pair in given.items() for word in pair] if flag else [uri]
+
+
+def test_files_of_a_bucket(place: Place) -> None:
+    folder, server = f"{place.root}/odd [1]", place.server
+    names = ["1.mp4", "[1].mp4", "sub/a*b.mp4", "sub/ü +&%.mp4"]
+    for name in (*names, "sub/"):
+        server.put(f"{folder}/{name}", name.encode())
+    listed = files.list_tree(folder)[0]
+    assert [file.path for file in listed] == names
+    assert files.list_folder(folder) == {"1.mp4": 5, "[1].mp4": 7}
+    assert files.stat_file(folder, "[1].mp4") == listed[1] and listed[1].size_bytes == 7
+    assert files.stat_file(folder, "none.mp4") == FileInfo("none.mp4", 0, None)
+    assert files.read_text(f"{folder}/sub/a*b.mp4") == "sub/a*b.mp4" and files.read_text(f"{folder}/none") is None
+    files.delete([f"{folder}/[1].mp4", f"{folder}/none.mp4"])
+    assert set(server.generations(folder)) == {"1.mp4", "sub/a*b.mp4", "sub/ü +&%.mp4", "sub/"}
+    files.delete_folder(f"{folder}/sub")
+    assert "sub/a*b.mp4" not in server.generations(folder)
+    assert not files.exists(place.root.replace("bucket", "dotted.bucket")) and not files.exists(folder)
+    with pytest.raises(FileNotFoundError, match="No such file or directory"):
+        files.open_read(f"{folder}/none.mp4")
+
+
+def test_a_bad_bucket_is_named_among_others(place: Place) -> None:
+    uri, message = {
+        "gs": ("gs://dotted.bucket", "there is no bucket dotted.bucket"),
+        "s3": ("s3://bad!/x", 'Invalid bucket name "bad!". Correct the address'),
+    }[place.root[:2]]
+    with pytest.raises(UsageError, match=f"cannot use {uri}: {message}"):
+        files.check_stores("/tmp", f"{place.root}/x", uri)
