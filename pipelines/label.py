@@ -94,8 +94,8 @@ def run(arguments: Sequence[str]) -> int:
         UserError: it can't be done, or ended without all labels.
     """
     request = parse(arguments)
-    extras.require("beam", "train")
     config = request.config
+    extras.require("beam", "train", *["gcp"] * bool(config.bigquery_table))
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
     listing = list_videos(config.input)
