@@ -115,8 +115,8 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     Raises:
         UserError: it can't be done, or ended without all labels.
     """
-    extras.require("beam", "train")
     config = request.config
+    extras.require("beam", "train", *["gcp"] * bool(config.bigquery_table))
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
     listing = list_videos(config.input)

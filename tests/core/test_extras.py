@@ -59,10 +59,12 @@ def test_tools_name_the_extra_that_they_lack(tree: Path, dataset: Path, tmp_path
     config = tmp_path / "beam.yaml"
     config.write_text("beam: {max_num_workers: 2}\n")
     output = tmp_path / "out"
+    labels = ["--input", tree, "--output", output, "--model", dataset]
     calls = [
         ("pipelines.preprocess", ["--input", tree, "--output", output], 2, "beam"),
         ("pipelines.preprocess", ["--input", tree, "--output", output, "--config", config], 2, "beam"),
-        ("pipelines.label", ["--input", tree, "--output", output, "--model", dataset], 2, "beam,train"),
+        ("pipelines.label", labels, 2, "beam,train"),
+        ("pipelines.label", [*labels, "--bigquery-table", "a:b.c"], 2, "beam,train,gcp"),
         ("trainer.task", ["--data", dataset, "--output", output, "--model", "lrcn"], 2, "train"),
         ("pipelines.verify", ["s3://nowhere/dataset"], 2, "aws"),
         ("pipelines.verify", ["gs://nowhere/dataset"], 2, "gcp"),

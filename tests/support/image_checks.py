@@ -44,6 +44,7 @@ def check(image: "Image", videos: Path, output: Path, arguments: Sequence[str]) 
     assert f"har-pipelines {image.labels['org.opencontainers.image.version']} (" in healthy, healthy
     for tool in TOOLS:
         assert f"usage: python -m {tool}" in _run(image, ["python", "-m", tool, "--help"])
+    assert _run(image, ["har", "--version"]) == healthy
     assert int(_run(image, ["id", "-u"])) > 0
     for path in ("/usr/local/x", "/opt/har/x", "/opt/apache/beam/x"):
         assert not _run(image, ["sh", "-c", f"touch {path} 2>&1 && echo writable || true"]).endswith("writable"), path
