@@ -30,11 +30,10 @@ STRIPS_PER_CLASS = 4
 """Clips of each class that get a film strip in the preview."""
 
 
-def _record(video_id: str, label: str, group: str, version: str, uri: str) -> VideoRecord:
-    return VideoRecord(video_id, uri, label, group, version)
-
-
-_RECORDS = LineCodec(_record, "video_id", "label", "group", "version")
+_RECORDS = LineCodec(
+    lambda video_id, label, group, version, uri: VideoRecord(video_id, uri, label, group, version),
+    *("video_id", "label", "group", "version"),
+)
 
 
 @dataclass(frozen=True)

@@ -90,18 +90,8 @@ def write_shard(
                 records.write(footer)
                 if result.strip:
                     strips[video.video_id] = base64.b64encode(result.strip).decode()
-                written.append(
-                    WrittenVideo(
-                        video.video_id,
-                        video.label,
-                        video.group,
-                        result.num_source_frames,
-                        result.duration_s,
-                        result.damaged,
-                        result.remark,
-                        result.content,
-                    )
-                )
+                facts = result.num_source_frames, result.duration_s, result.damaged, result.remark, result.content
+                written.append(WrittenVideo(video.video_id, video.label, video.group, *facts))
             elif isinstance(result, Failure):
                 failed.append(replace(result, video_id=video.video_id, uri=video.uri, label=video.label))
             else:

@@ -174,13 +174,9 @@ def _result(status: str, header: dict[str, Any], parts: list[bytes]) -> AnyResul
         strip = parts.pop() if header.pop("strip") else None
         return DecodedClip(frames=parts, strip=strip, **header)
     if status == "window":
-        failure = header.pop("failure")
-        return DecodedWindow(
-            window=Window(*header.pop("window")),
-            frames=parts[0],
-            failure=Failure.from_json(failure) if failure else None,
-            **header,
-        )
+        window, failure = Window(*header.pop("window")), header.pop("failure")
+        failure = failure and Failure.from_json(failure)
+        return DecodedWindow(window=window, frames=parts[0], failure=failure, **header)
     if status == "cut":
         return CutVideo(tuple(map(Range.from_json, header["ranges"])))
     if status == "filtered":

@@ -15,6 +15,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import av.logging
@@ -36,6 +37,7 @@ from pipelines.video.windows import Window
 Answer = tuple[dict[str, Any], list[bytes]]
 """A header with the key `status`, and binary parts."""
 _ALARM_GRACE_S = 30
+_PASSED_ON = ("frame_indices", "timestamps_s", "num_source_frames", "duration_s", "damaged")
 _BUSY: Answer = ({"status": "busy"}, [])
 """Said while something takes long: all is well."""
 
@@ -71,11 +73,7 @@ def _clip(job: DecodeJob, request: Request) -> Iterator[Answer]:
     if request.strip:
         parts.append(film_strip(clip.frames))
     facts = {
-        "frame_indices": clip.frame_indices,
-        "timestamps_s": clip.timestamps_s,
-        "num_source_frames": clip.num_source_frames,
-        "duration_s": clip.duration_s,
-        "damaged": clip.damaged,
+        **{name: getattr(clip, name) for name in _PASSED_ON},
         "remark": remark(clip.damage, clip.remarks, clip.num_source_frames),
         "content": _content(request.path),
     }
@@ -103,7 +101,7 @@ def _windows(job: WindowJob, request: Request) -> Iterator[Answer]:
             return
         ranges = video.ranges(job.windows, spec.by_time)
         if len(ranges) > 1:
-            yield {"status": "cut", "ranges": [part.to_json() for part in ranges]}, []
+            yield {"status": "cut", "ranges": list(map(asdict, ranges))}, []
             return
         wanted = ranges[0]
     yield from _answers(read_windows(path, spec, Piece.from_json(wanted.piece)), wanted)

@@ -81,7 +81,8 @@ def write_shard_failures(output: str, shard: int, failures: Iterable[Failure], s
     """Writes the failures of a shard, to be joined at the end."""
     path = files.join(STATE, "failures", f"{shard:05d}.jsonl")
     with write_stamped(stamps, output, path, temporary_folder(output)) as file:
-        file.writelines(failure.to_line().encode() for failure in failures)
+        for failure in failures:
+            file.write(failure.to_line().encode())
 
 
 def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:

@@ -1,7 +1,7 @@
 """Runs of windows of a long video: all that reading them takes, and how it travels to a worker."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from pipelines.video.compact import pack, unpack, windows_from_json, windows_to_json
@@ -84,12 +84,8 @@ class Range:
         end_s = max(windows[-1].window.end_s, self.missing.end_s if self.missing else 0.0)
         return windows[min(delivered, len(windows) - 1)].window.start_s, end_s
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields as a JSON object."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """The inverse of `to_json`."""
+        """The inverse of `dataclasses.asdict`."""
         missing = value["missing"]
         return cls(**{**value, "missing": Shortfall(**missing) if missing else None})

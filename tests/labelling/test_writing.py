@@ -4,7 +4,9 @@ import json
 import os
 import random
 import time
+import zlib
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import pytest
@@ -13,6 +15,7 @@ from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines.core.errors import OutputError
+from pipelines.core.sealed import unseal
 from pipelines.dataset.sharding import shard_of
 from pipelines.labelling import folder as label_store
 from pipelines.labelling import shards
@@ -132,6 +135,22 @@ def test_the_account_of_a_shard_is_written_with_its_mark(tmp_path: Path) -> None
     assert [report[0] for report in reports if report] == [f"mark {number}" for number in range(SHARDS)]
     assert sum(report[1].videos for report in reports if report) == 30
     assert sum(report[1].labelled for report in reports if report) == 24
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_stamps_are_of_what_is_in_the_files(tmp_path: Path, format: str) -> None:
+    """So that files which were copied, and are of another time, are still believed."""
+    listed, found = shard()
+    prepare(tmp_path, listed)
+    add(tmp_path, found, per_file=100)
+    write_labels(settings(tmp_path, format))
+    stamps: dict[str, list[Any]] = {}
+    for path in (tmp_path / "_state" / "stamps").iterdir():
+        stamps |= json.loads(unseal(path.read_bytes()))
+    assert {Path(name).parts[:2] for name in stamps} > {("_state", "failures"), ("_state", "ledger")}
+    for name, (size_bytes, crc32, _) in stamps.items():
+        data = (tmp_path / name).read_bytes()
+        assert (len(data), zlib.crc32(data)) == (size_bytes, crc32), name
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])
