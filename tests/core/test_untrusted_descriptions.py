@@ -57,6 +57,8 @@ WRONG: list[tuple[Change, str]] = [
     (lambda v: v["splits"]["train"].update(shards={}), f"{TRAIN}.shards must be a list, not {{}}"),
     (lambda v: v["splits"]["train"]["shards"].append(7), "must be an object, not 7"),
     (lambda v: v["splits"]["train"]["shards"].append(shard(v)), "is listed twice"),
+    (lambda v: v["splits"]["val"]["index"].update(name="../x"), "splits.val.index.name must be a name in this folder"),
+    (lambda v: v["splits"]["val"]["index"].pop("sha256"), "splits.val.index.sha256 is missing"),
     (lambda v: v["splits"]["train"].update(groups=5), f"{TRAIN}.groups must be a list, not 5"),
     (lambda v: v["splits"]["train"].update(groups=["g1", 2]), f"{TRAIN}.groups[1] must be a text, not 2"),
     (lambda v: v["splits"]["train"].update(num_examples_by_class=[1]), "num_examples_by_class must be an object"),
