@@ -13,6 +13,7 @@ from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
 from pipelines.decoding.messages import WindowJob
 from pipelines.files.lock import exclusive
+from pipelines.inputs.tables import check_address
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.flags import own_flags, parse
@@ -93,6 +94,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     request = parse(arguments)
     config = request.config
+    check_address(config.input, "--input")
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
     listing = list_videos(config.input)

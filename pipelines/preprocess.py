@@ -5,12 +5,12 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, IncompleteError
+from pipelines.core.versions import OF_DATASET, versions
 from pipelines.dataset import folder
 from pipelines.dataset.account import check_all_accounted, check_failure_rate, describe
 from pipelines.dataset.config import PreprocessConfig
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     import apache_beam as beam
 
     from pipelines.engines.engine import Engine
-
-_PACKAGES = ("apache-beam", "av", "numpy", "opencv-python-headless", "protobuf")
 
 
 def build(
@@ -149,7 +147,7 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     folder.write_remarks(config.output, reports)
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
     check_failure_rate(len(failures), catalog.num_listed, config.max_failure_rate, reasons, "finished shards are")
-    info = describe(config, catalog, plan, reports, {name: version(name) for name in _PACKAGES})
+    info = describe(config, catalog, plan, reports, versions(OF_DATASET))
     title = os.path.basename(config.output)
     notes = map(str, notes_on(info, reports, copies, catalog.ignored))
     info = replace(info, notes=(*info.notes, *notes))

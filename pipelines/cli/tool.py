@@ -12,10 +12,10 @@ from typing import Any
 
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError, as_shortage
 from pipelines.core.secrets import redact
+from pipelines.core.versions import SHOWN, versions
 from pipelines.core.wording import some
 from pipelines.process import interrupts
 
-_SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
 
 
@@ -76,7 +76,7 @@ class _ShowVersion(argparse.Action):
     """Looks versions up only when asked to, and imports nothing of what it names."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        others = ", ".join(f"{name} {version(name)}" for name in _SHOWN_VERSIONS)
+        others = ", ".join(f"{name} {found}" for name, found in versions(SHOWN).items())
         print(f"har-pipelines {version('har-pipelines')} (Python {platform.python_version()}, {others})")
         parser.exit()
 

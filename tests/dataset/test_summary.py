@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset import summary
 from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
-from pipelines.reports import text as summary
+from pipelines.reports import console
 
 NAMES = ("[red]a[/red]", "b \udcff\x1b[31m", "c")
 
@@ -84,7 +85,7 @@ def test_summary_in_a_terminal(dataset: DatasetInfo, monkeypatch: pytest.MonkeyP
     def terminal(**options: object) -> Console:
         return Console(**options, width=80, force_terminal=True, color_system="standard")  # type: ignore[arg-type]
 
-    monkeypatch.setattr(summary, "Console", terminal)
+    monkeypatch.setattr(console, "Console", terminal)
     text = re.sub(r"\x1b\[[\d;]*m", "", printed(dataset, "/long" * 20, 0.0))
     assert "\x1b" not in text
     lines = text.splitlines()

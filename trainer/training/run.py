@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from pipelines.cli import tool
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.relative import relative_to
+from pipelines.core.versions import OF_MODEL, versions
 from pipelines.reports.text import plural, some
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
@@ -25,7 +25,6 @@ from trainer.training.predict import clips_per_second, film_strips, sample_clips
 from trainer.training.trial import Trained, Trial
 
 _CHECK_CLIPS = 4
-_PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def train(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Mapping[str, Any]:
@@ -143,7 +142,7 @@ class _Run:
                 "augmentations": ",".join(self._trial.augmentations) or "none",
                 "loss_weights": ",".join(f"{weight:.3g}" for weight in self._trial.loss_weights),
             },
-            "versions": {name: version(name) for name in _PACKAGES},
+            "versions": versions(OF_MODEL),
         }
 
     def _write(self, main: Trained, single: Trained | None, metrics: dict[str, Any]) -> None:
