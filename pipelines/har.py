@@ -51,9 +51,9 @@ def run(arguments: Sequence[str]) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     if options.version:
-        from pipelines.cli.tool import versions
+        from pipelines.cli.tool import installed
 
-        print(versions())
+        print(installed())
     elif options.print_completion:
         from pipelines.cli.completion import completion
 

@@ -15,6 +15,7 @@ from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
 from pipelines.decoding.messages import WindowJob
 from pipelines.files.lock import exclusive
+from pipelines.inputs.tables import check_address
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.flags import LabelRequest, own_flags, parse
@@ -117,6 +118,7 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     """
     config = request.config
     extras.require("beam", "train", *["gcp"] * bool(config.bigquery_table))
+    check_address(config.input, "--input")
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
     listing = list_videos(config.input)

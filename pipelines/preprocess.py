@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
 from pipelines.core import extras
 from pipelines.core.errors import EXIT_OK, IncompleteError
+from pipelines.core.versions import OF_DATASET, versions
 from pipelines.dataset import folder
 from pipelines.dataset.account import check_all_accounted, check_failure_rate, describe
 from pipelines.dataset.config import PreprocessConfig
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     import apache_beam as beam
 
     from pipelines.engines.engine import Engine
-
-_PACKAGES = ("apache-beam", "av", "numpy", "opencv-python-headless", "protobuf")
 
 
 def build(
@@ -168,7 +166,7 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
     check_failure_rate(len(failures), catalog.num_listed, config.max_failure_rate, reasons, "finished shards are")
     indexes = folder.write_indexes(config.output, plan.splits, reports)
-    info = describe(config, catalog, plan, reports, indexes, {name: version(name) for name in _PACKAGES})
+    info = describe(config, catalog, plan, reports, indexes, versions(OF_DATASET))
     title = os.path.basename(config.output)
     notes = map(str, notes_on(info, reports, copies, catalog.ignored))
     info = replace(info, notes=(*info.notes, *notes))

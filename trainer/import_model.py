@@ -23,6 +23,7 @@ from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import INTERPOLATIONS, RESIZE_MODES, SAMPLING_NAMES, ClipSpec
+from pipelines.core.versions import OF_MODEL, versions
 from pipelines.dataset.config import parse_size
 from pipelines.files.local import refuse_special
 from pipelines.inputs.source_hints import nearest
@@ -205,7 +206,6 @@ def run(arguments: Sequence[str]) -> int:
         check_saved_model,
         exact_float32,
         staged,
-        versions,
         write_saved_model,
     )
 
@@ -222,7 +222,8 @@ def run(arguments: Sequence[str]) -> int:
         )
         info = ModelInfo(
             request.name, "imported", request.clip_spec, tuple(sorted(request.labels)),
-            parameters=sum(array.size for array in foreign.weights), versions=versions(), imported=adapter.to_json(),
+            parameters=sum(array.size for array in foreign.weights), versions=versions(OF_MODEL),
+            imported=adapter.to_json(),
         )  # fmt: skip
         info = replace(
             info, fingerprint=weights_fingerprint(f"{foreign.architecture} {info.imported}", foreign.weights, info)

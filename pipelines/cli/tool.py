@@ -8,18 +8,18 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
 from pipelines.cli.commands import as_called
 from pipelines.core import extras
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError, as_shortage
 from pipelines.core.secrets import redact
+from pipelines.core.versions import SHOWN, versions
 from pipelines.core.wording import some
 from pipelines.process import interrupts
 from pipelines.process.embedding import is_library
 
-_SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
 
 
@@ -83,21 +83,14 @@ class _ShowVersion(argparse.Action):
     """Looks versions up only when asked to, and imports nothing of what it names."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        print(versions())
+        print(installed())
         parser.exit()
 
 
-def versions() -> str:
+def installed() -> str:
     """What is installed: this software, Python, and the packages that decide about results."""
-    others = ", ".join(f"{name} {_version_of(name)}" for name in _SHOWN_VERSIONS)
+    others = ", ".join(f"{name} {found}" for name, found in versions(SHOWN).items())
     return f"har-pipelines {version('har-pipelines')} (Python {platform.python_version()}, {others})"
-
-
-def _version_of(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def say(text: str) -> None:

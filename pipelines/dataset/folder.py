@@ -21,7 +21,7 @@ from pipelines.dataset.duplicates import DUPLICATES, Copies, duplicate_lines
 from pipelines.dataset.index import index_lines, index_name, is_index_name
 from pipelines.dataset.info import PREVIEW, REMARKS, DatasetInfo, IndexInfo, ShardReport
 from pipelines.dataset.plan import Layout, Plan, PlannedShard
-from pipelines.files.output_folder import STATE, read_own, temporary_folder
+from pipelines.files.output_folder import STATE, clean_up, read_own, temporary_folder
 from pipelines.inputs.catalog import VideoRecord
 
 _LISTS = (FAILURES, IGNORED, DUPLICATES, REMARKS)
@@ -239,10 +239,4 @@ def finish(output: str, info: DatasetInfo, preview: str) -> None:
     """Writes the preview and then, last of all, the description that makes the dataset complete."""
     files.write_text(files.join(output, PREVIEW), preview, temporary_folder(output))
     files.write_text(files.join(output, DATASET_INFO), info.json_parts(), temporary_folder(output))
-    try:
-        files.delete([files.join(output, STATE, "plan.jsonl")])
-        files.delete_folder(temporary_folder(output))
-    except OSError as error:
-        raise OutputError(
-            f"the dataset is complete, but temporary files in {output} can't be removed: {files.reason(error)}"
-        ) from error
+    clean_up(output, "the dataset is")

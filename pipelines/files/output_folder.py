@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pipelines import files
-from pipelines.core.errors import UsageError
+from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.sealed import unseal_or_old
 
 _L = TypeVar("_L")
@@ -16,6 +16,25 @@ STATE = "_state"
 def temporary_folder(output: str) -> str:
     """Where files are written before they are renamed."""
     return files.join(output, STATE, "tmp")
+
+
+def clean_up(output: str, what: str) -> None:
+    """Removes what a run needs while it is at work: its plan and temporary files.
+
+    Args:
+        output: the folder.
+        what: what is complete there, for the message.
+
+    Raises:
+        OutputError: it can't be removed.
+    """
+    try:
+        files.delete([files.join(output, STATE, "plan.jsonl")])
+        files.delete_folder(temporary_folder(output))
+    except OSError as error:
+        raise OutputError(
+            f"{what} complete, but temporary files in {output} can't be removed: {files.reason(error)}"
+        ) from error
 
 
 def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str, overwrite: bool) -> _L | None:

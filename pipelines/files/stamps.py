@@ -5,12 +5,14 @@ of another version is read and its checksum compared. So a run over a large data
 """
 
 import contextlib
+import json
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
 from typing import Any, BinaryIO, cast
 
 from pipelines import files
+from pipelines.core.sealed import load_json, seal, unseal
 from pipelines.core.video_files import FileInfo
 
 _CHUNK_BYTES = 1 << 20
@@ -29,6 +31,23 @@ class Stamp:
     size_bytes: int
     crc32: int
     version: str | None
+
+
+def dump_stamps(stamps: Mapping[str, Stamp]) -> str:
+    """Stamps by path, with a checksum of their own; `load_stamps` reads them."""
+    return seal(json.dumps({path: astuple(stamp) for path, stamp in stamps.items()}))
+
+
+def load_stamps(data: bytes) -> dict[str, Stamp]:
+    """Reads what `dump_stamps` wrote.
+
+    Raises:
+        ValueError: it is damaged, or something else.
+    """
+    try:
+        return {path: Stamp(*stamp) for path, stamp in load_json(unseal(data)).items()}
+    except (TypeError, AttributeError) as error:
+        raise ValueError(str(error)) from error
 
 
 class _StampedFile:

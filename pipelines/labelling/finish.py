@@ -2,12 +2,12 @@
 
 import json
 import posixpath
-from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
 from pipelines.core.errors import IncompleteError
 from pipelines.core.relative import relative_to
+from pipelines.core.versions import OF_LABELS, versions
 from pipelines.dataset import folder
 from pipelines.dataset.account import check_failure_rate
 from pipelines.labelling import folder as label_store
@@ -17,8 +17,6 @@ from pipelines.labelling.pending import Work
 from pipelines.labelling.plan import Listing
 from pipelines.labelling.report import render_label_report
 from pipelines.labelling.types import LabelReport
-
-_PACKAGES = ("apache-beam", "av", "numpy", "tensorflow")
 
 
 def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> LabelReport:
@@ -74,7 +72,7 @@ def _summary(
             "fingerprint": info.fingerprint,
         },
         "settings": {**work.windows.identity(), **config.segments.identity(), "format": config.format},
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(OF_LABELS),
         "rates": {
             "seconds": round(seconds, 3),
             "videos_scored": num_scored,

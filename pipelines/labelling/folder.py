@@ -15,7 +15,7 @@ from pipelines.core.errors import OutputError
 from pipelines.core.file_names import FAILURES
 from pipelines.core.sealed import DamagedError, seal, unseal
 from pipelines.core.video_files import IGNORED
-from pipelines.files.output_folder import STATE, read_own, temporary_folder
+from pipelines.files.output_folder import STATE, clean_up, read_own, temporary_folder
 from pipelines.files.stamps import Stamp, write_stamped
 from pipelines.labelling.ledger import Entry, Outline
 from pipelines.labelling.plan import LabelLayout, ListedVideo, ShardListing
@@ -186,10 +186,4 @@ def finish(output: str, summary: str, page: str) -> None:
     """Writes the report and then, last of all, the summary, which makes the labels complete."""
     files.write_text(files.join(output, REPORT), page, temporary_folder(output))
     files.write_text(files.join(output, SUMMARY), summary, temporary_folder(output))
-    try:
-        files.delete([files.join(output, STATE, "plan.jsonl")])
-        files.delete_folder(temporary_folder(output))
-    except OSError as error:
-        raise OutputError(
-            f"the labels are complete, but temporary files in {output} can't be removed: {files.reason(error)}"
-        ) from error
+    clean_up(output, "the labels are")

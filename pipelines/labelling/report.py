@@ -146,7 +146,8 @@ def _scores(counts: Sequence[int], min_score: float) -> str:
     keys = key("s0", "labelled") + key("unknown", UNKNOWN) + key("threshold", f"threshold {100 * min_score:g}%")
     ticks = [f"{share:.0%}" for share in (0, 0.25, 0.5, 0.75, 1)]
     if min_score > 0:
-        return histogram("scores", "segment", columns, keys, ticks, threshold=min_score)
+        what = f"scores, threshold {100 * min_score:g}%"
+        return histogram(what, "segment", columns, keys, ticks, threshold=min_score)
     return histogram("scores", "segment", columns, key("s0", "segments"), ticks)
 
 

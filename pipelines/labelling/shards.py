@@ -3,7 +3,6 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import astuple
 
 from pipelines import files
 from pipelines.core.errors import IncompleteError
@@ -11,7 +10,7 @@ from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
 from pipelines.core.sealed import DamagedError, load_json, seal, unseal
 from pipelines.files.output_folder import STATE, temporary_folder
-from pipelines.files.stamps import Stamp, is_whole, write_stamped
+from pipelines.files.stamps import Stamp, dump_stamps, is_whole, load_stamps, write_stamped
 from pipelines.labelling.folder import of_shard
 from pipelines.labelling.types import LabelReport
 
@@ -26,8 +25,7 @@ def write_shard_report(output: str, shard: int, mark: str, report: LabelReport, 
         report: their account.
         stamps: of all files that belong to the shard, by their paths in the folder.
     """
-    noted = json.dumps({path: astuple(stamp) for path, stamp in stamps.items()})
-    files.write_text(of_shard(output, "stamps", shard, ".json"), seal(noted), temporary_folder(output))
+    files.write_text(of_shard(output, "stamps", shard, ".json"), dump_stamps(stamps), temporary_folder(output))
     text = json.dumps(mark) + "\n" + report.to_json()
     files.write_text(of_shard(output, "reports", shard, ".jsonl"), seal(text), temporary_folder(output))
 
@@ -66,9 +64,8 @@ def is_written(output: str, shard: int, mark: str, labels: str, on_damage: Calla
     if found is None or found[0] != mark or not files.exists(files.join(output, labels)):
         return False
     try:
-        text = unseal(files.read_bytes(of_shard(output, "stamps", shard, ".json")) or b"")
-        stamps = {path: Stamp(*stamp) for path, stamp in load_json(text).items()}
-    except (ValueError, TypeError, AttributeError):
+        stamps = load_stamps(files.read_bytes(of_shard(output, "stamps", shard, ".json")) or b"")
+    except ValueError:
         on_damage(files.join(STATE, "stamps", f"{shard:05d}.json"))
         return False
     damaged = [path for path, stamp in stamps.items() if not is_whole(output, path, stamp)]

@@ -177,11 +177,10 @@ class TestCommandLine:
     ) -> None:
         monkeypatch.setattr(sample_videos, "encode_avi", lambda frames, b_frames: bytes(500_000))
         assert main(arguments(tmp_path)) == 0
-        out, err = capsys.readouterr()
+        out = capsys.readouterr().out
         for part in ("16 videos", "8 classes", "2 groups", "8 MB"):
             assert part in out
         assert f"python -m pipelines.preprocess --input {tmp_path} --output " in out
-        assert "16/16 videos" in err
 
     def test_full_disk_is_one_line(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -203,9 +202,10 @@ class TestCommandLine:
 
     def test_error_in_a_worker_reaches_the_caller(self, made: Path, copied: Path) -> None:
         videos = sample_videos.list_videos(small(copied))
-        for video in videos:
-            shutil.rmtree((copied / video.path).parent, ignore_errors=True)
-        with pytest.raises(FileNotFoundError, match=r"\.partial"):
+        for folder in {(copied / video.path).parent for video in videos}:
+            shutil.rmtree(folder)
+            folder.write_text("in the way")
+        with pytest.raises(FileExistsError):
             list(sample_videos._make_all(SampleDataConfig(str(copied), workers=2, **SMALL), videos[:2]))
 
     @pytest.mark.parametrize(

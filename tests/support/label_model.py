@@ -9,13 +9,14 @@ import numpy as np
 from pipelines.core.hashing import fingerprint, stable_hash
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
+from pipelines.core.versions import OF_MODEL, versions
 from pipelines.process.tensorflow_start import start_tensorflow
 
 start_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 
-from trainer.export.model_folder import versions, write_saved_model  # noqa: E402
+from trainer.export.model_folder import write_saved_model  # noqa: E402
 
 LABELS = ("Jump", "Run", "Wave")
 CLIP_SPEC = ClipSpec(num_frames=4, height=32, width=32)
@@ -57,7 +58,7 @@ def make_model(
         tuple(labels),
         durations_s=dict(durations_s or {}),
         fingerprint=fingerprint(what),
-        versions=versions(),
+        versions=versions(OF_MODEL),
     )
     write_saved_model(str(folder / info.saved_model), _logits(info, poison, nan, hungry, clip_gib), [], info)
     (folder / MODEL_INFO).write_text(info.to_json())

@@ -1,13 +1,10 @@
 """The proof that a finished run is whole: size and checksum of each of its files. Knows no TensorFlow."""
 
-import json
 import os
 from collections.abc import Iterable
-from dataclasses import astuple
 
 from pipelines import files
-from pipelines.core.sealed import load_json, seal, unseal
-from pipelines.files.stamps import Stamp, is_whole, stamp_file
+from pipelines.files.stamps import dump_stamps, is_whole, load_stamps, stamp_file
 from trainer.files import storage, stores
 
 
@@ -24,8 +21,8 @@ def write_proof(uri: str, folder: str, names: Iterable[str]) -> None:
         OutputError: it can't be written.
     """
     with stores.explained(folder, "read"):
-        stamps = {path: astuple(stamp_file(folder, path)) for name in names for path in _paths(folder, name)}
-    storage.write_text(uri, seal(json.dumps(stamps)))
+        stamps = {path: stamp_file(folder, path) for name in names for path in _paths(folder, name)}
+    storage.write_text(uri, dump_stamps(stamps))
 
 
 def _paths(folder: str, name: str) -> list[str]:
@@ -46,8 +43,8 @@ def damaged_files(uri: str, folder: str) -> list[str]:
     if not storage.exists(uri):
         return []
     try:
-        stamps = {path: Stamp(*stamp) for path, stamp in load_json(unseal(storage.read_bytes(uri))).items()}
-    except (ValueError, TypeError, AttributeError):
+        stamps = load_stamps(storage.read_bytes(uri))
+    except ValueError:
         return [uri.removeprefix(f"{folder}/")]
     with stores.explained(folder, "read"):
         return [path for path, stamp in stamps.items() if not is_whole(folder, path, stamp)]

@@ -12,13 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.core.versions import OF_MODEL, versions
 from trainer.export.model_folder import (
     KERAS_MODEL,
     check_equal,
     check_saved_model,
     exact_float32,
     staged,
-    versions,
     write_saved_model,
 )
 from trainer.networks.build import without_cudnn
@@ -56,7 +56,7 @@ def export_model(model: keras.Model, folder: str, info: ModelInfo, check_clips: 
             info,
             parameters=portable.count_params(),
             fingerprint=model_fingerprint(portable, info),
-            versions=versions(),
+            versions=versions(OF_MODEL),
         )
         keras_file, saved_model = f"{built}/{KERAS_MODEL}", f"{built}/{info.saved_model}"
         portable.save(keras_file)

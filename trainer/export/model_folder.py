@@ -11,8 +11,7 @@ import contextlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import metadata
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +102,6 @@ def exact_float32() -> Iterator[None]:
         yield
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(before)
-
-
-def versions() -> Mapping[str, str]:
-    """Versions of the packages that make a model."""
-    return {name: metadata.version(name) for name in ("keras", "numpy", "tensorflow")}
 
 
 @contextlib.contextmanager

@@ -2,11 +2,11 @@
 
 import json
 from dataclasses import asdict
-from importlib.metadata import version
 from typing import Any
 
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.relative import relative_to
+from pipelines.core.versions import OF_MODEL, versions
 from trainer.data.parts import missing_classes
 from trainer.evaluation import results
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
@@ -19,7 +19,6 @@ from trainer.training.predict import clips_per_second, film_strips, sample_clips
 from trainer.training.run import Run, Trained
 
 _CHECK_CLIPS = 4
-_PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
@@ -85,7 +84,7 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "augmentations": ",".join(run.augmentations) or "none",
             "loss_weights": ",".join(f"{weight:.3g}" for weight in run.loss_weights),
         },
-        "versions": {name: version(name) for name in _PACKAGES},
+        "versions": versions(OF_MODEL),
     }
 
 

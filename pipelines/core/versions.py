@@ -1,0 +1,20 @@
+"""Which packages' versions are noted where."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+OF_DATASET = ("apache-beam", "av", "numpy", "opencv-python-headless", "protobuf")
+OF_LABELS = ("apache-beam", "av", "numpy", "tensorflow")
+OF_MODEL = ("keras", "numpy", "tensorflow")
+SHOWN = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
+
+
+def versions(names: tuple[str, ...]) -> dict[str, str]:
+    """The version of each package, `not installed` for one that isn't there."""
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
