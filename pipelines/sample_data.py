@@ -7,7 +7,6 @@ processes write them, and a run that was interrupted can be started again to mak
 Train on these videos without horizontal flips, which turn clockwise into counter-clockwise.
 """
 
-import argparse
 import os
 import shlex
 import sys
@@ -20,8 +19,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipelines.cli import tool
-from pipelines.core.errors import EXIT_INTERRUPTED
+from pipelines.cli.flags import add_flags, read_given
+from pipelines.cli.parser import Parser
+from pipelines.core.errors import EXIT_INTERRUPTED, EXIT_USAGE, UsageError
 from pipelines.process import interrupts
 from pipelines.samples.motion import ACTIVITIES
 from pipelines.samples.videos import FolderInUseError, OnProgress, SampleDataConfig, generate, is_complete, list_videos
@@ -59,27 +59,12 @@ class _LineProgress:
             print(f"{done}/{total} videos, {per_s:.1f}/s, {left_s:.0f} s left", file=sys.stderr, flush=True)
 
 
-def _parse(argv: list[str] | None) -> SampleDataConfig:
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.sample_data",
-        description=__doc__,
-        epilog=f"classes:\n  {chr(10).join(textwrap.wrap(', '.join(ACTIVITIES), 100, subsequent_indent='  '))}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    tool.add_version(parser)
-    add, default = parser.add_argument, SampleDataConfig
-    add("--output", required=True, metavar="DIR", help="folder for the videos, made where it does not exist")
-    groups_help = "groups of each class: scenes with an actor, a background and a camera of their own"
-    add("--groups", type=int, default=default.groups, metavar="N", help=f"{groups_help} (default %(default)s)")
-    clips_help = "clips of each class in each group (default %(default)s)"
-    add("--clips-per-group", type=int, default=default.clips_per_group, metavar="N", help=clips_help)
-    seed_help = "any integer; another one gives other videos (default %(default)s)"
-    add("--seed", type=int, default=default.seed, metavar="N", help=seed_help)
-    add("--workers", type=int, metavar="N", help="processes to run at a time (default: one a core)")
-    try:
-        return SampleDataConfig(**vars(parser.parse_args(argv)))
-    except ValueError as error:
-        parser.error(str(error))
+def make_parser() -> Parser:
+    """The parser."""
+    names = chr(10).join(textwrap.wrap(", ".join(ACTIVITIES), 100, subsequent_indent="  "))
+    parser = Parser("pipelines.sample_data", __doc__, f"classes:\n  {names}")
+    add_flags(parser, SampleDataConfig)
+    return parser
 
 
 def _summary(config: SampleDataConfig, verb: str) -> str:
@@ -94,7 +79,13 @@ def _summary(config: SampleDataConfig, verb: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns the exit status: 1 where the videos cannot be written, 2 where the folder holds something else."""
-    config = _parse(argv)
+    try:
+        config = read_given(make_parser(), sys.argv[1:] if argv is None else argv, SampleDataConfig).build(
+            SampleDataConfig
+        )
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USAGE
     start_s = time.monotonic()
     try:
         if is_complete(config):

@@ -4,7 +4,6 @@ Every record is read: its checksums, the file's checksum and length, keys, shape
 and the counts. Nothing is taken from what the job remembered while it wrote.
 """
 
-import argparse
 import gzip
 import hashlib
 import sys
@@ -16,6 +15,7 @@ from typing import BinaryIO, cast
 
 from pipelines import files
 from pipelines.cli import tool
+from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
 from pipelines.core.file_names import DATASET_INFO, FAILURES
 from pipelines.core.names import special_kind
@@ -176,13 +176,9 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UserError: there is no complete dataset.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.verify", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    tool.add_version(parser)
-    parser.add_argument("dataset", metavar="FOLDER", help="the --output of pipelines.preprocess")
-    folder = files.normalise(parser.parse_args(arguments).dataset, "the folder")
+    parser = Parser("pipelines.verify", _DESCRIPTION, _EPILOG)
+    parser.add_argument("dataset", metavar="FOLDER", help="dataset to read: a folder that pipelines.preprocess wrote")
+    folder = files.normalise(parser.parse_own(arguments)["dataset"], "the folder")
     files.check_stores(folder)
     try:
         text = files.read_text(files.join(folder, DATASET_INFO))

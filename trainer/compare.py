@@ -1,6 +1,5 @@
 """Finished runs side by side: `python -m trainer.compare RUN [RUN...]`, see `--help`."""
 
-import argparse
 import contextlib
 import io
 import os
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.cli import tool
+from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.reports.parts import Best, Measure, table, text
 from pipelines.reports.text import human_seconds, plural, visible
@@ -172,22 +172,19 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UsageError: a run is missing, unfinished or damaged, or the page can't be written.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m trainer.compare", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    tool.add_version(parser)
+    parser = Parser("trainer.compare", _DESCRIPTION, _EPILOG)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a finished run or of a cross-validation")
-    parser.add_argument("--html", metavar="FILE", help="also write the comparison as a page (default: none)")
-    options = parser.parse_args(arguments)
-    runs = read_runs(options.runs)
+    parser.add_argument("--html", metavar="FILE", help="also write the comparison to this HTML page (default: none)")
+    options = parser.parse_own(arguments)
+    page = options.get("html")
+    runs = read_runs(options["runs"])
     flags = find_flags(runs)
     notes, differences = find_notes(runs, flags), paired_differences(runs)
-    if options.html:
-        _write(Path(options.html), render_comparison(runs, flags, notes, differences))
+    if page:
+        _write(Path(page), render_comparison(runs, flags, notes, differences))
     print_comparison(runs, flags, [*notes, *(describe_difference(*difference) for difference in differences)])
-    if options.html:
-        print(f"Page: {visible(options.html)}")
+    if page:
+        print(f"Page: {visible(page)}")
     return EXIT_OK
 
 

@@ -22,7 +22,7 @@ from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, 
 from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
 from trainer.files import storage
-from trainer.flags import add_flags, make_config, make_parser, parse
+from trainer.flags import make_config, make_parser, parse
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, read_cluster
 
@@ -44,15 +44,15 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UserError: it can't be done, or was interrupted.
     """
-    parser = make_parser("trainer.crossval", _DESCRIPTION)
+    parser = make_parser("trainer.crossval", _DESCRIPTION, leave_out=("fold", "split", "seed"), output=_OUTPUT)
     group = parser.add_argument_group("folds")
     group.add_argument("--folds", required=True, type=_folds, metavar="K|logo",
-                       help="number of folds, or logo: leave one group out at a time")  # fmt: skip
-    group.add_argument("--seeds", type=_seeds, metavar="S,S,...", help="train each fold with each seed (default: 0)")
-    add_flags(parser, leave_out=("fold", "split", "seed"), output=_OUTPUT)
-    values = parse(parser, arguments)
-    folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
-    base = make_config(values, _OUTPUT)
+                       help="number of folds, or logo to leave one group out at a time")  # fmt: skip
+    group.add_argument("--seeds", type=_seeds, metavar="N,N,...", help="train each fold with each of these seeds "
+                       "(default: 0)")  # fmt: skip
+    given = parse(parser, arguments)
+    folds, seeds = given.others["folds"], given.others.get("seeds", (0,))
+    base = make_config(given, _OUTPUT)
     check_cluster(base.strategy)
     if base.strategy == "multi_worker":
         run_attended()
@@ -170,6 +170,8 @@ def _read(config: TrainConfig, name: str, labels: Sequence[str]) -> Predictions:
     uri = storage.join(config.output, name)
     try:
         return Predictions.from_jsonl(storage.read_text(uri), labels)
+    except UserError:
+        raise
     except (ValueError, TypeError, KeyError) as error:
         remedy = f"Remove {config.output} and run the same command again, which trains this fold anew"
         raise UserError(f"{uri} is damaged: {error}. {remedy}") from error

@@ -12,7 +12,7 @@ from trainer.data.parts import SIDES
 from trainer.evaluation.places import RUN, check_model_place, check_output
 from trainer.evaluation.results import finished, print_result
 from trainer.files import storage
-from trainer.flags import add_flags, make_config, make_parser, parse
+from trainer.flags import make_config, make_parser, parse
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster
 
@@ -32,9 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UserError: it can't be done, or ended without a model.
     """
-    parser = make_parser("trainer.task", _DESCRIPTION)
-    add_flags(parser)
-    config = make_config(parse(parser, arguments))
+    config = make_config(parse(make_parser("trainer.task", _DESCRIPTION), arguments))
     check_cluster(config.strategy)
     if config.strategy == "multi_worker":
         run_attended()

@@ -32,7 +32,7 @@ class UserError(Exception):
     exit_code = EXIT_INVALID
 
 
-class UsageError(UserError):
+class UsageError(UserError, ValueError):
     """The request itself can't be carried out; nothing has been written."""
 
     exit_code = EXIT_USAGE

@@ -1,10 +1,10 @@
 """What a decoder is asked for, and what it answers."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipelines.core.settings import check_settings, setting
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.video.windows import Window, WindowSpec
 
@@ -18,14 +18,11 @@ class DecodeLimits:
         memory_mb: megabytes of address space above that of an idle decoder.
     """
 
-    time_s: float = 300.0
-    memory_mb: int = 2048
+    time_s: float = setting(300.0, metavar="SECONDS", above=0)
+    memory_mb: int = setting(2048, metavar="MB", low=64)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.time_s) and self.time_s > 0):
-            raise ValueError(f"the time limit must be a positive number of seconds, not {self.time_s!r}")
-        if self.memory_mb < 64:
-            raise ValueError(f"the memory limit must be at least 64 MB, not {self.memory_mb!r}")
+        check_settings(self)
 
 
 @dataclass(frozen=True)

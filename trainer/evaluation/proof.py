@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import astuple
 
 from pipelines import files
+from pipelines.core.errors import UserError
 from pipelines.core.sealed import load_json, seal, unseal
 from pipelines.files.stamps import Stamp, is_whole, stamp_file
 from trainer.files import storage, stores
@@ -47,6 +48,8 @@ def damaged_files(uri: str, folder: str) -> list[str]:
         return []
     try:
         stamps = {path: Stamp(*stamp) for path, stamp in load_json(unseal(storage.read_bytes(uri))).items()}
+    except UserError:
+        raise
     except (ValueError, TypeError, AttributeError):
         return [uri.removeprefix(f"{folder}/")]
     with stores.explained(folder, "read"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.cli import tool
-from pipelines.core.errors import UsageError
+from pipelines.core.errors import UsageError, UserError
 from pipelines.core.sealed import load_json
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
@@ -39,6 +39,8 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
         try:
             metrics = load_json(storage.read_bytes(uri))
             found = {**metrics["configuration"], "dataset": metrics["dataset"]["fingerprint"]}
+        except UserError:
+            raise
         except (ValueError, KeyError, TypeError):
             damaged.append(METRICS)
         else:
