@@ -165,7 +165,7 @@ def test_a_setting_like_another_has_its_range_and_default() -> None:
         ),
         (
             "pipelines.label",
-            "threshold min-score, videos input, out output, jobs workers, stride stride-s, timeout time-limit-s, n limit",
+            "threshold min-score, videos input, out output, jobs workers, stride stride-s, timeout time-limit-s",
         ),
         (
             "pipelines.preprocess",

@@ -88,7 +88,8 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
 
 def remove_run(output: str) -> None:
     """Removes what an earlier run wrote; other files in the folder stay."""
-    names = (METRICS, REPORT, HISTORY, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, CHECKPOINTS, TENSORBOARD)
+    # The metrics last: where they are gone, what is left is taken for the work of an unfinished run.
+    names = (REPORT, HISTORY, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, CHECKPOINTS, TENSORBOARD, METRICS)
     for name in names:
         storage.delete_tree(storage.join(output, name))
 

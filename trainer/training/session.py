@@ -13,8 +13,10 @@ from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.evaluation import results
 from trainer.files import storage
+from trainer.training import checkpoint
 from trainer.training.devices import Devices
 from trainer.training.run import train
+from trainer.training.trial import identity_of
 
 _LOST_WORKER = (
     tf.errors.UnavailableError,
@@ -40,9 +42,21 @@ def train_here(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> M
         metrics = results.finished(config, dataset)
         if metrics is not None:
             return metrics
-        if config.overwrite and devices.is_chief:
+        if config.overwrite and devices.is_chief and not _is_unfinished(config, dataset, devices):
             results.remove_run(config.output)
         return train(config, dataset, devices)
+
+
+def _is_unfinished(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> bool:
+    """Whether `--overwrite` meets the unfinished work of the same command, which it must not throw away."""
+    if storage.exists(storage.join(config.output, results.METRICS)):
+        return False
+    try:
+        found = checkpoint.load(storage.join(config.output, results.CHECKPOINTS, results.LAST))
+    except UserError:  # damaged: to be replaced
+        return False
+    wanted = identity_of(config, dataset, devices)
+    return found is not None and all(found[2].get(name) == value for name, value in wanted.items())
 
 
 @contextlib.contextmanager

@@ -38,6 +38,23 @@ class Trained:
     test: Predictions
 
 
+def _choose_batch(config: TrainConfig, info: DatasetInfo, devices: Devices) -> int:
+    num_clips = sum(split.num_examples for split in info.splits.values())
+    return choose_batch(config.batch_size, devices.on_gpu, devices.num_replicas, num_clips, info.clip_spec.num_bytes)
+
+
+def identity_of(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> dict[str, Any]:
+    """All that decides about the weights of a run, and that one which is resumed must agree in."""
+    batch = devices.replica_batch(_choose_batch(config, dataset.info, devices)) * devices.num_replicas
+    return {
+        **config.identity(),
+        "dataset": dataset.fingerprint,
+        "global_batch_size": batch,
+        "workers": devices.num_workers,
+        "precision": devices.precision,
+    }
+
+
 class Trial:
     """All that follows from a configuration before anything is trained.
 
@@ -66,21 +83,12 @@ class Trial:
         self.augmentations, self.note = choose(config.augment, self.info.labels)
         self.parts: Parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, self._read_index)
         self.loss_weights = class_weights(self.parts.sides["train"].class_counts, config.class_weights)
-        num_clips = sum(split.num_examples for split in self.info.splits.values())
-        clip_bytes = self.info.clip_spec.num_bytes
-        batch = choose_batch(config.batch_size, devices.on_gpu, devices.num_replicas, num_clips, clip_bytes)
-        self.global_batch = devices.replica_batch(batch) * devices.num_replicas
+        batch = _choose_batch(config, self.info, devices)
         self.learning_rate = choose_rate(config.learning_rate, config.batch_size, batch)
         self.sides = {name: self._clips(name, single_frame=False) for name in ("val", "test")}
         self.indices = {name: clips.index() for name, clips in self.sides.items()}
-        self._identity = {
-            **config.identity(),
-            **self._options,
-            "dataset": dataset.fingerprint,
-            "global_batch_size": self.global_batch,
-            "workers": devices.num_workers,
-            "precision": devices.precision,
-        }
+        self._identity = {**identity_of(config, dataset, devices), **self._options}
+        self.global_batch: int = self._identity["global_batch_size"]
 
     def fit(
         self,
