@@ -1,6 +1,7 @@
 """Videos get labels: `python -m pipelines.label`, see `--help`."""
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -140,7 +141,7 @@ def _windows(config: LabelConfig, info: ModelInfo) -> WindowSpec:
         spec = default_windows(info.durations_s, config.window_s, config.stride_s)
         return WindowSpec(spec.window_s, spec.stride_s, spec.whole_up_to_s, max(config.range_s, spec.window_s))
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(re.sub(r"\b(window|stride|range)_s\b", r"--\1-s", str(error))) from error
 
 
 def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None:

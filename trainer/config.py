@@ -57,17 +57,17 @@ class TrainConfig:
         help="also train the same network on single frames, to see what the background alone gives away",
     )  # fmt: skip
     epochs: int = setting(
-        0, group=TRAINING, metavar="N", low=0, high=100_000, automatic="at least 30 epochs and 700 steps",
+        0, group=TRAINING, metavar="N", low=0, high=100_000, automatic="which chooses at least 30 epochs and 700 steps",
         help="number of epochs in which the learning rate falls to zero; early stopping may end training before",
     )  # fmt: skip
     batch_size: int = setting(
         0, group=TRAINING, metavar="N", low=0, high=65_536,
-        automatic="8 on CPUs, up to 256 for each GPU by the size of the dataset",
+        automatic="which chooses 8 on CPUs and up to 256 for each GPU, by the size of the dataset",
         help="number of clips in a step, over all devices together",
     )  # fmt: skip
     learning_rate: float = setting(
         0.0, group=TRAINING, metavar="RATE", low=0, high=10,
-        automatic="0.001, or more to suit the batch size where that was chosen automatically",
+        automatic="which chooses 0.001, or more to suit a batch size that was chosen automatically",
         help="peak learning rate of AdamW",
     )  # fmt: skip
     warmup_epochs: float = setting(

@@ -20,7 +20,14 @@ from trainer.evaluation.intervals import bootstrap_over_groups
 from trainer.evaluation.metrics import baseline_to_json, evaluate
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.evaluation.predictions import Predictions
-from trainer.evaluation.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, interval_text
+from trainer.evaluation.results import (
+    CROSSVAL,
+    PREDICTIONS,
+    SINGLE_FRAME_PREDICTIONS,
+    finished,
+    interval_text,
+    remove_run,
+)
 from trainer.files import storage
 from trainer.flags import make_config, make_parser, parse
 from trainer.training.attended import run_attended
@@ -80,6 +87,8 @@ def run(arguments: Sequence[str]) -> int:
     if base.overwrite or not all(done):
         storage.prepare(base.data)
         check_shards(dataset, dataset.info.splits)
+        if base.overwrite and base.strategy != "multi_worker":  # several workers would have to agree on it
+            configs = _overwrite(configs, base.output, dataset)
         done, is_chief = _train(configs, dataset)
     else:
         is_chief = base.strategy != "multi_worker" or read_cluster(os.environ.get("TF_CONFIG", ""))[0] == 0
@@ -91,6 +100,24 @@ def run(arguments: Sequence[str]) -> int:
     storage.write_text(storage.join(base.output, CROSSVAL), json.dumps(summary, indent=2) + "\n")
     _print(summary, base.output)
     return EXIT_OK
+
+
+def _overwrite(configs: Sequence[TrainConfig], output: str, dataset: OpenDataset) -> list[TrainConfig]:
+    """Makes a finished cross-validation anew; of an unfinished one, finished folds of the same settings are kept."""
+    summary = storage.join(output, CROSSVAL)
+    if storage.exists(summary):
+        for config in configs:
+            remove_run(config.output)
+        storage.delete(summary)  # last: until then, another start removes everything again
+        return list(configs)
+    return [replace(config, overwrite=not _is_done(config, dataset)) for config in configs]
+
+
+def _is_done(config: TrainConfig, dataset: OpenDataset) -> bool:
+    try:
+        return finished(replace(config, overwrite=False), dataset) is not None
+    except UsageError:  # other settings, or damaged: to be replaced
+        return False
 
 
 def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[Mapping[str, Any] | None], bool]:

@@ -24,7 +24,7 @@ exit codes: 0 the model was imported; 1 unexpected error; 2 wrong usage or model
 can't be written."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImportConfig:
     """Settings of an import; `--help` of `trainer.import_model` explains each.
 
@@ -32,28 +32,16 @@ class ImportConfig:
         UsageError: a value is of the wrong type or out of range; the message gives the setting and the value.
     """
 
-    labels: str = setting(
-        group=_MODEL,
-        metavar="FILE",
-        help="text file with a class name in each line, in the order of the model's outputs",
-    )
-    num_frames: int = setting_like(ClipSpec, "num_frames", group=_CLIPS, default=MISSING)
-    size: str = setting(
-        group=_CLIPS, metavar="PIXELS", help="height and width of a frame in pixels: 64 or HEIGHTxWIDTH, as 72x96"
-    )
-    scale: str = setting(
-        group=_CLIPS, choices=SCALES,
-        help="range of the pixels; `imagenet` is 0-1 minus the mean of ImageNet, divided by its deviation",
-    )  # fmt: skip
-    output: str = setting(
-        group=_OUTPUT, metavar="FOLDER",
-        help="folder to write the imported model to, local, gs:// or s3://; a model there is replaced",
-    )  # fmt: skip
     saved_model: str = setting(
         "", group=_MODEL, metavar="FOLDER", help="model to read: folder with a saved_model.pb, by Keras 2, 3 or without"
     )
     keras: str = setting(
         "", group=_MODEL, metavar="FILE", help="or model to read: .keras file, or legacy .h5 file of a whole model"
+    )
+    labels: str = setting(
+        group=_MODEL,
+        metavar="FILE",
+        help="text file with a class name in each line, in the order of the model's outputs",
     )
     signature: str = setting(
         "", group=_MODEL, metavar="NAME", automatic="serving_default, or the only one",
@@ -63,6 +51,14 @@ class ImportConfig:
         "auto", group=_MODEL, choices=OUTPUTS, help="what the model gives; `auto` finds out on sample clips"
     )
     trust_model: bool = setting_like(Common, "trust_model", group=_MODEL)
+    num_frames: int = setting_like(ClipSpec, "num_frames", group=_CLIPS, default=MISSING)
+    size: str = setting(
+        group=_CLIPS, metavar="PIXELS", help="height and width of a frame in pixels: 64 or HEIGHTxWIDTH, as 72x96"
+    )
+    scale: str = setting(
+        group=_CLIPS, choices=SCALES,
+        help="range of the pixels; `imagenet` is 0-1 minus the mean of ImageNet, divided by its deviation",
+    )  # fmt: skip
     channels: str = setting("rgb", group=_CLIPS, choices=CHANNELS, help="order of the colour channels")
     sampling: str = setting_like(ClipSpec, "sampling", group=_CLIPS)
     resize: str = setting_like(ClipSpec, "resize", group=_CLIPS)
@@ -70,6 +66,10 @@ class ImportConfig:
     name: str = setting(
         "", group=_OUTPUT, metavar="NAME", automatic="that of its file", help="name of the model, as it is shown"
     )
+    output: str = setting(
+        group=_OUTPUT, metavar="FOLDER",
+        help="folder to write the imported model to, local, gs:// or s3://; a model there is replaced",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check_settings(self)

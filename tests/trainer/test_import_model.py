@@ -416,8 +416,8 @@ def test_mistakes_are_found_before_tensorflow_is_loaded(change: dict[str, str], 
              "--output": "out", **change}  # fmt: skip
     arguments = [part for pair in flags.items() for part in pair]
     code = (
-        "import sys\nfrom trainer import import_model\nfrom pipelines import cli\n"
-        "try:\n    code = cli.run_tool(import_model.run, sys.argv[1:])\n"
+        "import sys\nfrom trainer import import_model\nfrom pipelines.cli import tool\n"
+        "try:\n    code = tool.run_tool(import_model.run, sys.argv[1:])\n"
         "except SystemExit as error:\n    code = error.code\n"
         "assert not {'tensorflow', 'keras', 'apache_beam'} & set(sys.modules)\nsys.exit(code)"
     )

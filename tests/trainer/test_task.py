@@ -194,6 +194,31 @@ def test_a_run_goes_on_bit_by_bit(
     )
 
 
+def test_overwriting_begins_anew_once_and_is_resumed(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    shutil.copytree(finished, output)
+    arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline", "--overwrite")
+    last, mark = output / "checkpoints" / "last.npz", output / "checkpoints" / "mark"
+    process = subprocess.Popen([sys.executable, "-m", "trainer.task", *map(str, arguments)], stderr=subprocess.DEVNULL)
+
+    def has_begun() -> bool:  # the metrics go last: a checkpoint without them is a new one
+        found = None if (output / "metrics.json").exists() else checkpoint.load(str(last))
+        return found is not None and found[1].global_step > 0
+
+    while process.poll() is None and not has_begun():
+        time.sleep(0.001)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 75
+    assert not (output / "metrics.json").exists()
+    mark.touch()
+    done = run_tool("trainer.task", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert mark.exists()  # a run that is begun again removes the folder
+    assert_same_weights(output, finished)
+    assert run_tool("trainer.task", *arguments).returncode == 0
+    assert not mark.exists()
+
+
 def test_a_full_disk_loses_no_checkpoint(dataset: Path, finished: Path, tmp_path: Path) -> None:
     middle = tmp_path / "middle"
     arguments = command(dataset, middle, "--checkpoint-every-s", 0, "--no-baseline")
@@ -287,6 +312,13 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     assert json.loads((tmp_path / "crossval.json").read_text())["pooled"] == summary["pooled"]
     changed = [path.parent.name for path, time_ns in before.items() if path.stat().st_mtime_ns != time_ns]
     assert changed == ["fold02-seed0"]
+    (tmp_path / "crossval.json").unlink()  # as if it had been killed under --overwrite, with both folds done
+    for is_kept in (True, False):
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*/metrics.json")}
+        done = run_tool("trainer.crossval", *arguments, "--overwrite")
+        assert done.returncode == 0, done.stderr
+        assert json.loads((tmp_path / "crossval.json").read_text())["pooled"] == summary["pooled"]
+        assert {path.stat().st_mtime_ns == time_ns for path, time_ns in before.items()} == {is_kept}
 
 
 @pytest.mark.parametrize(

@@ -83,12 +83,12 @@ class Trial:
         self.augmentations, self.note = choose(config.augment, self.info.labels)
         self.parts: Parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, self._read_index)
         self.loss_weights = class_weights(self.parts.sides["train"].class_counts, config.class_weights)
+        self._identity = {**identity_of(config, dataset, devices), **self._options}
+        self.global_batch: int = self._identity["global_batch_size"]
         batch = _choose_batch(config, self.info, devices)
         self.learning_rate = choose_rate(config.learning_rate, config.batch_size, batch)
         self.sides = {name: self._clips(name, single_frame=False) for name in ("val", "test")}
         self.indices = {name: clips.index() for name, clips in self.sides.items()}
-        self._identity = {**identity_of(config, dataset, devices), **self._options}
-        self.global_batch: int = self._identity["global_batch_size"]
 
     def fit(
         self,
