@@ -43,15 +43,15 @@ def run(arguments: Sequence[str]) -> int:
         UsageError: it names one that doesn't exist; the message suggests the nearest.
     """
     if arguments and not arguments[0].startswith("-"):
-        from pipelines.cli.tool import nearest_flag
+        from pipelines.cli.near_flags import near_flag
         from pipelines.core.errors import UsageError
 
-        near = nearest_flag(arguments[0], [*COMMANDS]) or "."
+        near = near_flag(arguments[0], [*COMMANDS]) or "."
         raise UsageError(f"har has no command {arguments[0]!r}{near} See har --help")
     parser = make_parser()
     options = parser.parse_args(arguments)
     if options.version:
-        from pipelines.cli.tool import installed
+        from pipelines.cli.parser import installed
 
         print(installed())
     elif options.print_completion:

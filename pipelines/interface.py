@@ -46,7 +46,7 @@ def preprocess(
     if "size" in settings:
         settings["size"] = str(settings["size"])
     places = {"input": files.normalise(input, "input"), "output": files.normalise(output, "output")}
-    config = build(PreprocessConfig, {**places, **_plain(settings)})
+    config = build(PreprocessConfig, {**places, **settings})
     check_outside(config.output, input=config.input)
     from pipelines.preprocess import make_dataset
 
@@ -91,7 +91,7 @@ def label(
         raise UsageError("dry_run prints an estimate, which the command line alone does")
     places = {"model": model, "input": input, "output": output}
     values = {name: files.normalise(value, name) for name, value in places.items()}
-    config = build(LabelConfig, {**values, **_plain(settings)})
+    config = build(LabelConfig, {**values, **settings})
     check_outside(config.output, input=config.input, model=config.model)
     from pipelines.label import make_labels
 
@@ -99,8 +99,3 @@ def label(
         made = make_labels(LabelRequest(config, runner, tuple(beam_arguments)))
     assert made is not None
     return made[0]
-
-
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings with tuples in place of lists, as configurations have them."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}

@@ -1,6 +1,7 @@
 """Videos get labels: `python -m pipelines.label`, see `--help`."""
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -163,7 +164,7 @@ def _windows(config: LabelConfig, info: ModelInfo) -> WindowSpec:
     try:
         return default_windows(info.durations_s, config.window_s, config.stride_s, config.range_s)
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(re.sub(r"\b(window|stride|range)_s\b", r"--\1-s", str(error))) from error
 
 
 def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None:

@@ -7,7 +7,6 @@ processes write them, and a run that was interrupted can be started again to mak
 Train on these videos without horizontal flips, which turn clockwise into counter-clockwise.
 """
 
-import argparse
 import os
 import shlex
 import sys
@@ -18,6 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 
 from pipelines.cli import tool
 from pipelines.cli.commands import as_called
+from pipelines.cli.flags import add_flags, read_given
+from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK, UserError
 from pipelines.process import interrupts
 from pipelines.reports.progress import Progress
@@ -38,33 +39,12 @@ class _Counts:
         self._progress.update(done, f"{done} of {total} videos, {rate:.1f}/s")
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.sample_data",
-        description=__doc__,
-        epilog=f"classes:\n  {chr(10).join(textwrap.wrap(', '.join(ACTIVITIES), 100, subsequent_indent='  '))}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    tool.add_version(parser)
-    add, default = parser.add_argument, SampleDataConfig
-    add("--output", required=True, metavar="DIR", help="folder for the videos, made where it does not exist")
-    groups_help = "groups of each class: scenes with an actor, a background and a camera of their own"
-    add("--groups", type=int, default=default.groups, metavar="N", help=f"{groups_help} (default %(default)s)")
-    clips_help = "clips of each class in each group (default %(default)s)"
-    add("--clips-per-group", type=int, default=default.clips_per_group, metavar="N", help=clips_help)
-    seed_help = "any integer; another one gives other videos (default %(default)s)"
-    add("--seed", type=int, default=default.seed, metavar="N", help=seed_help)
-    add("--workers", type=int, metavar="N", help="processes to run at a time (default: one a core)")
+    names = chr(10).join(textwrap.wrap(", ".join(ACTIVITIES), 100, subsequent_indent="  "))
+    parser = Parser("pipelines.sample_data", __doc__, f"classes:\n  {names}")
+    add_flags(parser, SampleDataConfig)
     return parser
-
-
-def _parse(argv: Sequence[str]) -> SampleDataConfig:
-    parser = make_parser()
-    try:
-        return SampleDataConfig(**vars(parser.parse_args(argv)))
-    except ValueError as error:
-        parser.error(str(error))
 
 
 def _summary(config: SampleDataConfig, verb: str) -> str:
@@ -84,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         UsageError: the folder holds something else.
         UserError: the videos can't be written.
     """
-    config = _parse(arguments)
+    config = read_given(make_parser(), arguments, SampleDataConfig).build(SampleDataConfig)
     start_s = time.monotonic()
     if is_complete(config):
         print(_summary(config, "already there"))

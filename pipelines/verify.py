@@ -4,7 +4,6 @@ Every record is read: its checksums, the file's checksum and length, keys, shape
 and the counts. Nothing is taken from what the job remembered while it wrote.
 """
 
-import argparse
 import gzip
 import hashlib
 import sys
@@ -17,6 +16,7 @@ from typing import BinaryIO, cast
 
 from pipelines import files
 from pipelines.cli import tool
+from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
 from pipelines.core.file_names import DATASET_INFO, FAILURES
 from pipelines.core.names import special_kind
@@ -186,14 +186,10 @@ def _check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck]) ->
     return "" if any(check.problems for check in checks) else found.difference(records)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.verify", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    tool.add_version(parser)
-    parser.add_argument("dataset", metavar="FOLDER", help="the --output of pipelines.preprocess")
+    parser = Parser("pipelines.verify", _DESCRIPTION, _EPILOG)
+    parser.add_argument("dataset", metavar="FOLDER", help="dataset to read: a folder that pipelines.preprocess wrote")
     return parser
 
 
@@ -203,7 +199,7 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UserError: there is no complete dataset.
     """
-    folder = files.normalise(make_parser().parse_args(arguments).dataset, "the folder")
+    folder = files.normalise(make_parser().parse_own(arguments)["dataset"], "the folder")
     files.check_stores(folder)
     try:
         text = files.read_text(files.join(folder, DATASET_INFO))

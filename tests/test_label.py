@@ -50,6 +50,10 @@ def run(model: Path, source: object, output: Path, *more: object) -> None:
     assert label.run([str(argument) for argument in arguments]) == 0
 
 
+def files_below(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def rows_of(output: Path) -> Rows:
     return [json.loads(line) for path in sorted(output.glob("labels-*.jsonl")) for line in path.open()]
 
@@ -173,6 +177,28 @@ def test_another_model_needs_a_word_and_relabels_all(model: Path, videos: Path, 
     assert {row["model"] for row in rows_of(output)} == {summary["model"]["fingerprint"]}
     with pytest.raises(UsageError, match=r"other windows \(stride_s: 0\.5 there, 0\.25 now"):
         run(other, videos / "a", output, "--window-s", 1, "--stride-s", 0.25)
+    with pytest.raises(UsageError, match="holds labels in 1 file, and --shards says 2. Choose another --output, or"):
+        run(other, videos / "a", output, "--shards", 2)
+
+
+def test_overwriting_labels_all_anew_but_resumes_what_is_unfinished(
+    model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out"
+
+    def scored(*arguments: object) -> int:
+        run(model, videos / "a", output, *arguments)
+        return int(json.loads((output / "summary.json").read_text())["rates"]["videos_scored"])
+
+    assert (scored(), scored(), scored("--overwrite"), scored()) == (2, 0, 2, 0)
+    before = files_below(output)
+    capsys.readouterr()
+    run(model, videos / "a", output, "--overwrite", "--dry-run")
+    assert "2 videos to label" in capsys.readouterr().out and files_below(output) == before
+    (output / "summary.json").unlink()
+    assert scored("--overwrite") == 0
+    assert scored("--overwrite", "--shards", 2) == 2
+    assert len(list(output.glob("labels-*-of-00002.jsonl"))) == 2
 
 
 def test_poisoned_clips_are_dead_letters_and_take_no_others_along(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Finished runs side by side: `python -m trainer.compare RUN [RUN...]`, see `--help`."""
 
-import argparse
 import io
 import os
 import sys
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.cli import tool
+from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK, OutputError, UsageError
 from pipelines.reports.charts import interval_table
 from pipelines.reports.page import asset, render_page
@@ -164,15 +164,11 @@ def render_comparison(
     return render_page("Comparison of runs", plural(len(runs), "run"), top, sections, made_from, style=style)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser."""
-    parser = argparse.ArgumentParser(
-        prog="python -m trainer.compare", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    tool.add_version(parser)
+    parser = Parser("trainer.compare", _DESCRIPTION, _EPILOG)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a finished run or of a cross-validation")
-    parser.add_argument("--html", metavar="FILE", help="also write the comparison as a page (default: none)")
+    parser.add_argument("--html", metavar="FILE", help="also write the comparison to this HTML page (default: none)")
     return parser
 
 
@@ -182,18 +178,19 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UsageError: a run is missing, unfinished or damaged, or the page can't be written.
     """
-    options = make_parser().parse_args(arguments)
-    runs = read_runs(options.runs)
+    options = make_parser().parse_own(arguments)
+    page = options.get("html")
+    runs = read_runs(options["runs"])
     flags = find_flags(runs)
     notes, differences = find_notes(runs, flags), paired_differences(runs)
-    if options.html:
+    if page:
         try:
-            storage.write_text(os.path.abspath(options.html), render_comparison(runs, flags, notes, differences))
+            storage.write_text(os.path.abspath(page), render_comparison(runs, flags, notes, differences))
         except OutputError as error:
             raise UsageError(f"{error}, with another --html") from error
     print_comparison(runs, flags, [*notes, *(describe_difference(*difference) for difference in differences)])
-    if options.html:
-        print(f"Page: {visible(options.html)}")
+    if page:
+        print(f"Page: {visible(page)}")
     return EXIT_OK
 
 

@@ -1,9 +1,10 @@
 """The settings of a training run: a frozen dataclass that checks itself. `--help` of `trainer.task` explains each."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.core.config import check_type
+from pipelines.core.common_settings import RUNNING, Common
+from pipelines.core.settings import Group, Name, SettingError, check_settings, naming, setting, setting_like
 
 MODELS = ("convlstm", "lrcn")
 VARIANTS = ("default", "reference")
@@ -13,6 +14,7 @@ SPLITS = ("groups", "random")
 AUGMENTATIONS = ("flip", "crop", "color")
 CLASS_WEIGHTS = ("auto", "none", "balanced")
 COMPILE = ("auto", "on", "off")
+WHAT, EVALUATION, TRAINING = Group("what"), Group("evaluation"), Group("training")
 
 
 @dataclass(frozen=True)
@@ -20,81 +22,132 @@ class TrainConfig:
     """Settings of one run.
 
     Raises:
-        ValueError: a value is out of range; the message names it.
+        UsageError: a value is of the wrong type or out of range; the message gives the setting and the value.
     """
 
-    model: str
-    data: str
-    output: str
-    variant: str = "default"
-    split: str = "groups"
-    fold: str = ""
-    seed: int = 0
-    baseline: bool = True
-    epochs: int = 0
-    batch_size: int = 0
-    learning_rate: float = 0.0
-    warmup_epochs: float = 2.0
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    clip_norm: float = 1.0
-    ema: float = 0.99
-    class_weights: str = "auto"
-    patience: int = 0
-    augment: str = "auto"
-    cache: bool = False
-    shuffle_buffer: int = 512
-    strategy: str = "auto"
-    precision: str = "auto"
-    compile: str = "auto"
-    deterministic: bool = False
-    checkpoint_every_s: float = 120.0
-    overwrite: bool = False
+    model: str = setting(
+        group=WHAT, choices=MODELS,
+        help="network: `convlstm` has convolutions inside its recurrence, `lrcn` before it",
+    )  # fmt: skip
+    data: str = setting(
+        group=WHAT, metavar="FOLDER",
+        help="dataset to read: a folder that pipelines.preprocess wrote; local, gs:// or s3://",
+    )  # fmt: skip
+    output: str = setting(group=WHAT, metavar="FOLDER", help="folder of the run: checkpoints, logs, report and model")
+    variant: str = setting(
+        "default", group=WHAT, choices=VARIANTS,
+        help="`default` is the architecture that scored best in our experiments, `reference` the one of the public "
+        "notebooks on UCF50",
+    )  # fmt: skip
+    split: str = setting(
+        "groups", group=EVALUATION, choices=SPLITS,
+        help="`groups` takes the dataset's own splits, which share no group; `random` assigns clips at random, to "
+        "reproduce published numbers that leak, and marks the results as such",
+    )  # fmt: skip
+    fold: str = setting(
+        "", group=EVALUATION, metavar="I/K", automatic="none",
+        help="test on fold I of K folds of groups, whatever the dataset's splits; trainer.crossval runs all of them",
+    )  # fmt: skip
+    seed: int = setting(
+        0, group=TRAINING, metavar="N", low=0, high=2**31 - 1,
+        help="seed of the weights, the order of clips, augmentation and dropout",
+    )  # fmt: skip
+    baseline: bool = setting(
+        True, group=EVALUATION,
+        help="also train the same network on single frames, to see what the background alone gives away",
+    )  # fmt: skip
+    epochs: int = setting(
+        0, group=TRAINING, metavar="N", low=0, high=100_000, automatic="which chooses at least 30 epochs and 700 steps",
+        help="number of epochs in which the learning rate falls to zero; early stopping may end training before",
+    )  # fmt: skip
+    batch_size: int = setting(
+        0, group=TRAINING, metavar="N", low=0, high=65_536,
+        automatic="which chooses 8 on CPUs and up to 256 for each GPU, by the size of the dataset",
+        help="number of clips in a step, over all devices together",
+    )  # fmt: skip
+    learning_rate: float = setting(
+        0.0, group=TRAINING, metavar="RATE", low=0, high=10,
+        automatic="which chooses 0.001, or more to suit a batch size that was chosen automatically",
+        help="peak learning rate of AdamW",
+    )  # fmt: skip
+    warmup_epochs: float = setting(
+        2.0, group=TRAINING, metavar="N", low=0, high=1000,
+        help="number of epochs in which the learning rate rises to its peak",
+    )  # fmt: skip
+    weight_decay: float = setting(
+        0.05, group=TRAINING, metavar="RATE", low=0, high=1, help="weight decay of AdamW on kernels"
+    )
+    label_smoothing: float = setting(
+        0.1, group=TRAINING, metavar="SHARE", low=0, high=0.9,
+        help="share of each label that is spread evenly over all classes",
+    )  # fmt: skip
+    clip_norm: float = setting(
+        1.0, group=TRAINING, metavar="NORM", low=1e-6, high=1e6, help="norm to which larger gradients are scaled down"
+    )
+    ema: float = setting(
+        0.99, group=TRAINING, metavar="DECAY", low=0, high=0.99999,
+        help="decay of the moving average of the weights that is validated and exported; 0 for no average",
+    )  # fmt: skip
+    class_weights: str = setting(
+        "auto", group=TRAINING, choices=CLASS_WEIGHTS,
+        help="weights of the classes in the loss: `balanced` by their number of clips, or `none`; `auto` balances if "
+        "the largest class has at least 1.5 times the clips of the smallest",
+    )  # fmt: skip
+    patience: int = setting(
+        0, group=TRAINING, metavar="N", low=0, high=100_000, automatic="half of all epochs",
+        help="stop after this many epochs without a lower (calibrated) validation loss",
+    )  # fmt: skip
+    augment: str = setting(
+        "auto", group=TRAINING, metavar="A,B,...",
+        help="augmentations of training clips: some of flip,crop,color, or none; auto takes all of them, but doesn't "
+        "flip if classes are named left, right or clockwise",
+    )  # fmt: skip
+    cache: bool = setting(False, group=RUNNING, help="keep all clips in memory")
+    shuffle_buffer: int = setting(
+        512, group=RUNNING, metavar="N", low=1, high=10_000_000,
+        help="number of clips among which the next one is drawn",
+    )  # fmt: skip
+    strategy: str = setting(
+        "auto", group=RUNNING, choices=STRATEGIES,
+        help="devices to train on: `auto` takes every visible GPU, else the CPU; `multi_worker` takes the machines in "
+        "the environment variable TF_CONFIG",
+    )  # fmt: skip
+    precision: str = setting(
+        "auto", group=RUNNING, choices=PRECISIONS,
+        help="`bfloat16` computes all but weights, sums and logits in 16 bits, and continues in float32 if the loss "
+        "becomes NaN; `auto` takes float32",
+    )  # fmt: skip
+    compile: str = setting(
+        "auto", group=RUNNING, choices=COMPILE,
+        help="whether to compile training steps with XLA, which takes a minute and speeds them up on GPUs; `auto` does "
+        "so on one GPU for networks and runs that are known to gain by it",
+    )  # fmt: skip
+    deterministic: bool = setting(
+        False, group=RUNNING, help="give the same bits every time on the same hardware, which is slower on GPUs"
+    )
+    checkpoint_every_s: float = setting(
+        120.0, group=RUNNING, metavar="SECONDS", low=0, high=1_000_000,
+        help="seconds between two checkpoints within an epoch",
+    )  # fmt: skip
+    overwrite: bool = setting_like(Common, "overwrite", group=WHAT)
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            check_type(item.name, getattr(self, item.name), str if item.name in REQUIRED else type(item.default))
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
-        for name, (low, high) in _RANGES.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} must be from {low:g} to {high:g}, not {getattr(self, name):g}")
-        parse_augmentations(self.augment)
+        check_settings(self)
+        with naming("augment"):
+            parse_augmentations(self.augment)
         if self.fold:
-            parse_fold(self.fold)
+            with naming("fold"):
+                parse_fold(self.fold)
             if self.split == "random":
-                raise ValueError("fold cuts by groups; it can't go together with split random")
+                raise SettingError(
+                    "{} cuts by groups; it can't go together with {} random", Name("fold"), Name("split")
+                )
 
     def identity(self) -> dict[str, Any]:
         """The settings which decide about the weights; a run that goes on must agree in them."""
         return {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
 
 
-REQUIRED = ("model", "data", "output")
-CHOICES = {
-    "model": MODELS,
-    "variant": VARIANTS,
-    "split": SPLITS,
-    "class_weights": CLASS_WEIGHTS,
-    "strategy": STRATEGIES,
-    "precision": PRECISIONS,
-    "compile": COMPILE,
-}
-_RANGES = {
-    "seed": (0, 2**31 - 1),
-    "epochs": (0, 100_000),
-    "batch_size": (0, 65_536),
-    "learning_rate": (0, 10),
-    "warmup_epochs": (0, 1000),
-    "weight_decay": (0, 1),
-    "label_smoothing": (0, 0.9),
-    "clip_norm": (1e-6, 1e6),
-    "ema": (0, 0.99999),
-    "patience": (0, 100_000),
-    "shuffle_buffer": (1, 10_000_000),
-    "checkpoint_every_s": (0, 1e6),
-}
 _OPERATIONAL = ("data", "output", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite")
 # `cache` changes the order in which clips come, see data.py: it belongs to the identity.
 
@@ -112,7 +165,7 @@ def parse_augmentations(text: str) -> tuple[str, ...] | None:
     chosen = tuple(part.strip() for part in text.split(","))
     for name in chosen:
         if name not in AUGMENTATIONS:
-            raise ValueError(f"augment must be auto, none, or some of {','.join(AUGMENTATIONS)}, not {text!r}")
+            raise ValueError(f"must be auto, none, or some of {','.join(AUGMENTATIONS)}, not {text!r}")
     return chosen
 
 
@@ -124,5 +177,5 @@ def parse_fold(text: str) -> tuple[int, int]:
     """
     number, slash, count = text.partition("/")
     if not slash or not number.isdigit() or not count.isdigit() or not 1 <= int(number) <= int(count) >= 2:
-        raise ValueError(f"fold must look like 2/5, the second of five, not {text!r}")
+        raise ValueError(f"must look like 2/5, the second of five, not {text!r}")
     return int(number), int(count)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.cli import tool
+from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.process.tensorflow_start import start_tensorflow
@@ -22,7 +23,7 @@ from trainer.evaluation.intervals import Interval, bootstrap_over_groups
 from trainer.evaluation.metrics import baseline_to_json, evaluate
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.evaluation.predictions import Predictions
-from trainer.evaluation.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished
+from trainer.evaluation.results import CROSSVAL, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, finished, remove_run
 from trainer.files import storage
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
@@ -39,14 +40,14 @@ folder of its own; run the command again after an interruption, and finished fol
 _OUTPUT = "runs/MODEL-crossval"
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser; flags that are not given are absent from its result."""
-    parser = flags.make_parser("trainer.crossval", _DESCRIPTION)
+    parser = flags.make_parser("trainer.crossval", _DESCRIPTION, leave_out=("fold", "split", "seed"), output=_OUTPUT)
     group = parser.add_argument_group("folds")
     group.add_argument("--folds", required=True, type=_folds, metavar="K|logo",
-                       help="number of folds, or logo: leave one group out at a time")  # fmt: skip
-    group.add_argument("--seeds", type=_seeds, metavar="S,S,...", help="train each fold with each seed (default: 0)")
-    flags.add_flags(parser, leave_out=("fold", "split", "seed"), output=_OUTPUT)
+                       help="number of folds, or logo to leave one group out at a time")  # fmt: skip
+    group.add_argument("--seeds", type=_seeds, metavar="N,N,...", help="train each fold with each of these seeds "
+                       "(default: 0)")  # fmt: skip
     return parser
 
 
@@ -56,9 +57,9 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UserError: it can't be done, or was interrupted.
     """
-    values = flags.parse(make_parser(), arguments)
-    folds, seeds = values.pop("folds"), values.pop("seeds", (0,))
-    base = flags.make_config(values, _OUTPUT)
+    given = flags.parse(make_parser(), arguments)
+    folds, seeds = given.others["folds"], given.others.get("seeds", (0,))
+    base = flags.make_config(given, _OUTPUT)
     check_cluster(base.strategy)
     if base.strategy == "multi_worker":
         run_attended()
@@ -87,6 +88,8 @@ def run(arguments: Sequence[str]) -> int:
         storage.prepare(base.data)
         check_shards(dataset, dataset.info.splits)
         check_indexes(dataset.uri, dataset.info, dataset.info.splits)
+        if base.overwrite and base.strategy != "multi_worker":  # several workers would have to agree on it
+            configs = _overwrite(configs, base.output, dataset)
         done, is_chief = _train(configs, dataset)
     else:
         is_chief = is_first_worker(base.strategy)
@@ -98,6 +101,24 @@ def run(arguments: Sequence[str]) -> int:
     storage.write_text(storage.join(base.output, CROSSVAL), json.dumps(summary, indent=2) + "\n")
     _print(summary, base.output)
     return EXIT_OK
+
+
+def _overwrite(configs: Sequence[TrainConfig], output: str, dataset: OpenDataset) -> list[TrainConfig]:
+    """Makes a finished cross-validation anew; of an unfinished one, finished folds of the same settings are kept."""
+    summary = storage.join(output, CROSSVAL)
+    if storage.exists(summary):
+        for config in configs:
+            remove_run(config.output)
+        storage.delete(summary)  # last: until then, another start removes everything again
+        return list(configs)
+    return [replace(config, overwrite=not _is_done(config, dataset)) for config in configs]
+
+
+def _is_done(config: TrainConfig, dataset: OpenDataset) -> bool:
+    try:
+        return finished(replace(config, overwrite=False), dataset) is not None
+    except UsageError:  # other settings, or damaged: to be replaced
+        return False
 
 
 def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[Mapping[str, Any] | None], bool]:
@@ -177,6 +198,8 @@ def _read(config: TrainConfig, name: str, labels: Sequence[str]) -> Predictions:
     uri = storage.join(config.output, name)
     try:
         return Predictions.from_jsonl(storage.read_text(uri), labels)
+    except UserError:
+        raise
     except (ValueError, TypeError, KeyError) as error:
         remedy = f"Remove {config.output} and run the same command again, which trains this fold anew"
         raise UserError(f"{uri} is damaged: {error}. {remedy}") from error

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.cli.flags import Given
 from pipelines.core.errors import UsageError
 from pipelines.process.embedding import as_library
 from pipelines.process.tensorflow_start import start_tensorflow
@@ -32,7 +33,8 @@ def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) 
         >>> metrics = trainer.train(model="lrcn", data="data/mine", output="runs/lrcn", epochs=20)
         >>> metrics["test"]["top1"]["value"]
     """
-    config = make_config({"model": model, "data": data, "output": output.replace("MODEL", model), **settings})
+    values = {"model": model, "data": data, "output": output.replace("MODEL", model), **settings}
+    config = make_config(Given(values, {name: name for name in values}, {}, (), ()))
     if config.strategy == "multi_worker":
         raise UsageError("strategy multi_worker needs a process of its own: python -m trainer.task")
     from trainer.task import train as train_run

@@ -1,11 +1,11 @@
 """Trains a network on a dataset: `python -m trainer.task`, see `--help`."""
 
 import sys
-from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.cli import tool
+from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK
 from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import flags
@@ -29,11 +29,9 @@ Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not see
 Run it again after an interruption: it goes on at the step where it was."""
 
 
-def make_parser() -> ArgumentParser:
+def make_parser() -> Parser:
     """The parser; flags that are not given are absent from its result."""
-    parser = flags.make_parser("trainer.task", _DESCRIPTION)
-    flags.add_flags(parser)
-    return parser
+    return flags.make_parser("trainer.task", _DESCRIPTION)
 
 
 def run(arguments: Sequence[str]) -> int:

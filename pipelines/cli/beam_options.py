@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
-from pipelines.cli.tool import nearest_flag
+from pipelines.cli.near_flags import near_flag
 from pipelines.core.errors import UsageError
 
 
@@ -49,7 +49,7 @@ def to_arguments(options: Mapping[str, Any], file: str, given: Sequence[str]) ->
     for name, value in options.items():
         flag = f"--{name}"
         if flag not in flags:
-            hint = nearest_flag(flag, [*flags]).replace("--", "") or "."
+            hint = near_flag(flag, [*flags]).replace("--", "") or "."
             raise UsageError(
                 f"{file}: Beam has no option {name!r}{hint} Under `beam` stand options of Beam, with underscores"
             )

@@ -1,100 +1,217 @@
-"""What the command lines of both jobs have in common: flags from dataclasses, values from files."""
+"""Flags made from the settings of a dataclass, and their values from command lines and `--config` files."""
 
 import argparse
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Any, TypeVar
 
 from pipelines import files
-from pipelines.cli.tool import refuse_stray_values
+from pipelines.cli.parser import Parser
+from pipelines.cli.stray_words import refuse_stray_values, refuse_unknown_flags
 from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
+from pipelines.core.settings import Group, Setting, settings_of, type_of, wanted
 
+_C = TypeVar("_C")
 LOCAL_RUNNER = "DirectRunner"
 BEAM = "beam"
 """Key of the options of Beam in a configuration file."""
 
 
-def add_setting(
-    group: argparse._ArgumentGroup,
-    name: str,
-    text: str,
-    default: Any,
-    metavar: str = "",
-    choices: Sequence[str] = (),
-    type_: Any = None,
-    repeated: bool = False,
+def flag_of(name: str) -> str:
+    """`--num-frames` for `num_frames`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def add_flags(
+    parser: argparse.ArgumentParser,
+    kind: type,
+    leave_out: Sequence[str] = (),
+    defaults: Mapping[str, str] | None = None,
 ) -> None:
-    """Adds a flag for a setting of a configuration; type and default are those of the field of that name."""
-    value = getattr(default, name.removeprefix("--").replace("-", "_"))
-    automatic = "(default:" in text or value in ("", (), False, 0)
-    options: dict[str, Any] = {"help": text if automatic else f"{text} (default: {value})"}
-    if isinstance(value, bool):
-        options["action"] = "store_true"
+    """Adds a flag for each setting of a dataclass, in the groups that the settings name.
+
+    Args:
+        parser: to be added to.
+        kind: the dataclass.
+        leave_out: settings that get no flag.
+        defaults: what `--help` shows as the default of settings for which the dataclass has none.
+    """
+    groups: dict[Group, argparse._ArgumentGroup] = {}
+    for item, about in settings_of(kind):
+        if item.name not in leave_out:
+            if about.group not in groups:
+                groups[about.group] = _group(parser, about.group)
+            _add_flag(groups[about.group], item, about, (defaults or {}).get(item.name, ""))
+
+
+def _group(parser: argparse.ArgumentParser, group: Group) -> argparse._ArgumentGroup:
+    known = {known.title: known for known in parser._action_groups}
+    return known.get(group.title) or parser.add_argument_group(group.title, group.description or None)
+
+
+def _add_flag(group: argparse._ArgumentGroup, item: Field[Any], about: Setting, default: str) -> None:
+    kind = type_of(item)
+    default = default or ("" if item.default is MISSING else _default_text(item.default, about))
+    text = about.help + (f" (default: {default})" if default else "")
+    options: dict[str, Any] = {"help": text.replace("%", "%%")}
+    if kind is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif about.repeated:
+        options.update(action="extend", nargs="+", metavar=about.metavar or None)
     else:
-        options["type"] = type_ or type(value)
-        if repeated:
-            options.update(action="extend", nargs="+")
-        if choices:
-            options["choices"] = list(choices)
-        if metavar:
-            options["metavar"] = metavar
-    group.add_argument(name, **options)
+        options.update(type=_reader(kind, about), metavar=about.metavar or None, choices=about.choices or None)
+    group.add_argument(flag_of(item.name), **options)
 
 
-def own_flags(parser: argparse.ArgumentParser) -> list[str]:
-    """All flags of a tool."""
-    return [flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")]
+def _default_text(value: Any, about: Setting) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ",".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+    return ", ".join(part for part in (text, about.automatic) if part)
 
 
-def add_common(group: argparse._ArgumentGroup) -> None:
-    """Adds the flags that are no settings: which files hold some, and which runner does the work."""
-    group.add_argument("--runner", metavar="NAME", help="Beam runner (default: DirectRunner, this machine)")
-    group.add_argument(
-        "--config",
-        metavar="FILE",
-        action="append",
-        help="YAML file with any of these settings, and with Beam's own options and the runner under `beam:`. May be "
-        "repeated; later files come before earlier ones, and flags before files",
-    )
+def _reader(kind: type, about: Setting) -> Callable[[str], Any]:
+    """A function that gives the value of a setting for the text on the command line."""
+
+    def read(text: str) -> Any:
+        try:
+            return split_list(text) if kind is tuple else kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"must be {wanted(kind, about)}, not {text!r}") from None
+
+    return read
 
 
-def parse_with_files(
-    parser: argparse.ArgumentParser, arguments: Sequence[str], known: tuple[str, ...]
-) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+def split_list(text: str) -> tuple[str, ...]:
+    """`A, B` as ("A", "B")."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def add_config(parser: argparse.ArgumentParser, group: Group, beam: bool = False) -> None:
+    """Adds `--config`, and with `beam` the flag `--runner`."""
+    flags = _group(parser, group)
+    what = "any of these settings"
+    if beam:
+        what += ", and under `beam:` the runner and Beam's own options"
+        flags.add_argument("--runner", metavar="NAME", help=f"Beam runner (default: {LOCAL_RUNNER}, this machine)")
+    flags.add_argument(
+        "--config", metavar="FILE", action="append",
+        help=f"YAML file with {what}. May be repeated: later files override earlier ones, and command-line flags "
+        "override files",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Given:
     """What a command line and the files that it names say.
+
+    Attributes:
+        values: settings by name.
+        places: how each setting is called where it was given: `--size`, or `size in ucf50.yaml`.
+        others: values of flags that aren't settings.
+        rest: flags that are none of this tool.
+        beam: the options of Beam in each file, by the name of the file, the first file first.
+    """
+
+    values: dict[str, Any]
+    places: Mapping[str, str]
+    others: dict[str, Any]
+    rest: Sequence[str]
+    beam: Sequence[tuple[str, dict[str, Any]]]
+
+    def place(self, name: str) -> str:
+        """How a setting is called in messages: as where it was given, or as its flag."""
+        return self.places.get(name, flag_of(name))
+
+    def build(self, kind: type[_C]) -> _C:
+        """Makes the dataclass.
+
+        Raises:
+            UsageError: a setting is missing or has a wrong value; the message says where that was given.
+        """
+        return configuration.build(kind, self.values, self.place)
+
+    def normalise(self, *names: str) -> None:
+        """Makes local paths absolute, and takes slashes from the end of remote ones.
+
+        Raises:
+            UsageError: a path is empty, or names a store without a place in it.
+        """
+        for name in names:
+            if isinstance(self.values.get(name), str):
+                self.values[name] = files.normalise(self.values[name], self.place(name))
+
+
+def read_given(
+    parser: Parser, arguments: Sequence[str], kind: type, alternatives: Sequence[str] = (), beam: bool = False
+) -> Given:
+    """Reads a command line and the files that it names: later files override earlier ones, and flags override files.
 
     Args:
         parser: of the tool's own flags.
         arguments: the command line.
-        known: names of the settings.
-
-    Returns:
-        Settings by name, the runner, and the command line of Beam.
+        kind: the dataclass of the settings.
+        alternatives: settings that say the same in different ways: one that is given overrides all of them.
+        beam: whether files may hold options of Beam, and the command line may have flags of others.
 
     Raises:
-        UsageError: a file can't be read or has an unknown key.
+        UsageError: a flag or a key is unknown, a value is missing, or a file can't be read.
     """
     namespace, rest = parser.parse_known_args(list(arguments))
-    refuse_stray_values(arguments, rest)
-    given = vars(namespace)
+    if beam:
+        refuse_stray_values(arguments, rest)
+    else:
+        refuse_unknown_flags(rest, parser.flags, arguments)
+    others = vars(namespace)
+    known = [item.name for item in fields(kind)]
+    flags = {name: others.pop(name) for name in known if name in others}
+    of_beam = []
+    layers = []
+    for file in others.pop("config", []):
+        found = _read_file(file, (*known, *([BEAM] if beam else [])))
+        if beam:
+            of_beam.append((file, _options_of_beam(found.pop(BEAM, {}), file)))
+        layers.append((dict(_from_file(kind, found)), {name: f"{name} in {file}" for name in found}))
+    layers.append((flags, {name: flag_of(name) for name in flags}))
     values: dict[str, Any] = {}
-    runner, options = LOCAL_RUNNER, []
-    for name in given.pop("config", []):
-        found = _read_file(name, (*known, BEAM))
-        options.append((name, _options_of_beam(found.pop(BEAM, {}), name)))
-        values.update(found)
-    for _, of_file in options:
-        runner = str(of_file.pop("runner", runner))
-    runner = given.pop("runner", runner)
-    for name, of_file in reversed(options):
-        if of_file:
+    places: dict[str, str] = {}
+    for layer, where in layers:
+        if layer.keys() & set(alternatives):
+            values = {name: value for name, value in values.items() if name not in alternatives}
+        values.update(layer)
+        places.update(where)
+    return Given(values, places, others, rest, of_beam)
+
+
+def read_beam(given: Given) -> tuple[str, tuple[str, ...]]:
+    """The runner and the command line of Beam.
+
+    Raises:
+        UsageError: a file has an option that Beam doesn't know.
+    """
+    runner, rest = LOCAL_RUNNER, list(given.rest)
+    for _, options in given.beam:
+        runner = str(options.pop("runner", runner))
+    for file, options in reversed(given.beam):
+        if options:
             from pipelines.cli.beam_options import to_arguments
 
-            rest = [*to_arguments(of_file, name, rest), *rest]
-    return {**values, **given}, runner, tuple(rest)
+            rest = [*to_arguments(options, file, rest), *rest]
+    return given.others.get("runner", runner), tuple(rest)
 
 
-def _read_file(name: str, known: tuple[str, ...]) -> dict[str, Any]:
+def _from_file(kind: type, found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Values of a file; a list of one item may stand there as that item, or with commas where the flag takes those."""
+    settings = {item.name: (type_of(item), about) for item, about in settings_of(kind)}
+    for name, value in found.items():
+        of_type, about = settings[name]
+        if of_type is tuple and isinstance(value, str):
+            value = (value,) if about.repeated else split_list(value)
+        yield name, value
+
+
+def _read_file(name: str, known: Sequence[str]) -> dict[str, Any]:
     try:
         text = files.read_text(files.normalise(name, "--config"))
     except OSError as error:

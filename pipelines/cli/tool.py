@@ -1,21 +1,15 @@
-"""What the command-line tools have in common: errors for people, quiet libraries, flags from dataclasses."""
+"""What the command-line tools have in common: errors for people, and quiet libraries."""
 
-import argparse
 import logging
 import os
-import platform
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
-from importlib.metadata import version
-from typing import Any
 
 from pipelines.cli.commands import as_called
 from pipelines.core import extras
-from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError, as_shortage
+from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UserError, as_shortage
 from pipelines.core.secrets import redact
-from pipelines.core.versions import SHOWN, versions
 from pipelines.core.wording import some
 from pipelines.process import interrupts
 from pipelines.process.embedding import is_library
@@ -69,30 +63,6 @@ def lost_store(uri: str, reason: str) -> str:
     return f"cannot read {uri}: {reason}, then run the same command again: finished shards are kept"
 
 
-def add_version(parser: argparse.ArgumentParser) -> None:
-    """Adds `--version`: what is installed, for a report of a defect or a container's health check, at once.
-
-    From here on, the parser also names the tools as this one was called: `har train` or `python -m trainer.task`.
-    """
-    parser.prog, parser.description = as_called(parser.prog), as_called(parser.description or "")
-    text = "show the versions that are installed and exit"
-    parser.add_argument("--version", action=_ShowVersion, nargs=0, default=argparse.SUPPRESS, help=text)
-
-
-class _ShowVersion(argparse.Action):
-    """Looks versions up only when asked to, and imports nothing of what it names."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
-        print(installed())
-        parser.exit()
-
-
-def installed() -> str:
-    """What is installed: this software, Python, and the packages that decide about results."""
-    others = ", ".join(f"{name} {found}" for name, found in versions(SHOWN).items())
-    return f"har-pipelines {version('har-pipelines')} (Python {platform.python_version()}, {others})"
-
-
 def say(text: str) -> None:
     """Tells the user what goes on, apart from results on stdout; the log where this software is a library."""
     if is_library():
@@ -110,55 +80,3 @@ def say_damaged(output: str, names: Sequence[str]) -> None:
             f"note: {what} in {output} can't be believed, damaged or of an earlier version of this software: {shown}. "
             "What is lost is done again"
         )
-
-
-def refuse_stray_values(arguments: Sequence[str], unknown: Sequence[str]) -> None:
-    """Ends with an error if a value is left over on a command line that can't belong to a flag of somebody else.
-
-    Args:
-        arguments: the command line.
-        unknown: what is left over of it.
-
-    Raises:
-        UsageError: one is; the message says how it may have come about.
-    """
-    before = ""
-    for argument in unknown:
-        if not argument.startswith("-") and (not before.startswith("-") or "=" in before):
-            raise UsageError(f"unexpected argument {argument!r}: {_why_stray(arguments, argument)}")
-        before = argument
-
-
-def _why_stray(arguments: Sequence[str], value: str) -> str:
-    position = list(arguments).index(value)
-    before = arguments[position - 1] if position else ""
-    if before.endswith(",") or value.startswith(","):
-        return f"the shell parts lists at spaces; write them without any ({before}{value}), or in quotes"
-    if os.path.exists(before) and os.path.exists(value):
-        return "the shell replaces a pattern by the files' names; put it in quotes ('*.mp4'), or give the folder"
-    return "every value belongs behind its flag, and in quotes where it has spaces, see --help"
-
-
-def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str], arguments: Sequence[str] = ()) -> None:
-    """Ends with an error if anything is left over on a command line.
-
-    Args:
-        unknown: what is left over.
-        known: all flags.
-        arguments: the command line; only what is left over if none is given.
-
-    Raises:
-        UsageError: something is; the message suggests the nearest flag.
-    """
-    if not unknown:
-        return
-    refuse_stray_values(arguments or unknown, unknown[:1])
-    flag = unknown[0].partition("=")[0]
-    raise UsageError(f"unknown flag {flag}{nearest_flag(flag, known)}. See --help")
-
-
-def nearest_flag(flag: str, known: Sequence[str], cutoff: float = 0.6) -> str:
-    """`; did you mean --x?` for the known flag which is most like a misspelt one, if any is."""
-    plain = {name.lstrip("-").replace("_", "-").lower(): name for name in known}
-    near = get_close_matches(flag.lstrip("-").replace("_", "-").lower(), plain, n=1, cutoff=cutoff)
-    return f"; did you mean {plain[near[0]]}?" if near else ""

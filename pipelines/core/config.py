@@ -1,6 +1,6 @@
 """Configuration: YAML files and command-line values become frozen dataclasses that check themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -8,48 +8,21 @@ from typing import Any, TypeVar
 import yaml
 
 from pipelines.core.errors import UsageError
+from pipelines.core.settings import SettingError
 
 _C = TypeVar("_C")
 
 
-def check_job(config: Any) -> None:
-    """Checks what the settings of both jobs have in common: types, counts, the share that may fail.
-
-    Raises:
-        ValueError: a value is of the wrong type or out of range; the message names it.
-    """
-    for item in fields(config):
-        wanted = str if item.default is MISSING else type(item.default)
-        check_type(item.name, getattr(config, item.name), wanted)
-    for name in ("limit", "shards", "workers"):
-        if getattr(config, name) < 0:
-            raise ValueError(f"{name} must be 0 (automatic) or more, not {getattr(config, name)}")
-    if not 0 <= config.max_failure_rate <= 1:
-        raise ValueError(f"max_failure_rate must be a share from 0 to 1, not {config.max_failure_rate:g}")
-
-
-def check_type(name: str, value: Any, wanted: type) -> None:
-    """Refuses a setting of another type than `wanted`; whole numbers may stand for fractions.
-
-    Raises:
-        ValueError: it is; the message names the setting and the value.
-    """
-    accepted = (int, float) if wanted is float else wanted
-    if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
-        what = {int: "a whole number", float: "a number", bool: "true or false", str: "text", tuple: "a list"}[wanted]
-        raise ValueError(f"{name} must be {what}, not {value!r}")
-
-
-def read_yaml(text: str, name: str, known: tuple[str, ...]) -> dict[str, Any]:
+def read_yaml(text: str, name: str, known: Sequence[str]) -> dict[str, Any]:
     """Settings in a YAML file, by name. Hyphens in names count as underscores, lists become tuples.
 
     Raises:
-        UsageError: it is no YAML mapping, or has an unknown key; the message suggests the nearest and lists the known.
+        UsageError: it isn't a YAML mapping, or has an unknown key; the message suggests the nearest and lists all.
     """
     try:
         value = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        raise UsageError(f"{name} is no valid YAML: {error}") from error
+        raise UsageError(f"{name} is no valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):
         raise UsageError(f"{name} must hold lines `name: value`, not {type(value).__name__}")
     result = {}
@@ -63,13 +36,23 @@ def read_yaml(text: str, name: str, known: tuple[str, ...]) -> dict[str, Any]:
     return result
 
 
-def build(cls: type[_C], values: Mapping[str, Any]) -> _C:
+def build(cls: type[_C], values: Mapping[str, Any], place: Callable[[str], str] = str) -> _C:
     """Makes a configuration, turning what it finds wrong into an error for the user.
+
+    Args:
+        cls: its dataclass.
+        values: its settings by name.
+        place: how a setting is called where its value was given, for messages.
 
     Raises:
         UsageError: a value is out of range, or a required one is missing.
     """
+    for item in fields(cls):  # type: ignore[arg-type]
+        if item.default is MISSING and item.default_factory is MISSING and item.name not in values:
+            raise UsageError(f"{place(item.name)} is missing. See --help")
     try:
         return cls(**values)
+    except SettingError as error:
+        raise UsageError(error.told(place)) from error
     except (ValueError, TypeError) as error:
         raise UsageError(str(error)) from error

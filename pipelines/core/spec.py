@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.core.hashing import fingerprint
+from pipelines.core.settings import check_settings, setting
 
 PIXELS_VERSION = 2
 """Raised whenever the same video and the same `ClipSpec` would give other pixels than before.
@@ -20,6 +21,7 @@ MPEG-4 with placeholders (packed B-frames of DivX and XviD) is sampled by the fr
 
 RESIZE_MODES = ("stretch", "crop", "pad")
 INTERPOLATIONS = ("area", "bilinear")
+_SMALLEST_PX, _LARGEST_PX = 8, 4096
 
 
 def sample_uniform(num_source_frames: int, num_frames: int) -> tuple[int, ...]:
@@ -85,24 +87,26 @@ class ClipSpec:
         ValueError: a value is out of range; the message names it.
     """
 
-    num_frames: int = 20
-    height: int = 64
-    width: int = 64
-    sampling: str = "uniform"
-    resize: str = "stretch"
-    interpolation: str = "area"
+    num_frames: int = setting(20, metavar="N", low=1, high=4096, help="number of frames in a clip")
+    height: int = setting(64, low=_SMALLEST_PX, high=_LARGEST_PX)
+    width: int = setting(64, low=_SMALLEST_PX, high=_LARGEST_PX)
+    sampling: str = setting(
+        "uniform", choices=SAMPLING_NAMES,
+        help="how frames are chosen: `uniform` takes the centres of spans with equal numbers of frames, `uniform-time` "
+        "the centres of equal spans of time, `notebook` every n-th frame as the public notebooks do",
+    )  # fmt: skip
+    resize: str = setting(
+        "stretch", choices=RESIZE_MODES,
+        help="how a frame of another shape is fitted: `stretch` it, `crop` its edges, or `pad` it with black",
+    )  # fmt: skip
+    interpolation: str = setting(
+        "area", choices=INTERPOLATIONS,
+        help="how a frame is scaled: `area` averages the pixels that fall into one, `bilinear` gives the pixels of "
+        "OpenCV's default and of the public notebooks",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        for name, low, high in (("num_frames", 1, 4096), ("height", 8, 4096), ("width", 8, 4096)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-        if self.sampling not in SAMPLING_NAMES:
-            raise ValueError(f"sampling must be one of {', '.join(SAMPLING_NAMES)}, not {self.sampling!r}")
-        if self.resize not in RESIZE_MODES:
-            raise ValueError(f"resize must be one of {', '.join(RESIZE_MODES)}, not {self.resize!r}")
-        if self.interpolation not in INTERPOLATIONS:
-            raise ValueError(f"interpolation must be one of {', '.join(INTERPOLATIONS)}, not {self.interpolation!r}")
+        check_settings(self)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -168,14 +172,11 @@ class FrameEncoding:
         ValueError: an unknown format, or a quality out of range.
     """
 
-    format: str = "raw"
-    quality: int = 95
+    format: str = setting("raw", choices=FRAME_ENCODINGS, help="how frames are stored")
+    quality: int = setting(95, metavar="N", low=1, high=100, help="quality of JPEG frames, from 1 to 100")
 
     def __post_init__(self) -> None:
-        if self.format not in FRAME_ENCODINGS:
-            raise ValueError(f"encoding must be one of {', '.join(FRAME_ENCODINGS)}, not {self.format!r}")
-        if not isinstance(self.quality, int) or isinstance(self.quality, bool) or not 1 <= self.quality <= 100:
-            raise ValueError(f"jpeg quality must be a whole number from 1 to 100, not {self.quality!r}")
+        check_settings(self)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a JSON object; the quality only where it has a meaning."""

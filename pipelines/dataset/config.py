@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pipelines.core.config import check_job
+from pipelines.core.common_settings import INPUT_OUTPUT, RUNNING, Common
 from pipelines.core.relative import name_of
+from pipelines.core.settings import Group, Name, SettingError, check_settings, naming, setting, setting_like
 from pipelines.core.spec import COMPRESSIONS, ClipSpec, FrameEncoding
 from pipelines.decoding.messages import DecodeLimits
 from pipelines.inputs.splits.assign import parse_fractions, parse_groups
 
+CLIPS, STORAGE = Group("clips"), Group("storage")
+SPLITS = Group("splits", "All videos of a group go into the same split, unless official splits say otherwise.")
 _PATHS = ("input", "split_file")
 """Settings that are paths and decide about the content."""
 
@@ -30,50 +33,84 @@ class PreprocessConfig:
     """Settings of the preprocessing job; `--help` of `pipelines.preprocess` explains each.
 
     Raises:
-        ValueError: a value is out of range; the message names it.
+        UsageError: a value is of the wrong type or out of range; the message gives the setting and the value.
     """
 
-    input: str
-    output: str
-    class_level: int = 0
-    classes: tuple[str, ...] = ()
-    limit: int = 0
-    num_frames: int = 20
-    size: str = "64"
-    sampling: str = "uniform"
-    resize: str = "stretch"
-    interpolation: str = "area"
-    min_frames: int = 1
-    drop_duplicates: bool = False
-    encoding: str = "raw"
-    jpeg_quality: int = 95
-    compression: str = "none"
-    splits: str = ""
-    split_groups: tuple[str, ...] = ()
-    split_file: tuple[str, ...] = ()
-    split_seed: int = 0
-    shards: int = 0
-    workers: int = 0
-    time_limit_s: float = 300.0
-    memory_limit_mb: int = 2048
-    max_failure_rate: float = 0.05
-    overwrite: bool = False
+    input: str = setting(
+        group=INPUT_OUTPUT, metavar="PATH",
+        help="videos to read: a folder of class folders, or a CSV manifest with the columns path,label[,group][,split]"
+        "; local, gs:// or s3://",
+    )  # fmt: skip
+    output: str = setting(group=INPUT_OUTPUT, metavar="FOLDER", help="folder to write the dataset to")
+    class_level: int = setting(
+        0, group=INPUT_OUTPUT, metavar="N", low=0,
+        automatic="the first level below folders train, val, test and below a lone folder around everything",
+        help="level of folders that are the classes, counted from 1",
+    )  # fmt: skip
+    classes: tuple[str, ...] = setting(
+        (), group=INPUT_OUTPUT, metavar="A,B,...", automatic="all", help="use only these classes"
+    )
+    limit: int = setting_like(Common, "limit")
+    num_frames: int = setting_like(ClipSpec, "num_frames", group=CLIPS)
+    size: str = setting(
+        "64", group=CLIPS, metavar="PIXELS", help="height and width of a frame in pixels: 64 or HEIGHTxWIDTH, as 72x96"
+    )
+    sampling: str = setting_like(ClipSpec, "sampling", group=CLIPS)
+    resize: str = setting_like(ClipSpec, "resize", group=CLIPS)
+    interpolation: str = setting_like(ClipSpec, "interpolation", group=CLIPS)
+    min_frames: int = setting(
+        1, group=INPUT_OUTPUT, metavar="N", low=1, help="leave out videos with fewer frames than this"
+    )
+    drop_duplicates: bool = setting(
+        False, group=INPUT_OUTPUT,
+        help="keep only the first, by name, of videos with identical content; this reads all files of equal size",
+    )  # fmt: skip
+    encoding: str = setting_like(FrameEncoding, "format", group=STORAGE)
+    jpeg_quality: int = setting_like(FrameEncoding, "quality", group=STORAGE)
+    compression: str = setting("none", group=STORAGE, choices=COMPRESSIONS, help="how whole shards are compressed")
+    splits: str = setting(
+        "", group=SPLITS, metavar="NAME=F,...",
+        automatic=f"official where the input has splits, else {DEFAULT_SPLITS}",
+        help="names and fractions of splits, to assign the videos anew whatever the input says; or `official`, to keep "
+        "the splits of the folders train, val, test or of the manifest's column split",
+    )  # fmt: skip
+    split_groups: tuple[str, ...] = setting(
+        (), group=SPLITS, metavar="NAME=GROUP,...", repeated=True, automatic="none",
+        help="groups of a split; all other groups go into train. May be repeated",
+    )  # fmt: skip
+    split_file: tuple[str, ...] = setting(
+        (), group=SPLITS, metavar="FILE", repeated=True, automatic="none",
+        help="file, folder or pattern of files with lines group,split or path,split, or like UCF101's trainlist01.txt "
+        "and testlist01.txt, or like HMDB51's files for each class. Videos that they don't name go into train, or are "
+        "left out if they name videos of train. May be repeated",
+    )  # fmt: skip
+    split_seed: int = setting(0, group=SPLITS, metavar="N", help="seed of the random assignment of groups to splits")
+    shards: int = setting(
+        0, group=STORAGE, metavar="N", low=0, automatic="about 128 MB each", help="number of TFRecord files"
+    )
+    workers: int = setting_like(Common, "workers")
+    time_limit_s: float = setting_like(
+        DecodeLimits, "time_s", group=RUNNING, help="seconds that decoding one video may take"
+    )
+    memory_limit_mb: int = setting_like(
+        DecodeLimits, "memory_mb", group=RUNNING, help="megabytes of memory that decoding one video may take"
+    )
+    max_failure_rate: float = setting_like(Common, "max_failure_rate")
+    overwrite: bool = setting_like(Common, "overwrite")
 
     def __post_init__(self) -> None:
-        given = [name for name in SPLIT_SETTINGS if getattr(self, name)]
+        check_settings(self)
+        given = [Name(name) for name in SPLIT_SETTINGS if getattr(self, name)]
         if len(given) > 1:
-            raise ValueError(f"give {' or '.join(given)}, not both: each says of which split videos are")
-        check_job(self)
-        if self.min_frames < 1:
-            raise ValueError(f"min_frames must be at least 1, not {self.min_frames}")
-        if self.compression not in COMPRESSIONS:
-            raise ValueError(f"compression must be one of {', '.join(COMPRESSIONS)}, not {self.compression!r}")
-        if self.class_level < 0:
-            raise ValueError(f"class_level must be 0 (automatic) or more, not {self.class_level}")
+            places = " or ".join(["{}"] * len(given))
+            raise SettingError(f"give {places}, not both: each says which split videos are in", *given)
         # Made here once, so that a wrong value is found before anything is read.
-        _ = self.clip_spec, self.frame_encoding, self.limits
-        _ = self.fractions
-        parse_groups(self.split_groups)
+        with naming("size"):
+            _ = self.clip_spec
+        with naming("splits"):
+            _ = self.fractions
+        with naming("split_groups"):
+            parse_groups(self.split_groups)
 
     @property
     def clip_spec(self) -> ClipSpec:
@@ -133,4 +170,4 @@ def parse_size(text: str) -> tuple[int, int]:
     try:
         return int(height), int(width or height)
     except ValueError:
-        raise ValueError(f"size must be a number or HEIGHTxWIDTH, not {text!r}") from None
+        raise ValueError(f"must be a number or HEIGHTxWIDTH, not {text!r}") from None

@@ -4,10 +4,10 @@ Its process gets the job once and then a request for each video, pickled, as it 
 JSON and bytes: nobody knows what a hostile video makes of a decoder.
 """
 
-import math
 from dataclasses import dataclass
 
 from pipelines.core.failure import Failure
+from pipelines.core.settings import check_settings, setting
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.video.pieces import Range
 from pipelines.video.windows import Window, WindowSpec
@@ -22,14 +22,11 @@ class DecodeLimits:
         memory_mb: megabytes of address space above that of an idle decoder.
     """
 
-    time_s: float = 300.0
-    memory_mb: int = 2048
+    time_s: float = setting(300.0, metavar="SECONDS", above=0)
+    memory_mb: int = setting(2048, metavar="MB", low=64)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.time_s) and self.time_s > 0):
-            raise ValueError(f"the time limit must be a positive number of seconds, not {self.time_s!r}")
-        if self.memory_mb < 64:
-            raise ValueError(f"the memory limit must be at least 64 MB, not {self.memory_mb!r}")
+        check_settings(self)
 
 
 @dataclass(frozen=True)

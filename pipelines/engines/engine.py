@@ -26,7 +26,8 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from pipelines.cli import tool as cli
 from pipelines.cli.beam_options import BeamParser
 from pipelines.cli.flags import LOCAL_RUNNER
-from pipelines.cli.tool import nearest_flag, refuse_unknown_flags
+from pipelines.cli.near_flags import near_flag
+from pipelines.cli.stray_words import refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
 from pipelines.engines import dataflow, job_server
 from pipelines.engines.errors import errors_once, ignore_hang_ups, known_message, reason
@@ -171,7 +172,7 @@ def _check_flags(arguments: Sequence[str], own_flags: Sequence[str], strict: boo
         refuse_unknown_flags(unknown, known)
     for argument in unknown:
         flag = argument.partition("=")[0]
-        if flag.startswith("--") and nearest_flag(flag, own_flags, cutoff=0.8):
+        if flag.startswith("--") and near_flag(flag, own_flags, cutoff=0.8):
             refuse_unknown_flags([flag], own_flags)
 
 

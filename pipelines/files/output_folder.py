@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pipelines import files
-from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.errors import OutputError, UsageError, UserError
 from pipelines.core.sealed import unseal_or_old
 
 _L = TypeVar("_L")
@@ -57,6 +57,8 @@ def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str
         others = [name for name in files.list_names(output) if not name.startswith(".") and name != STATE]
     except OSError as error:
         raise UsageError(f"cannot read the {what} folder {output}: {files.reason(error)}") from error
+    except UserError:
+        raise
     except (ValueError, TypeError) as error:
         if overwrite:
             return None

@@ -192,9 +192,10 @@ def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris
 
 
 def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Catalog:
-    """The videos of some classes (all if none are named); of each class, at most `limit` in each split (all if 0).
+    """The videos of some classes (all if none are named), at most `limit` of them (all if 0).
 
-    Which ones a limit keeps depends on their ids alone, and they are spread over the groups by chance.
+    A limit takes as many of each class and, where splits are given, of each split of it, as far as there are any. Which
+    ones depends on their ids alone; they are spread over the groups by chance. A larger limit keeps those of a smaller.
 
     Raises:
         UsageError: an unknown class; the message suggests the nearest and lists what there is.
@@ -208,16 +209,15 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             near = near or [label for label in known if label.lower() == name.lower()]
             hint = f"; did you mean {near[0]}?" if near else "."
             raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {', '.join(known)}")
-    kept: Counter[tuple[str, str]] = Counter()
-    chosen = []
-    for video in (
-        sorted(catalog.videos, key=lambda v: (stable_hash("limit", v.video_id), v.video_id))
-        if limit
-        else catalog.videos
-    ):
-        if (not classes or video.label in classes) and (not limit or kept[video.label, video.split] < limit):
+    chosen = [video for video in catalog.videos if not classes or video.label in classes]
+    if limit:
+        chosen.sort(key=lambda video: (stable_hash("limit", video.video_id), video.video_id))
+        kept: Counter[tuple[str, str]] = Counter()
+        rounds = []
+        for video in chosen:
             kept[video.label, video.split] += 1
-            chosen.append(video)
+            rounds.append(kept[video.label, video.split])
+        chosen = [chosen[i] for i in sorted(range(len(chosen)), key=rounds.__getitem__)[:limit]]
     ungrouped = sum(1 for video in chosen if video.group == video.video_id)
     return replace(catalog, videos=tuple(sorted(chosen, key=attrgetter("video_id"))), num_ungrouped=ungrouped)
 

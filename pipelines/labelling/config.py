@@ -1,12 +1,15 @@
 """Settings of the labelling job."""
 
-import math
 from dataclasses import dataclass
 
-from pipelines.core.config import check_job
+from pipelines.core.common_settings import INPUT_OUTPUT, RUNNING, Common
+from pipelines.core.settings import Group, Name, SettingError, check_settings, setting, setting_like
 from pipelines.decoding.messages import DecodeLimits
 from pipelines.labelling.rows import FORMATS
 from pipelines.labelling.segments import SegmentSpec
+
+WINDOWS = Group("windows", "A video about as long as those in training is one clip, a longer one is cut into windows.")
+SEGMENTS = Group("segments", "Changing these doesn't need decoding or scoring again.")
 
 
 @dataclass(frozen=True)
@@ -14,47 +17,65 @@ class LabelConfig:
     """Settings of the labelling job; `--help` of `pipelines.label` explains each.
 
     Raises:
-        ValueError: a value is out of range; the message names it.
+        UsageError: a value is of the wrong type or out of range; the message gives the setting and the value.
     """
 
-    input: str
-    output: str
-    model: str
-    window_s: float = 0.0
-    stride_s: float = 0.0
-    range_s: float = 600.0
-    min_score: float = 0.0
-    smooth: int = 3
-    min_duration_s: float = 0.0
-    top_k: int = 5
-    format: str = "jsonl"
-    webvtt: bool = False
-    bigquery_table: str = ""
-    limit: int = 0
-    shards: int = 0
-    workers: int = 0
-    time_limit_s: float = 300.0
-    memory_limit_mb: int = 2048
-    max_failure_rate: float = 0.05
-    dry_run: bool = False
-    overwrite: bool = False
-    trust_model: bool = False
+    input: str = setting(
+        group=INPUT_OUTPUT, metavar="PATH",
+        help="videos to read: a folder, a pattern in quotes, a video, a text file of paths, or a CSV manifest with a "
+        "column path; local, gs:// or s3://",
+    )  # fmt: skip
+    output: str = setting(group=INPUT_OUTPUT, metavar="FOLDER", help="folder to write the labels to")
+    model: str = setting(
+        group=INPUT_OUTPUT, metavar="FOLDER", help="model directory that trainer.task or trainer.import_model wrote"
+    )
+    window_s: float = setting(
+        0.0, group=WINDOWS, metavar="SECONDS", low=0, automatic="the median of the training videos",
+        help="length of a window in seconds",
+    )  # fmt: skip
+    stride_s: float = setting(
+        0.0, group=WINDOWS, metavar="SECONDS", low=0, automatic="half a window",
+        help="seconds from the start of a window to the start of the next",
+    )  # fmt: skip
+    range_s: float = setting(
+        600.0, group=WINDOWS, metavar="SECONDS", above=0,
+        help="length from which a video is cut at key frames, so that several workers share it",
+    )  # fmt: skip
+    min_score: float = setting_like(SegmentSpec, "min_score", group=SEGMENTS)
+    smooth: int = setting_like(SegmentSpec, "smooth", group=SEGMENTS)
+    min_duration_s: float = setting_like(SegmentSpec, "min_duration_s", group=SEGMENTS)
+    top_k: int = setting_like(SegmentSpec, "top_k", group=SEGMENTS)
+    format: str = setting("jsonl", group=INPUT_OUTPUT, choices=FORMATS, help="format of the files of labels")
+    webvtt: bool = setting(False, group=INPUT_OUTPUT, help="also write a subtitle track for each video")
+    bigquery_table: str = setting(
+        "", group=INPUT_OUTPUT, metavar="PROJECT:DATASET.TABLE", automatic="none",
+        help="also load the labels into this table, whose content they replace; needs --temp_location gs://...",
+    )  # fmt: skip
+    limit: int = setting_like(Common, "limit")
+    shards: int = setting(
+        0, group=RUNNING, metavar="N", low=0, automatic="one for 10,000 videos", help="number of files of labels"
+    )
+    workers: int = setting_like(Common, "workers")
+    time_limit_s: float = setting_like(
+        DecodeLimits, "time_s", group=RUNNING, help="seconds that decoding one window may take"
+    )
+    memory_limit_mb: int = setting_like(
+        DecodeLimits, "memory_mb", group=RUNNING, help="megabytes of memory that decoding one video may take"
+    )
+    max_failure_rate: float = setting_like(Common, "max_failure_rate")
+    dry_run: bool = setting(
+        False, group=INPUT_OUTPUT, help="show what would be done, with an estimate from a sample, and write nothing"
+    )
+    overwrite: bool = setting_like(Common, "overwrite")
+    trust_model: bool = setting_like(Common, "trust_model", group=INPUT_OUTPUT)
 
     def __post_init__(self) -> None:
-        check_job(self)
-        for name in ("window_s", "stride_s"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} must be 0 (automatic) or a number of seconds, not {value:g}")
-        if not (math.isfinite(self.range_s) and self.range_s > 0):
-            raise ValueError(f"range_s must be a positive number of seconds, not {self.range_s:g}")
+        check_settings(self)
         if self.window_s and self.stride_s > self.window_s:
-            raise ValueError(
-                f"stride_s is {self.stride_s:g}, more than window_s, {self.window_s:g}: parts of the video would be in "
-                "no window"
-            )
-        if self.format not in FORMATS:
-            raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
+            raise SettingError(
+                "{} is {:g}, more than {}, {:g}: parts of the video would be in no window",
+                Name("stride_s"), self.stride_s, Name("window_s"), self.window_s,
+            )  # fmt: skip
         # Made here once, so that a wrong value is found before anything is read.
         _ = self.segments, self.limits
 

@@ -25,6 +25,7 @@ from pipelines.labelling.plan import (
     task_size,
 )
 from pipelines.process.gc_pause import no_collection
+from pipelines.reports.text import plural
 from pipelines.video.windows import WindowSpec
 
 
@@ -81,7 +82,7 @@ def make_work(
     """Compares what is listed with what is known.
 
     Raises:
-        UsageError: the output belongs to another model, or to other windows, and is not to be replaced.
+        UsageError: the output belongs to another model, other windows or shards, and is not to be replaced.
         OutputError: it is to be replaced, and can't be removed.
     """
     output = config.output
@@ -89,21 +90,19 @@ def make_work(
     resized_by = [version("opencv-python-headless")] if info.clip_spec.interpolation == "bilinear" else []
     key = fingerprint([info.fingerprint, scoring, version("av"), *resized_by])
     earlier = folder.read_layout(output, config.overwrite)
-    if earlier and (earlier.model, dict(earlier.scoring)) != (info.fingerprint, scoring):
+    finished = files.exists(files.join(output, folder.SUMMARY))
+    anew = earlier is not None and (_is_other(earlier, config, info, scoring) or (finished and config.overwrite))
+    if earlier and anew:
         if not config.overwrite:
-            raise UsageError(_other_labels(earlier, info, scoring, output))
+            raise UsageError(_other_labels(earlier, config, info, scoring))
         if not config.dry_run:
             folder.remove_labels(output)
         earlier = None
-    if earlier and config.shards not in (0, earlier.num_shards):
-        raise UsageError(
-            f"{output} has {earlier.num_shards} files of labels, --shards says {config.shards}; choose another --output"
-        )
     wanted = config.shards or shard_count(len(videos), beam_workers, sum(video.size_bytes for video in videos))
     num_shards = earlier.num_shards if earlier else wanted
     layout = LabelLayout(num_shards, info.fingerprint, info.name, scoring)
     shards = by_shard(videos, num_shards)
-    again = earlier is not None and not files.exists(files.join(output, folder.SUMMARY))
+    again = earlier is not None and not finished
     result = [config.segments.identity(), config.format, config.webvtt]
 
     damaged: list[str] = []
@@ -116,7 +115,7 @@ def make_work(
         written = earlier is not None and label_shards.is_written(output, shard, mark, labels, damaged.append)
         # Whatever has labels is in the ledger, which is long: it is read only for what may be tried again.
         left = PendingVideos(listing)
-        pending = left if written and not again else _pending(output, shard, listing, key, again, damaged.append)
+        pending = left if written and not again else _pending(output, shard, listing, key, again, anew, damaged.append)
         return pending, mark if pending.numbers or config.bigquery_table or not written else ""
 
     found = list(files.each_at(output, compare, range(num_shards)))
@@ -126,12 +125,20 @@ def make_work(
     return Work(config, info, windows, key, layout, pending, size, marks, sorted(set(damaged)))
 
 
-def _other_labels(earlier: LabelLayout, info: ModelInfo, scoring: Mapping[str, Any], output: str) -> str:
+def _is_other(earlier: LabelLayout, config: LabelConfig, info: ModelInfo, scoring: Mapping[str, Any]) -> bool:
+    """Whether labels are those of another model, of other windows, or in another number of files."""
+    same = (earlier.model, dict(earlier.scoring)) == (info.fingerprint, scoring)
+    return not same or config.shards not in (0, earlier.num_shards)
+
+
+def _other_labels(earlier: LabelLayout, config: LabelConfig, info: ModelInfo, scoring: Mapping[str, Any]) -> str:
     if earlier.model != info.fingerprint:
         what = (
             f"labels by another model ({earlier.name}, fingerprint {earlier.model}; this one is {info.name}, "
             f"{info.fingerprint})"
         )
+    elif dict(earlier.scoring) == scoring:
+        what = f"labels in {plural(earlier.num_shards, 'file')}, and --shards says {config.shards}"
     else:
         other = [
             f"{k}: {earlier.scoring.get(k)} there, {scoring[k]} now"
@@ -139,15 +146,18 @@ def _other_labels(earlier: LabelLayout, info: ModelInfo, scoring: Mapping[str, A
             if earlier.scoring.get(k) != scoring[k]
         ]
         what = f"labels made with other windows ({'; '.join(other)})"
-    return f"{output} holds {what}. Choose another --output, or label everything anew there with --overwrite"
+    return f"{config.output} holds {what}. Choose another --output, or label everything anew there with --overwrite"
 
 
 def _pending(
-    output: str, shard: int, listing: ShardListing, key: str, again: bool, on_damage: Callable[[str], None]
+    output: str, shard: int, listing: ShardListing, key: str, again: bool, anew: bool, on_damage: Callable[[str], None]
 ) -> PendingVideos:
-    """The videos of a shard that aren't in the ledger, or, with `again`, failed for a reason that may have passed."""
+    """The videos of a shard that aren't in the ledger, or, with `again`, failed for a reason that may have passed.
+
+    With `anew` these are all: a dry run has left the ledger there.
+    """
     videos = listing.videos()
-    entries_known = folder.outline_ledger(output, shard, on_damage)
+    entries_known = () if anew else folder.outline_ledger(output, shard, on_damage)
     known = choose(entries_known, key, {video.video_id: video.version for video in videos})
     places: list[tuple[str, int]] = []
     begun = {}

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.core.settings import Name, SettingError, check_settings, setting
 from pipelines.labelling.types import UNKNOWN, Segment
 from pipelines.video.windows import Window
 
@@ -34,20 +35,22 @@ class SegmentSpec:
         ValueError: a value is out of range; the message names it.
     """
 
-    min_score: float = 0.0
-    min_duration_s: float = 0.0
-    smooth: int = 3
-    top_k: int = 5
+    min_score: float = setting(
+        0.0, metavar="SCORE", low=0, high=1,
+        help="label segments whose best class has a lower score than this `unknown`",
+    )  # fmt: skip
+    min_duration_s: float = setting(
+        0.0, metavar="SECONDS", low=0, help="join segments that are shorter than this to a neighbour"
+    )
+    smooth: int = setting(
+        3, metavar="N", low=1, help="average scores over this many windows, an odd number; 1 leaves them as they are"
+    )
+    top_k: int = setting(5, metavar="N", low=1, help="list this many classes with their scores, the best first")
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_score <= 1:
-            raise ValueError(f"min_score={self.min_score} is not between 0 and 1")
-        if not 0 <= self.min_duration_s < math.inf:
-            raise ValueError(f"min_duration_s={self.min_duration_s} is not a duration in seconds, 0 or more")
-        if self.smooth < 1 or self.smooth % 2 == 0:
-            raise ValueError(f"smooth={self.smooth} is not an odd number of windows, 1 or more")
-        if self.top_k < 1:
-            raise ValueError(f"top_k={self.top_k} is less than 1")
+        check_settings(self)
+        if self.smooth % 2 == 0:
+            raise SettingError("{} must be an odd number of windows, not {}", Name("smooth"), self.smooth)
 
     def identity(self) -> dict[str, Any]:
         """The fields as a JSON object."""

@@ -17,6 +17,7 @@ import cv2
 from av.codec.context import Flags
 
 from pipelines.core.errors import UsageError
+from pipelines.core.settings import Name, SettingError, check_settings, setting
 from pipelines.files import local
 from pipelines.samples.motion import ACTIVITIES, HEIGHT_PX, WIDTH_PX, Pixels, render_clip
 
@@ -35,22 +36,25 @@ class FolderInUseError(UsageError):
 
 @dataclass(frozen=True)
 class SampleDataConfig:
-    """What to make, and where. `workers` None means one process a core; it never changes what is written."""
+    """What to make, and where. The number of workers never changes what is written.
 
-    output: str
-    groups: int = 25
-    clips_per_group: int = 3
-    seed: int = 0
-    workers: int | None = None
+    Raises:
+        UsageError: a value is of the wrong type or out of range; the message gives the setting and the value.
+    """
+
+    output: str = setting(metavar="FOLDER", help="folder to write the videos to, made if it does not exist")
+    groups: int = setting(
+        25, metavar="N", low=1, high=99,
+        help="number of groups of each class: scenes with an actor, a background and a camera of their own",
+    )  # fmt: skip
+    clips_per_group: int = setting(3, metavar="N", low=1, high=99, help="number of clips of each class in each group")
+    seed: int = setting(0, metavar="N", help="seed of the videos; another one gives other videos")
+    workers: int = setting(0, metavar="N", low=0, automatic="one for each core", help="number of processes")
 
     def __post_init__(self) -> None:
+        check_settings(self)
         if not self.output or "://" in self.output:
-            raise ValueError(f"output must be a local folder, not {self.output!r}")
-        for name in ("groups", "clips_per_group"):
-            if not 1 <= getattr(self, name) <= 99:
-                raise ValueError(f"{name} must be from 1 to 99, as names have two digits, not {getattr(self, name)}")
-        if self.workers is not None and self.workers < 1:
-            raise ValueError(f"workers must be at least 1, not {self.workers}")
+            raise SettingError("{} must be a local folder, not {!r}", Name("output"), self.output)
 
     def marker(self) -> dict[str, Any]:
         """What decides the bytes of the data set, as it is written beside the videos."""

@@ -80,15 +80,15 @@ def test_yaml() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"num_frames": "20"}, "num_frames must be a whole number, not '20'"),
+        ({"num_frames": "20"}, "num_frames must be a whole number from 1 to 4096, not '20'"),
         ({"overwrite": "yes"}, "overwrite must be true or false"),
-        ({"max_failure_rate": 5}, "max_failure_rate must be a share from 0 to 1, not 5"),
-        ({"limit": -1}, "limit must be 0"),
+        ({"max_failure_rate": 5}, "max_failure_rate must be a number from 0 to 1, not 5"),
+        ({"limit": -1}, "limit must be a whole number, 0 or more, not -1"),
         ({"size": "big"}, "size must be a number or HEIGHTxWIDTH, not 'big'"),
         ({"splits": "train=0.5"}, "must add up to 1"),
-        ({"time_limit_s": 0.0}, "time limit must be a positive number"),
+        ({"time_limit_s": 0.0}, "time_limit_s must be a number greater than 0, not 0"),
         ({"compression": "zip"}, "compression must be one of none, gzip"),
-        ({"split_groups": ("test=g1",), "split_file": "x"}, "not both"),
+        ({"split_groups": ("test=g1",), "split_file": ["x"]}, "give split_groups or split_file, not both"),
     ],
 )
 def test_wrong_settings_are_named(values: dict[str, object], message: str) -> None:

@@ -1,6 +1,8 @@
 """Listing trees and manifests: what is a video, its label and group, and what is refused."""
 
 import os
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -169,12 +171,22 @@ CATALOG = from_tree("/r", files(*PATHS))
 
 
 def test_select_classes_and_limit() -> None:
-    chosen = select(CATALOG, ("TaiChi", "Run"), 3)
-    assert chosen.labels == ("Run", "TaiChi")
-    assert len(chosen.videos) == 6
-    assert chosen == select(CATALOG, ("Run", "TaiChi"), 3)
-    assert {v.video_id for v in select(CATALOG, (), 2).videos} < {v.video_id for v in select(CATALOG, (), 3).videos}
+    chosen = select(CATALOG, ("TaiChi", "Run"), 6)
+    assert Counter(video.label for video in chosen.videos) == {"Run": 3, "TaiChi": 3}
+    assert chosen == select(CATALOG, ("Run", "TaiChi"), 6)
+    by_limit = [{video.video_id for video in select(CATALOG, (), limit).videos} for limit in range(1, 12)]
+    assert [len(ids) for ids in by_limit] == [*range(1, 12)]
+    assert all(fewer < more for fewer, more in pairwise(by_limit))
+    assert select(CATALOG, ("Run",), 10_000) == select(CATALOG, ("Run",))
     assert select(CATALOG) == CATALOG
+
+
+def test_a_limit_is_spread_over_classes_and_official_splits() -> None:
+    names = [f"{split}/{label}/{i}.avi" for split in ("train", "test") for label in ("A", "B") for i in range(5)]
+    listed = from_tree("/r", files(*names, "train/C/1.avi"))
+    counts = Counter((video.split, video.label) for video in select(listed, (), 9).videos)
+    assert counts == {("train", "C"): 1} | {(s, c): 2 for s in ("train", "test") for c in "AB"}
+    assert len({(v.split, v.label) for v in select(listed, (), 5).videos}) == 5
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,8 @@ def test_a_second_run_at_the_same_time_is_refused(model: Path, videos: Path, tmp
     [
         ({"--model": "nowhere"}, "no model in"),
         ({"--input": "nowhere"}, "no such folder, video, list or manifest"),
-        ({"--format": "xml"}, "invalid choice: 'xml'"),
-        ({"--window-s": "-1"}, "window_s must be 0 (automatic) or a number of seconds, not -1"),
+        ({"--format": "xml"}, "--format must be one of jsonl, csv, parquet, not 'xml'"),
+        ({"--window-s": "-1"}, "--window-s must be a number, 0 or more, not -1"),
     ],
 )
 def test_mistakes_are_one_line(model: Path, videos: Path, tmp_path: Path, change: dict[str, str], message: str) -> None:

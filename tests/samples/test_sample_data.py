@@ -214,7 +214,7 @@ class TestCommandLine:
             ({"groups": 0}, "0"),
             ({"groups": 100}, "100"),
             ({"clips_per_group": -3}, "-3"),
-            ({"workers": 0}, "0"),
+            ({"workers": -1}, "-1"),
             ({"output": ""}, "''"),
             ({"output": "gs://bucket/videos"}, "gs://bucket/videos"),
         ],
@@ -224,9 +224,13 @@ class TestCommandLine:
             SampleDataConfig(**{"output": "videos", **changes})
 
     def test_invalid_setting_on_the_command_line(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with pytest.raises(SystemExit, match="2"):
-            main(["--output", "videos", "--groups", "100"])
-        assert "not 100" in capsys.readouterr().err
+        for arguments, said in (
+            (["--groups", "100"], "error: --groups must be a whole number from 1 to 99, not 100\n"),
+            (["--group", "10"], "error: unknown flag --group; did you mean --groups? See --help\n"),
+        ):
+            assert main(["--output", "videos", *arguments]) == 2
+            assert capsys.readouterr().err == said
+        assert main([]) == 2 and "--output is missing" in capsys.readouterr().err
 
 
 # --- Only motion tells the classes -----------------------------------------------------------------------------------

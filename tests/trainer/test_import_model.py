@@ -22,7 +22,7 @@ from tests import ROOT
 from tests.conftest import run_here, run_tool
 from tests.support.long_videos import moving_pictures, write
 from tests.support.notebook_loop import notebook_frames
-from trainer import import_model
+from trainer import import_flags, import_model
 
 pytestmark = [pytest.mark.process, pytest.mark.training]
 
@@ -392,7 +392,7 @@ def test_damaged_saved_model(tmp_path: Path) -> None:
 def test_wrong_labels(text: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "l").write_bytes(text)
     with pytest.raises(UsageError, match=message):
-        import_model.read_labels(tmp_path / "l")
+        import_flags.read_labels(tmp_path / "l")
 
 
 @pytest.mark.parametrize(
@@ -402,11 +402,11 @@ def test_wrong_labels(text: bytes, message: str, tmp_path: Path) -> None:
         ({"--saved-model": "missing"}, "no such SavedModel: .*missing"),
         ({"--saved-model": "labels.txt"}, "is a file, not the folder of a SavedModel"),
         ({"--saved-model": "empty"}, "is no SavedModel; it is the folder that holds saved_model.pb"),
-        ({"--num-frames": "0"}, "num_frames must be a whole number from 1"),
-        ({"--size": "big"}, "size must be a number or HEIGHTxWIDTH, not 'big'"),
+        ({"--num-frames": "0"}, "--num-frames must be a whole number from 1"),
+        ({"--size": "big"}, "--size must be a number or HEIGHTxWIDTH, not 'big'"),
         ({"--output": "."}, "would replace the model that is imported"),
         ({"--chanels": "bgr"}, "unknown flag --chanels; did you mean --channels"),
-        ({"--scale": "0-2"}, "invalid choice: '0-2'"),
+        ({"--scale": "0-2"}, "--scale must be one of 0-1, -1-1, 0-255, imagenet, not '0-2'"),
     ],
 )
 def test_mistakes_are_found_before_a_model_is_loaded(

@@ -199,6 +199,31 @@ def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path)
     assert mine == its
 
 
+def test_overwriting_begins_anew_once_and_is_resumed(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    shutil.copytree(finished, output)
+    arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline", "--overwrite")
+    last, mark = output / "checkpoints" / "last.npz", output / "checkpoints" / "mark"
+    process = subprocess.Popen([sys.executable, "-m", "trainer.task", *map(str, arguments)], stderr=subprocess.DEVNULL)
+
+    def has_begun() -> bool:  # the metrics go last: a checkpoint without them is a new one
+        found = None if (output / "metrics.json").exists() else checkpoint.load(str(last))
+        return found is not None and found[1].global_step > 0
+
+    while process.poll() is None and not has_begun():
+        time.sleep(0.001)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(120) == 75
+    assert not (output / "metrics.json").exists()
+    mark.touch()
+    done = run_tool("trainer.task", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert mark.exists()  # a run that is begun again removes the folder
+    assert_same_weights(output, finished)
+    assert run_tool("trainer.task", *arguments).returncode == 0
+    assert not mark.exists()
+
+
 def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Path) -> None:
     """From folders `Train` and `testing` to a model: their clips stay where they are, and groups of train validate."""
     videos = tmp_path / "wrapped" / "videos"
@@ -268,6 +293,13 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     assert json.loads((tmp_path / "crossval.json").read_text())["pooled"] == summary["pooled"]
     changed = [path.parent.name for path, time_ns in before.items() if path.stat().st_mtime_ns != time_ns]
     assert changed == ["fold02-seed0"]
+    (tmp_path / "crossval.json").unlink()  # as if it had been killed under --overwrite, with both folds done
+    for is_kept in (True, False):
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*/metrics.json")}
+        done = run_tool("trainer.crossval", *arguments, "--overwrite")
+        assert done.returncode == 0, done.stderr
+        assert json.loads((tmp_path / "crossval.json").read_text())["pooled"] == summary["pooled"]
+        assert {path.stat().st_mtime_ns == time_ns for path, time_ns in before.items()} == {is_kept}
 
 
 @pytest.mark.parametrize(
@@ -275,7 +307,7 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     [
         ("", "--model convlstm or --model lrcn"),
         ("--model lrcn --data nowhere", "there is no folder"),
-        ("--model lrcn --epochs -1", "epochs must be from 0"),
+        ("--model lrcn --epochs -1", "--epochs must be a whole number from 0 to 100000, not -1"),
         ("--model lrcn --epoch 3", "did you mean --epochs?"),
         ("--model lrcn --config none.yaml", "no such configuration file: none.yaml"),
         ("--config train.yaml", "did you mean learning_rate?"),
@@ -292,10 +324,9 @@ def test_a_mistake_is_answered_in_a_line(
 
 @pytest.mark.parametrize("name", ["convlstm", "lrcn"])
 def test_the_configurations_that_come_along_are_valid(name: str) -> None:
-    from trainer.flags import add_flags, make_config, make_parser, parse
+    from trainer.flags import make_config, make_parser, parse
 
     parser = make_parser("trainer.task", "")
-    add_flags(parser)
     file = ROOT / "configs" / f"train_{name}.yaml"
     config = make_config(parse(parser, ["--config", str(file), "--epochs", "7"]))
     assert (config.model, config.epochs) == (name, 7)

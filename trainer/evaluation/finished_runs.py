@@ -121,6 +121,8 @@ def _read_run(folder: str, name: str) -> Run:
                 f"{source} is of schema version {version!r}, and this software reads {SCHEMA_VERSION}. {again}"
             )
         run = Run.from_json(name, value)
+    except UserError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else error
         raise UsageError(f"{source} is damaged: {reason}. {again}") from error
@@ -129,6 +131,8 @@ def _read_run(folder: str, name: str) -> Run:
         return run
     try:
         return replace(run, predictions=Predictions.from_jsonl(_read_text(file), run.labels))
+    except UserError:
+        raise
     except (ValueError, TypeError) as error:
         raise UsageError(f"{file} is damaged: {error}. Remove it to compare without it. Or: {again.lower()}") from error
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 
 from pipelines import files
+from pipelines.core.errors import UserError
 from pipelines.files.stamps import dump_stamps, is_whole, load_stamps, stamp_file
 from trainer.files import storage, stores
 
@@ -44,6 +45,8 @@ def damaged_files(uri: str, folder: str) -> list[str]:
         return []
     try:
         stamps = load_stamps(storage.read_bytes(uri))
+    except UserError:
+        raise
     except ValueError:
         return [uri.removeprefix(f"{folder}/")]
     with stores.explained(folder, "read"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipelines.cli import tool
-from pipelines.core.errors import UsageError
+from pipelines.core.errors import UsageError, UserError
 from pipelines.core.sealed import load_json
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
@@ -40,6 +40,8 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
         try:
             metrics = load_json(storage.read_bytes(uri))
             found = {**metrics["configuration"], "dataset": metrics["dataset"]["fingerprint"]}
+        except UserError:
+            raise
         except (ValueError, KeyError, TypeError):
             damaged.append(METRICS)
         else:
@@ -87,7 +89,8 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
 
 def remove_run(output: str) -> None:
     """Removes what an earlier run wrote; other files in the folder stay."""
-    names = (METRICS, REPORT, HISTORY, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, CHECKPOINTS, TENSORBOARD)
+    # The metrics last: where they are gone, what is left is taken for the work of an unfinished run.
+    names = (REPORT, HISTORY, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, CHECKPOINTS, TENSORBOARD, METRICS)
     for name in names:
         storage.delete_tree(storage.join(output, name))
 

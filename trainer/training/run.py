@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import Any
 
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError
@@ -40,6 +41,23 @@ class Trained:
     test: Predictions
 
 
+def _choose_batch(config: TrainConfig, info: DatasetInfo, devices: Devices) -> int:
+    num_clips = sum(split.num_examples for split in info.splits.values())
+    return choose_batch(config.batch_size, devices.on_gpu, devices.num_replicas, num_clips, info.clip_spec.num_bytes)
+
+
+def identity_of(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> dict[str, Any]:
+    """All that decides about the weights of a run, and that one which is resumed must agree in."""
+    batch = devices.replica_batch(_choose_batch(config, dataset.info, devices)) * devices.num_replicas
+    return {
+        **config.identity(),
+        "dataset": dataset.fingerprint,
+        "global_batch_size": batch,
+        "workers": devices.num_workers,
+        "precision": devices.precision,
+    }
+
+
 class Run:
     """A configuration on a dataset: all that follows from it before anything is trained, and the training.
 
@@ -73,20 +91,12 @@ class Run:
         self.augmentations, self.note = choose(config.augment, self.info.labels)
         self.parts: Parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, index)
         self.loss_weights = class_weights(self.parts.sides["train"].class_counts, config.class_weights)
-        num_clips = sum(split.num_examples for split in self.info.splits.values())
-        clip_bytes = self.info.clip_spec.num_bytes
-        batch = choose_batch(config.batch_size, devices.on_gpu, devices.num_replicas, num_clips, clip_bytes)
-        self.global_batch = devices.replica_batch(batch) * devices.num_replicas
+        batch = _choose_batch(config, self.info, devices)
+        self._identity = identity_of(config, dataset, devices)
+        self.global_batch: int = self._identity["global_batch_size"]
         self.learning_rate = choose_rate(config.learning_rate, config.batch_size, batch)
         self.sides = {name: self._clips(name, single_frame=False) for name in ("val", "test")}
         self.indices = {name: index(self.parts.sides[name]) for name in self.sides}
-        self._identity = {
-            **config.identity(),
-            "dataset": dataset.fingerprint,
-            "global_batch_size": self.global_batch,
-            "workers": devices.num_workers,
-            "precision": devices.precision,
-        }
 
     def announce(self) -> None:
         """Tells the user, in one process of several, what is trained on what, and what is to be known of the data."""

@@ -14,10 +14,11 @@ from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.evaluation import results
 from trainer.files import storage
+from trainer.training import checkpoint
 from trainer.training.devices import Devices
 from trainer.training.logs import RunLog
 from trainer.training.outputs import describe, write
-from trainer.training.run import Run
+from trainer.training.run import Run, identity_of
 
 _LOST_WORKER = (
     tf.errors.UnavailableError,
@@ -49,7 +50,7 @@ def train_on(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Map
     with lock, _for_people(config, dataset):
         if (done := results.finished(config, dataset)) is not None:
             return done
-        if config.overwrite and devices.is_chief:
+        if config.overwrite and devices.is_chief and not _is_unfinished(config, dataset, devices):
             results.remove_run(config.output)
         run = Run(config, dataset, devices)
         run.announce()
@@ -68,6 +69,18 @@ def train_on(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Map
         # A worker that ends before the chief isn't there to train with, should the chief have to start again.
         devices.wait_for_all()
         return metrics
+
+
+def _is_unfinished(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> bool:
+    """Whether `--overwrite` meets the unfinished work of the same command, which it must not throw away."""
+    if storage.exists(storage.join(config.output, results.METRICS)):
+        return False
+    try:
+        found = checkpoint.load(storage.join(config.output, results.CHECKPOINTS, results.LAST))
+    except UserError:  # damaged: to be replaced
+        return False
+    wanted = identity_of(config, dataset, devices)
+    return found is not None and all(found[2].get(name) == value for name, value in wanted.items())
 
 
 @contextlib.contextmanager

@@ -165,11 +165,11 @@ def test_class_weights(counts: tuple[int, ...], choice: str, expected: tuple[flo
         ({"fold": "4/3"}, "fold must look like 2/5"),
         ({"fold": "1/3", "split": "random"}, "can't go together"),
         ({"augment": "flip,zoom"}, "augment must be"),
-        ({"epochs": -1}, "epochs must be from 0"),
-        ({"epochs": 2.5}, "epochs must be a whole number, not 2.5"),
+        ({"epochs": -1}, "epochs must be a whole number from 0 to 100000, not -1"),
+        ({"epochs": 2.5}, "epochs must be .*, not 2.5"),
         ({"variant": "best"}, "variant must be one of default, reference"),
         ({"cache": "yes"}, "cache must be true or false"),
-        ({"learning_rate": -0.1}, "learning_rate must be from"),
+        ({"learning_rate": -0.1}, "learning_rate must be a number from 0 to 10, not -0.1"),
     ],
 )
 def test_wrong_settings_are_named(change: dict[str, object], message: str) -> None:

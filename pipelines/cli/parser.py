@@ -1,0 +1,91 @@
+"""The parser of all tools: errors are one line, flags can't be shortened, and what isn't given is absent."""
+
+import argparse
+import platform
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+from pipelines.cli.commands import as_called
+from pipelines.cli.stray_words import refuse_unknown_flags
+from pipelines.core.errors import UsageError
+from pipelines.core.versions import SHOWN, versions
+
+_PLAINER = (
+    (r"^argument ([^:/]+)[^:]*: (must .*)$", r"\1 \2"),
+    (r"^argument ([^:/]+)[^:]*: expected (one|at least one) argument$", r"\1 needs a value"),
+    (r"^argument ([^:/]+)[^:]*: ignored explicit argument (.*)$", r"\1 takes no value, but got \2"),
+    (r"^argument ([^:/]+)[^:]*: not allowed with argument (\S+)$", r"\1 and \2 can't go together"),
+    (r"^argument ([^:/]+)[^:]*: ", r"\1: "),
+    (r"^the following arguments are required: ", "these are missing: "),
+)
+"""What argparse says, and how we say it."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` in the style of the tools.
+
+    `parse_known_args` and `parse_own` raise `UsageError` for what argparse would answer with its usage and an exit.
+    """
+
+    def __init__(self, tool: str, description: str | None, epilog: str | None = None) -> None:
+        """Makes a parser with `--help` and `--version`.
+
+        Args:
+            tool: the module that is run, such as `pipelines.label`.
+            description: what `--help` begins with, line by line as it is.
+            epilog: what it ends with.
+        """
+        super().__init__(
+            prog=as_called(f"python -m {tool}"), description=as_called(description or ""), epilog=epilog,
+            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
+        )  # fmt: skip
+        text = "show the versions that are installed and exit"
+        self.add_argument("--version", action=_ShowVersion, nargs=0, default=argparse.SUPPRESS, help=text)
+
+    @property
+    def flags(self) -> list[str]:
+        """All flags, `--help` among them."""
+        return [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
+
+    def parse_own(self, arguments: Sequence[str]) -> dict[str, Any]:
+        """The values of a command line whose flags all are of this parser.
+
+        Raises:
+            UsageError: there is another flag, or a value is missing or wrong.
+        """
+        given, unknown = self.parse_known_args(list(arguments))
+        refuse_unknown_flags(unknown, self.flags, arguments)
+        return vars(given)
+
+    def error(self, message: str) -> NoReturn:
+        """Says in one line what is wrong.
+
+        Raises:
+            UsageError: always.
+        """
+        for pattern, plainer in _PLAINER:
+            message, found = re.subn(pattern, plainer, message, flags=re.DOTALL)
+            if found:
+                break
+        raise UsageError(f"{message}. See --help")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            allowed = ", ".join(map(str, action.choices))
+            raise argparse.ArgumentError(action, f"must be one of {allowed}, not {value!r}")
+
+
+class _ShowVersion(argparse.Action):
+    """Looks versions up only when asked to, and imports nothing of what it names."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        print(installed())
+        parser.exit()
+
+
+def installed() -> str:
+    """What is installed: this software, Python, and the packages that decide about results."""
+    others = ", ".join(f"{name} {found}" for name, found in versions(SHOWN).items())
+    return f"har-pipelines {version('har-pipelines')} (Python {platform.python_version()}, {others})"

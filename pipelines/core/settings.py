@@ -1,0 +1,171 @@
+"""Settings: dataclass fields that carry their flag's help, its group, and the values that they may have.
+
+Everything about a setting stands at its field. The dataclass checks itself with `check_settings`, and the command line
+reads the same fields to make its flags.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from typing import Any, get_origin
+
+from pipelines.core.errors import UsageError
+
+_KEY = "setting"
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", tuple: "a list of texts"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Flags that stand together in `--help`, under a title and perhaps a sentence about all of them."""
+
+    title: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a dataclass field says about its setting.
+
+    Attributes:
+        help: what it is, as a phrase for `--help`.
+        group: the flags among which it is listed.
+        metavar: what stands for its value in `--help`.
+        choices: the values that it may have, where they are few.
+        low: the smallest number that it may be.
+        above: a number that it must be more than.
+        high: the largest number that it may be.
+        automatic: what its default means, where the value itself doesn't say.
+        repeated: for a list: whether its flag takes an item each time, or several; else items are separated by commas.
+    """
+
+    help: str
+    group: Group
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    above: float | None = None
+    high: float | None = None
+    automatic: str = ""
+    repeated: bool = False
+
+
+_ALONE = Group("options")
+
+
+def setting(default: Any = MISSING, *, help: str = "", group: Group = _ALONE, **about: Any) -> Any:
+    """A dataclass field that is a setting; see `Setting` for what else can be said about it."""
+    return field(default=default, metadata={_KEY: Setting(help, group, **about)})
+
+
+def setting_like(kind: type, name: str, **changes: Any) -> Any:
+    """A field with the default and the allowed values of another dataclass's setting; only what is named differs."""
+    other = next(item for item in fields(kind) if item.name == name)
+    return field(
+        default=changes.pop("default", other.default), metadata={_KEY: replace(other.metadata[_KEY], **changes)}
+    )
+
+
+def settings_of(kind: Any) -> Iterator[tuple[Field[Any], Setting]]:
+    """The settings of a dataclass in their order, each with its field."""
+    return ((item, item.metadata[_KEY]) for item in fields(kind) if _KEY in item.metadata)
+
+
+def type_of(item: Field[Any]) -> type:
+    """The plain type of a setting: `tuple` for `tuple[str, ...]`."""
+    found: type = get_origin(item.type) or item.type  # type: ignore[assignment]
+    return found
+
+
+class Name(str):
+    """The name of a setting in the message of a `SettingError`."""
+
+
+class SettingError(UsageError):
+    """A setting has a value that it can't have.
+
+    The message names the setting as Python does, `num_frames`. `told` gives the same message with other names, so that
+    a command line can speak of its flag, and of the file where the value stands.
+    """
+
+    def __init__(self, template: str, *values: object) -> None:
+        """Keeps the message in parts.
+
+        Args:
+            template: the message, with `{}` for each value.
+            values: what stands there; those of type `Name` are names of settings.
+        """
+        super().__init__(template, *values)
+        self._template, self._values = template, values
+
+    def __str__(self) -> str:
+        return self.told(str)
+
+    def told(self, tell: Callable[[str], str]) -> str:
+        """The message with `tell(name)` in place of each name of a setting."""
+        return self._template.format(*(tell(value) if isinstance(value, Name) else value for value in self._values))
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Turns a `ValueError` about what a setting stands for into a `SettingError` that names the setting."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingError("{} {}" if str(error).startswith("must ") else "{}: {}", Name(name), str(error)) from error
+
+
+def check_settings(config: Any) -> None:
+    """Checks all settings of a dataclass: types, ranges, choices. Lists become tuples; whole numbers may be fractions.
+
+    Raises:
+        SettingError: a value is of the wrong type or out of range; the message gives the setting and the value.
+    """
+    for item, about in settings_of(config):
+        value = getattr(config, item.name)
+        if isinstance(value, list) and type_of(item) is tuple:
+            value = tuple(value)
+            object.__setattr__(config, item.name, value)
+        if not _is_allowed(value, type_of(item), about):
+            raise SettingError(
+                "{} must be {}, not {}", Name(item.name), wanted(type_of(item), about), shown(value, type_of(item))
+            )
+
+
+def _is_allowed(value: Any, kind: type, about: Setting) -> bool:
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+        return False
+    if isinstance(value, tuple):
+        return all(isinstance(part, str) for part in value)
+    if about.choices:
+        return value in about.choices
+    if not isinstance(value, int | float):
+        return True
+    low, above, high = about.low, about.above, about.high
+    return (
+        math.isfinite(value)
+        and (low is None or value >= low)
+        and (above is None or value > above)
+        and (high is None or value <= high)
+    )
+
+
+def wanted(kind: type, about: Setting) -> str:
+    """What the value of a setting has to be, in words: `a whole number from 1 to 4096`."""
+    if about.choices:
+        return f"one of {', '.join(about.choices)}"
+    words = _WORDS[kind]
+    if about.low is not None and about.high is not None:
+        return f"{words} from {about.low} to {about.high}"
+    if about.low is not None:
+        return f"{words}, {about.low} or more"
+    if about.above is not None:
+        return f"{words} greater than {about.above}" + (f", at most {about.high}" if about.high is not None else "")
+    return words
+
+
+def shown(value: Any, kind: type) -> str:
+    """A value in a message, for a setting of a type: `'2'` for a text, `2` for the number 2.0 where 2.5 would do."""
+    return repr(value).removesuffix(".0") if kind is float and isinstance(value, float) else repr(value)
