@@ -39,7 +39,8 @@ class Parser(argparse.ArgumentParser):
         """
         super().__init__(
             prog=as_called(f"python -m {tool}"), description=as_called(description or ""), epilog=epilog,
-            allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
+            formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
         )  # fmt: skip
         text = "show the versions that are installed and exit"
         self.add_argument("--version", action=_ShowVersion, nargs=0, default=argparse.SUPPRESS, help=text)
