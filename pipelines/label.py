@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
-from pipelines.core import extras
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
@@ -22,6 +21,7 @@ from pipelines.labelling.listing import list_videos
 from pipelines.labelling.pending import Work, make_work
 from pipelines.labelling.plan import LabelTask, Listing
 from pipelines.models.scorer import read_model_info, shared_scorer
+from pipelines.process import extras
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, ProgressDisplay
 from pipelines.reports.text import plural, visible

@@ -11,10 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipelines.cli.commands import as_called
-from pipelines.core import extras
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UsageError, UserError, as_shortage
 from pipelines.core.secrets import redact
-from pipelines.process import interrupts
+from pipelines.process import extras, interrupts
 
 _SHOWN_VERSIONS = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
 _SHOWN_NAMES = 5

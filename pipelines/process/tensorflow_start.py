@@ -10,8 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from pipelines.core import extras
-from pipelines.process import interrupts
+from pipelines.process import extras, interrupts
 
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
 """Newer versions of TensorFlow say some things while they are imported, before they look at TF_CPP_MIN_LOG_LEVEL."""
