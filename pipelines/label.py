@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
-from pipelines.core import extras
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
@@ -26,6 +25,7 @@ from pipelines.labelling.pending import Work, make_work
 from pipelines.labelling.plan import LabelTask, Listing
 from pipelines.labelling.types import LabelReport
 from pipelines.models.scorer import read_model_info, shared_scorer
+from pipelines.process import extras
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, watching

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from pipelines import files
 from pipelines.cli import tool
-from pipelines.core import extras
 from pipelines.core.errors import EXIT_OK, IncompleteError
 from pipelines.core.versions import OF_DATASET, versions
 from pipelines.dataset import folder
@@ -31,6 +30,7 @@ from pipelines.decoding.messages import DecodeJob
 from pipelines.files.lock import exclusive
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
+from pipelines.process import extras
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, watching

@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from pipelines.cli.commands import as_called
-from pipelines.core import extras
 from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UserError, as_shortage
 from pipelines.core.secrets import redact
 from pipelines.core.wording import some
-from pipelines.process import interrupts
+from pipelines.process import extras, interrupts
 from pipelines.process.embedding import is_library
 
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")

@@ -5,10 +5,10 @@ import os
 import re
 from typing import Any
 
-from pipelines.core import extras
 from pipelines.core.reasons import first_line
 from pipelines.core.secrets import redact
 from pipelines.files.ranged_reader import bucket_and_path
+from pipelines.process import extras
 
 
 def lacking(uri: str, error: Exception) -> OSError | None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core import extras
 from pipelines.core.errors import UsageError
+from pipelines.process import extras
 from tests.conftest import write_video
 from tests.support.without_extras import run_without_extras
 
