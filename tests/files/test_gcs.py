@@ -12,6 +12,7 @@ import pytest
 
 from pipelines import files, label
 from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.video_files import FileInfo
 from tests.conftest import contents, run_tool
 from tests.support.gcs_server import GcsServer, Intervene, gcs_server, silent_server, use_environment
 from tests.support.gcs_server import bucket_of_videos as bucket_of_videos
@@ -238,7 +239,7 @@ def test_files_of_a_bucket(server: GcsServer) -> None:
     assert [file.path for file in files.list_tree(folder)[0]] == ["1.mp4", "[1].mp4", "sub/a*b.mp4"]
     assert files.list_folder(folder) == {"1.mp4": 5, "[1].mp4": 7}
     assert files.stat_file(folder, "[1].mp4").size_bytes == 7
-    assert files.stat_file(folder, "none.mp4") == files.FileInfo("none.mp4", 0, None)
+    assert files.stat_file(folder, "none.mp4") == FileInfo("none.mp4", 0, None)
     assert files.read_text(f"{folder}/sub/a*b.mp4") == "sub/a*b.mp4" and files.read_text(f"{folder}/none") is None
     files.delete([f"{folder}/[1].mp4", f"{folder}/none.mp4"])
     assert set(server.generations(folder)) == {"1.mp4", "sub/a*b.mp4", "sub/"}

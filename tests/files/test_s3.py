@@ -11,6 +11,7 @@ import pytest
 import pipelines.preprocess
 from pipelines import files, label, verify
 from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.video_files import FileInfo
 from pipelines.files.s3 import objects
 from tests.conftest import contents, run_tool
 from tests.support.fault_proxy import Fault, FaultProxy, fault_proxy
@@ -166,7 +167,7 @@ def test_files_of_a_bucket(server: S3Server) -> None:
     assert files.list_folder(folder) == {"1.mp4": 5, "[1].mp4": 7}
     assert files.stat_file(folder, "[1].mp4").size_bytes == 7
     assert files.stat_file(folder, "[1].mp4").version == files.list_tree(folder)[0][1].version
-    assert files.stat_file(folder, "none.mp4") == files.FileInfo("none.mp4", 0, None)
+    assert files.stat_file(folder, "none.mp4") == FileInfo("none.mp4", 0, None)
     assert files.read_text(f"{folder}/sub/a*b.mp4") == "sub/a*b.mp4" and files.read_text(f"{folder}/none") is None
     files.delete([f"{folder}/[1].mp4", f"{folder}/none.mp4"])
     assert set(server.generations(folder)) == {"1.mp4", "sub/a*b.mp4", "sub/ü +&%.mp4", "sub/"}
