@@ -1,4 +1,4 @@
-"""One decoder process, as seen from the worker that owns it. What runs in it is `decode_child`."""
+"""One decoder process, as seen from the worker that owns it. What runs in it is `server`."""
 
 import json
 import logging

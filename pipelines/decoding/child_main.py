@@ -1,5 +1,5 @@
 """The process in which videos are decoded, `python -m pipelines.decoding.child_main FD MEMORY_BYTES WORKER_PID`: see
-`isolation`.
+`server`.
 
 It binds itself to its worker before it imports what takes time, so that it never outlives it. Elsewhere than on Linux,
 it ends when it finds that nobody listens, or by the alarm of a request.

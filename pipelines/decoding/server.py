@@ -1,8 +1,8 @@
-"""What the process does in which videos are decoded; `decode_child` starts it.
+"""What the process does in which videos are decoded; `child_main` starts it.
 
-It reads requests from a socket and answers each with one or more JSON headers, each followed by its binary parts;
-`more` in a header tells whether another one will come. It imports little, so that it starts fast. It lowers its own
-memory limit, so that a video that asks for more fails here and not in the worker.
+It reads jobs and requests from a socket and answers each request with one or more JSON headers, each followed by its
+binary parts; `more` in a header tells whether another one will come. It imports little, so that it starts fast. It
+lowers its own memory limit, so that a video that asks for more fails here and not in the worker.
 """
 
 import contextlib
