@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from pipelines.process import extras, interrupts
 from pipelines.process.embedding import is_library
 
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
