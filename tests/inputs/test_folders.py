@@ -175,7 +175,7 @@ def test_official_splits_are_kept_and_groups_in_two_of_them_named() -> None:
 def test_splits_are_counted_as_they_are_kept() -> None:
     listed = choose_splits(tree("train/A/1.mp4", "train/A/2.mp4", "test/A/3.mp4"), PreprocessConfig("/r", "/o"))[0]
     assert (
-        note_splits(select(listed, limit=1))
+        note_splits(select(listed, limit=2))
         .notes[0]
         .startswith("official splits kept, according to its folders: train 1, test 1. ")
     )
