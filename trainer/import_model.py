@@ -44,13 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     from trainer.export.adapter import Adapter, sample_clips
     from trainer.export.foreign import open_keras, open_saved_model
     from trainer.export.keras_model import weights_fingerprint
-    from trainer.export.model_folder import (
-        KERAS_MODEL,
-        check_saved_model,
-        exact_float32,
-        staged,
-        write_saved_model,
-    )
+    from trainer.export.model_folder import KERAS_MODEL, check_saved_model, exact_float32, staged, write_saved_model
 
     refuse_other_folder(request.output)
     source = str(request.source)

@@ -103,10 +103,10 @@ def test_full_disk_is_told_and_what_was_done_is_kept(
 
 
 def test_a_second_run_at_the_same_time_is_refused(model: Path, videos: Path, tmp_path: Path) -> None:
-    from pipelines.dataset import folder as store
+    from pipelines.files.lock import exclusive
 
     output = tmp_path / "out"
-    with store.exclusive(str(output)):
+    with exclusive(str(output)):
         refused = run_here("pipelines.label", *arguments(model, videos, output))
     assert refused.returncode == 2
     assert "another run is writing to" in refused.stderr and "Traceback" not in refused.stderr
