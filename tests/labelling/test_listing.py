@@ -9,6 +9,7 @@ from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.labelling.listing import list_videos
 from pipelines.labelling.plan import Listing
+from tests.support.listings import forbidden as forbidden
 from tests.support.listings import nobody, touch, write_list
 
 ODD = (
