@@ -181,6 +181,7 @@ def files_beside(path: Path) -> set[str]:
     return {beside.name for beside in path.parent.iterdir() if beside.is_file()}
 
 
+@pytest.mark.timeout(900)  # five processes with TensorFlow, one after the other
 def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path) -> None:
     """After SIGKILL and SIGTERM, and after a disk that was full, which loses no checkpoint."""
     output = tmp_path / "run"
@@ -313,6 +314,6 @@ def test_a_corrupt_shard_is_named_before_training_starts(dataset: Path, tmp_path
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
     done = run_tool("trainer.task", *command(copy, tmp_path / "run"), env=without_tensorflow(tmp_path))
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == 1, done.stderr
     assert shard.name in done.stderr
     assert "Traceback" not in done.stderr
