@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.spec import ClipSpec
+from pipelines.files.lock import exclusive
 from tests.conftest import run_here, run_tool
 from tests.support.label_model import LABELS, level_of, make_model, write_grey
 
@@ -103,8 +104,6 @@ def test_full_disk_is_told_and_what_was_done_is_kept(
 
 
 def test_a_second_run_at_the_same_time_is_refused(model: Path, videos: Path, tmp_path: Path) -> None:
-    from pipelines.files.lock import exclusive
-
     output = tmp_path / "out"
     with exclusive(str(output)):
         refused = run_here("pipelines.label", *arguments(model, videos, output))

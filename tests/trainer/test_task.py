@@ -177,6 +177,11 @@ def interrupt(arguments: Sequence[object], last: Path, step: int, number: int) -
     return process.wait(120)
 
 
+def files_beside(path: Path) -> set[str]:
+    return {beside.name for beside in path.parent.iterdir() if beside.is_file()}
+
+
+@pytest.mark.timeout(900)  # five processes with TensorFlow, one after the other
 def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path) -> None:
     """After SIGKILL and SIGTERM, and after a disk that was full, which loses no checkpoint."""
     output = tmp_path / "run"
@@ -184,13 +189,13 @@ def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path)
     arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline")
     steps = sorted(random.Random(9).sample(range(1, 7), 2))
     assert interrupt(arguments, last, steps[0], signal.SIGKILL) == -signal.SIGKILL
-    before = last.read_bytes()
+    before, names = last.read_bytes(), files_beside(last)  # with the half of a file, perhaps, that the kill left
     full = run_tool("trainer.task", *arguments, max_file_bytes=200_000)
     assert full.returncode == 4
     assert "checkpoints/last.npz" in full.stderr or "checkpoints/best.npz" in full.stderr
     assert "Traceback" not in full.stderr
     assert last.read_bytes() == before
-    assert {path.name for path in last.parent.iterdir() if path.is_file()} <= {"best.npz", "last.npz"}
+    assert files_beside(last) <= names | {"best.npz"}
     assert interrupt(arguments, last, steps[1], signal.SIGTERM) == 75
     done = run_tool("trainer.task", *arguments)
     assert done.returncode == 0, done.stderr
@@ -340,6 +345,6 @@ def test_a_corrupt_shard_is_named_before_training_starts(dataset: Path, tmp_path
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
     done = run_tool("trainer.task", *command(copy, tmp_path / "run"), env=without_tensorflow(tmp_path))
-    assert done.returncode == 2, done.stderr
+    assert done.returncode == 1, done.stderr
     assert shard.name in done.stderr
     assert "Traceback" not in done.stderr

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.process
 LAUNCHER = """
 import sys
 from pipelines import label
-label.cli.quiet_libraries()
+from pipelines.cli import tool
+tool.quiet_libraries()
 from apache_beam.io.gcp.internal.clients.bigquery import BigqueryV2
 from google.oauth2 import credentials
 server = sys.argv.pop(1)
