@@ -21,6 +21,7 @@ FLOORS = {
     "inputs": ("core", "process", "files"),
     "cli": ("core", "process", "files"),
     "reports": ("core", "cli"),
+    "fetching": ("core", "process", "files", "inputs", "cli", "reports"),
     "models": ("core", "process", "video", "files", "inputs"),
     "dataset": ("core", "process", "video", "files", "decoding", "inputs", "cli", "reports"),
     "labelling": ("core", "process", "video", "files", "decoding", "inputs", "cli", "reports", "dataset"),
@@ -39,14 +40,14 @@ TRAINER_FLOORS = {
 }
 PRIVATE = ("pipelines.video.containers", "pipelines.video.skipping", "pipelines.video.timing")
 """Packages that only their parent knows."""
-PURE = ("core", "video", "decoding", "inputs", "dataset", "reports")
+PURE = ("core", "video", "decoding", "inputs", "dataset", "reports", "fetching")
 LIBRARIES = [
     # modules, what they must not import at their top, what they must not import at all
     *((f"pipelines/{room}", {"apache_beam", "tensorflow", "keras"}, {"apache_beam"}) for room in PURE),
     ("pipelines", {"tensorflow", "keras"}, set()),
     ("trainer", {"apache_beam"}, {"apache_beam"}),
 ]
-TOOLS = ("preprocess", "label", "verify", "sample_data")
+TOOLS = ("preprocess", "label", "verify", "sample_data", "download")
 LONGEST_MODULE, MOST_FILES = 260, 20
 
 
@@ -168,7 +169,7 @@ def test_entry_modules_define_nothing_that_beam_would_pickle_as_main(name: str) 
 
 def test_what_a_decoder_process_and_a_help_text_load() -> None:
     """Start-up time: neither Beam nor TensorFlow where they aren't needed."""
-    jobs = ("decoding.child_main", "preprocess", "label", "verify", "sample_data")
+    jobs = ("decoding.child_main", *TOOLS)
     tools = ("task", "crossval", "compare", "import_model")
     for module in [*(f"pipelines.{name}" for name in jobs), *(f"trainer.{name}" for name in tools)]:
         unwanted = ["apache_beam", "tensorflow", "keras", "google.cloud.storage"]

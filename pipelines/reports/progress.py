@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+from pipelines.reports.text import human_bytes
 
 _POLL_S = 0.5
 _LINE_EVERY_S = 30.0
@@ -86,15 +88,15 @@ class ProgressDisplay:
 
     def _show_bar(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn(self._title), BarColumn(bar_width=None), MofNCompleteColumn(), TextColumn("videos"),
+            TextColumn(self._title), BarColumn(bar_width=None), *self._amount_columns(),
             TextColumn("{task.fields[rate]}"), TimeRemainingColumn(elapsed_when_finished=True),
         )  # fmt: skip
         start = time.monotonic()
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            bar = progress.add_task("", total=self._total, rate="")
+            bar = progress.add_task("", total=self._total or None, rate="")
             while True:
                 last = self._stop.wait(self._pause_s)
                 done = self._count()
@@ -110,13 +112,49 @@ class ProgressDisplay:
                 continue
             shown = now
             done = self._count()
-            left = f", about {(self._total - done) * (now - start) / done:.0f} s left" if done else ""
-            print(
-                f"{int(done)} of {self._total} videos, {self._rate(done, now - start)}{left}",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(self._line(done, now - start), file=sys.stderr, flush=True)
+
+    def _amount_columns(self) -> tuple[Any, ...]:
+        """What a bar says of how much is done, as columns of rich."""
+        from rich.progress import MofNCompleteColumn, TextColumn
+
+        return MofNCompleteColumn(), TextColumn("videos")
+
+    def _line(self, done: float, passed_s: float) -> str:
+        left = f", about {(self._total - done) * passed_s / done:.0f} s left" if done else ""
+        return f"{int(done)} of {self._total} videos, {self._rate(done, passed_s)}{left}"
 
     def _rate(self, done: float, passed_s: float) -> str:
         rate = f"{done / passed_s:.1f}/s"
         return f"{rate}, {self._seconds() / 60 / passed_s:.2f} h of video/min" if self._seconds else rate
+
+
+class BytesProgress(ProgressDisplay):
+    """The same for bytes.
+
+    Args:
+        total: bytes to do; 0 where that isn't known.
+        done: asked for the number that is done, with what an earlier run did.
+        title: what is being done.
+    """
+
+    def __init__(self, total: int, done: Callable[[], int], title: str) -> None:
+        super().__init__(total, done, title=title)
+        self._begun = done()
+
+    def _count(self) -> float:
+        return self._done()
+
+    def _amount_columns(self) -> tuple[Any, ...]:
+        from rich.progress import DownloadColumn
+
+        return (DownloadColumn(binary_units=True),)
+
+    def _line(self, done: float, passed_s: float) -> str:
+        new = done - self._begun
+        left = f", about {(self._total - done) * passed_s / new:.0f} s left" if new and self._total else ""
+        of = f" of {human_bytes(self._total)}" if self._total else ""
+        return f"{self._title}: {human_bytes(done)}{of}, {self._rate(done, passed_s)}{left}"
+
+    def _rate(self, done: float, passed_s: float) -> str:
+        return f"{human_bytes((done - self._begun) / passed_s)}/s"
