@@ -12,12 +12,12 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, cast
 
 from pipelines.core.errors import UsageError
 from pipelines.fetching import listings
-from pipelines.fetching.entries import Entry, regular
+from pipelines.fetching.entries import FILE, Entry, regular
 from pipelines.fetching.python_archives import DamagedArchiveError, Reader, guarded
 
 _SILENCE_S = 300.0
@@ -90,10 +90,11 @@ class RarArchive:
     Args:
         path: where it is; absolute.
         extractor: the program.
+        others: the same archive, read by others, whose checksums are taken where this program lists none.
     """
 
-    def __init__(self, path: str, extractor: Extractor) -> None:
-        self._path, self._extractor = path, extractor
+    def __init__(self, path: str, extractor: Extractor, others: Sequence["RarArchive"] = ()) -> None:
+        self._path, self._extractor, self._others = path, extractor, others
         self.program = extractor.find() or extractor.names[0]
         self._entries: list[Entry] | None = None
 
@@ -106,8 +107,20 @@ class RarArchive:
         if self._entries is None:
             lister = shutil.which(self._extractor.lister) if self._extractor.lister else self.program
             with self._place() as path:
-                self._entries = self._list([str(lister), *self._extractor.list, path])
+                found = self._list([str(lister), *self._extractor.list, path])
+            self._entries = self._with_checksums(found)
         return self._entries
+
+    def _with_checksums(self, found: list[Entry]) -> list[Entry]:
+        for other in self._others if any(entry.crc32 is None for entry in regular(found)) else ():
+            with contextlib.suppress(DamagedArchiveError):
+                known = {(entry.path, entry.size_bytes): entry.crc32 for entry in regular(other.entries())}
+                if all((entry.path, entry.size_bytes) in known for entry in regular(found)):
+                    return [
+                        replace(entry, crc32=known[entry.path, entry.size_bytes]) if entry.kind == FILE else entry
+                        for entry in found
+                    ]
+        return found
 
     def _list(self, command: Sequence[str]) -> list[Entry]:
         try:

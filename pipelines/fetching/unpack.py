@@ -51,7 +51,11 @@ def readers(path: str) -> dict[str, Archive]:
         return {"tarfile": TarArchive(path)}
     if kind == kinds.RAR:
         require_one(path)
-        return {extractor.names[0]: RarArchive(os.path.abspath(path), extractor) for extractor in installed()}
+        found: dict[str, Archive] = {}
+        for extractor in installed():
+            others = [archive for archive in found.values() if isinstance(archive, RarArchive)]
+            found[extractor.names[0]] = RarArchive(os.path.abspath(path), extractor, others)
+        return found
     raise UsageError(f"{path} is not an archive ({kinds.NAMES}) but {kinds.why_no_archive(start)}")
 
 
@@ -96,6 +100,8 @@ def list_safely(archive: Archive, name: str) -> list[Entry]:
         DamagedArchiveError: it can't be read.
     """
     entries = archive.entries()
+    if not entries:
+        raise DamagedArchiveError("it lists nothing")
     refuse_unsafe(entries, name)
     return entries
 

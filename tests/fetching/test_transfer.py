@@ -1,4 +1,4 @@
-"""Downloads from a site that does what sites do. Whatever it does, the file is the site's file, or there is an error."""
+"""Downloads from a site that does what sites do. Whatever it does, the file is the site's, or there is an error."""
 
 import hashlib
 import os

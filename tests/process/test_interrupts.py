@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import write_video
 
 LINE = "interrupted; run the same command again to go on"
-TOOLS = ("preprocess", "label", "verify", "sample_data")
+TOOLS = ("preprocess", "label", "verify", "sample_data", "download")
 TRAINER = ("task", "crossval", "compare", "import_model")
 
 
