@@ -174,3 +174,10 @@ def test_another_size_than_is_known_is_told(tmp_path: Path, capsys: pytest.Captu
         assert fetch(site, tmp_path, size_bytes=123_456).read_bytes() == DATA
     said = capsys.readouterr().err
     assert said.count("has 640,004 bytes, not the 123,456 that are known") == 1
+
+
+def test_a_site_that_is_gone_and_what_is_known_of_that(tmp_path: Path) -> None:
+    with archive_site(DATA) as site:
+        site.answers.append(Answer(404))
+        with pytest.raises(UsageError, match="there is no such file.*--archive FILE. It has moved to the moon"):
+            download(str(tmp_path), Source(f"{site.url}/{NAME}", "x"), False, 1.0, "It has moved to the moon", QUICK)
