@@ -28,7 +28,7 @@ from pipelines.models.scorer import read_model_info, shared_scorer
 from pipelines.process import extras
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
-from pipelines.reports.progress import LOCAL_PROGRESS, watching
+from pipelines.reports.progress import LOCAL_PROGRESS, videos_done, watching
 from pipelines.reports.text import plural, visible
 from pipelines.video.windows import WindowSpec, default_windows
 
@@ -184,7 +184,8 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
 
     hours = (lambda: LOCAL_PROGRESS.seconds - seconds) if engine.in_process else None
     try:
-        with watching("Labelling", work.num_pending, done, 0.2 if engine.in_process else 5.0, hours):
+        total, poll_s = work.num_pending, 0.2 if engine.in_process else 5.0
+        with watching("Labelling", total, done, poll_s, videos_done(total, hours)):
             run_pipeline(engine)
     finally:
         close_pools()

@@ -33,7 +33,7 @@ from pipelines.inputs.class_notes import note_classes
 from pipelines.process import extras
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
-from pipelines.reports.progress import LOCAL_PROGRESS, watching
+from pipelines.reports.progress import LOCAL_PROGRESS, videos_done, watching
 from pipelines.reports.text import plural, visible
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
         return sum(videos.get(name, 0) for name in folder.finished_shards(config.output))
 
     try:
-        with watching("Preprocessing", sum(videos.values()), done, 0.2 if engine.in_process else 5.0):
+        total, poll_s = sum(videos.values()), 0.2 if engine.in_process else 5.0
+        with watching("Preprocessing", total, done, poll_s, videos_done(total)):
             run_pipeline(engine)
     finally:
         close_pools()

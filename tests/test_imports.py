@@ -22,6 +22,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "inputs": ("core", "process", "files"),
     "cli": ("core", "process", "files"),
     "reports": ("core", "process", "cli"),
+    "fetching": ("core", "process", "files", "inputs", "cli", "reports"),
     "models": ("core", "process", "video", "files", "inputs"),
     "dataset": _BELOW,
     "labelling": (*_BELOW, "dataset"),
@@ -40,14 +41,14 @@ TRAINER_FLOORS = {
 }
 PRIVATE = ("pipelines.video.containers", "pipelines.video.skipping", "pipelines.video.timing")
 """Packages that only their parent knows."""
-PURE = ("core", "video", "decoding", "inputs", "dataset", "reports")
+PURE = ("core", "video", "decoding", "inputs", "dataset", "reports", "fetching")
 LIBRARIES = [
     # modules, what they must not import at their top, what they must not import at all
     *((f"pipelines/{room}", {"apache_beam", "tensorflow", "keras"}, {"apache_beam"}) for room in PURE),
     ("pipelines", {"tensorflow", "keras"}, set()),
     ("trainer", {"apache_beam"}, {"apache_beam"}),
 ]
-TOOLS = ("preprocess", "label", "verify", "sample_data")
+TOOLS = ("preprocess", "label", "verify", "sample_data", "download")
 LONGEST_MODULE, MOST_FILES = 260, 20
 
 
@@ -170,7 +171,7 @@ def test_entry_modules_define_nothing_that_beam_would_pickle_as_main(name: str) 
 @pytest.mark.process
 def test_what_a_decoder_process_and_a_help_text_load() -> None:
     """Start-up time: neither Beam nor TensorFlow where they aren't needed."""
-    jobs = ("decoding.child_main", "har", "preprocess", "label", "verify", "sample_data")
+    jobs = ("decoding.child_main", "har", *TOOLS)
     tools = ("task", "crossval", "compare", "import_model")
     for module in [*(f"pipelines.{name}" for name in jobs), *(f"trainer.{name}" for name in tools)]:
         unwanted = ["apache_beam", "tensorflow", "keras", "google.cloud.storage"]

@@ -1,6 +1,7 @@
 """Progress: a bar with facts and the time left on a terminal, a line now and then where there is none."""
 
 import contextlib
+import math
 import sys
 import threading
 import time
@@ -9,8 +10,9 @@ from typing import Any, Self
 
 from pipelines.cli import tool
 from pipelines.process.embedding import is_library
-from pipelines.reports.text import human_seconds
+from pipelines.reports.text import human_bytes, human_seconds
 
+POLL_S = 0.5
 _LINE_EVERY_S = 30.0
 _PAUSES = 10
 """Time between two questions, as a multiple of what an answer takes."""
@@ -96,18 +98,38 @@ class LocalProgress:
 LOCAL_PROGRESS = LocalProgress()
 
 
+def videos_done(total: int, seconds: Callable[[], float] | None = None) -> Callable[[float, float], str]:
+    """Describes how many of `total` videos are done, and how many seconds of video where these are counted."""
+
+    def describe(done: float, passed_s: float) -> str:
+        facts = f"{int(done)} of {total} videos, {done / passed_s:.1f}/s"
+        return facts + (f", {seconds() / 60 / passed_s:.2f} h of video/min" if seconds else "")
+
+    return describe
+
+
+def bytes_done(total: int, begun: int) -> Callable[[float, float], str]:
+    """Describes how many of `total` bytes are done, 0 where that isn't known, and how fast, from `begun` on."""
+
+    def describe(done: float, passed_s: float) -> str:
+        of = f" of {human_bytes(total)}" if total else ""
+        return f"{human_bytes(done)}{of}, {human_bytes((done - begun) / passed_s)}/s"
+
+    return describe
+
+
 @contextlib.contextmanager
 def watching(
-    title: str, total: int, done: Callable[[], float], poll_s: float, seconds: Callable[[], float] | None = None
+    title: str, total: float, done: Callable[[], float], poll_s: float, describe: Callable[[float, float], str]
 ) -> Iterator[None]:
-    """Shows, while its block runs, how many of `total` videos are done; nothing where this software is a library.
+    """Shows, while its block runs, how much of `total` is done; nothing where this software is a library.
 
     Args:
         title: what is being done.
-        total: videos to do.
-        done: asked now and then for the number that is done; it may look at a store.
+        total: how much there is to do; 0 where that isn't known.
+        done: asked now and then how much is done; it may look at a store.
         poll_s: seconds between two questions, more where the answer takes long, or where there is no terminal.
-        seconds: asked for the seconds of video that are done, where these are counted.
+        describe: what is shown for so much, after so many seconds: `videos_done` or `bytes_done`.
     """
     if is_library():
         yield
@@ -123,13 +145,10 @@ def watching(
                 stopped = stop.wait(pause_s)
                 asked = time.monotonic()
                 with contextlib.suppress(OSError):  # a store that doesn't answer now will another time
-                    count = min(done(), total)
-                passed_s = time.monotonic() - start
+                    count = min(done(), total or math.inf)
                 # Of a large collection, the answer takes a store a while: a run must not mostly ask.
                 pause_s = max(least_s, _PAUSES * (time.monotonic() - asked))
-                facts = f"{int(count)} of {total} videos, {count / passed_s:.1f}/s"
-                facts += f", {seconds() / 60 / passed_s:.2f} h of video/min" if seconds else ""
-                progress.update(count, facts)
+                progress.update(count, describe(count, time.monotonic() - start))
 
     thread = threading.Thread(target=watch, name="progress", daemon=True)
     thread.start()

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pipelines.reports.progress import Progress, watching
+from pipelines.reports.progress import Progress, videos_done, watching
 
 
 def test_lines_come_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,6 +31,6 @@ def test_a_store_that_does_not_answer_is_asked_again(capsys: pytest.CaptureFixtu
             raise answer
         return answer
 
-    with watching("Labelling", 4, done, 0.01):
+    with watching("Labelling", 4, done, 0.01, videos_done(4)):
         time.sleep(0.1)
     assert not capsys.readouterr().err  # over in less than the time between two lines

@@ -1,0 +1,132 @@
+"""The command line of `pipelines.download`, and what it asks for."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines import files
+from pipelines.cli import tool
+from pipelines.core.errors import UsageError
+from pipelines.core.names import why_not_plain
+from pipelines.fetching import catalog, kinds
+from pipelines.fetching.catalog import DATASETS, OTHER, Dataset, Source
+from pipelines.fetching.connection import check_url
+from pipelines.fetching.entries import suggestion
+from pipelines.inputs.source_hints import nearest
+
+_DESCRIPTION = """\
+Downloads a dataset of videos, extracts it, and checks that it is complete.
+
+  python -m pipelines.download --output data                              # UCF50: 3.0 GiB, and as much extracted
+  python -m pipelines.download --output data --classes Swing,TaiChi       # extracts two of its classes
+  python -m pipelines.download --output data --dataset ucf101             # with its official split lists
+  python -m pipelines.download --output data --archive ~/UCF50.rar        # one that was downloaded with a browser
+  python -m pipelines.download --output data --url https://host/mine.zip  # videos in folders, one for each class
+
+Run it again after an interruption: a download resumes where it broke off, files that were extracted are kept. A run
+that has nothing to do says so, and checks that all files are there with their sizes. RAR archives need one of unrar,
+7z, unar and bsdtar (apt-get install unar)."""
+_EPILOG = """\
+exit codes: 0 the videos are there; 1 unexpected error, or the videos aren't those of the dataset; 2 wrong usage, a file
+or certificate that can't be used, or not enough room; 4 incomplete (lost connection, full disk): run the same command
+again; 130 interrupted."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for.
+
+    Attributes:
+        output: the folder for everything; local.
+        dataset: which dataset.
+        archive: its archive on this machine; empty to download it.
+        classes: the classes to extract; empty for all.
+        insecure: whether certificates are not checked.
+    """
+
+    output: str
+    dataset: Dataset
+    archive: str = ""
+    classes: tuple[str, ...] = ()
+    insecure: bool = False
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines.download", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    tool.add_version(parser)
+    add = parser.add_argument
+    add("--output", required=True, metavar="DIR", help="folder for the archive and the folder of videos beside it, "
+        "made where it doesn't exist")  # fmt: skip
+    add("--dataset", choices=[*DATASETS, OTHER], help="which dataset (default: ucf50; with --url or --archive the one "
+        "whose archive has that file name, or other, of which nothing is known to be checked)")  # fmt: skip
+    add("--url", metavar="URL", help=f"download the archive from this address instead ({kinds.NAMES})")
+    add("--archive", metavar="FILE", help="use this archive instead of downloading one; split lists are looked for "
+        "beside it")  # fmt: skip
+    add("--classes", metavar="A,B,...", help="extract only these classes, separated by commas (default: all)")
+    add("--insecure", action="store_true", help="download without checking the site's certificate, for sites that "
+        "send an incomplete chain, as www.crcv.ucf.edu does; somebody between could then send other files")  # fmt: skip
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> Request:
+    """Understands a command line.
+
+    Raises:
+        UsageError: a value is wrong; nothing has been written.
+    """
+    parser = make_parser()
+    values, unknown = parser.parse_known_args(list(arguments))
+    known = [flag for action in parser._actions for flag in action.option_strings]
+    tool.refuse_unknown_flags(unknown, known, arguments)
+    output = files.normalise(values.output, "--output")
+    if not files.is_local(output):
+        raise UsageError(f"--output {output}: datasets are downloaded to a local folder; copy it to the bucket then")
+    if os.path.exists(output) and not os.path.isdir(output):
+        raise UsageError(f"--output {output} is a file; give a folder")
+    if values.url and values.archive:
+        raise UsageError("give one of --url and --archive, not both")
+    archive = files.normalise(values.archive, "--archive") if values.archive is not None else ""
+    if archive:
+        _check_archive(archive)
+    if values.url is not None:
+        check_url(values.url)
+    dataset = _dataset(values.dataset, values.url or "", archive)
+    classes = tuple(dict.fromkeys(name.strip() for name in (values.classes or "").split(",") if name.strip()))
+    if values.classes is not None and not classes:
+        raise UsageError("--classes is empty. Give names, separated by commas, or leave it out for all")
+    for name in classes:
+        if dataset.classes and name not in dataset.classes:
+            raise UsageError(f"{dataset.title} has no class {name!r}{suggestion(name, dataset.classes)}")
+    return Request(output, dataset, archive, classes, values.insecure)
+
+
+def _check_archive(path: str) -> None:
+    if not files.is_local(path):
+        raise UsageError(f"--archive {path}: give a file on this machine")
+    if not os.path.exists(path):
+        raise UsageError(f"--archive: no such file: {path}{nearest(path)}")
+    if not os.path.isfile(path):
+        raise UsageError(f"--archive {path} is not a file")
+
+
+def _dataset(name: str | None, url: str, archive: str) -> Dataset:
+    """What is meant, with the address that was given in place of its own."""
+    if not url and not archive:
+        if name == OTHER:
+            raise UsageError("--dataset other needs --url or --archive")
+        return DATASETS[name or "ucf50"]
+    file_name = os.path.basename(archive) if archive else catalog.file_name(url)
+    if why := why_not_plain(file_name):
+        raise UsageError(f"--url {url} ends in no name of a file: it {why}" if url else f"--archive {archive} {why}")
+    known = DATASETS.get(name or "") or (None if name else catalog.called(file_name))
+    if known is None:
+        return catalog.other(url, file_name)
+    if archive:
+        return known
+    videos = Source(url, known.videos.folder, known.videos.size_bytes)
+    return Dataset(**{**vars(known), "videos": videos, "remedy": ""})

@@ -1,0 +1,142 @@
+"""A site with one file, which does to its visitors what sites do: it breaks off, changes the file, lies, redirects."""
+
+import contextlib
+import re
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+DATE = "Sat, 01 Jan 2011 00:00:00 GMT"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one request is answered; as given, with the file, or with the range that was asked for.
+
+    Attributes:
+        status: in place of the file, where it isn't 200.
+        headers: added to the answer.
+        body: in place of the file, whatever range was asked for.
+        cut_after: the connection ends after so many bytes of the body.
+        length: declared in place of the true one.
+        ignore_range: the whole file comes.
+        wrong_range: the range begins so many bytes later than was asked for.
+        drip_s: seconds between two blocks of 64 KiB.
+        chunked: the length isn't told.
+    """
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    cut_after: int | None = None
+    length: int | None = None
+    ignore_range: bool = False
+    wrong_range: int = 0
+    drip_s: float = 0.0
+    chunked: bool = False
+
+
+@dataclass
+class ArchiveSite:
+    """A running site.
+
+    Attributes:
+        data: its file, at any path.
+        etag: mark of that; empty for none.
+        last_modified: date of that; empty for none.
+        answers: how the next requests are answered; with `Answer()` when there are no more.
+        url: where it is.
+        requests: the headers of what came, with the path as `path`.
+    """
+
+    data: bytes
+    etag: str = '"one"'
+    last_modified: str = DATE
+    answers: list[Answer] = field(default_factory=list)
+    url: str = ""
+    requests: list[dict[str, str]] = field(default_factory=list)
+
+    def ranges(self) -> list[str]:
+        """The ranges that were asked for, empty where none was."""
+        return [request.get("Range", "") for request in self.requests]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    site: ArchiveSite
+
+    def do_GET(self) -> None:
+        site = self.site
+        site.requests.append({"path": self.path, **dict(self.headers.items())})
+        answer = site.answers.pop(0) if site.answers else Answer()
+        headers = {"ETag": site.etag, "Last-Modified": site.last_modified, **answer.headers}
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        condition = self.headers.get("If-Range")
+        same = condition is None or condition in (site.etag, site.last_modified)
+        status, body = answer.status, site.data
+        if answer.body is not None:
+            body = answer.body
+        elif status == 200 and asked and same and not answer.ignore_range:
+            start = int(asked[1]) + answer.wrong_range
+            if start >= len(body):
+                status, headers["Content-Range"], body = 416, f"bytes */{len(body)}", b""
+            else:
+                status, headers["Content-Range"] = 206, f"bytes {start}-{len(body) - 1}/{len(body)}"
+                body = body[start:]
+        self.send_response_only(status)
+        for name, value in headers.items():
+            if value:
+                self.send_header(name, value)
+        if answer.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(len(body) if answer.length is None else answer.length))
+        self.end_headers()
+        self._send(body, answer)
+
+    def _send(self, body: bytes, answer: Answer) -> None:
+        left = body if answer.cut_after is None else body[: answer.cut_after]
+        self.close_connection = True
+        for start in range(0, len(left), 1 << 16):
+            block = left[start : start + (1 << 16)]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if answer.chunked else block)
+            time.sleep(answer.drip_s)
+        if answer.chunked and answer.cut_after is None:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *arguments: object) -> None:
+        """A client that went away in the middle is what tests are about."""
+
+
+@contextlib.contextmanager
+def archive_site(data: bytes, chain: Path | None = None) -> Iterator[ArchiveSite]:
+    """Starts a site, and ends it with the block.
+
+    Args:
+        data: its file.
+        chain: a file in PEM with its certificates and key, for https.
+    """
+    site = ArchiveSite(data)
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": site}))
+    if chain:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    site.url = f"{'https' if chain else 'http'}://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()
