@@ -27,6 +27,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "labelling": (*_BELOW, "dataset"),
     "transforms": (*_BELOW, "models", "dataset", "labelling"),
     "engines": ("core", "process", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),
+    "diagnosis": (*_BELOW, "dataset", "engines"),
 }
 """Rooms of `pipelines` and what else they may see of it. Tools see all."""
 SEEN_BY_TRAINER = {"core", "process", "files", "inputs", "cli", "reports", "dataset", "models", "video"}
@@ -47,7 +48,7 @@ LIBRARIES = [
     ("pipelines", {"tensorflow", "keras"}, set()),
     ("trainer", {"apache_beam"}, {"apache_beam"}),
 ]
-TOOLS = ("preprocess", "label", "verify", "sample_data")
+TOOLS = ("preprocess", "label", "verify", "sample_data", "doctor")
 LONGEST_MODULE, MOST_FILES = 260, 20
 
 
@@ -169,13 +170,21 @@ def test_entry_modules_define_nothing_that_beam_would_pickle_as_main(name: str) 
 
 def test_what_a_decoder_process_and_a_help_text_load() -> None:
     """Start-up time: neither Beam nor TensorFlow where they aren't needed."""
-    jobs = ("decoding.child_main", "preprocess", "label", "verify", "sample_data")
+    jobs = ("decoding.child_main", "preprocess", "label", "verify", "sample_data", "doctor")
     tools = ("task", "crossval", "compare", "import_model")
     for module in [*(f"pipelines.{name}" for name in jobs), *(f"trainer.{name}" for name in tools)]:
         unwanted = ["apache_beam", "tensorflow", "keras", "google.cloud.storage"]
         code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
         assert done.stdout.strip() == "[]", module
+
+
+def test_the_doctor_starts_without_any_package() -> None:
+    code = (
+        "import sys, pipelines.doctor; print([name for name in sys.modules if name in ('numpy', 'av', 'yaml', 'rich')])"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", ["pipelines.preprocess", "pipelines.label", "trainer.task"])

@@ -20,6 +20,7 @@ from pipelines.decoding.messages import (
 )
 from pipelines.decoding.sinks import AnyResult
 from pipelines.decoding.task import Task
+from pipelines.video.source import Source
 from pipelines.video.windows import Window
 
 _PARTS_GRACE_S = 30.0
@@ -179,7 +180,8 @@ def _result(status: str, header: dict[str, Any], parts: list[bytes]) -> AnyResul
         return None
     if status == "clip":
         strip = parts.pop() if header.pop("strip") else None
-        return DecodedClip(frames=parts, strip=strip, **header)
+        source = Source(**said) if (said := header.pop("source", None)) else None
+        return DecodedClip(frames=parts, strip=strip, source=source, **header)
     if status == "window":
         return DecodedWindow(window=Window(*header.pop("window")), frames=parts[0], **header)
     if status == "window_failed":

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.video.source import Source
 from pipelines.video.windows import Window, WindowSpec
 
 
@@ -30,17 +31,22 @@ class DecodeLimits:
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """A clip of each video, as it is stored; what every request of a run has in common."""
+    """A clip of each video, as it is stored; what every request of a run has in common.
+
+    With `with_source`, the clip comes with what the file says of itself.
+    """
 
     spec: ClipSpec
     encoding: FrameEncoding
     min_frames: int = 1
     limits: DecodeLimits = DecodeLimits()
+    with_source: bool = False
 
     def request(self) -> dict[str, Any]:
         """For the decoder process."""
         spec, encoding = self.spec.to_json(), self.encoding.to_json()
-        return {"wanted": "clip", "spec": spec, "encoding": encoding, "min_frames": self.min_frames}
+        wanted = {"wanted": "clip", "with_source": self.with_source}
+        return {**wanted, "spec": spec, "encoding": encoding, "min_frames": self.min_frames}
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class WindowJob:
 class DecodedClip:
     """A clip as it is stored: `frames` holds one part of raw pixels, or one encoded picture a frame.
 
-    `content` is the file's `content.content_mark`.
+    `content` is the file's `content.content_mark`, and `source` is there if it was asked for.
     """
 
     frames: list[bytes]
@@ -72,6 +78,7 @@ class DecodedClip:
     strip: bytes | None = None
     remark: str = ""
     content: int = 0
+    source: Source | None = None
 
 
 @dataclass(frozen=True)

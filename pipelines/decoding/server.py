@@ -27,6 +27,7 @@ from pipelines.video.errors import VideoDecodeError, VideoError, VideoReadError,
 from pipelines.video.images import encode_frames, film_strip
 from pipelines.video.long_video import WindowClip, WindowFailure, read_windows
 from pipelines.video.remarks import Shortfall, remark
+from pipelines.video.source import read_source
 from pipelines.video.survey import Piece, Survey, survey_in_steps
 from pipelines.video.windows import Window, WindowSpec
 
@@ -74,6 +75,8 @@ def _clip(request: dict[str, Any]) -> Iterator[Answer]:
         "remark": remark(clip.damage, clip.remarks, clip.num_source_frames),
         "content": _content(request["path"]),
     }
+    if request.get("with_source"):
+        facts["source"] = asdict(read_source(request["path"]))
     yield {"status": "clip", "strip": request["strip"], **facts}, parts
 
 
