@@ -88,8 +88,11 @@ def describe_sample(sample: Sample, num_videos: int, max_failure_rate: float) ->
         yield Finding(SECTION, "orientation", shapes + marks)
         seconds = [clip.duration_s for clip in clips]
         yield Finding(SECTION, "durations", _spread(seconds, human_seconds))
-        rates = (clip.num_source_frames / clip.duration_s for clip in clips if clip.duration_s > 0)
-        yield Finding(SECTION, "frame rates", _counts(f"{rate:.4g} fps" for rate in rates))
+        # Where frames are missing, their number says nothing about the rate.
+        sound = [clip for clip in clips if clip.duration_s > 0 and not clip.damaged]
+        rates = _counts(f"{clip.num_source_frames / clip.duration_s:.4g} fps" for clip in sound)
+        if rates:
+            yield Finding(SECTION, "frame rates", rates)
         frames = _spread([clip.num_source_frames for clip in clips], lambda number: f"{number:.0f}")
         short = sum(clip.num_source_frames < sample.spec.num_frames for clip in clips)
         less = f"; {short} with fewer than {sample.spec.num_frames}, which are repeated" * bool(short)
@@ -104,9 +107,8 @@ def _damage(sample: Sample, max_failure_rate: float) -> Iterator[Finding]:
         reasons = _some(f"{video.video_id} ({failure.message})" for video, failure in failed)
         remedy = "Replace or remove them; a job writes each into failures.jsonl and leaves it out"
         if share > max_failure_rate:
-            remedy += (
-                f", and ends with an error where it is more than --max-failure-rate ({max_failure_rate * 100:g} %)"
-            )
+            percent = f"{max_failure_rate * 100:g} %"
+            remedy += f", and ends with an error where more than --max-failure-rate ({percent}) fail"
         value = f"{len(failed)} of {len(sample.results)}"
         yield Finding(SECTION, "unusable", value, f"no clip can be made: {reasons}", remedy)
     damaged = [(video, clip) for video, clip in sample.clips if clip.damaged]

@@ -41,7 +41,11 @@ def check_runner() -> Finding:
         return engines
     from pipelines.cli.flags import LOCAL_RUNNER
 
-    engine = engines.make_engine(LOCAL_RUNNER, (), (), "doctor", {})
+    try:
+        engine = engines.make_engine(LOCAL_RUNNER, (), (), "doctor", {})
+    except OSError as error:  # Beam makes a folder of temporary files
+        remedy = "Make room in the folder of temporary files, or name another one in TMPDIR"
+        return Finding(SECTION, name, "not usable", f"Beam can't start: {error.strerror or error}", remedy)
     count = plural(engines.num_decoders(0, engine), "decoder process", "decoder processes")
     return Finding(SECTION, name, f"{engine.description} with {count}")
 
