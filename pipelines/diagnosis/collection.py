@@ -153,7 +153,8 @@ def estimate(sample: Sample, num_videos: int, output: str, memory_left: int | No
         yield Finding(ESTIMATE, "time", "none: no video of the sample could be decoded")
         return
     time = human_seconds(sample.seconds_each * num_videos)
-    yield Finding(ESTIMATE, "time", f"about {time} with {plural(sample.workers, 'decoder')} on this machine")
+    decoders = plural(sample.workers, "decoder")
+    yield Finding(ESTIMATE, "time", f"about {time} with {decoders} on this machine, and some seconds to start")
     mean = statistics.fmean(record_bytes(video, clip) for video, clip in sample.clips)
     size = mean * num_videos * len(sample.clips) / len(sample.results)
     yield _fits(output, size)

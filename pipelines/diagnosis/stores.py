@@ -117,7 +117,8 @@ _SOURCES = {
 
 
 def _endpoint(environment: dict[str, str]) -> str:
-    address = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT")
+    address = next((environment[name] for name in names if environment.get(name)), "")
     return f", at {redact(address)}" if address else ""
 
 
