@@ -12,7 +12,7 @@ from pipelines.dataset.listing import read_catalog
 from pipelines.diagnosis import sample as sampling
 from pipelines.diagnosis.collection import check_input, estimate
 from pipelines.diagnosis.finding import Finding
-from pipelines.diagnosis.sample import Sample, decode_sample, draw
+from pipelines.diagnosis.sample import Sample, decode_sample, draw, with_copies
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.video.source import Source, read_source
 from tests.conftest import preprocess, write_video
@@ -111,6 +111,14 @@ def test_the_draw_depends_on_names_alone() -> None:
     assert len(set(drawn)) == 50 and drawn == draw(videos[::-1])
     fewer = [video for video in videos if video not in drawn[:10]]
     assert draw(fewer)[:40] == drawn[10:]
+
+
+def test_copies_of_a_drawn_video_are_found_among_all(videos: Path) -> None:
+    catalog = read_catalog(str(videos))
+    by_id = {video.video_id: video for video in catalog.videos}
+    [same] = with_copies(catalog, [by_id["Run/v_Run_g02_c01"]])
+    assert [video.video_id for video in same] == ["Jump/v_Jump_g02_c01", "Run/v_Run_g02_c01"]
+    assert not with_copies(catalog, [by_id["Run/v_Run_g01_c01"]])
 
 
 def test_a_manifest_with_missing_videos(videos: Path, tmp_path: Path) -> None:
