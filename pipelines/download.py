@@ -9,6 +9,7 @@ from pipelines.cli import tool
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK
 from pipelines.fetching import layout
 from pipelines.fetching.flags import Request, parse
+from pipelines.fetching.flags import make_parser as make_parser
 from pipelines.fetching.job import Obtained, obtain
 from pipelines.files.lock import exclusive
 from pipelines.reports.text import human_bytes, plural

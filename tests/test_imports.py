@@ -28,6 +28,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "labelling": (*_BELOW, "dataset"),
     "transforms": (*_BELOW, "models", "dataset", "labelling"),
     "engines": ("core", "process", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),
+    "diagnosis": (*_BELOW, "dataset", "engines"),
 }
 """Rooms of `pipelines` and what else they may see of it. Tools see all."""
 SEEN_BY_TRAINER = {"core", "process", "files", "inputs", "cli", "reports", "dataset", "models", "video"}
@@ -48,7 +49,7 @@ LIBRARIES = [
     ("pipelines", {"tensorflow", "keras"}, set()),
     ("trainer", {"apache_beam"}, {"apache_beam"}),
 ]
-TOOLS = ("preprocess", "label", "verify", "sample_data", "download")
+TOOLS = ("preprocess", "label", "verify", "sample_data", "download", "doctor")
 LONGEST_MODULE, MOST_FILES = 260, 20
 
 
@@ -178,6 +179,14 @@ def test_what_a_decoder_process_and_a_help_text_load() -> None:
         code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
         assert done.stdout.strip() == "[]", module
+
+
+def test_the_doctor_starts_without_any_package() -> None:
+    code = (
+        "import sys, pipelines.doctor; print([name for name in sys.modules if name in ('numpy', 'av', 'yaml', 'rich')])"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", ["pipelines.preprocess", "pipelines.label", "trainer.task"])

@@ -1,6 +1,8 @@
 """The tools by their short names: `har preprocess` is `python -m pipelines.preprocess`. It imports nothing."""
 
 COMMANDS = {
+    "doctor": ("pipelines.doctor", "tell what this machine and an input are like, and what is wrong with them"),
+    "download": ("pipelines.download", "download UCF50 or another dataset, extract and check it"),
     "sample-data": ("pipelines.sample_data", "make sample videos of activities that differ in motion alone"),
     "preprocess": ("pipelines.preprocess", "turn videos into a dataset of TFRecord shards"),
     "verify": ("pipelines.verify", "check a dataset, record by record"),

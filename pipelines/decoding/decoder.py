@@ -15,6 +15,7 @@ from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, De
 from pipelines.decoding.sinks import AnyResult
 from pipelines.decoding.task import Task
 from pipelines.video.pieces import Range
+from pipelines.video.source import Source
 from pipelines.video.windows import Window
 
 _PARTS_GRACE_S = 30.0
@@ -172,7 +173,8 @@ def _result(status: str, header: dict[str, Any], parts: list[bytes]) -> AnyResul
         return None
     if status == "clip":
         strip = parts.pop() if header.pop("strip") else None
-        return DecodedClip(frames=parts, strip=strip, **header)
+        source = Source(**said) if (said := header.pop("source", None)) else None
+        return DecodedClip(frames=parts, strip=strip, source=source, **header)
     if status == "window":
         window, failure = Window(*header.pop("window")), header.pop("failure")
         failure = failure and Failure.from_json(failure)

@@ -10,6 +10,7 @@ from pipelines.core.failure import Failure
 from pipelines.core.settings import check_settings, setting
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.video.pieces import Range
+from pipelines.video.source import Source
 from pipelines.video.windows import Window, WindowSpec
 
 
@@ -31,12 +32,13 @@ class DecodeLimits:
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """A clip of each video, as it is stored."""
+    """A clip of each video, as it is stored; `with_source`, it comes with what the file says of itself."""
 
     spec: ClipSpec
     encoding: FrameEncoding
     min_frames: int = 1
     limits: DecodeLimits = DecodeLimits()
+    with_source: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Request:
 class DecodedClip:
     """A clip as it is stored: `frames` holds one part of raw pixels, or one encoded picture a frame.
 
-    `content` is the file's `content.content_mark`.
+    `content` is the file's `content.content_mark`, and `source` is there if it was asked for.
     """
 
     frames: list[bytes]
@@ -79,6 +81,7 @@ class DecodedClip:
     strip: bytes | None = None
     remark: str = ""
     content: int = 0
+    source: Source | None = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from pipelines.video.images import encode_frames, film_strip
 from pipelines.video.long_video import WindowClip, lost_window, read_windows
 from pipelines.video.pieces import Piece, Range
 from pipelines.video.remarks import remark
+from pipelines.video.source import read_source
 from pipelines.video.survey import clip_or_survey
 from pipelines.video.windows import Window
 
@@ -77,6 +78,8 @@ def _clip(job: DecodeJob, request: Request) -> Iterator[Answer]:
         "remark": remark(clip.damage, clip.remarks, clip.num_source_frames),
         "content": _content(request.path),
     }
+    if job.with_source:
+        facts["source"] = asdict(read_source(request.path))
     yield {"status": "clip", "strip": request.strip, **facts}, parts
 
 

@@ -1,12 +1,11 @@
 """The command line of `pipelines.download`, and what it asks for."""
 
-import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines import files
-from pipelines.cli import tool
+from pipelines.cli.parser import Parser
 from pipelines.core.errors import UsageError
 from pipelines.core.names import why_not_plain
 from pipelines.fetching import catalog, kinds
@@ -52,13 +51,9 @@ class Request:
     insecure: bool = False
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pipelines.download", description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    tool.add_version(parser)
+def make_parser() -> Parser:
+    """The parser; flags that are not given are absent from its result."""
+    parser = Parser("pipelines.download", _DESCRIPTION, _EPILOG)
     add = parser.add_argument
     add("--output", required=True, metavar="DIR", help="folder for the archive and the folder of videos beside it, "
         "made where it doesn't exist")  # fmt: skip
@@ -79,30 +74,27 @@ def parse(arguments: Sequence[str]) -> Request:
     Raises:
         UsageError: a value is wrong; nothing has been written.
     """
-    parser = make_parser()
-    values, unknown = parser.parse_known_args(list(arguments))
-    known = [flag for action in parser._actions for flag in action.option_strings]
-    tool.refuse_unknown_flags(unknown, known, arguments)
-    output = files.normalise(values.output, "--output")
+    values = make_parser().parse_own(arguments)
+    output = files.normalise(values["output"], "--output")
     if not files.is_local(output):
         raise UsageError(f"--output {output}: datasets are downloaded to a local folder; copy it to the bucket then")
     if os.path.exists(output) and not os.path.isdir(output):
         raise UsageError(f"--output {output} is a file; give a folder")
-    if values.url and values.archive:
+    if values.get("url") and values.get("archive"):
         raise UsageError("give one of --url and --archive, not both")
-    archive = files.normalise(values.archive, "--archive") if values.archive is not None else ""
+    archive = files.normalise(values["archive"], "--archive") if "archive" in values else ""
     if archive:
         _check_archive(archive)
-    if values.url is not None:
-        check_url(values.url)
-    dataset = _dataset(values.dataset, values.url or "", archive)
-    classes = tuple(dict.fromkeys(name.strip() for name in (values.classes or "").split(",") if name.strip()))
-    if values.classes is not None and not classes:
+    if "url" in values:
+        check_url(values["url"])
+    dataset = _dataset(values.get("dataset"), values.get("url") or "", archive)
+    classes = tuple(dict.fromkeys(name.strip() for name in (values.get("classes") or "").split(",") if name.strip()))
+    if "classes" in values and not classes:
         raise UsageError("--classes is empty. Give names, separated by commas, or leave it out for all")
     for name in classes:
         if dataset.classes and name not in dataset.classes:
             raise UsageError(f"{dataset.title} has no class {name!r}{suggestion(name, dataset.classes)}")
-    return Request(output, dataset, archive, classes, values.insecure)
+    return Request(output, dataset, archive, classes, "insecure" in values)
 
 
 def _check_archive(path: str) -> None:

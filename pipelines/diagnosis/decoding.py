@@ -1,0 +1,119 @@
+"""What reads videos and writes records here: the runner with its decoders, checksums, FFmpeg and OpenCV."""
+
+from collections.abc import Iterator
+
+from pipelines.diagnosis.finding import INSTALL_AGAIN, Finding, load
+from pipelines.reports.text import plural
+
+SECTION = "decoding"
+_CODECS = {
+    "h264": ("h264",),
+    "hevc": ("hevc",),
+    "av1": ("libdav1d", "libaom-av1"),  # FFmpeg's own `av1` needs a graphics card
+    "vp8": ("vp8",),
+    "vp9": ("vp9",),
+    "mpeg1video": ("mpeg1video",),
+    "mpeg2video": ("mpeg2video",),
+    "mpeg4": ("mpeg4",),
+    "mjpeg": ("mjpeg",),
+    "prores": ("prores",),
+    "dnxhd": ("dnxhd",),
+    "dvvideo": ("dvvideo",),
+    "msmpeg4v3": ("msmpeg4",),
+    "wmv1": ("wmv1",),
+    "wmv2": ("wmv2",),
+    "wmv3": ("wmv3",),
+    "vc1": ("vc1",),
+    "h263": ("h263",),
+    "flv1": ("flv",),
+    "theora": ("theora",),
+    "gif": ("gif",),
+    "ffv1": ("ffv1",),
+}
+"""Codecs of videos, with FFmpeg's decoders that run on any processor. H.264 is also called AVC, HEVC H.265."""
+
+
+def check_runner() -> Finding:
+    """Which engine `--runner=DirectRunner` starts here, with how many decoder processes. Imports Beam."""
+    name = "runner"
+    engines = load("pipelines.engines.engine", SECTION, name)
+    if isinstance(engines, Finding):
+        return engines
+    from pipelines.cli.flags import LOCAL_RUNNER
+
+    try:
+        engine = engines.make_engine(LOCAL_RUNNER, (), (), "doctor", {})
+    except OSError as error:  # Beam makes a folder of temporary files
+        remedy = "Make room in the folder of temporary files, or name another one in TMPDIR"
+        return Finding(SECTION, name, "not usable", f"Beam can't start: {error.strerror or error}", remedy)
+    count = plural(engines.num_decoders(0, engine), "decoder process", "decoder processes")
+    return Finding(SECTION, name, f"{engine.description} with {count}")
+
+
+def check_checksums() -> Finding:
+    """Which implementation calculates the checksums of records: the one in Python is hundreds of times slower."""
+    name = "CRC-32C"
+    crc = load("google_crc32c", SECTION, name)
+    if isinstance(crc, Finding):
+        return crc
+    value = f"google-crc32c, implementation {crc.implementation}"
+    if crc.implementation == "c":
+        return Finding(SECTION, name, value)
+    problem = "checksums are calculated in Python, which is very slow"
+    return Finding(SECTION, name, value, problem, "pip install --force-reinstall --only-binary :all: google-crc32c")
+
+
+def check_decoders() -> Iterator[Finding]:
+    """FFmpeg as PyAV brings it along, with its codecs, and OpenCV."""
+    av = load("av", SECTION, "PyAV")
+    if isinstance(av, Finding):
+        yield av
+    else:
+        parts = ", ".join(f"{name} {'.'.join(map(str, numbers))}" for name, numbers in av.library_versions.items())
+        yield Finding(SECTION, "PyAV", f"{av.__version__}, FFmpeg {av.ffmpeg_version_info} ({parts})")
+        yield check_codecs({name for names in _CODECS.values() for name in names if _can_decode(av, name)})
+    yield _check_opencv()
+
+
+def _can_decode(av: "object", name: str) -> bool:
+    try:
+        av.Codec(name, "r")  # type: ignore[attr-defined]
+    except ValueError:  # the class of PyAV's UnknownCodecError
+        return False
+    return True
+
+
+def check_codecs(decoders: set[str]) -> Finding:
+    """Which of the usual codecs can be read.
+
+    Args:
+        decoders: names of FFmpeg's decoders that there are.
+    """
+    readable = [codec for codec, names in _CODECS.items() if decoders.intersection(names)]
+    missing = [codec for codec in _CODECS if codec not in readable]
+    value = ", ".join(readable)
+    if not missing:
+        return Finding(SECTION, "codecs", value)
+    problem = f"videos of these codecs can't be read: {', '.join(missing)}"
+    remedy = "pip install --force-reinstall --only-binary :all: av: its wheels have all of them"
+    return Finding(SECTION, "codecs", value or "none", problem, remedy)
+
+
+def _check_opencv() -> Finding:
+    """OpenCV resizes pictures and writes them as JPEG and PNG."""
+    name = "OpenCV"
+    cv2 = load("cv2", SECTION, name)
+    if isinstance(cv2, Finding):
+        return cv2
+    import numpy as np
+
+    picture = np.zeros((8, 8, 3), np.uint8)
+    lacks = [kind for kind in ("jpg", "png") if not (cv2.haveImageWriter(f"x.{kind}") and _encodes(cv2, kind, picture))]
+    if not lacks:
+        return Finding(SECTION, name, f"{cv2.__version__}, writes JPEG and PNG")
+    return Finding(SECTION, name, cv2.__version__, f"it can't write {' and '.join(lacks)}", INSTALL_AGAIN)
+
+
+def _encodes(cv2: "object", kind: str, picture: "object") -> bool:
+    done, _ = cv2.imencode(f".{kind}", picture)  # type: ignore[attr-defined]
+    return bool(done)

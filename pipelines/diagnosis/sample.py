@@ -1,0 +1,139 @@
+"""Some videos of an input, drawn by their names alone, and what decoding them tells about all of them."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipelines import files
+from pipelines.core.failure import Failure
+from pipelines.core.hashing import stable_hash
+from pipelines.core.spec import ClipSpec
+from pipelines.dataset.config import PreprocessConfig
+from pipelines.dataset.example import Example, encode
+from pipelines.dataset.listing import without_duplicates
+from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeJob
+from pipelines.decoding.pool import DecoderPool
+from pipelines.inputs.catalog import Catalog, VideoRecord
+from pipelines.process.cores import num_cores
+from pipelines.reports.progress import POLL_S, videos_done, watching
+
+NUM_DRAWN = 50
+_PATIENCE_S = 120.0
+"""No more videos are looked at after so long: the first ones tell enough."""
+_FRAMING_BYTES = 16
+"""What TFRecord adds to each record."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What came of the drawn videos.
+
+    Attributes:
+        results: each video that was looked at, with its clip or why there is none.
+        num_drawn: videos that were to be looked at.
+        seconds_each: time for one video, with all decoders at work; None where there were too few to tell.
+        memory_bytes: of this process and its decoders, at its peak; None where the system doesn't tell.
+        workers: decoder processes.
+        spec: of the clips.
+    """
+
+    results: tuple[tuple[VideoRecord, ClipResult], ...]
+    num_drawn: int
+    seconds_each: float | None
+    memory_bytes: int | None
+    workers: int
+    spec: ClipSpec
+
+    @property
+    def clips(self) -> list[tuple[VideoRecord, DecodedClip]]:
+        """The videos of which there is a clip."""
+        return [(video, result) for video, result in self.results if isinstance(result, DecodedClip)]
+
+    @property
+    def failures(self) -> list[tuple[VideoRecord, Failure]]:
+        """The videos of which there is none."""
+        return [(video, result) for video, result in self.results if isinstance(result, Failure)]
+
+
+def draw(videos: Sequence[VideoRecord], number: int = NUM_DRAWN) -> list[VideoRecord]:
+    """Some of the videos, spread by chance: the same ones each time, whatever else is added or removed."""
+    return sorted(videos, key=lambda video: (stable_hash("doctor", video.video_id), video.video_id))[:number]
+
+
+def decode_sample(drawn: Sequence[VideoRecord], config: PreprocessConfig) -> Sample:
+    """Makes the clips of some videos as preprocessing does, in decoder processes.
+
+    Raises:
+        WorkerError: decoder processes can't be started, or this machine is short of something.
+    """
+    workers = num_cores()
+    job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits, with_source=True)
+    results: list[tuple[VideoRecord, ClipResult]] = []
+    pool = DecoderPool(workers, config.limits)
+
+    def look_at(part: Sequence[VideoRecord], until_s: float) -> float:
+        """Seconds for each of some videos."""
+        start, before = time.monotonic(), len(results)
+        for found in pool.map(part, job, lambda video: files.local_copy(video.uri)):
+            results.append(found)
+            if time.monotonic() > until_s:
+                break
+        return (time.monotonic() - start) / max(1, len(results) - before)
+
+    try:
+        with watching("Probing", len(drawn), lambda: len(results), POLL_S, videos_done(len(drawn))):
+            end_s = time.monotonic() + _PATIENCE_S
+            # What it takes to start the decoders is not the videos' time, unless there are no others.
+            each_s = look_at(drawn[:workers], end_s)
+            if drawn[workers:] and time.monotonic() < end_s:
+                each_s = look_at(drawn[workers:], end_s)
+        memory = peak_memory()
+    finally:
+        pool.close()
+    return Sample(tuple(results), len(drawn), each_s if results else None, memory, workers, config.clip_spec)
+
+
+def record_bytes(video: VideoRecord, clip: DecodedClip) -> int:
+    """Bytes that a clip takes in a shard."""
+    example = Example(
+        clip.frames, 0, video.label, video.video_id, video.group, clip.timestamps_s, clip.frame_indices,
+        clip.num_source_frames, clip.remark,
+    )  # fmt: skip
+    return len(encode(example)) + _FRAMING_BYTES
+
+
+def peak_memory(process: Path = Path("/proc")) -> int | None:
+    """Bytes of memory that this process and its decoders had at their peaks, all together; None without `/proc`."""
+    own = os.getpid()
+    total = None
+    for folder in process.glob("[0-9]*"):
+        fields = _status(folder / "status")
+        if "VmHWM" in fields and (folder.name == str(own) or fields.get("PPid") == str(own)):
+            total = (total or 0) + (int(fields["VmHWM"].split()[0]) << 10)
+    return total
+
+
+def _status(path: Path) -> dict[str, str]:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:  # a process may have ended meanwhile
+        return {}
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def with_copies(catalog: Catalog, drawn: Sequence[VideoRecord]) -> list[tuple[VideoRecord, ...]]:
+    """Videos with the same content, the original first: of the drawn ones and, on this machine, all of their sizes.
+
+    Raises:
+        OSError: a store fails.
+    """
+    candidates = list(drawn)
+    if all(files.is_local(video.uri) for video in catalog.videos):
+        sizes = [file.size_bytes for file in files.stat_files("", [video.uri for video in catalog.videos])]
+        names = {video.video_id for video in drawn}
+        wanted = {size for video, size in zip(catalog.videos, sizes, strict=True) if video.video_id in names}
+        candidates = [video for video, size in zip(catalog.videos, sizes, strict=True) if size in wanted]
+    candidates.sort(key=lambda video: video.video_id)
+    return list(without_duplicates(replace(catalog, videos=tuple(candidates))).copies)

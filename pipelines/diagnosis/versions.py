@@ -1,0 +1,141 @@
+"""The versions that are installed, against those that the package needs and those that its tests ran with."""
+
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.diagnosis.finding import INSTALL_AGAIN, Finding, load
+from pipelines.reports.text import plural, some
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+SECTION = "versions"
+_PACKAGE = "har-pipelines"
+_SHOWN = ("apache-beam", "tensorflow", "keras", "numpy", "av", "opencv-python-headless", "tensorflow-io")
+_EXTRA, _MARK_OF_EXTRA = "tfio", "tensorflow-io"
+"""The extra whose requirements hold where its package is installed."""
+CHECKOUT = Path(__file__).parents[2]
+
+
+def check_versions(checkout: Path = CHECKOUT) -> Iterator[Finding]:
+    """Looks up the metadata of installed packages. None is imported.
+
+    Args:
+        checkout: folder whose lock files the versions are compared with, if it has any.
+    """
+    try:
+        package = distribution(_PACKAGE)
+    except PackageNotFoundError:
+        yield Finding(
+            SECTION, _PACKAGE, "not installed", "what it needs isn't known, and may be missing",
+            "Run scripts/setup in a checkout, or pip install . there",
+        )  # fmt: skip
+        return
+    yield Finding(SECTION, _PACKAGE, package.version)
+    packaging = load("packaging.requirements", SECTION, "packaging")
+    if isinstance(packaging, Finding):
+        yield packaging
+        return
+    yield check_python(package.metadata["Requires-Python"] or "", platform.python_version())
+    found = installed(_SHOWN)
+    yield Finding(SECTION, "packages", ", ".join(f"{name} {found[name]}" for name in _SHOWN if name in found))
+    yield check_required(package.requires or [])
+    locks = sorted(checkout.glob("requirements*.lock"))
+    if locks:
+        yield check_locks({path.name: path.read_text() for path in locks})
+
+
+def installed(names: tuple[str, ...]) -> dict[str, str]:
+    """The versions of those of some packages that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def check_python(specifier: str, running: str) -> Finding:
+    """Whether this version of Python is one that the package is made for."""
+    from packaging.specifiers import SpecifierSet
+
+    value = f"{running}, needed {specifier or 'any'}"
+    if SpecifierSet(specifier).contains(running):
+        return Finding(SECTION, "Python", value)
+    remedy = "Make the environment with a supported version, for example PYTHON=python3.12 scripts/setup"
+    return Finding(SECTION, "Python", value, f"Python {running} is not supported", remedy)
+
+
+def check_required(lines: list[str]) -> Finding:
+    """Whether what the package requires is installed, in a version that it takes.
+
+    Args:
+        lines: requirements as they stand in its metadata; those of an extra count where its package is installed.
+    """
+    from packaging.requirements import Requirement
+
+    extra = _EXTRA if installed((_MARK_OF_EXTRA,)) else ""
+    wanted = [item for item in map(Requirement, lines) if _applies(item, extra)]
+    wrong = []
+    for item in wanted:
+        found = installed((item.name,)).get(item.name)
+        if found is None:
+            wrong.append(f"{item.name} is missing")
+        elif not item.specifier.contains(found, prereleases=True):
+            wrong.append(f"{item.name} {found} is not {item.specifier}")
+    value = f"{plural(len(wanted), 'requirement')}, {len(wanted) - len(wrong)} fulfilled"
+    return Finding(SECTION, "required", value, "; ".join(wrong), INSTALL_AGAIN if wrong else "")
+
+
+def check_locks(locks: Mapping[str, str]) -> Finding:
+    """Compares what is installed with the lock that it is most like.
+
+    Packages that aren't installed don't count: tools for development may be missing, and what is needed is checked by
+    `check_required`.
+
+    Args:
+        locks: the text of each lock file, by name.
+    """
+    found = {name: differences(text) for name, text in locks.items()}
+    best = min(found, key=lambda name: (len(found[name][0]), name))
+    wrong, same = found[best]
+    value = f"{best}: {plural(same, 'package')} as locked"
+    if not wrong:
+        return Finding(SECTION, "lock", value)
+    newest = " newest" if "newest" in best else ""
+    problem = f"{plural(len(wrong), 'package differs', 'packages differ')} from the versions tested: {some(wrong)}"
+    remedy = f"scripts/setup{newest} makes an environment with exactly these versions"
+    return Finding(SECTION, "lock", value, problem, remedy)
+
+
+def differences(lock: str) -> tuple[list[str], int]:
+    """Installed packages whose versions aren't those of a lock, for people, and the number of those that are.
+
+    Args:
+        lock: the text of a requirements file with hashes.
+    """
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    wrong, same = [], 0
+    for line in lock.splitlines():
+        if not line.strip() or line.startswith((" ", "#", "-")):
+            continue
+        item = Requirement(line.partition(" --hash")[0].rstrip("\\ "))
+        found = installed((item.name,)).get(item.name)
+        if found is None or not _applies(item):
+            continue
+        pinned = str(item.specifier).removeprefix("==")
+        if Version(found) == Version(pinned):
+            same += 1
+        else:
+            wrong.append(f"{item.name} {found} (locked: {pinned})")
+    return wrong, same
+
+
+def _applies(item: "Requirement", extra: str = "") -> bool:
+    return item.marker is None or item.marker.evaluate({"extra": extra})

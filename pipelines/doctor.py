@@ -1,0 +1,140 @@
+"""Looks at this machine, and at videos, before a job does: `python -m pipelines.doctor`, see `--help`."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipelines import files
+from pipelines.cli import tool
+from pipelines.cli.parser import Parser
+from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
+from pipelines.diagnosis.finding import Finding, load
+from pipelines.diagnosis.page import print_page
+from pipelines.reports.text import visible
+
+if TYPE_CHECKING:
+    from pipelines.dataset.config import PreprocessConfig
+
+_DESCRIPTION = """\
+Tells on one page whether this machine is ready: installed versions, runner, decoders and codecs, cores, memory, disk,
+GPUs, and credentials. Each problem comes with its remedy.
+
+  python -m pipelines.doctor
+  python -m pipelines.doctor --path gs://my-bucket/dataset --path /scratch
+  python -m pipelines.doctor --input videos/        # decodes some of them, and estimates what all would take"""
+_EPILOG = "exit codes: 0 nothing is wrong; 1 there is a problem; 2 wrong usage; 130 interrupted."
+
+
+def make_parser() -> Parser:
+    """The parser; flags that are not given are absent from its result."""
+    parser = Parser("pipelines.doctor", _DESCRIPTION, _EPILOG)
+    add = parser.add_argument
+    add("--input", metavar="PATH", help="folder or manifest, as pipelines.preprocess takes it: 50 videos are decoded")
+    add("--num-frames", type=int, metavar="T", help="frames of a clip, for the estimate (default: 20)")
+    add("--size", metavar="PIXELS", help="height and width, for the estimate: 64 or 72x96 (default: 64)")
+    text = "a file or folder, local or in a store: can it be read and written? A small file is written into a folder, "
+    add("--path", action="append", metavar="URI", help=f"{text}and removed. May be repeated")
+    text = "ask TensorFlow for its devices even where no GPU is found, which takes some seconds"
+    add("--tensorflow", action="store_true", help=text)
+    add("--json", action="store_true", help="print JSON instead of text")
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Looks at everything, prints what was found and returns the exit code.
+
+    Raises:
+        UsageError: a value is wrong, or the input doesn't exist.
+    """
+    given = make_parser().parse_own(arguments)
+    paths = [files.normalise(path, "--path") for path in given.get("path", [])]
+    config = _config(given)
+    found = list(_look_at_machine(paths, config, "tensorflow" in given))
+    if config is not None:
+        found += config if isinstance(config, list) else _look_at_input(config, paths)
+    print_page(found, "json" in given)
+    return EXIT_INVALID if any(finding.problem for finding in found) else EXIT_OK
+
+
+def _config(given: dict[str, Any]) -> "PreprocessConfig | list[Finding] | None":
+    """What `--input` asks for, or why that can't be looked at; None where it isn't given.
+
+    Raises:
+        UsageError: a value is wrong, or the input doesn't exist.
+    """
+    clips: dict[str, Any] = {name: given[name] for name in ("num_frames", "size") if name in given}
+    if "input" not in given:
+        if clips:
+            raise UsageError("--num-frames and --size are for the estimate of an input: give --input, too")
+        return None
+    source = files.normalise(given["input"], "--input")
+    modules = [load(name, "input", "input") for name in ("pipelines.dataset.listing", "pipelines.core.config")]
+    modules.append(load("pipelines.dataset.config", "input", "input"))
+    if broken := [module for module in modules if isinstance(module, Finding)]:
+        return broken[:1]
+    listing, configuration, settings = modules
+    listing.check_input(source)
+    return configuration.build(
+        settings.PreprocessConfig, {"input": source, "output": "", **clips}, lambda name: f"--{name.replace('_', '-')}"
+    )
+
+
+def _look_at_machine(
+    paths: Sequence[str], config: "PreprocessConfig | list[Finding] | None", tensorflow: bool
+) -> Iterator[Finding]:
+    """All findings but those of an input, in the order of the page."""
+    from pipelines.diagnosis import decoding, gpu, stores, system, versions
+
+    with _busy("Looking at versions ..."):
+        yield from versions.check_versions()
+    yield from system.check_system()
+    with _busy("Loading Beam ..."):
+        yield decoding.check_runner()
+    with _busy("Loading decoders ..."):
+        yield decoding.check_checksums()
+        yield from decoding.check_decoders()
+    with _busy("Asking for GPUs ..."):
+        yield from gpu.check_gpus(tensorflow)
+    used = [*paths, *([config.input] if config and not isinstance(config, list) else [])]
+    with _busy("Looking for credentials ..."):
+        yield from stores.check_credentials(stores.schemes(used))
+    for path in paths:
+        with _busy(f"Trying {path} ..."):
+            yield stores.check_path(path)
+
+
+def _look_at_input(config: "PreprocessConfig", paths: Sequence[str]) -> Iterator[Finding]:
+    collection = load("pipelines.diagnosis.collection", "input", "input")
+    if isinstance(collection, Finding):
+        yield collection
+        return
+    local = [path for path in paths if files.is_local(path)]
+    yield from collection.check_input(config, (local or [os.getcwd()])[0])
+
+
+@contextlib.contextmanager
+def _busy(what: str) -> Iterator[None]:
+    """A line that is seen on a terminal while its block runs, and gone after it."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    try:
+        from rich.console import Console
+        from rich.text import Text
+    except ImportError:  # which is one of the findings
+        yield
+        return
+    with Console(stderr=True).status(Text(visible(what))):
+        yield
+
+
+def main() -> int:
+    """Entry point of the command line."""
+    tool.quiet_libraries()
+    return tool.run_tool(run, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
