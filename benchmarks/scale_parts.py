@@ -22,8 +22,8 @@ from benchmarks import scale_data
 from pipelines import files, verify
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import ModelInfo
-from pipelines.core.sealed import unseal
 from pipelines.core.spec import ClipSpec
+from pipelines.core.stored.sealed import unseal
 from pipelines.dataset import folder as store
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.info import DatasetInfo

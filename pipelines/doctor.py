@@ -70,7 +70,7 @@ def _config(given: dict[str, Any]) -> "PreprocessConfig | list[Finding] | None":
             raise UsageError("--num-frames and --size are for the estimate of an input: give --input, too")
         return None
     source = files.normalise(given["input"], "--input")
-    modules = [load(name, "input", "input") for name in ("pipelines.dataset.listing", "pipelines.core.config")]
+    modules = [load(name, "input", "input") for name in ("pipelines.dataset.listing", "pipelines.core.settings.build")]
     modules.append(load("pipelines.dataset.config", "input", "input"))
     if broken := [module for module in modules if isinstance(module, Finding)]:
         return broken[:1]

@@ -5,8 +5,8 @@ from typing import Any
 
 from pipelines import files
 from pipelines.cli.flags import LOCAL_RUNNER
-from pipelines.core.config import build
 from pipelines.core.errors import UsageError
+from pipelines.core.settings.build import build
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.flags import Request
 from pipelines.dataset.info import DatasetInfo

@@ -21,8 +21,8 @@ from pipelines.dataset.flags import make_parser as make_parser
 from pipelines.dataset.info import DatasetInfo, ShardReport
 from pipelines.dataset.listing import check_input, read_catalog, read_split_files, without_duplicates
 from pipelines.dataset.notes import notes_on
+from pipelines.dataset.pages.preview import render_preview
 from pipelines.dataset.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
-from pipelines.dataset.preview import render_preview
 from pipelines.dataset.shard_writer import ShardSettings
 from pipelines.dataset.split_choice import choose_splits, note_splits
 from pipelines.dataset.summary import print_summary

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.sealed import DamagedError, load_json, seal, seal_parts, unseal, unseal_or_old
+from pipelines.core.stored.sealed import DamagedError, load_json, seal, seal_parts, unseal, unseal_or_old
 from tests.conftest import make_tree, run_here
 from tests.support.damage import damages, files_below
 from tests.support.label_model import LABELS, level_of, make_model, write_grey

@@ -3,8 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pipelines.core.common_settings import RUNNING, Common
-from pipelines.core.settings import Group, Name, SettingError, check_settings, naming, setting, setting_like
+from pipelines.core.settings.common import RUNNING, Common
+from pipelines.core.settings.fields import Group, Name, SettingError, check_settings, naming, setting, setting_like
 
 MODELS = ("convlstm", "lrcn")
 VARIANTS = ("default", "reference")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from pipelines.cli.flags import Given, add_config, add_flags, read_given
 from pipelines.cli.parser import Parser
-from pipelines.core.common_settings import RUNNING
 from pipelines.core.errors import UsageError
+from pipelines.core.settings.common import RUNNING
 from trainer.config import TrainConfig
 
 DEFAULT_DATA, DEFAULT_OUTPUT = "data/sample", "runs/MODEL"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipelines.cli.flags import add_flags, flag_of, read_given
 from pipelines.cli.parser import Parser
-from pipelines.core.common_settings import Common
 from pipelines.core.errors import UsageError
-from pipelines.core.settings import Group, check_settings, naming, setting, setting_like
+from pipelines.core.settings.common import Common
+from pipelines.core.settings.fields import Group, check_settings, naming, setting, setting_like
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset.config import parse_size
 from pipelines.files.local import refuse_special

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from pipelines import files
 from pipelines.cli.parser import Parser
 from pipelines.cli.stray_words import refuse_stray_values, refuse_unknown_flags
-from pipelines.core import config as configuration
 from pipelines.core.errors import UsageError
-from pipelines.core.settings import Group, Setting, settings_of, type_of, wanted
+from pipelines.core.settings import build as configuration
+from pipelines.core.settings.fields import Group, Setting, settings_of, type_of, wanted
 
 _C = TypeVar("_C")
 LOCAL_RUNNER = "DirectRunner"

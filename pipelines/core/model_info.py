@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from pipelines.core.descriptions import check_clip_spec, check_labels, read_versioned
 from pipelines.core.errors import UserError
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.typed_json import Amount, Count, PlainName, build
+from pipelines.core.stored.descriptions import check_clip_spec, check_labels, read_versioned
+from pipelines.core.stored.typed_json import Amount, Count, PlainName, build
 
 SCHEMA_VERSION = 1
 MODEL_INFO = "model_info.json"

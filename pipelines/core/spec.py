@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipelines.core.hashing import fingerprint
-from pipelines.core.settings import check_settings, setting
+from pipelines.core.settings.fields import check_settings, setting
 
 PIXELS_VERSION = 2
 """Raised whenever the same video and the same `ClipSpec` would give other pixels than before.

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pipelines.core.common_settings import INPUT_OUTPUT, RUNNING, Common
 from pipelines.core.relative import name_of
-from pipelines.core.settings import Group, Name, SettingError, check_settings, naming, setting, setting_like
+from pipelines.core.settings.common import INPUT_OUTPUT, RUNNING, Common
+from pipelines.core.settings.fields import Group, Name, SettingError, check_settings, naming, setting, setting_like
 from pipelines.core.spec import COMPRESSIONS, ClipSpec, FrameEncoding
 from pipelines.decoding.messages import DecodeLimits
 from pipelines.inputs.splits.assign import parse_fractions, parse_groups

@@ -9,7 +9,7 @@ from pipelines.core.spec import COMPRESSIONS
 
 if TYPE_CHECKING:
     from pipelines.dataset.info import DatasetInfo
-from pipelines.core.descriptions import check_labels
+from pipelines.core.stored.descriptions import check_labels
 
 
 def take_stated(splits: Any) -> dict[str, Any]:

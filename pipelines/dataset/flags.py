@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from pipelines.cli.flags import add_config, add_flags, read_beam, read_given
 from pipelines.cli.parser import Parser
-from pipelines.core.common_settings import RUNNING
 from pipelines.core.errors import UsageError
+from pipelines.core.settings.common import RUNNING
 from pipelines.dataset.config import SPLIT_SETTINGS, PreprocessConfig
 from pipelines.files.addresses import check_outside
 

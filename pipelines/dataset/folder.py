@@ -14,7 +14,7 @@ from pipelines.core.errors import OutputError
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import DATASET_INFO, FAILURES
 from pipelines.core.relative import path_below
-from pipelines.core.sealed import seal, seal_parts, unseal
+from pipelines.core.stored.sealed import seal, seal_parts, unseal
 from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
 from pipelines.dataset import sharding
 from pipelines.dataset.duplicates import DUPLICATES, Copies, duplicate_lines

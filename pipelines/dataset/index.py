@@ -10,7 +10,7 @@ from itertools import zip_longest
 from sys import intern
 
 from pipelines import files
-from pipelines.core.sealed import load_json
+from pipelines.core.stored.sealed import load_json
 from pipelines.dataset.info import SplitInfo, WrittenVideo
 
 _INDEX_NAME = re.compile(r"index-\w+\.jsonl")

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, field, fields
 from sys import intern
 from typing import Any, Self
 
-from pipelines.core.descriptions import check_clip_spec, read_versioned
 from pipelines.core.errors import UserError
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import DATASET_INFO
-from pipelines.core.json_text import pretty_json
-from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.core.typed_json import Amount, Count, PlainName, build
+from pipelines.core.stored.descriptions import check_clip_spec, read_versioned
+from pipelines.core.stored.json_text import pretty_json
+from pipelines.core.stored.sealed import load_json
+from pipelines.core.stored.typed_json import Amount, Count, PlainName, build
 from pipelines.dataset.description_check import check_dataset, take_stated
 from pipelines.inputs.records import Filtered
 

@@ -14,11 +14,11 @@ from typing import Any, Self
 
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
-from pipelines.core.json_text import pretty_json
 from pipelines.core.labels import LabelMap
-from pipelines.core.lines import LineCodec, extend
-from pipelines.core.sealed import load_json
-from pipelines.core.typed_json import Count, build
+from pipelines.core.stored.json_text import pretty_json
+from pipelines.core.stored.lines import LineCodec, extend
+from pipelines.core.stored.sealed import load_json
+from pipelines.core.stored.typed_json import Count, build
 from pipelines.dataset import sharding
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.inputs.catalog import Catalog, VideoRecord

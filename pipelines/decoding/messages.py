@@ -7,7 +7,7 @@ JSON and bytes: nobody knows what a hostile video makes of a decoder.
 from dataclasses import dataclass
 
 from pipelines.core.failure import Failure
-from pipelines.core.settings import check_settings, setting
+from pipelines.core.settings.fields import check_settings, setting
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.video.pieces import Range
 from pipelines.video.source import Source

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipelines import files
-from pipelines.core.sealed import load_json, seal, unseal
+from pipelines.core.stored.sealed import load_json, seal, unseal
 from pipelines.fetching.answers import Version
 from pipelines.files.output_folder import STATE, temporary_folder
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from pipelines import files
 from pipelines.core.errors import OutputError, UsageError, UserError
-from pipelines.core.sealed import unseal_or_old
+from pipelines.core.stored.sealed import unseal_or_old
 
 _L = TypeVar("_L")
 

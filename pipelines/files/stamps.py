@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 from typing import Any, BinaryIO, cast
 
 from pipelines import files
-from pipelines.core.sealed import load_json, seal, unseal
+from pipelines.core.stored.sealed import load_json, seal, unseal
 from pipelines.core.video_files import FileInfo
 
 _CHUNK_BYTES = 1 << 20

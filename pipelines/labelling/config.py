@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from pipelines.core.common_settings import INPUT_OUTPUT, RUNNING, Common
-from pipelines.core.settings import Group, Name, SettingError, check_settings, setting, setting_like
+from pipelines.core.settings.common import INPUT_OUTPUT, RUNNING, Common
+from pipelines.core.settings.fields import Group, Name, SettingError, check_settings, setting, setting_like
 from pipelines.decoding.messages import DecodeLimits
 from pipelines.labelling.rows import FORMATS
 from pipelines.labelling.segments import SegmentSpec

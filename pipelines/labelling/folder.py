@@ -13,7 +13,7 @@ from typing import TypeVar
 from pipelines import files
 from pipelines.core.errors import OutputError
 from pipelines.core.file_names import FAILURES
-from pipelines.core.sealed import DamagedError, seal, unseal
+from pipelines.core.stored.sealed import DamagedError, seal, unseal
 from pipelines.core.video_files import IGNORED
 from pipelines.files.output_folder import STATE, clean_up, read_own, temporary_folder
 from pipelines.files.stamps import Stamp, write_stamped

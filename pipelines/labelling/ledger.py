@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from pipelines.core.failure import Failure
-from pipelines.core.sealed import load_json
+from pipelines.core.stored.sealed import load_json
 from pipelines.labelling.account import MAX_UNCERTAIN
 from pipelines.video.windows import Window
 

@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from pipelines.core.failure import Failure
 from pipelines.core.hashing import compact_json
-from pipelines.core.lines import LineCodec, extend
-from pipelines.core.sealed import load_json
-from pipelines.core.typed_json import Positive, build
+from pipelines.core.stored.lines import LineCodec, extend
+from pipelines.core.stored.sealed import load_json
+from pipelines.core.stored.typed_json import Positive, build
 from pipelines.core.video_files import IgnoredFile
 from pipelines.dataset import sharding
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.core.settings import Name, SettingError, check_settings, setting
+from pipelines.core.settings.fields import Name, SettingError, check_settings, setting
 from pipelines.labelling.types import UNKNOWN, Segment
 from pipelines.video.windows import Window
 

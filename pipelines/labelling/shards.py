@@ -8,7 +8,7 @@ from pipelines import files
 from pipelines.core.errors import IncompleteError
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
-from pipelines.core.sealed import DamagedError, load_json, seal, unseal
+from pipelines.core.stored.sealed import DamagedError, load_json, seal, unseal
 from pipelines.files.output_folder import STATE, temporary_folder
 from pipelines.files.stamps import Stamp, dump_stamps, is_whole, load_stamps, write_stamped
 from pipelines.labelling.folder import of_shard

@@ -17,7 +17,7 @@ import cv2
 from av.codec.context import Flags
 
 from pipelines.core.errors import UsageError
-from pipelines.core.settings import Name, SettingError, check_settings, setting
+from pipelines.core.settings.fields import Name, SettingError, check_settings, setting
 from pipelines.files import local
 from pipelines.samples.motion import ACTIVITIES, HEIGHT_PX, WIDTH_PX, Pixels, render_clip
 

@@ -8,7 +8,7 @@ import apache_beam as beam
 
 from pipelines import files
 from pipelines.core.errors import OutputError
-from pipelines.core.sealed import DamagedError, unseal
+from pipelines.core.stored.sealed import DamagedError, unseal
 
 
 class _ReadLinesFn(beam.DoFn):

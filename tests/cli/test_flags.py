@@ -10,7 +10,7 @@ from pipelines.cli.flags import add_config, add_flags, read_given
 from pipelines.cli.near_flags import near_flag
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import UsageError
-from pipelines.core.settings import Group, Name, SettingError, check_settings, setting, setting_like
+from pipelines.core.settings.fields import Group, Name, SettingError, check_settings, setting, setting_like
 
 GROUP = Group("group", "All of them.")
 

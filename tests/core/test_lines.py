@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from pipelines.core.lines import LineCodec, extend
+from pipelines.core.stored.lines import LineCodec, extend
 
 
 @dataclass(frozen=True)

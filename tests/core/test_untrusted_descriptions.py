@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pipelines import verify
 from pipelines.core.errors import UserError
 from pipelines.core.model_info import ModelInfo
-from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec
-from pipelines.core.typed_json import Count, PlainName, build
+from pipelines.core.stored.sealed import load_json
+from pipelines.core.stored.typed_json import Count, PlainName, build
 from pipelines.dataset.info import DatasetInfo, ShardReport
 from pipelines.dataset.plan import Layout
 from pipelines.labelling.plan import LabelLayout

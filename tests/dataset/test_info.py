@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.config import build, read_yaml
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.failure import Failure
 from pipelines.core.labels import LabelMap
+from pipelines.core.settings.build import build, read_yaml
 from pipelines.dataset.config import PreprocessConfig, parse_size
 from pipelines.dataset.flags import parse
 from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo

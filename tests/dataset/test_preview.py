@@ -8,9 +8,9 @@ import pytest
 
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.dataset import durations as plots
-from pipelines.dataset import preview
 from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo, summarise_splits
+from pipelines.dataset.pages import durations as plots
+from pipelines.dataset.pages import preview
 from pipelines.inputs.records import Filtered
 from pipelines.reports import text as summary
 from tests.support.pages import HOSTILE, Page, strip

@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines import files
-from pipelines.core import json_text as pretty
 from pipelines.core.errors import IncompleteError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
+from pipelines.core.stored import json_text as pretty
 from pipelines.dataset.account import check_all_accounted
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.files import parallel

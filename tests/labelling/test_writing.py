@@ -15,7 +15,7 @@ from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines.core.errors import OutputError
-from pipelines.core.sealed import unseal
+from pipelines.core.stored.sealed import unseal
 from pipelines.dataset.sharding import shard_of
 from pipelines.labelling import folder as label_store
 from pipelines.labelling import shards

@@ -14,8 +14,8 @@ from pipelines.core.errors import UsageError, UserError
 from pipelines.core.hashing import fingerprint
 from pipelines.core.names import special_kind
 from pipelines.core.video_files import is_video
-from pipelines.dataset.info import (DatasetInfo, ShardInfo)
-from pipelines.core.file_names import (DATASET_INFO)
+from pipelines.dataset.info import DatasetInfo, ShardInfo
+from pipelines.core.file_names import DATASET_INFO
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from pipelines.inputs.folder_kinds import kind_of_folder, no_data
 from pipelines.inputs.source_hints import nearest

@@ -15,7 +15,7 @@ import tensorflow as tf
 from pipelines.dataset import example
 from pipelines.dataset.info import DatasetInfo
 from trainer.data.augment import augment
-from trainer.data.parts import (Index, Part)
+from trainer.data.parts import Index, Part
 
 _CYCLE = 16
 """Shards that are read side by side."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipelines.core.errors import UsageError, UserError
-from pipelines.core.sealed import load_json
+from pipelines.core.stored.sealed import load_json
 from pipelines.inputs.source_hints import nearest
 from pipelines.reports.text import some
 from trainer.evaluation.intervals import Interval, worse_by

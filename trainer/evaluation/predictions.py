@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from pipelines.core.sealed import load_json
+from pipelines.core.stored.sealed import load_json
 from trainer.evaluation.calibration import log_softmax
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError, UserError
-from pipelines.core.sealed import load_json
+from pipelines.core.stored.sealed import load_json
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.evaluation.intervals import Interval

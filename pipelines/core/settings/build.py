@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import yaml
 
 from pipelines.core.errors import UsageError
-from pipelines.core.settings import SettingError
+from pipelines.core.settings.fields import SettingError
 
 _C = TypeVar("_C")
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from pipelines.core.errors import UserError
 from pipelines.core.labels import LabelMap
-from pipelines.core.sealed import load_json
 from pipelines.core.spec import ClipSpec
-from pipelines.core.typed_json import build
+from pipelines.core.stored.sealed import load_json
+from pipelines.core.stored.typed_json import build
 
 
 def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:

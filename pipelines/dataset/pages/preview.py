@@ -9,9 +9,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pipelines.dataset.durations import durations
 from pipelines.dataset.info import DatasetInfo, Note, ShardReport, WrittenVideo
-from pipelines.dataset.left_out import left_out
+from pipelines.dataset.pages.durations import durations
+from pipelines.dataset.pages.left_out import left_out
 from pipelines.dataset.summary import describe_clips, missing_classes
 from pipelines.inputs.catalog import Catalog
 from pipelines.reports.page import asset, render_page

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipelines.core.settings import Group, setting
+from pipelines.core.settings.fields import Group, setting
 
 INPUT_OUTPUT = Group("input and output")
 RUNNING = Group("running")

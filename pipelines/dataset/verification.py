@@ -1,0 +1,170 @@
+"""Whether a dataset is as its description says: every record, every shard, and all together."""
+
+import gzip
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from sys import intern
+from typing import BinaryIO, cast
+
+from pipelines import files
+from pipelines.core.file_names import DATASET_INFO, FAILURES
+from pipelines.core.names import special_kind
+from pipelines.core.spec import ClipSpec
+from pipelines.core.video_files import IGNORED
+from pipelines.dataset.config import OFFICIAL_SPLITS
+from pipelines.dataset.example import Example, decode
+from pipelines.dataset.index import read_index
+from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
+from pipelines.dataset.tfrecord import CorruptRecordError, read_records
+from pipelines.video.images import decode_frames
+
+
+@dataclass
+class ShardCheck:
+    """What was found in one shard."""
+
+    split: str
+    info: ShardInfo
+    num_records: int = 0
+    ids: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class _HashingReader:
+    """Reads from a file, hashing and counting what it read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.size_bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.sha256.update(data)
+        self.size_bytes += len(data)
+        return data
+
+
+def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) -> ShardCheck:
+    """Reads one shard to its end and notes everything that isn't as `dataset_info.json` says."""
+    check = ShardCheck(split, shard)
+    uri = files.join(folder, shard.name)
+    try:
+        if files.is_local(uri) and (kind := special_kind(uri)):
+            check.problems.append(f"not a regular file but {kind}")
+            return check
+        with files.open_read(uri) as file:
+            reader = _HashingReader(file)
+            _check_records(cast(BinaryIO, reader), info, check)
+            while reader.read(1 << 20):  # what is behind a damaged record still belongs to the file's checksum
+                pass
+    except FileNotFoundError:
+        check.problems.append("the file is missing")
+        return check
+    except OSError as error:
+        check.problems.append(f"can't be read: {error.strerror or error}")
+        return check
+    if reader.size_bytes != shard.size_bytes:
+        check.problems.append(f"{reader.size_bytes} bytes instead of {shard.size_bytes}")
+    elif reader.sha256.hexdigest() != shard.sha256:
+        check.problems.append("the content differs from the checksum in dataset_info.json")
+    if check.num_records != shard.num_examples:
+        check.problems.append(f"{check.num_records} readable records instead of {shard.num_examples}")
+    return check
+
+
+def _check_records(file: BinaryIO, info: DatasetInfo, check: ShardCheck) -> None:
+    records = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if info.compression == "gzip" else file
+    try:
+        for number, record in enumerate(read_records(records)):
+            check.num_records += 1
+            try:
+                example = decode(record)
+                _check_example(example, info, check)
+            except ValueError as error:
+                check.problems.append(f"record {number}: {error}")
+    except (CorruptRecordError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        check.problems.append(str(error))
+
+
+def _check_example(example: Example, info: DatasetInfo, check: ShardCheck) -> None:
+    check.ids.append(example.video_id)
+    check.groups.append(intern(example.group))
+    check.labels.append(intern(example.label_name))
+    decode_frames(example.frames, info.clip_spec, info.encoding)
+    if not 0 <= example.label < len(info.labels) or info.labels[example.label] != example.label_name:
+        raise ValueError(f"{example.video_id}: label {example.label} is not that of {example.label_name!r}")
+    if not _is_sampled(example, info.clip_spec):
+        raise ValueError(f"{example.video_id}: its frames are not those of the rule {info.clip_spec.sampling!r}")
+    if len(example.timestamps_s) != info.clip_spec.num_frames:
+        raise ValueError(f"{example.video_id}: {len(example.timestamps_s)} timestamps")
+
+
+def _is_sampled(example: Example, spec: ClipSpec) -> bool:
+    """Whether a clip's frames are those of its rule; for a rule that goes by time, whether they could be."""
+    indices = example.frame_indices
+    if spec.by_time:
+        return (
+            len(indices) == spec.num_frames and indices == sorted(indices) and indices[-1] < example.num_source_frames
+        )
+    return tuple(indices) == spec.sample(example.num_source_frames)
+
+
+def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) -> list[str]:
+    """Problems that only show over all shards together: doubles, groups on two sides, counts."""
+    problems = []
+    ids = Counter(video_id for check in checks for video_id in check.ids)
+    if doubles := sorted(video_id for video_id, count in ids.items() if count > 1):
+        problems.append(f"{len(doubles)} videos occur more than once, for example {doubles[0]}")
+    splits_of: dict[str, set[str]] = {}
+    for check in checks:
+        for group in set(check.groups):
+            splits_of.setdefault(group, set()).add(check.split)
+    # Official splits are kept as they were given; a note in the dataset names such groups.
+    as_given = info.configuration.get("splits") == OFFICIAL_SPLITS or info.configuration.get("split_file")
+    for group, splits in sorted(splits_of.items()):
+        if len(splits) > 1 and not as_given:
+            problems.append(f"group {group} is in {' and '.join(sorted(splits))}: scores would be too good")
+    for name, split in info.splits.items():
+        mine = [check for check in checks if check.split == name]
+        found = Counter(label for check in mine for label in check.labels)
+        if dict(sorted(found.items())) != dict(split.num_examples_by_class):
+            problems.append(f"{name}: the examples by class are not as {DATASET_INFO} says")
+        if not any(check.problems for check in mine) and set().union(*(c.groups for c in mine)) != set(split.groups):
+            problems.append(f"{name}: the groups are not as {DATASET_INFO} says")
+        if split.index and (problem := _check_index(folder, split, mine)):
+            problems.append(f"{split.index.name}: {problem}")
+    counts = info.counts
+    accounted = counts["written"] + counts["failed"] + counts["filtered"]
+    if counts["listed"] != accounted:
+        problems.append(f"listed {counts['listed']}, but written + failed + filtered = {accounted}")
+    if sum(check.num_records for check in checks) != counts["written"]:
+        problems.append(f"{sum(c.num_records for c in checks)} records, but {counts['written']} were written")
+    for name, what, number in (
+        (FAILURES, "failures", counts["failed"]),
+        (IGNORED, "ignored files", counts.get("ignored", 0)),
+    ):
+        text = files.read_text(files.join(folder, name))
+        if text is None or text.count("\n") != number:
+            problems.append(f"{name} doesn't hold the {number} {what}")
+    known = {check.info.name for check in checks}
+    if strange := sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known):
+        problems.append(f"{len(strange)} files belong to no split, for example {strange[0]}; readers may see them")
+    return problems
+
+
+def _check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck]) -> str:
+    """What is wrong with the index of a split, going by its description and, where they are whole, by its shards."""
+    try:
+        found = read_index(folder, split)
+    except OSError as error:
+        return f"can't be read: {error.strerror or error}"
+    except ValueError as error:
+        return str(error)
+    records = (row for check in checks for row in zip(check.ids, check.groups, check.labels, strict=True))
+    return "" if any(check.problems for check in checks) else found.difference(records)
