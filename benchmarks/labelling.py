@@ -86,7 +86,8 @@ def decoding_alone(tree: str, model: str, limit: int) -> float:
         for _ in pool.stream(videos[:50], job, files.local_copy):
             pass
         start_s = time.perf_counter()
-        count = sum(isinstance(result, DecodedWindow) for _, result, _ in pool.stream(videos, job, files.local_copy))
+        results = (result for _, result, _ in pool.stream(videos, job, files.local_copy))
+        count = sum(isinstance(result, DecodedWindow) and not result.failure for result in results)
         passed_s = time.perf_counter() - start_s
     finally:
         pool.close()
