@@ -66,10 +66,10 @@ def run(arguments: Sequence[str]) -> int:
     """
     config = read_given(make_parser(), arguments, SampleDataConfig).build(SampleDataConfig)
     start_s = time.monotonic()
-    if is_complete(config):
-        print(_summary(config, "already there"))
-        return EXIT_OK
     try:
+        if is_complete(config):
+            print(_summary(config, "already there"))
+            return EXIT_OK
         with interrupts.tidying_up(), Progress("Making videos", len(list_videos(config)), every_s=5.0) as progress:
             generate(config, _Counts(progress))
     except (OSError, BrokenProcessPool) as error:

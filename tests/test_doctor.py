@@ -78,5 +78,5 @@ def test_without_any_package_it_says_what_is_missing(tmp_path: Path) -> None:
     command = [sys.executable, "-S", "-m", "pipelines.doctor", "--input", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1 and not done.stderr
-    assert "har-pipelines     not installed" in done.stdout and "scripts/setup" in done.stdout
+    assert "scripts/setup" in done.stdout
     assert "No module named 'apache_beam'" in done.stdout and done.stdout.endswith("problems found.\n")

@@ -181,6 +181,7 @@ def test_what_a_decoder_process_and_a_help_text_load() -> None:
         assert done.stdout.strip() == "[]", module
 
 
+@pytest.mark.process
 def test_the_doctor_starts_without_any_package() -> None:
     code = (
         "import sys, pipelines.doctor; print([name for name in sys.modules if name in ('numpy', 'av', 'yaml', 'rich')])"

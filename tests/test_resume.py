@@ -200,7 +200,7 @@ def test_folder_with_other_things_is_refused(tree: Path, tmp_path: Path) -> None
     assert done.returncode == 2 and "is not empty and holds no dataset" in done.stderr
     assert preprocess("--input", tree, "--output", tree.parent, *ARGUMENTS).returncode == 2  # nothing but folders
     inside = preprocess("--input", tree, "--output", tree / "out", *ARGUMENTS)
-    assert inside.returncode == 2 and "choose a folder outside of it" in inside.stderr
+    assert inside.returncode == 2 and "choose another folder" in inside.stderr
 
 
 def test_two_runs_at_a_time_into_one_folder(tree: Path, dataset: Path, tmp_path: Path) -> None:

@@ -19,16 +19,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.cli import tool
+from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.versions import OF_MODEL, versions
 from pipelines.process.tensorflow_start import start_tensorflow
+from trainer import import_flags
 from trainer.evaluation.places import refuse_other_folder
 from trainer.files import storage
-from trainer.import_flags import Request, parse
+from trainer.import_flags import Request
 
 if TYPE_CHECKING:
     from trainer.export.adapter import Adapter
+
+
+def make_parser() -> Parser:
+    """The parser; flags that are not given are absent from its result."""
+    return import_flags.make_parser(__doc__)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -37,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UserError: something is wrong that the user can change.
     """
-    request = parse(arguments, __doc__)
+    request = import_flags.parse(arguments, __doc__)
     storage.check_stores(request.output)
     start_tensorflow()
     # From here on with TensorFlow, whose import takes seconds.

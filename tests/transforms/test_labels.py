@@ -208,8 +208,8 @@ def test_a_range_that_cannot_be_read_any_more_is_one_record(
 
 @pytest.mark.process
 def test_a_video_that_hangs_is_one_record(model: Model, videos: list[ListedVideo], tmp_path: Path) -> None:
-    write_endless_video(tmp_path / "hang.mp4")
+    write_endless_video(tmp_path / "hang.mp4", side=3600)
     mixed = [ListedVideo("hang.mp4", str(tmp_path / "hang.mp4"), "1"), *videos[:2]]
-    entries = label([LabelTask(0, tuple(map(VideoTask, mixed)))], model, tmp_path / "out", job(time_s=1.5))
+    entries = label([LabelTask(0, tuple(map(VideoTask, mixed)))], model, tmp_path / "out", job(time_s=1.0))
     check_account(entries, mixed)
     assert [f.type for e in entries for f in e.failures] == ["DecodeTimeout"] and any(e.transient for e in entries)

@@ -38,7 +38,13 @@ from trainer.training.devices import make_devices
 dataset = open_dataset(sys.argv[1])
 info = dataset.info
 part = cut_parts(info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), None).sides["train"]
-build = partial(build_model, "lrcn", "default", info.clip_spec.shape, len(info.labels), dropout=0.0)
+
+def build():
+    model = build_model("lrcn", "default", info.clip_spec.shape, len(info.labels))
+    for layer in model.layers:
+        if hasattr(layer, "rate"):
+            layer.rate = 0.0  # two devices would leave out others than one
+    return model
 
 def train(names):
     devices = make_devices("cpu", "float32", names)
