@@ -79,7 +79,7 @@ def test_a_file_that_names_others_is_refused(name: str, folder: Path, tmp_path: 
 
 @pytest.mark.parametrize("name", ["pic%03d.png", "pic001.png"])
 def test_a_picture_is_no_video_and_no_pattern(name: str, folder: Path) -> None:
-    with pytest.raises(VideoOpenError, match="no format of videos, or one that reads other files"):
+    with pytest.raises(VideoOpenError, match="not a video format, or one that reads other files"):
         read_clip(str(folder / name), SPEC)
 
 
