@@ -159,7 +159,7 @@ class Scene:
 
 
 def make_scene(rng: np.random.Generator) -> Scene:
-    """A random background with a random actor, lighter than what is behind it."""
+    """A random background with a random actor, whose moving arm is lighter than anything behind it."""
     scale = rng.uniform(0.92, 1.08)
     shoulder_px = (WIDTH_PX / 2 + rng.uniform(-14, 14), 113 + rng.uniform(-4, 4))
     still = _background(rng)

@@ -91,7 +91,7 @@ def test_a_decoder_ends_with_its_worker(tmp_path: Path) -> None:
     worker.kill()
     worker.wait()
     psutil.wait_procs([orphan], timeout=10)
-    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, "nobody has ended it"
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, "the orphan still runs"
 
 
 def test_no_memory_limit_is_told_once(
@@ -141,7 +141,7 @@ def killed_at_start(count: int, chance: random.Random) -> Iterator[None]:
     killer.start()
     yield
     killer.join(1)
-    assert not killer.is_alive(), "so many weren't even started"
+    assert not killer.is_alive(), "fewer decoders were started"
 
 
 @pytest.mark.usefixtures("no_pauses")

@@ -208,7 +208,7 @@ def test_a_consumer_that_stops_early_leaves_the_pool_usable(long: Path) -> None:
             results.close()
         # This ends only if no decoder still waits for its results to be taken.
         assert len(windows_of(stream_all(shared, [long], job(LARGE))[long])) == 19
-        assert len(opened) <= 3 * 4, "videos were decoded that nobody waits for"
+        assert len(opened) <= 3 * 4, "videos were decoded whose results nothing waits for"
         assert threading.active_count() == before and len(set(decoders()) - of_others) <= 2
     assert not set(decoders()) - of_others
 
