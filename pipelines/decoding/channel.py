@@ -1,8 +1,8 @@
-"""Messages between a worker and a decoder process: a length and so many bytes, over a socket pair.
+"""Messages between a worker and a decoder process: a length and that many bytes, over a socket pair.
 
-Either side may have more to say than the socket holds. The decoder simply waits until its words are taken. The worker
-never waits without a time limit: what it has to say is kept and goes out while it listens, so that two who speak at the
-same time, however much, can't wait for each other.
+Either side may have more to send than the socket holds. The decoder simply blocks until its messages are taken. The
+worker never waits without a time limit: what it sends is queued and goes out while it listens, so that both can send
+any amount at the same time without a deadlock.
 """
 
 import errno
@@ -17,7 +17,7 @@ _LONGEST_POLL_S = 3600.0
 
 
 def send_message(connection: socket.socket, data: bytes) -> None:
-    """Sends from the decoder's side, and waits until the worker has taken it.
+    """Sends a message from the decoder's side, and waits until the worker has taken it.
 
     Raises:
         BrokenPipeError, ConnectionResetError: the worker is gone.
@@ -27,7 +27,7 @@ def send_message(connection: socket.socket, data: bytes) -> None:
 
 
 def receive_message(connection: socket.socket) -> bytes:
-    """Waits on the decoder's side for a message.
+    """Waits for a message on the decoder's side.
 
     Raises:
         EOFError, ConnectionResetError: the worker is gone.
@@ -47,14 +47,14 @@ def _receive_all(connection: socket.socket, size: int) -> bytes:
 
 
 class Channel:
-    """The worker's side. One thread uses it."""
+    """The worker's side, for use by one thread."""
 
     def __init__(self, connection: socket.socket, max_bytes: int) -> None:
         """Takes over one end of a socket pair.
 
         Args:
-            connection: the end.
-            max_bytes: longer messages are refused: the decoder of a hostile video may say anything.
+            connection: this end.
+            max_bytes: longer messages are refused, since the decoder of a hostile video may send anything.
         """
         connection.setblocking(False)
         self._socket = connection
@@ -63,8 +63,8 @@ class Channel:
         self._poll = select.poll()
 
     def send(self, data: bytes) -> None:
-        """Sends what goes out at once; the rest follows while a message is awaited. Never waits, never fails: that the
-        decoder is gone is found out when its answer is awaited."""
+        """Sends what fits at once; the rest follows while a message is awaited. Never waits and never fails: a decoder
+        that is gone is noticed when its answer is awaited."""
         self._unsent.append(memoryview(_LENGTH.pack(len(data)) + data))
         self._flush()
 
@@ -72,11 +72,11 @@ class Channel:
         """The next message.
 
         Args:
-            deadline: until when to wait for all of it, by `time.monotonic`; what is there already is taken even later.
+            deadline: how long to wait for all of it, by `time.monotonic`; what has arrived is read even after that.
 
         Raises:
-            TimeoutError: it didn't come in time.
-            EOFError, OSError: the decoder is gone, or says what it never should.
+            TimeoutError: the message didn't arrive in time.
+            EOFError, OSError: the decoder is gone, or the message is longer than allowed.
         """
         (size,) = _LENGTH.unpack(self._receive(_LENGTH.size, deadline))
         if size > self._max_bytes:
@@ -84,7 +84,7 @@ class Channel:
         return bytes(self._receive(size, deadline))
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         self._socket.close()
 
     def _receive(self, size: int, deadline: float) -> bytearray:
@@ -102,7 +102,7 @@ class Channel:
         return data
 
     def _wait(self, deadline: float) -> None:
-        """Until something has come. Meanwhile what is unsent goes out."""
+        """Waits until something has arrived, and sends what is unsent meanwhile."""
         while True:
             wanted = select.POLLIN | (select.POLLOUT if self._unsent else 0)
             self._poll.register(self._socket, wanted)
@@ -126,5 +126,5 @@ class Channel:
                     self._unsent.popleft()
         except BlockingIOError:
             pass
-        except OSError:  # nobody is there to take it
+        except OSError:  # the decoder is gone
             self._unsent.clear()

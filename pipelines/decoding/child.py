@@ -33,40 +33,40 @@ _told_of_no_limit = threading.Event()
 
 
 class NotStartedError(Exception):
-    """A decoder process didn't come up; with the reason."""
+    """A decoder process didn't start; the message gives the reason."""
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a decoder needs of the worker's environment: where Python and libraries are, and how these are set.
+    """What a decoder needs from the worker's environment: where Python and libraries are, and their settings.
 
-    Nothing else: the rest may be secrets, and its videos may come from anybody.
+    Nothing else: the rest may hold secrets, and the videos may come from anyone.
     """
     root = str(Path(__file__).parents[2])
     python_path = [os.path.abspath(path) for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     return {
         **{k: v for k, v in environment.items() if k in _PASSED_ON or k.startswith(_PASSED_ON_PREFIXES)},
         "PYTHONPATH": os.pathsep.join([root, *python_path]),
-        "PYTHONUSERBASE": site.getuserbase(),  # else it is found by HOME
+        "PYTHONUSERBASE": site.getuserbase(),  # otherwise found by HOME
         "OPENBLAS_NUM_THREADS": "1",
     }
 
 
 class DecoderChild:
-    """One decoder process. It ends with the thread that started it, at the latest (on Linux)."""
+    """One decoder process. On Linux it ends no later than the thread that started it."""
 
     def __init__(self, memory_mb: int) -> None:
         """Starts the process.
 
         Raises:
-            NotStartedError: it doesn't come up.
+            NotStartedError: it doesn't start.
         """
         try:
             ours, theirs = socket.socketpair()
         except OSError as error:
             raise NotStartedError(error.strerror) from error
-        # Libraries of stores set a time limit for all sockets; here it would break the child.
+        # Libraries for object stores set a timeout for all new sockets, which would break the child.
         theirs.setblocking(True)
-        # Room for a whole clip, so that the child goes on with the next video before this one has been fetched.
+        # Room for a whole clip, so that the child continues with the next video before this clip has been taken.
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         self.channel = Channel(ours, max_bytes=memory_mb << 20)
         self._job: Job | None = None
@@ -86,15 +86,15 @@ class DecoderChild:
         if hello["no_limit"] and not _told_of_no_limit.is_set():
             _told_of_no_limit.set()
             logging.getLogger(__name__).warning(
-                "decoders have no memory limit on this machine (%s): a video that asks for too much may cost more than "
-                "a failure record",
+                "decoders have no memory limit on this machine (%s): a video that needs too much memory may cost more "
+                "than a failure record",
                 hello["no_limit"],
             )
 
     def _spawn(self, descriptor: int, memory_mb: int) -> int:
-        """Starts the process and returns what its stderr can be read from. A full pipe takes no more and stops nobody.
+        """Starts the process and returns the descriptor from which its stderr can be read. A full pipe blocks nothing.
 
-        In the root folder, a decoder is in nobody's way, and imports nothing that lies where the user happens to be.
+        It runs in the root folder, where it keeps no file system busy and imports nothing from the user's folder.
         """
         said, stderr = os.pipe()
         try:
@@ -122,34 +122,34 @@ class DecoderChild:
         os.set_blocking(said, False)
         try:
             lines = os.read(said, 1 << 16).decode(errors="replace").strip().splitlines()
-        except BlockingIOError:  # a process of its own holds the pipe
+        except BlockingIOError:  # a child of that process still holds the pipe
             lines = []
         return lines[-1] if lines else _how_ended(self._process.returncode)
 
     def ask(self, job: Job, request: bytes) -> None:
-        """Sends a request, pickled; before it the job, if the process doesn't know it yet."""
+        """Sends a pickled request, preceded by the job if the process doesn't have it yet."""
         if job != self._job:
             self.channel.send(pickle.dumps(job))
             self._job = job
         self.channel.send(request)
 
     def exit_code(self) -> int:
-        """How the process ended after it went away; that of a killed one if it hangs even now."""
+        """The exit code of the process, which has closed its channel; that of a killed one if it still doesn't end."""
         try:
             return self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return -signal.SIGKILL
 
     def has_ended(self) -> bool:
-        """Whether the process went away."""
+        """Whether the process has ended."""
         return self._process.poll() is not None
 
     def kill(self) -> None:
-        """Ends the process; its channel then ends too."""
+        """Kills the process, which also ends its channel."""
         self._process.kill()
 
     def end(self) -> None:
-        """Ends the process at once and waits for it."""
+        """Kills the process and waits for it."""
         self.channel.close()
         self._process.kill()
         self._process.wait()
@@ -158,7 +158,7 @@ class DecoderChild:
 def why_lost(exit_code: int) -> Failure:
     """The failure of the video that a child was decoding when it ended with this code."""
     if exit_code == -signal.SIGKILL:
-        message = "the decoder was killed, perhaps by the system for want of memory"
+        message = "the decoder was killed, perhaps because the system ran out of memory"
         return Failure("decode", "DecoderKilled", message, transient=True)
     return Failure("decode", "DecoderCrash", f"the decoder crashed ({_how_ended(exit_code)})")
 

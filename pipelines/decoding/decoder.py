@@ -1,4 +1,4 @@
-"""One decoder as a thread of the worker: it hands videos to its child process and passes the results on."""
+"""One decoder, a thread of the worker that hands videos to its child process and passes the results on."""
 
 import contextlib
 import json
@@ -19,17 +19,17 @@ from pipelines.video.source import Source
 from pipelines.video.windows import Window
 
 _PARTS_GRACE_S = 30.0
-"""What a child has announced must follow at once, but the machine may be busy."""
+"""What a child has announced should follow at once, but the machine may be busy."""
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Between two tries to start a child, or to fetch a video for which there was no room."""
+"""Pauses between attempts to start a child, or to fetch a video for which there was no room."""
 _PIPELINE = 2
-"""Videos that a child holds at a time: the one that it decodes and the next."""
+"""How many videos a child holds at a time: the one that it decodes and the next."""
 
 
 class Decoder(threading.Thread):
-    """Takes tasks from a queue to a child of its own, which is started when first needed and again when it was lost.
+    """Takes tasks from a queue to its own child, which is started when first needed and again after a loss.
 
-    While the child is busy with one video the next is fetched and handed over, so that it never waits for this process.
+    While the child decodes one video, the next is fetched and handed over, so that it never waits for this process.
     """
 
     def __init__(self, tasks: "queue.Queue[Task | None]", memory_mb: int, workers: int) -> None:
@@ -49,7 +49,7 @@ class Decoder(threading.Thread):
                 try:
                     self._decode_all()
                     return
-                except Exception as error:  # no child can be started, or a defect: nobody may wait for ever
+                except Exception as error:  # no child can be started, or a bug: callers must not wait for ever
                     self._give_up(as_shortage(error))
         finally:
             self._give_up(RuntimeError("the decoders were closed"))
@@ -63,7 +63,7 @@ class Decoder(threading.Thread):
 
     def _decode_all(self) -> None:
         while not self._closing.is_set():
-            # A second task is taken ahead only where the other decoders find work too.
+            # A second task is taken ahead only if that leaves work for the other decoders.
             ahead = bool(self._handed_over)
             if not ahead or (len(self._handed_over) < _PIPELINE and self._tasks.qsize() >= self._workers):
                 with contextlib.suppress(queue.Empty):
@@ -76,7 +76,7 @@ class Decoder(threading.Thread):
             self._finish_first()
 
     def _open(self, task: Task) -> bool:
-        """Opens a task's video, again where this machine lacked something: room is made when another one is done."""
+        """Opens a task's video, again if this machine is short of a resource, which another finished task may free."""
         pauses = iter(_PAUSES_S)
         try:
             while True:
@@ -88,12 +88,12 @@ class Decoder(threading.Thread):
                     elif (pause := next(pauses, None)) is None or self._closing.wait(pause):
                         task.fail(error)
                         return False
-        except Exception as error:  # of another task, perhaps
+        except Exception as error:  # perhaps another task's
             task.fail(as_shortage(error))
             raise
 
     def close(self) -> None:
-        """Ends the child, also if it is decoding."""
+        """Ends the child, even if it is decoding."""
         self._closing.set()
         if self._child is not None:
             self._child.kill()
@@ -102,21 +102,21 @@ class Decoder(threading.Thread):
         self._handed_over.append(task)
         self._send(task)
         if len(self._handed_over) == 1:
-            self._since = time.monotonic()  # now that the child is there: starting it isn't the video's time
+            self._since = time.monotonic()  # the time to start the child doesn't count against the video
 
     def _send(self, task: Task) -> None:
         if self._child is not None and len(self._handed_over) == 1 and self._child.has_ended():
-            self._child.end()  # it went while it had nothing to do: that is not this video's failure
+            self._child.end()  # it ended while idle, which is not this video's failure
             self._child = None
         if self._child is None:
             self._child = self._start_child()
         self._child.ask(task.job, task.request)
 
     def _start_child(self) -> DecoderChild:
-        """A new child, after some tries: one may be killed while it starts, or the machine may be short of something.
+        """Starts a child, in several attempts: it may be killed while starting, or the machine be short of a resource.
 
         Raises:
-            WorkerError: none comes up.
+            WorkerError: no child can be started.
         """
         for pause in (*_PAUSES_S, None):
             try:
@@ -125,19 +125,19 @@ class Decoder(threading.Thread):
                 if pause is None or self._closing.wait(pause):
                     times = len(_PAUSES_S) + 1
                     raise WorkerError(
-                        f"a decoder process could not be started, {times} times: {error}. Look into that, then run the "
+                        f"a decoder process could not be started in {times} attempts: {error}. Fix that, then run the "
                         "same command again"
                     ) from error
         raise AssertionError("unreachable")
 
     def _finish_first(self) -> None:
-        """Awaits the results of the first task that was handed over; after a loss, the others go to a new child."""
+        """Awaits the results of the task handed over first; if the child is lost, the others go to a new one."""
         task, child = self._handed_over[0], self._child
         assert child is not None
         result, more, lost = self._await(task, child)
         while more:
             task.sink.put(result, last=False)
-            self._since = time.monotonic()  # the time in which nobody took the result is not the video's
+            self._since = time.monotonic()  # time spent waiting for the result to be taken doesn't count
             result, more, lost = self._await(task, child)
         self._handed_over.popleft()
         task.finish(result)
@@ -149,7 +149,7 @@ class Decoder(threading.Thread):
         self._since = time.monotonic()
 
     def _await(self, task: Task, child: DecoderChild) -> tuple[AnyResult | None, bool, bool]:
-        """The next result, whether more will come, and whether the child can't be used any more."""
+        """The next result, whether more will follow, and whether the child is lost."""
         time_s = task.job.limits.time_s
         try:
             while (header := json.loads(child.channel.receive(self._since + time_s)))["status"] == "busy":
@@ -162,7 +162,7 @@ class Decoder(threading.Thread):
         except (EOFError, OSError):
             return why_lost(child.exit_code()), False, True
         status, more = header.pop("status"), header.pop("more")
-        if status == "out_of_memory":  # what it has left may be in pieces
+        if status == "out_of_memory":  # the child's state may be corrupt
             message = f"needs more than {self._memory_mb} MB of memory"
             return Failure("decode", "DecodeOutOfMemory", message, transient=True), False, True
         return _result(status, header, parts), more, False

@@ -1,7 +1,7 @@
 """What a decoder is asked for, and what it answers.
 
-Its process gets the job once and then a request for each video, pickled, as it trusts its worker. What it answers is
-JSON and bytes: nobody knows what a hostile video makes of a decoder.
+The decoder's process is sent the job once and then a request for each video, both pickled, since it trusts its worker.
+Its answers are JSON and bytes, since a hostile video may have taken control of it.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from pipelines.video.windows import Window, WindowSpec
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """What one video may use.
+    """The resources that one video may use.
 
     Attributes:
         time_s: seconds from opening the file to the finished clip.
@@ -32,7 +32,7 @@ class DecodeLimits:
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """A clip of each video, as it is stored; `with_source`, it comes with what the file says of itself."""
+    """Asks for a clip of each video, encoded for storage; `with_source`, also for what the file says about itself."""
 
     spec: ClipSpec
     encoding: FrameEncoding
@@ -43,7 +43,7 @@ class DecodeJob:
 
 @dataclass(frozen=True)
 class WindowJob:
-    """The windows of each video, to be scored; the time limit is for each window."""
+    """Asks for the windows of each video, to be scored; the time limit applies to each window."""
 
     spec: ClipSpec
     windows: WindowSpec
@@ -52,12 +52,12 @@ class WindowJob:
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted of a video, besides what the job says.
+    """What is wanted from one video, besides what the job says.
 
     Attributes:
         path: absolute path of a local file; empty until its turn comes.
-        strip: of a clip, whether a film strip is to come with it.
-        range: of windows, those of this range alone; None for all of them, or to learn how the video is to be cut.
+        strip: for clips, whether a film strip should come with the clip.
+        range: for windows, the only range that is wanted; None for all windows, or to learn how the video is cut.
     """
 
     path: str = ""
@@ -67,9 +67,9 @@ class Request:
 
 @dataclass(frozen=True)
 class DecodedClip:
-    """A clip as it is stored: `frames` holds one part of raw pixels, or one encoded picture a frame.
+    """A clip as it is stored: `frames` holds one part of raw pixels, or one encoded picture per frame.
 
-    `content` is the file's `content.content_mark`, and `source` is there if it was asked for.
+    `content` is the file's `content.content_mark` (0 if the file can't be read again); `source` is set if asked for.
     """
 
     frames: list[bytes]
@@ -86,23 +86,24 @@ class DecodedClip:
 
 @dataclass(frozen=True)
 class DecodeFiltered:
-    """A sound video that was not wanted."""
+    """An intact video that was filtered out."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class DecodedWindow:
-    """A window's clip, or why there is none: too little could be decoded, or it is what is missing behind the end.
+    """A window's clip, or why there is none: too little could be decoded, or it is missing after the video's end.
 
     Attributes:
-        window: where in the video.
-        num_windows: of the video, or of the range that was asked for; what is missing behind its end is one of them.
-        duration_s: of the video.
+        window: its place in the video.
+        num_windows: number of windows of the video, or of the range that was asked for; what is missing after the end
+            counts as one.
+        duration_s: length of the video in seconds.
         frames: raw uint8 [T, H, W, 3] RGB; empty where it failed.
         damaged: some of it could not be decoded.
-        remark: what a person should know of the video; see `remarks.remark`.
-        failure: why there is no clip; the video goes on.
+        remark: what a person should know about the video; see `remarks.remark`.
+        failure: why there is no clip; further windows may follow.
     """
 
     window: Window
@@ -116,7 +117,7 @@ class DecodedWindow:
 
 @dataclass(frozen=True)
 class CutVideo:
-    """A long video's ranges; each is to be asked for by itself."""
+    """The ranges of a long video, each to be requested separately."""
 
     ranges: tuple[Range, ...]
 

@@ -1,7 +1,7 @@
-"""Decoding in child processes: a video which hangs, crashes the decoder or exhausts memory costs one failure record.
+"""Decoding in child processes: a video that hangs, crashes the decoder or exhausts memory costs one failure record.
 
-The children also are the local parallelism: a `DecoderPool` of n children decodes n videos at a time. It yields clips
-in the order of the requests, a few at most held back, and windows in the order in which they come.
+The children also provide the local parallelism: a `DecoderPool` of n children decodes n videos at a time. It yields
+clips in the order of the requests, holding back a few at most, and windows in the order in which they are decoded.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ from pipelines.video.pieces import Range
 
 _T = TypeVar("_T")
 _LOOK_AHEAD = 4
-"""Results for each child that may wait for an earlier one; memory is bounded by it."""
+"""Results per child that may wait for an earlier one, which bounds memory."""
 
 
 class DecoderPool:
-    """`workers` decoders. Threads may share a pool; there never are more children than `workers`."""
+    """A pool of `workers` decoders, which threads may share. There are never more children than `workers`."""
 
     def __init__(self, workers: int, limits: DecodeLimits) -> None:
         if workers < 1:
@@ -46,14 +46,14 @@ class DecoderPool:
 
         Args:
             items: what to decode.
-            job: how.
-            open_local: gives a local path for an item, for as long as it is decoded; its `OSError` is a failure of
-                the stage `read`, unless this machine is short of something.
-            wants_strip: whether a film strip is to come with the clip.
+            job: how to decode it.
+            open_local: gives a local path for an item while it is decoded; an `OSError` becomes a failure of the stage
+                `read`, unless this machine is short of a resource.
+            wants_strip: whether an item's clip should come with a film strip.
 
         Raises:
-            WorkerError: decoder processes can't be started at all, or this machine is short of something, also after
-                some tries.
+            WorkerError: decoder processes can't be started, or this machine remains short of a resource after several
+                attempts.
         """
         pending: deque[tuple[_T, Future[Any]]] = deque()
         try:
@@ -79,20 +79,20 @@ class DecoderPool:
         range_of: Callable[[_T], Range | None] = lambda _: None,
         hold: int = 16,
     ) -> Iterator[tuple[_T, WindowResult | None, bool]]:
-        """Yields windows as they are decoded, of several items at a time, and whether it was the item's last result.
+        """Yields the windows of several items as they are decoded, and whether each is the item's last result.
 
-        The last result is None where everything went well: then all windows have come before.
+        The last result is None if everything went well: all windows have then been yielded before.
 
         Args:
             items: what to decode.
-            job: how.
+            job: how to decode it.
             open_local: as in `map`.
-            range_of: which range of an item is wanted; None for all of it, or to learn of how it is to be cut.
-            hold: results that may wait here; beyond it decoders wait.
+            range_of: which range of an item is wanted; None for all of it, or to learn how it should be cut.
+            hold: how many results may wait to be taken before decoders wait.
 
         Raises:
-            WorkerError: decoder processes can't be started at all, or this machine is short of something, also after
-                some tries.
+            WorkerError: decoder processes can't be started, or this machine remains short of a resource after several
+                attempts.
         """
         arrivals, running = Arrivals(hold), 0
         try:
@@ -113,14 +113,14 @@ class DecoderPool:
             arrivals.give_up()
 
     def close(self) -> None:
-        """Ends all children, also those that are decoding."""
+        """Ends all children, including those that are decoding."""
         for _ in self._decoders:
             self._tasks.put(None)
         for decoder in self._decoders:
             decoder.close()
         for decoder in self._decoders:
             decoder.join()
-        while not self._tasks.empty():  # nobody may wait for what nobody will do
+        while not self._tasks.empty():  # tells those who wait for these tasks that they won't be done
             task = self._tasks.get()
             if task is not None and task.sink.wanted():
                 task.sink.fail(RuntimeError("the decoders were closed"))

@@ -1,8 +1,8 @@
-"""What the process does in which videos are decoded; `child_main` starts it.
+"""What runs in the process that decodes videos; `child_main` starts it.
 
 It reads jobs and requests from a socket and answers each request with one or more JSON headers, each followed by its
-binary parts; `more` in a header tells whether another one will come. It imports little, so that it starts fast. It
-lowers its own memory limit, so that a video that asks for more fails here and not in the worker.
+binary parts; `more` in a header tells whether another one will follow. It imports little, so that it starts fast. It
+limits its own memory, so that a video that needs more fails here and not in the worker.
 """
 
 import contextlib
@@ -40,27 +40,27 @@ Answer = tuple[dict[str, Any], list[bytes]]
 _ALARM_GRACE_S = 30
 _PASSED_ON = ("frame_indices", "timestamps_s", "num_source_frames", "duration_s", "damaged")
 _BUSY: Answer = ({"status": "busy"}, [])
-"""Said while something takes long: all is well."""
+"""Sent while something takes long, to show that the process is working."""
 
 
 def answers(job: Job, request: Request) -> Iterator[Answer]:
-    """What a request asks for; an error of the video is an answer too, and the last one."""
+    """The answers to a request; an error of the video is an answer too, and the last one."""
     try:
         yield from _clip(job, request) if isinstance(job, DecodeJob) else _windows(job, request)
     except VideoTooShort as short:
         yield {"status": "filtered", "reason": str(short)}, []
     except MemoryError:
         yield {"status": "out_of_memory"}, []
-    except VideoReadError as error:  # a disk or network may be back
+    except VideoReadError as error:  # the disk or network may recover
         yield _failed(Failure("read", type(error).__name__, str(error), transient=True))
     except VideoError as error:
         yield _failed(Failure("decode", type(error).__name__, str(error)))
     except cv2.error as error:
         yield _failed(Failure("encode", "EncodeError", str(error)))
-    except Exception as error:  # a defect here or in a library: still one record with the reason, and the next video
+    except Exception as error:  # a bug here or in a library costs only this video
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-        yield _failed(Failure("decode", "UnexpectedError", message, transient=True))  # it may be fixed by then
+        yield _failed(Failure("decode", "UnexpectedError", message, transient=True))  # a later version may fix it
 
 
 def _failed(failure: Failure) -> Answer:
@@ -84,7 +84,7 @@ def _clip(job: DecodeJob, request: Request) -> Iterator[Answer]:
 
 
 def _content(path: str) -> int:
-    """The mark of the file's content: read last, when the system has the file at hand. The clip is as good without."""
+    """The mark of the file's content, computed last, when the file is cached; 0, without harm, if it can't be read."""
     try:
         return content_mark(path)
     except OSError:
@@ -92,7 +92,7 @@ def _content(path: str) -> int:
 
 
 def _windows(job: WindowJob, request: Request) -> Iterator[Answer]:
-    """The windows of a video, or of a range of it; of a very long one, the ranges alone."""
+    """The windows of a video or of a range of it; for a very long video, only its ranges."""
     path, spec, wanted = request.path, job.spec, request.range
     if wanted is None:
         video = yield from clip_or_survey(path, _BUSY, spec, job.windows.whole_up_to_s)
@@ -111,7 +111,7 @@ def _windows(job: WindowJob, request: Request) -> Iterator[Answer]:
 
 
 def _answers(results: Iterable[WindowClip], wanted: Range) -> Iterator[Answer]:
-    """The results of a range's windows, and the failure of what is missing behind the last one."""
+    """The results of a range's windows, and a failure for what is missing after the last one."""
     missing, lost = wanted.missing, []
     if missing and missing.seconds_behind(wanted.duration_s):
         lost.append(lost_window(Window(wanted.end, wanted.duration_s, missing.end_s), missing.message))
@@ -128,14 +128,14 @@ def _answers(results: Iterable[WindowClip], wanted: Range) -> Iterator[Answer]:
 
 
 def _limit_memory(extra_bytes: int) -> str:
-    """Lets this process grow by `extra_bytes` from here on. Returns why that can't be had, empty where it can: then the
-    time limit and the separate process remain."""
+    """Limits the further growth of this process to `extra_bytes`. Returns why it can't be limited, empty if it can:
+    without a limit, the time limit and the separate process still protect the worker."""
     try:
         with open("/proc/self/statm") as statm:
             now = int(statm.read().split()[0]) * resource.getpagesize()
         hardest = resource.getrlimit(resource.RLIMIT_AS)[1]
         limit = now + extra_bytes
-        if hardest != resource.RLIM_INFINITY:  # somebody has set one already
+        if hardest != resource.RLIM_INFINITY:  # a limit has already been set from outside
             limit = min(limit, hardest)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     except OSError as error:
@@ -161,12 +161,12 @@ def serve(connection: socket.socket) -> None:
 
 
 def _answer(connection: socket.socket, job: Job, request: Request) -> None:
-    # If the worker is gone it can't enforce the time limit: the kernel ends this process in its place.
+    # A worker that is gone can't enforce the time limit; the kernel then ends this process instead.
     alarm_s = math.ceil(job.limits.time_s) + _ALARM_GRACE_S
     signal.alarm(alarm_s)
     more = isinstance(job, WindowJob)
     for header, parts in answers(job, request):
-        signal.alarm(0)  # sending waits until the worker has use for it
+        signal.alarm(0)  # sending waits until the worker takes the answer
         more = more and header["status"] in ("window", "busy")
         _send(connection, {**header, "more": more}, parts)
         signal.alarm(alarm_s)
@@ -182,7 +182,7 @@ def _send(connection: socket.socket, header: dict[str, Any], parts: list[bytes])
 
 
 def run(descriptor: int, memory_bytes: int) -> None:
-    """Takes the socket from the worker and serves it, with so much more memory than now."""
+    """Takes the socket from the worker and serves it, with at most `memory_bytes` more memory than now."""
     av.logging.set_level(None)
     cv2.setNumThreads(1)
     no_limit = _limit_memory(memory_bytes)

@@ -19,13 +19,13 @@ class Sink(Protocol):
     """Where the results of a task go."""
 
     def wanted(self) -> bool:
-        """Whether somebody still waits for them; asked once, before the task starts."""
+        """Whether the results are still wanted; asked once, before the task starts."""
 
     def put(self, result: AnyResult | None, last: bool) -> None:
-        """Hands over a result; None where the task ends without another one."""
+        """Delivers a result; None if the task ends without another one."""
 
     def fail(self, error: Exception) -> None:
-        """There is no result, and the one who waits is to know why."""
+        """Tells whoever waits that there is no result, and why."""
 
 
 class OneResult:
@@ -45,7 +45,7 @@ class OneResult:
 
 
 class Arrivals:
-    """Results of many tasks in the order in which they come; who brings one waits while too many lie here."""
+    """A bounded queue of results of many tasks, in the order in which they arrive; producers wait while it is full."""
 
     def __init__(self, hold: int) -> None:
         self._results: queue.Queue[Arrived | Exception] = queue.Queue(hold)
@@ -67,13 +67,13 @@ class Arrivals:
         return not self._given_up.is_set()
 
     def give_up(self) -> None:
-        """Nobody will ask any more."""
+        """Tells producers that results are no longer wanted."""
         self._given_up.set()
 
 
 @dataclass(frozen=True)
 class ToArrivals:
-    """The results of one task among those of others."""
+    """Puts the results of one task among those of others."""
 
     arrivals: Arrivals
     item: Any

@@ -1,4 +1,4 @@
-"""A video on its way through a decoder, and what goes wrong there that isn't the video's fault."""
+"""A video on its way through a decoder, and errors on that way that aren't the video's fault."""
 
 import contextlib
 import logging
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Task:
-    """A video on its way through a decoder; `open_local` is entered when its turn comes, and left when it is done."""
+    """A video on its way through a decoder; `open_local` is entered when its turn comes and left when it is done."""
 
     job: Job
     wanted: Request
@@ -27,10 +27,10 @@ class Task:
     opened: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def open(self) -> bool:
-        """Makes the request; False where the source can't be read, which then is the result.
+        """Prepares the request; False where the source can't be read, which then is the result.
 
         Raises:
-            WorkerError: this machine lacks what it takes; it may be tried again.
+            WorkerError: this machine is short of a resource; trying again may help.
         """
         try:
             path = self.opened.enter_context(self.open_local())
@@ -50,24 +50,24 @@ class Task:
         return True
 
     def finish(self, result: AnyResult | None) -> None:
-        """Hands over the last result."""
+        """Passes on the last result."""
         if (error := self._close()) is not None:
             self.sink.fail(error)
         else:
             self.sink.put(result, last=True)
 
     def fail(self, error: Exception) -> None:
-        """Lets the one who waits know that there is no result, and why."""
+        """Tells whoever waits for the result that there is none, and why."""
         self._close()
         self.sink.fail(error)
 
     def _close(self) -> Exception | None:
-        """Leaves what was opened. Where a file can't be tidied away, what came out of it is as good; anything else is a
-        defect."""
+        """Leaves `open_local`. A file that can't be removed doesn't affect its result; any other error is a bug, and is
+        returned."""
         try:
             self.opened.close()
         except OSError as error:
-            _log.warning("cannot tidy up after a video: %s", error)
+            _log.warning("cannot clean up after a video: %s", error)
         except Exception as error:
             return error
         return None

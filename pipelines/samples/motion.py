@@ -1,12 +1,12 @@
-"""A stick actor that moves one arm: how the arm's angle runs over a clip, and how the clip's frames are drawn.
+"""A stick figure that moves one arm: how the arm's angle changes over a clip, and how the clip's frames are drawn.
 
-Activities differ in motion alone. The arm's angle is `start + displacement(t)`: the start is uniform on the circle and
+Activities differ only in motion. The arm's angle is `start + displacement(t)`: the start is uniform on the circle and
 independent of the displacement, so the angle in any single frame is uniform whatever the activity. Everything else that
-is visible (background, proportions, colours, camera) comes from a `Scene`, which knows nothing of the activity.
+is visible (background, proportions, colours, camera) is independent of the activity.
 
 Angles are in turns (1 turn = 360 degrees) and grow clockwise as seen on the screen; times run from 0 to 1 over a clip.
 Speeds are per clip, not per second: 20 frames spread over a clip of any length lie less than 60 degrees apart, so that
-direction and speed stay readable. Mirroring a clip turns clockwise into counter-clockwise: such a data set must not be
+direction and speed can be recognised. Mirroring a clip turns clockwise into counter-clockwise: the dataset must not be
 augmented with horizontal flips.
 """
 
@@ -35,7 +35,7 @@ _NOISE_UNIT = 16  # the standard deviation of the noise bank, in grey levels
 
 
 def rng_for(*key: object) -> np.random.Generator:
-    """The random generator of one thing, say `rng_for(seed, "scene", group)`: the same in every process."""
+    """The random generator for one purpose, such as `rng_for(seed, "scene", group)`; the same in every process."""
     digest = hashlib.sha256(repr(key).encode()).digest()
     return np.random.default_rng(int.from_bytes(digest, "big"))
 
@@ -48,21 +48,21 @@ def _circle(times: Floats, rng: np.random.Generator, direction: float, turns: Pa
 
 
 def _swing(times: Floats, rng: np.random.Generator) -> Floats:
-    """There and back over half a turn, about twice a clip."""
+    """Back and forth over half a turn, about twice per clip."""
     cycles = rng.uniform(1.8, 2.2) * times + rng.uniform()
     swung: Floats = 0.5 * np.abs(2.0 * (cycles % 1.0) - 1.0)
     return swung
 
 
 def _steps(times: Floats, rng: np.random.Generator, direction: float) -> Floats:
-    """About three quarter turns a clip with a longer rest after each."""
+    """About three quarter-turns per clip, with a longer rest after each."""
     position = rng.uniform(2.8, 3.2) * times + rng.uniform()
     stepped: Floats = np.floor(position) + np.minimum((position % 1.0) / 0.3, 1.0)
     return direction * rng.uniform(0.24, 0.29) * stepped
 
 
 def _jumps(times: Floats, rng: np.random.Generator) -> Floats:
-    """About six sudden jumps a clip, each of at least 0.3 turns either way, with a rest after each."""
+    """About six sudden jumps per clip, each of at least 0.3 turns in either direction, with a rest after each."""
     index = np.floor(rng.uniform(5.5, 6.5) * times + rng.uniform()).astype(np.int64)
     jumped: Floats = np.cumsum(rng.uniform(0.3, 0.7, size=8))[index]
     return jumped
@@ -113,7 +113,7 @@ def render_clip(seed: int, activity: str, group: int, clip: int) -> Iterator[Pix
     """The frames of a clip as uint8 [HEIGHT_PX * 3 / 2, WIDTH_PX], planar YUV 4:2:0 with noise in its luma.
 
     Only the arm's angles depend on the activity. Length, camera shake and noise are those of (seed, group, clip), the
-    scene is that of (seed, group): every activity gets the very same ones.
+    scene is that of (seed, group): they are the same for every activity.
     """
     take = rng_for(seed, "take", group, clip)
     frames = round(math.exp(take.uniform(math.log(FRAMES[0]), math.log(FRAMES[1]))))
@@ -136,7 +136,7 @@ def _scene(seed: int, group: int) -> "Scene":
 
 @lru_cache(maxsize=1)
 def _noise_bank(seed: int) -> Pixels:
-    """Noise around 128, uint8 [2 * HEIGHT_PX, 2 * WIDTH_PX]: a window of it, moved at random, is a frame's noise."""
+    """Noise around 128, uint8 [2 * HEIGHT_PX, 2 * WIDTH_PX]: a window at a random place is the noise of a frame."""
     noise = rng_for(seed, "noise").normal(128, _NOISE_UNIT, size=(2 * HEIGHT_PX, 2 * WIDTH_PX))
     bank: Pixels = np.clip(np.rint(noise), 0, 255).astype(np.uint8)
     return bank
@@ -159,7 +159,7 @@ class Scene:
 
 
 def make_scene(rng: np.random.Generator) -> Scene:
-    """A random background with a random actor, lighter than what is behind it."""
+    """A random background with a random actor, whose moving arm is lighter than anything behind it."""
     scale = rng.uniform(0.92, 1.08)
     shoulder_px = (WIDTH_PX / 2 + rng.uniform(-14, 14), 113 + rng.uniform(-4, 4))
     still = _background(rng)
@@ -210,7 +210,7 @@ def _draw_body(canvas: Pixels, shoulder_px: Pair, scale: float, rng: np.random.G
 
 
 def _background(rng: np.random.Generator) -> Pixels:
-    """A gradient, a texture or a heap of shapes, uint8 [HEIGHT_PX + 2 * MARGIN_PX, WIDTH_PX + 2 * MARGIN_PX, 3] RGB."""
+    """A gradient, a texture or many shapes, uint8 [HEIGHT_PX + 2 * MARGIN_PX, WIDTH_PX + 2 * MARGIN_PX, 3] RGB."""
     size = (WIDTH_PX + 2 * MARGIN_PX, HEIGHT_PX + 2 * MARGIN_PX)
 
     def paint() -> Color:

@@ -1,4 +1,4 @@
-"""Making the videos of the sample data set, in several processes; `sample_data` is the command line."""
+"""Makes the videos of the sample dataset in several processes; the command line is `pipelines.sample_data`."""
 
 import io
 import json
@@ -21,35 +21,35 @@ from pipelines.core.settings.fields import Name, SettingError, check_settings, s
 from pipelines.files import local
 from pipelines.samples.motion import ACTIVITIES, HEIGHT_PX, WIDTH_PX, Pixels, render_clip
 
-VERSION = 1  # of the videos: raise it whenever the same configuration gives other bytes than before
-MARKER = "sample_data.json"  # written last: the data set is complete
-STARTED = ".sample_data.started.json"  # written first: whose the videos of an interrupted run are
+VERSION = 1  # of the videos: raise it whenever the same configuration gives different bytes
+MARKER = "sample_data.json"  # written last: the dataset is complete
+STARTED = ".sample_data.started.json"  # written first: the settings of the videos of an interrupted run
 FRAMES_PER_SECOND = 25
-BITS_PER_SECOND = 380_000  # a fixed rate, so that a file's size does not tell how much moves in it
+BITS_PER_SECOND = 380_000  # constant, so that a file's size does not reveal how much moves in it
 
-OnProgress = Callable[[int, int], None]  # (videos done, videos in all)
+OnProgress = Callable[[int, int], None]  # (videos done, total number of videos)
 
 
 class FolderInUseError(UsageError):
-    """The output folder holds something else than this configuration's videos."""
+    """The output folder holds something other than this configuration's videos."""
 
 
 @dataclass(frozen=True)
 class SampleDataConfig:
-    """What to make, and where. The number of workers never changes what is written.
+    """What to make and where. The number of workers never changes what is written.
 
     Raises:
         UsageError: a value is of the wrong type or out of range; the message gives the setting and the value.
     """
 
-    output: str = setting(metavar="FOLDER", help="folder to write the videos to, made if it does not exist")
+    output: str = setting(metavar="FOLDER", help="folder to write the videos to, created if it does not exist")
     groups: int = setting(
         25, metavar="N", low=1, high=99,
-        help="number of groups of each class: scenes with an actor, a background and a camera of their own",
+        help="number of groups of each class; each group has its own actor, background and camera",
     )  # fmt: skip
     clips_per_group: int = setting(3, metavar="N", low=1, high=99, help="number of clips of each class in each group")
-    seed: int = setting(0, metavar="N", help="seed of the videos; another one gives other videos")
-    workers: int = setting(0, metavar="N", low=0, automatic="one for each core", help="number of processes")
+    seed: int = setting(0, metavar="N", help="random seed; another seed gives different videos")
+    workers: int = setting(0, metavar="N", low=0, automatic="one per core", help="number of processes")
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -57,7 +57,7 @@ class SampleDataConfig:
             raise SettingError("{} must be a local folder, not {!r}", Name("output"), self.output)
 
     def marker(self) -> dict[str, Any]:
-        """What decides the bytes of the data set, as it is written beside the videos."""
+        """What determines the bytes of the dataset, as it is written beside the videos."""
         return {
             "generator": "pipelines.sample_data",
             "version": VERSION,
@@ -79,12 +79,12 @@ class Video:
 
     @property
     def path(self) -> str:
-        """Relative to the output folder."""
+        """The path of the file, relative to the output folder."""
         return os.path.join(self.activity, f"v_{self.activity}_g{self.group:02d}_c{self.clip:02d}.avi")
 
 
 def list_videos(config: SampleDataConfig) -> list[Video]:
-    """Every video of the data set; neighbours share their group, whose scene a process then draws once."""
+    """Every video of the dataset; neighbours share their group, so that a process draws its scene once."""
     return [
         Video(config.seed, activity, group, clip)
         for group in range(1, config.groups + 1)
@@ -94,9 +94,11 @@ def list_videos(config: SampleDataConfig) -> list[Video]:
 
 
 def generate(config: SampleDataConfig, on_progress: OnProgress = lambda done, total: None) -> int:
-    """Makes what is missing of the data set and returns the number of its videos.
+    """Makes the missing videos of the dataset and returns the number of all its videos.
 
-    Raises FolderInUseError where the folder holds anything else, and OSError where it cannot be written.
+    Raises:
+        FolderInUseError: the folder holds anything else.
+        OSError: the folder cannot be written.
     """
     videos = list_videos(config)
     if is_complete(config):
@@ -117,12 +119,16 @@ def generate(config: SampleDataConfig, on_progress: OnProgress = lambda done, to
 
 
 def is_complete(config: SampleDataConfig) -> bool:
-    """Whether the folder holds this data set, whole; raises FolderInUseError where it holds anything else."""
+    """Whether the folder holds this dataset, complete.
+
+    Raises:
+        FolderInUseError: the folder holds anything else.
+    """
     return not _missing(config, list_videos(config)) and os.path.exists(os.path.join(config.output, MARKER))
 
 
 def _missing(config: SampleDataConfig, videos: list[Video]) -> list[Video]:
-    """The videos to be made: all where no marker says whose the videos in the folder are."""
+    """The videos to be made: all of them where no marker tells which settings the videos in the folder have."""
     for name in (MARKER, STARTED):
         with suppress(FileNotFoundError), open(os.path.join(config.output, name), "rb") as file:
             _check_marker(config, file.read())
@@ -132,8 +138,8 @@ def _missing(config: SampleDataConfig, videos: list[Video]) -> list[Video]:
         for path in (os.path.relpath(os.path.join(parent, name), config.output) for name in names):
             if path not in ours and not os.path.basename(path).startswith("."):
                 raise FolderInUseError(
-                    f"{config.output} holds {path}, which is none of the videos to be made and would be mixed up with "
-                    "them: choose another --output, or delete the folder"
+                    f"{config.output} holds {path}, which is not one of the videos to be made and would be mixed up "
+                    "with them: choose another --output, or delete the folder"
                 )
     return videos
 
@@ -156,23 +162,23 @@ def _check_marker(config: SampleDataConfig, content: bytes) -> None:
 
 
 def _make_all(config: SampleDataConfig, videos: list[Video]) -> Iterator[Video]:
-    """Makes the videos and yields each when it is written, in any order."""
+    """Makes the videos and yields each once it is written, in any order."""
     workers = min(config.workers or _cores(), len(videos))
     if workers <= 1:
         for video in videos:
             _make(config.output, video)
             yield video
         return
-    # Spawned, not forked: the caller may have threads (TensorFlow, gRPC), whose locks a fork could leave held for ever.
+    # Spawned, not forked: the caller may have threads (TensorFlow, gRPC), whose locks might stay locked after a fork.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker)
     try:
-        with _ctrl_c_later():  # the processes start here and inherit it: Ctrl-C is for this process alone
+        with _ctrl_c_later():  # the processes start here and inherit the mask: only this one handles Ctrl-C
             futures = {pool.submit(_make, config.output, video): video for video in videos}
         for future in as_completed(futures):
             future.result()
             yield futures[future]
     finally:
-        with _ctrl_c_later():  # a second Ctrl-C would leave processes behind that nobody ends
+        with _ctrl_c_later():  # a second Ctrl-C would leave processes running
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -186,12 +192,12 @@ def _ctrl_c_later() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    cv2.setNumThreads(1)  # the processes already take a core each
+    cv2.setNumThreads(1)  # each process already takes a core
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A process whose parent was killed would wait for work for ever."""
+    """Ends this process with its parent; otherwise it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -209,7 +215,7 @@ def _make(output: str, video: Video) -> None:
 
 
 def encode_avi(frames: Iterable[Pixels], b_frames: int) -> bytes:
-    """An MPEG-4 AVI file of frames as `render_clip` yields them. Equal frames give equal bytes: no date, no version."""
+    """Frames as `render_clip` yields them in an MPEG-4 AVI file, without date or version: equal frames, equal bytes."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="avi", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("mpeg4", rate=FRAMES_PER_SECOND)
@@ -219,7 +225,7 @@ def encode_avi(frames: Iterable[Pixels], b_frames: int) -> bytes:
         codec.bit_rate = BITS_PER_SECOND
         codec.gop_size = 2 * FRAMES_PER_SECOND
         codec.max_b_frames = b_frames
-        codec.thread_count = 1  # each thread would encode a slice of its own, and their number would change the bytes
+        codec.thread_count = 1  # each thread would encode its own slice, so their number would change the bytes
         codec.flags |= Flags.bitexact
         for index, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
@@ -230,7 +236,7 @@ def encode_avi(frames: Iterable[Pixels], b_frames: int) -> bytes:
 
 
 def _write(path: str, content: bytes) -> None:
-    """Writes a file whole or not at all; its temporary name is hidden and does not end like a video's."""
+    """Writes a file atomically; its temporary name is hidden and does not have the suffix of a video."""
     folder, name = os.path.split(path)
     with local.write(path, os.path.join(folder, f".{name}.partial")) as file:
         file.write(content)

@@ -1,9 +1,9 @@
-"""From a video file to the pixels of a clip. Opening, decoding, resizing and turning upright occur nowhere else.
+"""From a video file to the pixels of a clip. Opening, decoding, resizing and turning upright happen nowhere else.
 
-Frames are numbered in display order from 0, whatever the order of the packets. How many there are is taken from the
-packets (or, where these mislead, from decoding), never from the header, which is often wrong. The needed frames are
-decoded in one pass: no seeks, which are inexact where frames refer to later ones and slow where key frames are rare.
-Packets on which no needed frame depends are left out of it where `nonref` can tell them.
+Frames are numbered in display order from 0, whatever the order of the packets. Their number comes from the packets (or
+from decoding, where the packets mislead), never from the header, which is often wrong. The needed frames are decoded in
+one pass, without seeks, which are inexact where frames refer to later ones and slow where key frames are rare. Packets
+on which no needed frame depends are skipped where `skipping.drop_plan` can identify them.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ from pipelines.video.resize import Resizer
 from pipelines.video.timing.times import Timeline
 
 MIN_DECODABLE_SHARE = MIN_SHARE
-"""A damaged video gives a clip of what could be decoded, as long as that is at least this share of its frames."""
+"""A damaged video still yields a clip if at least this share of its frames could be decoded."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Clip:
 
     Attributes:
         frames: uint8 [T, H, W, 3], RGB, upright.
-        frame_indices: T indices of the source's frames in display order, repeated where the source is short.
+        frame_indices: T display indices of source frames, repeated where the source is short.
         timestamps_s: T times of the frames in seconds from the source's first frame.
-        num_source_frames: frames of the source.
+        num_source_frames: number of frames of the source.
         duration_s: length of the source in seconds.
-        damaged: frames are missing or broken, here or where they are referred to; the clip shows what was decodable.
-        remarks: what was wrong with the source's times, and was corrected.
-        damage: what is wrong where it is damaged, such as `390 of 720 frames are there`.
-        missing: what the container promises beyond what is there.
+        damaged: frames, or frames that they refer to, are missing or broken; the clip shows what could be decoded.
+        remarks: which of the source's times were wrong and have been corrected.
+        damage: what is damaged or missing, such as `390 of 720 frames are there`; empty where nothing is.
+        missing: what the container promises but the file does not hold.
     """
 
     frames: np.ndarray
@@ -66,15 +66,15 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1) -> Clip:
 
     Args:
         path: a local file.
-        spec: number, choice and size of the frames.
+        spec: how many frames to take, which ones, and their size.
         min_frames: a video with fewer frames is refused with `VideoTooShort`.
 
     Raises:
         VideoReadError: the file is missing or can't be read.
-        VideoOpenError: it is empty or no video.
-        NoVideoStreamError: it has no pictures.
-        VideoDecodeError: less than half of the frames that the container promises are there, or could be decoded.
-        VideoTooShort: it has fewer than `min_frames` frames.
+        VideoOpenError: the file is empty or not a video.
+        NoVideoStreamError: the file has no video stream.
+        VideoDecodeError: less than half of the frames that the container promises are there or could be decoded.
+        VideoTooShort: the video has fewer than `min_frames` frames.
 
     Example:
         >>> clip = pipelines.read_clip("jump.avi", pipelines.ClipSpec(num_frames=20, height=64, width=64))
@@ -88,7 +88,7 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1) -> Clip:
 
 
 def clip_of(path: str, context: "av.VideoCodecContext", packets: Packets, spec: ClipSpec, min_frames: int = 1) -> Clip:
-    """The clip of a video that is open and whose packets are read already; otherwise as `read_clip`."""
+    """The clip of a video that is open and whose packets have been read; otherwise like `read_clip`."""
     if not packets.broken and packets.missing is None:
         if packets.count < min_frames:
             raise VideoTooShort(packets.count, min_frames)
@@ -99,9 +99,9 @@ def clip_of(path: str, context: "av.VideoCodecContext", packets: Packets, spec: 
 
 
 def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Packets, spec: ClipSpec) -> Clip | None:
-    """The clip, decoding no more than `nonref` finds necessary; None where the decoder fails or gives too few frames.
+    """The clip, decoding only what the drop plan needs; None where the decoder fails or gives too few frames.
 
-    What isn't decoded isn't found damaged: where only other frames are, the clip is as of an undamaged video.
+    Damage in frames that aren't decoded goes unnoticed: the clip is then the same as that of an undamaged video.
     """
     times = packets.times
     plan = make_plan(path, context, packets)
@@ -115,13 +115,13 @@ def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Pa
 
 
 def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: int) -> Clip:
-    """Counts the frames that really come out of the decoder, then chooses among these."""
+    """Counts the frames that really come out of the decoder, then chooses among them."""
     errors: list[str] = []
     num_intact = 0
     numbers: list[int] = []
     for index, frame in decode_again(path, errors):
         numbers.append(index if frame.pts is None else frame.pts)
-        num_intact += not frame.is_corrupt  # decoders fill holes, without an error
+        num_intact += not frame.is_corrupt  # decoders conceal holes without an error
     num_frames = len(numbers)
     if num_intact < packets.count * MIN_DECODABLE_SHARE:
         reason = f" ({errors[0]})" if errors else ""
@@ -131,12 +131,12 @@ def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: 
     damage = _describe_damage(packets, num_frames, num_intact, errors)
     clip = _collect(lambda _: decode_again(path, errors), packets.times.of_packets(numbers), spec, damage)
     if clip is None:
-        raise VideoDecodeError(f"{num_frames} frames were decoded, and fewer when decoded again")
+        raise VideoDecodeError(f"{num_frames} frames were decoded, but fewer the second time")
     return replace(clip, missing=packets.missing)
 
 
 def _describe_damage(packets: Packets, num_frames: int, num_intact: int, errors: list[str]) -> str:
-    """What is wrong with a video of which so many frames were decoded; nothing where nothing is."""
+    """What is wrong with a video, given how many frames could be decoded; empty where nothing is."""
     found = []
     if packets.missing:
         found.append(packets.missing.message)
@@ -157,11 +157,11 @@ def _collect(
     damage: str = "",
     is_whole: bool = False,
 ) -> Clip | None:
-    """The clip out of a video's frames; None where the decoder fails or ends before the last frame that is needed.
+    """The clip from a video's frames; None where the decoder fails or ends before the last needed frame.
 
-    All frames that come are looked at for damage, also those behind the last needed one, which may depend on them. With
-    `is_whole`, each packet has to give its frame, whose `pts` is the packet's number: a recording that begins within a
-    group of pictures has packets without one.
+    Every frame is checked for damage, including those after the last needed one, which may depend on them. With
+    `is_whole`, each packet must give a frame whose `pts` is the packet's number: a recording that begins within a group
+    of pictures has packets that give none.
     """
     order = np.argsort(times.stored, kind="stable").tolist() if is_whole and times.trusted else None
     num_frames = 0

@@ -1,7 +1,7 @@
-"""Long rows of numbers as short JSON: the times of a range's frames and its windows, on their way to a decoder.
+"""Long sequences of numbers as short JSON: the frame times and windows of a range, to be sent to a decoder.
 
-What follows evenly takes a hundred bytes however long it is; ten minutes of 60 frames a second whose times jitter take
-some ten thousand.
+Evenly spaced values take a hundred bytes, however many there are; ten minutes of jittery times at 60 frames per second
+take about ten thousand.
 """
 
 import base64
@@ -17,7 +17,7 @@ _US = 1_000_000
 
 
 def pack(values: Sequence[int]) -> list[Any]:
-    """Whole numbers of at most 64 bits as `[first, bytes a step, steps]`; `unpack` gives the same numbers."""
+    """Whole numbers of at most 64 bits as `[first, bytes per step, steps]`; `unpack` restores them."""
     if not values:
         return []
     steps = np.diff(np.asarray(values, np.int64))
@@ -37,7 +37,7 @@ def unpack(packed: Sequence[Any]) -> list[int]:
 
 
 def _pack_seconds(values: Sequence[float]) -> dict[str, Any]:
-    """Seconds; windows begin and end at whole microseconds."""
+    """Seconds, as microseconds where these are whole: windows begin and end at whole microseconds."""
     whole = [round(value * _US) for value in values]
     if [value / _US for value in whole] == list(values):
         return {"us": pack(whole)}
@@ -49,7 +49,7 @@ def _unpack_seconds(packed: Mapping[str, Any]) -> list[float]:
 
 
 def windows_to_json(windows: Iterable[PlannedWindow]) -> dict[str, Any]:
-    """Windows as a JSON object that `windows_from_json` reads."""
+    """Windows as a JSON object, to be read by `windows_from_json`."""
     planned = list(windows)
     return {
         "index": pack([item.window.index for item in planned]),

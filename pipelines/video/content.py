@@ -1,11 +1,11 @@
-"""What tells the content of a file from that of others, whatever their names."""
+"""Identifies files by their content, whatever their names."""
 
 import hashlib
 from typing import BinaryIO
 
 
 def content_mark(path: str) -> int:
-    """A number above 0, of 64 bits, of a file's bytes: two files with the same one are as good as surely the same.
+    """A positive 64-bit hash of a file's bytes: two files with the same mark almost certainly have the same content.
 
     Raises:
         OSError: the file can't be read.
@@ -15,7 +15,7 @@ def content_mark(path: str) -> int:
 
 
 def stream_mark(file: BinaryIO) -> int:
-    """The same of an open file, from its beginning."""
+    """The `content_mark` of an open file, which must be at its beginning."""
     digest = hashlib.sha256()
     while data := file.read(1 << 20):
         digest.update(data)

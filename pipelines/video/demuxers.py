@@ -1,9 +1,9 @@
-"""Which formats are read as videos: those that hold pictures in motion and never name another file.
+"""The formats that are read as videos: those that hold moving pictures and never refer to another file.
 
 A demuxer that takes a list (`concat`, `hls`, `dash`, `imf`, `sdp`), a pattern (`image2`), a second file (`vobsub`,
-`mlv`) or a device would read what the person who gave us the video chose, under our permissions. Text shown as pictures
-(`tty`), still pictures (`png_pipe`) and formats that only a file's name tells (`rawvideo`) are no videos either.
-`mov` follows references to other files only if asked to (`enable_drefs`).
+`mlv`) or a device would let the author of a video choose files to be read with our permissions. Text shown as pictures
+(`tty`), still pictures (`png_pipe`) and formats recognised by file name alone (`rawvideo`) are not videos either. `mov`
+follows references to other files only if asked to (`enable_drefs`).
 """
 
 _CONTAINERS = "asf avi dhav flv gxf iv8 ivf kux lxf matroska mov mpeg mpegts mxf nsv nut ogg pva rm ty vividas vivo wtv"
@@ -20,7 +20,7 @@ _GAMES = (
 )
 _SUBTITLES_IN_AVI = "ass srt"
 _SOUND = "aac aiff ape caf dsf flac mp3 tta wav wv"
-"""May have a cover and any name: they are opened to say that there is no video in them."""
+"""Sound files may have a cover and any name: they are opened in order to report that they hold no video."""
 
 DEMUXERS = ",".join(" ".join((_CONTAINERS, _STREAMS, _ANIMATIONS, _CAMERAS, _GAMES, _SUBTITLES_IN_AVI, _SOUND)).split())
-"""Value of FFmpeg's option `format_whitelist`."""
+"""The value of FFmpeg's option `format_whitelist`."""

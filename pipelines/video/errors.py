@@ -12,11 +12,11 @@ class VideoReadError(VideoError):
 
 
 class VideoOpenError(VideoError):
-    """The file is empty or is no video of a known format."""
+    """The file is empty or not a video of a known format."""
 
 
 class NoVideoStreamError(VideoError):
-    """The file holds no video: only sound for example, be it with a cover."""
+    """The file holds no video: for example only sound, perhaps with a cover."""
 
 
 class VideoDecodeError(VideoError):
@@ -24,11 +24,11 @@ class VideoDecodeError(VideoError):
 
 
 class UnforeseenFrame(Exception):
-    """The decoder gives other frames than was planned."""
+    """The decoder's frames differ from the plan."""
 
 
 class VideoTooShort(Exception):
-    """The video has fewer frames than asked for: a filter's finding, not a failure."""
+    """The video has fewer frames than required: it is filtered out, which is not a failure."""
 
     def __init__(self, num_source_frames: int, min_frames: int) -> None:
         super().__init__(f"{num_source_frames} frames, fewer than {min_frames}")

@@ -18,15 +18,15 @@ from pipelines.video.timing.packet_times import PacketTimes, StreamClock
 from pipelines.video.timing.times import Timeline, timeline
 
 _MAX_BUFFERED_BYTES = 32 * 1024 * 1024
-"""Packets are kept between counting and decoding up to this size; beyond it the file is read twice."""
+"""Packets are kept in memory between counting and decoding up to this total; beyond it the file is read twice."""
 _PACKET_BYTES = 512
-"""What a packet takes beside its data: hours of small pictures have many."""
+"""Memory that a packet takes besides its data, which matters for hours of small pictures."""
 
 
 @contextlib.contextmanager
 def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream"]]:
     """Opens the video stream of a local file (see `streams.pick_video`) for decoding in this thread alone."""
-    # The prefix keeps a colon in a name from being read as a protocol, the whitelists a file from naming others.
+    # The prefix keeps a colon in a name from being read as a protocol; the whitelists keep a file from reading others.
     options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
     try:
         if kind := special_kind(path):
@@ -35,11 +35,11 @@ def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.V
     except MemoryError:
         raise
     except OSError as error:
-        # FFmpeg's own word for a picture that is too large.
+        # FFmpeg reports a picture that is too large as EBUSY.
         kind_of_error = VideoOpenError if error.errno == errno.EBUSY else VideoReadError
         raise kind_of_error(_message(error)) from error
-    except av.ArgumentError as error:  # what the whitelist doesn't hold
-        raise VideoOpenError("no format of videos, or one that reads other files, as a playlist does") from error
+    except av.ArgumentError as error:  # the format isn't on the whitelist
+        raise VideoOpenError("not a video format, or one that reads other files, as a playlist does") from error
     except (av.FFmpegError, ValueError) as error:
         raise VideoOpenError(_message(error)) from error
     with container:
@@ -49,22 +49,30 @@ def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.V
             raise NoVideoStreamError(f"the file has no video stream{attached}")
         if stream.codec_context is None:
             raise VideoOpenError("there is no decoder for the video's codec")
-        # Parallelism is over videos: threads within one cost more CPU time for the same pictures.
+        # Videos are decoded in parallel: threads within one video would cost more CPU time for the same pictures.
         stream.codec_context.thread_count = 1
         yield container, stream
 
 
 def demux(container: "av.container.InputContainer", stream: "av.VideoStream") -> Iterator["av.Packet"]:
-    """Yields the packets of a stream that hold anything."""
-    # At its end PyAV flushes all streams, and fails at those which turned up after the file was opened.
+    """Yields the packets of a stream, without the empty ones."""
+    # At the end PyAV flushes all streams, and fails on those that appeared after the file was opened.
     with contextlib.suppress(IndexError):
         yield from (packet for packet in container.demux(stream) if packet.size)
 
 
 @dataclass(frozen=True)
 class Packets:
-    """What the packets of a stream tell: `count` frames, their times, whether reading the packets broke off, what the
-    container promises beyond them, and whether there are more which aren't shown."""
+    """What the packets of a stream tell.
+
+    Attributes:
+        count: number of frames that are shown.
+        broken: reading the packets broke off.
+        times: when the frames are shown.
+        buffered: the packets; None where they were too large to be kept.
+        missing: what the container promises beyond them.
+        discarded: there are further packets, which an edit list hides.
+    """
 
     count: int
     broken: bool
@@ -81,7 +89,10 @@ def scan(
 ) -> Packets:
     """Reads all packets once, keeping them if they are small enough to be decoded from memory.
 
-    Where they aren't kept, `watch` gets all of them, in portions.
+    Where they aren't kept, `watch` is given all of them, in batches.
+
+    Raises:
+        VideoReadError: the file can't be read.
     """
     broken, size, stored, incomplete, indexed = False, 0, 0, 0, len(stream.index_entries)
     buffered: list[av.Packet] | None = []
@@ -117,10 +128,10 @@ def scan(
 
 
 def refuse_stump(packets: Packets) -> None:
-    """Refuses a video of which most is missing.
+    """Refuses a video that is mostly missing.
 
     Raises:
-        VideoDecodeError: no frame, or less than half of those that the container promises are there.
+        VideoDecodeError: there is no frame, or less than half of the frames that the container promises.
     """
     if not packets.count:
         hidden, none = "its edit list shows no frame", "the file ends before the first picture"
@@ -133,7 +144,7 @@ def refuse_stump(packets: Packets) -> None:
 def _source(
     path: str, context: "av.VideoCodecContext", packets: Packets
 ) -> Iterator[tuple["av.VideoCodecContext", Iterable["av.Packet"]]]:
-    """A decoder and all packets: those given or, where they were too many to be kept, those of the file read anew."""
+    """A decoder and all packets: the buffered ones or, where there were too many, those of the file, read again."""
     if packets.buffered is not None:
         yield context, packets.buffered
         return
@@ -142,7 +153,7 @@ def _source(
 
 
 def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> drop_plan.DropPlan | None:
-    """Which packets each frame takes; None where that isn't plain."""
+    """Which packets each frame needs; None where that can't be determined."""
     try:
         with _source(path, context, packets) as (decoder, source):
             plan = drop_plan.plan(decoder.name, decoder.extradata, source)
@@ -154,7 +165,7 @@ def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> d
 
 
 def one_frame_each(path: str, context: "av.VideoCodecContext", packets: Packets) -> bool:
-    """Whether each packet gives one frame; False where that isn't plain, or the file can't be read again."""
+    """Whether each packet gives one frame; False where that is uncertain or the file can't be read again."""
     codec = context.codec.canonical_name
     try:
         with _source(path, context, packets) as (_, source):
@@ -173,9 +184,9 @@ def decode_packets(
 ) -> Iterator["av.VideoFrame"]:
     """Yields the frames of packets in display order.
 
-    With `errors` given, what can't be decoded is left out and its reason appended; without, the first error is raised.
-    Once it is enough, no packet is decoded any more, and what the decoder holds comes out: pictures that are shown
-    later, to which earlier ones may refer.
+    With `errors`, what can't be decoded is skipped and the reason appended to the list; without, the first error is
+    raised. Once `is_enough()`, no further packet is decoded, but the frames that the decoder still holds are yielded:
+    they are shown later, and earlier ones may refer to them.
     """
     try:
         for packet in packets:
@@ -192,7 +203,7 @@ def decode_packets(
         yield from context.decode(None)
     except MemoryError:
         raise
-    except av.FFmpegError as error:  # from the demuxer, or from what the decoder still held
+    except av.FFmpegError as error:  # from the demuxer, or from frames that the decoder still held
         if errors is None:
             raise
         errors.append(_message(error))
@@ -201,7 +212,7 @@ def decode_packets(
 def decode_all(
     path: str, context: "av.VideoCodecContext", packets: Packets, is_enough: Callable[[], bool]
 ) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields all frames with their index; raises what the decoder does. About the others see `decode_again`."""
+    """Yields all frames with their index; raises the decoder's errors. See `decode_again` on `pts`."""
     with _source(path, context, packets) as (decoder, source):
         named = numbered(source, decoder.codec.canonical_name)
         yield from enumerate(decode_packets(decoder, named, is_enough=is_enough))
@@ -210,10 +221,10 @@ def decode_all(
 def decode_needed(
     path: str, context: "av.VideoCodecContext", packets: Packets, plan: drop_plan.DropPlan, needed: Collection[int]
 ) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields needed frames, and all that they depend on, with their index.
+    """Yields the needed frames, and all that they depend on, with their index.
 
     Raises:
-        UnforeseenFrame: one isn't as planned.
+        UnforeseenFrame: a frame is missing or differs from the plan.
     """
     kept = plan.keep(needed)
     with _source(path, context, packets) as (decoder, source):
@@ -228,7 +239,7 @@ def decode_needed(
 def decode_again(
     path: str, errors: list[str] | None = None, is_enough: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[int, "av.VideoFrame"]]:
-    """Yields all frames with their index, from a file opened anew; about the others see `decode_packets`.
+    """Opens the file again and yields all its frames with their index; see `decode_packets` on the other arguments.
 
     The `pts` of a frame is the number of its packet among those that show a picture.
     """
@@ -239,5 +250,5 @@ def decode_again(
 
 
 def _message(error: Exception) -> str:
-    """The reason without the path, which failure records hold apart."""
+    """The reason without the path, which failure records hold in a field of its own."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

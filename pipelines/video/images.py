@@ -16,7 +16,7 @@ _STRIP_QUALITY = 80
 
 
 def encode_frames(frames: np.ndarray, encoding: FrameEncoding) -> list[bytes]:
-    """Frames uint8 [T, H, W, 3] RGB as they are stored: one part of raw bytes, or T PNG or JPEG files.
+    """Encodes frames uint8 [T, H, W, 3] RGB for storage: one part of raw bytes, or T PNG or JPEG files.
 
     Raises:
         cv2.error: a frame could not be encoded.
@@ -28,16 +28,16 @@ def encode_frames(frames: np.ndarray, encoding: FrameEncoding) -> list[bytes]:
 
 
 def as_stored(clip: bytes, spec: ClipSpec, encoding: FrameEncoding) -> bytes:
-    """A raw clip as a dataset of this encoding gives it back: without what JPEG loses."""
+    """A raw clip as it would be read back from a dataset of this encoding: with the losses of JPEG."""
     frames = np.frombuffer(clip, np.uint8).reshape(spec.shape)
     return decode_frames(encode_frames(frames, encoding), spec, encoding).tobytes()
 
 
 def film_strip(frames: np.ndarray) -> bytes:
-    """Some frames of a clip, uint8 [T, H, W, 3] RGB, side by side, as a JPEG file of 64 pixels' height.
+    """Up to 8 frames of a clip, uint8 [T, H, W, 3] RGB, side by side in a JPEG file 64 pixels high.
 
     Raises:
-        cv2.error: it could not be encoded.
+        cv2.error: the film strip could not be encoded.
     """
     picks = [(2 * i + 1) * len(frames) // (2 * _STRIP_FRAMES) for i in range(_STRIP_FRAMES)]
     width = max(1, frames.shape[2] * _STRIP_HEIGHT // frames.shape[1])

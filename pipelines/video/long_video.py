@@ -1,7 +1,8 @@
-"""The clips of a long video's windows, each frame decoded once however much windows overlap.
+"""The clips of a long video's windows, each frame decoded once however much the windows overlap.
 
-A video is surveyed first, from its packets alone (`survey`), and read in pieces, each by itself from a key frame on.
-Memory is bounded by the windows that overlap, not by the video, and the clips don't depend on how it was cut.
+A video is first surveyed from its packets alone (`survey`), then read in independent pieces, each starting at a key
+frame. Memory depends on how many windows overlap, not on the length of the video, and the clips don't depend on how it
+was cut.
 """
 
 import bisect
@@ -21,7 +22,7 @@ from pipelines.video.resize import Resizer
 from pipelines.video.windows import PlannedWindow, Window
 
 _SETTLED = 8
-"""A frame is given up when so many in succession were later ones: in damaged videos, single ones come too early."""
+"""A frame is given up once this many in a row were later ones: in damaged videos, single frames come too early."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,11 @@ class WindowClip:
     """The clip of a window.
 
     Attributes:
-        window: where in the video.
-        frames: uint8 [T, H, W, 3], RGB, upright; none where it failed.
-        damaged: frames that could not be decoded are replaced by others of the window, or a picture that one depends on
-            is damaged.
-        failure: why there is none: less than half of the frames could be decoded.
+        window: its place in the video.
+        frames: uint8 [T, H, W, 3], RGB, upright; empty where it failed.
+        damaged: frames that could not be decoded are replaced by others of the window, or a picture on which a frame
+            depends is damaged.
+        failure: why there is no clip: less than half of its frames could be decoded.
     """
 
     window: Window
@@ -50,21 +51,21 @@ def lost_window(window: Window, message: str) -> WindowClip:
 
 
 def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip]:
-    """Decodes the windows of a piece, and yields each as soon as its last frame is there.
+    """Decodes the windows of a piece, and yields each as soon as its last frame has been decoded.
 
-    Where a frame can't be decoded, the nearest decoded one of those that the window takes stands for it, the earlier
-    one of two equally near.
+    A frame that can't be decoded is replaced by the nearest decoded one that the window takes; of two equally near, by
+    the earlier.
 
     Args:
-        path: the local file of which the survey was made.
-        spec: number, choice and size of a window's frames.
-        piece: which windows, one of `Survey.pieces`.
+        path: the local file that was surveyed.
+        spec: how many frames to take from each window, which ones, and their size.
+        piece: the windows to read, one of `Survey.pieces`.
 
     Raises:
         VideoReadError: the file is missing or can't be read.
-        VideoOpenError: it is empty or no video.
-        NoVideoStreamError: it has no pictures.
-        VideoDecodeError: the piece's key frame isn't found: the file is another one than was surveyed.
+        VideoOpenError: the file is empty or not a video.
+        NoVideoStreamError: the file has no video stream.
+        VideoDecodeError: the piece's key frame isn't found: the file isn't the one that was surveyed.
     """
     assembly = _Assembly(spec, piece)
     resize = Resizer(spec)
@@ -77,7 +78,7 @@ def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip
 
 
 class _Assembly:
-    """Puts pictures together to windows, and keeps only those that a coming window takes."""
+    """Assembles pictures into windows, and keeps only those that a later window needs."""
 
     def __init__(self, spec: ClipSpec, piece: Piece) -> None:
         self._spec = spec
@@ -104,13 +105,13 @@ class _Assembly:
         return self._next == len(self._windows)
 
     def waits_for(self, index: int) -> bool:
-        """Whether a window that isn't complete takes the frame."""
+        """Whether an incomplete window still needs the frame."""
         return self._last_use.get(index, -1) >= self._next and index not in self._pictures
 
     def add(self, index: int, picture: np.ndarray, is_tainted: bool = False) -> Iterator[WindowClip]:
-        """Takes a frame, and yields the windows that now are complete, or as complete as they can become.
+        """Takes a frame, and yields the windows that are now complete, or as complete as they will ever be.
 
-        One that `is_tainted` is used, but may show damage of a picture that it depends on.
+        A frame that `is_tainted` is used, but may show the damage of a picture on which it depends.
         """
         self._pictures[index] = picture
         if is_tainted:
@@ -123,7 +124,7 @@ class _Assembly:
             yield self._complete()
 
     def finish(self) -> Iterator[WindowClip]:
-        """Yields the other windows, with what there is."""
+        """Yields the remaining windows with the frames that there are."""
         while not self.done:
             yield self._complete()
 
@@ -153,6 +154,6 @@ class _Assembly:
 
 
 def _nearest(index: int, here: list[int]) -> int:
-    """Of ascending indices the nearest to one, the lower of two equally near."""
+    """The one of ascending indices that is nearest to `index`; of two equally near, the lower."""
     right = bisect.bisect_left(here, index)
     return min(here[max(0, right - 1) : right + 1], key=lambda other: abs(other - index))

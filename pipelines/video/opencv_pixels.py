@@ -1,8 +1,8 @@
-"""The pixels that OpenCV 4 reads of a frame, on which models of public notebooks were trained.
+"""The pixels that OpenCV 4 reads from a frame, on which the models of public notebooks were trained.
 
-OpenCV hands a frame to swscale without what the video says about it: colours are BT.601 in limited range whatever they
-are marked as (but for the formats `yuvj...`), fields aren't told apart, and a colour sample lies in the middle of its
-pixels. (OpenCV 5 heeds the marks. Where a video has none, as most have, both read the same.)
+OpenCV passes a frame to swscale without its metadata: colours are taken as BT.601 in limited range however they are
+tagged (except for the formats `yuvj...`), interlaced fields aren't separated, and a chroma sample lies in the middle of
+its pixels. (OpenCV 5 respects the tags. Most videos have none; then both versions read the same.)
 """
 
 import av
@@ -11,10 +11,10 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 
 def opencv_pixels(frame: "av.VideoFrame", reformatter: VideoReformatter) -> np.ndarray:
-    """uint8 [H, W, 3] BGR of the frame's own size, not turned; equal to `cv2.VideoCapture.read`.
+    """uint8 [H, W, 3] BGR at the frame's own size, not rotated; equal to what `cv2.VideoCapture.read` returns.
 
-    With one exception: of H.264 and HEVC with more than 8 bits, in heights that aren't multiples of 16, OpenCV 4 leaves
-    the last two or three rows unfinished.
+    There is one exception: with H.264 and HEVC of more than 8 bits and heights that aren't multiples of 16, OpenCV 4
+    leaves the last two or three rows unfinished.
     """
     # BGR, not RGB: swscale rounds them differently.
     bgr = reformatter.reformat(_unmarked(frame), format="bgr24", interpolation=Interpolation.BICUBIC, threads=1)
@@ -22,7 +22,7 @@ def opencv_pixels(frame: "av.VideoFrame", reformatter: VideoReformatter) -> np.n
 
 
 def _unmarked(frame: "av.VideoFrame") -> "av.VideoFrame":
-    """A frame with the same samples and nothing else; RGB, where there is nothing to be said about them, as it is."""
+    """A copy of the frame with its samples but without metadata; RGB frames, to which none applies, as they are."""
     is_upside_down = any(plane.line_size < 0 for plane in frame.planes)  # its memory can't be read from the front
     if frame.format.is_rgb or frame.format.has_palette or is_upside_down:
         return frame

@@ -1,4 +1,4 @@
-"""How a picture is turned upright: the display matrix of a frame, in the eight orientations that FFmpeg tells apart."""
+"""How a picture is turned upright: by its display matrix, in the eight orientations that FFmpeg distinguishes."""
 
 import math
 import struct
@@ -12,7 +12,7 @@ _MATRIX = struct.Struct("=9i")
 
 
 class Turn(NamedTuple):
-    """Whether to swap rows and columns, then to mirror top and bottom, then to mirror left and right."""
+    """Whether to transpose a picture, then to flip it vertically, then to flip it horizontally."""
 
     swap: bool = False
     mirror_rows: bool = False
@@ -26,7 +26,7 @@ class Turn(NamedTuple):
 
 
 def orientation(matrix: tuple[int, ...]) -> Turn:
-    """What a display matrix asks for, done as by FFmpeg's command line (autorotate), at the nearest quarter turn.
+    """The turn that a display matrix asks for, to the nearest quarter, as FFmpeg's command line does it (autorotate).
 
     Args:
         matrix: its nine numbers, row by row.
@@ -47,6 +47,6 @@ def orientation(matrix: tuple[int, ...]) -> Turn:
 
 
 def frame_orientation(frame: "av.VideoFrame") -> Turn:
-    """`orientation` of a frame; nothing to do where it has no display matrix."""
+    """The `orientation` of a frame; without a display matrix, the turn that changes nothing."""
     data = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]
     return Turn() if data is None else orientation(_MATRIX.unpack(bytes(data)[: _MATRIX.size]))

@@ -1,4 +1,4 @@
-"""The frames of a piece of a video, decoded from its key frame on in one thread."""
+"""The frames of a piece of a video, decoded in one thread from its key frame on."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -13,9 +13,9 @@ from pipelines.video.taint import decode_watched
 from pipelines.video.timing.repair import MAX_REORDERED
 
 _SEEK_MARGIN_S = 1.0
-"""Seeks go by the time of decoding, which is before that of display, and some end somewhat late."""
+"""Seeks go by decoding times, which are earlier than presentation times, and some end slightly late."""
 _MARK_UNREFERENCED = frozenset(("h264", "mpeg4", "mpeg1video", "mpeg2video"))
-"""Codecs whose pictures tell by themselves that no other refers to them. In HEVC, those of higher layers may."""
+"""Codecs that mark non-reference pictures reliably. In HEVC, pictures of higher layers may refer to marked ones."""
 
 
 PieceFrame = tuple[int, "av.VideoFrame", bool]
@@ -23,12 +23,12 @@ PieceFrame = tuple[int, "av.VideoFrame", bool]
 
 
 def piece_frames(path: str, piece: Piece, needed: Iterable[int]) -> Iterator[PieceFrame]:
-    """Yields the needed frames that can be decoded, and maybe others, in order of display.
+    """Yields the needed frames that can be decoded, and possibly others, in display order.
 
     Args:
         path: a local file.
-        piece: where to start, and the times by which frames are known.
-        needed: display indices of frames of the piece.
+        piece: where to start, and the times that identify frames.
+        needed: display indices of the frames that are wanted.
 
     Raises:
         VideoReadError, VideoOpenError, NoVideoStreamError: as `frames.open_video`.
@@ -53,13 +53,13 @@ def piece_frames(path: str, piece: Piece, needed: Iterable[int]) -> Iterator[Pie
                 if frame.pts is not None and (index := index_of.get(frame.pts)) is not None:
                     yield index, frame, is_tainted
             return
-    raise VideoDecodeError(f"there is no key frame at time {piece.start_pts} any more")
+    raise VideoDecodeError(f"no key frame at time {piece.start_pts}: the file has changed since its survey")
 
 
 def _from_start(
     container: "av.container.InputContainer", stream: "av.VideoStream", start_pts: int | None, seek: bool
 ) -> Iterator["av.Packet"]:
-    """The packets from the key frame with this time on; none where a seek leads to a place behind it."""
+    """The packets from the key frame with this time on; none where a seek ends after it."""
     try:
         if seek and start_pts is not None and stream.time_base:
             margin = int(_SEEK_MARGIN_S / stream.time_base)
@@ -75,7 +75,7 @@ def _from_start(
     except MemoryError:
         raise
     except av.FFmpegError:
-        return  # the file breaks off here; what the decoder still holds is to come out
+        return  # the file breaks off here; the decoder's remaining frames still come out
 
 
 def _is_behind(packet: "av.Packet", pts: int) -> bool:
@@ -87,7 +87,7 @@ def _is_behind(packet: "av.Packet", pts: int) -> bool:
 def _marking_unneeded(
     context: "av.VideoCodecContext", packets: Iterable["av.Packet"], needed: dict[int, int]
 ) -> Iterator["av.Packet"]:
-    """Lets the decoder pass over pictures that nobody needs, if they themselves say that no other picture does."""
+    """Lets the decoder skip pictures that aren't needed, if they are marked as non-reference pictures."""
     for packet in packets:
         unneeded = packet.pts is not None and packet.pts not in needed
         context.skip_frame = "NONREF" if unneeded else "DEFAULT"
@@ -95,7 +95,7 @@ def _marking_unneeded(
 
 
 def _decoded_frames(path: str) -> Iterator[PieceFrame]:
-    """All frames of a file, numbered as they come."""
+    """All frames of a file, numbered as they come out of the decoder."""
     with open_video(path) as (container, stream):
         packets = numbered(demux(container, stream), stream.codec_context.codec.canonical_name)
         for index, (frame, is_tainted) in enumerate(decode_watched(stream.codec_context, packets)):
@@ -103,10 +103,10 @@ def _decoded_frames(path: str) -> Iterator[PieceFrame]:
 
 
 def _counted_frames(path: str) -> Iterator[PieceFrame]:
-    """All frames of a file, numbered in the order in which they come; those that don't come leave gaps."""
+    """All frames of a file, numbered as they come out of the decoder; lost ones leave gaps in the numbers."""
     with open_video(path) as (container, stream):
         codec = stream.codec_context.codec.canonical_name
-        waiting: dict[int, None] = {}  # packets, by number, whose frames haven't come; in order
+        waiting: dict[int, None] = {}  # numbers, ascending, of packets whose frames haven't come out yet
         lost = 0
         packets = _noted(numbered(_from_start(container, stream, None, seek=False), codec), codec, waiting)
         context = stream.codec_context
@@ -121,7 +121,7 @@ def _counted_frames(path: str) -> Iterator[PieceFrame]:
 
 
 def _noted(packets: Iterable["av.Packet"], codec: str, waiting: dict[int, None]) -> Iterator["av.Packet"]:
-    """Notes the numbers of packets that show a picture."""
+    """Passes packets on, and notes in `waiting` the numbers of those that show a picture."""
     for packet in packets:
         if packet.pts is not None and shows_picture(packet, codec):
             waiting[packet.pts] = None

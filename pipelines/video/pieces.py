@@ -1,4 +1,4 @@
-"""Runs of windows of a long video: all that reading them takes, and how it travels to a worker."""
+"""Runs of windows of a long video: all that is needed to read them, and how it is sent to a worker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from pipelines.video.windows import PlannedWindow
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of windows of one video, and all that is needed to read them apart from the others.
+    """A run of windows of one video, and all that is needed to read them independently of the others.
 
     Attributes:
-        windows: in order.
+        windows: the windows, in order.
         start_pts: presentation time of the key frame to start from, in units of the stream; None for the file's start.
         first_frame: display index of the frame to which `pts[0]` belongs.
         pts: presentation times of the windows' frames; None where frames are to be counted from the file's start.
-        times_us: when the windows' frames are first shown, in microseconds; None where nobody needs to know.
-        by_decoding: frames that are counted are those which come out of the decoder, not those that packets announce.
+        times_us: when the windows' frames are first shown, in microseconds; None where that isn't needed.
+        by_decoding: frames are counted as they come out of the decoder, not as packets announce them.
     """
 
     windows: tuple[PlannedWindow, ...]
@@ -30,7 +30,7 @@ class Piece:
     by_decoding: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as a JSON object, which is short: see `compact`."""
+        """The fields as a compact JSON object; see `compact`."""
         return {
             "windows": windows_to_json(self.windows),
             "start_pts": self.start_pts,
@@ -50,15 +50,15 @@ class Piece:
 
 @dataclass(frozen=True)
 class Range:
-    """A piece on its way: short, as a job shuffles it, with what its worker must know of the whole video.
+    """A piece as a job shuffles it: compact, and with what its worker must know about the whole video.
 
     Attributes:
         first: index of its first window.
-        end: index behind that of its last one.
-        duration_s: of the video, in seconds.
-        piece: how to read the windows; `Piece.from_json` reads it.
-        missing: what the container promises behind the end of the video; of its last range alone.
-        remark: what a person should know of the video; see `remarks.remark`.
+        end: index after that of its last window.
+        duration_s: length of the video, in seconds.
+        piece: how to read the windows, in the form of `Piece.to_json`.
+        missing: what the container promises after the end of the video; only in its last range.
+        remark: what a person should know about the video; see `remarks.remark`.
     """
 
     first: int
@@ -75,11 +75,11 @@ class Range:
 
     @property
     def num_windows(self) -> int:
-        """How many windows it has; what is missing behind the end of the video counts as one more."""
+        """How many windows it has; what is missing after the end of the video counts as one more."""
         return self.end - self.first + bool(self.missing and self.missing.seconds_behind(self.duration_s))
 
     def span_from(self, delivered: int) -> tuple[float, float]:
-        """Start and end in seconds of what is left once so many of the windows are through."""
+        """Start and end in seconds of what is left after the first `delivered` windows."""
         windows = windows_from_json(self.piece["windows"])
         end_s = max(windows[-1].window.end_s, self.missing.end_s if self.missing else 0.0)
         return windows[min(delivered, len(windows) - 1)].window.start_s, end_s

@@ -1,10 +1,10 @@
-"""What a person should know of a video before believing what was made of it: one line, mostly empty."""
+"""What a person should know about a video before trusting its clips and labels: one line, usually empty."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _SHORTEST_S = 0.01
-"""What is missing behind a video's end is told if it is at least so long."""
+"""What is missing after a video's end is reported if it is at least this long."""
 
 SINGLE_PICTURE = "a single picture"
 
@@ -14,8 +14,8 @@ def remark(damage: str, times: Sequence[str], num_frames: int) -> str:
 
     Args:
         damage: what is damaged or missing.
-        times: what was wrong with its times, and was corrected.
-        num_frames: of the video.
+        times: which of its times were wrong and have been corrected.
+        num_frames: number of its frames.
     """
     picture = SINGLE_PICTURE if num_frames == 1 else ""
     return "; ".join(part for part in (damage, *times, picture) if part)
@@ -23,12 +23,12 @@ def remark(damage: str, times: Sequence[str], num_frames: int) -> str:
 
 @dataclass(frozen=True)
 class Shortfall:
-    """What is missing of a video.
+    """What is missing from a video.
 
     Attributes:
-        message: what is there, such as `390 of 720 frames are there`.
-        share: of the promised frames, those that are there.
-        end_s: when the whole video would end, in seconds from its first frame.
+        message: how much is there, such as `390 of 720 frames are there`.
+        share: share of the promised frames that is there.
+        end_s: where the complete video would end, in seconds from its first frame.
     """
 
     message: str
@@ -36,6 +36,6 @@ class Shortfall:
     end_s: float
 
     def seconds_behind(self, duration_s: float) -> float:
-        """How many seconds are missing behind a video that ends here; 0 where none are, or nobody knows."""
+        """How many seconds are missing after a video that lasts this long; 0 where none are, or that isn't known."""
         seconds = self.end_s - duration_s
         return seconds if seconds >= _SHORTEST_S else 0.0

@@ -1,4 +1,4 @@
-"""From a decoded frame to a picture of the clip's size: upright, RGB, by area average or as OpenCV does."""
+"""From a decoded frame to a picture of the clip's size: upright, RGB, averaged over areas or scaled as by OpenCV."""
 
 import av
 import cv2
@@ -10,9 +10,9 @@ from pipelines.video.opencv_pixels import opencv_pixels
 from pipelines.video.orientation import Turn, frame_orientation
 
 AREA = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-"""Area average with colour at full resolution (without that flag, colour comes out at half of the *target* size),
-rounded the same way on every processor. benchmarks/README.md compares it with OpenCV: less error in the mean,
-and faster."""
+"""Area average with chroma at full resolution (without that flag, chroma has half the resolution of the *target*),
+rounded the same way on every processor. benchmarks/README.md compares it with OpenCV: the mean error is smaller, and it
+is faster."""
 
 
 def scaled_size(spec: ClipSpec, width: int, height: int) -> tuple[int, int]:
@@ -31,7 +31,7 @@ class Resizer:
     def __init__(self, spec: ClipSpec) -> None:
         self._spec = spec
         self._reformatter = VideoReformatter()  # keeps the filter tables from frame to frame
-        # By the rotation, which costs nothing. A frame whose side data were read lives until garbage is collected.
+        # Cached by rotation, which is cheap to read; reading side data keeps a frame alive until garbage is collected.
         self._turns: dict[float, Turn] = {}
 
     def __call__(self, frame: "av.VideoFrame") -> np.ndarray:
@@ -58,7 +58,7 @@ class Resizer:
 
 
 def _fit(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Cuts the centre out of a picture, or puts it in the centre of a black one: uint8 [height, width, 3]."""
+    """Crops a picture to its centre, or centres it on black: uint8 [height, width, 3]."""
     top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
     if top >= 0 and left >= 0:
         return picture[top : top + height, left : left + width]

@@ -1,4 +1,4 @@
-"""What a video file says of itself: codec, container, size and orientation, for a survey of a collection."""
+"""What a video file says about itself: codec, container, size and orientation, for an overview of a collection."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ class Source:
     Attributes:
         codec: FFmpeg's name of the codec, such as `h264`.
         container: FFmpeg's name of the file format, such as `mov,mp4,m4a,3gp,3g2,mj2`.
-        width: of the upright picture, in pixels.
-        height: of the upright picture, in pixels.
+        width: width of the upright picture, in pixels.
+        height: height of the upright picture, in pixels.
         turned: whether the file asks for its pictures to be rotated or mirrored before they are shown.
     """
 
@@ -23,12 +23,12 @@ class Source:
 
 
 def read_source(path: str) -> Source:
-    """Opens a local video file and decodes its first frame, which has the orientation.
+    """Opens a local video file and decodes its first frame, which holds the orientation.
 
     Raises:
         VideoReadError: the file is missing or can't be read.
-        VideoOpenError: it is empty or not a video.
-        NoVideoStreamError: it has no pictures.
+        VideoOpenError: the file is empty or not a video.
+        NoVideoStreamError: the file has no video stream.
     """
     from pipelines.video.frames import decode_again, open_video
     from pipelines.video.orientation import Turn, frame_orientation

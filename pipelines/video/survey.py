@@ -22,7 +22,7 @@ from pipelines.video.windows import WindowSpec, count_windows, cut_ranges, plan_
 
 _Step = TypeVar("_Step")
 _MAX_WINDOWS, _MAX_WINDOWS_PER_FRAME = 20_000, 10
-"""Slides may stay for minutes. Many more windows than frames come of times that are damaged."""
+"""Slides may stay for minutes, but far more windows than frames are a sign of damaged times."""
 _CHECKED_FRAMES = 100
 _FRAMES_A_STEP = 100
 
@@ -33,13 +33,13 @@ class Survey:
 
     Attributes:
         times_s: float64 [n], when each frame is first shown, in seconds from the first.
-        pts: int64 [n], their presentation times in units of the stream; None where these mean nothing.
+        pts: int64 [n], the frames' presentation times in units of the stream; None where these are meaningless.
         duration_s: length of the video in seconds.
-        key_frames: int64 [k], ascending display indices of frames from which those shown later can be decoded; none
-            where `pts` is None.
+        key_frames: int64 [k], ascending display indices of frames at which decoding can start; empty where `pts` is
+            None.
         broken: reading the packets broke off.
-        by_decoding: the frames are those which came out of the decoder, not those that packets announce.
-        remarks: what was wrong with the times, and was corrected.
+        by_decoding: the frames are those that came out of the decoder, not those that packets announce.
+        remarks: which times were wrong and have been corrected.
         missing: what the container promises beyond these frames.
     """
 
@@ -54,7 +54,7 @@ class Survey:
 
     @property
     def num_frames(self) -> int:
-        """Frames of the video."""
+        """The number of frames of the video."""
         return len(self.times_s)
 
     def pieces(self, spec: WindowSpec, by_time: bool = False) -> list[Piece]:
@@ -85,7 +85,7 @@ class Survey:
         return pieces
 
     def ranges(self, spec: WindowSpec, by_time: bool = False) -> list[Range]:
-        """The same pieces as they travel. The last one has what is missing behind the end of the video."""
+        """The same pieces as they are sent to workers. The last one has what is missing after the end of the video."""
         said = remark(self.missing.message if self.missing else "", self.remarks, self.num_frames)
         ranges = [
             Range(piece.windows[0].window.index, piece.windows[-1].window.index + 1, self.duration_s, piece.to_json(),
@@ -109,32 +109,32 @@ def survey(path: str) -> Survey:
 def clip_or_survey(
     path: str, step: _Step, spec: ClipSpec | None = None, whole_up_to_s: float = 0.0
 ) -> Generator[_Step, None, Clip | Survey]:
-    """Reads the packets of a local video file once: of a short video makes the clip, as `clip.read_clip` does, of a
-    longer one finds the frames and, where packets don't tell enough, decodes it once for that.
+    """Reads the packets of a local video file once, and makes the clip of a short video or the survey of a longer one.
 
-    Frames and times are those that `read_clip` gives. Where packets' times are plainly those of the frames, these
-    are known by them, and pieces can start at key frames. Elsewhere (in AVI, whose pictures have no times, and where
-    times were corrected or contradict the order of the pictures) frames are counted from the start of the file. Where
-    packets hold none or two pictures, as placeholders and packed B-frames do, only decoding tells how many there are.
+    The clip is that of `clip.read_clip`. For the survey, the video is decoded once where its packets don't tell enough;
+    frames and times are those of `read_clip`. Where packets' times are certainly those of the frames, these are
+    identified by their times, and pieces can start at key frames. Elsewhere (in AVI, whose pictures have no times, and
+    where times were corrected or contradict the order of the pictures) frames are counted from the start of the file.
+    Where packets hold no picture or two, as placeholders and packed B-frames do, only decoding tells their number.
 
     Args:
         path: the file.
         step: what to yield.
-        spec: of the clip; None for a survey in any case.
-        whole_up_to_s: how many seconds a short video lasts at most.
+        spec: how to make the clip; None for a survey in any case.
+        whole_up_to_s: a video of at most this many seconds counts as short.
 
     Yields:
-        `step`, now and then, while the video is decoded to be surveyed, which may take long.
+        `step`, now and then, while the video is decoded for its survey, which may take long.
 
     Returns:
-        The clip, or the frames.
+        The clip or the survey.
 
     Raises:
         VideoReadError: the file is missing or can't be read.
-        VideoOpenError: it is empty or no video.
-        NoVideoStreamError: it has no pictures.
-        VideoDecodeError: it ends before the first picture, or before half of what the container promises; of a short
-            one, less than half of the frames could be decoded.
+        VideoOpenError: the file is empty or not a video.
+        NoVideoStreamError: the file has no video stream.
+        VideoDecodeError: the file ends before the first picture, or holds less than half of what the container
+            promises; or less than half of the frames of a short video could be decoded.
     """
     with open_video(path) as (container, stream):
         context = stream.codec_context
@@ -145,7 +145,7 @@ def clip_or_survey(
         if spec is not None and end_s <= whole_up_to_s:
             return clip_of(path, context, packets, spec)
         log.take(packets.buffered or ())
-        packets = replace(packets, buffered=None)  # they needn't lie in memory while the video is decoded
+        packets = replace(packets, buffered=None)  # frees them while the video is decoded
         may_reorder = bool(context.has_b_frames)
     times = packets.times
     is_single, is_ordered = log.single and times.complete, False
@@ -174,7 +174,7 @@ def _decoded_numbers(path: str, step: _Step) -> Generator[_Step, None, list[int]
 
 
 class _Log:
-    """Notes which packets are possible starts, and whether each holds a single picture."""
+    """Records at which packets decoding can start, and whether each packet holds a single picture."""
 
     def __init__(self, context: "av.VideoCodecContext") -> None:
         self._is_start = start_test(context)
@@ -184,7 +184,7 @@ class _Log:
         self.single = True
 
     def take(self, packets: Iterable["av.Packet"]) -> None:
-        """Takes those of the packets that show a picture."""
+        """Records those packets that show a picture."""
         for packet in packets:
             if shows_picture(packet, self._codec):
                 self.starts.append(self._is_start(packet))
@@ -194,8 +194,8 @@ class _Log:
 def _is_plain(path: str, times: Timeline, may_reorder: bool) -> tuple[bool, bool]:
     """Whether each of the first packets gives a frame, and whether frames come in the order of their times.
 
-    A recording that begins within a group of pictures has packets at first which give none. Where the first frames are
-    damaged, all but the very first tells nothing.
+    A recording that begins within a group of pictures begins with packets that give none. Where the first frames are
+    damaged, only the very first is evidence.
     """
     errors: list[str] = []
     order = np.argsort(times.stored, kind="stable")
@@ -217,7 +217,7 @@ def _counted(times: Timeline, broken: bool, by_decoding: bool = False) -> Survey
 
 
 def _timed(times: Timeline, starts: bytearray, broken: bool) -> Survey:
-    places = np.empty(len(times.stored), np.int64)  # for each frame in stored order its place in display order
+    places = np.empty(len(times.stored), np.int64)  # for each frame in stored order, its place in display order
     places[np.argsort(times.stored, kind="stable")] = np.arange(len(places))
     # Nothing shown after a start may be stored before it.
     latest_before = np.concatenate(([-1], np.maximum.accumulate(places)[:-1]))

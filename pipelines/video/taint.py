@@ -1,7 +1,7 @@
-"""Which decoded frames may show damage of others: of pictures that they refer to, whenever these are shown.
+"""Which decoded frames may show the damage of others: of pictures that they refer to, whenever these are shown.
 
-Decoders mark the picture in which they found damage, but not those that are predicted from it. What a picture refers to
-is stored before it, and after the last picture at which decoding could have started. It may be shown later.
+Decoders mark the picture in which they found damage, but not those that are predicted from it. A picture that another
+refers to is stored before it, at or after the last picture at which decoding could have started. It may be shown later.
 """
 
 import bisect
@@ -15,7 +15,7 @@ from pipelines.video.skipping import h264
 from pipelines.video.skipping.entry_points import start_test
 
 _REMEMBERED = 64
-"""Packets, and starts among them, by which a frame that comes out is found again. Codecs reorder at most 16."""
+"""How many packets, and starts among them, are remembered to match frames to. Codecs reorder at most 16."""
 
 
 def decode_watched(
@@ -23,11 +23,11 @@ def decode_watched(
 ) -> Iterator[tuple["av.VideoFrame", bool]]:
     """Yields the frames of packets in display order, and whether a picture that they may depend on is damaged.
 
-    What can't be decoded is left out. A frame comes when all those have come out that are stored before it.
+    What can't be decoded is skipped. A frame is yielded once all those stored before it have come out.
 
     Args:
         context: the decoder.
-        packets: whose times tell their frames apart.
+        packets: packets with distinct times, which identify their frames.
     """
     watch = _Watch(context)
     held: deque[av.VideoFrame] = deque()
@@ -41,7 +41,7 @@ def decode_watched(
 
 
 class _Watch:
-    """Notes where pictures are stored, and which are damaged."""
+    """Records where pictures are stored, and which are damaged."""
 
     def __init__(self, context: "av.VideoCodecContext") -> None:
         self.errors: list[str] = []
@@ -53,7 +53,7 @@ class _Watch:
         self._damaged: list[int] = []
 
     def noted(self, packets: Iterable["av.Packet"]) -> Iterator["av.Packet"]:
-        """The same packets."""
+        """Passes packets on, and records where they are stored and what could not be decoded."""
         for place, packet in enumerate(packets):
             if packet.pts is not None:
                 if self._is_start(packet):
@@ -69,13 +69,13 @@ class _Watch:
                 self._damaged.append(place)
 
     def see(self, frame: "av.VideoFrame") -> None:
-        """Notes whether a frame is damaged."""
+        """Records whether a frame is damaged."""
         if frame.is_corrupt and frame.pts in self._place_of:
             bisect.insort(self._damaged, self._place_of[frame.pts])
 
     def is_tainted(self, frame: "av.VideoFrame") -> bool:
-        """Whether there is damage between the start from which a frame is decoded, and the frame."""
-        if self.errors:  # of what came last out of the decoder
+        """Whether anything is damaged from the start at which decoding the frame begins up to the frame itself."""
+        if self.errors:  # raised at the end of the stream, by no packet in particular
             return True
         if not self._damaged:
             return False

@@ -1,8 +1,8 @@
-"""Windows of a long video, and how it is cut into ranges that are decoded apart. Pure, in whole microseconds.
+"""Windows of a long video, and how it is cut into ranges that are decoded separately. Pure, in whole microseconds.
 
-A window has the frames that are first shown in it: half-open, so that a frame at the very end belongs to the next one.
-A range is a run of windows and the key frame from which these can be decoded. Ranges are about work only: the windows,
-and which frames they have, are fixed before the video is cut.
+A window has the frames that are first shown in it: it is half-open, so that a frame at its very end belongs to the next
+one. A range is a run of windows and the key frame from which they can be decoded. Ranges only divide the work: the
+windows and their frames are fixed before the video is cut.
 """
 
 import math
@@ -15,9 +15,9 @@ import numpy as np
 _UNKNOWN_WINDOW_S = 10.0
 """Length of a window where the lengths of the training videos aren't known."""
 _LIKE_TRAINING = 1.5
-"""A video up to so many times as long as the longest in training is one clip, as those were."""
+"""A video is one clip, as those in training were, up to this many times the length of the longest of them."""
 _USUAL_SPREAD = 10
-"""A training video that is longer than so many usual ones is no measure of the others."""
+"""The longest training video counts as at most this many times the median length: it may be an outlier."""
 _WHOLE_TOLERANCE_S = 0.001
 _RANGE_S = 600.0
 _US = 1_000_000
@@ -29,7 +29,7 @@ class Window:
 
     Attributes:
         index: its number in the video, from 0.
-        start_s: its first moment, in seconds from the video's first frame.
+        start_s: its start, in seconds from the video's first frame.
         end_s: its end, exclusive.
     """
 
@@ -44,8 +44,8 @@ class WindowSpec:
 
     Attributes:
         window_s: length of a window in seconds.
-        stride_s: from the start of one window to that of the next, in seconds.
-        whole_up_to_s: a video of at most so many seconds is one clip, without windows.
+        stride_s: seconds from the start of one window to the start of the next.
+        whole_up_to_s: a video of at most this many seconds is one clip, without windows.
         range_s: about how many seconds of a video are decoded as one piece of work; results don't depend on it.
 
     Raises:
@@ -69,23 +69,23 @@ class WindowSpec:
                 raise ValueError(f"{name} must be at least window_s ({self.window_s}), not {getattr(self, name)!r}")
 
     def identity(self) -> dict[str, Any]:
-        """What decides about results, as a JSON object: equal for two specs that give equal windows."""
+        """What determines the results, as a JSON object: equal for two specs that give equal windows."""
         return {key: value for key, value in asdict(self).items() if key != "range_s"}
 
 
 def default_windows(
     durations_s: Mapping[str, float], window_s: float = 0, stride_s: float = 0, range_s: float = _RANGE_S
 ) -> WindowSpec:
-    """Windows as long as a training video usually was, half of one overlapping the next.
+    """Windows as long as the median training video, each overlapping the next by half.
 
     Args:
         durations_s: `min`, `median` and `max` seconds of the training videos; empty where they aren't known.
-        window_s: length of a window, if the user chose one.
-        stride_s: from window to window, if the user chose it.
+        window_s: length of a window in seconds, if the user chose one; otherwise 0.
+        stride_s: seconds from window to window, if the user chose them; otherwise 0.
         range_s: about how many seconds of a video are decoded as one piece of work.
 
     Raises:
-        ValueError: as `WindowSpec`.
+        ValueError: a value is out of range; see `WindowSpec`.
     """
     if window_s:
         whole_up_to_s = window_s + _WHOLE_TOLERANCE_S
@@ -98,7 +98,7 @@ def default_windows(
 
 @dataclass(frozen=True, slots=True)
 class PlannedWindow:
-    """A window and its frames: those with display indices `first` to `end`, exclusive; at least one."""
+    """A window and its frames: those with display indices from `first` up to but not including `end`; at least one."""
 
     window: Window
     first: int
@@ -114,19 +114,19 @@ def count_windows(duration_s: float, spec: WindowSpec) -> int:
 def plan_windows(
     times_s: np.ndarray, duration_s: float, spec: WindowSpec, by_time: bool = False
 ) -> list[PlannedWindow]:
-    """The windows of a video: one every stride, and a last one that ends where the video does.
+    """The windows of a video: one every stride, and a last one that ends where the video ends.
 
-    All have full length, unless the video is shorter than one window. Where a gap in the times leaves a window without
-    frames, it has the frame that is shown meanwhile.
+    All have full length, unless the video is shorter than one window. A window in which no frame begins, because of a
+    gap in the times, has the frame that is on display during it.
 
     Args:
         times_s: float64 [n], ascending: when each frame is first shown, in seconds from the first.
         duration_s: length of the video in seconds.
         spec: length and stride of the windows.
-        by_time: also a frame that is first shown before a window, and still is when it begins, is one of its frames.
+        by_time: a window also has the frame that is already on display when it begins.
 
     Returns:
-        `count_windows` windows in order; neither `first` nor `end` ever falls.
+        `count_windows` windows in order; both `first` and `end` are non-decreasing.
 
     Raises:
         ValueError: there are no frames.
@@ -141,7 +141,7 @@ def plan_windows(
     firsts, past = np.searchsorted(times, starts), np.searchsorted(times, ends)
     if by_time:
         firsts = np.maximum(np.searchsorted(times, starts, side="right") - 1, 0)
-    past[-1] = len(times)  # where the last frame has no length, its time is the video's end
+    past[-1] = len(times)  # a last frame without a length begins exactly at the video's end
     firsts = np.where(firsts < past, firsts, np.maximum(past - 1, 0))
     past = np.maximum(past, firsts + 1)
     rows = zip(starts.tolist(), ends.tolist(), firsts.tolist(), past.tolist(), strict=True)
@@ -153,7 +153,7 @@ def plan_windows(
 
 @dataclass(frozen=True, slots=True)
 class WindowRange:
-    """The windows `first` to `end`, exclusive, and the key frame to decode them from, by its display index.
+    """The windows from `first` up to but not including `end`, and the display index of the key frame to decode from.
 
     Key frame 0 stands for the start of the file.
     """
@@ -164,17 +164,17 @@ class WindowRange:
 
 
 def cut_ranges(windows: Sequence[PlannedWindow], key_frames: Sequence[int], range_s: float) -> list[WindowRange]:
-    """Cuts the run of windows into ranges of about `range_s` seconds, at windows that start soon after a key frame.
+    """Cuts a run of windows into ranges of about `range_s` seconds, at windows that start soon after a key frame.
 
     Args:
-        windows: of one video, in order; at least one.
-        key_frames: display indices, ascending, of frames from which decoding can start without what is before them.
-        range_s: desired length of a range; where key frames are rare, there are fewer and longer ones.
+        windows: the windows of one video, in order; at least one.
+        key_frames: ascending display indices of frames at which decoding can start.
+        range_s: desired length of a range in seconds; where key frames are rare, ranges are fewer and longer.
 
     Returns:
-        Ranges in order; together they hold each window once, and none is empty.
+        Ranges in order; each window is in exactly one, and none is empty.
     """
-    # For each window at which a range may begin, the last key frame before it, so that least is decoded in vain.
+    # For each window at which a range may begin, the last key frame before it: decoding from there wastes least.
     begins = {0: 0}
     window = 0
     for key_frame in key_frames:

@@ -1,4 +1,4 @@
-"""What may happen to decoders themselves: killed while they start, orphaned, without limits, talked to at length."""
+"""What may happen to decoders themselves: killed while starting, orphaned, without limits, sent long messages."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ from tests.support.decoders import LIMITS, decoders, job, pool_of, same_path, wa
 pytestmark = pytest.mark.process
 
 KILLS = int(os.environ.get("HAR_STARTING_KILLS", "3"))
-"""How often decoders are killed while they start."""
+"""How many decoders to kill while they start."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def python_that(folder: Path, does: str) -> str:
-    """A program to be started in Python's place, a line of shell; `$@` are the arguments."""
+    """A program to be started in place of Python, given as a line of shell; `$@` are the arguments."""
     path = folder / "python"
     path.write_text(f"#!/bin/sh\n{does}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -69,7 +69,7 @@ def test_a_decoder_gets_nothing_that_it_doesnt_need(videos: list[Path], monkeypa
 
 
 def test_a_path_relative_to_the_worker_is_found(videos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever lies there isn't imported."""
+    """Modules in the user's folder aren't imported."""
     monkeypatch.chdir(videos[0].parent)
     (videos[0].parent / "cv2.py").write_text("raise SystemExit('the wrong one')")
     with pool_of(1) as pool:
@@ -79,7 +79,7 @@ def test_a_path_relative_to_the_worker_is_found(videos: list[Path], monkeypatch:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system doesn't do that")
 def test_a_decoder_ends_with_its_worker(tmp_path: Path) -> None:
-    """Though it is busy with a file that never ends."""
+    """It ends although it is busy with a file that never ends."""
     write_endless_video(tmp_path / "hang.avi")
     code = (
         "import sys; from tests.support.decoders import *\n"
@@ -91,7 +91,7 @@ def test_a_decoder_ends_with_its_worker(tmp_path: Path) -> None:
     worker.kill()
     worker.wait()
     psutil.wait_procs([orphan], timeout=10)
-    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, "nobody has ended it"
+    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE, "the orphan still runs"
 
 
 def test_no_memory_limit_is_told_once(
@@ -116,7 +116,7 @@ def test_no_memory_limit_is_told_once(
 
 
 def test_killed_while_they_start(videos: list[Path]) -> None:
-    """Others are started, and no video is lost by it."""
+    """Others are started, and no video is lost."""
     chance = random.Random(1)
     for left in range(KILLS, 0, -3):
         with pool_of(1) as pool, killed_at_start(min(left, 3), chance):
@@ -126,14 +126,14 @@ def test_killed_while_they_start(videos: list[Path]) -> None:
 
 @contextlib.contextmanager
 def killed_at_start(count: int, chance: random.Random) -> Iterator[None]:
-    """Kills the first decoders that are started from here on, soon after they are."""
+    """Kills the first decoders that are started from here on, soon after their start."""
     this, others = psutil.Process(), {process.pid for process in psutil.Process().children()}
 
     def kill() -> None:
         for _ in range(count):
             while not (found := [process for process in this.children() if process.pid not in others]):
                 time.sleep(0.005)
-            time.sleep(chance.uniform(0, 0.05))  # they take three times as long to start
+            time.sleep(chance.uniform(0, 0.05))  # starting takes three times as long
             found[0].kill()
             others.add(found[0].pid)
 
@@ -141,7 +141,7 @@ def killed_at_start(count: int, chance: random.Random) -> Iterator[None]:
     killer.start()
     yield
     killer.join(1)
-    assert not killer.is_alive(), "so many weren't even started"
+    assert not killer.is_alive(), "fewer decoders were started"
 
 
 @pytest.mark.usefixtures("no_pauses")
@@ -157,12 +157,12 @@ def test_decoders_that_never_start_end_the_job_in_one_line(
     done = preprocess("--input", tree, "--output", tmp_path / "out", "--num-frames", 2, "--size", 16, "--shards", 3)
     assert done.returncode == 4
     (line,) = [line for line in done.stderr.splitlines() if " decoder process(es)" not in line and "videos" not in line]
-    assert line.startswith("error: a decoder process could not be started, 3 times: ") and why in line
+    assert line.startswith("error: a decoder process could not be started in 3 attempts: ") and why in line
 
 
 @contextlib.contextmanager
 def without_room(times: int, number: int = errno.ENOSPC) -> Iterator[Any]:
-    """Opens files of which the first so many can't be fetched."""
+    """Opens files, of which the first `times` attempts fail."""
     left = [times]
 
     @contextlib.contextmanager
@@ -208,7 +208,7 @@ def test_what_cannot_be_closed_keeps_nobody_waiting(videos: list[Path], error: E
 
 
 def test_worker_and_decoder_may_talk_at_the_same_time(tmp_path: Path) -> None:
-    """Requests of three megabytes meet windows that wait to be taken: a socket holds neither."""
+    """Requests of three megabytes are sent while windows wait to be taken: a socket's buffer holds neither."""
     path = write_video(tmp_path / "v.mp4", 250, options={"g": "10"})
     wanted = WindowJob(ClipSpec(16, 128, 128), WindowSpec(1.0, 0.5, 1.5, 3.0), LIMITS)
     with pool_of(1) as pool:

@@ -1,4 +1,4 @@
-"""A video that hangs, kills its decoder or eats memory costs one record, and the others come through."""
+"""A video that hangs, kills its decoder or exhausts memory costs one record, and the others are decoded."""
 
 import contextlib
 import socket
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.process
 
 
 def test_a_time_limit_of_all_sockets_does_no_harm(tmp_path: Path) -> None:
-    """Beam sets one as soon as it finds Google credentials."""
+    """Beam sets a default timeout for sockets as soon as it finds Google credentials."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(60)
     try:
@@ -144,7 +144,7 @@ def test_limits_are_checked(values: dict[str, float]) -> None:
 
 
 def test_a_decoder_learns_of_another_job(tmp_path: Path) -> None:
-    """It is told a job once; callers that take turns at it, and a new process, get what they asked for."""
+    """A decoder is sent a job once; alternating callers, and a new process, still get what they asked for."""
     paths = [write_video(tmp_path / f"{i}.avi", 10 + i) for i in range(3)]
     jobs = [DecodeJob(ClipSpec(n, 32, 32), FrameEncoding(), 1, LIMITS) for n in (2, 5)]
     windows = WindowJob(ClipSpec(3, 16, 16), WindowSpec(1.0, 0.5, 1.5), LIMITS)

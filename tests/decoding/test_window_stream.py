@@ -1,4 +1,4 @@
-"""Windows of videos as a pool of decoders streams them: all of them once, whatever happens to one video."""
+"""Windows of videos as a pool of decoders streams them: each exactly once, whatever happens to one video."""
 
 import os
 import threading
@@ -45,7 +45,7 @@ def job(spec: ClipSpec = SPEC, range_s: float = 600.0, time_s: float = LIMITS.ti
 
 
 def by_video(arrived: list[Arrived]) -> dict[Path, list[WindowResult]]:
-    """The results of each video. Each must have come to its end once, and nothing may come behind it."""
+    """The results of each video. Each video must end exactly once, and nothing may follow its end."""
     found: dict[Path, list[WindowResult]] = {}
     ended = set()
     for path, result, last in arrived:
@@ -63,7 +63,7 @@ def stream_all(pool: DecoderPool, paths: list[Path], wanted: WindowJob) -> dict[
 
 
 def windows_of(results: list[WindowResult]) -> list[DecodedWindow]:
-    """Windows in order, each once; fails if there is anything else."""
+    """The windows in order, each once; fails if there is anything else."""
     windows = [result for result in results if isinstance(result, DecodedWindow) and not result.failure]
     assert len(windows) == len(results), results
     windows.sort(key=lambda result: result.window.index)
@@ -84,7 +84,7 @@ def pool() -> Iterator[DecoderPool]:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """10 s in groups of 10 frames."""
+    """A video of 10 s in groups of 10 frames."""
     return write_video(tmp_path_factory.mktemp("long") / "v.mp4", 250, options={"g": "10", "bf": "2"})
 
 
@@ -160,7 +160,7 @@ def test_a_killed_decoder_costs_the_rest_of_one_video(long: Path, tmp_path: Path
     with pool_of(1) as alone:
         expected = windows_of(stream_all(alone, [long], job(LARGE))[long])
         for idle in set(decoders()) - of_others:
-            idle.kill()  # costs nothing
+            idle.kill()  # this must cost no video
             idle.wait()
         for found in alone.stream([others[0], long, *others[1:]], job(LARGE), same_path, hold=1):
             arrived.append(found)
@@ -206,9 +206,9 @@ def test_a_consumer_that_stops_early_leaves_the_pool_usable(long: Path) -> None:
             assert isinstance(results, Generator)
             next(results)
             results.close()
-        # Comes to an end only if no decoder still waits for somebody to take its results.
+        # This ends only if no decoder still waits for its results to be taken.
         assert len(windows_of(stream_all(shared, [long], job(LARGE))[long])) == 19
-        assert len(opened) <= 3 * 4, "videos were decoded that nobody waits for"
+        assert len(opened) <= 3 * 4, "videos were decoded whose results nothing waits for"
         assert threading.active_count() == before and len(set(decoders()) - of_others) <= 2
     assert not set(decoders()) - of_others
 
@@ -221,7 +221,7 @@ def test_threads_that_share_a_pool_get_their_own_results(pool: DecoderPool, tmp_
 
 
 def test_damaged_frames_cost_their_windows(pool: DecoderPool, tmp_path: Path) -> None:
-    """Pictures that stand alone, some of them gone: other windows have the same pixels as before."""
+    """Some intra-coded pictures are lost: other windows have the same pixels as before."""
     path, broken = write_video(tmp_path / "v.mov", 250, codec="mjpeg"), range(120, 180)
     whole = windows_of(stream_all(pool, [path], job())[path])
     with av.open(str(path)) as container:
@@ -256,7 +256,7 @@ def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
 
 
 def test_a_video_that_is_decoded_to_be_counted_says_that_all_is_well(pool: DecoderPool, tmp_path: Path) -> None:
-    """A bare stream has no times: how many frames it has is known once all are decoded, which has no time limit."""
+    """A bare stream has no times: its frames are counted by decoding them all, which has no time limit."""
     path = write_video(tmp_path / "v.h264", 330, codec="libx264", options={"g": "25", "bf": "3"})
     statuses = [header["status"] for header, _ in server.answers(job(), Request(str(path)))]
     assert statuses == 4 * ["busy"] + 26 * ["window"]

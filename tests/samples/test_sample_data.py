@@ -1,4 +1,4 @@
-"""The synthetic data set: its files, how a run is repeated or continued, and that only motion tells its classes."""
+"""The synthetic dataset: its files, how a run is repeated or resumed, and that only motion tells its classes apart."""
 
 import errno
 import hashlib
@@ -27,7 +27,7 @@ SMALL = {"groups": 2, "clips_per_group": 1, "seed": 7}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two groups with one clip each, made by two processes. Not to be changed: see `copied`."""
+    """Two groups with one clip each, made by two processes. Tests must not change it: see `copied`."""
     folder = tmp_path_factory.mktemp("made") / "videos"
     assert generate(SampleDataConfig(str(folder), workers=2, **SMALL)) == 16
     return folder
@@ -236,19 +236,19 @@ class TestCommandLine:
 # --- Only motion tells the classes -----------------------------------------------------------------------------------
 
 Array = npt.NDArray[np.float64]
-SAMPLE_TIMES = motion.frame_times(20)  # where a reader samples a clip
+SAMPLE_TIMES = motion.frame_times(20)  # the times at which a reader samples a clip
 CHANCE = 1 / len(motion.ACTIVITIES)
 
 
 def angles(activity: str, clips: int) -> Array:
-    """The arm's angle in turns, float64 [clips, 20], at the sample times of that many clips."""
+    """The arm's angle in turns, float64 [clips, 20], at the sample times of `clips` clips."""
     return np.stack(
         [motion.arm_angles_turns(activity, SAMPLE_TIMES, motion.rng_for("test", activity, n)) for n in range(clips)]
     )
 
 
 def accuracy(features: Array, labels: npt.NDArray[np.int64], is_train: npt.NDArray[np.bool_]) -> float:
-    """Of a ridge classifier on the held-out rows; features [n, features], labels int64 [n] in 0..7."""
+    """The accuracy of a ridge classifier on the held-out rows; features [n, features], labels int64 [n] in 0..7."""
     scaled = (features - features[is_train].mean(axis=0)) / (features[is_train].std(axis=0) + 1e-6)
     inputs = np.hstack([scaled, np.ones((len(scaled), 1))])
     train = inputs[is_train]
@@ -305,5 +305,5 @@ class TestOnlyMotionTellsTheClass:
         pixels, is_train = np.array(rows, dtype=np.float64), np.array(group_of) < 18
         deviation = (CHANCE * (1 - CHANCE) / np.sum(~is_train)) ** 0.5
         assert abs(accuracy(pixels, np.array(labels), is_train) - CHANCE) < 4 * deviation
-        # The same classifier on the same frames does see how the arm is held.
+        # The same classifier on the same frames can tell how the arm is held.
         assert accuracy(pixels, np.array(sectors), is_train) > 0.6

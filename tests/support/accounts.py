@@ -1,4 +1,4 @@
-"""Accounts of labelled videos, made up."""
+"""Made-up accounts of labelled videos."""
 
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ STRIP = strip(120)
 def video(
     name: str, *segments: tuple[float, float, str, float], duration_s: float = 0.0, second: str = "Second"
 ) -> LabelledVideo:
-    """A video with segments of start, end, label and score, and a runner-up."""
+    """A video with segments (start, end, label and score) and a runner-up."""
     made = tuple(Segment(a, b, label, score, ((label, score), (second, 0.05))) for a, b, label, score in segments)
     return LabelledVideo(name, f"/{name}", duration_s or made[-1].end_s, False, made)
 
@@ -29,7 +29,7 @@ def account(videos: list[LabelledVideo], failures: list[Failure] | None = None, 
     return summarise(videos, failures or [], count, sum(len(v.segments) for v in videos), strips)
 
 
-# Few values, so that there are ties.
+# Few values, so that ties occur.
 times = st.sampled_from([0.0, 0.1, 0.25, 1 / 3, 2.0005, 7.7777])
 
 

@@ -1,4 +1,4 @@
-"""A site with one file, which does to its visitors what sites do: it breaks off, changes the file, lies, redirects."""
+"""A site with one file that behaves as badly as real sites: it breaks off, changes the file, lies, redirects."""
 
 import contextlib
 import re
@@ -15,18 +15,18 @@ DATE = "Sat, 01 Jan 2011 00:00:00 GMT"
 
 @dataclass(frozen=True)
 class Answer:
-    """How one request is answered; as given, with the file, or with the range that was asked for.
+    """How one request is answered; by default with the file, or with the range that was asked for.
 
     Attributes:
-        status: in place of the file, where it isn't 200.
-        headers: added to the answer.
-        body: in place of the file, whatever range was asked for.
-        cut_after: the connection ends after so many bytes of the body.
-        length: declared in place of the true one.
-        ignore_range: the whole file comes.
-        wrong_range: the range begins so many bytes later than was asked for.
+        status: HTTP status; anything but 200 is sent in place of the file.
+        headers: headers added to the answer.
+        body: content sent in place of the file, whatever range was asked for.
+        cut_after: the connection ends after this many bytes of the body.
+        length: length declared in place of the true one.
+        ignore_range: the whole file is sent.
+        wrong_range: the range begins this many bytes later than was asked for.
         drip_s: seconds between two blocks of 64 KiB.
-        chunked: the length isn't told.
+        chunked: the length isn't declared.
     """
 
     status: int = 200
@@ -46,11 +46,11 @@ class ArchiveSite:
 
     Attributes:
         data: its file, at any path.
-        etag: mark of that; empty for none.
-        last_modified: date of that; empty for none.
-        answers: how the next requests are answered; with `Answer()` when there are no more.
-        url: where it is.
-        requests: the headers of what came, with the path as `path`.
+        etag: ETag of the file; empty for none.
+        last_modified: date of the file; empty for none.
+        answers: how the next requests are answered; `Answer()` when none is left.
+        url: address of the site.
+        requests: the headers of each request, with its path as `path`.
     """
 
     data: bytes
@@ -61,7 +61,7 @@ class ArchiveSite:
     requests: list[dict[str, str]] = field(default_factory=list)
 
     def ranges(self) -> list[str]:
-        """The ranges that were asked for, empty where none was."""
+        """The range of each request, empty where none was asked for."""
         return [request.get("Range", "") for request in self.requests]
 
 
@@ -116,16 +116,16 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *arguments: object) -> None:
-        """A client that went away in the middle is what tests are about."""
+        """Says nothing: clients that disconnect early are what tests are about."""
 
 
 @contextlib.contextmanager
 def archive_site(data: bytes, chain: Path | None = None) -> Iterator[ArchiveSite]:
-    """Starts a site, and ends it with the block.
+    """Starts a site, and stops it at the end of the block.
 
     Args:
         data: its file.
-        chain: a file in PEM with its certificates and key, for https.
+        chain: a PEM file with its certificates and key, for https.
     """
     site = ArchiveSite(data)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": site}))

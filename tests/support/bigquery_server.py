@@ -1,4 +1,4 @@
-"""The part of BigQuery's REST API (v2) that loading files needs, on a free port of loopback, with rows in memory."""
+"""The part of BigQuery's REST API (v2) that is needed to load files, on a free loopback port, with rows in memory."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """An answer that is an error."""
+    """An error answer."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class ApiError(Exception):
 
 @dataclass
 class Table:
-    """A table: its schema, as BigQuery has it, and its rows."""
+    """A table: its schema, in BigQuery's form, and its rows."""
 
     schema: Json
     rows: list[Json] = field(default_factory=list)
@@ -41,11 +41,11 @@ class BigQueryServer:
 
     Attributes:
         read: gives the content of a `gs://` address.
-        url: of the API, to be used as Google's `https://bigquery.googleapis.com`.
+        url: address of the API, in place of Google's `https://bigquery.googleapis.com`.
         datasets: tables of the datasets of `PROJECT`, by name.
-        jobs: what was asked for, by id.
-        tokens: how many access tokens were given.
-        refuse: messages to refuse the running of jobs with, by `job`, or already the asking for them, by `request`.
+        jobs: the jobs that were requested, by id.
+        tokens: how many access tokens were issued.
+        refuse: error messages with which jobs fail (key `job`), or requests for jobs are refused (key `request`).
     """
 
     read: Callable[[str], bytes]
@@ -57,7 +57,7 @@ class BigQueryServer:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def credentials(self, folder: Path) -> Path:
-        """Writes what `gcloud auth application-default login` leaves behind. Tokens are to be had at `url`/token."""
+        """Writes what `gcloud auth application-default login` leaves behind. Tokens are issued at `url`/token."""
         value = {"type": "authorized_user", "client_id": "id", "client_secret": "secret", "refresh_token": "refresh"}
         path = folder / "credentials.json"
         path.write_text(json.dumps(value))
@@ -67,7 +67,7 @@ class BigQueryServer:
         """The answer to a request.
 
         Raises:
-            ApiError: it is an error.
+            ApiError: the answer is an error.
         """
         if path == "/token":
             self.tokens += 1
@@ -120,7 +120,7 @@ class BigQueryServer:
         return self.jobs[job]
 
     def _insert_job(self, body: Json) -> Json:
-        """Does at once what is asked for; as with BigQuery, that it went wrong is told with the state of the job."""
+        """Runs a job at once; as with BigQuery, the job's state tells whether it failed."""
         reference, configuration = body["jobReference"], body["configuration"]
         if reference["jobId"] in self.jobs:
             raise ApiError(409, "duplicate", f"Already Exists: Job {PROJECT}:EU.{reference['jobId']}")
@@ -173,7 +173,7 @@ class BigQueryServer:
 
 
 def _check_record(record: Json, fields: list[Json], where: str) -> None:
-    """Refuses, as BigQuery does, what is not as the schema has it."""
+    """Refuses, as BigQuery does, rows that don't match the schema."""
     if unknown := record.keys() - {item["name"] for item in fields}:
         raise ApiError(400, "invalid", f"{where}: no such field: {', '.join(sorted(unknown))}")
     for item in fields:
@@ -191,7 +191,7 @@ def _check_record(record: Json, fields: list[Json], where: str) -> None:
 
 @contextlib.contextmanager
 def bigquery_server(read: Callable[[str], bytes]) -> Iterator[BigQueryServer]:
-    """Starts a server without datasets, and ends it with the block."""
+    """Starts a server without datasets, and stops it at the end of the block."""
     served = BigQueryServer(read)
 
     class Handler(BaseHTTPRequestHandler):
@@ -218,7 +218,7 @@ def bigquery_server(read: Callable[[str], bytes]) -> Iterator[BigQueryServer]:
         do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nothing."""
+            """Logs nothing."""
 
     with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as served.url:
         yield served

@@ -1,4 +1,4 @@
-"""A chain of certificates for this machine: an authority, an intermediate one, and the site's own."""
+"""A chain of certificates for this machine: of an authority, an intermediate authority and the site."""
 
 import datetime
 import ipaddress
@@ -13,13 +13,13 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Chain:
-    """Files in PEM.
+    """PEM files.
 
     Attributes:
         root: the authority's certificate.
-        whole: the site's certificate, the intermediate one, and the site's key.
+        whole: the site's certificate, the intermediate one and the site's key.
         incomplete: the same without the intermediate one.
-        lone: a certificate that is signed by itself, and its key.
+        lone: a self-signed certificate and its key.
     """
 
     root: Path
@@ -32,7 +32,7 @@ _Key = ec.EllipticCurvePrivateKey
 
 
 def make_chain(folder: Path) -> Chain:
-    """Makes them in a folder."""
+    """Makes the files in a folder."""
     root_key, middle_key, key, lone_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(4))
     root, middle, leaf = "authority of a test", "intermediate authority of a test", "site of a test"
     signed_root = _sign(root, root_key, root, root_key, authority=True)

@@ -1,4 +1,4 @@
-"""Damage to files, in all the ways that tests of state use."""
+"""The kinds of damage to files that tests of state use."""
 
 import random
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ FIXED = {
     "deep": b"[" * 100_000,
     "binary": bytes(range(256)) * 3,
 }
-"""Contents that no file of ours has."""
+"""Contents that none of our files has."""
 
 
 def damages(data: bytes, seed: int, flips: int = 1) -> Iterator[tuple[str, bytes]]:
-    """The name of a kind of damage, and what becomes of some content by it."""
+    """The name of a kind of damage, and the content damaged by it."""
     yield from FIXED.items()
     chance = random.Random(seed)
     yield "half", data[: len(data) // 2]
@@ -30,6 +30,6 @@ def damages(data: bytes, seed: int, flips: int = 1) -> Iterator[tuple[str, bytes
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    """All files below a folder by their paths, but the lock."""
+    """All files below a folder by path, except the lock."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "lock")
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

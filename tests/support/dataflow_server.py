@@ -1,4 +1,4 @@
-"""A stand-in of the Dataflow service on loopback: it takes jobs as the service does, says how they are, runs none."""
+"""A stand-in for the Dataflow service on loopback: it accepts jobs and reports their states, but runs none."""
 
 import contextlib
 import errno
@@ -44,12 +44,12 @@ class Job:
     """A job that was submitted.
 
     Attributes:
-        project: in whose name it was submitted.
-        region: where it is to run.
+        project: project in which it was submitted.
+        region: where it should run.
         request: the job as it was sent.
-        job_id: what the service calls it.
-        state: what is said of it.
-        errors: what its log says went wrong.
+        job_id: the service's id of it.
+        state: its state, as reported.
+        errors: the errors in its log.
     """
 
     project: str
@@ -61,18 +61,18 @@ class Job:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of the pipeline as its workers get them."""
+        """The pipeline's options as its workers receive them."""
         options: dict[str, Any] = self.request["environment"]["sdkPipelineOptions"]["options"]
         return options
 
     @property
     def pool(self) -> dict[str, Any]:
-        """The one kind of workers."""
+        """The only worker pool."""
         (pool,) = self.request["environment"]["workerPools"]
         return dict(pool)
 
     def end(self, state: str, *errors: str) -> None:
-        """Lets the job end in a state, for these reasons."""
+        """Ends the job in this state, with these errors."""
         self.errors = list(errors)
         self.state = state
 
@@ -96,9 +96,9 @@ class DataflowServer:
 
     Attributes:
         url: where it listens, for `--dataflow_endpoint`.
-        jobs: what was submitted, the latest last.
-        refuse: status and message with which jobs are refused, if they are.
-        fate: state and errors in which every job ends as soon as somebody asks for it, if any.
+        jobs: the submitted jobs, the latest last.
+        refuse: status and message with which jobs are refused; None to accept them.
+        fate: state and errors with which every job ends as soon as it is queried; None to leave jobs alone.
     """
 
     url: str = ""
@@ -108,7 +108,7 @@ class DataflowServer:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def submit(self, project: str, region: str, request: dict[str, Any]) -> Job:
-        """Takes a job; gives the one of the same name instead if it has not ended, as the service does."""
+        """Accepts a job; returns an unfinished one of the same name instead, as the service does."""
         with self._lock:
             for job in self.jobs:
                 if job.request["name"] == request["name"] and job.state not in _ENDED:
@@ -117,7 +117,7 @@ class DataflowServer:
             return self.jobs[-1]
 
     def wait_for_job(self, number: int, goes_on: Callable[[], bool], timeout_s: float = 180.0) -> Job:
-        """The job of that number, from 0, as soon as it is there; waits only while `goes_on`."""
+        """The job with this number, from 0, once it has been submitted; waits only while `goes_on`."""
         end = time.monotonic() + timeout_s
         while goes_on() and time.monotonic() < end:
             if len(self.jobs) > number:
@@ -127,8 +127,8 @@ class DataflowServer:
 
 
 def _read(body: bytes) -> dict[str, Any]:
-    """A request as older and newer versions of Beam send it: the latter give numbers for names, and options in a
-    protobuf `Struct`, which has no whole numbers."""
+    """Reads a request of older or newer versions of Beam: newer ones send numbers for enum names, and options in a
+    protobuf `Struct`, which has no integers."""
 
     def named(value: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -180,18 +180,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
 
 @dataclass(frozen=True)
 class Launcher:
-    """A tool that was started as a user does, and waits for its job."""
+    """A tool that was started as a user would start it, and waits for its job."""
 
     process: "subprocess.Popen[str]"
     job: Job
 
     def end(self) -> tuple[int, str]:
-        """Its exit code and what it said, as soon as it has ended."""
+        """Its exit code and output, once it has ended."""
         _, said = self.process.communicate(timeout=120)
         return self.process.returncode, said
 
@@ -214,11 +214,11 @@ def launching(
 
 @contextlib.contextmanager
 def dataflow_server() -> Iterator[DataflowServer]:
-    """Starts a stand-in, and ends it with the block.
+    """Starts a stand-in, and stops it at the end of the block.
 
-    Beam takes no endpoint with a port, but for `localhost`, where it would leave out what it does for the service
-    alone. So each stand-in listens at port 80 of an address of its own; the test is skipped where that is not allowed.
-    Newer versions of Beam speak gRPC over TLS, but HTTP with an endpoint that has `sandbox` in it.
+    Beam accepts an endpoint with a port only for `localhost`, where it would skip what it does only for the service. So
+    each stand-in listens on port 80 of its own address; the test is skipped where that is not allowed. Newer versions
+    of Beam speak gRPC over TLS, but HTTP with an endpoint whose name contains `sandbox`.
     """
     server = DataflowServer()
     with serving(_listen(server)) as url:
@@ -234,6 +234,6 @@ def _listen(server: DataflowServer) -> ThreadingHTTPServer:
         except PermissionError:
             pytest.skip("needs the right to listen at port 80 of the loopback interface")
         except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:  # not on Linux, where all of 127.0.0.0/8 is there
+            if error.errno == errno.EADDRNOTAVAIL:  # not on Linux, where all of 127.0.0.0/8 exists
                 pytest.skip("needs a loopback interface with more than one address")
     raise RuntimeError("no free address")

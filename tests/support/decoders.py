@@ -14,7 +14,7 @@ from pipelines.decoding.pool import DecoderPool
 
 SPEC = ClipSpec(num_frames=4, height=32, width=32)
 LIMITS = DecodeLimits(time_s=200, memory_mb=256)
-"""The time is for what no test waits for: on a busy machine, another process may not get to what it does for long."""
+"""The time limit is generous, and no test waits for it: on a busy machine, another process may be delayed for long."""
 
 
 @contextlib.contextmanager
@@ -40,7 +40,7 @@ def decoders() -> list[psutil.Process]:
 
 
 def wait_until_read(path: Path, patience_s: float = 60) -> None:
-    """Waits until a process that comes from this one reads a file."""
+    """Waits until a descendant of this process reads a file."""
     deadline = time.monotonic() + patience_s
     while not any(str(path) in _open_files(process) for process in psutil.Process().children(recursive=True)):
         assert time.monotonic() < deadline

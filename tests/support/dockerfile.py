@@ -1,4 +1,4 @@
-"""Understands a Dockerfile and a .dockerignore: as much of their languages as ours use, and refuses the rest."""
+"""Parses a Dockerfile and a .dockerignore: as much of their languages as ours use; the rest is refused."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 
 KNOWN = ("ARG", "COPY", "ENTRYPOINT", "ENV", "FROM", "HEALTHCHECK", "LABEL", "RUN", "USER", "WORKDIR")
 EXPANDED = ("COPY", "ENV", "FROM", "LABEL", "USER", "WORKDIR")
-"""Instructions in which Docker replaces variables itself; in the others a shell does, or nobody."""
+"""Instructions in which Docker itself replaces variables; in the others a shell does, or nothing."""
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction: its name, its flags (`--from=beam`) without their dashes, and the text behind them."""
+    """One instruction: its name, its flags (`--from=beam`) without their dashes, and the text after them."""
 
     line: int
     name: str
@@ -27,13 +27,13 @@ class Instruction:
         return next((flag.partition("=")[2] for flag in self.flags if flag.partition("=")[0] == name), "")
 
     def arguments(self) -> list[str] | None:
-        """The list of an instruction in its JSON form, None where it has another form."""
+        """The list of an instruction in JSON form; None for other forms."""
         return json.loads(self.text) if self.text.startswith("[") else None
 
 
 @dataclass
 class Stage:
-    """What stands between one FROM and the next."""
+    """The instructions from one FROM to the next."""
 
     base: str
     name: str
@@ -44,7 +44,7 @@ def parse(text: str) -> list[Stage]:
     """The stages of a Dockerfile.
 
     Raises:
-        ValueError: there is something that this parser doesn't know; the message has the line.
+        ValueError: the file holds something that this parser doesn't support; the message gives the line.
     """
     stages: list[Stage] = []
     for instruction in _instructions(text):
@@ -62,7 +62,7 @@ def _instructions(text: str) -> list[Instruction]:
     found, parts, start = [], [], 0
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip().startswith("#") or (not line.strip() and not parts):
-            continue  # comments may stand between the lines of an instruction
+            continue  # comments may occur between the lines of an instruction
         start = start if parts else number
         parts.append(line.strip().removesuffix("\\").rstrip())
         if line.rstrip().endswith("\\"):
@@ -99,7 +99,7 @@ def pairs(text: str) -> dict[str, str]:
 
 
 def context_files(root: Path, ignore: str) -> list[str]:
-    """The files below a folder that Docker would send, by its .dockerignore, where the last rule that fits wins."""
+    """The files below a folder that Docker would send, by its .dockerignore, where the last matching rule wins."""
     rules = [line.strip() for line in ignore.splitlines() if line.strip() and not line.startswith("#")]
     compiled = [(rule.startswith("!"), _pattern(rule.removeprefix("!"))) for rule in rules]
     kept = []
@@ -121,7 +121,7 @@ def _is_kept(path: str, rules: Sequence[tuple[bool, re.Pattern[str]]]) -> bool:
 
 
 def _pattern(rule: str) -> re.Pattern[str]:
-    """A rule as a regular expression; it also fits what is below a folder that it names."""
+    """A rule as a regular expression; it also matches what is below a folder that it names."""
     parts = re.split(r"(\*\*/|\*\*|\*|\?)", rule.strip("/"))
     meanings = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return re.compile("".join(meanings.get(part, re.escape(part)) for part in parts) + "(?:/.*)?")

@@ -1,4 +1,4 @@
-"""Beam's engines for tests: started by `scripts/engines`, as a user does, in a folder of their own."""
+"""Beam's engines for tests: started by `scripts/engines`, as by a user, in their own folder."""
 
 import json
 import subprocess
@@ -19,16 +19,16 @@ MISSING, NOT_FETCHED = 2, 3
 
 @dataclass(frozen=True)
 class Engines:
-    """Engines that run, each started at its first use.
+    """Engines, each started at its first use.
 
     Attributes:
-        folder: of their logs and process ids.
+        folder: folder of their logs and process ids.
     """
 
     folder: Path
 
     def start(self, engine: str) -> str:
-        """The address of an engine's job service. Skips the test where the engine can't be had."""
+        """The address of an engine's job service. Skips the test where the engine isn't available."""
         done = self._call("start", engine)
         if done.returncode in (MISSING, NOT_FETCHED):
             pytest.skip(done.stderr.strip())
@@ -36,12 +36,12 @@ class Engines:
         return done.stdout.strip()
 
     def state(self, engine: str) -> dict[str, Any]:
-        """What `scripts/engines` keeps of one: process ids by name, addresses."""
+        """What `scripts/engines` records about an engine: process ids by name, addresses."""
         state: dict[str, Any] = json.loads((self.folder / engine / "state.json").read_text())
         return state
 
     def stop(self) -> None:
-        """Ends all that run."""
+        """Stops all running engines."""
         done = self._call("stop")
         assert done.returncode == 0, done.stderr
 
@@ -52,7 +52,7 @@ class Engines:
 
 @contextmanager
 def running_engines(folder: Path) -> Iterator[Engines]:
-    """Engines for the block, ended with it."""
+    """Engines for the block, stopped at its end."""
     engines = Engines(folder)
     try:
         yield engines

@@ -1,4 +1,4 @@
-"""A server between the code under test and a store: it passes requests on, or does what bad days bring."""
+"""A server between the code under test and a store: it passes requests on, or injects faults."""
 
 import contextlib
 import http.client
@@ -20,13 +20,13 @@ class Fault:
     """What happens to a request.
 
     Attributes:
-        delay_s: waits before anything else.
-        status: is answered in place of the store's answer.
+        delay_s: seconds to wait before anything else.
+        status: HTTP status sent in place of the store's answer.
         reset: the connection is closed without an answer; the store has not seen the request.
-        stall_after: so many bytes of the answer's body come, then nothing for `stall_s`, then the connection ends.
-        stall_s: see there.
-        cut: so many bytes are missing at the end of the answer's body, and its headers agree.
-        stale: a listing is answered as it was the last time, whatever was written or removed since.
+        stall_after: after this many bytes of the answer's body, nothing comes for `stall_s`, then the connection ends.
+        stall_s: see `stall_after`.
+        cut: this many bytes are missing at the end of the answer's body, and its headers agree.
+        stale: a listing is answered as it was last time, whatever has been written or removed since.
     """
 
     delay_s: float = 0.0
@@ -39,9 +39,9 @@ class Fault:
 
 
 Decide = Callable[[str, str], Fault | None]
-"""Called with the method and the decoded path and query of each request, by many threads at a time.
+"""Called with the method and the decoded path and query of each request, by many threads at once.
 
-Google's library names a file that it stores in the body: here the name is behind the query all the same.
+Google's library names a file that it stores in the body; here the name is appended to the query all the same.
 """
 
 
@@ -52,8 +52,8 @@ class FaultProxy:
     Attributes:
         target: address of the store, `http://...`.
         url: where the proxy listens.
-        decide: see there.
-        requests: methods and paths of what came, in order.
+        decide: what happens to each request; see `Decide`.
+        requests: methods and paths of the requests, in order.
         listings: the last answer to each request for a listing.
     """
 
@@ -65,7 +65,7 @@ class FaultProxy:
 
     @contextlib.contextmanager
     def faulty(self, decide: Decide) -> Iterator[None]:
-        """Bad days during the block."""
+        """Injects faults during the block."""
         self.decide, before = decide, self.decide
         try:
             yield
@@ -79,7 +79,7 @@ def is_listing(method: str, path: str) -> bool:
 
 
 def denial(is_google: bool, status: int) -> bytes:
-    """The body of an error as a store writes it."""
+    """The body of an error in the store's format."""
     if is_google:
         errors = [{"message": FORBIDDEN, "reason": "forbidden"}]
         return json.dumps({"error": {"code": status, "message": FORBIDDEN, "errors": errors}}).encode()
@@ -115,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         if self.headers.get("Expect", "").lower() == "100-continue":
-            self.close_connection = True  # sent by the base class already; the body follows
+            self.close_connection = True  # already sent by the base class; the body follows
         if "chunked" not in self.headers.get("Transfer-Encoding", ""):
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
         data = b""
@@ -141,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
             headers = {name: value.replace(self.proxy.target, self.proxy.url) for name, value in headers.items()}
             length = answer.getheader("Content-Length")
             data = answer.read()
-            if "json" in (answer.getheader("Content-Type") or ""):  # Google's store tells where the content is
+            if "json" in (answer.getheader("Content-Type") or ""):  # Google's store says where the content is
                 data = data.replace(self.proxy.target.encode(), self.proxy.url.encode())
             if is_listing(self.command, unquote(self.path)):
                 self.proxy.listings[unquote(self.path)] = answer.status, headers, data
@@ -180,12 +180,12 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *arguments: object) -> None:
-        """A client that went away in the middle is what tests are about."""
+        """Says nothing: clients that disconnect early are what tests are about."""
 
 
 @contextlib.contextmanager
 def fault_proxy(target: str, kind: type[Handler] = Handler) -> Iterator[FaultProxy]:
-    """Starts a proxy in front of a store, and ends it with the block."""
+    """Starts a proxy in front of a store, and stops it at the end of the block."""
     proxy = FaultProxy(target)
     handler = type("Handler", (kind,), {"proxy": proxy})
     with serving(_Server(("127.0.0.1", 0), handler)) as proxy.url:

@@ -1,4 +1,4 @@
-"""A Google Cloud Storage server on this machine for tests: gcp-storage-emulator's, on a free port of loopback."""
+"""A Google Cloud Storage server on this machine for tests: gcp-storage-emulator on a free loopback port."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ FORBIDDEN = "somebody@example.com does not have storage.objects.list access to t
 _GOOGLE = ("GOOGLE_", "GCLOUD_", "GCE_", "CLOUDSDK_", "NO_GCE_CHECK", "STORAGE_EMULATOR_HOST", "BIGQUERY_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 Intervene = Callable[[str, str], int | None]
-"""Called before a request is answered, with its method and its decoded path; it may give a status to answer with."""
+"""Called before a request is answered, with its method and decoded path; it may return a status to answer with."""
 
 
 def google_environment(nowhere: Path, **more: str) -> dict[str, str]:
@@ -37,7 +37,7 @@ def google_environment(nowhere: Path, **more: str) -> dict[str, str]:
 
 
 def use_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives this process such an environment."""
+    """Gives this process an environment without Google credentials."""
     for name in os.environ.keys() - environment.keys():
         monkeypatch.delenv(name)
     for name, value in environment.items():
@@ -46,11 +46,11 @@ def use_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 
 @dataclass
 class GcsServer:
-    """A running server. Its methods go past the code under test.
+    """A running server. Its methods bypass the code under test.
 
     Attributes:
         url: where it listens, `http://127.0.0.1:<port>`.
-        intervene: see there.
+        intervene: called for each request; see `Intervene`.
     """
 
     url: str = ""
@@ -86,14 +86,14 @@ class GcsServer:
             self._storage.delete_file(*_parts(uri))
 
     def generations(self, uri: str) -> dict[str, str]:
-        """The objects below a folder, by path relative to it, each with what changes when it is written again."""
+        """The objects below a folder, by path relative to it, each with a value that changes when it is rewritten."""
         bucket, prefix = _parts(f"{uri}/")
         with self._lock:
             found, _ = self._storage.get_file_list(bucket, prefix, None)
             return {item["name"].removeprefix(prefix): item["generation"] for item in found}
 
     def contents(self, uri: str) -> dict[str, bytes]:
-        """The objects below a folder but those that only the next run needs."""
+        """The objects below a folder, without those that only the next run needs."""
         names = (name for name in self.generations(uri) if "_state" not in name.split("/"))
         return {name: self.get(f"{uri}/{name}") for name in names}
 
@@ -113,7 +113,7 @@ def _parts(uri: str) -> tuple[str, str]:
 
 
 class _HttpServer(HTTPServer):
-    request_queue_size = 128  # many connections come at a time, and the emulator's own queue holds five
+    request_queue_size = 128  # many connections arrive at once, and the emulator's own queue holds five
 
 
 class _Handler(RequestHandler):
@@ -146,7 +146,7 @@ class _Handler(RequestHandler):
 
 @contextlib.contextmanager
 def gcs_server() -> Iterator[GcsServer]:
-    """Starts a server with the empty bucket `BUCKET`, and ends it with the block."""
+    """Starts a server with the empty bucket `BUCKET`, and stops it at the end of the block."""
     logging.getLogger("gcp_storage_emulator").setLevel(logging.CRITICAL)
     server = GcsServer()
     create_bucket(BUCKET, server._storage)
@@ -156,7 +156,7 @@ def gcs_server() -> Iterator[GcsServer]:
 
 @contextlib.contextmanager
 def serving(server: HTTPServer) -> Iterator[str]:
-    """Serves during the block, at the address that it gives."""
+    """Serves during the block, at the address that it yields."""
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     host, port = server.server_address[:2]
     try:
@@ -168,11 +168,11 @@ def serving(server: HTTPServer) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class SilentServer:
-    """An address which takes connections and never answers, as if the network lost all packets.
+    """An address that accepts connections and never answers, as if the network lost all packets.
 
     Attributes:
         address: `127.0.0.1:<port>`.
-        connections: that were made to it, in order. Who gives up soon makes few.
+        connections: the connections made to it, in order. A client that gives up soon makes few.
     """
 
     address: str
@@ -181,7 +181,7 @@ class SilentServer:
 
 @contextlib.contextmanager
 def silent_server() -> Iterator[SilentServer]:
-    """Starts one, and ends it with the block."""
+    """Opens such an address, and closes it at the end of the block."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening, contextlib.ExitStack() as open_ones:
         silent = SilentServer(f"127.0.0.1:{listening.getsockname()[1]}")
 
@@ -208,7 +208,7 @@ def server() -> Iterator[GcsServer]:
 
 @pytest.fixture(scope="module")
 def environment(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Of a process that uses the server."""
+    """The environment of a process that uses the server."""
     return google_environment(tmp_path_factory.mktemp("home"), STORAGE_EMULATOR_HOST=server.url)
 
 

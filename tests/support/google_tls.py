@@ -1,7 +1,7 @@
-"""Google's hosts on this machine: a proxy that ends TLS for them, with certificates of an authority made for the test.
+"""Google's hosts on this machine: a proxy that terminates TLS for them, with certificates of a test authority.
 
-TensorFlow's own `gs://` knows no other address than these hosts. It asks them through the proxy that `https_proxy`
-names, and trusts the authority in `CURL_CA_BUNDLE`.
+TensorFlow's own `gs://` supports no other hosts. It connects to them through the proxy named by `https_proxy`, and
+trusts the authority in `CURL_CA_BUNDLE`.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ def google_proxy(target: str, folder: Path) -> Iterator[tuple[FaultProxy, dict[s
 
     Args:
         target: address of the emulator.
-        folder: for certificates.
+        folder: where to write certificates.
 
     Returns:
-        the proxy, and the variables that make TensorFlow use it.
+        The proxy, and the environment variables that make TensorFlow use it.
     """
     authority, certificate = folder / "authority.pem", folder / "certificate.pem"
     _make_certificates(authority, certificate)
@@ -38,7 +38,7 @@ def google_proxy(target: str, folder: Path) -> Iterator[tuple[FaultProxy, dict[s
 
     class TlsHandler(Handler):
         def do_CONNECT(self) -> None:
-            """From here on the connection is one to the host, as far as the client can tell."""
+            """Opens a tunnel: for the client, the connection is now one to the host."""
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
             self.connection = context.wrap_socket(self.connection, server_side=True)
             self.rfile = self.connection.makefile("rb")
@@ -50,7 +50,7 @@ def google_proxy(target: str, folder: Path) -> Iterator[tuple[FaultProxy, dict[s
 
 
 def _make_certificates(authority: Path, certificate: Path) -> None:
-    """Files in PEM: an authority, and a certificate for the hosts with its key."""
+    """PEM files: an authority, and a certificate for the hosts with its key."""
     now = datetime.datetime.now(datetime.UTC)
     day = datetime.timedelta(days=1)
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))

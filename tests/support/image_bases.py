@@ -1,4 +1,4 @@
-"""Stand-ins for the base images, made once and kept in ~/.cache/har-images."""
+"""Stand-ins for the base images, built once and kept in ~/.cache/har-images."""
 
 import os
 import re
@@ -12,7 +12,7 @@ _BEAM_GO = "github.com/apache/beam/sdks/v2"
 
 
 def missing() -> str:
-    """Why images can't be built here; empty where they can."""
+    """Why images can't be built on this machine; empty if they can."""
     if os.name != "posix" or not hasattr(os, "geteuid") or os.geteuid() != 0:
         return "a Debian tree can only be made as root"
     for tool in ("debootstrap", "chroot", "unshare"):
@@ -26,12 +26,12 @@ def missing() -> str:
 def python_tree(base: str) -> Path:
     """A Debian tree with Python in /usr/local, like the image `python:X.Y-slim-RELEASE`.
 
-    Debian's Python and a virtual environment at /usr/local stand for a Python that was compiled there. Debian's looks
-    for packages in dist-packages, which a link leads to the environment's own folder, so that environments which a
-    worker makes see the image's packages, as they do in the image.
+    Debian's Python and a virtual environment at /usr/local stand for a Python that was compiled there. Debian's Python
+    looks for packages in dist-packages, which is linked to the environment's own folder, so that environments created
+    by a worker see the image's packages, as they do in the real image.
 
     Raises:
-        ValueError: it isn't such an image.
+        ValueError: there is no stand-in for this image.
     """
     match = re.fullmatch(r"python:(\d\.\d+)-slim-(\w+)", base)
     if not match:
@@ -55,12 +55,12 @@ def python_tree(base: str) -> Path:
 
 
 def launcher_tree(base: str) -> Path | None:
-    """A tree with Beam's worker launcher at its place in `apache/beam_pythonX.Y_sdk:VERSION`, None where Go is missing.
+    """A tree with Beam's worker launcher where `apache/beam_pythonX.Y_sdk:VERSION` has it; None where Go is missing.
 
-    It is compiled from the sources of that version, or of the next one that the proxy of Go modules has.
+    It is compiled from the sources of that version, or of the next one that is available as a Go module.
 
     Raises:
-        ValueError: it isn't such an image.
+        ValueError: there is no stand-in for this image.
     """
     match = re.fullmatch(r"apache/beam_python\d\.\d+_sdk:(\d+\.\d+\.\d+)", base)
     if not match:
@@ -83,7 +83,7 @@ def launcher_tree(base: str) -> Path | None:
 
 
 def _go_version(wanted: str) -> str:
-    """`v2.73.0` for a missing `2.72.0`."""
+    """The version to use: for example `v2.73.0` where `2.72.0` is missing."""
     text = subprocess.run(
         ["go", "list", "-m", "-versions", _BEAM_GO], capture_output=True, text=True, check=True
     ).stdout
@@ -103,7 +103,7 @@ def _temporary() -> Path:
 
 
 def _keep(made: Path, tree: Path) -> Path:
-    """Gives a finished tree its name, unless another process was faster."""
+    """Renames a finished tree to its final name, unless another process was faster."""
     try:
         made.rename(tree)
     except OSError:

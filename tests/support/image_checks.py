@@ -1,4 +1,4 @@
-"""What an image must be able to do, tried out as `docker run` would start it. For `tests.support.run_dockerfile`."""
+"""Checks what an image must be able to do, started as `docker run` would. For `tests.support.run_dockerfile`."""
 
 import ctypes
 import fcntl
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TOOLS = ("pipelines.preprocess", "pipelines.label", "trainer.task")
 _NOT_IN_IMAGE = ("cc", "gcc", "g++", "make", "git", "uv", "mypy", "pytest", "ruff", "moto_server")
-_NOT_IN_LOCK = {"har-pipelines", "pip", "wheel"}  # ours, and what comes with Python
+_NOT_IN_LOCK = {"har-pipelines", "pip", "wheel"}  # our own package, and what comes with Python
 _LIST_PACKAGES = """
 import importlib.metadata, re
 for item in importlib.metadata.distributions():
@@ -32,13 +32,13 @@ _SET_FLAGS, _IS_UP = 0x8914, 0x1  # SIOCSIFFLAGS, IFF_UP
 
 
 def check(image: "Image", videos: Path, output: Path, arguments: Sequence[str]) -> None:
-    """Tries out an image and leaves the datasets that it makes in `output`: `local`, and `workers` by Beam workers.
+    """Checks an image, and leaves the datasets that it makes in `output`: `local`, and `workers`, made by Beam workers.
 
     Raises:
-        AssertionError: something is wrong with it.
+        AssertionError: a check fails.
     """
     _leave_network()
-    names = f"127.0.0.1 localhost {socket.gethostname()}\n"  # Docker, too, writes this file for each container
+    names = f"127.0.0.1 localhost {socket.gethostname()}\n"  # Docker writes this file for each container, too
     (image.tree / "etc/hosts").write_text(names)
     healthy = _run(image, image.healthcheck, entrypoint=False)
     assert f"har-pipelines {image.labels['org.opencontainers.image.version']} (" in healthy, healthy
@@ -62,7 +62,7 @@ def check(image: "Image", videos: Path, output: Path, arguments: Sequence[str]) 
 
 
 def _check_packages(installed: Sequence[str]) -> None:
-    """What is installed has the lock's versions, and what only tests need isn't there."""
+    """Installed packages have the lock file's versions, and those that only tests need aren't installed."""
     lock = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.M))
     found = dict(line.split("==") for line in installed)
     others = {name: version for name, version in found.items() if lock.get(name) != version}
@@ -78,7 +78,7 @@ def _preprocess(image: "Image", copied: Path, arguments: Sequence[str]) -> None:
 
 
 def _preprocess_on_workers(image: "Image", copied: Path, arguments: Sequence[str]) -> None:
-    """The image as a pool of workers, each of which starts as engines start them, by Beam's launcher."""
+    """Runs the image as a pool of workers, which are started by Beam's launcher, as engines do."""
     pool = subprocess.Popen(image.command([*image.entrypoint, "--worker_pool"]))
     try:
         _wait_for(_POOL_PORT, pool)
@@ -91,7 +91,7 @@ def _preprocess_on_workers(image: "Image", copied: Path, arguments: Sequence[str
 
 
 def _run(image: "Image", arguments: Sequence[str], entrypoint: bool = True, **more: str) -> str:
-    """What a command prints; it must end well."""
+    """The output of a command, which must succeed."""
     start = time.monotonic()
     command = image.command([*(image.entrypoint if entrypoint else []), *arguments], more)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
@@ -101,7 +101,7 @@ def _run(image: "Image", arguments: Sequence[str], entrypoint: bool = True, **mo
 
 
 def _leave_network() -> None:
-    """From here on there is loopback alone: nothing is fetched when a container starts."""
+    """Leaves only the loopback interface, so that nothing can be fetched when a container starts."""
     if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
         raise OSError(ctypes.get_errno(), "cannot leave the network")
     with socket.socket() as any_socket:

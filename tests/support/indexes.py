@@ -1,4 +1,4 @@
-"""Datasets whose indexes are changed, or which have none."""
+"""Datasets with changed indexes, or without any."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ def rewrite_index(dataset: Path, split: str, change: Callable[[list[str]], list[
 
 
 def forget_indexes(dataset: Path) -> None:
-    """Makes a dataset as earlier versions wrote it, which knew no indexes."""
+    """Makes a dataset like those of earlier versions, which had no indexes."""
     description = dataset / "dataset_info.json"
     value = json.loads(description.read_text())
     for split in value["splits"].values():

@@ -1,4 +1,4 @@
-"""Tiny model directories without training, and videos of plain grey whose classes are known beforehand."""
+"""Tiny model directories without training, and plain grey videos whose classes are known in advance."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -39,16 +39,16 @@ def make_model(
     """Writes a model directory that `pipelines.label` takes, in about a second.
 
     Args:
-        folder: where, may be there; `model_info.json`, which is returned, is written last.
+        folder: the directory, which may exist; `model_info.json`, which is returned, is written last.
         labels: class names, sorted.
-        clip_spec: of the clips that it takes.
-        durations_s: `min`, `median` and `max` of the training videos; none for unknown.
-        rule: `BRIGHTNESS`, where `label_of` tells the class, or any other text: a projection drawn from it, of the mean
-            of each frame and colour.
-        poison: clips as bright as this make the whole batch fail. The black clip that is tried at load is 0.
-        nan: clips as bright as this get no number.
-        hungry: batches with a clip as bright as this ask for memory, but don't use it: `clip_gib` GiB each.
-        clip_gib: see `hungry`; by default more than there is anywhere.
+        clip_spec: the clips that the model takes.
+        durations_s: `min`, `median` and `max` of the training videos; empty for unknown.
+        rule: `BRIGHTNESS`, for which `label_of` gives the class; or any other text, from which a random projection of
+            the mean of each frame and colour is drawn.
+        poison: clips of this brightness make the whole batch fail. The black clip tried at load time has brightness 0.
+        nan: clips of this brightness get NaN.
+        hungry: batches with a clip of this brightness allocate memory without using it: `clip_gib` GiB each.
+        clip_gib: see `hungry`; by default more than any machine has.
     """
     what = [rule, poison, nan, list(labels), clip_spec.fingerprint(), *([hungry, clip_gib] if hungry else [])]
     info = ModelInfo(
@@ -71,14 +71,14 @@ def label_of(level: float, labels: Sequence[str] = LABELS) -> str:
 
 
 def level_of(label: str, labels: Sequence[str] = LABELS) -> int:
-    """A grey in the middle of a class."""
+    """The grey value in the middle of a class."""
     return round((list(labels).index(label) + 0.5) * 256 / len(labels))
 
 
 def write_grey(
     path: Path, levels: Sequence[int], rate: int = 25, codec: str = "mpeg4", options: Mapping[str, str] | None = None
 ) -> Path:
-    """Writes a video of 64x48 pixels, each frame of one grey, which comes back within 2."""
+    """Writes a video of 64x48 pixels, each frame plain grey; decoded values are within 2 of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, options=dict(options or {}))
@@ -93,7 +93,7 @@ def write_grey(
 
 
 def grey_clip(level: int, clip_spec: ClipSpec = CLIP_SPEC) -> bytes:
-    """A clip of one grey as the decoder gives it."""
+    """A plain grey clip as the decoder gives it."""
     return bytes([level]) * clip_spec.num_bytes
 
 

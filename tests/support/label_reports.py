@@ -10,7 +10,7 @@ NAMES = (*HOSTILE, "</style></script>", "${title} $x $$", "\u202e\u061cgpj.exe",
 
 
 def hostile_report() -> LabelReport:
-    """Hostile names for everything that comes from outside."""
+    """Data with hostile names for everything that comes from outside."""
     videos = [
         video(
             name,

@@ -1,4 +1,4 @@
-"""Entries of a ledger, made up."""
+"""Made-up entries of a ledger."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ KEY = "key"
 LABELS = ("Jump", "Run", "Wave")
 
 
-NO_UTF8 = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)  # what Python makes of bytes in names of files
+NO_UTF8 = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF)  # how Python represents such bytes in file names
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | NO_UTF8, max_size=6)
@@ -73,7 +73,7 @@ def entries(draw: st.DrawFn) -> Entry:
 
 
 def shard(num_videos: int = 30) -> tuple[list[ListedVideo], list[Entry]]:
-    """Videos, some of them cut, some failed, and their entries."""
+    """Videos, some of which are cut or failed, and their entries."""
     listed, found = [], []
     for i in range(num_videos):
         name = f"v{i:02}\udcff" if i % 7 == 0 else f"v{i:02}"

@@ -24,7 +24,7 @@ def write_list(path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 @contextlib.contextmanager
 def nobody() -> Iterator[None]:
-    """Another user, where the tests run as root, whom nothing is forbidden."""
+    """Becomes another user if the tests run as root, who may read everything."""
     before = os.geteuid()
     os.seteuid(before or 65534)
     try:
@@ -35,7 +35,7 @@ def nobody() -> Iterator[None]:
 
 @pytest.fixture
 def forbidden() -> Iterator[Path]:
-    """Things that can't be read, in a folder that can."""
+    """Unreadable things in a readable folder."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         root.chmod(0o755)

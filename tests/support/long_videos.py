@@ -1,4 +1,4 @@
-"""What tests of long videos share: videos that move, their windows, and comparing these."""
+"""What tests of long videos share: moving videos, their windows, and comparisons."""
 
 import json
 from fractions import Fraction
@@ -20,12 +20,12 @@ SPEC = ClipSpec(num_frames=6, height=HEIGHT, width=WIDTH)
 
 
 def windows(range_s: float = 1e6) -> WindowSpec:
-    """Windows of a second which overlap by 0.6 s."""
+    """Windows of one second that overlap by 0.6 s."""
     return WindowSpec(1.0, 0.4, 1.0, range_s)
 
 
 def moving_pictures() -> list[np.ndarray]:
-    """Frames with their number in blocks, and noise that moves, so that pictures depend on each other."""
+    """Frames that show their number in blocks, and moving noise, so that pictures depend on each other."""
     texture = np.random.default_rng(1).integers(0, 256, (HEIGHT, 2 * WIDTH, 3), np.uint8) // 2 + 64
     frames = []
     for index in range(NUM_FRAMES):
@@ -67,7 +67,7 @@ def x264(params: str) -> dict[str, str]:
 
 
 def read(path: Path | str, range_s: float = 1e6, spec: ClipSpec = SPEC) -> list[WindowClip]:
-    """All windows, by way of JSON as between processes."""
+    """All windows, sent through JSON as between processes."""
     pieces = [Piece.from_json(json.loads(json.dumps(p.to_json()))) for p in survey(str(path)).pieces(windows(range_s))]
     assert pieces == survey(str(path)).pieces(windows(range_s))
     return [result for piece in pieces for result in read_windows(str(path), spec, piece)]

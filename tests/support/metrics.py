@@ -1,4 +1,4 @@
-"""Metrics of a run, made up."""
+"""Made-up metrics of a run."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ LABELS = ("Jump", "Run", "Wave", "Walk", "Sit", "Clap")
 
 
 def predictions(labels: tuple[str, ...], num_groups: int = 6, per_group: int = 12, every: int = 8) -> Predictions:
-    """Every `every`-th clip is taken for the next class (none if 1); classes alternate."""
+    """Predictions in which every `every`-th clip is taken for the next class (none if 1); classes alternate."""
     number = num_groups * per_group
     truth = np.arange(number) % len(labels)
     said = np.where(np.arange(number) % every == 1, (truth + 1) % len(labels), truth)
@@ -29,7 +29,7 @@ def interval(value: float, reach: float = 0.02) -> dict[str, float]:
 
 
 def make_metrics(labels: tuple[str, ...] = LABELS, **of_predictions: int) -> dict[str, Any]:
-    """metrics.json of a run in which nothing is amiss."""
+    """The content of metrics.json of a run in which nothing is wrong."""
     evaluation = evaluate(predictions(labels, **of_predictions), labels, num_resamples=100).to_json()
     return {
         "schema_version": 1,

@@ -1,8 +1,8 @@
 """Whether clips of damaged files say so: `python -m tests.support.mutated_frames --count 2000 [FOLDER ...]`.
 
-A clip may be given out as undamaged only if plain decoding, of all packets in order, finds no damage in the pictures
-that it shows and in those on which they depend. What a picture depends on is taken broadly: all reference pictures that
-are stored before it, back to the last key frame. Small sources of many codecs and containers are made for it.
+A clip may be reported as undamaged only if plain decoding, of all packets in order, finds no damage in the pictures
+that it shows or in those on which they depend. Dependence is taken broadly: on all reference pictures that are stored
+before a picture, back to the last key frame. Small sources in many codecs and containers are generated for it.
 """
 
 import argparse
@@ -54,7 +54,7 @@ SOURCES: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def make_sources(folder: Path, names: Sequence[str] = tuple(SOURCES)) -> list[Path]:
-    """Writes the sources: a texture that moves, so that pictures depend on each other."""
+    """Writes the sources: a moving texture, so that pictures depend on each other."""
     texture = np.random.default_rng(0).integers(0, 256, (96, 400, 3), np.uint8)
     texture = texture.repeat(2, 0).repeat(2, 1)[:96]
     pictures = [np.ascontiguousarray(texture[:, 5 * i : 5 * i + 128]) for i in range(NUM_FRAMES)]
@@ -94,13 +94,13 @@ def damaged_parts(path: Path) -> tuple[list[int], list[tuple[int, int]]] | None:
 
 
 def _seen(frame: "av.VideoFrame", codec: str) -> tuple[int | None, bool, bool]:
-    """Position in stored order, whether the decoder found damage, and whether no other picture refers to this one."""
+    """A picture's position in stored order, whether the decoder found damage, and whether no other refers to it."""
     is_alone = codec in _B_ALONE and frame.pict_type == PictureType.B
     return frame.pts, frame.is_corrupt, is_alone
 
 
 def silently_damaged(path: Path, clip: Clip) -> list[int]:
-    """The frames of a clip that depend on damage although it is given out as undamaged."""
+    """The frames of a clip that depend on damage although the clip is reported as undamaged."""
     found = None if clip.damaged else damaged_parts(path)
     if found is None:
         return []
@@ -123,7 +123,7 @@ def check(sources: Sequence[Path], folder: Path, count: int, seed: int = 0) -> I
         path.write_bytes(mutate(data, data, kind, draw))
         try:
             clip = read_clip(str(path), SPECS[number % len(SPECS)])
-        except (VideoError, VideoTooShort, MemoryError):  # a damaged size may ask for more than there is
+        except (VideoError, VideoTooShort, MemoryError):  # a damaged size may need more memory than there is
             yield "failed", path.name
         else:
             wrong = silently_damaged(path, clip)

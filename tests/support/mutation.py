@@ -1,4 +1,4 @@
-"""Damaged copies of videos, as bad disks, broken downloads and confused people make them. Deterministic by seed."""
+"""Damaged copies of videos, as made by bad disks, broken downloads and confused people. Deterministic by seed."""
 
 import random
 from collections.abc import Sequence

@@ -1,11 +1,11 @@
-"""The loop with which the public notebooks on UCF50 read a video, for comparison; imports OpenCV and NumPy alone."""
+"""The loop with which the public notebooks on UCF50 read a video, for comparison; imports only OpenCV and NumPy."""
 
 import cv2
 import numpy as np
 
 
 def notebook_frames(path: str, num_frames: int, height: int, width: int) -> np.ndarray:
-    """uint8 [at most num_frames, height, width, 3] BGR; fewer where OpenCV finds no more."""
+    """The frames, uint8 [at most num_frames, height, width, 3] BGR; fewer where OpenCV finds no more."""
     capture = cv2.VideoCapture(path)
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     skip = max(int(count / num_frames), 1)

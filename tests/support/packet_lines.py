@@ -15,7 +15,7 @@ def line(
     keys: list[int] | None = None,
     **clock: Any,
 ) -> Timeline:
-    """The times of packets at 25 frames a second, of which a tick is one."""
+    """The timeline of packets at 25 frames per second, where a tick is one frame."""
     packets = PacketTimes()
     packets.pts = array("q", pts)
     packets.dts = array("q", sorted(pts) if dts is None else dts)

@@ -1,4 +1,4 @@
-"""Archives of the same small tree in every kind."""
+"""Archives of the same small tree, of every kind."""
 
 import io
 import tarfile
@@ -10,7 +10,7 @@ KINDS = ("rar", "zip", "tar", "tar.gz", "tar.xz", "tar.bz2")
 
 
 def pack(files: dict[str, bytes], kind: str, links: dict[str, str] | None = None) -> bytes:
-    """An archive of files, and for tar and ZIP of symbolic links (name to where it leads), as a kind of `KINDS`."""
+    """An archive, of a kind in `KINDS`, of files and, for tar and ZIP, of symbolic links (name to target)."""
     if kind == "rar":
         return rar_of(files)
     out = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Pages as a browser takes them, and names that would break them."""
+"""Pages as a browser parses them, and names that would break them."""
 
 import base64
 from html.parser import HTMLParser
@@ -18,7 +18,7 @@ VOID = {"meta", "input", "img"}
 
 
 class Page(HTMLParser):
-    """All elements with their attributes, the text inside each kind, and the tables as rows of cells."""
+    """Collects all elements with their attributes, the text inside each kind, and the tables as rows of cells."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Windows and probabilities, made up."""
+"""Made-up windows and probabilities."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ PLAIN = SegmentSpec(smooth=1)
 
 
 def tiles(*indices: int, stride: float = 1.0, length: float = 2.0) -> list[Window]:
-    """Windows of two seconds that start a second apart, unless told otherwise."""
+    """Windows that by default last two seconds and start one second apart."""
     return [Window(i, i * stride, i * stride + length) for i in indices]
 
 

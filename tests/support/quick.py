@@ -1,15 +1,15 @@
-"""`pytest --quick`: what is done soon, without other processes and servers."""
+"""`pytest --quick`: only tests that are fast and need no other processes or servers."""
 
 import socket
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-import numpy.testing  # noqa: F401 - which asks another process about the processor
+import numpy.testing  # noqa: F401 - its import starts a process to query the processor
 import pytest
 
 NOT_QUICK = ("process", "server", "engine", "training", "slow")
-"""Marks of tests that are left out."""
+"""Marks of the tests that are left out."""
 _WATCHED = {
     **dict.fromkeys(("subprocess.Popen", "os.posix_spawn", "os.fork", "os.forkpty", "os.exec", "os.system"), "process"),
     "socket.bind": "server",
@@ -17,7 +17,7 @@ _WATCHED = {
 
 
 class Quick:
-    """Leaves the other tests out, and fails those that do what only others may: a mark can't be forgotten."""
+    """Leaves marked tests out, and fails others that do what only these may, so that no mark can be forgotten."""
 
     def __init__(self) -> None:
         self._running = False
@@ -28,11 +28,11 @@ class Quick:
         if not self._running or event not in _WATCHED:
             return
         if event == "socket.bind" and arguments[0].family == socket.AF_UNIX:
-            return  # as a file
+            return  # bound to a file, not to a port
         if event == "subprocess.Popen" and arguments[0] == "grep":
-            return  # takes what TensorFlow announces while it is imported
+            return  # filters what TensorFlow prints while it is imported
         self._seen.append(f"{event} in a test without the mark {_WATCHED[event]}: {arguments!r:.200}")
-        raise PermissionError(self._seen[-1])  # which the code under test may take for another failure
+        raise PermissionError(self._seen[-1])  # the code under test may handle it as another failure
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:

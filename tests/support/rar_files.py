@@ -1,4 +1,4 @@
-"""RAR archives of any content, as hostile as wanted: the older format (RAR 1.5 to 4), without compression."""
+"""RAR archives of any content, however hostile: in the older format (RAR 1.5 to 4), without compression."""
 
 import stat
 import struct
@@ -14,7 +14,7 @@ _UNIX, _STORED, _DATE = 3, 0x30, 0x41210000
 
 @dataclass(frozen=True)
 class Member:
-    """Something in an archive: a file, unless `mode` says otherwise; a symbolic link's content is where it leads."""
+    """An entry of an archive: a file, unless `mode` says otherwise; the content of a symbolic link is its target."""
 
     name: str
     data: bytes = b""

@@ -1,11 +1,11 @@
 """Runs the Dockerfile without Docker: `python -m tests.support.run_dockerfile --videos DIR --output DIR`, as root.
 
-Its instructions are executed in their order in a Debian tree that debootstrap makes, with Debian's own Python of the
-image's version. Then commands are run in the result as `docker run` would: as the image's user, with its environment,
+Its instructions are executed in order in a Debian tree made by debootstrap, with Debian's own Python in the image's
+version. Then commands are run in the result as `docker run` would: as the image's user, with its environment,
 through its entrypoint, and without a network. All mounts are in a namespace of this process and vanish with it. The
 image's files are left in the output folder.
 
-Exit codes: 0 all is well, 77 it can't be done here (with the reason), others: something is wrong.
+Exit codes: 0 if all is well, 77 if this machine can't do it (with the reason), others if something is wrong.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from tests.support import image_bases, image_checks
 from tests.support.dockerfile import EXPANDED, Instruction, Stage, context_files, expand, pairs, parse
 
 SKIPPED = 77
-_NETWORK = (  # what a build hands on to its commands, as `docker build --build-arg HTTP_PROXY` does
+_NETWORK = (  # passed on to a build's commands, as by `docker build --build-arg HTTP_PROXY`
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL", "UV_INDEX_URL",
     "UV_DEFAULT_INDEX", "PIP_DEFAULT_TIMEOUT",
 )  # fmt: skip
@@ -33,14 +33,14 @@ _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def cpu_s() -> float:
-    """What the commands that have ended took, in seconds of one core."""
+    """CPU time in seconds of the commands that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 @dataclass
 class Image:
-    """A tree of files, and what the image says about running it."""
+    """A tree of files, and the image's settings for running it."""
 
     tree: Path
     environment: dict[str, str]
@@ -51,7 +51,7 @@ class Image:
     entrypoint: list[str] = field(default_factory=list)
 
     def command(self, arguments: Sequence[str], more: Mapping[str, str] | None = None) -> list[str]:
-        """What runs a command in the image as its user, with nothing of this process' environment."""
+        """The command prefix that runs a command in the image as its user, without this process's environment."""
         home = {"HOME": "/root" if self.user == "0:0" else "/home/har"}
         environment = [f"{name}={value}" for name, value in {**home, **self.environment, **(more or {})}.items()]
         inside = ["/usr/bin/env", "-i", "-C", self.folder, *environment, *arguments]
@@ -63,8 +63,8 @@ class Build:
 
     Args:
         image: the base, which becomes the image.
-        root: the folder that is sent to Docker.
-        stages: trees of earlier stages; None for one that can't be had here, so that nothing is copied from it.
+        root: the build context, which is sent to Docker.
+        stages: trees of earlier stages; None for one that isn't available here, so that nothing is copied from it.
     """
 
     def __init__(self, image: Image, root: Path, stages: Mapping[str, Path | None]) -> None:
@@ -150,7 +150,7 @@ class Build:
 
 @contextlib.contextmanager
 def _bound(source: Path, target: Path) -> Iterator[None]:
-    """A file or folder of this machine shows in the tree while the block runs."""
+    """Mounts a file or folder of this machine in the tree while the block runs."""
     if source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
     else:
@@ -199,7 +199,7 @@ def main() -> int:
         print(f"skipped: {reason}")
         return SKIPPED
     if os.getpid() != 1:
-        # Starts this again as the first process of a namespace: whatever it mounts or starts ends with it.
+        # Restarts this as the first process of a namespace, so that whatever it mounts or starts ends with it.
         sys.stdout.flush()
         command = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
         os.execvp("unshare", [*command, sys.executable, "-m", "tests.support.run_dockerfile", *sys.argv[1:]])

@@ -1,4 +1,4 @@
-"""An S3 server on this machine for tests: moto's, in a process of its own, on a free port."""
+"""An S3 server on this machine for tests: moto's, in its own process, on a free port."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ _START_S = 60.0
 reaches_s3 = pytest.mark.skipif(
     find_spec("tensorflow_io") is None, reason="needs tensorflow-io, which the default set of versions alone has"
 )
-"""For tests in which the trainer uses the server."""
+"""Mark of tests in which the trainer uses the server."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class S3Server:
     url: str
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The environment of a process that is to use this server, as the tools of AWS know it."""
+        """The environment of a process that should use this server, in the variables of the AWS tools."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "S3_"))}
         return {
             **inherited,
@@ -58,7 +58,7 @@ class S3Server:
         """The content of an object, without the code under test.
 
         Raises:
-            urllib.error.HTTPError: there is none.
+            urllib.error.HTTPError: there is no such object.
         """
         return self._request("GET", uri.removeprefix("s3://"))
 
@@ -73,7 +73,7 @@ class S3Server:
         self._request("DELETE", uri.removeprefix("s3://"))
 
     def generations(self, uri: str) -> dict[str, str]:
-        """The objects below a folder, by path relative to it, each with what changes when it is written again."""
+        """The objects below a folder, by path relative to it, each with a value that changes when it is rewritten."""
         bucket, _, prefix = f"{uri}/".removeprefix("s3://").partition("/")
         query = urllib.parse.urlencode({"list-type": 2, "prefix": prefix, "max-keys": 1000})
         found = ElementTree.fromstring(self._request("GET", f"{bucket}?{query}"))
@@ -84,20 +84,20 @@ class S3Server:
         }
 
     def contents(self, uri: str) -> dict[str, bytes]:
-        """The objects below a folder but those that only the next run needs."""
+        """The objects below a folder, without those that only the next run needs."""
         names = (name for name in self.generations(uri) if "_state" not in name.split("/"))
         return {name: self.get(f"{uri}/{name}") for name in names}
 
     def num_unfinished_uploads(self, bucket: str) -> int:
-        """Uploads in parts which were begun, and neither finished nor given up."""
+        """Multipart uploads that were begun, but neither completed nor aborted."""
         return self._request("GET", f"{bucket}?uploads").count(b"<UploadId>")
 
     def _request(self, method: str, path: str, data: bytes | None = None) -> bytes:
         path, _, query = path.partition("?")
         address = f"{self.url}/{urllib.parse.quote(path)}" + (f"?{query}" if query else "")
         request = urllib.request.Request(address, data, method=method)
-        # moto takes every signature; without one it would take the request for an anonymous one.
-        request.add_header("Content-Type", "application/octet-stream")  # urllib would say that it is a form
+        # moto accepts any signature, but takes a request without one for anonymous.
+        request.add_header("Content-Type", "application/octet-stream")  # by default urllib would declare a form
         request.add_header("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request")
         with urllib.request.urlopen(request, timeout=30) as answer:
             content: bytes = answer.read()
@@ -106,10 +106,10 @@ class S3Server:
 
 @contextlib.contextmanager
 def s3_server(**environment: str) -> Iterator[S3Server]:
-    """Starts a server with more variables in its environment, and ends it with the block.
+    """Starts a server with additional environment variables, and stops it at the end of the block.
 
     Raises:
-        RuntimeError: it doesn't start; with what it printed.
+        RuntimeError: the server doesn't start; the message holds its output.
     """
     command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", "0"]
     env = {**os.environ, **environment}
@@ -126,7 +126,7 @@ def s3_server(**environment: str) -> Iterator[S3Server]:
             else:
                 raise RuntimeError(f"moto's server ended with {process.wait()}:\n{printed}")
             giving_up.cancel()
-            # It logs every request; unread, its pipe would fill and block it.
+            # It logs every request; an unread pipe would fill up and block it.
             threading.Thread(target=process.stderr.read, daemon=True).start()
             yield S3Server(found.group())
         finally:

@@ -16,7 +16,7 @@ INFO = ModelInfo("small", "test", SPEC, ("Jump", "Run", "Wave"), temperature=2.5
 
 
 def make_model(seed: int = 1) -> keras.Model:
-    """Convolution on each frame, LSTM, with dropout; logits far from each other."""
+    """Convolution on each frame, then an LSTM, with dropout; its logits are far apart."""
     keras.utils.set_random_seed(seed)
     inputs = keras.Input(SPEC.shape, dtype="uint8", name="frames")
     x = layers.Rescaling(1 / 255, name="scale")(inputs)

@@ -1,7 +1,7 @@
-"""Executes a job that was submitted to the stand-in of Dataflow from what it staged, and from nothing else.
+"""Executes a job that was submitted to the Dataflow stand-in, from what it staged and nothing else.
 
-The part of the service is Beam's FnApiRunner in the process of the test. The part of the worker is a process of a fresh
-environment, which has the packages of the lock file, as an image would, and gets this software from the staged package.
+Beam's FnApiRunner, in the process of the test, plays the service. A process in a fresh environment plays the worker: it
+has the packages of the lock file, as an image would, and gets this software from the staged package.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ class Worker:
     """A machine that could be a worker.
 
     Attributes:
-        folder: where its processes run.
+        folder: working directory of its processes.
         python: the interpreter of its environment.
-        variables: of its processes, beside those of this one.
+        variables: environment variables of its processes, in addition to those of this process.
     """
 
     folder: Path
@@ -40,20 +40,20 @@ class Worker:
     variables: dict[str, str]
 
     def command(self, *arguments: object) -> str:
-        """The shell's command that runs the interpreter there."""
+        """The shell command that runs the worker's interpreter."""
         variables = [f"{name}={value}" for name, value in self.variables.items()]
         words = ["env", "-u", "PYTHONPATH", *variables, self.python, *arguments]
         return f"cd {shlex.quote(str(self.folder))} && exec {shlex.join(map(str, words))}"
 
     def run(self, *arguments: object) -> str:
-        """Runs the interpreter there, and gives what it prints."""
+        """Runs the worker's interpreter, and returns its output."""
         done = subprocess.run(self.command(*arguments), shell=True, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
 
 def make_worker(folder: Path, variables: dict[str, str]) -> Worker:
-    """A worker with the packages of the lock file of this environment alone."""
+    """A worker with only the packages of this environment's lock file."""
     uv = [sys.executable, "-m", "uv"]
     subprocess.run([*uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
@@ -67,7 +67,7 @@ def make_worker(folder: Path, variables: dict[str, str]) -> Worker:
 
 
 def _share_bytecode(own: Path, other: Path) -> None:
-    """Saves the other environment from compiling the same files once more, at each start if nothing may be written."""
+    """Spares the other environment compiling the same files again, at every start if it may not write."""
     for cache in own.rglob("__pycache__"):
         target = other / cache.relative_to(own)
         if target.parent.is_dir() and not target.exists():
@@ -82,9 +82,9 @@ def pipeline_of(server: GcsServer, job: Job) -> beam_runner_api_pb2.Pipeline:
 def artifacts_of(
     server: GcsServer, pipeline: beam_runner_api_pb2.Pipeline, with_hashes: bool = False
 ) -> dict[str, bytes]:
-    """What a pipeline's environments name, by the name it is to have on the worker.
+    """The artifacts of a pipeline's environments, by their names on the worker.
 
-    With `--enable_artifact_caching` its hash is named, too, and is checked here.
+    With `--enable_artifact_caching` their hashes are given, too, and are checked here.
     """
     found: dict[str, bytes] = {}
     for environment in pipeline.components.environments.values():
@@ -109,7 +109,7 @@ def execute(pipeline: beam_runner_api_pb2.Pipeline, job: Job, worker: Worker) ->
     """Runs a pipeline to its end; its functions run in a process of the worker.
 
     Raises:
-        RuntimeError: it fails.
+        RuntimeError: the pipeline fails.
     """
     command = worker.command("-m", "apache_beam.runners.worker.sdk_worker_main")
     local = beam_runner_api_pb2.Pipeline()
@@ -117,7 +117,7 @@ def execute(pipeline: beam_runner_api_pb2.Pipeline, job: Job, worker: Worker) ->
     for environment in local.components.environments.values():
         assert environment.urn == common_urns.environments.DOCKER.urn
         environment.urn, environment.payload = python_urns.SUBPROCESS_SDK, command.encode()
-        del environment.dependencies[:]  # are installed already
+        del environment.dependencies[:]  # already installed
     provision = beam_provision_api_pb2.ProvisionInfo(
         pipeline_options=JobServiceHandle.encode_pipeline_options(job.options)
     )

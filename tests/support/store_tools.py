@@ -1,4 +1,4 @@
-"""What the tests of stores have in common."""
+"""What tests of object stores share."""
 
 import importlib
 import itertools
@@ -25,7 +25,7 @@ TheError = Callable[..., tuple[int, str]]
 
 
 def write_greys(root: Path) -> Path:
-    """Videos to be labelled: short ones, a long one, one that is none."""
+    """Videos to be labelled: short ones, a long one, and a file that is not a video."""
     for name, levels in {
         "a/jump.mp4": [level_of("Jump")] * 20,
         "a/run [1].mp4": [level_of("Run")] * 20,
@@ -38,12 +38,12 @@ def write_greys(root: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def greys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of them."""
+    """A folder with these videos."""
     return write_greys(tmp_path_factory.mktemp("greys"))
 
 
 def store_model(server: GcsServer | S3Server, folder: Path, uri: str) -> Path:
-    """Makes a model that labels them in a folder, puts it into a store as well, and returns the folder."""
+    """Makes a model for these videos in a folder, copies it to a store, and returns the folder."""
     make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
     server.put_tree(folder, uri)
     return folder
@@ -60,7 +60,7 @@ def run_preprocess(source: str, output: str) -> None:
 
 
 def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, bytes]:
-    """The same files with the address of the input, of which a local one is told by its name alone, and of videos."""
+    """The same files with the addresses of the input (only the name of a local one) and of videos replaced."""
     place = re.compile(rb"(?<![\w/.-])" + re.escape(os.path.basename(str(here)).encode()) + rb"(?![\w/.-])")
     video = re.compile(rb'(?<="uri": ")(?!\w+://)')
     return {name: place.sub(there.encode(), video.sub(f"{there}/".encode(), data)) for name, data in files.items()}
@@ -68,7 +68,7 @@ def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, b
 
 @pytest.fixture
 def the_error(capfd: pytest.CaptureFixture[str]) -> TheError:
-    """Runs a tool in this process, given its module: its exit code, and its only line that is no news."""
+    """Runs a tool, given its module, in this process: its exit code, and the only line that isn't progress."""
 
     def run(module: str, *words: object) -> tuple[int, str]:
         capfd.readouterr()
@@ -84,10 +84,10 @@ class Place:
     """A bucket behind a proxy.
 
     Attributes:
-        server: of the store.
-        proxy: before it.
+        server: the store's server.
+        proxy: the proxy in front of it.
         root: address of the bucket.
-        environment: of a process that uses it.
+        environment: environment of a process that uses the bucket.
     """
 
     server: GcsServer | S3Server
@@ -111,12 +111,12 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process uses the bucket."""
+    """Lets this process use the bucket."""
     use_environment(place.environment, monkeypatch)
 
 
 def lost_after(count: int, name: str) -> Decide:
-    """All permissions go when so many files with a part in their name were stored."""
+    """Withdraws all permissions once `count` files with `name` in their paths have been stored."""
     lock, lost, seen = threading.Lock(), threading.Event(), itertools.count(1)
 
     def decide(method: str, path: str) -> Fault | None:
@@ -130,5 +130,5 @@ def lost_after(count: int, name: str) -> Decide:
 
 
 def is_content(method: str, path: str) -> bool:
-    """Whether a request is for the content of a file, not for what Google's store tells of it."""
+    """Whether a request is for the content of a file, not for its metadata in Google's store."""
     return method == "GET" and (not path.startswith("/storage/") or "alt=media" in path)

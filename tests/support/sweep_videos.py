@@ -1,8 +1,8 @@
 """Small videos of every codec, container and option that PyAV can write, for tests that compare ways of reading them.
 
-Each picture has its number in the top quarter as 8 binary blocks, most significant first, and below a texture that
-moves, so that pictures depend on each other. Picture i is the i-th that is shown, but in files whose names begin with
-`cut_`: there the first ones come before the start and are not shown. All together take about 7 seconds.
+Each picture shows its number in the top quarter as 8 binary blocks, most significant first, and below it a moving
+texture, so that pictures depend on each other. Picture i is the i-th that is shown, except in files whose names begin
+with `cut_`: there the first ones come before the start and are not shown. Writing all takes about 7 seconds.
 """
 
 import functools
@@ -20,7 +20,7 @@ import numpy as np
 NUM_FRAMES = 44
 SIZE = (96, 64)
 VARIABLE = [2 * index + 15 * (index // 9) + index % 3 // 2 for index in range(NUM_FRAMES)]
-"""Times in frames of a variable rate: three of every nine differ, and after nine there is a gap."""
+"""Times, in frames, of a variable rate: three of every nine differ, and a gap follows every nine."""
 _DIVX = b"\0\0\1\xb2DivX503b1393p"
 _VOP = b"\0\0\1\xb6"
 
@@ -30,12 +30,12 @@ class Case:
     """A file to be written.
 
     Attributes:
-        name: of the file; its suffix is the container.
-        codec: encoder.
-        options: of the encoder.
-        pix_fmt: format of its pixels.
-        times: of the frames, in units of 1 / `rate`; None for one after the other.
-        packed: B-frames as DivX and XviD pack them, for MPEG-4 with `bf`.
+        name: name of the file; its suffix gives the container.
+        codec: name of the encoder.
+        options: options of the encoder.
+        pix_fmt: pixel format.
+        times: times of the frames, in units of 1 / `rate`; None for evenly spaced ones.
+        packed: packs B-frames as DivX and XviD do, for MPEG-4 with `bf`.
     """
 
     name: str
@@ -54,10 +54,10 @@ def sweep(folder: Path, skipped: list[str]) -> Iterator[tuple[str, Path]]:
     """Writes the files into a folder and yields each with its name.
 
     Args:
-        folder: for them.
-        skipped: gets the names of those that this PyAV can't write, with the reason.
+        folder: where to write them.
+        skipped: receives the names of files that this PyAV can't write, with the reason.
     """
-    os.environ.setdefault("SVT_LOG", "1")  # errors alone
+    os.environ.setdefault("SVT_LOG", "1")  # errors only
     folder.mkdir(parents=True, exist_ok=True)
     pictures = functools.cache(film)
     for case in cases():
@@ -80,7 +80,7 @@ def film(width: int, height: int) -> list[np.ndarray]:
         shift = int(width * (0.5 + 0.45 * np.sin(index / 5)))
         picture = texture[:height, shift : shift + width].copy()
         if index % 16 > 12:
-            picture[-height // 4 :] //= 2  # as a cut in a part of the picture
+            picture[-height // 4 :] //= 2  # like a cut in one part of the picture
         for bit in range(8):
             picture[: height // 4, bit * width // 8 : (bit + 1) * width // 8] = 200 if index >> (7 - bit) & 1 else 56
         pictures.append(picture)
@@ -88,7 +88,7 @@ def film(width: int, height: int) -> list[np.ndarray]:
 
 
 def number(picture: np.ndarray) -> int:
-    """The number in the top quarter of a picture of any size."""
+    """The number that the top quarter of a picture of any size shows."""
     height, width, _ = picture.shape
     row = picture[: height // 6].mean(axis=(0, 2))
     blocks = [row[int((bit + 0.3) * width / 8) : int((bit + 0.7) * width / 8) + 1].mean() for bit in range(8)]
@@ -113,7 +113,7 @@ def _write(path: Path, case: Case, pictures: list[np.ndarray]) -> None:
 
 
 def _packed(packets: list[av.Packet], stream: Any) -> Iterator[av.Packet]:
-    """Puts each first B-frame behind the frame that is shown after it, and a frame that isn't coded in its place."""
+    """Packs each first B-frame with the frame that is shown after it, and puts an uncoded frame in its place."""
     groups: list[list[bytes]] = []
     for packet in packets:
         data = bytes(packet)
@@ -133,7 +133,7 @@ def _packed(packets: list[av.Packet], stream: Any) -> Iterator[av.Packet]:
 
 
 def _not_coded(vop: bytes) -> bytes:
-    """A P-VOP of the same time, not coded. Its time takes 5 bits at 25 frames a second."""
+    """A P-VOP of the same time that is not coded. At 25 frames per second, the time takes 5 bits."""
     start = vop.index(_VOP) + 4
     bits = "".join(f"{byte:08b}" for byte in vop[start : start + 4])
     time = bits[2:].split("0", 1)[1][1:6]  # after the seconds in unary and a marker
@@ -154,12 +154,12 @@ def cases() -> Iterator[Case]:
 
 
 def _lines(text: str) -> dict[str, str]:
-    """From each line's first word to what is behind it."""
+    """Maps each line's first word to the rest of the line."""
     return {line.split()[0]: " ".join(line.split()[1:]) for line in text.strip().splitlines()}
 
 
 def _options(text: str) -> dict[str, dict[str, str]]:
-    """The same of lines like `name bf=2 g=12`."""
+    """Maps the names in lines like `name bf=2 g=12` to their options."""
     return {name: dict(pair.split("=", 1) for pair in pairs.split()) for name, pairs in _lines(text).items()}
 
 
@@ -362,7 +362,7 @@ def _svt(params: str) -> dict[str, str]:
 
 
 def _single_pictures() -> Iterator[Case]:
-    """Codecs whose every picture stands for itself, and GIF."""
+    """Intra-only codecs, and GIF."""
     for suffix in ("avi", "mov", "mp4", "mkv", "mjpeg", "nut"):
         yield Case(f"mjpeg.{suffix}", "mjpeg", pix_fmt="yuvj420p")
     for pix_fmt in ("yuvj422p", "yuvj444p"):
@@ -432,7 +432,7 @@ def _old_codecs() -> Iterator[Case]:
 
 
 def _times() -> Iterator[Case]:
-    """Rates, variable rates, starts that aren't 0, and how containers write them down."""
+    """Rates, variable rates, starts other than 0, and how containers store them."""
     b_frames = _x264("b-adapt=0:b-pyramid=normal")
     for name, rate in (("film", Fraction(24000, 1001)), ("60", 60), ("12_5", Fraction(25, 2)), ("1", 1)):
         for suffix in ("mp4", "mkv"):

@@ -1,4 +1,4 @@
-"""A Python that has only what `pip install .` brings, as far as it can tell: all else is there but can't be found."""
+"""A Python that seems to have only what `pip install .` brings: everything else is installed but hidden."""
 
 import re
 import subprocess
@@ -13,17 +13,17 @@ from packaging.requirements import Requirement
 from tests import ROOT
 
 _GOOGLE = ("google.protobuf", "google._upb")
-"""What is ours of a name that many packages share."""
+"""Our own part of a namespace that many packages share."""
 
 
 def run_without_extras(code: str) -> "subprocess.CompletedProcess[str]":
-    """Runs Python code in a process that finds nothing of what the extras bring."""
+    """Runs Python code in a process that can't import what the extras bring."""
     before = "from tests.support.without_extras import hide; hide()\n"
     return subprocess.run([sys.executable, "-c", before + code], capture_output=True, text=True, cwd=ROOT)
 
 
 def hide() -> None:
-    """From here on, this process finds only what the project asks for without extras, and what that asks for."""
+    """From here on, this process can import only the project's dependencies without extras, and their dependencies."""
     allowed = _with_dependencies("har-pipelines")
     modules = packages_distributions()
     hidden = {name for name, packages in modules.items() if not allowed & set(map(_normal, packages))}
@@ -61,7 +61,7 @@ def _with_dependencies(name: str) -> set[str]:
         found.add(one)
         try:
             asked = [Requirement(text) for text in requires(one) or ()]
-        except PackageNotFoundError:  # for another system than this
+        except PackageNotFoundError:  # only needed on other systems
             continue
         waiting += [item.name for item in asked if item.marker is None or item.marker.evaluate({"extra": ""})]
     return found

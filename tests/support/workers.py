@@ -1,4 +1,4 @@
-"""Several trainers as processes of this machine, which find each other on loopback."""
+"""Several trainers as processes of this machine, connected by loopback."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 
 def free_addresses(count: int) -> list[str]:
-    """Addresses on loopback at which nobody listens."""
+    """Loopback addresses on which nothing listens."""
     sockets = [socket.socket() for _ in range(count)]
     for item in sockets:
         item.bind(("127.0.0.1", 0))
@@ -19,7 +19,7 @@ def free_addresses(count: int) -> list[str]:
 
 
 def start_worker(command: Sequence[object], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
-    """Starts a command with variables on top of this process' own."""
+    """Starts a command with environment variables in addition to this process's own."""
     return subprocess.Popen(
         [str(part) for part in command],
         env={**os.environ, **environment},
@@ -30,14 +30,14 @@ def start_worker(command: Sequence[object], environment: Mapping[str, str]) -> "
 
 
 def weights_of(text: str) -> str:
-    """The checksum of the weights that a worker ended with, in what it said."""
+    """The checksum of a worker's final weights, from its output."""
     found = re.search(r"worker \d of \d: weights ([0-9a-f]{16})", text)
     assert found, text
     return found[1]
 
 
 def finish(workers: "Sequence[subprocess.Popen[str]]") -> list[str]:
-    """The checksums of the weights that workers end with; all must end well."""
+    """The checksums of the workers' final weights; all workers must succeed."""
     texts = [worker.communicate(timeout=500)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * len(texts), texts
     return [weights_of(text) for text in texts]

@@ -1,4 +1,4 @@
-"""The frame that is read is the frame that is meant, upright and in the right colours."""
+"""The frames that are read are the intended ones, upright and in the right colours."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -165,7 +165,7 @@ def test_too_short_is_not_a_failure(tmp_path: Path) -> None:
 
 
 def test_truncated_file_gives_what_is_there_or_fails(tmp_path: Path) -> None:
-    """A cut AVI has no index at its end, but its packets tell how many frames are left."""
+    """A truncated AVI has no index at its end, but its packets tell how many frames are left."""
     whole = write_video(tmp_path / "v.avi", 60, options={"bf": "0", "g": "10"}).read_bytes()
     seen = set()
     for cut in range(1000, len(whole), len(whole) // 17):
@@ -179,12 +179,12 @@ def test_truncated_file_gives_what_is_there_or_fails(tmp_path: Path) -> None:
         seen.add("read")
         assert clip.num_source_frames <= 60
         shown = [read_index(frame) for frame in clip.frames]
-        assert shown[:-2] == list(clip.frame_indices)[:-2]  # the very last frame may be cut within
+        assert shown[:-2] == list(clip.frame_indices)[:-2]  # the very last frame may be truncated
     assert "read" in seen
 
 
 def test_concealed_damage_is_told(tmp_path: Path) -> None:
-    """Decoders fill holes without an error; the clip is there, and says so."""
+    """Decoders conceal holes without an error; the clip is made, and is marked as damaged."""
     path = write_video(tmp_path / "v.avi", 60, options={"bf": "0", "g": "10"})
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
@@ -215,7 +215,7 @@ def test_odd_videos(real_data: Path) -> None:
         frame = next(container.decode(video=0))
         stored = frame.reformat(142, 80, "rgb24").to_ndarray()
     assert frame.rotation == -90
-    upright = np.rot90(stored, -1)  # clockwise by the 90 degrees that its metadata ask for
+    upright = np.rot90(stored, -1)  # clockwise by the 90 degrees that its metadata asks for
     assert np.abs(turned.astype(int) - upright).mean() < 6
     assert np.abs(turned.astype(int) - upright[::-1, ::-1]).mean() > 12
 
@@ -229,8 +229,8 @@ def test_odd_videos(real_data: Path) -> None:
 
 
 def test_real_clips_agree_with_plain_decoding(real_data: Path) -> None:
-    """Against the simplest way: decode all frames in order, pick the sampled ones, average in full colour."""
-    spec = ClipSpec(20, 48, 64)  # a fifth of 240x320: the exact average is one of whole pixels
+    """Compares with the simplest way: decode all frames in order, pick the sampled ones, average in full colour."""
+    spec = ClipSpec(20, 48, 64)  # a fifth of 240x320, so the exact average covers whole pixels
     for path in sorted((real_data / "ucf-clips").rglob("*.avi")):
         clip = read_clip(str(path), spec)
         with av.open(str(path)) as container:

@@ -1,4 +1,4 @@
-"""Rows of numbers come back as they were, and what is even is short."""
+"""Sequences of numbers are restored exactly, and evenly spaced ones are short."""
 
 import json
 
@@ -29,7 +29,7 @@ def test_windows_come_back(windows: list[PlannedWindow]) -> None:
 
 @pytest.mark.parametrize(("jitter", "bytes_at_most"), [(0, 1_000), (200, 80_000)])
 def test_ten_minutes_of_60_frames_a_second_are_short(jitter: int, bytes_at_most: int) -> None:
-    """Times in units of 1/90000 s, of a camera and of a telephone; 300 windows. As decimal numbers they take 330 kB."""
+    """Times of a camera and of a phone in units of 1/90000 s, and 300 windows. As decimal numbers they take 330 kB."""
     noise = np.random.default_rng(1).integers(-jitter, jitter + 1, MINUTES * 3600)
     pts = np.sort(3 * 10**9 + np.arange(MINUTES * 3600) * 1500 + noise)
     windows = plan_windows((pts - pts[0]) / 90_000, MINUTES * 60.0, WindowSpec(4, 2, 8))

@@ -1,4 +1,4 @@
-"""Damage is said: of files that break off, and of pictures on which the needed ones depend."""
+"""Damage is reported: files that break off, and damaged pictures on which the needed ones depend."""
 
 import json
 from itertools import pairwise
@@ -77,7 +77,7 @@ def test_windows_are_damaged_or_show_what_plain_decoding_does(name: str, num_fra
 @pytest.mark.timeout(600)
 @pytest.mark.slow
 def test_mutated_files_are_said_to_be_damaged(tmp_path: Path) -> None:
-    """A small part of what `python -m tests.support.mutated_frames` does."""
+    """A small part of what `python -m tests.support.mutated_frames` checks."""
     found = list(check(make_sources(tmp_path), tmp_path, 126, seed=3))
     assert [name for outcome, name in found if outcome == "wrong"] == []
     outcomes = [outcome for outcome, _ in found]
@@ -85,7 +85,7 @@ def test_mutated_files_are_said_to_be_damaged(tmp_path: Path) -> None:
 
 
 def windows_of(path: Path, spec: WindowSpec) -> list[dict[str, Any]]:
-    """Headers of what the decoder answers, of all ranges of a video."""
+    """The headers of the decoder's answers for all ranges of a video."""
     job = WindowJob(SPEC, spec)
     headers = [header for header, _ in answers(job, Request(str(path)))]
     if headers[0]["status"] != "cut":

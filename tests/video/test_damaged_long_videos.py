@@ -1,4 +1,4 @@
-"""Damage stays where it is: windows elsewhere are those of the sound video, whatever happened to the others."""
+"""Damage stays local: windows elsewhere are those of the intact video, whatever happened to the others."""
 
 import itertools
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ OPEN_265 = {
 }
 QUICK = {"deadline": "realtime", "cpu-used": "8", "g": "12"}
 DAMAGED_FRAMES = range(45, 62)
-"""All that can depend on the key frame 48; in an open group these include three frames before and after it."""
+"""All frames that can depend on key frame 48; in an open group these include three frames before and after it."""
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_bytes_in_the_middle(
     results = read(path)
     frames_of = planned(path)
     assert len(results) == len(sound)
-    # In AVI it takes some frames more until it is certain that one is missing.
+    # In AVI it takes some more frames until it is certain that one is missing.
     touched = range(DAMAGED_FRAMES.start, DAMAGED_FRAMES.stop + 40) if name.endswith("avi") else DAMAGED_FRAMES
     for plan, result, whole in zip(frames_of, results, sound, strict=True):
         if plan.end <= touched.start or plan.first >= touched.stop:
@@ -131,7 +131,7 @@ def test_frames_that_the_decoder_marks_are_not_used(pictures: list[np.ndarray], 
     usable = {frame.pts // 512 for frame in frames if not frame.is_corrupt}
     assert len(frames) == NUM_FRAMES > len(usable) > 0.8 * NUM_FRAMES
     touched = {index for index in range(NUM_FRAMES) if not usable.issuperset(range(index // 12 * 12, index + 1))}
-    assert len(touched) > NUM_FRAMES - len(usable)  # pictures that are predicted from damaged ones are not marked
+    assert len(touched) > NUM_FRAMES - len(usable)  # pictures predicted from damaged ones are not marked
     for plan, clip in zip(planned(path), clips(read(path)), strict=True):
         indices = {plan.first + i for i in SPEC.sample(plan.end - plan.first)}
         assert clip.damaged == (not indices.isdisjoint(touched))
@@ -139,7 +139,7 @@ def test_frames_that_the_decoder_marks_are_not_used(pictures: list[np.ndarray], 
 
 
 def put_together(order: list[int]) -> list[tuple[int, int, bool]]:
-    """For each window that comes from frames in this order: after how many frames, its number, and its damage."""
+    """For each window that is yielded for frames in this order: after how many frames, its number, and its damage."""
     three = [PlannedWindow(Window(i, i, i + 1.0), 10 * i, 10 * i + 10) for i in range(3)]
     spec = ClipSpec(num_frames=5, height=8, width=8)  # frames 1, 3, 5, 7 and 9 of 10
     assembly = _Assembly(spec, Piece(tuple(three), None, 0, None))
@@ -164,7 +164,7 @@ ODD = list(range(1, 30, 2))
         ([1, 5, 3, 9, 7, *ODD[5:]], [(4, 0, False), (9, 1, False), (14, 2, False)]),
         ([1, 3, 5, 9, *ODD[5:]], [(11, 0, True), (11, 1, False), (13, 2, False)]),  # given up after 8 later ones
         ([1, 3, 5, 9, *ODD[5:], 7], [(11, 0, True), (11, 1, False), (13, 2, False)]),
-        ([1, 3, 5, 9, *8 * [11], 7, *ODD[6:]], [(12, 0, False), (16, 1, False), (21, 2, False)]),  # the same one again
+        ([1, 3, 5, 9, *8 * [11], 7, *ODD[6:]], [(12, 0, False), (16, 1, False), (21, 2, False)]),  # repeated
         ([], [(-1, 0, True), (-1, 1, True), (-1, 2, True)]),
     ],
 )
@@ -173,7 +173,7 @@ def test_order_in_which_frames_come(order: list[int], expected: list[tuple[int, 
 
 
 def test_a_disk_that_fails(pictures: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the decoder held when reading broke off is not lost."""
+    """Frames that the decoder still holds when reading breaks off are not lost."""
     path = write(tmp_path / "v.mp4", pictures, "libx264", x264("bframes=3:keyint=12"))
     sound = clips(read(path))
 
@@ -192,7 +192,7 @@ def test_a_disk_that_fails(pictures: list[np.ndarray], tmp_path: Path, monkeypat
 
 
 def test_a_frame_that_does_not_come_keeps_its_number(pictures: list[np.ndarray], tmp_path: Path) -> None:
-    """Where frames are counted, those behind a lost one keep theirs."""
+    """Where frames are counted, those after a lost one keep their numbers."""
     path = write(tmp_path / "v.avi", pictures, "mpeg4", {"bf": "0", "g": "12"})
     sound = clips(read(path))
     overwrite(path, [places(path)[index] for index in (50, 51, 52)])
@@ -217,7 +217,7 @@ def test_truncated(name: str, codec: str, options: dict[str, str], pictures: lis
     sound, data = clips(read(path)), path.read_bytes()
     for share in (0.35, 0.6, 0.9):
         path.write_bytes(data[: int(share * len(data))])
-        if share < 0.5 and not name.endswith("ts"):  # nothing promises how long a transport stream is
+        if share < 0.5 and not name.endswith("ts"):  # a transport stream doesn't promise its length
             with pytest.raises(VideoError, match="^only .* of 200 frames are there$"):
                 survey(str(path))
             continue
@@ -244,7 +244,7 @@ def test_truncated(name: str, codec: str, options: dict[str, str], pictures: lis
 def test_anything_may_be_damaged(
     name: str, codec: str, options: dict[str, str], pictures: list[np.ndarray], tmp_path: Path
 ) -> None:
-    """Every window comes once, as a clip or a failure, or the video as a whole is refused."""
+    """Every window is yielded once, as a clip or a failure, unless the whole video is refused."""
     source = write(tmp_path / "sources" / "Jump" / name, pictures, codec, options)
     write_mutated([source], tmp_path / "damaged", 4 * len(KINDS))
     outcomes: dict[str, int] = {"read": 0, "refused": 0}

@@ -1,7 +1,7 @@
-"""Files after public problem reports (`tests/data/field`): which pictures, and when they are shown.
+"""Files modelled on public problem reports (`tests/data/field`): which pictures are shown, and when.
 
-The right values are what FFmpeg's command line, ffprobe and OpenCV agree on. In the test picture the top quarter is the
-frame's number in 8 binary blocks, most significant first.
+The expected values are those on which FFmpeg's command line, ffprobe and OpenCV agree. The top quarter of the test
+picture shows the frame's number in 8 binary blocks, most significant first.
 """
 
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_podcast_is_no_video() -> None:
 @pytest.mark.parametrize("suffix", ["mp4", "mov"])
 @pytest.mark.parametrize("cover_first", [True, False])
 def test_a_cover_is_never_the_video(tmp_path: Path, suffix: str, cover_first: bool) -> None:
-    """However large it is, and wherever it is stored."""
+    """However large the cover is, and wherever it is stored."""
     path = tmp_path / f"v.{suffix}"
     with av.open(str(path), "w") as container:
         streams = [container.add_stream(codec, rate=25) for codec in ("mjpeg", "mpeg4")[:: 1 if cover_first else -1]]
@@ -110,7 +110,7 @@ def test_of_several_streams_the_one_that_ffmpeg_picks(
 
 
 def test_empty_slots_keep_the_clock_running(tmp_path: Path) -> None:
-    """A recorder that stores nothing while nothing moves: windows follow the clock, as the clip does."""
+    """From a recorder that stores nothing while nothing moves: windows follow the clock, as the clip does."""
     pts = [40 * i for i in [*range(10), *range(60, 70), 80]]
     path = str(write_video(tmp_path / "v.avi", 21, options={"bf": "0"}, pts=pts))
     clip = read_clip(path, ClipSpec(21, 48, 80))
@@ -190,7 +190,7 @@ def test_a_clip_has_no_remarks_as_a_rule(tmp_path: Path) -> None:
 
 
 def cut_at(source: Path, target: Path, first: int | None) -> Path:
-    """Copies a video's packets from one on, by default the second key frame, as recordings that begin in the middle."""
+    """Copies a video's packets from one on (default: the second key frame), like recordings that start midway."""
     with av.open(str(source)) as container, av.open(str(target), "w") as output:
         stream = container.streams.video[0]
         copy = output.add_stream_from_template(stream)
@@ -214,7 +214,7 @@ def cut_at(source: Path, target: Path, first: int | None) -> Path:
 def test_a_recording_that_begins_in_the_middle(
     tmp_path: Path, name: str, codec: str, options: dict[str, str], first: int | None
 ) -> None:
-    """Packets at its begin give no frame: its frames and times are counted from the first one that is shown."""
+    """Packets at the beginning give no frame: frames and times are counted from the first one that is shown."""
     path = str(cut_at(write_video(tmp_path / "whole.mkv", 90, codec, options=options), tmp_path / name, first))
     with av.open(path) as container:
         plain = [read_index(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]

@@ -1,4 +1,4 @@
-"""Windows have the frames that are meant, each decoded once, and the same bytes however a video is cut."""
+"""Windows have the intended frames, each decoded once, and the same bytes however a video is cut."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -48,7 +48,7 @@ VIDEOS: list[Any] = [
     ("mjpeg.mov", "mjpeg", {}, 25, True),
     ("mjpeg.avi", "mjpeg", {}, 25, False),
     ("mpeg2.ts", "mpeg2video", {"bf": "2", "g": "12"}, 25, True),
-    ("other.flv", "flv", {"g": "12"}, 25, False),  # a codec of which nobody knows that key frames reset all
+    ("other.flv", "flv", {"g": "12"}, 25, False),  # a codec whose key frames aren't known to reset everything
 ]
 
 
@@ -59,7 +59,7 @@ def pictures() -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def h264(pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A video of which each 12 frames can be decoded by themselves. Not to be changed."""
+    """A video in which every group of 12 frames can be decoded by itself. Tests must not change it."""
     folder = tmp_path_factory.mktemp("h264")
     return str(write(folder / "closed.mp4", pictures, "libx264", x264("bframes=3:keyint=12:scenecut=0")))
 
@@ -71,7 +71,7 @@ def expected_indices(path: str, spec: ClipSpec) -> list[list[int]]:
 
 
 def only_one_attempt(from_start: Any) -> Any:
-    """Pieces are found by seeking, without reading the file from its start after all."""
+    """Pieces are found by seeking, not by reading the file from its start."""
 
     def wrapped(container: Any, stream: Any, start_pts: int | None, seek: bool) -> Any:
         assert seek == (start_pts is not None), "the seek went wrong"
@@ -127,7 +127,7 @@ def test_sampling_of_the_clip(spec: ClipSpec, h264: str) -> None:
 
 
 def test_a_window_is_the_clip_of_a_video_of_these_frames(pictures: list[np.ndarray], tmp_path: Path) -> None:
-    """Lossless, so that the shorter video has the same pictures."""
+    """The videos are lossless, so that the shorter one has the same pictures."""
     path = write(tmp_path / "all.mkv", pictures, "ffv1", {})
     window = clips(read(path))[3]
     first = round(window.window.start_s * 25)
@@ -154,14 +154,14 @@ def test_each_frame_is_read_once_and_kept_no_longer_than_needed(h264: str, monke
     expected = expected_indices(h264, SPEC)
     (piece,) = survey(h264).pieces(windows())
     for indices, _ in zip(expected, read_windows(h264, SPEC, piece), strict=True):
-        assert resized[-1] == max(indices)  # a window comes before anything later is decoded
+        assert resized[-1] == max(indices)  # a window is yielded before anything later is decoded
     assert sorted(resized) == sorted({index for indices in expected for index in indices})
     overlapping = [len({k for other in expected[i : i + 3] for k in other}) for i in range(len(expected))]
     assert max(held) <= max(overlapping) <= 3 * SPEC.num_frames
 
 
 def test_no_more_is_decoded_than_needed(h264: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither pictures that no other refers to, unless they are wanted, nor what comes after the piece."""
+    """Non-reference pictures that aren't wanted are not decoded, and neither is what follows the piece."""
     decoded: list[int] = []
 
     def watched(*arguments: Any, **options: Any) -> Iterator[av.VideoFrame]:
@@ -173,7 +173,7 @@ def test_no_more_is_decoded_than_needed(h264: str, monkeypatch: pytest.MonkeyPat
     first, second = survey(h264).pieces(windows(4.0))
     list(read_windows(h264, SPEC, first))
     last = max(max(indices) for indices in expected_indices(h264, SPEC)[: len(first.windows)])
-    assert last < max(decoded) <= last + 4  # those stored before it, which it may refer to, are looked at
+    assert last < max(decoded) <= last + 4  # those stored before it, to which it may refer, are decoded
     assert len(decoded) < 0.8 * max(decoded)
     decoded.clear()
     list(read_windows(h264, SPEC, second))
@@ -203,7 +203,7 @@ def test_another_video_than_was_surveyed(h264: str, pictures: list[np.ndarray], 
 
 
 def check_against_plain_decoding(path: Path) -> int:
-    """Against the simplest way: decode all frames in order, and pick those of each window. Returns how many pieces."""
+    """Compares with decoding all frames in order and picking those of each window. Returns the number of pieces."""
     spec = ClipSpec(8, 48, 64)
     with open_video(str(path)) as (container, stream):
         resize = Resizer(spec)

@@ -1,4 +1,4 @@
-"""Damaged videos through the whole job: no crash, no hang, every file in the dataset or in the failures."""
+"""Damaged videos in a whole job: no crash, no hang, and every file is in the dataset or in the failures."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.process
 
 
 def check(sources: list[Path], folder: Path, count: int, seed: int) -> dict[str, int]:
-    """Preprocesses damaged copies and returns how many were written and failed."""
+    """Preprocesses damaged copies and returns how many were written and how many failed."""
     ids = write_mutated(sources, folder / "videos", count, seed)
     output = folder / "out"
     arguments = ("--num-frames", 8, "--size", 32, "--max-failure-rate", 1, "--time-limit-s", 60)
@@ -46,7 +46,7 @@ def test_generated_videos(tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(2))
 def test_real_videos(real_data: Path, tmp_path: Path, seed: int) -> None:
-    """800 damaged copies in all; in parts, for the sake of the disk."""
+    """Checks 800 damaged copies, in batches to save disk space."""
     sources = sorted((real_data / "ucf-clips").rglob("*.avi")) + sorted((real_data / "odd-videos").glob("*.mov"))
     result = check(sources, tmp_path / "work", 400, seed)
     assert result["written"] > 100 and result["failed"] > 100

@@ -1,4 +1,4 @@
-"""With `bilinear`, pixels are those of `cv2.VideoCapture` and `cv2.resize`; with `notebook`, frames the notebooks'."""
+"""`bilinear` gives the pixels of `cv2.VideoCapture` and `cv2.resize`; `notebook` chooses the notebooks' frames."""
 
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,12 @@ from tests.support.notebook_loop import notebook_frames
 heeds_marks = pytest.mark.skipif(
     not cv2.__version__.startswith("4."), reason="OpenCV 5 reads pixels by what the video says about them"
 )
-BT709, BT2020, FULL = 1, 9, 2  # FFmpeg's numbers of colour spaces and ranges
+BT709, BT2020, FULL = 1, 9, 2  # FFmpeg's numbers for colour spaces and ranges
 FAST = {"preset": "ultrafast"}
 
 
 def colourful(index: int, width: int, height: int) -> np.ndarray:
-    """A picture of all colours, with noise, so that every mistake of a conversion shows somewhere."""
+    """A picture of all colours, with noise, so that every conversion error shows somewhere."""
     y, x = np.mgrid[0:height, 0:width]
     colours = np.stack([x * 255 // width + 9 * index, y * 255 // height, 3 * (x + y) + 5 * index], axis=-1) % 256
     noise = np.random.default_rng(index).integers(-20, 20, colours.shape)
@@ -46,7 +46,7 @@ def write(
     matrix: tuple[int, ...] = (),
     **marks: int,
 ) -> str:
-    """Writes a video whose stream has some colour marks, `colorspace` and `color_range`."""
+    """Writes a video whose stream is tagged with `colorspace` and `color_range`."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream(codec, rate=25, options=options or {})
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
@@ -68,7 +68,7 @@ def write(
 
 
 def check_same_as_opencv(path: str) -> int:
-    """Compares all frames at full size; returns their number."""
+    """Compares all frames at full size, and returns their number."""
     capture, reformatter, count = cv2.VideoCapture(path), VideoReformatter(), 0
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
     with av.open(path) as container:
@@ -118,7 +118,7 @@ def test_every_kind_of_pixel(name: str, codec: str, pix_fmt: str, size: tuple[in
         ("full.webm", "libvpx-vp9", "yuv420p", (160, 128), {"color_range": FULL}),
         ("interlaced.mpg", "mpeg2video", "yuv420p", (160, 128), {"interlaced": True}),
         ("ten_bits.mp4", "libx264", "yuv420p10le", (160, 128), {}),
-        ("odd.avi", "mpeg4", "yuv420p", (161, 121), {}),  # the odd height shows where colour samples lie
+        ("odd.avi", "mpeg4", "yuv420p", (161, 121), {}),  # the odd height shows where chroma samples lie
     ],
 )
 def test_marks_are_passed_over_as_opencv_4_does(
@@ -135,7 +135,7 @@ def test_marks_are_passed_over_as_opencv_4_does(
     ("resize", "size", "scaled"),
     [
         ("stretch", (32, 40), (40, 32)),
-        ("stretch", (64, 80), (80, 64)),  # half of the source: OpenCV averages
+        ("stretch", (64, 80), (80, 64)),  # half the size of the source: OpenCV averages
         ("stretch", (200, 300), (300, 200)),
         ("crop", (64, 48), (80, 64)),
         ("pad", (64, 64), (64, 51)),
@@ -211,5 +211,5 @@ def test_real_clips_as_the_notebooks_read_them(real_data: Path) -> None:
     for path in map(str, paths):
         expected = notebook_frames(path, *NOTEBOOK.shape[:3])
         difference = np.abs(read_clip(path, NOTEBOOK).frames[..., ::-1].astype(int) - expected)
-        # Decoders of MPEG-4 differ in a pixel here and there, from one version of FFmpeg to another.
+        # MPEG-4 decoders of different FFmpeg versions differ in single pixels.
         assert difference.max() <= 2 and difference.mean() < 0.001, path

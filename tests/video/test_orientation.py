@@ -65,7 +65,7 @@ def test_clips_and_windows_are_upright(
     path = str(tmp_path / f"v.{suffix}")
     write_turned(Path(path), matrix)
     high = bool(matrix[1])  # a quarter turn
-    # As high as wide: a picture that was turned has black bars beside it, one that wasn't has them above and below.
+    # The clip is square: a picture that was turned has black bars at its sides, one that wasn't above and below.
     for interpolation in INTERPOLATIONS:
         clip = read_clip(path, ClipSpec(3, 96, 96, resize="pad", interpolation=interpolation))
         assert [corners(frame[:, 16:-16] if high else frame[16:-16]) for frame in clip.frames] == 3 * [expected]
@@ -79,12 +79,12 @@ def test_clips_and_windows_are_upright(
 
 def test_matrices_that_say_nothing() -> None:
     assert orientation((0,) * 9) == orientation((ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30)) == Turn()
-    # Scaled, and not quite a quarter: the nearest one.
+    # Scaled, and not exactly a quarter turn: the nearest one counts.
     assert orientation((100, 2 * ONE, 0, -2 * ONE, 100, 0, 0, 0, 1 << 30)) == Turn(swap=True, mirror_columns=True)
 
 
 def test_as_ffmpegs_filters(tmp_path: Path) -> None:
-    """Its command line inserts them by these rules: `transpose`, `hflip` and `vflip`."""
+    """Its command line inserts `transpose`, `hflip` and `vflip` by these rules."""
     filters = {
         (1, 0, 0, 1): [],
         (-1, 0, 0, 1): [("hflip", "")],

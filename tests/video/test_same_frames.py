@@ -1,4 +1,4 @@
-"""Clips, windows and plain decoding show the same frames, whatever codec, container and options a video is of."""
+"""Clips, windows and plain decoding give the same frames, whatever the video's codec, container and options."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ WINDOWS = WindowSpec(0.4, 0.2, 0.4, 0.4)
 
 
 def differences(path: Path) -> list[str]:
-    """How clips and windows of a video differ from its frames as they are decoded in order."""
+    """How clips and windows of a video differ from its frames when decoded in order."""
     with av.open(str(path)) as container:
         resize = Resizer(SPECS[0])
         plain = np.stack([resize(frame) for frame in container.decode(video=0)])

@@ -1,4 +1,4 @@
-"""Packets to start from, and videos that claim to be endless."""
+"""Packets at which decoding can start, and videos that claim to be endless."""
 
 import sys
 from pathlib import Path
@@ -29,7 +29,7 @@ from tests.support.sound import write_sound
     ("pts", "keys", "expected"),
     [
         ([0, 3, 1, 2, 4, 7, 5, 6], (0, 4), [0, 4]),
-        ([0, 3, 1, 2, 6, 4, 5, 7], (0, 4), [0, 6]),  # 4 and 5 come before the key frame: not to be used
+        ([0, 3, 1, 2, 6, 4, 5, 7], (0, 4), [0, 6]),  # 4 and 5 come before the key frame, and mustn't be used
         ([0, 3, 1, 2, 4, 7, 5, 6], (0, 2), [0]),  # 3 is stored before 1
         ([2, 0, 1, 3], (0,), [2]),
         ([0, 1, 2], (), []),
@@ -83,7 +83,7 @@ def test_hidden_pictures_of_vp8() -> None:
 
 
 def test_streams_that_turn_up_late_do_not_matter() -> None:
-    """PyAV flushes all streams at the end of a file, and trips over those it didn't know at the beginning."""
+    """PyAV flushes all streams at the end of a file, and fails on those it didn't know at the beginning."""
     packet, empty = av.Packet(b"1"), av.Packet()
 
     class Container:
@@ -97,7 +97,7 @@ def test_streams_that_turn_up_late_do_not_matter() -> None:
 
 @pytest.mark.parametrize("kept", [0, 1, 7, 20])
 def test_packets_are_kept_or_watched(kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where they outgrow the buffer, what a survey tells is the same."""
+    """Packets that outgrow the buffer don't change the survey."""
     path = str(write_video(tmp_path / "v.mp4", 20, options={"g": "6", "bf": "2"}))
     windows = WindowSpec(0.2, 0.1, 0.2, 0.2)
     expected = survey(path)
@@ -130,7 +130,7 @@ def test_a_long_file_is_read_once(buffer_bytes: int, tmp_path: Path, monkeypatch
 
 
 def bytes_read() -> int:
-    """What this process has read so far, from anywhere."""
+    """How many bytes this process has read so far, from anywhere."""
     return int(Path("/proc/self/io").read_text().split()[1])
 
 
@@ -150,8 +150,8 @@ AT_ONCE, LATER, OTHER = "06 06 01 c0", "06 06 01 2c", "06 05 01 c0"
         ([AT_ONCE, P_SLICE], False),
         ([LATER, I_SLICE], False),
         ([OTHER, I_SLICE], False),
-        (["06 ff 03 01 c0 06 01 c0", I_SLICE], True),  # after information of kind 258
-        (["06 05 ff 01" + 256 * "00" + "06 01 c0", I_SLICE], True),  # after 256 bytes of other information
+        (["06 ff 03 01 c0 06 01 c0", I_SLICE], True),  # after SEI of type 258
+        (["06 05 ff 01" + 256 * "00" + "06 01 c0", I_SLICE], True),  # after 256 bytes of other SEI
         (["06 ff ff", I_SLICE], False),
         ([], False),
     ],

@@ -1,4 +1,4 @@
-"""What is called a video reads no other file, and what is no regular file is never opened."""
+"""What claims to be a video can't read other files, and what isn't a regular file is never opened."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ SIZES = {"dvvideo": (720, 576), "h261": (176, 144), "h263": (176, 144)}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two videos that others may name, and pictures."""
+    """Two videos and some pictures to which other files may refer."""
     folder = tmp_path_factory.mktemp("attacks")
     write_video(folder / "victim.mp4", 10)
     write_video(folder / "victim.ts", 10)
@@ -79,7 +79,7 @@ def test_a_file_that_names_others_is_refused(name: str, folder: Path, tmp_path: 
 
 @pytest.mark.parametrize("name", ["pic%03d.png", "pic001.png"])
 def test_a_picture_is_no_video_and_no_pattern(name: str, folder: Path) -> None:
-    with pytest.raises(VideoOpenError, match="no format of videos, or one that reads other files"):
+    with pytest.raises(VideoOpenError, match="not a video format, or one that reads other files"):
         read_clip(str(folder / name), SPEC)
 
 
@@ -95,7 +95,7 @@ def pipe(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_what_is_no_regular_file_is_not_opened(pipe: Path, folder: Path, tmp_path: Path) -> None:
-    """Opening this pipe would wait for ever."""
+    """Opening this pipe would block for ever."""
     (tmp_path / "link.mp4").symlink_to(pipe)
     (tmp_path / "good.mp4").symlink_to(folder / "victim.mp4")
     for path, kind in ((pipe, "a pipe"), (tmp_path / "link.mp4", "a pipe"), (tmp_path, "a folder"),
@@ -107,7 +107,7 @@ def test_what_is_no_regular_file_is_not_opened(pipe: Path, folder: Path, tmp_pat
 
 @pytest.mark.parametrize("form", WRITTEN)
 def test_formats_that_are_read(form: str, tmp_path: Path) -> None:
-    """By their content, whatever the name says."""
+    """They are recognised by their content, whatever the name says."""
     name, codec = form.split(":")
     path = tmp_path / "video"
     with av.open(str(path), "w", format=name) as container:

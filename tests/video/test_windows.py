@@ -1,4 +1,4 @@
-"""Windows cover a video, have the frames that are shown in them, and each goes to one range behind its key frame."""
+"""Windows cover a video and have the frames shown in them; each is in one range, after its key frame."""
 
 import itertools
 import math
@@ -57,7 +57,7 @@ UCF = {"min": 1.2, "median": 6.84, "max": 29.7}
     [
         ({}, {}, (10.0, 5.0, 20.0, 600.0)),
         (UCF, {}, (6.8, 3.4, 44.55, 600.0)),
-        ({"min": 4, "median": 5.0, "max": 6.0}, {}, (5.0, 2.5, 10.0, 600.0)),  # twice the window is more
+        ({"min": 4, "median": 5.0, "max": 6.0}, {}, (5.0, 2.5, 10.0, 600.0)),  # twice the window is longer
         ({"min": 0.02, "median": 0.03, "max": 0.04}, {}, (0.1, 0.05, 0.2, 600.0)),
         (UCF, {"window_s": 4}, (4, 2.0, 4.001, 600.0)),
         (UCF, {"window_s": 4.0, "stride_s": 1.0}, (4.0, 1.0, 4.001, 600.0)),
@@ -112,7 +112,7 @@ def test_plan(
         PlannedWindow(Window(index, start, end), first, past)
         for index, (start, end, first, past) in enumerate(expected)
     ]
-    assert all(type(value) is int for plan in planned for value in (plan.first, plan.end))  # as JSON wants them
+    assert all(type(value) is int for plan in planned for value in (plan.first, plan.end))  # as JSON needs
 
 
 def test_plan_without_frames() -> None:
@@ -163,7 +163,7 @@ def test_windows_cover_the_video(video: tuple[np.ndarray, float, WindowSpec]) ->
 
 
 def windows_of(seconds: int, window: float = 4.0, stride: float = 2.0) -> list[PlannedWindow]:
-    """At one frame a second."""
+    """Windows of a video at one frame per second."""
     return plan_windows(np.arange(seconds, dtype=np.float64), seconds, WindowSpec(window, stride, window))
 
 
@@ -177,7 +177,7 @@ def windows_of(seconds: int, window: float = 4.0, stride: float = 2.0) -> list[P
         (100, [0, 45, 90], 50, [(0, 23, 0), (23, 49, 45)]),
         (100, [0, 45, 60], 50, [(0, 23, 0), (23, 49, 45)]),
         (100, [0, 50], 10, [(0, 25, 0), (25, 49, 50)]),
-        (100, [0, 99], 10, [(0, 49, 0)]),  # no window starts so late
+        (100, [0, 99], 10, [(0, 49, 0)]),  # no window starts that late
         (100, [0, 47, 48], 50, [(0, 24, 0), (24, 49, 48)]),  # the last key frame before the window
         (100, [3, 50], 50, [(0, 25, 0), (25, 49, 50)]),
         (4, [0, 2], 4, [(0, 1, 0)]),

@@ -14,14 +14,14 @@ _MAX_HEADER = 1 << 24
 
 @dataclass(frozen=True)
 class AsfParts:
-    """Where a file's data should end, and how long the film in it lasts."""
+    """The byte at which a file's data should end, and how long its video lasts."""
 
     end: int
     duration_s: float
 
 
 def look(file: BinaryIO) -> AsfParts | None:
-    """What a file promises; None where it was recorded live, or can't be followed."""
+    """What a file promises; None where it was recorded live or can't be parsed."""
     file.seek(0)
     head = file.read(30)
     if len(head) < 30 or head[:16] != _HEADER:

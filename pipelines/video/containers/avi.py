@@ -1,6 +1,6 @@
-"""What the headers of an AVI file promise: sizes of its parts, and how much of these the file holds.
+"""What the headers of an AVI file promise: the sizes of its parts, and how much of them the file holds.
 
-Pure, and without the names of frames: FFmpeg's own index tells the rest.
+Pure, and without listing single frames: FFmpeg's own index tells the rest.
 """
 
 import os
@@ -12,22 +12,22 @@ from typing import BinaryIO, NamedTuple
 from pipelines.video.containers import file_ends
 
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
-"""What is written before the size is known. A file that was recorded live may keep it."""
+"""Sizes that are written before the true one is known. A file that was recorded live may keep them."""
 _SLACK = 64
-"""Some programs store sizes that are off by a header."""
+"""Bytes by which sizes may be off: some programs include a header, or leave one out."""
 
 
 @dataclass(frozen=True)
 class AviParts:
-    """The parts with pictures and sound, `movi`, of which OpenDML files have several.
+    """What is known of the parts with pictures and sound, `movi`, of which OpenDML files have several.
 
     Attributes:
-        promised_bytes: size of these parts; those that only an index names are counted, too.
-        bytes_there: how much of it the file holds.
+        promised_bytes: size of these parts, including those that only an index mentions.
+        bytes_there: how many of these bytes the file holds.
         is_cut: the file ends before it should.
-        announced_frames: slots of the stream by its OpenDML index; 0 where there is none.
-        indexed_frames: pictures of the stream in the plain index; 0 where there is none, or where it isn't alone.
-        indexed_slots: the same with slots that hold no picture.
+        announced_frames: slots of the stream in its OpenDML index; 0 where there is none.
+        indexed_frames: pictures of the stream in the plain index; 0 where there is none, or an OpenDML index as well.
+        indexed_slots: the same, including slots that hold no picture.
     """
 
     promised_bytes: int
@@ -39,7 +39,7 @@ class AviParts:
 
 
 class _Chunk(NamedTuple):
-    """A chunk, whose data begin at `begin`; `kind` is that of a list, and empty elsewhere."""
+    """A chunk whose data begin at `begin`; `kind` is the type of a list, and empty for other chunks."""
 
     name: bytes
     kind: bytes
@@ -48,7 +48,7 @@ class _Chunk(NamedTuple):
 
 
 def _chunks(file: BinaryIO, begin: int, end: int) -> Iterator[_Chunk]:
-    """The chunks between two places; the last one may end behind them."""
+    """The chunks between two offsets; the last one may end beyond the second."""
     while begin + 8 <= end:
         file.seek(begin)
         head = file.read(12)
@@ -68,8 +68,8 @@ def look(file: BinaryIO, size_bytes: int, stream: int, data_end: int | None = No
     Args:
         file: the AVI file.
         size_bytes: its size.
-        stream: number of the stream of pictures.
-        data_end: where zeros begin that reach up to the end of the file, if there are many.
+        stream: number of the video stream.
+        data_end: offset at which a long run of zeros up to the end of the file begins, if there is one.
     """
     data_end = size_bytes if data_end is None else data_end
     promised = there = announced = indexed = slots = 0
@@ -92,17 +92,17 @@ def look(file: BinaryIO, size_bytes: int, stream: int, data_end: int | None = No
                 sizes = _sizes_of_slots(file.read(chunk.end - chunk.begin), stream)
                 indexed += sum(size > 0 for size in sizes)
                 slots += len(sizes)
-    if announced:  # the plain index lists those of the first part alone
+    if announced:  # the plain index then covers only the first part
         indexed = slots = 0
     return AviParts(promised, there, is_cut, announced, indexed, slots)
 
 
 def count_slots(path: str, stream: int, shown: int) -> int:
-    """Slots of a stream, also those without a picture, by an index of the AVI file, or as far as chunks are there.
+    """Counts the slots of a stream, including empty ones, by the file's index or, without one, by its chunks.
 
     Args:
         path: the AVI file.
-        stream: number of the stream of pictures.
+        stream: number of the video stream.
         shown: how many pictures were found.
     """
     size_bytes = os.path.getsize(path)
@@ -114,19 +114,19 @@ def count_slots(path: str, stream: int, shown: int) -> int:
 
 
 def _sizes_of_slots(index: bytes, stream: int) -> list[int]:
-    """Bytes in each slot of a stream that an index lists."""
+    """The size in bytes of each slot of a stream in an index."""
     names = _names(stream)
     entries = struct.iter_unpack("<4sIII", index[: len(index) // 16 * 16])
     return [size for name, _, _, size in entries if name in names]
 
 
 def _names(stream: int) -> tuple[bytes, bytes]:
-    """Of the chunks with the pictures of a stream."""
+    """The names of the chunks that hold a stream's pictures."""
     return b"%02ddc" % stream, b"%02ddb" % stream
 
 
 def _super_index(file: BinaryIO, header: _Chunk, stream: int, size_bytes: int) -> tuple[int, int]:
-    """Frames of a stream by its OpenDML index, and bytes of the parts of this index that lie behind the file's end."""
+    """Frames of a stream by its OpenDML index, and the size of what this index lists beyond the file's end."""
     lists = [chunk for chunk in _chunks(file, header.begin, header.end) if chunk.kind == b"strl"]
     frames = behind = 0
     for chunk in _chunks(file, lists[stream].begin, lists[stream].end) if stream < len(lists) else ():
@@ -144,7 +144,7 @@ def _super_index(file: BinaryIO, header: _Chunk, stream: int, size_bytes: int) -
 
 
 def count_empty(file: BinaryIO, size_bytes: int, stream: int) -> int:
-    """Slots of a stream without a picture, in which the last one stays: as far as chunks can be followed."""
+    """Counts the empty slots of a stream, in which the previous picture stays, as far as chunks can be followed."""
     names = _names(stream)
     return sum(
         chunk.name in names and chunk.begin == chunk.end

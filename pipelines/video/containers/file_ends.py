@@ -1,4 +1,4 @@
-"""How files end: zeros where a download hasn't come to, and the marks of formats that have one."""
+"""How files end: with zeros where a download didn't get to, or with the end mark that some formats have."""
 
 import struct
 from typing import BinaryIO
@@ -6,23 +6,23 @@ from typing import BinaryIO
 import av
 
 MIN_ZEROS = 4096
-"""So many zeros behind the last data are none of these."""
+"""At least this many zeros at the end of a file aren't part of its data."""
 _SILENCE_BYTES = 1 << 20
-"""Uncompressed sound may end in so many."""
+"""Uncompressed sound may end in up to this many zeros."""
 _COMPACT = "h264 hevc vvc av1 vp7 vp8 vp9 mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4v3 wmv1 wmv2 wmv3 vc1 flv1 h263 theora mjpeg"
 _NEVER_ZEROS = frozenset(_COMPACT.split())
-"""Codecs whose pictures don't end in many zeros: those of others are padded with them, or are black."""
+"""Codecs whose pictures don't end in many zeros. Pictures of other codecs may be padded with zeros, or be black."""
 _PIECE_BYTES = 1 << 20
 _MAX_GIF_BYTES = 1 << 26
 _MXF_PACK = bytes.fromhex("060e2b34020501010d01020101")
 _MXF_RUN_IN = 1 << 16
-"""A header may begin behind so many other bytes."""
+"""Up to this many other bytes may precede the header."""
 
 
 def data_end(file: BinaryIO, size_bytes: int, min_zeros: int = MIN_ZEROS) -> int:
-    """Where the data end of a file that was laid out before they came; its size if fewer zeros than said follow."""
+    """Where the data of a preallocated file end; its size if they are followed by fewer than `min_zeros` zeros."""
     file.seek(max(0, size_bytes - MIN_ZEROS))
-    if any(file.read(MIN_ZEROS)):  # as of nearly every file
+    if any(file.read(MIN_ZEROS)):  # as in nearly every file
         return size_bytes
     end = size_bytes
     while end:
@@ -38,8 +38,8 @@ def data_end(file: BinaryIO, size_bytes: int, min_zeros: int = MIN_ZEROS) -> int
 def data_end_of(
     file: BinaryIO, size_bytes: int, container: "av.container.InputContainer", stream: "av.VideoStream"
 ) -> int:
-    """Where the data end of a file with these pictures, as far as zeros can't be a part of them, or of the sound."""
-    if container.format.name == "mxf":  # which ends with a footer, whatever is in it
+    """Where the data of a file end, if its last zeros can't belong to its pictures or its sound."""
+    if container.format.name == "mxf":  # always ends with a footer
         return data_end(file, size_bytes)
     if stream.codec_context.codec.canonical_name not in _NEVER_ZEROS:
         return size_bytes
@@ -49,7 +49,7 @@ def data_end_of(
 
 
 def mxf_footer(file: BinaryIO) -> int:
-    """Where the last partition of an MXF file (SMPTE ST 377-1) should be; 0 where its header doesn't tell."""
+    """Where the last partition of an MXF file (SMPTE ST 377-1) should begin; 0 where its header doesn't say."""
     file.seek(0)
     head = file.read(_MXF_RUN_IN + 128)
     run_in = head.find(_MXF_PACK)
@@ -65,7 +65,7 @@ def mxf_footer(file: BinaryIO) -> int:
 
 
 def ivf_frames(file: BinaryIO) -> int:
-    """The number in the header of an IVF file, of frames or of units of time; 0 where it means nothing."""
+    """The count in the header of an IVF file, of frames or of time units; 0 where it is meaningless."""
     file.seek(0)
     head = file.read(32)
     if len(head) < 32 or head[:4] != b"DKIF":
@@ -75,7 +75,7 @@ def ivf_frames(file: BinaryIO) -> int:
 
 
 def has_gif_trailer(file: BinaryIO) -> bool:
-    """Whether the blocks of a GIF file lead to its end mark; also where they can't be followed, or are too many."""
+    """Whether the blocks of a GIF file lead to its end mark; also True where they can't be followed or are too many."""
     file.seek(0)
     data = file.read(_MAX_GIF_BYTES + 1)
     if len(data) > _MAX_GIF_BYTES:
@@ -91,7 +91,7 @@ def has_gif_trailer(file: BinaryIO) -> bool:
         elif data[place] == 0x21:
             place += 2
         else:
-            return bool(data[place:].strip(b"\0")) and data[place] != 0x2C  # zeros: nothing has come
+            return bool(data[place:].strip(b"\0")) and data[place] != 0x2C  # zeros: not downloaded
         while place < len(data) and data[place]:
             place += 1 + data[place]
         place += 1
@@ -99,5 +99,5 @@ def has_gif_trailer(file: BinaryIO) -> bool:
 
 
 def _colors(flags: int) -> int:
-    """Bytes of a table of colours."""
+    """Size in bytes of the colour table that these flags announce."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

@@ -1,4 +1,4 @@
-"""The structure of a Matroska or WebM file (RFC 8794, RFC 9559): where it should end, and what is in its place."""
+"""The structure of a Matroska or WebM file (RFC 8794, RFC 9559): where it should end, and where it breaks."""
 
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
@@ -9,11 +9,11 @@ _OF_SEGMENT = frozenset((0x114D9B74, 0x1549A966, 0x1654AE6B, _CLUSTER, 0x1C53BB6
 
 @dataclass(frozen=True)
 class MatroskaParts:
-    """How far a file can be followed.
+    """How far a file can be parsed.
 
     Attributes:
-        end: where the file should end; its size where it doesn't tell.
-        broken_at: the first place at which there is no element where one should be; None if all are in their places.
+        end: where the file should end; its size where it doesn't say.
+        broken_at: the first offset at which an element should begin but none does; None if there is no such offset.
     """
 
     end: int
@@ -21,7 +21,7 @@ class MatroskaParts:
 
 
 class _Element(NamedTuple):
-    """An element, whose data begin at `begin`; `end` is None where its size isn't known."""
+    """An element whose data begin at `begin`; `end` is None where its size is unknown."""
 
     name: int
     begin: int
@@ -29,7 +29,7 @@ class _Element(NamedTuple):
 
 
 def _element(file: BinaryIO, begin: int) -> _Element | None:
-    """The element at a place; None if there is none."""
+    """The element at an offset; None if there is none."""
     file.seek(begin)
     head = file.read(12)
     name_size = 9 - head[0].bit_length() if head else 9
@@ -72,11 +72,11 @@ def look(file: BinaryIO, size_bytes: int) -> MatroskaParts:
         if found is None or (found.end is not None and found.end > limits[-1] and found.name not in _OF_SEGMENT):
             return MatroskaParts(max(end, _should_end(found, limits)), begin)
         if found.name in _OF_SEGMENT:
-            del limits[1:]  # which ends a cluster of unknown size
+            del limits[1:]  # ends a cluster of unknown size
             if found.end is not None and found.end > end:
                 return MatroskaParts(max(end, found.end), begin)
         elif found.name == _EBML:
-            break  # another file behind one whose size isn't known
+            break  # another file after one of unknown size
         if found.name == _CLUSTER:
             limits.append(end if found.end is None else found.end)
             begin = found.begin
@@ -88,5 +88,5 @@ def look(file: BinaryIO, size_bytes: int) -> MatroskaParts:
 
 
 def _should_end(found: _Element | None, limits: list[int]) -> int:
-    """Where the file should end by an element that is too long."""
+    """Where the file should end according to an element that is longer than what contains it."""
     return found.end if found is not None and found.end is not None and len(limits) == 1 else 0

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _NAMES = frozenset(b"ftyp styp free skip wide uuid moov moof mdat mfra sidx ssix emsg prft pdin meta udta".split())
-"""Of boxes that may lie side by side in a file."""
+"""Names of boxes that may occur at the top level of a file."""
 _DISPENSABLE = frozenset((b"mfra", b"free", b"skip"))
-"""Without these, all pictures are there."""
+"""Boxes that hold no pictures: a file may be cut within them."""
 _PIECE_BYTES = 1 << 20
 
 
@@ -17,7 +17,7 @@ class Fragments:
 
     Attributes:
         is_cut: the file ends within a box, or before its index (`sidx`) says.
-        duration_s: of the track by its index; 0 where it has none.
+        duration_s: length of the track according to its index; 0 where it has none.
     """
 
     is_cut: bool
@@ -29,8 +29,8 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
 
     Args:
         file: the MP4 file.
-        size_bytes: its size, without zeros behind the data.
-        track: id of the track of pictures.
+        size_bytes: its size, without zeros after the data.
+        track: id of the video track.
     """
     begin, end, duration_s = 0, 0, 0.0
     is_fragmented = is_cut = False
@@ -44,7 +44,7 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
         elif size == 0:
             size = size_bytes - begin  # up to the end of the file
         if size < head_size or name not in _NAMES:
-            is_cut |= _has_fragment(file, begin)  # else it is something that was appended
+            is_cut |= _has_fragment(file, begin)  # otherwise it is something that was appended
             break
         is_fragmented |= name == b"moof"
         is_cut |= begin + size > size_bytes and name not in _DISPENSABLE
@@ -60,7 +60,7 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
 
 
 def _has_fragment(file: BinaryIO, begin: int) -> bool:
-    """Whether something like a fragment begins behind a place."""
+    """Whether something that looks like a fragment follows an offset."""
     file.seek(begin)
     before = b""
     while piece := file.read(_PIECE_BYTES):
@@ -71,7 +71,7 @@ def _has_fragment(file: BinaryIO, begin: int) -> bool:
 
 
 def _segment_index(data: bytes, track: int) -> tuple[float, int]:
-    """Seconds of a track that an index (8.16.3) lists, and where these end, in bytes behind the index."""
+    """Seconds of a track that an index (8.16.3) lists, and where they end, in bytes after the index."""
     try:
         version, reference, timescale = data[0], *struct.unpack_from(">II", data, 4)
         earliest_and_first = struct.unpack_from(">QQ" if version else ">II", data, 12)

@@ -1,11 +1,11 @@
-"""What a container promises, held against what the file holds.
+"""What a container promises, compared with what the file holds.
 
-A download that broke off has a header that speaks of the whole video. What is believed: the sample tables of MP4 and
-MOV, also those of fragments; the index of an AVI, and its counts where the file ends within its pictures; where the
-segment of a Matroska file, the data of an ASF file, the indexed fragments of an MP4 file or the last part of an MXF
+A download that broke off has a header that describes the whole video. What is trusted: the sample tables of MP4 and
+MOV, including those of fragments; the index of an AVI, and its counts where the file ends within its pictures; where
+the segment of a Matroska file, the data of an ASF file, the indexed fragments of an MP4 file or the last part of an MXF
 file should end; the count of an IVF file, and the end mark of a GIF. Durations and counts by themselves are often wrong
-in sound files, and sizes are unknown in what was recorded live: these promise nothing, and neither do MPEG streams.
-Zeros at the end of a file are what a download laid out and never filled.
+even in intact files, and live recordings don't know their sizes: these promise nothing, and neither do MPEG streams.
+Zeros at the end of a file are space that a download allocated but never filled.
 """
 
 import os
@@ -18,11 +18,11 @@ from pipelines.video.containers import asf, avi, file_ends, matroska, mp4
 from pipelines.video.remarks import Shortfall
 
 MIN_SHARE = 0.5
-"""Of the promised frames, at least so many must be there."""
+"""At least this share of the promised frames must be there."""
 _PLAUSIBLE = 3.0
-"""By how much counts of frames and of bytes may differ."""
+"""Factor by which estimates from frames and from bytes may differ."""
 _PROMISE_NOTHING = frozenset(("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v"))
-"""Packets of these may be marked as damaged where two recordings were joined."""
+"""Formats whose packets may be marked as damaged where two recordings were joined."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Found:
     """What was read of a stream.
 
     Attributes:
-        packets: number of packets that hold anything, those that aren't shown included.
-        incomplete: number of packets of which the file holds a part only.
-        duration_s: from the first frame to the end of the last one.
+        packets: number of packets that aren't empty, including those that aren't shown.
+        incomplete: number of packets of which the file holds only a part.
+        duration_s: seconds from the first frame to the end of the last one.
         frame_rate: frames per second.
-        indexed: entries of FFmpeg's index when the file had been opened.
+        indexed: number of entries in FFmpeg's index just after the file was opened.
     """
 
     packets: int
@@ -45,11 +45,11 @@ class Found:
 
 
 def shortfall(container: "av.container.InputContainer", stream: "av.VideoStream", found: Found) -> Shortfall | None:
-    """What is missing of a video whose packets have all been read; None where nothing is, as far as one can tell.
+    """What is missing from a video whose packets have all been read; None where nothing is, as far as can be told.
 
     Args:
-        container: an open file of this machine.
-        stream: of the pictures.
+        container: an open local file.
+        stream: its video stream.
         found: what was read.
 
     Raises:
@@ -59,7 +59,7 @@ def shortfall(container: "av.container.InputContainer", stream: "av.VideoStream"
     if kind in _PROMISE_NOTHING:
         return None
     if kind == "avi" and found.packets == found.indexed == stream.frames and not found.incomplete:
-        return None  # header, index and content agree: nothing else is worth a look
+        return None  # header, index and content agree: no need to look further
     if look := _LOOK.get(kind):
         path = container.name.removeprefix("file:")
         with open(path, "rb") as file:
@@ -72,7 +72,7 @@ def shortfall(container: "av.container.InputContainer", stream: "av.VideoStream"
 
 
 class _Source(NamedTuple):
-    """A file as such, and as FFmpeg sees it. Behind `end` there are zeros alone."""
+    """A file as bytes, and as FFmpeg sees it. After `end` there are only zeros."""
 
     file: BinaryIO
     size_bytes: int
@@ -82,7 +82,7 @@ class _Source(NamedTuple):
 
 
 def counted(there: int, promised: int, end_s: float, about: bool = False) -> Shortfall | None:
-    """So many of so many frames; None if that is all."""
+    """The shortfall where `there` of `promised` frames are there; None if none is missing."""
     if there >= promised:
         return None
     frames = "frame is" if promised == 1 else "frames are"
@@ -91,14 +91,14 @@ def counted(there: int, promised: int, end_s: float, about: bool = False) -> Sho
 
 
 def _is_all(found: Found, lasts_s: float) -> bool:
-    """Whether what lasts so long is there but for a frame: what is missing of the file isn't of the pictures."""
+    """Whether a video of this length is there, give or take a frame: what the file lacks then isn't pictures."""
     promised = lasts_s * found.frame_rate
     is_there = found.duration_s * found.frame_rate + 1 >= promised and found.packets + 1 >= round(promised)
     return lasts_s > 0 and not found.incomplete and is_there
 
 
 def _estimated(found: Found, bytes_share: float, duration_s: float) -> Shortfall | None:
-    """Out of the duration, or else the share of bytes that are there."""
+    """The shortfall estimated from the duration or, if that is implausible, from the share of bytes that is there."""
     if _is_all(found, duration_s):
         return None
     whole = found.packets - found.incomplete
@@ -131,7 +131,7 @@ def _mp4(source: _Source, found: Found) -> Shortfall | None:
     samples = [(entry.pos + entry.size, entry.size) for entry in stream.index_entries if not entry.is_discard]
     is_plain = stream.frames == found.indexed == len(stream.index_entries)
     largest = max((size for _, size in samples), default=0) if is_plain else 0
-    # Some codecs of cameras pad each picture with zeros, which are fewer than the picture has bytes.
+    # Some camera codecs pad each picture with zeros, which are fewer than the bytes of the largest picture.
     limit = source.end if source.size_bytes - source.end > largest else source.size_bytes
     there = sum(end <= limit for end, _ in samples)
     if is_plain:
@@ -151,7 +151,7 @@ def _matroska(source: _Source, found: Found) -> Shortfall | None:
     parts = matroska.look(source.file, source.end)
     lasts_s, whole = _matroska_duration_s(source), found.packets - found.incomplete
     if parts.end > source.end:
-        is_all = _is_all(found, lasts_s or _duration_s(source))  # of the file, which is no shorter
+        is_all = _is_all(found, lasts_s or _duration_s(source))  # the file is at least as long as the stream
         return None if is_all else _estimated(found, source.end / parts.end, lasts_s)
     if parts.broken_at is None:
         return None
@@ -165,7 +165,7 @@ def _matroska(source: _Source, found: Found) -> Shortfall | None:
 
 
 def _matroska_duration_s(source: _Source) -> float:
-    """Of the stream by its tag; or of the file, if there is nothing else in it. 0 where neither is known."""
+    """The length of the stream by its tag, or of the file if it holds no other stream; 0 where neither is known."""
     try:
         hours, minutes, seconds = source.stream.metadata.get("DURATION", "").split(":")
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
@@ -181,7 +181,7 @@ def _asf(source: _Source, found: Found) -> Shortfall | None:
 
 
 def _flv(source: _Source, found: Found) -> Shortfall | None:
-    """Behind each tag of an FLV file stands its size. Where that isn't so at the end, the duration is believed."""
+    """Each tag of an FLV file is followed by its size. Where the last one isn't, the duration is trusted."""
     source.file.seek(max(0, source.end - 4))
     size = int.from_bytes(source.file.read(4), "big")
     source.file.seek(max(0, source.end - 4 - size))
@@ -189,7 +189,7 @@ def _flv(source: _Source, found: Found) -> Shortfall | None:
         return None
     stream = source.stream
     begins_s = float((stream.start_time or 0) * (stream.time_base or 0))
-    whole, lasts_s = found.packets - found.incomplete, _duration_s(source) - begins_s  # which counts from 0
+    whole, lasts_s = found.packets - found.incomplete, _duration_s(source) - begins_s  # the file's counts from 0
     if _is_all(found, lasts_s):
         return None
     return counted(whole, round(lasts_s * found.frame_rate), lasts_s, about=True)
@@ -204,7 +204,7 @@ def _mxf(source: _Source, found: Found) -> Shortfall | None:
 
 
 def _ivf(source: _Source, found: Found) -> Shortfall | None:
-    """Some programs write units of time in place of frames: believed is what is both."""
+    """Some programs write time units in place of frames: the count is trusted only where a frame is one time unit."""
     if abs(found.frame_rate * float(source.stream.time_base or 0) - 1) > 0.01:
         return None
     promised = file_ends.ivf_frames(source.file)
@@ -232,4 +232,4 @@ _LOOK = {
     "ivf": _ivf,
     "gif": _gif,
 }
-"""By FFmpeg's name of the format."""
+"""Functions that look for what is missing, by FFmpeg's name of the format."""

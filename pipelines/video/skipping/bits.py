@@ -1,4 +1,4 @@
-"""What the parsers of MPEG-4 and H.264 headers share: bits, packets, and giving up where something isn't plain."""
+"""What the parsers of MPEG-4 and H.264 headers share: bits, packets, and giving up on anything out of the ordinary."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ import av
 
 
 class NoPlan(Exception):
-    """Packets hold something beyond the plain cases that are understood here; the message names it."""
+    """Packets hold something beyond the ordinary cases that are supported here; the message names it."""
 
 
 class Part(NamedTuple):
-    """Bytes `begin` to `end` of a packet, or of the packet before it."""
+    """The bytes from `begin` up to but not including `end` of a packet, or of the packet before it."""
 
     of_packet_before: bool
     begin: int
@@ -18,7 +18,7 @@ class Part(NamedTuple):
 
 
 class CodedPicture(NamedTuple):
-    """A picture as its packet and headers describe it; the attributes are those of `nonref.Picture`."""
+    """A picture as its packet and headers describe it; the attributes are those of `drop_plan.Picture`."""
 
     needs: tuple[int, ...]
     pts: int | None
@@ -26,7 +26,7 @@ class CodedPicture(NamedTuple):
 
 
 def payload(packet: "av.Packet") -> bytes:
-    # Edit lists make packets whose pictures aren't shown; a second sample description comes as side data.
+    # Edit lists cause packets whose pictures aren't shown; a second sample description arrives as side data.
     if packet.is_discard or packet.is_corrupt:
         raise NoPlan("a packet that is damaged or not to be shown")
     for side in packet.iter_sidedata():
@@ -36,7 +36,7 @@ def payload(packet: "av.Packet") -> bytes:
 
 
 class Bits:
-    """Reads bytes bit by bit, the most significant first."""
+    """Reads bytes bit by bit, most significant bit first."""
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
@@ -57,6 +57,6 @@ class Bits:
         return (1 << zeros) - 1 + self.u(zeros)
 
     def marker(self) -> None:
-        """A bit that must be 1; decoders that find a 0 start guessing."""
+        """Reads a bit that must be 1; decoders that find a 0 start guessing."""
         if not self.u(1):
             raise NoPlan("a marker bit is 0")

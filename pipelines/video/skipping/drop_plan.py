@@ -1,11 +1,11 @@
-"""Which packets of a video must be decoded for some of its frames. Pure functions over packets, without a decoder.
+"""Which packets of a video must be decoded to get some of its frames. Pure functions over packets, without a decoder.
 
-A picture can be left out where neither it nor anything that refers to it is wanted: B-pictures between wanted frames,
-and what lies between the last wanted frame and the next picture that starts afresh. The others decode to the same
-pixels, bit for bit, as among all packets. Decoders don't number their frames, so a plan also tells which ones come out.
+A picture can be skipped if neither it nor anything that refers to it is wanted: B-pictures between wanted frames, and
+what lies between the last wanted frame and the next picture that refers to nothing. The others decode to the same
+pixels, bit for bit, as with all packets. Decoders don't number their frames, so a plan also tells which ones come out.
 
-Plans are made from headers alone, for MPEG-4 Part 2 (ISO/IEC 14496-2) and H.264 (ITU-T H.264), and only where all is
-plain: progressive pictures, one to a packet, with one set of parameters throughout. Otherwise there is no plan.
+Plans are made from headers alone, for MPEG-4 Part 2 (ISO/IEC 14496-2) and H.264 (ITU-T H.264), and only for ordinary
+videos: progressive pictures, one per packet, with one set of parameters throughout. For others there is no plan.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -21,7 +21,7 @@ class Picture(NamedTuple):
     """The picture of one packet.
 
     Attributes:
-        needs: positions, in decoding order, of the pictures it refers to; what these need in turn comes on top.
+        needs: positions, in decoding order, of the pictures that it refers to, without those that these need in turn.
         shown: its index in display order.
         pts: the packet's presentation time, which decoders pass on to the frame.
         part: where its bytes are if they aren't simply the packet's.
@@ -48,11 +48,11 @@ class DropPlan:
         return sorted(kept)
 
     def come_out(self, kept: Iterable[int]) -> list[Picture]:
-        """The pictures at these positions in the order in which a decoder shows them that is given no others."""
+        """The pictures at these positions, in the order in which a decoder that is given no others shows them."""
         return sorted((self.pictures[position] for position in kept), key=lambda picture: picture.shown)
 
     def select(self, packets: Iterable["av.Packet"], kept: list[int]) -> Iterator["av.Packet"]:
-        """The packets at these positions, each with its picture alone; `packets` are those the plan was made from."""
+        """The packets at these positions, each with only its own picture; the plan was made from `packets`."""
         wanted, last = set(kept), max(kept)
         before: av.Packet | None = None
         for position, packet in enumerate(packets):
@@ -74,12 +74,12 @@ def _cut(part: Part, packet: "av.Packet", before: "av.Packet | None") -> "av.Pac
 
 
 def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) -> DropPlan | None:
-    """How the pictures of a video depend on each other; None if that isn't plain.
+    """How the pictures of a video depend on each other; None if that can't be determined.
 
     Args:
         codec: FFmpeg's name of the decoder.
-        extradata: the codec parameters that the container holds.
-        packets: all of the video's, in decoding order.
+        extradata: the codec parameters that the container holds, if any.
+        packets: all packets of the video, in decoding order.
     """
     parse = {"mpeg4": mpeg4.pictures, "h264": h264.pictures}.get(codec)
     if parse is None:

@@ -1,8 +1,8 @@
-"""Packets from which a video can be decoded, to the same pixels as from its beginning. Without a decoder.
+"""Finds packets from which a video can be decoded to the same pixels as from its beginning, without a decoder.
 
-What containers mark as key frames isn't enough: H.264 may spread a refresh over many pictures and have its first one
-marked, and decoders of some codecs carry more from picture to picture than a key frame resets. Where that isn't known
-to be sound, a video has no such packets but the first.
+What containers mark as key frames isn't enough: H.264 may spread a refresh over many pictures and mark the first of
+them, and decoders of some codecs carry more state from picture to picture than a key frame resets. For codecs that
+aren't known to be safe, the first packet is the only such one.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ IsStart = Callable[["av.Packet"], bool]
 
 
 def start_test(context: "av.VideoCodecContext") -> IsStart:
-    """The test whether all pictures shown from a packet's on can be decoded from it."""
+    """The test whether a packet's picture and all that are shown later can be decoded from this packet on."""
     codec, extradata = context.codec.canonical_name, context.extradata or b""
     if codec == "h264":
         return _h264_test(extradata)
@@ -33,7 +33,7 @@ def start_test(context: "av.VideoCodecContext") -> IsStart:
 
 
 def _is_plain_mpeg4(extradata: bytes, packet: "av.Packet") -> bool:
-    """No interlaced pictures: FFmpeg predicts their fields from times since the start of the file."""
+    """Whether pictures aren't interlaced: FFmpeg predicts fields from times since the start of the file."""
     try:
         mpeg4.parse_vol(extradata or bytes(packet))
     except NoPlan:
@@ -57,7 +57,7 @@ def _h264_test(extradata: bytes) -> IsStart:
 
 
 def _refreshes_at_once(nals: list[bytes]) -> bool:
-    """An IDR picture; or an intra picture with the promise that those shown later refer to nothing before (D.2.8)."""
+    """Whether this is an IDR picture, or an intra picture marked so that later ones need nothing before it (D.2.8)."""
     slices = [nal for nal in nals if nal[0] & 31 in (_SLICE, _IDR)]
     kinds = {nal[0] & 31 for nal in slices}
     if kinds != {_SLICE}:
@@ -73,7 +73,7 @@ def _slice_type(nal: bytes) -> int:
 
 
 def _recovers_at_once(sei: bytes) -> bool:
-    """Whether supplemental information (7.3.2.3) has a recovery point whose count of frames until recovery is 0."""
+    """Whether an SEI unit (7.3.2.3) has a recovery point with 0 frames until recovery."""
     place = 0
     while place + 2 < len(sei):
         numbers = []

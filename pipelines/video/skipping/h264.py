@@ -17,11 +17,13 @@ _HIGH_PROFILES = frozenset((100, 110, 122, 244, 44, 83, 86, 118, 128, 134, 135, 
 def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int], list[CodedPicture]]:
     """The positions of the pictures in display order, and the pictures in decoding order.
 
-    A picture may refer to every reference picture since the last IDR picture, and to nothing else (7.4.1.2.4).
+    A picture may refer to every reference picture since the last IDR picture, and to nothing else (7.4.1.2.4). So it is
+    enough to record that each needs the reference picture before it. Display order, from one IDR picture to the next,
+    is that of the picture order counts (8.2.1), and the container must confirm it. Frame numbers count the reference
+    pictures (7.4.3): where they don't agree, a picture is missing, or isn't what its header says.
 
-    It is enough to note that each needs the reference picture before it. The order of display, from one IDR picture to
-    the next, is that of the picture order counts (8.2.1), and the container must confirm it. Reference pictures are
-    counted by frame numbers (7.4.3): where these contradict, a picture is missing, or isn't what its header says.
+    Raises:
+        NoPlan: the video isn't one of the ordinary cases.
     """
     length_size, parameters = parse_extradata(extradata)
     sps: _Sps | None = None
@@ -41,7 +43,7 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
         if is_idr:
             idr, reference_order, reference_number = position, 0, -1
         elif idr < 0:
-            raise NoPlan("the first picture is no IDR picture")
+            raise NoPlan("the first picture isn't an IDR picture")
         frame_number, order = _parse_slice(first_slice, sps, reference_order)
         if frame_number != (reference_number + 1) % (1 << sps.frame_num_bits):
             raise NoPlan("a gap in the frame numbers")
@@ -59,11 +61,11 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
 
 
 def _picture_kind(nals: list[bytes]) -> tuple[bytes, bool, bool]:
-    """The first slice of a packet's picture, and whether this is a reference picture, and an IDR picture (7.4.1)."""
+    """The first slice of a packet's picture, and whether the picture is a reference and an IDR picture (7.4.1)."""
     if any(nal[0] & 31 not in _PLAIN_NALS for nal in nals):
         raise NoPlan("a rare kind of NAL unit")
     slices = [nal for nal in nals if nal[0] & 31 in (_SLICE, _IDR)]
-    # A picture begins with the slice of macroblock 0, a number whose code is a single bit 1.
+    # A picture begins with the slice of macroblock 0, a number that is coded as a single 1 bit.
     begins = [nal[1:2] >= b"\x80" for nal in slices]
     kinds = {(nal[0] & 0x60 != 0, nal[0] & 31 == _IDR) for nal in slices}
     if sum(begins) != 1 or not begins[0] or len(kinds) != 1:
@@ -75,7 +77,7 @@ def _picture_kind(nals: list[bytes]) -> tuple[bytes, bool, bool]:
 
 
 class _Sps(NamedTuple):
-    """Lengths of fields in slice headers; where pictures are shown in decoding order, there is none for their order."""
+    """Lengths in bits of fields in slice headers; `order_bits` is None where pictures are shown in decoding order."""
 
     frame_num_bits: int
     order_bits: int | None
@@ -84,7 +86,7 @@ class _Sps(NamedTuple):
 def _parse_slice(nal: bytes, sps: _Sps, reference_order: int) -> tuple[int, int | None]:
     """The frame number and, if there is one, the picture order count from a picture's first slice (7.3.3).
 
-    Of all counts that end in the bits stored there, it is the nearest to the last reference picture's (8.2.1.1).
+    The header holds the low bits of the count; the full one is the nearest to the last reference picture's (8.2.1.1).
     """
     bits = Bits(unescaped(nal[1:40]))
     for _ in range(3):
@@ -102,7 +104,7 @@ def _parse_slice(nal: bytes, sps: _Sps, reference_order: int) -> tuple[int, int 
 class FrameNumbers:
     """Follows the frame numbers of a video's pictures (7.4.3), from packet to packet.
 
-    Where its parameters aren't plain, it finds nothing.
+    Where the video's parameters aren't supported, it finds no gaps.
     """
 
     def __init__(self, extradata: bytes) -> None:
@@ -121,7 +123,7 @@ class FrameNumbers:
         try:
             nal = self._first_slice(bytes(packet))
             number = None if nal is None or self._sps is None else _parse_slice(nal, self._sps, 0)[0]
-        except (NoPlan, IndexError):  # the decoder will find that, too
+        except (NoPlan, IndexError):  # the decoder will notice that, too
             return False
         if nal is None or number is None:
             return False
@@ -130,7 +132,7 @@ class FrameNumbers:
             self._reference = number
         if before is None or self._sps is None:
             return False
-        # A picture may have all references forgotten, and counts as 0 then: the next one is 1.
+        # A picture may reset all references; it then counts as number 0, and the next one is 1.
         return number not in ((before + 1) % (1 << self._sps.frame_num_bits), 1)
 
     def _first_slice(self, data: bytes) -> bytes | None:
@@ -152,7 +154,7 @@ def _only_sps(parameters: Collection[bytes]) -> _Sps:
 
 
 def _parse_sps(nal: bytes) -> _Sps:
-    """A sequence parameter set (7.3.2.1.1), as far as needed."""
+    """Parses a sequence parameter set (7.3.2.1.1) as far as needed."""
     bits = Bits(unescaped(nal[1:]))
     profile = bits.u(8)
     bits.u(8 + 8)
@@ -181,12 +183,12 @@ def _parse_sps(nal: bytes) -> _Sps:
 
 
 def unescaped(data: bytes) -> bytes:
-    """Without the bytes that keep start codes from occurring within a NAL unit (7.4.1)."""
+    """The data without the bytes that keep start codes from occurring within a NAL unit (7.4.1)."""
     return data.replace(b"\x00\x00\x03", b"\x00\x00")
 
 
 def parse_extradata(extradata: bytes) -> tuple[int | None, set[bytes]]:
-    """Bytes of the length before each NAL unit, or None for start codes; and the parameter sets (14496-15, 5.2.4.1)."""
+    """Bytes of the length field before each NAL unit (None: start codes), and parameter sets (14496-15, 5.2.4.1)."""
     if extradata[:1] != b"\x01":
         return None, {nal for nal in split_nals(extradata, None) if nal[0] & 31 in (_SPS, _PPS)}
     bits = Bits(extradata)
@@ -205,7 +207,7 @@ def split_nals(data: bytes, length_size: int | None) -> Iterator[bytes]:
     """The NAL units of a packet, found by the lengths before them or by start codes (Annex B).
 
     Raises:
-        NoPlan: one is cut off.
+        NoPlan: a NAL unit is cut off.
     """
     if length_size is None:
         for unit in data.split(_START)[1:]:

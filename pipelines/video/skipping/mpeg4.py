@@ -15,26 +15,28 @@ _VOL = re.compile(_START + b"[\x20-\x2f]")
 _PACKED = re.compile(_START + rb"\xb2DivX\d+(?:b|Build)\d+p")
 _I, _B = 0, 2
 _LONGEST_PLACEHOLDER = 19
-"""Bytes of a packet that only fills a gap, at most; the limit that FFmpeg uses."""
+"""Most bytes of a packet that only fills a gap; the limit that FFmpeg uses."""
 
 
 def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int], list[CodedPicture]]:
     """The positions of the pictures in display order, and the pictures in decoding order.
 
-    I-VOPs refer to nothing, P and S to the last I, P or S before them (their anchor), B to the last two anchors.
+    I-VOPs refer to nothing, P and S to the last I, P or S before them (their anchor), B to the last two anchors. A
+    B-VOP is shown at once, while an anchor is shown when the next anchor comes.
 
-    In display order a B-VOP comes at once, while an anchor waits for the next anchor.
+    Raises:
+        NoPlan: the video isn't one of the ordinary cases.
     """
     vol: Vol | None = None
     known: set[bytes] = set()
     coded: list[CodedPicture] = []
     shown: list[int] = []
     anchors: tuple[int, ...] = ()
-    base_before, base, time_before, time = 0, 0, 0, 0  # of the last two anchors: whole seconds, and ticks
+    base_before, base, time_before, time = 0, 0, 0, 0  # of the last two anchors: whole seconds, and times in ticks
     singles = _single_vops(packets, packed=_PACKED.search(extradata) is not None)
     for position, (packet, data, part) in enumerate(singles):
         start = data.find(_VOP)
-        if start or vol is None:  # there is something before the picture
+        if start or vol is None:  # a header precedes the picture
             header, _, time_code = data[:start].partition(_GOV)
             if vol is None:
                 config = header if _VOL.search(header) else extradata
@@ -45,7 +47,7 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
                 base = _parse_time_code(time_code)
         kind, seconds, ticks = _parse_vop(data[start + len(_VOP) : start + 32], vol)
         if kind == _B:
-            # Decoders skip a B-VOP whose time isn't between those of its anchors, which are all they know of the order.
+            # Decoders skip a B-VOP whose time isn't between those of its anchors: times are all they know of the order.
             between = time_before < (base_before + seconds) * vol.ticks_per_s + ticks < time
             if len(anchors) < 2 or vol.low_delay or not between:
                 raise NoPlan("a B-VOP without its anchors")
@@ -66,11 +68,11 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
 
 
 def _single_vops(packets: Iterable["av.Packet"], packed: bool) -> Iterator[tuple["av.Packet", bytes, Part | None]]:
-    """For each packet its VOP, with the headers before that.
+    """For each packet its VOP, with the headers before it.
 
-    AVI can't say that frames are shown in another order than stored. DivX and XviD therefore put a P-VOP and the first
-    of its B-VOPs into one packet, let each further B-VOP follow one packet late, and fill the last packet with a P-VOP
-    that is "not coded". As in FFmpeg's decoder, a VOP has the times of the packet in whose place it is decoded.
+    AVI can't express that frames are shown in another order than stored. DivX and XviD therefore put a P-VOP and the
+    first of its B-VOPs into one packet, delay each further B-VOP by one packet, and fill the last packet with a P-VOP
+    that is "not coded". As in FFmpeg's decoder, a VOP takes the times of the packet in whose place it is decoded.
     """
     waiting, part = b"", None
     for packet in packets:
@@ -78,7 +80,7 @@ def _single_vops(packets: Iterable["av.Packet"], packed: bool) -> Iterator[tuple
         start = data.find(_VOP)
         if not 0 <= start < len(data) - len(_VOP):
             raise NoPlan("a packet without a VOP")
-        second = data.find(_VOP, start + len(_VOP)) if packed else -1  # elsewhere decoders read no second one
+        second = data.find(_VOP, start + len(_VOP)) if packed else -1  # otherwise decoders don't read a second one
         if second >= 0:
             if waiting or data.rfind(_VOP) != second:
                 raise NoPlan("more VOPs than places for them")
@@ -92,11 +94,11 @@ def _single_vops(packets: Iterable["av.Packet"], packed: bool) -> Iterator[tuple
             waiting, part = data if is_b else b"", Part(True, 0, len(data))
         else:
             yield packet, data, None
-    # What still waits at the end has no place and is never shown. Clips cut out of longer videos often end so.
+    # A VOP that still waits at the end has no place and is never shown. Clips cut from longer videos often end so.
 
 
 def is_single(data: bytes, extradata: bytes) -> bool:
-    """Whether a packet holds one VOP that is coded, or is so damaged that it holds none."""
+    """Whether a packet holds exactly one coded VOP; also True for a long packet so damaged that it holds none."""
     if len(data) > _LONGEST_PLACEHOLDER:
         return data.count(_VOP) <= 1
     try:
@@ -107,17 +109,17 @@ def is_single(data: bytes, extradata: bytes) -> bool:
 
 
 class Vol(NamedTuple):
-    """What the header of a video object layer says of its pictures: their clock, and whether there are no B-VOPs."""
+    """What the header of a video object layer says about its pictures: their clock, and whether there are no B-VOPs."""
 
     ticks_per_s: int
     low_delay: bool
 
 
 def parse_vol(config: bytes) -> Vol:
-    """A video object layer's header (ISO/IEC 14496-2, 6.2.3), as far as needed.
+    """Parses the header of a video object layer (ISO/IEC 14496-2, 6.2.3) as far as needed.
 
     Raises:
-        NoPlan: its pictures are of a kind that isn't planned for, interlaced ones among them.
+        NoPlan: its pictures are of a kind that isn't supported, such as interlaced ones.
     """
     found = list(_VOL.finditer(config))
     if len(found) != 1:
@@ -149,7 +151,7 @@ def parse_vol(config: bytes) -> Vol:
         bits.marker()
         bits.u(size_bits)
     if bits.u(1):
-        # FFmpeg predicts fields from times since the start and since the first B-VOP: all of them would be needed.
+        # FFmpeg predicts fields from times since the start and since the first B-VOP: every picture would be needed.
         raise NoPlan("interlaced pictures")
     bits.u(1)
     if bits.u(1 if version == 1 else 2) == 1:
@@ -163,7 +165,7 @@ def _tick_bits(ticks_per_s: int) -> int:
 
 
 def _parse_time_code(data: bytes) -> int:
-    """Seconds of the header of a group of VOPs (6.2.4), whose start code has been read."""
+    """Seconds in the header of a group of VOPs (6.2.4) whose start code has been read."""
     if _START in data:
         raise NoPlan("further headers after the time code")
     bits = Bits(data)
@@ -173,8 +175,8 @@ def _parse_time_code(data: bytes) -> int:
 
 
 def _parse_vop(data: bytes, vol: Vol) -> tuple[int, int, int]:
-    """Kind, whole seconds since another VOP, and ticks of a VOP (6.2.5) whose start code has been read."""
-    # For each picture of each video: reading bit by bit would take three times as long.
+    """Kind, whole seconds (relative to an earlier VOP) and ticks of a VOP (6.2.5) whose start code has been read."""
+    # This runs for each picture of each video: reading bit by bit would take three times as long.
     value, left = int.from_bytes(data, "big"), 8 * len(data) - 2
     kind = value >> left & 3 if left >= 0 else 0
     start = left

@@ -1,4 +1,4 @@
-"""Times of packets that make no sense, and what is believed in their place. The rules stand in `times`."""
+"""Replaces times of packets that make no sense. The rules are given in `times`."""
 
 import itertools
 import math
@@ -9,20 +9,20 @@ import numpy as np
 from pipelines.video.timing.packet_times import DEFAULT_FRAME_RATE, LONGEST_GAP_S, NO_TIME, PacketTimes, StreamClock
 
 MAX_REORDERED = 32
-"""Frames are shown at most so many places from where they are stored; codecs allow half of that."""
+"""Frames are shown at most this many places from where they are stored; codecs allow half as many."""
 MIN_TIMED_SHARE = 0.95
-"""If fewer packets than this share have times that make sense, frames are counted instead."""
+"""If a smaller share of packets has times that make sense, frames are counted instead."""
 _LEAP_S = 10.0
-"""What FFmpeg's command line takes for a reset clock in formats whose clock may be reset (`dts_delta_threshold`)."""
+"""A leap of this length means a reset clock, in formats where that happens (FFmpeg's `dts_delta_threshold`)."""
 _RESETTABLE = frozenset(("mpegts", "mpeg"))
 
 
 def corrected_times(
     pts: np.ndarray, known: np.ndarray, packets: PacketTimes, clock: StreamClock
 ) -> tuple[np.ndarray, bool, tuple[str, ...]] | None:
-    """Times of packets in stored order that can be believed, whether single ones were replaced, and remarks.
+    """Trustworthy times of the packets in stored order, whether single ones were replaced, and remarks.
 
-    None where too many don't fit to their neighbours.
+    None where too many don't fit their neighbours.
     """
     decoded = np.frombuffer(packets.dts, np.int64)
     decoded = np.where(decoded == NO_TIME, pts, decoded)
@@ -33,7 +33,7 @@ def corrected_times(
     longest = math.ceil(LONGEST_GAP_S / clock.time_base)
     leap = math.ceil(_LEAP_S / clock.time_base) if clock.format in _RESETTABLE else math.inf
     steps = np.diff(decoded)
-    # A recording begins with a key frame. Others may seem to go back where the container has no times of decoding.
+    # A recording begins with a key frame. Other frames may seem to go back where the container has no decoding times.
     is_key = np.isin(np.arange(1, len(pts)), packets.keys)
     starts_again = (steps < -MAX_REORDERED // 2 * usual) | (is_key & (steps < -2 * usual))
     cuts = np.flatnonzero(starts_again | (steps > leap)) + 1
@@ -64,13 +64,13 @@ def corrected_times(
 
 
 def _last(known: np.ndarray) -> np.ndarray:
-    """For each place the last one up to it that is known; for the first ones, the first that is."""
+    """For each place, the last known one up to it; for those before the first known one, that one."""
     places = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
     return np.where(places < 0, int(np.argmax(known)), places)
 
 
 def _repaired(pts: np.ndarray) -> np.ndarray | None:
-    """The same times, where those that are far from their neighbours' have these; None where many are."""
+    """The times, with outliers replaced by the time of a neighbour; None where there are too many outliers."""
     places = np.empty(len(pts), np.int64)
     places[np.argsort(pts, kind="stable")] = np.arange(len(pts))
     fits = np.abs(places - np.arange(len(pts))) <= MAX_REORDERED
@@ -80,7 +80,7 @@ def _repaired(pts: np.ndarray) -> np.ndarray | None:
 
 
 def bounded(ticks: np.ndarray, longest: int, usual: int, tick_s: float) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Ascending times without gaps of more than `longest`, which then last for a usual one."""
+    """Ascending times in which gaps of more than `longest` are shortened to `usual`, and remarks on these gaps."""
     gaps = np.diff(ticks)
     mad = np.flatnonzero(gaps > longest)
     remarks = [
@@ -96,7 +96,7 @@ def _few(remarks: Sequence[str]) -> tuple[str, ...]:
 
 
 def usual_interval(ticks: np.ndarray, clock: StreamClock) -> int:
-    """The usual interval from one time to a later one that follows, at least 1."""
+    """The median interval between successive times that increase, at least 1."""
     gaps = np.diff(ticks)
     gaps = gaps[gaps > 0]
     usual = float(np.median(gaps)) if len(gaps) else 1 / (clock.frame_rate * clock.time_base)

@@ -1,17 +1,18 @@
 """When the frames of a video are shown: the one place that decides about time, for clips, windows and labels alike.
 
 A frame's time is its presentation time, counted from the first frame that is shown, and a video lasts until its last
-frame has been shown. Both come from the packets, before anything is decoded: the k-th frame that a decoder gives out
-has the k-th of the packets' times. A packet's own time isn't always that of its picture (AVI has slots in stored order
-alone, and B-frames of DivX are packed), but all of them together are the times of all frames.
+frame has been shown. Both come from the packets, before anything is decoded: the k-th frame that a decoder outputs has
+the k-th smallest of the packets' times. A packet's own time isn't always that of its picture (AVI only has slots in
+stored order, and DivX packs B-frames), but all of them together are the times of all frames.
 
-Times of containers are not always believed:
+The times in containers are not always trusted:
 
 - packets that an edit list discards are not shown and count for nothing;
-- where times start again (recordings that were joined, a transport stream whose clock was reset), the rest follows what
-  came before. So it does after a leap of more than ten seconds in transport and program streams, as in FFmpeg;
-- a gap of more than an hour is taken for damage and counts as one frame;
-- single times that don't fit to their neighbours are replaced; where many don't, frames follow at the frame rate.
+- where times start again (in recordings that were joined, or transport streams whose clock was reset), the rest is
+  appended to what came before. As in FFmpeg, that is also done in transport and program streams after a leap of more
+  than ten seconds;
+- a gap of more than an hour is considered damage and counts as one frame;
+- single times that don't fit their neighbours are replaced; where many don't, frames are spaced by the frame rate.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from pipelines.video.timing.packet_times import LONGEST_GAP_S, NO_TIME, PacketTi
 from pipelines.video.timing.repair import MIN_TIMED_SHARE, bounded, corrected_times, usual_interval
 
 _MOST_USUAL = 2.0
-"""The last frame is shown for up to so many usual intervals, unless its own packet says more."""
+"""The last frame is shown for at most this many usual intervals, unless its own packet says more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +34,14 @@ class Timeline:
     """The times of a video's frames.
 
     Attributes:
-        stored: int64 [n], the time of each shown packet in stored order, in ticks; corrected as said above.
+        stored: int64 [n], the time of each shown packet in stored order, in ticks; corrected as described above.
         ticks: int64 [n], the same in ascending order: the times of the frames.
         hold: how long the last frame is shown, in ticks.
-        tick_s: seconds of a tick; None where a tick is a frame at `frame_rate`.
-        frame_rate: frames a second.
-        complete: each packet has a time, or a slot.
-        trusted: the packets' own times are those of the frames: none is missing, doubled or was corrected.
-        remarks: what was corrected, for people.
+        tick_s: length of a tick in seconds; None where a tick is a frame at `frame_rate`.
+        frame_rate: frames per second.
+        complete: each packet has a time or a slot.
+        trusted: the packets' own times are those of the frames: none is missing, repeated or corrected.
+        remarks: what was corrected, in words for people.
     """
 
     stored: np.ndarray
@@ -69,20 +70,20 @@ class Timeline:
 
     @property
     def duration_s(self) -> float:
-        """Seconds from the first frame until the last one has been shown; 0 of a video without frames."""
+        """Seconds from the first frame until the last one has been shown; 0 for a video without frames."""
         if not len(self.ticks):
             return 0.0
         length = int(self.ticks[-1]) + self.hold - int(self.ticks[0])
         return length / self.frame_rate if self.tick_s is None else length * self.tick_s
 
     def choose(self, spec: ClipSpec) -> tuple[int, ...]:
-        """The indices of a clip's frames."""
+        """The display indices of the frames that a clip takes."""
         if spec.by_time:
             return spec.sample_times(self.times_s.tolist(), 0.0, self.duration_s)
         return spec.sample(len(self.ticks))
 
     def of_packets(self, numbers: Sequence[int]) -> "Timeline":
-        """The times of the frames that came of some packets, by their numbers in stored order; the end stays."""
+        """The timeline of the frames that some packets gave, by their numbers in stored order, with the same end."""
         if self.tick_s is None and not self.complete:
             ticks = np.arange(len(numbers), dtype=np.int64)
             return replace(self, ticks=ticks, hold=1, trusted=False)
@@ -117,16 +118,16 @@ def _counted(count: int, clock: StreamClock, complete: bool) -> Timeline:
 
 
 def _of_slots(packets: PacketTimes, clock: StreamClock) -> Timeline:
-    """AVI holds no times: a picture is shown in its slot, one after the other, and on through empty ones.
+    """AVI holds no times: pictures are shown slot by slot, and each stays through the empty slots after it.
 
-    FFmpeg makes up presentation times, which are wrong for packed B-frames; its times of decoding are the slots.
+    FFmpeg makes up presentation times, which are wrong for packed B-frames; its decoding times are the slots.
     """
     slots = np.frombuffer(packets.dts, np.int64)
     if not len(slots) or slots.min() < 0 or (np.diff(slots) <= 0).any():
         return _counted(len(slots), clock, complete=True)
     last = int(slots[-1])
     hold = 1
-    if clock.end is not None and clock.end > last + 1:  # a header may say anything: the index knows
+    if clock.end is not None and clock.end > last + 1:  # headers are often wrong, so the index decides
         hold = max(1, min(clock.end, count_slots(clock.path, clock.stream, len(slots))) - last)
     longest = round(LONGEST_GAP_S * clock.frame_rate)
     remarks = clock.remarks
@@ -137,11 +138,11 @@ def _of_slots(packets: PacketTimes, clock: StreamClock) -> Timeline:
 
 
 def _hold(stored: np.ndarray, last: int, packets: PacketTimes, clock: StreamClock, end: int | None) -> int:
-    """How long the last frame is shown, which came of the packet `last`; `end` is the container's, where it counts.
+    """How long the last frame, that of packet `last`, is shown; `end` is the container's, where it can be trusted.
 
-    A packet's duration often is the time until the next packet is decoded. It is that of the frame where the packet is
-    the last one stored too, or where it is a usual one. Otherwise, and behind a cut that an edit list makes, the
-    container's end is asked.
+    A packet's duration is often the time until the next packet is decoded. It is that of the frame where the packet is
+    also the last one stored, or where the duration is a usual one. Otherwise, and after a cut made by an edit list, the
+    container's end decides.
     """
     own = packets.durations[last]
     usual = usual_interval(np.sort(stored), clock)

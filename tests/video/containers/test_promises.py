@@ -1,4 +1,4 @@
-"""What containers promise: files that are cut are told, and files that are whole never are."""
+"""What containers promise: truncated files are reported, and complete files never are."""
 
 import io
 import random
@@ -72,7 +72,7 @@ def missing(path: Path) -> Shortfall | None:
 
 
 def frames_of(path: Path) -> int:
-    """What plain decoding gives, without what is cut off."""
+    """The frames that plain decoding gives, without those that are cut off."""
     with av.open(str(path)) as container:
         return sum(1 for packet in container.demux(video=0) if packet.size and not packet.is_corrupt)
 
@@ -93,7 +93,7 @@ def test_whole_and_cut(name: str, sources: dict[str, bytes], tmp_path: Path) -> 
         assert found is not None
         there = frames_of(path)
         assert f"{there} of" in found.message or f"{there + 1} of" in found.message
-        if name in ("fragments.mp4", "late.mp4"):  # nothing tells how many more fragments there were
+        if name in ("fragments.mp4", "late.mp4"):  # nothing says how many more fragments there were
             assert "of at least" in found.message and 0.5 < found.share < 1
             continue
         assert f" of {NUM_FRAMES} frames are there" in found.message
@@ -133,7 +133,7 @@ def test_zeros_where_a_download_has_not_come(name: str, sources: dict[str, bytes
         if share > 0.5:
             clip = read_clip(str(path), SPEC)
             assert clip.damaged and found.message in clip.damage
-            # The tables of a plain MP4 file give the times of all frames, so that nothing is missing behind them.
+            # The tables of a plain MP4 file give the times of all frames, so nothing is missing after them.
             assert name == "fast.mp4" or found.seconds_behind(clip.duration_s) > 0.3
         else:
             with pytest.raises(VideoDecodeError, match=f"^only {found.message}$"):
@@ -199,7 +199,7 @@ def test_all_frames_are_there(
 
 
 def test_flv_with_b_frames(tmp_path: Path) -> None:
-    """Its duration counts from 0, and the first frame is shown later."""
+    """The file's duration counts from 0, although the first frame is shown later."""
     path = write_video(tmp_path / "v.flv", *X264, {})
     path.write_bytes(path.read_bytes()[:-4])
     assert missing(path) is None
@@ -226,7 +226,7 @@ def test_other_containers(name: str, codec: str, message: str, tmp_path: Path) -
     data = path.read_bytes()
     for more in (b"", bytes(5000), b"trailing bytes"):
         if name == "v.ivf" and b"trailing" in more:
-            continue  # taken for another frame
+            continue  # counted as another frame
         path.write_bytes(data + more)
         assert missing(path) is None
     path.write_bytes(data[: 7 * len(data) // 10])
@@ -271,7 +271,7 @@ def test_edit_list_that_shows_nothing(sources: dict[str, bytes], tmp_path: Path)
 
 
 def without_sizes(data: bytes) -> bytes:
-    """An AVI file as from a program that never came to write its sizes, counts and index."""
+    """An AVI file from a program that ended before it wrote sizes, counts and index."""
     changed = bytearray(data[: data.index(b"idx1")])
     movi = changed.index(b"movi") - 4
     for place in (4, movi, changed.index(b"avih") + 8 + 16, changed.index(b"strh") + 8 + 32):
@@ -344,7 +344,7 @@ def chunk(name: bytes, data: bytes, size: int | None = None) -> bytes:
 
 
 def open_dml(parts: list[int], lost: int) -> bytes:
-    """A file of several RIFFs with so many frames of 10 bytes each, of which the last ones are lost."""
+    """A file of several RIFFs, each with this many frames of 10 bytes, of which the last are lost."""
     frame = chunk(b"00dc", bytes(10))
     sizes = [(24 if number else 12) + count * len(frame) for number, count in enumerate(parts)]
     header_size = 12 + 12 + 12 + 8 + 24 + 16 * len(parts)
@@ -391,7 +391,7 @@ def test_seconds_behind(end_s: float, expected: float) -> None:
 
 
 def test_parsers_take_anything(sources: dict[str, bytes]) -> None:
-    """No error, no endless loop, whatever is in a file."""
+    """No content of a file causes an error or an endless loop."""
     for number in range(600):
         draw = random.Random(number)
         name = draw.choice(sorted(sources))

@@ -1,4 +1,4 @@
-"""Leaving packets out changes nothing: the same clips, byte for byte, as from decoding all of them."""
+"""Skipping packets changes nothing: clips are the same, byte for byte, as from decoding all of them."""
 
 import itertools
 import random
@@ -28,7 +28,7 @@ SPECS = [ClipSpec(t, 16, 16, rule) for t, rule in itertools.product((1, 2, 5, 16
 
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
-    """Frames with their number in blocks, and a texture that moves, so that motion prediction has work to do."""
+    """Frames that show their number in blocks, and a moving texture to give motion prediction something to do."""
     texture = np.random.default_rng(1).integers(0, 256, (HEIGHT, 2 * WIDTH), np.uint8)
     texture = (texture // 2 + np.roll(texture, 1, 1) // 2).astype(np.uint8)
     frames = []
@@ -65,7 +65,7 @@ def plan_of(path: Path | str) -> DropPlan | None:
 
 
 def read_both(path: Path | str, spec: ClipSpec, monkeypatch: pytest.MonkeyPatch, strict: bool = True) -> Clip:
-    """The clip, which must be the same with a plan and without; where `strict`, the plan must not be given up."""
+    """The clip, checked to be the same with a plan and without; if `strict`, the plan must not be abandoned."""
     with monkeypatch.context() as patch:
         if strict:
             patch.setattr(video, "decode_again", lambda *_: pytest.fail("the plan was given up"))
@@ -85,7 +85,7 @@ def raw_frame(frame: av.VideoFrame) -> tuple[int | None, bytes]:
 
 
 def check_every_frame(path: Path) -> DropPlan:
-    """Each frame alone, and choices of several, come out as of the whole video: in decoded pixels, order and time."""
+    """Single frames, and selections of several, have the pixels, order and times that they have in the whole video."""
     plan = plan_of(path)
     assert plan is not None
     with open_video(str(path)) as (container, stream):
@@ -244,7 +244,7 @@ def test_real_h264(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def mutated(real_data: Path, folder: Path, copies: int) -> Iterator[Path]:
-    """Copies of the smallest clips with some bits turned over."""
+    """Copies of the smallest clips with some bits flipped."""
     avis = sorted((real_data / "ucf-clips").rglob("*.avi"), key=lambda path: path.stat().st_size)
     mp4s = sorted((real_data / "fight-surv").rglob("*.mp4"), key=lambda path: path.stat().st_size)
     sources = 3 * avis[:4] + mp4s[:2]
@@ -279,7 +279,7 @@ def test_damaged_videos(real_data: Path, tmp_path: Path, monkeypatch: pytest.Mon
             assert clip is not None
             if not plain.damaged:
                 undamaged += 1
-                # No pixels: decoders fill holes, sometimes without a word, from pictures that were left out here.
+                # Pixels aren't compared: decoders conceal holes, sometimes silently, with pictures skipped here.
                 for field in ("frame_indices", "timestamps_s", "num_source_frames", "damaged"):
                     assert getattr(clip, field) == getattr(plain, field), field
     assert undamaged > 20
@@ -293,7 +293,7 @@ LOW_DELAY = bytes.fromhex("000001200086c400670c281078518f")
 
 
 def pack(bits: str) -> bytes:
-    """Bytes of a string of 0 and 1 in which blanks don't count."""
+    """Bytes from a string of 0 and 1, ignoring blanks."""
     bits = bits.replace(" ", "")
     return int(bits + "0" * (-len(bits) % 8), 2).to_bytes((len(bits) + 7) // 8, "big")
 
@@ -369,7 +369,7 @@ def test_time_code() -> None:
 
 
 def vop(text: str) -> bytes:
-    """A VOP from its kind and its time in ticks; `N` is a P-VOP that is not coded, capitals alone are at time 0."""
+    """A VOP from its kind and its time in ticks; `N` is a P-VOP that is not coded, a letter alone is at time 0."""
     kind, time = text[0], int(text[1:] or 0)
     bits = f"{'IPBS'.index(kind.replace('N', 'P')):02b} {time // 25 * '1'}0 1 {time % 25:05b} 1 {int(kind != 'N')}"
     return mpeg4._VOP + pack(bits) + b"\x55" * (1 if kind == "N" else 30)

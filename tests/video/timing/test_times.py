@@ -1,4 +1,4 @@
-"""Times of frames out of the times of packets, as containers have them."""
+"""Times of frames from the times of packets, as containers give them."""
 
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,12 @@ def test_reordered() -> None:
     ("pts", "durations", "clock", "duration_s"),
     [
         ([0, 1, 2], 1, {}, 0.12),
-        ([0, 1, 2], 0, {}, 0.12),  # nothing is said of the last one: as long as usual
+        ([0, 1, 2], 0, {}, 0.12),  # the last one has no duration: as long as usual
         ([0, 1, 2], [1, 1, 50], {}, 2.08),  # the last packet stored: a picture that stays for two seconds
-        ([0, 1, 2], [50, 1, 1], {}, 0.12),  # a duration that is the way to the next packet
+        ([0, 1, 2], [50, 1, 1], {}, 0.12),  # a duration that lasts until the next packet
         ([0, 3, 1, 2], [0, 50, 0, 0], {}, 0.16),
-        ([0, 10, 5], [1, 1, 1], {"end": 15}, 0.6),  # too short to be true: the container knows
-        ([0, 10, 5], [1, 1, 1], {"end": 500}, 0.6),  # so far off that it knows nothing
+        ([0, 10, 5], [1, 1, 1], {"end": 15}, 0.6),  # implausibly short: the container decides
+        ([0, 10, 5], [1, 1, 1], {"end": 500}, 0.6),  # too far off to be trusted
         ([0, 10, 5], [1, 1, 1], {"end": 3}, 0.6),
         ([7], 1, {}, 0.04),
         ([7], 0, {}, 0.04),
@@ -59,7 +59,7 @@ def test_times_that_start_again_are_joined() -> None:
     assert seconds(found) == ([round(index / 25, 6) for index in range(9)], 0.36)
     assert (found.complete, found.trusted) == (True, False)
     assert [remark.split(" by")[0] for remark in found.remarks] == ["times jump back"] * 2
-    # The frames of each part stay in their part.
+    # Frames don't move from one part to another.
     assert found.stored.tolist() == [2, 5, 3, 4, 6, 9, 7, 8, 10]
 
 
@@ -68,7 +68,7 @@ def test_b_frames_without_times_of_decoding_are_not_joined() -> None:
     for dts in (pts, len(pts) * [NO], [NO, NO, *pts[2:]]):
         found = line(pts, dts, keys=[0])
         assert (found.ticks.tolist(), found.trusted, found.remarks) == (list(range(9)), True, ())
-    # The same twice, one after the other; without key frames only a jump that no codec makes is one.
+    # The same times twice in a row; without key frames, only a jump that no codec makes counts as a restart.
     twice = line(2 * pts, [NO, *(2 * pts)[1:]], keys=[0, 9])
     assert (twice.ticks.tolist(), len(twice.remarks)) == (list(range(18)), 1)
     assert line([*range(40), *range(40)], [*range(40), *range(40)]).ticks.tolist() == list(range(80))
@@ -113,7 +113,7 @@ def test_a_gap_that_only_presentation_times_have() -> None:
     ],
 )
 def test_times_that_cannot_be(changed: dict[int, int], complete: bool, counted: bool) -> None:
-    """Single ones take their neighbour's time; where there are many, frames follow at the frame rate."""
+    """Single outliers take their neighbour's time; where there are many, frames are spaced by the frame rate."""
     pts = [changed.get(position, position) for position in range(100)]
     found = line(pts, list(range(100)))
     assert (found.complete and not counted) == (complete and not counted)
@@ -158,7 +158,7 @@ def test_slots_of_avi(tmp_path: Path) -> None:
 
 
 def test_of_packets() -> None:
-    """Of the packets some gave no frame: placeholders, or damaged ones."""
+    """Some packets gave no frame: placeholders, or damaged ones."""
     found = line([0, 3, 1, 2, 4, 5]).of_packets([0, 3, 4])
     assert seconds(found) == ([0, 0.08, 0.16], 0.24)  # the last one stays until the end
     assert seconds(line([NO] * 6, [NO] * 6).of_packets([0, 2, 4])) == ([0, 0.04, 0.08], 0.12)
