@@ -1,4 +1,4 @@
-# One image for Beam workers and for training. docs/deploy.md, "The container image", tells how to build and use it.
+# One image for Beam workers and for training. docs/deploy.md, "The container image", explains how to build and use it.
 # tests/support/run_dockerfile.py runs these instructions without Docker.
 
 # Beam's own image of the version in requirements.lock. Only the worker launcher is taken from it: its packages are other
@@ -7,15 +7,15 @@ FROM apache/beam_python3.11_sdk:2.72.0 AS beam
 
 FROM python:3.11-slim-bookworm
 
-# Where the launcher makes the environment of a worker, and where people put their files.
+# The folders where the launcher makes a worker's environment, and where people put their files.
 RUN useradd --uid 10001 --create-home har \
  && install -d -o har -g har /opt/apache/beam-venv /work
 
 COPY --from=beam /opt/apache/beam /opt/apache/beam
 
-# What setup.py needs and tensorflow-io, for training from s3://, without what only tests need, in the versions and with the
-# checksums of the lock. Bytecode is made here, as the user can't write it at every start. uv, which knows checksums of
-# constraints, stays outside of the image.
+# What setup.py needs, and tensorflow-io for training from s3://, but not what only tests need, in the versions and with
+# the checksums of the lock. Bytecode is compiled here, as the user may not write it. uv, which can check checksums of
+# constraints, doesn't stay in the image.
 WORKDIR /opt/har
 COPY setup.py requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
@@ -33,7 +33,7 @@ RUN pip install --quiet --no-cache-dir --no-deps --no-build-isolation . \
 COPY configs /opt/har/configs
 COPY scripts/entrypoint /opt/har/entrypoint
 
-# A number, so that Kubernetes can tell that it isn't root.
+# A number, so that Kubernetes can see that it isn't root.
 USER 10001:10001
 WORKDIR /work
 ENV PYTHONUNBUFFERED=1
@@ -48,5 +48,5 @@ LABEL org.opencontainers.image.title="har-pipelines" \
 
 HEALTHCHECK --interval=5m --timeout=30s --start-period=30s CMD ["python", "-m", "pipelines.preprocess", "--version"]
 
-# Flags are those of Beam's launcher, which engines pass; anything else is a command: `docker run IMAGE python -m ...`.
+# Flags, which engines pass, go to Beam's launcher; anything else is a command: `docker run IMAGE python -m ...`.
 ENTRYPOINT ["/opt/har/entrypoint"]

@@ -1,7 +1,7 @@
 """Package metadata: what is installed, and which versions work together.
 
-`pip install .` brings what decodes videos and reads datasets; the extras `beam`, `train`, `gcp` and `aws` bring
-the rest, and `all` brings everything.
+`pip install .` installs what decodes videos and reads datasets; the extras `beam`, `train`, `gcp` and `aws` install
+the rest, and `all` everything except tensorflow-io.
 
 Two sets of versions are tested, each with a lock of its own (`scripts/lock` makes them):
 
@@ -9,8 +9,8 @@ Two sets of versions are tested, each with a lock of its own (`scripts/lock` mak
 - the newest set, `requirements-newest.lock`: the newest TensorFlow, Beam, NumPy and OpenCV, without that extra.
   `pip install '.[all]'` results in it.
 
-The ranges below reach from the one to the other. What decides about bytes (the decoder) and about the format of models
-(Keras) has one version in both.
+The ranges below include both. What determines the bytes of datasets (the decoder) and the format of models (Keras) has
+the same version in both.
 """
 
 import os
@@ -30,7 +30,7 @@ CORE = [
 ]
 BEAM = [
     "apache-beam>=2.72,<2.78",
-    # Beam warns at every start where it finds no crcmod; this fork of it has wheels.
+    # Beam warns at every start if crcmod isn't installed; this fork of it has wheels.
     "crcmod-plus>=2.3",
 ]
 TRAIN = [
@@ -38,14 +38,14 @@ TRAIN = [
     "tensorflow>=2.16.2,<2.22",
     # `tf.summary` is part of it, and TensorFlow itself no longer asks for it.
     "tensorboard>=2.16.2,<2.22",
-    # TensorBoard still imports pkg_resources, which later versions of setuptools no longer have.
+    # TensorBoard still imports pkg_resources, which later versions of setuptools don't have.
     "setuptools<81",
 ]
 GCP = [*BEAM, "apache-beam[gcp]>=2.72,<2.78", "google-cloud-storage>=2.19,<4"]
 AWS = ["boto3>=1.9,<2"]
 ALL = [*BEAM, *TRAIN, *GCP, *AWS]
 
-# With `--setup_file`, Beam installs this project on each worker, and can't name extras there: a worker gets everything.
+# With `--setup_file`, Beam installs this project on each worker and can't name extras: a worker gets everything.
 ON_BEAM_WORKER = os.path.exists("/opt/apache/beam/boot")
 
 setup(
@@ -68,8 +68,8 @@ setup(
         # `s3://`
         "aws": AWS,
         "all": ALL,
-        # `s3://` in the trainer. tensorflow-io 0.37.1 (the last) loads with TensorFlow 2.16 only, and pip
-        # doesn't see it. TensorFlow 2.16 needs protobuf < 5, and Beam's gcp extra needs protobuf >= 6.33 from 2.77 on.
+        # `s3://` in the trainer. tensorflow-io 0.37.1 (the last) works only with TensorFlow 2.16, which its metadata
+        # doesn't say. TensorFlow 2.16 needs protobuf < 5, and Beam's gcp extra needs protobuf >= 6.33 from 2.77 on.
         "tfio": [
             *ALL,
             "apache-beam[aws,gcp]==2.72.0",
@@ -93,10 +93,10 @@ setup(
             "pytest-timeout",
             "pytest-xdist",
             "ruff",
-            # Keras 2, to make the models of earlier days that tests import.
+            # Keras 2, to make the older models that tests import.
             "tf-keras>=2.16,<2.22",
             "types-PyYAML",
-            # Makes environments from a lock in seconds, for tests that need one of their own.
+            # Makes environments from a lock in seconds, for tests that need a separate one.
             "uv",
         ],
         # Not in the lock: PyTorch alone would double its size. Benchmarks skip a method whose package is missing.
