@@ -1,14 +1,9 @@
 """Frames as files: raw bytes, PNG and JPEG, and film strips for people to look at."""
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from pipelines.core.spec import ClipSpec, FrameEncoding
-
-if TYPE_CHECKING:
-    pass
 
 _STRIP_FRAMES = 8
 _STRIP_HEIGHT = 64
@@ -62,8 +57,6 @@ def decode_frames(frames: list[bytes], spec: ClipSpec, encoding: FrameEncoding) 
         if len(frames) != 1 or len(frames[0]) != spec.num_bytes:
             raise ValueError(f"{sum(map(len, frames))} bytes of frames instead of {spec.num_bytes} for {spec.shape}")
         return np.frombuffer(frames[0], np.uint8).reshape(spec.shape)
-    import cv2  # only needed for encoded frames
-
     pictures = [cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR) for frame in frames]
     shapes = [None if picture is None else picture.shape for picture in pictures]
     if shapes != [spec.shape[1:]] * spec.num_frames:
