@@ -12,13 +12,14 @@ from rich.text import Text
 
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
-from pipelines.core.errors import EXIT_OK, OutputError, UsageError
+from pipelines.core.errors import EXIT_OK, OutputError, UsageError, UserError
 from pipelines.reports.charts import interval_table
 from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import Best, Measure, table, text
 from pipelines.reports.text import human_seconds, plural, short_count, visible
 from trainer.evaluation.finished_runs import Run, find_flags, paired_differences, read_runs
 from trainer.evaluation.intervals import Interval, is_clearly_worse
+from trainer.evaluation.markdown import is_comparison, render_markdown
 from trainer.files import storage
 
 _DESCRIPTION = """\
@@ -26,11 +27,12 @@ Shows finished training runs side by side: accuracy on test with its interval, b
 
   python -m trainer.compare runs/convlstm runs/lrcn
   python -m trainer.compare runs/* --html compare.html
+  python -m trainer.compare runs/logo --markdown -        # a table to paste into a Markdown page
 
 A run is the folder that a training run or a cross-validation has written. The best value of a column is marked with *.
 Scores of runs that were tested on other clips don't compare; such runs are flagged and can't be best. Two runs with
 the same test clips are also compared clip by clip, which tells models apart whose intervals overlap."""
-_EPILOG = "exit codes: 0 done; 2 a run is missing, unfinished or damaged, or the page can't be written."
+_EPILOG = "exit codes: 0 done; 2 a run is missing, unfinished or damaged, or a file can't be written."
 _FLAGS = {
     "leaky": "clips of one group are in training and in test, so the scores are too good",
     "other dataset": "made from another dataset than {first}",
@@ -169,6 +171,8 @@ def make_parser() -> Parser:
     parser = Parser("trainer.compare", _DESCRIPTION, _EPILOG)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="folder of a finished run or of a cross-validation")
     parser.add_argument("--html", metavar="FILE", help="also write the comparison to this HTML page (default: none)")
+    parser.add_argument("--markdown", metavar="FILE|-", help="also write what was trained how, and its accuracy, as a "
+                        "Markdown table to this file; - prints that table alone (default: none)")  # fmt: skip
     return parser
 
 
@@ -176,22 +180,52 @@ def run(arguments: Sequence[str]) -> int:
     """Compares runs, prints what was found and returns the exit code.
 
     Raises:
-        UsageError: a run is missing, unfinished or damaged, or the page can't be written.
+        UsageError: a run is missing, unfinished or damaged, or a file can't be written.
     """
     options = make_parser().parse_own(arguments)
-    page = options.get("html")
+    page, markdown = options.get("html", ""), options.get("markdown", "")
+    alone = markdown == "-"
+    if markdown and not alone:
+        _check_replaceable(markdown)
     runs = read_runs(options["runs"])
     flags = find_flags(runs)
     notes, differences = find_notes(runs, flags), paired_differences(runs)
+    sentences = [*notes, *(describe_difference(*difference) for difference in differences)]
     if page:
-        try:
-            storage.write_text(os.path.abspath(page), render_comparison(runs, flags, notes, differences))
-        except OutputError as error:
-            raise UsageError(f"{error}, with another --html") from error
-    print_comparison(runs, flags, [*notes, *(describe_difference(*difference) for difference in differences)])
-    if page:
-        print(f"Page: {visible(page)}")
+        _write("--html", page, render_comparison(runs, flags, notes, differences))
+    if markdown and not alone:
+        _write("--markdown", markdown, render_markdown(runs, sentences))
+    if alone:
+        print(render_markdown(runs, sentences), end="")
+    else:
+        print_comparison(runs, flags, sentences)
+    for name, file in (("Page", page), ("Markdown", "" if alone else markdown)):
+        if file:  # beside the table alone nothing else goes to stdout: it is perhaps redirected to a file
+            print(f"{name}: {visible(file)}", file=sys.stderr if alone else sys.stdout)
     return EXIT_OK
+
+
+def _check_replaceable(file: str) -> None:
+    """Refuses to replace a page that somebody wrote, into which the table is perhaps meant to be pasted."""
+    path = os.path.abspath(file)
+    if not os.path.isfile(path):
+        return
+    try:
+        data = storage.read_bytes(path)
+    except UserError as error:
+        raise UsageError(f"--markdown: {error}") from error
+    if data and not is_comparison(data.decode("utf-8", "replace")):
+        raise UsageError(
+            f"--markdown {file} exists and isn't a table that this command wrote. Choose another file, or - to print "
+            "the table and paste it there"
+        )
+
+
+def _write(flag: str, file: str, content: str) -> None:
+    try:
+        storage.write_text(os.path.abspath(file), content)
+    except OutputError as error:
+        raise UsageError(f"{error}, with another {flag}") from error
 
 
 def main() -> int:

@@ -163,6 +163,7 @@ def summarise(
         parts = [_read(config, SINGLE_FRAME_PREDICTIONS, labels) for config in configs]
         single = baseline_to_json(predictions, _pool(parts, configs))
     accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
+    epochs = [metrics["training"]["epochs"] for metrics in runs]
     sums = np.stack([accuracies, np.ones(folds)], axis=1)
     # Those of a fold are relative to its own folder, which lies in the one of the summary.
     place = {"uri": relative_to(configs[0].data, os.path.dirname(configs[0].output))}
@@ -187,7 +188,10 @@ def summarise(
             "single_frame": single,
         },
         "speed": runs[0]["speed"],
-        "training": {"seconds": sum(metrics["training"]["seconds"] for metrics in runs)},
+        "training": {
+            "seconds": sum(metrics["training"]["seconds"] for metrics in runs),
+            "epochs": {"fewest": min(epochs), "most": max(epochs)},
+        },
         "configuration": {**runs[0]["configuration"], "data": place["uri"]},
         "versions": runs[0]["versions"],
     }

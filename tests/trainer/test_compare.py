@@ -202,6 +202,91 @@ def test_page(runs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureF
     assert any("<b onclick=x> is better than worse by 19.4 points" in text for text in page.texts["p"])
 
 
+def markdown_rows(text: str) -> list[dict[str, str]]:
+    """The rows of the table at the start of a text, by its headers; an escaped bar is no border."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    assert len({len(row) for row in cells}) == 1 and all(re.fullmatch("---:?", cell) for cell in cells[1])
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]]
+
+
+def test_markdown_table(runs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fold(metrics: dict[str, Any]) -> None:
+        metrics["dataset"].update(protocol="fold 2 of 5", uri="gs://bucket/UCF50_dataset/")
+        metrics["baselines"]["single_frame"] = None
+
+    def in_epochs(summary: Path, most: int) -> None:
+        value = json.loads((summary / "crossval.json").read_text())
+        value["training"]["epochs"] = {"fewest": 22, "most": most}
+        (summary / "crossval.json").write_text(json.dumps(value))
+
+    pooled = predictions(LABELS, num_groups=5, every=5)
+    logo, five, old = (crossval(tmp_path / name, pooled) for name in ("logo", "five", "old"))
+    in_epochs(logo, 30)
+    in_epochs(five, 22)
+    for folder in (five, old):
+        text = (folder / "crossval.json").read_text()
+        (folder / "crossval.json").write_text(text.replace('"folds": 5', '"folds": 3'))
+    folders = [runs("one"), runs("part", 8, fold), runs("leaky", 1, set_leaky), logo, five, old]
+    assert compare.run([*map(str, folders), "--markdown", "-"]) == 0
+    printed_alone, said = capsys.readouterr()
+    one, part, leaky, *validated = markdown_rows(printed_alone)
+    assert said == "" and printed_alone.startswith("| Run |")
+    assert one | {"Top-1 (95 % interval)": ""} == {
+        "Run": "one", "Network": "lrcn / wide", "Parameters": "67.2 k", "Epochs": "4",
+        "Dataset": "ucf, 6 classes (d0)", "Protocol": "by groups", "Test": "72 clips, 6 groups",
+        "Top-1 (95 % interval)": "", "Single frame": "50.0%", "Majority": "17.0%",
+    }  # fmt: skip
+    assert re.fullmatch(r"87\.5% \([\d.]+ to [\d.]+%\)", one["Top-1 (95 % interval)"])
+    assert (part["Protocol"], part["Dataset"], part["Single frame"]) == (
+        "by groups, fold 2 of 5", "UCF50\\_dataset, 6 classes (d0)".replace("\\", ""), "\u2013",
+    )  # fmt: skip
+    assert leaky["Protocol"] == "at random: groups are on both sides"
+    assert [(row["Protocol"], row["Epochs"], row["Test"]) for row in validated] == [
+        ("by groups, leave one group out (5 folds)", "22 to 30", "60 clips, 5 groups"),
+        ("by groups, 3 folds", "22", "60 clips, 5 groups"),
+        ("by groups, 3 folds", "\u2013", "60 clips, 5 groups"),
+    ]
+    assert "- logo: mean top-1 of 5 folds 81.0% (79.0 to 83.0%).\n" in printed_alone
+    assert "- leaky (leaky): clips of one group are in training and in test" in printed_alone
+
+    file = tmp_path / "new" / "table.md"
+    table, below = printed(capsys, *folders, "--markdown", file, "--html", tmp_path / "x.html")
+    assert file.read_text() == printed_alone and list(file.parent.iterdir()) == [file]
+    assert "one" in table and below[-2:] == [f"Page: {tmp_path / 'x.html'}", f"Markdown: {file}"]
+    assert compare.run([str(folders[0]), "--markdown", str(file)]) == 0  # its own table is replaced
+    assert [row["Run"] for row in markdown_rows(file.read_text())] == ["one"]
+    capsys.readouterr()
+    assert compare.run([str(folders[0]), "--markdown", "-", "--html", str(tmp_path / "x.html")]) == 0
+    alone, said = capsys.readouterr()
+    assert alone == file.read_text() and said == f"Page: {tmp_path / 'x.html'}\n"
+
+
+def test_markdown_replaces_no_page_of_others(runs: Callable[..., Path], tmp_path: Path) -> None:
+    page = tmp_path / "ucf50.md"
+    run = str(runs("run"))
+    for content in (b"# UCF50\n\n| Run | Network |\n", b"| Run |\n", b"\xff"):
+        page.write_bytes(content)
+        with pytest.raises(
+            UsageError, match=r"ucf50\.md exists and isn't a table .* wrote\. .*or - to print the table"
+        ):
+            compare.run([run, "--markdown", str(page)])
+        assert page.read_bytes() == content
+
+
+def test_markdown_of_hostile_names(runs: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    def hostile(metrics: dict[str, Any]) -> None:
+        metrics["model"]["name"], metrics["model"]["variant"] = HOSTILE[:2]
+        metrics["dataset"]["uri"] = "x/a|b\n\n# `c` [d](e) _f_ g_h"
+
+    assert compare.run([str(runs("*a*_|", 8, hostile)), "--markdown", "-"]) == 0
+    text = capsys.readouterr().out
+    (row,) = markdown_rows(text)
+    assert len(text.splitlines()) == 3 and not re.search(r"(?<!\\)[<>`\[\]*]", text)
+    assert row["Run"] == r"\*a\*\_\|" and row["Network"].startswith(r"\<script\>alert(1)\</script\> / ")
+    assert row["Dataset"].startswith(r"a\|b\\u000a\\u000a# \`c\` \[d\](e) \_f\_ g_h, 6 classes")
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -254,6 +339,7 @@ def test_any_part_may_be_missing_or_of_another_kind(runs: Callable[..., Path]) -
             inner[path[-1]] = other
             (folder / "metrics.json").write_text(json.dumps(spoilt))
             try:
+                compare.run([str(folder), "--markdown", "-"])
                 compare.run([str(folder)])
             except UsageError:
                 refused.add(path)
@@ -269,6 +355,9 @@ def test_any_part_may_be_missing_or_of_another_kind(runs: Callable[..., Path]) -
         (["{run}/.."], "is not a run but holds some: give .*run"),
         (["{run}", "--html", "{run}/metrics.json/x.html"], r"cannot write .*x\.html: .*another --html"),
         (["{run}", "--html", "{run}"], "cannot write .*another --html"),
+        (["{run}", "--markdown", "{run}/metrics.json/x.md"], r"cannot write .*x\.md: .*another --markdown"),
+        (["{run}", "--markdown", "{run}"], "cannot write .*another --markdown"),
+        (["{run}", "--markdown"], "--markdown needs a value"),
     ],
 )
 def test_other_mistakes(runs: Callable[..., Path], arguments: list[str], said: str) -> None:

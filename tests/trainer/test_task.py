@@ -286,6 +286,7 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     assert summary["pooled"]["num_clips"] == 30
     assert summary["pooled"]["num_groups"] == 5
     assert len(summary["fold_top1"]) == 2
+    assert summary["training"]["epochs"] == {"fewest": 1, "most": 1}
     tested = [json.loads((fold / "metrics.json").read_text())["dataset"]["groups"] for fold in tmp_path.glob("fold*")]
     assert sorted(group for groups in tested for group in groups["test"]) == ["g01", "g02", "g03", "g04", "g05"]
     for groups in tested:
@@ -335,6 +336,22 @@ def test_the_configurations_that_come_along_are_valid(name: str) -> None:
     file = ROOT / "configs" / f"train_{name}.yaml"
     config = make_config(parse(parser, ["--config", str(file), "--epochs", "7"]))
     assert (config.model, config.epochs) == (name, 7)
+
+
+@pytest.mark.parametrize("name", ["convlstm", "lrcn"])
+def test_the_protocol_of_ucf50_is_valid_for_each_network(name: str) -> None:
+    from trainer import crossval
+    from trainer.flags import make_config, parse
+    from trainer.training.choices import choose_batch, choose_rate
+
+    file = ROOT / "configs" / "ucf50_protocol.yaml"
+    given = parse(crossval.make_parser(), ["--config", str(file), "--folds", "logo", "--model", name])
+    config = make_config(given, "runs/MODEL-crossval")
+    assert given.others["folds"] == 0  # one for each group
+    assert (config.model, config.variant, config.split, config.fold) == (name, "default", "groups", "")
+    on_gpu, on_cpu = (choose_batch(config.batch_size, gpu, 1, 6681, 20 * 64 * 64 * 3) for gpu in (True, False))
+    assert on_gpu == on_cpu == 64 and config.epochs == 40
+    assert config.learning_rate == pytest.approx(choose_rate(0.0, 0, config.batch_size), rel=0.02)
 
 
 def test_a_corrupt_shard_is_named_before_training_starts(dataset: Path, tmp_path: Path) -> None:

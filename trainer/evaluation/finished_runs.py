@@ -30,6 +30,8 @@ class Run:
         model: the model's name, and its variant if that isn't the default.
         leaky: whether groups are on both sides of the split.
         dataset: its fingerprint.
+        dataset_name: the name of its folder; empty where the figures don't tell it.
+        protocol: what cut it into sides: `groups`, `random`, `fold 2 of 5`, or `5 folds of groups`.
         labels: the class names.
         test_groups: the groups of the test clips; of a cross-validation none are told, as all are tested.
         test: how it did there.
@@ -37,6 +39,7 @@ class Run:
         parameters, size_bytes: of the model.
         clips_per_s: in inference; None where it wasn't measured.
         seconds: of training.
+        epochs: for how many each network was trained, the fewest and the most; None where the figures don't tell it.
         folds: of a cross-validation; 0 for a single run.
         fold_mean: mean top-1 of the folds.
         single_frame_worse_by: how far a single frame is behind, on the same clips; None where it wasn't measured.
@@ -47,6 +50,8 @@ class Run:
     model: str
     leaky: bool
     dataset: str
+    dataset_name: str
+    protocol: str
     labels: tuple[str, ...]
     test_groups: frozenset[str]
     test: Evaluation
@@ -56,6 +61,7 @@ class Run:
     size_bytes: int
     clips_per_s: float | None
     seconds: float
+    epochs: tuple[int, int] | None = None
     folds: int = 0
     fold_mean: Interval | None = None
     single_frame_worse_by: Interval | None = None
@@ -77,19 +83,28 @@ class Run:
             model=model["name"] if model["variant"] == "default" else f"{model['name']} / {model['variant']}",
             leaky=bool(data.get("leaky", False)),
             dataset=data["fingerprint"],
+            dataset_name=storage.base_name(str(data.get("uri", ""))),
+            protocol=str(data.get("protocol", f"{folds} folds of groups" if folds else "groups")),
             labels=tuple(data["labels"]),
             test_groups=frozenset(() if folds else data["groups"]["test"]),
-            test=replace(test, ece=float(test.ece), num_clips=int(test.num_clips)),
+            test=replace(test, ece=float(test.ece), num_clips=int(test.num_clips), num_groups=int(test.num_groups)),
             majority=Interval.from_json(baselines["majority"]["top1"]),
             single_frame=Interval.from_json(single["top1"]) if single else None,
             parameters=int(model["parameters"]),
             size_bytes=int(model["size_bytes"]),
             clips_per_s=float(speed["clips_per_s"]) if speed else None,
             seconds=float(value["training"]["seconds"]),
+            epochs=_epochs(value["training"].get("epochs")),
             folds=folds,
             fold_mean=Interval.from_json(value["mean"]) if folds else None,
             single_frame_worse_by=worse_by(single),
         )
+
+
+def _epochs(value: Any) -> tuple[int, int] | None:
+    """Of a run their number, of a cross-validation the fewest and the most of its runs."""
+    ends = value if isinstance(value, dict) else {"fewest": value, "most": value}
+    return None if value is None else (int(ends["fewest"]), int(ends["most"]))
 
 
 def read_runs(folders: Sequence[str]) -> list[Run]:
