@@ -1,4 +1,4 @@
-"""Which files are videos: by name, and that each kind which can be written here is listed and decoded."""
+"""Which files count as videos by their names, and that each kind that can be written here is listed and decoded."""
 
 from pathlib import Path
 

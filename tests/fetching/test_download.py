@@ -277,7 +277,7 @@ def test_killed_while_downloading(number: signal.Signals, tmp_path: Path) -> Non
         os.killpg(process.pid, number)
         said = process.communicate(timeout=60)[1]
         if number == signal.SIGINT:
-            assert process.returncode == 130 and said == "interrupted; run the same command again to go on\n"
+            assert process.returncode == 130 and said == "interrupted; run the same command again to resume\n"
         have = part.stat().st_size
         assert 1_000_000 <= have < len(data) and not (tmp_path / "mine.zip").exists()
         done = run_here(TOOL, *words)
