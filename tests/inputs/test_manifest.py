@@ -148,7 +148,7 @@ def test_backslashes_of_windows(tmp_path: Path) -> None:
     videos = read_catalog(str(tmp_path / "m.csv")).videos
     assert [(v.video_id, v.version != "missing") for v in videos] == [("v/1", True), ("v/3", False), ("v\\2", True)]
     (tmp_path / "m.csv").write_text("path,label\nC:\\videos\\1.mp4,x\n")
-    with pytest.raises(UsageError, match=re.escape("C:\\videos\\1.mp4 is a path of a Windows machine")):
+    with pytest.raises(UsageError, match=re.escape("C:\\videos\\1.mp4 is a path on a Windows machine")):
         read_catalog(str(tmp_path / "m.csv"))
 
 
