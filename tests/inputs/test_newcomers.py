@@ -1,4 +1,4 @@
-"""What people try first: each mistake ends with exit code 2 and one line that names the value and the way out."""
+"""What people try first: each mistake ends with exit code 2 and one line that names the value and the remedy."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.support.listings import touch
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a bit of everything. Not to be changed."""
+    """A folder with a bit of everything. Tests must not change it."""
     root = tmp_path_factory.mktemp("here")
     make_tree(root / "UCF50", ("Run", "Wave"), groups=1, clips=2)
     touch(root, "UCF50.zip", "hmdb51_org.rar", "a.tar.gz", "b.7z", "packed/UCF50.rar", "one.mp4", "notes.txt", "m.h5")
@@ -36,11 +36,11 @@ SOURCES = [
     ("a.tar.gz", "a.tar.gz is an archive. Unpack it"),
     ("b.7z", "b.7z is an archive. Unpack it"),
     ("packed", "packed: found 1 other file: archive 1 (UCF50.rar). Unpack UCF50.rar"),
-    ("pictures", "picture 2 (Run/1.jpg, Run/2.png). Pictures are read once they are videos"),
+    ("pictures", "picture 2 (Run/1.jpg, Run/2.png). Pictures can't be read; make a video"),
     ("p.jpg", "p.jpg is a picture, not a video"),
     ("m.h5", "m.h5 is a model. --input takes videos; python -m trainer.import_model --keras"),
-    ("x.tfrecord", "x.tfrecord is a part of a dataset. Give the folder of the videos"),
-    ("dataset", "dataset is a dataset, which pipelines.preprocess made of videos. Give the folder of the videos"),
+    ("x.tfrecord", "x.tfrecord is part of a dataset. Give the folder of the videos"),
+    ("dataset", "dataset is a dataset, which pipelines.preprocess made from videos. Give the folder of the videos"),
     ("unfinished", "unfinished is a dataset, which"),
     ("run", "run is the folder of a training run. Give the folder of the videos"),
     ("folds", "folds is the folder of a training run. Give"),
@@ -78,7 +78,7 @@ def test_what_is_no_input(source: str, words: str, here: Path, tmp_path: Path) -
     [
         (
             ["--input", "one.mp4"],
-            "one.mp4 is a single video. A dataset is made of a folder that holds a folder for each",
+            "one.mp4 is a single video. A dataset is made from a folder with a folder for each",
         ),
         (["--input", ""], "--input is empty"),
         (["--input", "notes.txt"], "notes.txt is neither a folder nor a manifest whose name ends in .csv"),
