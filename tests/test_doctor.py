@@ -63,7 +63,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
         (["--size", "64"], "give --input, too"),
         (["--input", "tests", "--size", "big"], "size must be a number or HEIGHTxWIDTH, not 'big'"),
         (["--path", ""], "--path is empty"),
-        (["--path", "s3://me:secret@bucket/a"], "an address holds no user, key or token"),
+        (["--path", "s3://me:secret@bucket/a"], "an address must not contain a user, key or token"),
     ],
 )
 def test_wrong_usage(arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Options of Beam in configuration files, by Beam's own names."""
+"""Beam's options in configuration files, by Beam's own names."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from pipelines.core.errors import UsageError
 
 
 class BeamParser(_BeamArgumentParser):
-    """Knows every option of Beam that is installed here."""
+    """Knows every option of the installed version of Beam."""
 
     def __init__(self) -> None:
         super().__init__(allow_abbrev=False, add_help=False)
@@ -19,29 +19,29 @@ class BeamParser(_BeamArgumentParser):
             options._add_argparse_args(self)
 
     def error(self, message: str) -> NoReturn:
-        """Beam itself would print the usage of some hundred flags.
+        """Raises an error of one line, where Beam itself would print the usage of hundreds of flags.
 
         Raises:
             UsageError: always.
         """
-        raise UsageError(f"{message}, see Beam's documentation of pipeline options")
+        raise UsageError(f"{message}. See Beam's documentation of pipeline options")
 
     @property
     def flags(self) -> dict[str, str]:
-        """All flags, with the name of what each sets: some options have several."""
+        """All flags, each with the name of the option that it sets; some options have several flags."""
         return {flag: action.dest for flag, action in self._option_string_actions.items()}
 
 
 def to_arguments(options: Mapping[str, Any], file: str, given: Sequence[str]) -> list[str]:
-    """The command line that says what a configuration file does.
+    """The command line that is equivalent to the options in a configuration file.
 
     Args:
-        options: by Beam's names, without hyphens: a switch is true or false, a list repeats its flag.
-        file: where they stand, for messages.
-        given: what stands on the command line; the file's value of such an option is left out.
+        options: values by Beam's names, without hyphens: a switch is true or false, a list repeats its flag.
+        file: name of the file, for messages.
+        given: what the command line contains; it overrides the file.
 
     Raises:
-        UsageError: Beam has no option of a name, or there is no value.
+        UsageError: Beam has no option of that name, or an option has no value.
     """
     flags = BeamParser().flags
     chosen = {flags.get(argument.partition("=")[0]) for argument in given}
@@ -51,7 +51,7 @@ def to_arguments(options: Mapping[str, Any], file: str, given: Sequence[str]) ->
         if flag not in flags:
             hint = near_flag(flag, [*flags]).replace("--", "") or "."
             raise UsageError(
-                f"{file}: Beam has no option {name!r}{hint} Under `beam` stand options of Beam, with underscores"
+                f"{file}: Beam has no option {name!r}{hint} Options under `beam` are Beam's own, with underscores"
             )
         if value is None:
             raise UsageError(f"{file}: the option {name!r} of Beam has no value")
@@ -63,7 +63,7 @@ def to_arguments(options: Mapping[str, Any], file: str, given: Sequence[str]) ->
 def _to_words(name: str, value: Any, flags: Mapping[str, str]) -> list[str]:
     if value is True:
         return [f"--{name}"]
-    if value is False:  # a switch is off anyway, but for those with a flag of their own for it
+    if value is False:  # switches are off by default, except those with a flag that turns them off
         return [f"--no_{name}"] if f"--no_{name}" in flags else []
     if isinstance(value, list):
         return [f"--{name}={item}" for item in value]

@@ -1,4 +1,4 @@
-"""Completion of `har` in shells, out of the parsers of its tools."""
+"""Shell completion of `har`, made from the parsers of its tools."""
 
 import argparse
 import importlib
@@ -7,15 +7,15 @@ from typing import Any
 from pipelines.cli.commands import COMMANDS, use_short_names
 
 _FILES, _FOLDERS = ("FILE", "PATH"), ("DIR", "FOLDER", "RUN")
-"""Metavars of what is a path."""
+"""Metavars of flags that take a path."""
 
 
 def completion(shell: str, parser: argparse.ArgumentParser) -> str:
     """The script that makes a shell complete commands, flags, choices and paths.
 
     Args:
-        shell: one that shtab knows: `bash` or `zsh`.
-        parser: that of `har` itself, to which the commands are added.
+        shell: name of the shell, as shtab knows it: `bash` or `zsh`.
+        parser: the parser of `har` itself, to which the commands are added.
     """
     import shtab
 

@@ -1,4 +1,4 @@
-"""Flags made from the settings of a dataclass, and their values from command lines and `--config` files."""
+"""Makes flags from the settings of a dataclass, and reads their values from command lines and `--config` files."""
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +15,11 @@ from pipelines.core.settings.fields import Group, Setting, settings_of, type_of,
 _C = TypeVar("_C")
 LOCAL_RUNNER = "DirectRunner"
 BEAM = "beam"
-"""Key of the options of Beam in a configuration file."""
+"""Key of Beam's options in a configuration file."""
 
 
 def flag_of(name: str) -> str:
-    """`--num-frames` for `num_frames`."""
+    """The flag of a setting: `--num-frames` for `num_frames`."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -32,10 +32,10 @@ def add_flags(
     """Adds a flag for each setting of a dataclass, in the groups that the settings name.
 
     Args:
-        parser: to be added to.
+        parser: the parser that gets the flags.
         kind: the dataclass.
         leave_out: settings that get no flag.
-        defaults: what `--help` shows as the default of settings for which the dataclass has none.
+        defaults: what `--help` shows as the defaults of settings that have none in the dataclass.
     """
     groups: dict[Group, argparse._ArgumentGroup] = {}
     for item, about in settings_of(kind):
@@ -72,7 +72,7 @@ def _default_text(value: Any, about: Setting) -> str:
 
 
 def _reader(kind: type, about: Setting) -> Callable[[str], Any]:
-    """A function that gives the value of a setting for the text on the command line."""
+    """A function that turns the text on the command line into the value of a setting."""
 
     def read(text: str) -> Any:
         try:
@@ -84,12 +84,12 @@ def _reader(kind: type, about: Setting) -> Callable[[str], Any]:
 
 
 def split_list(text: str) -> tuple[str, ...]:
-    """`A, B` as ("A", "B")."""
+    """Splits a list at its commas: `A, B` gives ("A", "B")."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def add_config(parser: argparse.ArgumentParser, group: Group, beam: bool = False) -> None:
-    """Adds `--config`, and with `beam` the flag `--runner`."""
+    """Adds `--config` and, with `beam`, `--runner`."""
     flags = _group(parser, group)
     what = "any of these settings"
     if beam:
@@ -104,14 +104,14 @@ def add_config(parser: argparse.ArgumentParser, group: Group, beam: bool = False
 
 @dataclass(frozen=True)
 class Given:
-    """What a command line and the files that it names say.
+    """What a command line and the configuration files that it names contain.
 
     Attributes:
         values: settings by name.
-        places: how each setting is called where it was given: `--size`, or `size in ucf50.yaml`.
+        places: the name of each setting where it was given: `--size`, or `size in ucf50.yaml`.
         others: values of flags that aren't settings.
-        rest: flags that are none of this tool.
-        beam: the options of Beam in each file, by the name of the file, the first file first.
+        rest: arguments that aren't flags of this tool.
+        beam: Beam's options in each file, with the name of the file, in the order of the files.
     """
 
     values: dict[str, Any]
@@ -121,22 +121,22 @@ class Given:
     beam: Sequence[tuple[str, dict[str, Any]]]
 
     def place(self, name: str) -> str:
-        """How a setting is called in messages: as where it was given, or as its flag."""
+        """The name of a setting in messages: the one where it was given, or its flag."""
         return self.places.get(name, flag_of(name))
 
     def build(self, kind: type[_C]) -> _C:
         """Makes the dataclass.
 
         Raises:
-            UsageError: a setting is missing or has a wrong value; the message says where that was given.
+            UsageError: a setting is missing or has a wrong value; the message says where the value was given.
         """
         return configuration.build(kind, self.values, self.place)
 
     def normalise(self, *names: str) -> None:
-        """Makes local paths absolute, and takes slashes from the end of remote ones.
+        """Makes local paths absolute, and strips slashes from the end of remote ones.
 
         Raises:
-            UsageError: a path is empty, or names a store without a place in it.
+            UsageError: a path is empty, names a store without a bucket, or contains a secret.
         """
         for name in names:
             if isinstance(self.values.get(name), str):
@@ -149,11 +149,11 @@ def read_given(
     """Reads a command line and the files that it names: later files override earlier ones, and flags override files.
 
     Args:
-        parser: of the tool's own flags.
+        parser: the parser of the tool's own flags.
         arguments: the command line.
         kind: the dataclass of the settings.
-        alternatives: settings that say the same in different ways: one that is given overrides all of them.
-        beam: whether files may hold options of Beam, and the command line may have flags of others.
+        alternatives: settings that express the same in different ways: giving one overrides all of them.
+        beam: whether files may contain Beam's options, and the command line may contain flags unknown here.
 
     Raises:
         UsageError: a flag or a key is unknown, a value is missing, or a file can't be read.
@@ -185,10 +185,10 @@ def read_given(
 
 
 def read_beam(given: Given) -> tuple[str, tuple[str, ...]]:
-    """The runner and the command line of Beam.
+    """The runner, and the command line for Beam.
 
     Raises:
-        UsageError: a file has an option that Beam doesn't know.
+        UsageError: a file contains an option that Beam doesn't know.
     """
     runner, rest = LOCAL_RUNNER, list(given.rest)
     for _, options in given.beam:
@@ -202,7 +202,7 @@ def read_beam(given: Given) -> tuple[str, tuple[str, ...]]:
 
 
 def _from_file(kind: type, found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Values of a file; a list of one item may stand there as that item, or with commas where the flag takes those."""
+    """The values in a file, with lists from text: a list of one item, or one with commas if the flag takes those."""
     settings = {item.name: (type_of(item), about) for item, about in settings_of(kind)}
     for name, value in found.items():
         of_type, about = settings[name]
@@ -223,5 +223,5 @@ def _read_file(name: str, known: Sequence[str]) -> dict[str, Any]:
 
 def _options_of_beam(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise UsageError(f"{name}: `{BEAM}` must hold lines `option: value`, not {value!r}")
+        raise UsageError(f"{name}: `{BEAM}` must contain lines `option: value`, not {value!r}")
     return {str(key): item for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""What was probably meant by a flag that doesn't exist."""
+"""Suggests the flag that was probably meant by an unknown one."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -46,16 +46,16 @@ _MEANT = {
     "window-s": ("window", "window-size", "window-length", "clip-seconds"),
     "workers": ("jobs", "j", "threads", "processes", "procs", "num-workers", "cores", "cpus"),
 }
-"""By flag, other words for what it sets. A word may stand at several flags: a tool has one of them."""
+"""By flag, other words for what it sets. A word may appear at several flags: a tool suggests the one that it has."""
 
 
 def near_flag(flag: str, known: Sequence[str], cutoff: float = 0.6) -> str:
-    """`; did you mean --x?` for what was probably meant by an unknown flag; empty where nothing comes to mind.
+    """`; did you mean --x?`, with the flag that was probably meant by an unknown one; empty if none is near.
 
     Args:
-        flag: as it was given.
-        known: all flags that there are.
-        cutoff: how much alike two flags must be, from 0 to 1.
+        flag: the unknown flag, as it was given.
+        known: all flags of the tool.
+        cutoff: how similar two flags must be, from 0 to 1.
     """
     plain = {_plain(name): name for name in reversed(known)}
     word = _plain(flag)

@@ -1,4 +1,4 @@
-"""The parser of all tools: errors are one line, flags can't be shortened, and what isn't given is absent."""
+"""The parser of all tools: errors take one line, flags can't be abbreviated, and flags that aren't given are absent."""
 
 import argparse
 import platform
@@ -20,13 +20,13 @@ _PLAINER = (
     (r"^argument ([^:/]+)[^:]*: ", r"\1: "),
     (r"^the following arguments are required: ", "these are missing: "),
 )
-"""What argparse says, and how we say it."""
+"""Messages of argparse, and how we word them."""
 
 
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` in the style of the tools.
 
-    `parse_known_args` and `parse_own` raise `UsageError` for what argparse would answer with its usage and an exit.
+    `parse_known_args` and `parse_own` raise `UsageError` where argparse would print its usage and exit.
     """
 
     def __init__(self, tool: str, description: str | None, epilog: str | None = None) -> None:
@@ -34,8 +34,8 @@ class Parser(argparse.ArgumentParser):
 
         Args:
             tool: the module that is run, such as `pipelines.label`.
-            description: what `--help` begins with, line by line as it is.
-            epilog: what it ends with.
+            description: the beginning of `--help`, with its line breaks.
+            epilog: the end of `--help`.
         """
         super().__init__(
             prog=as_called(f"python -m {tool}"), description=as_called(description or ""), epilog=epilog,
@@ -47,21 +47,21 @@ class Parser(argparse.ArgumentParser):
 
     @property
     def flags(self) -> list[str]:
-        """All flags, `--help` among them."""
+        """All flags, including `--help`."""
         return [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
 
     def parse_own(self, arguments: Sequence[str]) -> dict[str, Any]:
-        """The values of a command line whose flags all are of this parser.
+        """The values of a command line that may contain only flags of this parser.
 
         Raises:
-            UsageError: there is another flag, or a value is missing or wrong.
+            UsageError: a flag is unknown, or a value is missing or wrong.
         """
         given, unknown = self.parse_known_args(list(arguments))
         refuse_unknown_flags(unknown, self.flags, arguments)
         return vars(given)
 
     def error(self, message: str) -> NoReturn:
-        """Says in one line what is wrong.
+        """Turns a message of argparse into an error of one line.
 
         Raises:
             UsageError: always.
@@ -79,7 +79,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class _ShowVersion(argparse.Action):
-    """Looks versions up only when asked to, and imports nothing of what it names."""
+    """Looks versions up only when asked to, and doesn't import the packages that it names."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
         print(installed())
@@ -87,6 +87,6 @@ class _ShowVersion(argparse.Action):
 
 
 def installed() -> str:
-    """What is installed: this software, Python, and the packages that decide about results."""
+    """The installed versions of this software, Python, and the packages that influence results."""
     others = ", ".join(f"{name} {found}" for name, found in versions(SHOWN).items())
     return f"har-pipelines {version('har-pipelines')} (Python {platform.python_version()}, {others})"

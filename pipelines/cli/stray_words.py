@@ -1,4 +1,4 @@
-"""What is left over on a command line: flags that nobody knows, and values that belong to no flag."""
+"""What is left over on a command line: unknown flags, and values that belong to no flag."""
 
 import os
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from pipelines.core.errors import UsageError
 
 
 def refuse_stray_values(arguments: Sequence[str], unknown: Sequence[str]) -> None:
-    """Ends with an error if a value is left over on a command line that can't belong to a flag of somebody else.
+    """Refuses a value left over on a command line, unless it may belong to an unknown flag, such as one of Beam's.
 
     Args:
         arguments: the command line.
-        unknown: what is left over of it.
+        unknown: the arguments that are left over.
 
     Raises:
-        UsageError: one is; the message says how it may have come about.
+        UsageError: there is such a value; the message gives a likely cause.
     """
     before = ""
     for argument in unknown:
@@ -28,22 +28,22 @@ def _why_stray(arguments: Sequence[str], value: str) -> str:
     position = list(arguments).index(value)
     before = arguments[position - 1] if position else ""
     if before.endswith(",") or value.startswith(","):
-        return f"the shell parts lists at spaces; write them without any ({before}{value}), or in quotes"
+        return f"the shell splits lists at spaces; write the list without spaces ({before}{value}), or in quotes"
     if os.path.exists(before) and os.path.exists(value):
-        return "the shell replaces a pattern by the files' names; put it in quotes ('*.mp4'), or give the folder"
-    return "every value belongs behind its flag, and in quotes where it has spaces, see --help"
+        return "the shell expands a pattern into file names; put it in quotes ('*.mp4'), or give the folder"
+    return "every value must follow its flag, in quotes if it contains spaces. See --help"
 
 
 def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str], arguments: Sequence[str] = ()) -> None:
-    """Ends with an error if anything is left over on a command line.
+    """Refuses anything left over on a command line.
 
     Args:
-        unknown: what is left over.
+        unknown: the arguments that are left over.
         known: all flags.
-        arguments: the command line; only what is left over if none is given.
+        arguments: the whole command line, for a better message; may be left out.
 
     Raises:
-        UsageError: something is; the message suggests the nearest flag.
+        UsageError: something is left over; the message suggests the nearest flag.
     """
     if not unknown:
         return

@@ -1,4 +1,4 @@
-"""What the command-line tools have in common: errors for people, and quiet libraries."""
+"""What the command-line tools have in common: readable errors, and quiet libraries."""
 
 import logging
 import os
@@ -17,9 +17,9 @@ _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_suppor
 
 
 def quiet_libraries() -> None:
-    """Keeps announcements about future versions, which a user can do nothing about, from the screen.
+    """Hides warnings about future versions, which a user can do nothing about.
 
-    To be called before the libraries are imported; processes that are started later inherit it.
+    Call it before the libraries are imported; processes started later inherit it.
     """
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\..*")
     inherited = [item for item in os.environ.get("PYTHONWARNINGS", "").split(",") if item]
@@ -28,8 +28,8 @@ def quiet_libraries() -> None:
 
 
 def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
-    """Runs a tool and gives its exit code; a mistake of the user or a remote store that fails becomes a line on stderr,
-    not a stack trace."""
+    """Runs a tool and returns its exit code; a user's mistake or a failing remote store becomes a line on stderr, not a
+    stack trace."""
     try:
         return _run_tool(run, arguments)
     except KeyboardInterrupt:
@@ -58,12 +58,12 @@ def _run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> 
 
 
 def lost_store(uri: str, reason: str) -> str:
-    """The message for a file that can't be read from a remote store any more, in the middle of a run."""
+    """The message for a file that can no longer be read from a remote store in the middle of a run."""
     return f"cannot read {uri}: {reason}, then run the same command again: finished shards are kept"
 
 
 def say(text: str) -> None:
-    """Tells the user what goes on, apart from results on stdout; the log where this software is a library."""
+    """Tells the user about progress on stderr, or in the log where this software runs as a library."""
     if is_library():
         logging.getLogger("pipelines").info("%s", redact(text))
     else:
@@ -71,11 +71,11 @@ def say(text: str) -> None:
 
 
 def say_damaged(output: str, names: Sequence[str]) -> None:
-    """Names what of an earlier run can't be believed, where there is any."""
+    """Names the files of an earlier run that can't be used, if there are any."""
     if names:
         shown = some(sorted(names))
         what = "1 file" if len(names) == 1 else f"{len(names)} files"
         say(
-            f"note: {what} in {output} can't be believed, damaged or of an earlier version of this software: {shown}. "
-            "What is lost is done again"
+            f"note: ignoring {what} in {output}, damaged or from an earlier version of this software: {shown}. "
+            "Lost work is done again"
         )

@@ -14,13 +14,13 @@ EXIT_USAGE = 2
 EXIT_TOO_MANY_FAILURES = 3
 """More videos failed than `--max-failure-rate` allows; finished shards are kept."""
 EXIT_INCOMPLETE = 4
-"""The job stopped before the dataset was complete (full disk, lost permission, ...); run it again to go on."""
+"""The job stopped before the dataset was complete (full disk, lost permission, ...); run it again to resume."""
 EXIT_DIVERGED = 5
-"""Training ended in numbers that are none; the last good checkpoint is kept."""
+"""The loss became NaN or infinite; the last good checkpoint is kept."""
 EXIT_PREEMPTED = 75
-"""Asked to stop by SIGTERM; a checkpoint was written, run it again to go on (EX_TEMPFAIL of sysexits.h)."""
+"""Asked to stop by SIGTERM; a checkpoint was written, run it again to resume (EX_TEMPFAIL of sysexits.h)."""
 EXIT_INTERRUPTED = 130
-"""Stopped by Ctrl-C; run it again to go on."""
+"""Stopped by Ctrl-C; run it again to resume."""
 
 
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.ENOBUFS)
@@ -45,7 +45,7 @@ class TooManyFailuresError(UserError):
 
 
 class IncompleteError(UserError):
-    """Work is left over; the same command goes on with it."""
+    """Work is left over; the same command resumes it."""
 
     exit_code = EXIT_INCOMPLETE
 
@@ -55,12 +55,12 @@ class OutputError(IncompleteError):
 
 
 class WorkerError(IncompleteError):
-    """A worker lacks what all of its work needs, such as room for temporary files, memory of its card, or decoder
-    processes. That is no video's fault, and may pass: the work is tried again, and left over if that is no use."""
+    """A worker lacks what all of its work needs, such as room for temporary files, GPU memory, or decoder processes.
+    That is not the fault of any video, and may pass: the work is tried again, and left over if that doesn't help."""
 
 
 class DivergedError(UserError):
-    """The loss became NaN or infinite, again after going back to the last good checkpoint."""
+    """The loss became NaN or infinite, and did so again after a restart from the last good checkpoint."""
 
     exit_code = EXIT_DIVERGED
 
@@ -72,8 +72,8 @@ class PreemptedError(UserError):
 
 
 def as_shortage(error: Exception) -> Exception:
-    """A `WorkerError` for an error which says that this machine is short of memory, disk or open files; any other error
-    as it is."""
+    """A `WorkerError` for an error which says that this machine is short of memory, disk space or open files; any other
+    error unchanged."""
     if isinstance(error, MemoryError):
         return shortage("no memory is left")
     if isinstance(error, OSError) and error.errno in SHORTAGES:
@@ -82,5 +82,5 @@ def as_shortage(error: Exception) -> Exception:
 
 
 def shortage(what: str) -> WorkerError:
-    """The error for people where this machine is short of something."""
+    """The user's error for a machine that is short of something."""
     return WorkerError(f"this machine is short of something: {what}. Make room, then run the same command again")

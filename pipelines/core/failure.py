@@ -1,4 +1,4 @@
-"""What failed: one record, from the decoder or the model that met with it to the files of both jobs."""
+"""What failed: one record, passed from the decoder or model where it happened to the output files of both jobs."""
 
 import json
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ _OF_LABELS = ("video", "uri", "start_s", "end_s", "stage", "type", "message", "t
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A video, or a window of one, that gave neither clip nor label.
+    """A video, or a window of one, that yielded neither a clip nor a label.
 
     Attributes:
         stage: where it went wrong: `list`, `read`, `decode`, `encode` or `score`.
         type: class of the error.
         message: what went wrong.
         transient: whether it may be gone when the video is tried again.
-        video_id: of the video; empty as long as only a decoder knows of the failure, which isn't told names.
+        video_id: id of the video; empty inside a decoder, which doesn't know ids.
         uri: where it was read from.
-        label: name of the video's class; None where labels are what is to be made.
+        label: name of the video's class; None in labelling jobs, whose videos have none.
         start_s: start of the window in seconds; None where the whole video failed.
         end_s: end of the window in seconds; None where the whole video failed.
     """
@@ -36,7 +36,7 @@ class Failure:
     end_s: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As a JSON object: with its class as datasets keep it or, where it has none, with its time as labels do."""
+        """A JSON object: with the class, as in datasets, or, where there is none, with the times, as in labels."""
         names = _OF_LABELS if self.label is None else _OF_DATASETS
         return {name: self.video_id if name == "video" else getattr(self, name) for name in names}
 
@@ -45,11 +45,11 @@ class Failure:
         """Reads what `to_json` gave.
 
         Raises:
-            ValueError, TypeError, KeyError: it is something else.
+            ValueError, TypeError, KeyError: the value isn't such an object.
         """
         given = dict(value)
         return cls(video_id=given.pop("video_id" if "label" in given else "video"), **given)
 
     def to_line(self) -> str:
-        """A line of `failures.jsonl`, for people: whether to try again is for the next run."""
+        """A line of `failures.jsonl`, which is for people; it leaves out `transient`, which only the next run needs."""
         return json.dumps({name: value for name, value in self.to_json().items() if name != "transient"}) + "\n"

@@ -1,4 +1,4 @@
-"""Names of files that several parts know."""
+"""Names of files that several modules use."""
 
 DATASET_INFO = "dataset_info.json"
 

@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 compact_json = json.JSONEncoder(separators=(",", ":")).encode
-"""A value as JSON: ASCII in one line, without spaces."""
+"""Encodes a value as JSON: ASCII on one line, without spaces."""
 
 
 def stable_hash(*parts: str) -> int:
-    """64-bit hash of some strings. Unlike `hash()` it doesn't depend on the process."""
+    """64-bit hash of some strings. Unlike `hash()`, it doesn't depend on the process."""
     digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogateescape"), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 

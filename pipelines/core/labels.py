@@ -1,4 +1,4 @@
-"""The label map: which class has which number."""
+"""The label map: the id of each class."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ class LabelMap:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Self:
-        """The map of some names, each of which counts once."""
+        """The map of some names; repeated names count once."""
         return cls(tuple(sorted(set(names))))
 
     def id_of(self, name: str) -> int:
         """The id of a name.
 
         Raises:
-            KeyError: no such class; the message lists the known ones.
+            KeyError: there is no such class; the message lists the known ones.
         """
         if name not in self.names:
             raise KeyError(f"no class {name!r}; there are: {', '.join(self.names)}")

@@ -1,4 +1,4 @@
-"""What a model says about itself: `model_info.json`, written by the trainer, read by whoever labels videos."""
+"""The description of a model: `model_info.json`, written by the trainer and read by the labelling job."""
 
 import json
 import math
@@ -17,25 +17,26 @@ MODEL_INFO = "model_info.json"
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """All that is needed to use a model: its file is written last.
+    """All that is needed to use a model. Its file is written last.
 
     Attributes:
         name: kind of network, or the name that an imported model was given.
-        variant: which of the kind, `imported` for a model that was trained elsewhere.
-        clip_spec: how the pixels of a clip that it takes are made.
-        labels: class names, sorted; the position is the id and the place in the outputs.
-        temperature: what logits are divided by before the softmax, 1 for none.
-        dataset: `uri` and `fingerprint` of what it was trained on; empty where unknown.
+        variant: variant of that network; `imported` for a model that was trained elsewhere.
+        clip_spec: how the clips that it takes are made.
+        labels: class names, sorted; the position is both the id and the index in the outputs.
+        temperature: what logits are divided by before the softmax; 1 leaves them unchanged.
+        dataset: `uri` and `fingerprint` of the dataset that it was trained on; empty where unknown.
         durations_s: minimum, median and maximum duration of the training videos in seconds; empty where unknown.
         metrics: top1, macro_f1 and ece on the test split; empty where unknown.
         parameters: number of weights.
-        fingerprint: of weights, architecture, clip spec, labels and temperature; empty until it is exported.
+        fingerprint: hash of the weights, architecture, clip spec, labels and temperature; empty until it is exported.
         saved_model: folder of the SavedModel, relative to this file.
-        input_name: its input, uint8 [B, T, H, W, 3] RGB.
-        output_name: its output with the probabilities, float32 [B, C].
-        versions: package name to version, of the export.
+        input_name: name of its input, uint8 [B, T, H, W, 3] RGB.
+        output_name: name of its output with the probabilities, float32 [B, C].
+        versions: versions of the packages that exported it, by name.
         imported: for an imported model, how its input and outputs were adapted.
-        encoding: how the frames that it was trained on were stored; what JPEG loses, clips to be labelled lose as well.
+        encoding: how the frames that it was trained on were stored; clips to be labelled go through the same encoding,
+            so that they lose the same detail.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -77,17 +78,18 @@ class ModelInfo:
         """Reads what `to_json` wrote.
 
         Raises:
-            UserError: it isn't that, or of a newer schema, or for clips that this software makes in another way.
+            UserError: the text is damaged, has another schema version, or describes clips that this software makes
+                differently.
         """
         try:
             value = read_versioned(text, name, SCHEMA_VERSION)
             value["clip_spec"] = check_clip_spec(
                 value.get("clip_spec"),
-                f"{name}: the model takes clips as another version of this software makes them",
+                f"{name}: the model takes clips as made by another version of this software",
                 "use that version, or preprocess and train again",
             )
             return build(cls, value)
         except ValueError as error:
             raise UserError(
-                f"{name} is damaged or no description of a model ({error}); export or import the model again"
+                f"{name} is damaged or not a description of a model ({error}); export or import the model again"
             ) from error

@@ -1,4 +1,4 @@
-"""Names that come out of a file or a store: they are to stay below their folder, and to be those of regular files."""
+"""Checks of names that come from a file or a store: they must stay below their folder and name regular files."""
 
 import os
 import re
@@ -9,25 +9,25 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def why_not_plain(name: str) -> str:
-    """Why a text isn't the name of something directly in a folder, on any system; empty where it is."""
+    """Why a text can't name something directly in a folder on every system; empty where it can."""
     if any(ord(sign) < 32 or ord(sign) == 127 for sign in name):
-        return "holds a control character"
-    return "holds a slash" if "/" in name else why_not_below(name)
+        return "contains a control character"
+    return "contains a slash" if "/" in name else why_not_below(name)
 
 
 def why_not_below(path: str) -> str:
-    """Why a relative path isn't one of something below a folder, on any system; empty where it is."""
+    """Why a relative path can't lead to something below a folder on every system; empty where it can."""
     if path.startswith("/"):
         return "begins with a slash"
     if _DRIVE.match(path):
-        return "begins with the letter of a drive"
+        return "begins with a drive letter"
     for sign, what in (("\\", "a backslash"), ("\0", "a null byte")):
         if sign in path:
-            return f"holds {what}"
+            return f"contains {what}"
     try:
         os.fsencode(path)
     except UnicodeEncodeError:
-        return "holds what no name of a file can"
+        return "contains characters that can't be in a file name"
     for part in path.split("/"):
         if part in ("", ".", ".."):
             return f"has a part that is {part!r}" if "/" in path else f"is {part!r}"
@@ -35,12 +35,12 @@ def why_not_below(path: str) -> str:
 
 
 def special_kind(path: str) -> str:
-    """What a path leads to where that isn't a regular file: `a pipe`, `a device` ...; empty where it is.
+    """What a path leads to if that isn't a regular file: `a pipe`, `a device` ...; empty for a regular file.
 
-    Opening one could wait for ever, or have an effect. Links are followed.
+    Opening a special file could block for ever or have side effects. Links are followed.
 
     Raises:
-        OSError: nothing is there, or that can't be found out.
+        OSError: there is nothing at the path, or it can't be inspected.
     """
     mode = os.stat(path).st_mode
     if stat.S_ISREG(mode):
@@ -50,5 +50,5 @@ def special_kind(path: str) -> str:
 
 
 def alike(name: str) -> str:
-    """The same for names that differ in case or in the form of Unicode alone."""
+    """A key that is equal for names that differ only in case or in Unicode normalisation."""
     return name if name.isascii() and name.islower() else unicodedata.normalize("NFC", name).casefold()

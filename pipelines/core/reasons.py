@@ -1,14 +1,14 @@
-"""Why something failed, in one line out of the message of a library."""
+"""Why something failed, in one line taken from a library's message."""
 
 from pipelines.core.secrets import redact
 
 _LONGEST = 300
 _AFTER_PLACES = "<stack traces unavailable>"
-"""TensorFlow's messages begin with where an operation was defined; where it doesn't know, this line ends that part."""
+"""TensorFlow's messages begin with where an operation was defined; if that is unknown, this line ends that part."""
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, without secrets and the dot at its end; its type where it says nothing."""
+    """The first line of an error's message, without secrets or a final full stop; its type if there is no message."""
     said = redact(str(getattr(error, "message", None) or error))
     lines = [line.strip() for line in said.strip(": \n").splitlines() if line.strip()]
     if _AFTER_PLACES in lines[:-1]:

@@ -15,8 +15,8 @@ from pipelines.core.settings.fields import check_settings, setting
 PIXELS_VERSION = 2
 """Raised whenever the same video and the same `ClipSpec` would give other pixels than before.
 
-2: mirrored videos are mirrored back; attached pictures are no videos; of several streams the one that FFmpeg picks;
-MPEG-4 with placeholders (packed B-frames of DivX and XviD) is sampled by the frames that it has.
+2: mirrored videos are mirrored back; attached pictures are not videos; of several streams the one that FFmpeg picks is
+used; MPEG-4 with placeholders (packed B-frames of DivX and XviD) is sampled by the frames that it has.
 """
 
 RESIZE_MODES = ("stretch", "crop", "pad")
@@ -36,7 +36,7 @@ def sample_uniform(num_source_frames: int, num_frames: int) -> tuple[int, ...]:
 def sample_notebook(num_source_frames: int, num_frames: int) -> tuple[int, ...]:
     """Every `max(n // T, 1)`-th frame from 0, as the public UCF50 notebooks do, to reproduce their results.
 
-    It may never see the end of a video: of 39 frames and T = 20 it takes the first 20. A video shorter than T repeats
+    It may never see the end of a video: with 39 frames and T = 20 it takes the first 20. A video shorter than T repeats
     its last frame (the notebooks drop such a video).
     """
     n, t = num_source_frames, num_frames
@@ -45,24 +45,24 @@ def sample_notebook(num_source_frames: int, num_frames: int) -> tuple[int, ...]:
 
 
 def sample_uniform_time(times_s: Sequence[float], start_s: float, end_s: float, num_frames: int) -> tuple[int, ...]:
-    """What is shown at the centres of `num_frames` equal spans of the time from `start_s` to `end_s`.
+    """The frames shown at the centres of `num_frames` equal spans of the time from `start_s` to `end_s`.
 
-    For videos of a variable frame rate: a picture that stands for seconds is taken more often than one of a burst.
+    For videos with a variable frame rate: a frame that stands for seconds is taken more often than one of a burst.
 
     Args:
         times_s: when each frame is first shown, ascending, in seconds from the first.
-        start_s: from here,
-        end_s: to here.
+        start_s: start of the time in seconds.
+        end_s: end of the time in seconds.
         num_frames: T.
     """
     span_s = end_s - start_s
-    # Times are whole microseconds: a frame which begins at such a moment is the one that is shown then.
+    # Times are rounded to microseconds: a frame that begins exactly at a moment is the one shown then.
     moments = (start_s + span_s * (2 * i + 1) / (2 * num_frames) + 1.5e-6 for i in range(num_frames))
     return tuple(max(0, bisect_right(times_s, moment) - 1) for moment in moments)
 
 
 UNIFORM_TIME = "uniform-time"
-"""The rule that goes by times instead of by numbers: `sample_uniform_time`."""
+"""The rule that samples by time instead of by frame number: `sample_uniform_time`."""
 SAMPLING_RULES: dict[str, Callable[[int, int], tuple[int, ...]]] = {
     "uniform": sample_uniform,
     "notebook": sample_notebook,
@@ -80,8 +80,8 @@ class ClipSpec:
         width: width of a frame in pixels.
         sampling: name of the rule that chooses the frames, a key of `SAMPLING_RULES` or `UNIFORM_TIME`.
         resize: `stretch` to the size, `crop` the centre after scaling the shorter side, or `pad` with black.
-        interpolation: `area` averages all pixels that fall into one; `bilinear` takes the pixels that OpenCV 4 reads
-            and its default way to resize them, as the public notebooks do, for models that were trained on such.
+        interpolation: `area` averages all pixels that fall into one; `bilinear` decodes and resizes as OpenCV 4 does by
+            default, as in the public notebooks, for models that were trained on such frames.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -93,7 +93,7 @@ class ClipSpec:
     sampling: str = setting(
         "uniform", choices=SAMPLING_NAMES,
         help="how frames are chosen: `uniform` takes the centres of spans with equal numbers of frames, `uniform-time` "
-        "the centres of equal spans of time, `notebook` every n-th frame as the public notebooks do",
+        "takes the centres of equal spans of time, `notebook` takes every n-th frame as the public notebooks do",
     )  # fmt: skip
     resize: str = setting(
         "stretch", choices=RESIZE_MODES,
@@ -119,9 +119,9 @@ class ClipSpec:
         return self.num_frames * self.height * self.width * 3
 
     def sample(self, num_source_frames: int) -> tuple[int, ...]:
-        """Indices of the frames of a clip in a video of `num_source_frames`, in order, possibly repeated.
+        """Indices of a clip's frames in a video of `num_source_frames` frames, in order, possibly repeated.
 
-        Under a rule that goes by time, those of a video in which all frames are shown equally long.
+        A rule that samples by time treats all frames as shown for the same time.
 
         Raises:
             ValueError: the video has no frames.
@@ -132,16 +132,16 @@ class ClipSpec:
 
     @property
     def by_time(self) -> bool:
-        """Whether the rule goes by when frames are shown; then `sample_times` chooses them."""
+        """Whether the rule samples by presentation time; then `sample_times` chooses the frames."""
         return self.sampling == UNIFORM_TIME
 
     def sample_times(self, times_s: Sequence[float], start_s: float, end_s: float) -> tuple[int, ...]:
-        """As `sample`, under a rule that goes by time, out of the frames shown from `start_s` to `end_s`.
+        """Like `sample`, for a rule that samples by time, from the frames shown between `start_s` and `end_s`.
 
         Args:
             times_s: when each frame of the video is first shown, ascending, in seconds.
-            start_s: begin of the clip in seconds.
-            end_s: its end.
+            start_s: start of the clip in seconds.
+            end_s: end of the clip in seconds.
 
         Raises:
             ValueError: the video has no frames.
@@ -155,21 +155,21 @@ class ClipSpec:
         return asdict(self)
 
     def fingerprint(self) -> str:
-        """Equal for two specs exactly where they give equal pixels from every video."""
+        """A hash that is equal for two specs exactly if they give equal pixels from every video."""
         return fingerprint({"pixels_version": PIXELS_VERSION, **asdict(self)})
 
 
 FRAME_ENCODINGS = ("raw", "png", "jpeg")
 COMPRESSIONS = ("none", "gzip")
-"""Of whole shards."""
+"""Compressions of whole shards."""
 
 
 @dataclass(frozen=True)
 class FrameEncoding:
-    """How frames are stored: `raw` uint8, `png` (lossless, smaller), or `jpeg` (lossy, smallest) of a quality.
+    """How frames are stored: `raw` uint8, `png` (lossless, smaller), or `jpeg` (lossy, smallest) of a given quality.
 
     Raises:
-        ValueError: an unknown format, or a quality out of range.
+        ValueError: the format is unknown, or the quality out of range.
     """
 
     format: str = setting("raw", choices=FRAME_ENCODINGS, help="how frames are stored")
@@ -179,7 +179,7 @@ class FrameEncoding:
         check_settings(self)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as a JSON object; the quality only where it has a meaning."""
+        """The fields as a JSON object; the quality only for JPEG."""
         return {"format": self.format, **({"quality": self.quality} if self.format == "jpeg" else {})}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Text that people or spreadsheets wrote (manifests, lists, split files) out of bytes, or the place that is wrong."""
+"""Decodes text written by people or spreadsheets (manifests, lists, split files), or tells where it is wrong."""
 
 import codecs
 import csv
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pipelines.core.errors import UsageError
 
-_MARKS = (  # UTF-32 first: the mark of UTF-16 is the beginning of its own
+_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -15,7 +15,7 @@ _MARKS = (  # UTF-32 first: the mark of UTF-16 is the beginning of its own
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MARK = re.compile("^\ufeff", re.MULTILINE)
-"""Files that were put together have one in the middle."""
+"""Concatenated files have marks in the middle, too."""
 _SPREADSHEETS = {
     b"PK\x03\x04": "a spreadsheet (.xlsx, .ods) or an archive",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a spreadsheet (.xls)",
@@ -27,16 +27,16 @@ _SAMPLE_BYTES = 4096
 def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: False) -> str:
     """The text of a file in UTF-8 or UTF-16, with a byte order mark or without; the mark isn't part of the result.
 
-    File systems take any bytes for names. A path that isn't UTF-8 keeps its bytes, as surrogates, where there is such a
-    file. So does what holds zero bytes and is no text at all: readers, who know what was expected, refuse it.
+    File systems accept any bytes in names. A path that isn't UTF-8 keeps its bytes, as surrogates, if there is such a
+    file. So does data that contains zero bytes and isn't text at all: readers, which know what to expect, refuse it.
 
     Args:
-        data: all of the file.
-        name: what it is called, for the message.
-        is_path: whether there is a file of a name that isn't UTF-8.
+        data: the whole content of the file.
+        name: name of the file, for the message.
+        is_path: tells whether a file with a name that isn't UTF-8 exists.
 
     Raises:
-        UsageError: it is in another encoding; the message names the line and the byte.
+        UsageError: the file is in another encoding; the message names the line and the byte.
     """
     if kind := next((kind for mark, kind in _SPREADSHEETS.items() if data.startswith(mark)), ""):
         raise UsageError(f"{name} is {kind}, not text. Save it as CSV, in UTF-8")
@@ -61,7 +61,7 @@ def _is_odd(text: str) -> bool:
 
 
 def _is_named(line: str, is_path: Callable[[str], bool]) -> bool:
-    """Whether what isn't UTF-8 in a line, or in a column of it, are paths of files."""
+    """Whether a line that isn't UTF-8, or each such column of it, is the path of a file."""
     if is_path(line.strip()):
         return True
     rows = (next(csv.reader([line], delimiter=sign, skipinitialspace=True), []) for sign in ",;\t")
@@ -72,8 +72,8 @@ def _encoding_of(data: bytes) -> str:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding
-    # Of ASCII in UTF-16, every second byte is zero: the second of a pair in little endian, the first in big endian. Of
-    # other characters some end in zero: a few.
+    # In UTF-16, every second byte of ASCII text is zero: the second of a pair in little endian, the first in big
+    # endian. Few other characters have a zero byte.
     first, second = (data[start:_SAMPLE_BYTES:2].count(0) for start in (0, 1))
     pairs = min(len(data), _SAMPLE_BYTES) // 2
     if 8 * second > max(pairs, 16 * first):

@@ -1,4 +1,4 @@
-"""Which packages' versions are noted where."""
+"""The packages whose versions are recorded, by where they are recorded."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -9,7 +9,7 @@ SHOWN = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:
-    """The version of each package, `not installed` for one that isn't there."""
+    """The version of each package; `not installed` for a missing one."""
     return {name: _version(name) for name in names}
 
 

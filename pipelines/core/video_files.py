@@ -1,4 +1,4 @@
-"""Which files of a listing are videos, which are passed over and why, and what videos are called."""
+"""Tells the videos in a listing from the files that are ignored, gives the reasons, and makes the ids of videos."""
 
 import json
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 IGNORED = "ignored.jsonl"
-"""File in an output folder with all files that were passed over."""
+"""File in an output folder that lists all ignored files."""
 VIDEO_EXTENSIONS = frozenset(
     f".{name}"
     for name in (
@@ -29,13 +29,13 @@ _SHOWN_REASONS = 6
 
 @dataclass(frozen=True, slots=True)
 class FileInfo:
-    """A file of a listing: path relative to the listed folder, size, and a mark that changes when the content does.
+    """A file of a listing: path relative to the listed folder, size, and a version that changes when the content does.
 
-    `version` is None where the file is named by a manifest and doesn't exist.
+    `version` is None if a manifest names the file and it doesn't exist.
 
     Attributes:
-        problem: why there is nothing to be read; empty for regular files.
-        lost: whether videos may lie behind that, as in a folder that can't be entered.
+        problem: why it can't be read; empty for regular files.
+        lost: whether videos may be missed because of that, as in a folder that can't be entered.
     """
 
     path: str
@@ -47,7 +47,7 @@ class FileInfo:
 
 @dataclass(frozen=True, slots=True)
 class IgnoredFile:
-    """A file that was passed over."""
+    """A file that is not used, and why."""
 
     path: str
     reason: str
@@ -55,12 +55,12 @@ class IgnoredFile:
 
 @dataclass(frozen=True)
 class SortedFiles:
-    """What a listing holds.
+    """The files of a listing, sorted by kind.
 
     Attributes:
         videos: files that are videos by their names.
-        ignored: what was passed over, by path.
-        lost: folders that can't be entered, and links which may stand for such.
+        ignored: files that are not used, sorted by path.
+        lost: folders that can't be entered, and broken links that may have led to folders.
     """
 
     videos: list[FileInfo]
@@ -74,15 +74,15 @@ def is_video(path: str) -> bool:
 
 
 def extension(path: str) -> str:
-    """The extension of a path in small letters, with its dot; empty where there is none."""
+    """The extension of a path in lower case, with its dot; empty if there is none."""
     stem, dot, name = path.rpartition(".")
     return f".{name.lower()}" if dot and stem and stem[-1] != "/" and "/" not in name else ""
 
 
 def is_hidden(path: str) -> bool:
-    """Whether a file, or a folder that it lies in, begins with a dot or is `__MACOSX`.
+    """Whether a file, or a folder that it lies in, has a name that begins with a dot or is `__MACOSX`.
 
-    Other names may begin with anything: YouTube's ids do so with `__` and `-`.
+    Other names may begin with anything: some YouTube ids begin with `__` or `-`.
     """
     if path[:1] == "." or "/." in path:
         return True
@@ -90,7 +90,7 @@ def is_hidden(path: str) -> bool:
 
 
 def sort_out(files: Iterable[FileInfo]) -> SortedFiles:
-    """Tells videos from other files. A dataset or labels that lie there give none: their state is no input."""
+    """Tells videos from other files. The state folders of jobs whose output lies there are not input."""
     videos, ignored, lost, states = [], [], [], []
     for file in files:
         path = file.path
@@ -122,11 +122,11 @@ def _why_no_video(path: str) -> str:
 
 
 def unique_ids(stems: Sequence[str], paths: Sequence[str]) -> list[str]:
-    """An id for each video: its path without the extension, and with it where that of another one would be the same.
+    """An id for each video: its path without the extension, or with it if two videos would otherwise share an id.
 
     Args:
         stems: the paths without their extensions.
-        paths: the paths; where two are equal, so are their ids.
+        paths: the paths; equal paths get equal ids.
     """
     ids = list(stems)
     while len(set(ids)) < len(ids):
@@ -139,11 +139,11 @@ def unique_ids(stems: Sequence[str], paths: Sequence[str]) -> list[str]:
 
 
 def describe_ignored(ignored: Sequence[IgnoredFile], show: Callable[[str], str] = str) -> str:
-    """Files that were passed over by reason, the most frequent first, with some names.
+    """The ignored files counted by reason, the most frequent first, with some names.
 
     Args:
         ignored: the files.
-        show: how a name is shown.
+        show: turns a name into what is shown.
     """
     names: dict[str, list[str]] = {}
     for file in ignored:

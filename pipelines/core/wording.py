@@ -1,4 +1,4 @@
-"""Words for people that several parts need."""
+"""Phrases for messages that several modules need."""
 
 from collections.abc import Sequence
 

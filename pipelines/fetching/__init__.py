@@ -1,1 +1,1 @@
-"""Public datasets: downloading their archives, extracting them safely, and checking what they hold."""
+"""Public datasets: downloading their archives, extracting them safely, and checking their content."""

@@ -7,18 +7,18 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 
 RETRIED = frozenset((408, 425, 429, 500, 502, 503, 504))
-"""States that may pass."""
+"""Status codes of temporary problems."""
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
 @dataclass(frozen=True)
 class Version:
-    """Which file a site offers.
+    """The version of a file that a site offers.
 
     Attributes:
-        size_bytes: its size; 0 where the site doesn't tell.
-        etag: the site's mark of this version; empty where it gives none.
-        last_modified: when it was changed, as the site writes it; empty where it doesn't tell.
+        size_bytes: its size; 0 if the site doesn't give it.
+        etag: the site's tag of this version; empty if it gives none.
+        last_modified: when it was changed, as the site writes it; empty if it doesn't tell.
     """
 
     size_bytes: int = 0
@@ -27,11 +27,11 @@ class Version:
 
     @property
     def condition(self) -> str:
-        """The value of `If-Range`: a strong ETag, or else the date; empty where there is neither."""
+        """The value of `If-Range`: a strong ETag, or else the date; empty if there is neither."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
 
     def differs(self, other: "Version") -> str:
-        """What shows that the other one is of another file; empty where nothing does."""
+        """What shows that the other version is a different file; empty if nothing does."""
         for what in ("size_bytes", "etag", "last_modified"):
             mine, its = getattr(self, what), getattr(other, what)
             if mine and its and mine != its:
@@ -41,9 +41,9 @@ class Version:
 
 @dataclass(frozen=True)
 class Range:
-    """Which bytes an answer with status 206 or 416 is about: first one, one behind the last, size of the file.
+    """The bytes that an answer with status 206 or 416 refers to: the half-open range, and the size of the file.
 
-    `start` is -1 with status 416, `total` 0 where the site doesn't know.
+    `start` is -1 with status 416; `total` is 0 if the site doesn't know it.
     """
 
     start: int
@@ -52,7 +52,7 @@ class Range:
 
 
 def parse_range(value: str) -> Range | None:
-    """Reads `Content-Range`; None where it isn't of the known form."""
+    """Parses `Content-Range`; None if it doesn't have the expected form."""
     match = _CONTENT_RANGE.fullmatch(value.strip())
     if not match:
         return None
@@ -62,7 +62,7 @@ def parse_range(value: str) -> Range | None:
 
 
 def version_of(headers: Message, status: int) -> Version:
-    """Which file an answer with status 200 or 206 is of."""
+    """The version of the file in an answer with status 200 or 206."""
     if status == 206:
         found = parse_range(headers.get("Content-Range", ""))
         size = found.total if found else 0
@@ -73,7 +73,7 @@ def version_of(headers: Message, status: int) -> Version:
 
 
 def retry_after_s(value: str, now: datetime | None = None) -> float:
-    """Seconds that `Retry-After` asks to wait, given as a number or a date; 0 where it says nothing."""
+    """Seconds that `Retry-After` asks to wait, given as a number or a date; 0 if it can't be parsed."""
     if value.strip().isdecimal():
         return float(value)
     try:

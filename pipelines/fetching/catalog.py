@@ -1,4 +1,4 @@
-"""The datasets that can be downloaded by name: where they are, and what they should hold."""
+"""The datasets that can be downloaded by name: where they are, and what they should contain."""
 
 import posixpath
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Source:
     Attributes:
         url: its address.
         folder: name of the folder for its content, in the output folder.
-        size_bytes: its size as public scripts give it; 0 where that isn't known.
+        size_bytes: its size as public scripts give it; 0 if unknown.
     """
 
     url: str
@@ -32,20 +32,20 @@ class Source:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What is known of a dataset.
+    """The known facts about a dataset; empty or 0 where unknown.
 
     Attributes:
-        name: as `--dataset` takes it.
-        title: as people call it.
+        name: value of `--dataset`.
+        title: its usual name.
         videos: the archive of its videos.
-        lists: the archive of its official split lists, where it has such.
-        lists_pattern: the files of the first split in the folder of the lists, for `--split-file`.
+        lists: the archive of its official split lists, if there are any.
+        lists_pattern: pattern of the files of the first split in the folder of the lists, for `--split-file`.
         classes: names of its classes.
-        groups: groups of each class, `_gNN_` in the names of videos; 0 where it has none.
-        num_videos: videos in its archive.
-        page_videos: videos according to its page, where that differs.
-        prefixes: classes whose files are called by another name, and that name.
-        remedy: what to do where its site doesn't answer any more; a sentence, or empty.
+        groups: number of groups in each class, `_gNN_` in the names of videos; 0 if it has none.
+        num_videos: number of videos in its archive.
+        page_videos: number of videos according to its web page, if that differs.
+        prefixes: classes whose files use another name, with that name.
+        remedy: what to do if its site no longer answers; a sentence, or empty.
     """
 
     name: str
@@ -118,12 +118,12 @@ def file_name(url: str) -> str:
 
 
 def called(name: str) -> Dataset | None:
-    """The dataset whose archive has this file name, in whatever case."""
+    """The dataset whose archive has this file name, ignoring case."""
     return next((d for d in DATASETS.values() if d.videos.file_name.lower() == name.lower()), None)
 
 
 def other(url: str, name: str) -> Dataset:
-    """A dataset of which nothing is known but where its archive is, and what that is called."""
+    """A dataset of which only the address and the name of its archive are known."""
     stem = name
     while (head := posixpath.splitext(stem)) and head[1].lower() in (
         *(".rar", ".zip", ".tar", ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2"),

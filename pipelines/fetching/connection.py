@@ -1,4 +1,4 @@
-"""Asking a site for a file, or for the rest of one."""
+"""Requests a file, or the rest of one, from a site."""
 
 import http.client
 import ssl
@@ -17,14 +17,14 @@ from pipelines.fetching import tls
 from pipelines.fetching.answers import RETRIED, retry_after_s
 
 _GONE = {
-    401: "it wants a user and a password", 403: "it refuses access", 404: "there is no such file", 410: "it is gone"
+    401: "it requires a user and password", 403: "it denies access", 404: "there is no such file", 410: "it is gone"
 }  # fmt: skip
 LOST = (OSError, http.client.HTTPException)
-"""What ends a connection in the middle; certificates that can't be checked are told apart before."""
+"""Errors that end a connection in the middle; certificates that can't be checked are handled earlier."""
 
 
 class TryAgainError(Exception):
-    """Something that may pass went wrong; `wait_s` are the seconds that the site asks to wait, 0 where it doesn't."""
+    """A temporary problem; `wait_s` is the number of seconds that the site asks to wait, 0 if it doesn't."""
 
     def __init__(self, reason: str, wait_s: float = 0.0) -> None:
         super().__init__(reason)
@@ -39,7 +39,7 @@ def check_url(url: str) -> None:
     """Refuses an address from which nothing can be downloaded.
 
     Raises:
-        UsageError: it isn't one of http:// or https://, has no host, or has a user or password in it.
+        UsageError: the address isn't one of http:// or https://, has no host, or contains a user or password.
     """
     try:
         parts = urlsplit(url)
@@ -56,7 +56,7 @@ def check_url(url: str) -> None:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirections, but not from https:// to http://."""
+    """Follows redirects, but not from https:// to http://."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: http.client.HTTPMessage,
@@ -64,7 +64,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:  # fmt: skip
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
             raise UsageError(
-                f"{redact(req.full_url)} redirects to {redact(newurl)}, without encryption: somebody between could "
+                f"{redact(req.full_url)} redirects to {redact(newurl)}, without encryption: somebody in between could "
                 "send other files. Give that address as --url if you trust it"
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -76,8 +76,8 @@ class Site:
 
     Attributes:
         url: its address.
-        insecure: whether certificates are not checked.
-        silence_s: after so many seconds without a byte, a connection counts as lost.
+        insecure: whether to skip the check of certificates.
+        silence_s: number of seconds without a byte after which a connection counts as lost.
     """
 
     url: str
@@ -93,12 +93,12 @@ class Site:
         """Asks for the file.
 
         Args:
-            headers: of the request, besides those that every request has.
+            headers: headers of the request, besides those that every request has.
 
         Raises:
-            UsageError: asking again is no use.
-            TryAgainError: it may be.
-            OutOfRangeError: the file ends before the bytes that were asked for.
+            UsageError: the request failed, and a retry won't help.
+            TryAgainError: the request failed, and a retry may help.
+            OutOfRangeError: the file ends before the requested bytes.
         """
         known = {"User-Agent": f"har-pipelines/{version('har-pipelines')}", "Accept-Encoding": "identity"}
         request = urllib.request.Request(self.url, headers={**known, **headers})
@@ -116,7 +116,7 @@ class Site:
         encoding = answer.headers.get("Content-Encoding", "identity")
         if encoding != "identity":
             answer.close()
-            raise UsageError(f"{self.shown} is sent in another encoding ({encoding}) than was asked for (identity)")
+            raise UsageError(f"{self.shown} is sent in another encoding ({encoding}) than was requested (identity)")
         return answer
 
     def _refusal(self, error: urllib.error.HTTPError) -> Exception:
@@ -125,9 +125,9 @@ class Site:
             return TryAgainError(said, retry_after_s(error.headers.get("Retry-After", "")))
         if error.code == 416:
             return OutOfRangeError(said)
-        why = _GONE.get(error.code, "asking again is no use")
+        why = _GONE.get(error.code, "a retry won't help")
         return UsageError(
-            f"{said}: {why}. Look whether the file has moved and give its address as --url, or download it with a "
+            f"{said}: {why}. Check whether the file has moved and give its address as --url, or download it with a "
             "browser and pass it as --archive FILE"
         )
 

@@ -1,4 +1,4 @@
-"""Downloading the archive of a dataset, with everything that is checked before and after."""
+"""Downloads the archive of a dataset, with all checks before and after."""
 
 import hashlib
 import os
@@ -25,17 +25,17 @@ def download(
 
     Args:
         output: the folder for it.
-        source: where it is.
-        insecure: whether certificates are not checked.
-        share: how much of it will be extracted, as a fraction.
-        remedy: what to do where its site has it no more.
-        patience: how long the site is asked again.
+        source: the archive.
+        insecure: whether to skip the check of certificates.
+        share: the fraction of it that will be extracted.
+        remedy: what to do if its site no longer has it.
+        patience: how long to keep trying.
 
     Returns:
-        its path; its checksum is put down.
+        its path; its checksum is recorded.
 
     Raises:
-        UserError: it can't be downloaded.
+        UserError: the archive can't be downloaded.
     """
     name = source.file_name
     part, path = part_of(output, name), files.join(output, name)
@@ -43,11 +43,11 @@ def download(
     if name.lower().endswith(".rar"):
         extractors.require_one(site.shown)
     if insecure:
-        say(f"note: no certificate is checked (--insecure): somebody between could send other files than {site.shown}")
+        say(f"note: certificates are not checked (--insecure): somebody could send other files than {site.shown}")
     saved = load_archive(output, name)
     known = saved.version if saved and saved.url == site.shown else None
     if os.path.exists(part) and os.path.getsize(part) and known is None:
-        say(f"note: what is there of {name} is of another address or unknown; starting over")
+        say(f"note: the existing part of {name} is from another or unknown address; starting over")
     checks = _Checks(output, source, site, share)
     try:
         version = Transfer(site, part, known, checks.together(), patience).run()
@@ -60,7 +60,7 @@ def download(
 
 
 def _finish(output: str, name: str, part: str, path: str, record: ArchiveRecord) -> None:
-    """Puts the checksum down, then gives the file its name: killed in between, the next run does the same again."""
+    """Records the checksum, then gives the file its final name: if killed in between, the next run does both again."""
     digest = sha256_of(part)
     save_archive(output, name, ArchiveRecord(record.url, record.version, digest))
     try:
@@ -72,7 +72,7 @@ def _finish(output: str, name: str, part: str, path: str, record: ArchiveRecord)
 
 
 class _Checks:
-    """What is asked of an archive before most of it is downloaded."""
+    """The checks of an archive before most of it is downloaded."""
 
     def __init__(self, output: str, source: Source, site: Site, share: float) -> None:
         self._output, self._source, self._site, self._share = output, source, site, share
@@ -80,7 +80,7 @@ class _Checks:
         self.is_found = False
 
     def together(self) -> Checks:
-        """As `Transfer` takes them."""
+        """The checks in the form that `Transfer` takes."""
         return Checks(self._size, self._start, self._begun)
 
     def _size(self, size_bytes: int, have: int) -> None:
@@ -88,11 +88,11 @@ class _Checks:
         if expected and size_bytes and size_bytes != expected and not self._warned:
             self._warned = True
             say(
-                f"note: {self._site.shown} has {size_bytes:,} bytes, not the {expected:,} that are known: it may have "
-                "been changed since"
+                f"note: {self._site.shown} has {size_bytes:,} bytes, not the expected {expected:,}: it may have been "
+                "changed"
             )
         size = size_bytes or expected
-        space.require(self._output, {"the archive": size - have, "what is extracted": int(size * self._share)})
+        space.require(self._output, {"the archive": size - have, "the extracted files": int(size * self._share)})
 
     def _start(self, start: bytes, content_type: str) -> None:
         if not kinds.kind_of(start):
@@ -107,10 +107,10 @@ class _Checks:
 
 
 def sha256_of(path: str) -> str:
-    """The checksum of a file, in hexadecimal digits.
+    """The SHA-256 checksum of a file, in hexadecimal digits.
 
     Raises:
-        UserError: it can't be read.
+        UserError: the file can't be read.
     """
     digest, done = hashlib.sha256(), 0
     try:

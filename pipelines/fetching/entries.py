@@ -1,4 +1,4 @@
-"""What an archive holds: what of it is refused, what is wanted, and where that goes. Nothing here reads or writes."""
+"""The entries of an archive: which are refused, which are wanted, and where they go. Nothing here reads or writes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ class Entry:
 
     Attributes:
         name: its path.
-        kind: `file`, `folder`, or for people what else it is: `a symbolic link`.
-        size_bytes: of its content.
-        crc32: checksum of its content, where the archive's listing gives one.
+        kind: `file`, `folder`, or words for anything else: `a symbolic link`.
+        size_bytes: size of its content.
+        crc32: checksum of its content, if the archive's listing gives one.
     """
 
     name: str
@@ -31,17 +31,17 @@ class Entry:
 
     @property
     def path(self) -> str:
-        """Its path without `./` before it and slashes behind it."""
+        """Its path without a leading `./` and trailing slashes."""
         return self.name.removeprefix("./").rstrip("/")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is extracted, and to where.
+    """What to extract, and to where.
 
     Attributes:
-        targets: for each regular file of the archive, in its order: path below the folder, or None to leave it out.
-        hidden: files that are left out as their names begin with a dot, or belong to `__MACOSX`.
+        targets: for each regular file of the archive, in order: its path below the folder, or None to leave it out.
+        hidden: number of files left out because their names begin with a dot or they lie in `__MACOSX`.
     """
 
     targets: tuple[str | None, ...]
@@ -49,15 +49,15 @@ class Plan:
 
 
 def regular(entries: Sequence[Entry]) -> list[Entry]:
-    """The files among them."""
+    """The entries that are regular files."""
     return [entry for entry in entries if entry.kind == FILE]
 
 
 def refuse_unsafe(entries: Sequence[Entry], archive: str) -> None:
-    """Refuses an archive that would write outside of its folder, or anything but files and folders.
+    """Refuses an archive that would write outside its folder, or anything but files and folders.
 
     Raises:
-        UsageError: it has such entries; the message names the first ones. Nothing has been extracted.
+        UsageError: the archive has such entries; the message names the first ones. Nothing has been extracted.
     """
     bad = []
     for entry in entries:
@@ -68,13 +68,13 @@ def refuse_unsafe(entries: Sequence[Entry], archive: str) -> None:
             bad.append(f"{visible(entry.name)!r} {why}")
     if bad:
         raise UsageError(
-            f"{archive} is refused, and nothing was extracted: {plural(len(bad), 'entry', 'entries')} of it can't be "
+            f"{archive} is refused, and nothing was extracted: {plural(len(bad), 'entry', 'entries')} in it can't be "
             f"extracted safely ({'; '.join(bad[:3])}). Extract by hand what you trust"
         )
 
 
 def is_nested(entries: Sequence[Entry]) -> bool:
-    """Whether it holds archives (one for each class, as HMDB51's does) in place of videos."""
+    """Whether an archive contains archives (one for each class, as HMDB51's does) instead of videos."""
     names = [entry.path for entry in regular(entries) if not is_hidden(entry.path)]
     return not any(map(is_video, names)) and any(extension(name) in ARCHIVES for name in names)
 
@@ -82,17 +82,17 @@ def is_nested(entries: Sequence[Entry]) -> bool:
 def plan(
     entries: Sequence[Entry], archive: str, classes: Sequence[str] = (), label: str = "", lists: bool = False
 ) -> Plan:
-    """What of an archive is extracted, and to where: folders that lie around everything are left out.
+    """Decides what to extract from an archive, and to where: outer folders around everything are dropped.
 
     Args:
-        entries: what it holds.
+        entries: the entries of the archive.
         archive: its name, for messages.
-        classes: the classes that are wanted, as folders around videos; empty for all.
-        label: the class of all videos, where the archive is that of one class.
-        lists: whether it is one of split lists, in place of videos.
+        classes: the wanted classes, as folders around videos; empty for all.
+        label: the class of all videos, if the archive is that of one class.
+        lists: whether the archive contains split lists instead of videos.
 
     Raises:
-        UsageError: it holds no videos, nothing of a class, or two files for one place.
+        UsageError: the archive holds no videos, nothing of a class, or two files for the same place.
     """
     found = [entry.path for entry in regular(entries)]
     shown = [name for name in found if not is_hidden(name)]
@@ -116,7 +116,7 @@ def _target(name: str, root: str, label: str) -> str:
 
 
 def _common_root(names: Sequence[str], kept: int) -> str:
-    """The folders that lie around everything, with a slash at the end; `kept` levels of folders stay at least."""
+    """The outer folders around everything, with a slash at the end; at least `kept` levels of folders stay."""
     root = ""
     while True:
         rest = [name[len(root) :].split("/") for name in names]
@@ -133,7 +133,7 @@ def _refuse_unknown(videos: Sequence[str], classes: Sequence[str], archive: str)
 
 
 def suggestion(wanted: str, known: Sequence[str]) -> str:
-    """`; did you mean X?` for the class that is most like an unknown one, or else what there is."""
+    """`; did you mean X?`, with the class that is most like an unknown one, or else a list of the classes."""
     plain = {name.lower(): name for name in known}
     near = get_close_matches(wanted.lower(), plain, n=1, cutoff=0.6)
     return f"; did you mean {plain[near[0]]}?" if near else f". It has {some(list(known))}"

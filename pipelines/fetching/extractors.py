@@ -1,7 +1,7 @@
 """Programs that read RAR archives. Python reads what they print; none of them writes a file.
 
-So no name in an archive, and no defect of theirs, decides where something is written. What they print is believed only
-as far as the listing goes: sizes have to agree, checksums too where the listing gives them, and so has the exit code.
+So neither a name in an archive nor a defect of a program decides where something is written. Their output is checked
+against the listing: sizes must match, and so must checksums if the listing has them; the exit code must be 0.
 """
 
 import contextlib
@@ -21,23 +21,24 @@ from pipelines.fetching.entries import FILE, Entry, regular
 from pipelines.fetching.python_archives import DamagedArchiveError, Reader, guarded
 
 _SILENCE_S = 300.0
-"""A program that prints nothing for so long hangs."""
+"""A program that prints nothing for this long counts as hanging."""
 _LISTING_S = 600.0
 _LONGEST_REASON = 160
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """A program.
+    """A program that reads RAR archives.
 
     Attributes:
-        names: what it may be called.
-        list: the command that lists an archive, without the archive.
-        parse: understands what that prints.
-        read: the command that prints the content of all files, one after the other; of `tar`, as a tar archive.
-        tar: see there.
-        lister: the program that lists, where it is another one.
-        alone: whether it looks for further volumes beside an archive, and takes any file of a similar name for one.
+        names: possible names of the program.
+        list: arguments that list an archive, without the archive.
+        parse: parses the listing.
+        read: arguments that print the content of all files, one after the other, or as a tar archive if `tar` is set.
+        tar: whether the content is printed as a tar archive.
+        lister: the program that lists, if it is a different one.
+        alone: whether the archive must be alone in its folder, since the program would take similarly named files for
+            further volumes.
     """
 
     names: tuple[str, ...]
@@ -49,7 +50,7 @@ class Extractor:
     alone: bool = False
 
     def find(self) -> str | None:
-        """Where it is installed; None where it isn't."""
+        """Its path; None if it isn't installed."""
         if self.lister and not shutil.which(self.lister):
             return None
         return next(filter(None, map(shutil.which, self.names)), None)
@@ -63,20 +64,20 @@ EXTRACTORS = (
     Extractor(("unar",), ("-j",), listings.parse_lsar, ("-q", "-nr", "-o", "-"), lister="lsar", alone=True),
     Extractor(("bsdtar",), ("-tvf",), listings.parse_bsdtar, ("-cf", "-", "--format=pax"), tar=True),
 )  # fmt: skip
-"""The best ones first. bsdtar reads no solid RAR archives of the older format."""
+"""The best ones first. bsdtar can't read solid RAR archives of the older format."""
 INSTALL = "apt-get install unar (or libarchive-tools, which has bsdtar)"
 
 
 def installed() -> list[Extractor]:
-    """Those that are on this machine."""
+    """The extractors that are installed on this machine."""
     return [extractor for extractor in EXTRACTORS if extractor.find()]
 
 
 def require_one(archive: str) -> None:
-    """Refuses a RAR archive where nothing can read it.
+    """Refuses a RAR archive if nothing can read it.
 
     Raises:
-        UsageError: no program for it is installed.
+        UsageError: no program that reads RAR is installed.
     """
     if not installed():
         raise UsageError(
@@ -88,9 +89,9 @@ class RarArchive:
     """A RAR archive, read by one program.
 
     Args:
-        path: where it is; absolute.
+        path: its absolute path.
         extractor: the program.
-        others: the same archive, read by others, whose checksums are taken where this program lists none.
+        others: the same archive, read by other programs, whose checksums are used if this program lists none.
     """
 
     def __init__(self, path: str, extractor: Extractor, others: Sequence["RarArchive"] = ()) -> None:
@@ -99,10 +100,10 @@ class RarArchive:
         self._entries: list[Entry] | None = None
 
     def entries(self) -> list[Entry]:
-        """What it holds.
+        """The entries of the archive.
 
         Raises:
-            DamagedArchiveError: the program can't read it.
+            DamagedArchiveError: the program can't read the archive.
         """
         if self._entries is None:
             lister = shutil.which(self._extractor.lister) if self._extractor.lister else self.program
@@ -138,7 +139,7 @@ class RarArchive:
         """The content of each regular file, in the order of the entries.
 
         Raises:
-            DamagedArchiveError: the program can't read it, or prints something else than it listed.
+            DamagedArchiveError: the program can't read the archive, or prints something other than it listed.
         """
         files = regular(self.entries())
         with self._place() as path, tempfile.TemporaryFile() as said:
@@ -164,17 +165,17 @@ class RarArchive:
 
 
 class _Pipe:
-    """What a program prints. One that hangs ends in an error."""
+    """The output of a program; reading raises an error if the program hangs."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._descriptor = file.fileno()
 
     def read(self, size: int) -> bytes:
-        """At most so many bytes, none at the end; `tarfile` reads on until it has all."""
+        """At most `size` bytes, none at the end; `tarfile` keeps reading until it has all."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._descriptor, selectors.EVENT_READ)
             if not selector.select(_SILENCE_S):
-                raise DamagedArchiveError(f"nothing came for {_SILENCE_S:.0f} s")
+                raise DamagedArchiveError(f"it printed nothing for {_SILENCE_S:.0f} s")
         return os.read(self._descriptor, size)
 
 
@@ -192,7 +193,7 @@ def _slices(pipe: _Pipe, files: Sequence[Entry]) -> Iterator[Reader]:
         while left and read(1 << 20):
             pass
     if pipe.read(1):
-        raise DamagedArchiveError("more comes out of it than it lists")
+        raise DamagedArchiveError("it contains more than it lists")
 
 
 def _members(pipe: _Pipe, files: Sequence[Entry]) -> Iterator[Reader]:
@@ -202,18 +203,18 @@ def _members(pipe: _Pipe, files: Sequence[Entry]) -> Iterator[Reader]:
             for member in archive:
                 if member.isreg() and (file := archive.extractfile(member)):
                     if (entry := next(pending, None)) is None or entry.size_bytes != member.size:
-                        raise DamagedArchiveError("something else comes out of it than it lists")
+                        raise DamagedArchiveError("its content differs from what it lists")
                     yield guarded(file.read)
     except (tarfile.TarError, EOFError) as error:
         raise DamagedArchiveError(str(error)) from error
     while pipe.read(1 << 20):
         pass
     if next(pending, None):
-        raise DamagedArchiveError("less comes out of it than it lists")
+        raise DamagedArchiveError("it contains less than it lists")
 
 
 class _Whole:
-    """Reads as much as is asked for, as `tarfile` wants it."""
+    """Reads exactly as much as is requested, as `tarfile` needs it."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
@@ -246,7 +247,7 @@ def _end(process: "subprocess.Popen[bytes]") -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Of the programs: names are printed in UTF-8, and messages in English."""
+    """The environment of the programs: names are printed in UTF-8, and messages in English."""
     return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 

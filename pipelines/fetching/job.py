@@ -1,4 +1,4 @@
-"""From a request to a checked folder: find or download the archive, extract what is missing, put down what is there."""
+"""From a request to a checked folder: finds or downloads the archive, extracts what is missing, records the result."""
 
 import os
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ class Obtained:
 
     Attributes:
         folder: its path.
-        record: what was put down of it.
-        archive: path of the archive, if that is still there; else empty.
+        record: the record of its content.
+        archive: path of the archive; empty if it no longer exists.
         was_there: whether there was nothing to do.
     """
 
@@ -41,12 +41,12 @@ def obtain(request: Request, source: Source, lists: bool = False) -> Obtained:
     """Makes the folder of an archive complete.
 
     Args:
-        request: what is asked for.
+        request: the request.
         source: the archive.
-        lists: whether it is that of split lists, in place of videos.
+        lists: whether the archive contains split lists instead of videos.
 
     Raises:
-        UserError: it can't be made complete; the message says why, and what to do.
+        UserError: the folder can't be made complete; the message says why, and what to do.
     """
     folder = files.join(request.output, source.folder)
     classes = () if lists else request.classes
@@ -56,8 +56,8 @@ def obtain(request: Request, source: Source, lists: bool = False) -> Obtained:
         if record.covers(classes) and not wrong:
             return Obtained(folder, record, _find(request, source, lists), True)
         if wrong:
-            say(f"note: {plural(len(wrong), 'file')} of {folder} missing or of another size; extracting again")
-            # What was extracted before is repaired too, also where this run asks for fewer classes.
+            say(f"note: {plural(len(wrong), 'file')} in {folder} missing or with another size; extracting again")
+            # Files extracted earlier are repaired, too, even if this run asks for fewer classes.
             classes = () if not record.classes or not classes else tuple(sorted({*record.classes, *classes}))
     archive = _find(request, source, lists)
     if archive:
@@ -79,7 +79,7 @@ def obtain(request: Request, source: Source, lists: bool = False) -> Obtained:
 
 
 def _together(classes: Sequence[str], record: FolderRecord | None) -> tuple[str, ...]:
-    """The classes that are there now; empty for all."""
+    """The classes that are complete now; empty for all."""
     if not classes or (record and not record.classes):
         return ()
     return tuple(sorted({*classes, *(record.classes if record else ())}))
@@ -93,7 +93,7 @@ def _size(path: str) -> int:
 
 
 def _find(request: Request, source: Source, lists: bool) -> str:
-    """The archive where it is on this machine already; else empty."""
+    """The path of the archive if it is already on this machine; else empty."""
     if request.archive and not lists:
         return request.archive
     beside = [os.path.dirname(request.archive)] if request.archive else []
@@ -102,17 +102,17 @@ def _find(request: Request, source: Source, lists: bool) -> str:
 
 
 def _checked(request: Request, archive: str, record: FolderRecord | None) -> str:
-    """The checksum of an archive that is there, which has to be what it was.
+    """The checksum of an existing archive, which must match the records.
 
     Raises:
-        UsageError: it has changed.
+        UsageError: the archive has changed, or isn't the one from which the folder was extracted.
     """
     digest = sha256_of(archive)
     if os.path.dirname(archive) == request.output:
         name = os.path.basename(archive)
         saved = load_archive(request.output, name)
         if saved is None or not saved.sha256:
-            say(f"note: {archive} was there already, and there is no checksum to compare it with; using it as it is")
+            say(f"note: {archive} already exists, and there is no checksum to compare it with; using it as it is")
             save_archive(request.output, name, ArchiveRecord("", sha256=digest))
         elif saved.sha256 != digest:
             raise UsageError(
@@ -133,7 +133,7 @@ def _refuse_other(archive: str, digest: str, record: FolderRecord | None) -> Non
 
 @dataclass
 class _Job:
-    """An extraction; attributes as of `Extraction` and `plan`."""
+    """An extraction; for the attributes see `Extraction` and `plan`."""
 
     archive: str
     folder: str
@@ -143,7 +143,7 @@ class _Job:
     lists: bool
 
     def run(self) -> dict[str, int]:
-        """Extracts what is missing; returns path to size of all that is wanted."""
+        """Extracts what is missing; returns the size of every wanted file by its path."""
         return with_some_reader(self.archive, self._extract)
 
     def _extract(self, archive: Archive) -> dict[str, int]:
@@ -152,11 +152,11 @@ class _Job:
             return self._extract_nested(archive, found)
         plan = listing.plan(found, self.archive, self.classes, lists=self.lists)
         if plan.hidden:
-            say(f"note: {plural(plan.hidden, 'hidden file')} of {self.archive} not extracted")
+            say(f"note: {plural(plan.hidden, 'hidden file')} in {self.archive} not extracted")
         return extract(archive, found, plan, self._to(self.folder), "Extracting")
 
     def _extract_nested(self, archive: Archive, found: list[Entry]) -> dict[str, int]:
-        """Of an archive with one archive for each class, one class after the other."""
+        """Extracts an archive that contains one archive for each class, one class after the other."""
         names = {_stem(entry.path): entry for entry in listing.regular(found) if _is_archive(entry)}
         for wanted in self.classes:
             if wanted not in names:

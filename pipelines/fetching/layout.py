@@ -1,4 +1,4 @@
-"""Whether a tree of videos is what a dataset should be, and what differs."""
+"""Compares a tree of videos with what a dataset should contain."""
 
 import re
 from collections import Counter
@@ -14,12 +14,12 @@ _NAME = re.compile(r"v_(.+)_g(\d+)_c\d+\.\w+")
 
 @dataclass
 class Layout:
-    """What a tree holds.
+    """The content of a tree.
 
     Attributes:
-        videos: videos by class, the folder in which they are.
-        groups: groups, `_gNN_` in the names of videos, by class.
-        prefixes: what stands between `v_` and the group in those names, by class.
+        videos: number of videos by class, which is the name of their folder.
+        groups: numbers of groups, `_gNN_` in the names of videos, by class.
+        prefixes: the texts between `v_` and the group in those names, by class.
     """
 
     videos: Counter[str] = field(default_factory=Counter)
@@ -28,7 +28,7 @@ class Layout:
 
 
 def look_at(paths: Iterable[str]) -> Layout:
-    """The layout of a tree whose files have these paths, relative to it."""
+    """The layout of a tree whose files have these relative paths."""
     layout = Layout()
     for path in filter(is_video, paths):
         folder, _, name = path.rpartition("/")
@@ -41,12 +41,12 @@ def look_at(paths: Iterable[str]) -> Layout:
 
 
 def differences(layout: Layout, dataset: Dataset, classes: Sequence[str] = ()) -> list[str]:
-    """What isn't as it should be, a sentence for each; of a dataset of which nothing is known, nothing is.
+    """The differences from a dataset, one sentence each; none for a dataset of which nothing is known.
 
     Args:
-        layout: what is there.
-        dataset: what it should be.
-        classes: the classes that were wanted; empty for all. Others may be there.
+        layout: the layout of the tree.
+        dataset: the dataset that it should be.
+        classes: the classes that were wanted; empty for all. The tree may contain others, too.
     """
     found = []
     wanted = set(classes or dataset.classes)

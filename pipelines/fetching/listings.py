@@ -1,4 +1,4 @@
-"""What the extractors of RAR archives print when they are asked what an archive holds, understood."""
+"""Parses what the extractors of RAR archives print when they list an archive."""
 
 import json
 import re
@@ -15,11 +15,11 @@ _UNRAR_KINDS = {"File": FILE, "Directory": FOLDER}
 
 
 def parse_bsdtar(text: str) -> list[Entry]:
-    """Reads `bsdtar -tv`. It gives no checksums, and doesn't tell what is encrypted; names have escapes for what can't
-    be printed.
+    """Parses the output of `bsdtar -tv`. It has no checksums, doesn't show what is encrypted, and escapes unprintable
+    characters in names.
 
     Raises:
-        ValueError: a line isn't of the known form.
+        ValueError: a line doesn't have the expected form.
     """
     entries = []
     for line in text.splitlines():
@@ -40,10 +40,10 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def parse_unrar(text: str) -> list[Entry]:
-    """Reads `unrar lt`.
+    """Parses the output of `unrar lt`.
 
     Raises:
-        ValueError: it isn't of the known form.
+        ValueError: the text doesn't have the expected form.
     """
     if "Details: RAR" not in text:
         raise ValueError("this unrar lists archives in another form")
@@ -60,10 +60,10 @@ def _unrar_entry(block: Mapping[str, str]) -> Entry:
 
 
 def parse_7z(text: str) -> list[Entry]:
-    """Reads `7z l -slt -ba`.
+    """Parses the output of `7z l -slt -ba`.
 
     Raises:
-        ValueError: it isn't of the known form.
+        ValueError: the text doesn't have the expected form.
     """
     entries = []
     for block in _blocks(text.splitlines(), " = "):
@@ -80,10 +80,10 @@ def parse_7z(text: str) -> list[Entry]:
 
 
 def parse_lsar(text: str) -> list[Entry]:
-    """Reads `lsar -j`.
+    """Parses the output of `lsar -j`.
 
     Raises:
-        ValueError: it isn't of the known form.
+        ValueError: the text doesn't have the expected form.
     """
     value = json.loads(text)
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pipelines.fetching.entries import FILE, FOLDER, Entry
 
 Reader = Callable[[int], bytes]
-"""Gives at most so many bytes of a file's content; none at its end."""
+"""Returns at most the given number of bytes of a file's content; none at its end."""
 
 
 class DamagedArchiveError(Exception):
@@ -21,7 +21,7 @@ READ_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError,
     NotImplementedError, RuntimeError, ValueError, OverflowError,
 )  # fmt: skip
-"""What reading a damaged archive may raise. gzip and bz2 raise OSError."""
+"""Errors that reading a damaged archive may raise. gzip and bz2 raise OSError."""
 
 
 class ZipArchive:
@@ -31,10 +31,10 @@ class ZipArchive:
         self._path = path
 
     def entries(self) -> list[Entry]:
-        """What it holds.
+        """The entries of the archive.
 
         Raises:
-            DamagedArchiveError: that can't be read.
+            DamagedArchiveError: the archive can't be read.
         """
         try:
             with zipfile.ZipFile(self._path) as archive:
@@ -46,7 +46,7 @@ class ZipArchive:
         """The content of each regular file, in the order of the entries.
 
         Raises:
-            DamagedArchiveError: one can't be read.
+            DamagedArchiveError: a file can't be read.
         """
         try:
             with zipfile.ZipFile(self._path) as archive:
@@ -75,7 +75,7 @@ class TarArchive:
         self._path = path
 
     def entries(self) -> list[Entry]:
-        """As of `ZipArchive`. Of a compressed one, this reads all of it."""
+        """As in `ZipArchive`. If the archive is compressed, this reads all of it."""
         try:
             with tarfile.open(self._path) as archive:
                 return [tar_entry(member) for member in archive]
@@ -83,7 +83,7 @@ class TarArchive:
             raise DamagedArchiveError(_reason(error)) from error
 
     def contents(self) -> Iterator[Reader]:
-        """As of `ZipArchive`."""
+        """As in `ZipArchive`."""
         try:
             with tarfile.open(self._path) as archive:
                 for member in archive:
@@ -94,7 +94,7 @@ class TarArchive:
 
 
 def tar_entry(member: tarfile.TarInfo) -> Entry:
-    """What a member of a tar archive is."""
+    """The entry for a member of a tar archive."""
     if member.isreg():
         return Entry(member.name, FILE, member.size)
     if member.isdir():
@@ -104,7 +104,7 @@ def tar_entry(member: tarfile.TarInfo) -> Entry:
 
 
 def guarded(read: Reader) -> Reader:
-    """The same, but what damage raises becomes a DamagedArchiveError."""
+    """The same reader, but errors caused by damage become a DamagedArchiveError."""
 
     def read_guarded(size: int) -> bytes:
         try:

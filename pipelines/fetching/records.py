@@ -1,4 +1,4 @@
-"""What is put down about archives and extracted folders, so that a later run can trust, resume or repair them."""
+"""Records of archives and extracted folders, so that a later run can trust, resume or repair them."""
 
 import json
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ class ArchiveRecord:
     """An archive, whole or in part.
 
     Attributes:
-        url: where it comes from, without secrets; empty where it was given as a file.
-        version: which file the site offered.
+        url: its address, without secrets; empty if it was given as a file.
+        version: the version of the file that the site offered.
         sha256: checksum of the whole archive, in hexadecimal digits; empty while it is incomplete.
     """
 
@@ -33,7 +33,7 @@ class FolderRecord:
     Attributes:
         sha256: checksum of the archive.
         classes: the classes that were wanted; empty for all.
-        files: path in the folder to size in bytes.
+        files: sizes of the files in bytes, by path in the folder.
     """
 
     sha256: str
@@ -41,17 +41,17 @@ class FolderRecord:
     files: Mapping[str, int] = field(default_factory=dict)
 
     def covers(self, classes: tuple[str, ...]) -> bool:
-        """Whether everything of these classes (empty: of all) has been extracted."""
+        """Whether all files of these classes (of all classes if empty) have been extracted."""
         return not self.classes or (bool(classes) and set(classes) <= set(self.classes))
 
 
 def part_of(output: str, name: str) -> str:
-    """Where an archive lies while it is incomplete."""
+    """The path of an archive while it is incomplete."""
     return files.join(output, STATE, f"{name}.part")
 
 
 def load_archive(output: str, name: str) -> ArchiveRecord | None:
-    """What was put down of an archive; None where nothing was, or what was is damaged."""
+    """The record of an archive; None if there is none, or it is damaged."""
     value = _load(_archive_uri(output, name))
     try:
         return None if value is None else ArchiveRecord(value["url"], Version(**value["version"]), value["sha256"])
@@ -60,16 +60,16 @@ def load_archive(output: str, name: str) -> ArchiveRecord | None:
 
 
 def save_archive(output: str, name: str, record: ArchiveRecord) -> None:
-    """Puts it down.
+    """Writes the record of an archive.
 
     Raises:
-        OutputError: it can't be written.
+        OutputError: the record can't be written.
     """
     _save(output, _archive_uri(output, name), asdict(record))
 
 
 def load_folder(output: str, name: str) -> FolderRecord | None:
-    """What was put down of an extracted folder; None where nothing was, or what was is damaged."""
+    """The record of an extracted folder; None if there is none, or it is damaged."""
     value = _load(_folder_uri(output, name))
     try:
         return None if value is None else FolderRecord(value["sha256"], tuple(value["classes"]), dict(value["files"]))
@@ -78,10 +78,10 @@ def load_folder(output: str, name: str) -> FolderRecord | None:
 
 
 def save_folder(output: str, name: str, record: FolderRecord) -> None:
-    """Puts it down.
+    """Writes the record of an extracted folder.
 
     Raises:
-        OutputError: it can't be written.
+        OutputError: the record can't be written.
     """
     _save(output, _folder_uri(output, name), asdict(record))
 

@@ -1,4 +1,4 @@
-"""Room on the disk, checked before it is needed."""
+"""Checks the free space on a disk before it is needed."""
 
 import os
 import shutil
@@ -7,15 +7,15 @@ from pipelines.core.errors import UsageError
 from pipelines.reports.text import human_bytes
 
 _SPARE_BYTES = 64 << 20
-"""For folders, block sizes and what else is written meanwhile."""
+"""Reserve for folders, partly filled blocks and other files."""
 
 
 def require(folder: str, needed: dict[str, int]) -> None:
-    """Refuses to begin what the disk has no room for.
+    """Refuses to begin something for which the disk has no room.
 
     Args:
-        folder: where it is to be written; it need not exist.
-        needed: what for, and how many bytes.
+        folder: the folder to be written to; it need not exist.
+        needed: number of bytes by what they are for.
 
     Raises:
         UsageError: there isn't enough room.
@@ -28,5 +28,5 @@ def require(folder: str, needed: dict[str, int]) -> None:
         parts = ", ".join(f"{human_bytes(size)} for {what}" for what, size in needed.items() if size)
         raise UsageError(
             f"not enough room in {folder}: {human_bytes(total)} are needed ({parts}), {human_bytes(free)} are free. "
-            "Make room, choose another --output, or extract some classes only with --classes"
+            "Make room, choose another --output, or extract only some classes with --classes"
         )

@@ -1,4 +1,4 @@
-"""Certificates: the context for a connection, and what it means when a site's one can't be checked."""
+"""Certificates: the TLS context for a connection, and what it means when a site's certificate can't be checked."""
 
 import ssl
 
@@ -10,10 +10,10 @@ _OTHER_HOST = 62
 
 
 def context(insecure: bool) -> ssl.SSLContext:
-    """The settings of connections.
+    """The TLS settings of connections.
 
     Args:
-        insecure: whether certificates are not checked.
+        insecure: whether to skip the check of certificates.
     """
     settings = ssl.create_default_context()
     if insecure:
@@ -28,18 +28,18 @@ def explain(error: ssl.SSLCertVerificationError, host: str) -> str:
         why = (
             f"the certificate of {host} can't be checked: the site doesn't send the intermediate certificate between "
             "its own and an authority that this machine trusts (www.crcv.ucf.edu is known for that; browsers fetch or "
-            "remember what is missing), or this machine's list of authorities is out of date"
+            "remember the missing one), or this machine's list of authorities is out of date"
         )
     elif error.verify_code in _SELF_SIGNED:
-        why = f"the certificate of {host} is signed by nobody whom this machine trusts (self-signed, or by a proxy)"
+        why = f"the certificate of {host} isn't signed by anybody this machine trusts (self-signed, or by a proxy)"
     elif error.verify_code == _EXPIRED:
         why = f"the certificate of {host} has expired (or this machine's clock is wrong)"
     elif error.verify_code == _OTHER_HOST:
-        why = f"the certificate that came is not that of {host}"
+        why = f"the site sent a certificate that isn't for {host}"
     else:
         why = f"the certificate of {host} can't be checked ({error.verify_message})"
     return (
-        f"{why}. Somebody between could send other files. Give the missing certificate in a file that SSL_CERT_FILE "
-        "names, download the archive with a browser and pass it as --archive FILE, or add --insecure to download "
-        "without this check"
+        f"{why}. Somebody in between could send other files. Give the missing certificate in a file named by "
+        "SSL_CERT_FILE, download the archive with a browser and pass it as --archive FILE, or add --insecure to "
+        "download without this check"
     )

@@ -1,7 +1,7 @@
-"""Downloading a file that may break off at any byte: again and again, from where it broke off.
+"""Downloads a file over connections that may break off at any byte, and resumes from there as often as needed.
 
-What is there already is trusted only where the site says that its file is still the same one (size, ETag, date), and
-where the last bytes that are there are sent again and agree.
+An existing part is trusted only if the site says that its file is still the same one (size, ETag, date), and if the
+part's last bytes, when sent again, are the same.
 """
 
 import http.client
@@ -25,13 +25,13 @@ _CHUNK_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a site is asked again.
+    """How long to keep trying a site.
 
     Attributes:
-        attempts: so many, one after the other, may bring no new byte.
-        first_pause_s: seconds before the second one; they double each time.
-        longest_pause_s: but not above this.
-        longest_wait_s: a site that asks for a longer wait ends the run.
+        attempts: number of successive attempts without a new byte after which to give up.
+        first_pause_s: seconds before the second attempt; they double each time.
+        longest_pause_s: the longest such pause in seconds.
+        longest_wait_s: if a site asks for a longer wait than this, the run ends.
     """
 
     attempts: int = 7
@@ -40,18 +40,18 @@ class Patience:
     longest_wait_s: float = 300.0
 
     def pause_s(self, failures: int) -> float:
-        """Seconds to wait after so many attempts without a new byte; 0 counts as 1."""
+        """Seconds to wait after a number of attempts without a new byte; 0 counts as 1."""
         return min(self.longest_pause_s, self.first_pause_s * 2.0 ** (max(1, failures) - 1))
 
 
 @dataclass(frozen=True)
 class Checks:
-    """What is asked of a file before most of it is downloaded; both raise UserError to end the run.
+    """Checks of a file before most of it is downloaded; `size` and `start` raise UserError to end the run.
 
     Attributes:
-        size: is given the size in bytes (0: unknown) and how many of them are there already.
-        start: is given the first bytes, and the type that the site says it is of.
-        begun: is told which version of the file is about to be written, before its first byte is.
+        size: takes the size in bytes (0 if unknown) and the number of bytes that are already there.
+        start: takes the first bytes, and the content type that the site gives.
+        begun: takes the version of the file that is about to be written, before its first byte is.
     """
 
     size: Callable[[int, int], None]
@@ -63,11 +63,11 @@ class Transfer:
     """The download of a file into `part`.
 
     Args:
-        site: where it is.
-        part: where it is written; what is there is resumed.
-        known: which version of the file that is the beginning of, if any.
-        checks: see there.
-        patience: see there.
+        site: the site that has the file.
+        part: path to write to; an existing part is resumed.
+        known: the version of the file that the existing part belongs to, if any.
+        checks: see `Checks`.
+        patience: see `Patience`.
     """
 
     def __init__(
@@ -79,16 +79,16 @@ class Transfer:
         self._have = self._most = os.path.getsize(part) if known and os.path.exists(part) else 0
 
     def run(self) -> Version:
-        """Downloads what is missing; returns which version of the file is there now.
+        """Downloads what is missing; returns the version of the complete file.
 
         Raises:
             UsageError: the site has no such file, or it isn't what it should be.
-            IncompleteError: the site can't be reached any more, or breaks off without end.
+            IncompleteError: the site can no longer be reached, or keeps breaking off.
             OutputError: the file can't be written.
         """
         failures = 0
         if self._have:
-            say(f"note: {human_bytes(self._have)} of {self._site.shown} are there; resuming")
+            say(f"note: {human_bytes(self._have)} of {self._site.shown} already downloaded; resuming")
         while True:
             most = self._most
             try:
@@ -98,7 +98,7 @@ class Transfer:
                 self._wait(error, failures)
 
     def _wait(self, error: TryAgainError, failures: int) -> None:
-        there = f"; {human_bytes(self._have)} are there, and the same command resumes from them" if self._have else ""
+        there = f"; {human_bytes(self._have)} are kept, and the same command resumes from there" if self._have else ""
         if failures >= self._patience.attempts:
             raise IncompleteError(f"{error}. Gave up after {failures} attempts without a new byte{there}") from error
         if error.wait_s > self._patience.longest_wait_s:
@@ -123,7 +123,7 @@ class Transfer:
             answer = self._site.ask(headers)
         except OutOfRangeError as error:
             self._start_over()
-            raise TryAgainError(f"{error}: its file has become shorter, so what is there is dropped") from error
+            raise TryAgainError(f"{error}: the file has become shorter, so the existing part is dropped") from error
         with answer:
             offered = version_of(answer.headers, answer.status)
             if answer.status == 206 and known:
@@ -137,10 +137,10 @@ class Transfer:
             return self._take(answer, offered)
 
     def _check_same(self, answer: http.client.HTTPResponse, known: Version, offered: Version, overlap: int) -> None:
-        """Refuses the rest of another file than the one whose beginning is there."""
+        """Refuses an answer that isn't the rest of the file whose beginning exists."""
         found = parse_range(answer.headers.get("Content-Range", ""))
         if found is None or found.start != self._have - overlap:
-            why = f"another range than was asked for ({answer.headers.get('Content-Range', '')!r})"
+            why = f"another range than was requested ({answer.headers.get('Content-Range', '')!r})"
         elif not (why := known.differs(offered)):
             self._checks.size(offered.size_bytes, self._have)
             with open(self._part, "rb") as file:
@@ -151,12 +151,12 @@ class Transfer:
                 return
             if there.startswith(again):
                 raise self._broke_off(known)
-            why = "its bytes differ from those that are there"
+            why = "its bytes differ from the existing ones"
         self._start_over()
-        raise TryAgainError(f"{self._site.shown} sends the rest of another file ({why}), so what is there is dropped")
+        raise TryAgainError(f"{self._site.shown} sends another file ({why}), so the existing part is dropped")
 
     def _take(self, answer: http.client.HTTPResponse, version: Version) -> Version:
-        """Writes what comes behind what is there."""
+        """Appends the content of an answer to the part."""
         if not self._have:
             start = self._read_all(answer, START_BYTES)
             if len(start) < min(START_BYTES, version.size_bytes):
@@ -188,7 +188,7 @@ class Transfer:
             raise self._unwritable(error) from error
 
     def _replace(self, data: bytes) -> None:
-        """Begins the file anew."""
+        """Writes the part again from its beginning."""
         try:
             with open(self._part, "wb") as file:
                 file.write(data)
@@ -208,7 +208,7 @@ class Transfer:
         self._known = None
 
     def _read_all(self, answer: http.client.HTTPResponse, size: int) -> bytes:
-        """So many bytes, or fewer where the answer ends before."""
+        """`size` bytes, or fewer if the answer ends before that."""
         data = b""
         while len(data) < size and (more := self._read(answer, size - len(data))):
             data += more

@@ -1,6 +1,6 @@
-"""Extracting an archive into a folder: into a temporary one first, then file by file to where each belongs.
+"""Extracts an archive into a folder: first into a temporary folder, then file by file to the final places.
 
-What is there with the right size is kept. So a run that was killed, or one for more classes, adds what is missing.
+Existing files of the right size are kept. So a run after a kill, or one for more classes, adds what is missing.
 """
 
 import os
@@ -27,17 +27,17 @@ class Archive(Protocol):
     """Something that can list and read an archive."""
 
     def entries(self) -> list[Entry]:
-        """What it holds."""
+        """The entries of the archive."""
 
     def contents(self) -> Iterator[Reader]:
-        """The content of each regular file, in that order."""
+        """The content of each regular file, in the order of the entries."""
 
 
 def readers(path: str) -> dict[str, Archive]:
-    """What can read an archive, by name, the best first.
+    """The readers for an archive, by name, the best first.
 
     Raises:
-        UsageError: it is no archive of a known kind, or nothing can read it.
+        UsageError: the file isn't an archive of a known kind, or nothing can read it.
     """
     try:
         with open(path, "rb") as file:
@@ -60,10 +60,10 @@ def readers(path: str) -> dict[str, Archive]:
 
 
 def with_some_reader(path: str, use: Callable[[Archive], _T]) -> _T:
-    """Uses an archive through the first of what can read it that does so without an error.
+    """Uses an archive through the first reader that finds no damage.
 
     Raises:
-        UsageError: none does; the message has the reason of each.
+        UsageError: every reader finds damage; the message has each reader's reason.
     """
     reasons = []
     for name, archive in readers(path).items():
@@ -79,11 +79,11 @@ def with_some_reader(path: str, use: Callable[[Archive], _T]) -> _T:
 
 @dataclass(frozen=True)
 class Extraction:
-    """Where something is extracted to.
+    """The target of an extraction.
 
     Attributes:
-        folder: the folder that it is for.
-        temporary: a folder of the same file system for what isn't complete; it is empty.
+        folder: the folder for the files.
+        temporary: an empty folder on the same file system for incomplete files.
         own: paths below `folder`, with sizes, of files that this tool has put there and may replace.
     """
 
@@ -93,11 +93,11 @@ class Extraction:
 
 
 def list_safely(archive: Archive, name: str) -> list[Entry]:
-    """What an archive holds, if all of that stays in its folder.
+    """The entries of an archive, after a check that they all stay in its folder.
 
     Raises:
-        UsageError: not all of it does.
-        DamagedArchiveError: it can't be read.
+        UsageError: an entry would leave the folder, or isn't a file or folder.
+        DamagedArchiveError: the archive can't be read.
     """
     entries = archive.entries()
     if not entries:
@@ -107,20 +107,20 @@ def list_safely(archive: Archive, name: str) -> list[Entry]:
 
 
 def extract(archive: Archive, entries: Sequence[Entry], plan: Plan, to: Extraction, title: str) -> dict[str, int]:
-    """Extracts what of a plan isn't there yet.
+    """Extracts the files of a plan that don't exist yet.
 
     Args:
-        archive: it.
-        entries: what it holds.
-        plan: what of that is wanted.
-        to: where to.
-        title: what is shown beside the progress.
+        archive: the archive.
+        entries: its entries.
+        plan: what to extract.
+        to: where to extract to.
+        title: the title of the progress bar.
 
     Returns:
-        path below the folder to size in bytes, for all that is wanted.
+        the sizes of all wanted files in bytes, by path below the folder.
 
     Raises:
-        UsageError: there isn't enough room, or files of somebody else are in the way.
+        UsageError: there isn't enough room, or files that this tool didn't write are in the way.
         DamagedArchiveError: the archive can't be read.
         OutputError: the folder can't be written.
     """
@@ -128,7 +128,7 @@ def extract(archive: Archive, entries: Sequence[Entry], plan: Plan, to: Extracti
     missing = {target: entry for target, entry in wanted.items() if not _is_there(to, target, entry.size_bytes)}
     if missing:
         total = sum(entry.size_bytes for entry in missing.values())
-        space.require(to.folder, {"what is extracted": total})
+        space.require(to.folder, {"the extracted files": total})
         targets = [target if target in missing else None for target in plan.targets]
         done = 0
 
@@ -145,10 +145,10 @@ def extract(archive: Archive, entries: Sequence[Entry], plan: Plan, to: Extracti
 
 
 def _is_there(to: Extraction, target: str, size_bytes: int) -> bool:
-    """Whether a file is there as it should be.
+    """Whether a file already exists as it should be.
 
     Raises:
-        UsageError: another one is there that this tool has not written.
+        UsageError: another file, which this tool didn't write, is in its place.
     """
     path = os.path.join(to.folder, target)
     try:
@@ -160,7 +160,7 @@ def _is_there(to: Extraction, target: str, size_bytes: int) -> bool:
     if status.st_size == size_bytes and os.path.isfile(path):
         return True
     if target not in to.own:
-        raise UsageError(f"{path} is in the way, as another file than that of the archive. Choose another --output")
+        raise UsageError(f"{path} is in the way: it differs from the file in the archive. Choose another --output")
     return False
 
 
@@ -179,11 +179,11 @@ def _write(entry: Entry, path: str, read: Reader, count: Callable[[int], None]) 
     if left:
         raise DamagedArchiveError(f"{visible(entry.name)} ends after {entry.size_bytes - left} bytes")
     if entry.crc32 is not None and crc32 != entry.crc32:
-        raise DamagedArchiveError(f"{visible(entry.name)} has another checksum than it should have")
+        raise DamagedArchiveError(f"{visible(entry.name)} has the wrong checksum")
 
 
 def _move(targets: Sequence[str], to: Extraction) -> None:
-    os.sync()  # else a power cut could leave the final names without the content
+    os.sync()  # otherwise a power cut could leave the final names without the content
     for target in targets:
         path = os.path.join(to.folder, target)
         try:
@@ -201,10 +201,10 @@ def unwritable(path: str, error: OSError) -> OutputError:
 
 
 def empty_folder(folder: str) -> str:
-    """Makes a folder anew; returns it.
+    """Makes an empty folder, in place of an existing one; returns it.
 
     Raises:
-        OutputError: it can't be made.
+        OutputError: the folder can't be made.
     """
     try:
         files.delete_folder(folder)

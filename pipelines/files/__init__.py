@@ -1,6 +1,6 @@
 """Files on this machine or in a bucket (`gs://`, `s3://`), through the same few functions.
 
-Libraries of stores are imported only where a path is remote, so that local tools start fast.
+The stores' libraries are imported only when a path is remote, so that local tools start fast.
 """
 
 from pipelines.files.addresses import is_local, join, locate, normalise

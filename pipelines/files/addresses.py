@@ -1,4 +1,4 @@
-"""How files are addressed: local paths, and `gs://` or `s3://` for objects in a bucket."""
+"""Addresses of files: local paths, and `gs://` or `s3://` for objects in a bucket."""
 
 import posixpath
 from pathlib import Path
@@ -7,7 +7,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
 
 STORES = ("gs", "s3")
-"""Schemes of addresses."""
+"""Schemes of remote addresses."""
 UNKNOWN_STORE = "unknown kind of store. Use gs://, s3:// or a path on this machine"
 
 
@@ -20,11 +20,11 @@ def normalise(uri: str, what: str = "a path") -> str:
     """An absolute local path, or a remote address without a slash at its end.
 
     Args:
-        uri: as it was given.
-        what: what is given by it, for messages: `--input`.
+        uri: the path or address, as it was given.
+        what: what it was given as, for messages: `--input`.
 
     Raises:
-        UsageError: it is empty, names a store without a place in it, or has a secret in it.
+        UsageError: the path is empty, names a store without a bucket, or contains a secret.
     """
     refuse_secrets(uri)
     plain = uri.removeprefix("file://")
@@ -45,19 +45,19 @@ def join(folder: str, *names: str) -> str:
 
 
 def locate(root: str, path: str) -> str:
-    """The address of what a file in the folder `root` names: relative to it, absolute, or in a store."""
+    """The address of a path in a file that lies in the folder `root`: relative to it, absolute, or in a store."""
     return posixpath.join(root, path) if is_local(path) else path
 
 
 def check_outside(output: str, **read: str) -> None:
-    """Refuses an output that is what is read, or lies below it, by whatever links and detours.
+    """Refuses an output that is the same as an input or lies below it, even through links or `..`.
 
     Args:
         output: where a job writes.
         read: what it reads, by the flag that names it.
 
     Raises:
-        UsageError: it does; the message names both.
+        UsageError: the output lies in an input; the message names both.
     """
     for flag, folder in read.items():
         if is_local(output) and is_local(folder):

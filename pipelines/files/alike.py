@@ -1,4 +1,4 @@
-"""Files on this machine whose names differ from what was written in case or in the form of Unicode alone."""
+"""Finds files on this machine whose names differ from a given path only in case or in Unicode normalisation."""
 
 import os
 import posixpath
@@ -11,7 +11,7 @@ class AlikeFiles:
     """Finds such files. Each folder is listed once.
 
     Attributes:
-        found: what was written and isn't there so, with the path of the file that is meant.
+        found: each given path that doesn't exist as such, with the path of the file that is meant.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class AlikeFiles:
         self._names: dict[str, dict[str, list[str]]] = {}
 
     def find(self, root: str, path: str) -> str:
-        """The only such file that a path below a folder, or an absolute one, may mean; empty where there is none."""
+        """The only file that a path below a folder, or an absolute path, may mean; empty if there is none."""
         where = files.locate(root, path)
         if not files.is_local(where):
             return ""
@@ -41,5 +41,5 @@ class AlikeFiles:
                 for name in sorted(os.listdir(folder)):
                     known.setdefault(alike(name), []).append(name)
             except OSError:
-                pass  # what isn't found stays missing, which is told
+                pass  # files that aren't found here are reported as missing
         return self._names[folder]

@@ -1,4 +1,4 @@
-"""Errors for people out of those of the libraries of stores."""
+"""Turns errors of the stores' libraries into readable ones."""
 
 import errno
 import os
@@ -12,29 +12,29 @@ from pipelines.process import extras
 
 
 def lacking(uri: str, error: Exception) -> OSError | None:
-    """The library of its store isn't installed; None where the error says something else."""
+    """The error for a store whose library isn't installed; None if the error says something else."""
     explained = extras.explained(error)
     return None if explained is error else OSError(errno.ENOSYS, str(explained), uri)
 
 
 def no_bucket(uri: str) -> OSError:
-    """The bucket of an address isn't there."""
+    """The error for an address whose bucket doesn't exist."""
     bucket = bucket_and_path(uri)[0]
     return FileNotFoundError(errno.ENOENT, f"there is no bucket {bucket}. Create it or correct the name", uri)
 
 
 def no_file(uri: str) -> OSError:
-    """The file isn't there."""
+    """The error for a file that doesn't exist."""
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
 
 
 def something_else(uri: str, error: Any) -> OSError:
-    """What no store's own words are known for."""
-    return OSError(errno.EIO, f"{first_line(error)}. Check the address and what is allowed there", uri)
+    """The error for anything that isn't recognised."""
+    return OSError(errno.EIO, f"{first_line(error)}. Check the address and your permissions there", uri)
 
 
 def why_unreachable(error: Any) -> str:
-    """The words of the innermost network error, without the object it happened to."""
+    """The message of the innermost network error, without the object where it occurred."""
     while inner := next((x for x in (getattr(error, "reason", None), *error.args) if isinstance(x, Exception)), None):
         error = inner
     words = next((item for item in error.args if isinstance(item, str)), type(error).__name__)

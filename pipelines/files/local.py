@@ -1,4 +1,4 @@
-"""Files on this machine. `pipelines.files` is for everybody else."""
+"""Files on this machine. Other modules use `pipelines.files`."""
 
 import contextlib
 import os
@@ -18,14 +18,14 @@ _KINDS = {S_IFIFO: "pipe", S_IFSOCK: "socket", S_IFDIR: "folder"}
 
 @contextlib.contextmanager
 def write(uri: str, temporary: str) -> Iterator[BinaryIO]:
-    """A file to write to, which appears as `uri` when the block ends well. Folders are made as needed.
+    """A file to write to, which appears as `uri` when the block ends without an error. Folders are made as needed.
 
     Args:
         uri: the final name.
-        temporary: its name until then, in the same file system.
+        temporary: its name until then, on the same file system.
 
     Raises:
-        OSError: it can't be written.
+        OSError: the file can't be written.
     """
     try:
         os.makedirs(os.path.dirname(temporary), exist_ok=True)
@@ -42,7 +42,7 @@ def write(uri: str, temporary: str) -> Iterator[BinaryIO]:
 
 
 def stat(uri: str, path: str) -> FileInfo:
-    """Size and version of a file, as `path` in the result; the version is None where there is no such file."""
+    """Size and version of a file, named `path` in the result; the version is None if there is no such file."""
     try:
         return _regular(os.stat(uri), path)
     except OSError:
@@ -56,24 +56,24 @@ def _regular(status: os.stat_result, path: str) -> FileInfo:
 
 
 def refuse_special(path: str) -> None:
-    """Refuses what would be waited for without end, if not for those which a shell has opened (`/dev/stdin`, `<(...)`).
+    """Refuses special files, which could block for ever, except those opened by a shell (`/dev/stdin`, `<(...)`).
 
     Raises:
-        UsageError: it is a device, a socket or a named pipe.
+        UsageError: the path is a device, a socket or a named pipe.
     """
     kind = S_IFMT(os.stat(path).st_mode)
     if kind in (S_IFREG, S_IFDIR) or path.startswith(_OPENED):
         return
     raise UsageError(
-        f"{path} is a {_KINDS.get(kind, 'device')}, not a file. Write its content into a file, and give that"
+        f"{path} is a {_KINDS.get(kind, 'device')}, not a file. Write its content to a file, and give that"
     )
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
     """All files below a folder, and its folders, by path relative to it. Links to folders are followed, each once.
 
-    A folder that can't be entered, and a link that leads nowhere, into a circle or through too many others, is one of
-    the files, with its problem; so is a link to a folder that is listed already, or to one in which `uri` lies.
+    A folder that can't be entered, or a link that is broken, circular or too deep, is listed among the files, with its
+    problem; so is a link to a folder that is already listed, or to one in which `uri` lies.
 
     Raises:
         OSError: the folder itself can't be listed.
@@ -98,7 +98,7 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
             continue
         seen.add((status.st_dev, status.st_ino))
         folders.append(folder)
-        # Real folders before links, so that of two ways to a folder the same one is always taken.
+        # Real folders come before links, so that of two ways to a folder the same one is always taken.
         for entry in sorted(found, key=os.DirEntry.is_symlink):
             path = f"{folder}/{entry.name}" if folder else entry.name
             if is_folder(entry):
@@ -110,7 +110,7 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
 
 
 def is_folder(entry: "os.DirEntry[str]") -> bool:
-    """Whether it is a folder, or a link to one that can be followed."""
+    """Whether an entry is a folder, or a link to a folder that can be followed."""
     try:
         return entry.is_dir()
     except OSError:
@@ -118,12 +118,12 @@ def is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def look_at(entry: "os.DirEntry[str]", path: str) -> FileInfo:
-    """A file that a folder holds, as `path` in the result; without a version where there is nothing to be read."""
+    """A file in a folder, named `path` in the result; without a version if it can't be read."""
     try:
         return _regular(entry.stat(), path)
     except OSError as error:
         if not extension(path):
-            return _lost(path, error)  # it may have been meant for a folder
+            return _lost(path, error)  # it may have been meant as a folder
         return FileInfo(path, 0, None, BROKEN_LINK if entry.is_symlink() else str(error.strerror))
 
 
@@ -132,7 +132,7 @@ def _lost(path: str, error: OSError) -> FileInfo:
 
 
 def _above(uri: str) -> set[tuple[int, int]]:
-    """The folders in which one lies: what leads to them leads into a circle."""
+    """The folders above a folder: links to them would be circular."""
     found = set()
     for parent in Path(uri).resolve().parents:
         with contextlib.suppress(OSError):

@@ -13,10 +13,10 @@ from pipelines.process import interrupts
 
 @contextlib.contextmanager
 def exclusive(output: str) -> Iterator[None]:
-    """Keeps a second run out of a local folder. The lock goes with the process, however that ends.
+    """Keeps a second run out of a local folder. The lock ends with the process, however that ends.
 
     Raises:
-        UsageError: another run is at work there.
+        UsageError: another run is writing there.
         OutputError: the folder can't be written.
     """
     with interrupts.tidying_up(), _locked(output):

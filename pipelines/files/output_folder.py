@@ -1,4 +1,4 @@
-"""What the output folders of all jobs have in common: where state and temporary files lie, and whose folder it is."""
+"""What the output folders of all jobs have in common: where state and temporary files lie, and which job owns them."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -19,14 +19,14 @@ def temporary_folder(output: str) -> str:
 
 
 def clean_up(output: str, what: str) -> None:
-    """Removes what a run needs while it is at work: its plan and temporary files.
+    """Removes what a run needs only while it is working: its plan and temporary files.
 
     Args:
         output: the folder.
         what: what is complete there, for the message.
 
     Raises:
-        OutputError: it can't be removed.
+        OutputError: the files can't be removed.
     """
     try:
         files.delete([files.join(output, STATE, "plan.jsonl")])
@@ -38,17 +38,17 @@ def clean_up(output: str, what: str) -> None:
 
 
 def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str, overwrite: bool) -> _L | None:
-    """What a job put down about its output folder in an earlier run; None where the folder is empty or not there.
+    """The record that an earlier run of a job left of its output folder; None if the folder is empty or missing.
 
     Args:
         output: the folder.
-        layout_uri: where it was put down.
-        parse: reads it.
+        layout_uri: the file of the record.
+        parse: parses the record.
         what: what the job makes, for messages.
-        overwrite: whether one that is damaged counts as none.
+        overwrite: whether to treat a damaged record as missing.
 
     Raises:
-        UsageError: the folder holds other things, or can't be read.
+        UsageError: the folder contains other things, the record is damaged, or something can't be read.
     """
     try:
         data = files.read_bytes(layout_uri)
@@ -64,7 +64,7 @@ def read_own(output: str, layout_uri: str, parse: Callable[[str], _L], what: str
             return None
         raise UsageError(
             f"{layout_uri} is damaged: {error}. Choose another --output, or add --overwrite to the same command: it "
-            "decides anew what that file held, and keeps of the rest what is still right"
+            "makes that file again, and keeps everything else that is still valid"
         ) from error
     if others:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Many calls that wait for a store, at the same time."""
+"""Makes many calls that wait for a store at the same time."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -9,16 +9,17 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 _PARALLEL_REQUESTS = 32
 _LOTS_AHEAD, _MAX_LOT = 2, 64
-"""Portions of work for each thread that wait to be done or to be taken, and how many items one has at most."""
+"""How many portions of work per thread may be pending or waiting to be taken, and the most items in a portion."""
 
 
 def in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
-    """Results in order of a function that waits for a store; local calls gain little, remote ones much."""
+    """Results, in order, of a function that waits for a store; local calls gain little, remote ones a lot."""
     return list(each_in_parallel(function, items))
 
 
 def each_in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
-    """Of many items a thread is given several at a time, as handing one over takes longer than some calls."""
+    """Like `in_parallel`, but yields the results. If there are many items, a thread gets several at a time, since
+    handing one over can take longer than a call."""
     if len(items) < 2:
         yield from map(function, items)
         return
@@ -33,6 +34,6 @@ def each_in_parallel(function: Callable[[_T], _R], items: Sequence[_T]) -> Itera
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
-        except BaseException:  # an error, or nobody asks for more: what has not begun needn't
+        except BaseException:  # an error, or no more results are wanted: calls that haven't started are cancelled
             threads.shutdown(wait=False, cancel_futures=True)
             raise

@@ -1,4 +1,4 @@
-"""Patterns of files on this machine. The library's own follows links in circles, and says nothing of closed folders."""
+"""Patterns of files on this machine. Python's `glob` follows circular links, and silently skips unreadable folders."""
 
 import os
 import posixpath
@@ -15,15 +15,15 @@ _ANY = "**"
 
 
 def root_of(pattern: str) -> str:
-    """The folder in front of the first part with a sign: paths are relative to it."""
+    """The folder before the first part with a wildcard: paths are relative to it."""
     return posixpath.dirname(pattern[: min(pattern.index(sign) for sign in MAGIC if sign in pattern)])
 
 
 def match(pattern: str) -> list[FileInfo]:
-    """The files that an absolute pattern finds, by path relative to its root, each once.
+    """The files that match an absolute pattern, by path relative to its root, each once.
 
-    As in shells, `*` stops at a slash and `**` doesn't, and what begins with a dot has to be named. From where it
-    stands, `**` searches each real folder once. Folders that can't be entered are among the files, with their problem.
+    As in shells, `*` stops at a slash and `**` doesn't, and wildcards don't match a leading dot. `**` searches each
+    real folder once. Folders that can't be entered are listed among the files, with their problem.
     """
     root = root_of(pattern)
     below = re.sub(r"(?<![^/])\*{2,}(?=[^/*])", "**/*", pattern[len(root) :])  # `**.avi` is meant as `**/*.avi`
@@ -57,7 +57,7 @@ def _match(root: str, folder: str, parts: Sequence[str]) -> Iterator[FileInfo]:
 
 
 def _below(root: str, folder: str, rest: Sequence[str]) -> Iterator[FileInfo]:
-    """What lies below a folder, at any depth."""
+    """The matching files below a folder, at any depth."""
     files, folders = local.list_tree(os.path.join(root, folder))
     for path in ["", *folders]:
         if rest and not _has_hidden(path):

@@ -1,4 +1,4 @@
-"""What stores have in common: addresses of two parts, and streams over files that come in pieces."""
+"""What stores have in common: addresses of two parts, and streams over files that are read in pieces."""
 
 import errno
 import io
@@ -9,19 +9,19 @@ from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
 _PIECE_BYTES = 8 << 20
-"""What one request reads."""
+"""How much one request reads."""
 _ATTEMPTS = 4
-"""Of a request whose answer ends early; together they last a few seconds."""
+"""Attempts at a request whose answer ends early; together they last a few seconds."""
 
 
 def beam_options() -> Any:
-    """Beam's options where it is in use, None elsewhere: stores take credentials from them, too."""
+    """Beam's options if it is in use, else None: stores also take credentials from them."""
     systems = sys.modules.get("apache_beam.io.filesystems")
     return systems.FileSystems._pipeline_options if systems else None
 
 
 def bucket_and_path(uri: str) -> tuple[str, str]:
-    """The two parts of an address."""
+    """The bucket and the path of an address."""
     bucket, _, path = uri.partition("://")[2].partition("/")
     return bucket, path
 
@@ -32,26 +32,26 @@ def reading(
     size_bytes: int,
     piece_bytes: int = 0,
 ) -> BinaryIO:
-    """A stream of a file, of which the first piece is fetched at once.
+    """A stream over a file. The first piece is fetched at once.
 
-    Some proxies and stores end an answer early and adapt its headers, so that no library notices. The stream ends where
-    the file does and nowhere else.
+    Some proxies and stores end an answer early and adapt its headers, so that no library notices. This stream ends
+    exactly where the file does.
 
     Args:
         uri: the file's address.
-        fetch: gives so many bytes from a position on. What it asks for is within the file.
+        fetch: takes a position and a count, both within the file, and returns that many bytes.
         size_bytes: the file's size, from another answer than the content.
-        piece_bytes: what one request reads; 0 for as much as serves those who read all.
+        piece_bytes: how much one request reads; 0 for an amount that suits reading the whole file.
 
     Raises:
-        OSError: again and again, other than the wanted number of bytes came; so does reading.
-        Exception: what `fetch` raises; so does reading.
+        OSError: every attempt returned a wrong number of bytes; reading may also raise this.
+        Exception: any error of `fetch`; reading may also raise this.
     """
     return cast(BinaryIO, io.BufferedReader(_PieceReader(uri, fetch, size_bytes, piece_bytes), 1 << 20))
 
 
 class _PieceReader(io.RawIOBase):
-    """A file in pieces, each a request of its own, which can be repeated where the connection breaks off."""
+    """A file in pieces, each a separate request, which can be retried if the connection breaks off."""
 
     def __init__(self, uri: str, fetch: Callable[[int, int], bytes], size_bytes: int, piece_bytes: int) -> None:
         self._uri = uri
@@ -76,7 +76,7 @@ class _PieceReader(io.RawIOBase):
             if attempt < _ATTEMPTS - 1:
                 time.sleep(random.uniform(0, 0.5 * 2**attempt))
         reason = f"the store sent {len(data):,} bytes instead of {count:,} (from byte {self._position:,} on)"
-        raise OSError(errno.EIO, f"{reason}. Check the network and what is between here and the store", self._uri)
+        raise OSError(errno.EIO, f"{reason}. Check the network and any proxy between here and the store", self._uri)
 
     def readable(self) -> bool:
         return True

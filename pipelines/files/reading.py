@@ -21,10 +21,10 @@ _R = TypeVar("_R")
 
 
 def check_stores(*uris: str) -> None:
-    """Finds out within seconds whether the stores of some addresses can be used at all. Local paths are passed over.
+    """Checks within seconds that the stores of some addresses can be used at all. Local paths are skipped.
 
     Raises:
-        UsageError: one doesn't answer or has no such bucket; the message says which, why and what to do.
+        UsageError: a store doesn't answer or has no such bucket; the message says which, why and what to do.
     """
     for uri in uris:
         if is_local(uri):
@@ -36,17 +36,17 @@ def check_stores(*uris: str) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Why something can't be done with a file, for people. Of remote files this has the remedy, too."""
+    """Why something can't be done with a file, as text for the user. For remote files it includes the remedy."""
     if isinstance(error, OSError) and error.strerror and not is_local(str(error.filename)):
         return error.strerror
     return str(error)
 
 
 def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
-    """Opens a file for reading bytes. Of one in a store, a request brings `piece_bytes`, by default many.
+    """Opens a file for reading bytes. In a store, each request reads `piece_bytes`; 0 stands for a large default.
 
     Raises:
-        OSError: it doesn't exist or can't be read.
+        OSError: the file doesn't exist or can't be read.
     """
     if is_local(uri):
         return open(uri, "rb")
@@ -54,21 +54,21 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
 
 
 def read_text(uri: str) -> str | None:
-    """The text of a file, None where there is none.
+    """The text of a file, None if there is no such file.
 
     Raises:
-        OSError: it is there but can't be read.
+        OSError: the file exists but can't be read.
     """
     data = read_bytes(uri)
     return None if data is None else data.decode("utf-8", "surrogateescape")
 
 
 def read_bytes(uri: str) -> bytes | None:
-    """The content of a file, None where there is none.
+    """The content of a file, None if there is no such file.
 
     Raises:
-        UsageError: it is a device, a socket or a named pipe.
-        OSError: it is there but can't be read.
+        UsageError: the path is a device, a socket or a named pipe.
+        OSError: the file exists but can't be read.
     """
     if not exists(uri):
         return None
@@ -79,11 +79,11 @@ def read_bytes(uri: str) -> bytes | None:
 
 
 def read_written(uri: str) -> str | None:
-    """The text of a file that a person or a spreadsheet wrote; None where there is none. See `text_decoding.decode`.
+    """The text of a file that a person or a spreadsheet wrote; None if there is none. See `text_decoding.decode`.
 
     Raises:
-        UsageError: it is in another encoding than UTF-8 and UTF-16; the message names the line and the byte.
-        OSError: it is there but can't be read.
+        UsageError: the text is neither UTF-8 nor UTF-16; the message names the line and the byte.
+        OSError: the file exists but can't be read.
     """
     data = read_bytes(uri)
     if data is None:
@@ -92,33 +92,33 @@ def read_written(uri: str) -> str | None:
 
 
 def find_slashed(root: str, path: str) -> str:
-    """A path with backslashes as it is where such a file exists, else with slashes, as it was meant on Windows.
+    """A path with backslashes: unchanged if such a file exists, else with slashes, as it was meant on Windows.
 
     Raises:
-        UsageError: it begins with a drive or a machine of Windows, and there is no such file.
+        UsageError: the path begins with a Windows drive or network share, and there is no such file.
     """
     if is_local(root) and exists(join(root, path)):
         return path
     if path.startswith("\\\\") or path[1:2] == ":":
         raise UsageError(
-            f"{path} is a path of a Windows machine, and there is no such file here. Give paths relative to the file "
+            f"{path} is a path on a Windows machine, and there is no such file here. Give paths relative to the file "
             "that names them, with / between folders"
         )
     return path.replace("\\", "/")
 
 
 def exists(uri: str) -> bool:
-    """Whether a file or local folder is there."""
+    """Whether a file or local folder exists."""
     return os.path.exists(uri) if is_local(uri) else remote.exists(uri)
 
 
 def list_folder(uri: str) -> dict[str, int]:
-    """Names and sizes in bytes of the files directly in a folder; nothing where it doesn't exist."""
+    """Names and sizes in bytes of the files directly in a folder; empty if it doesn't exist."""
     return {name: file.size_bytes for name, file in stat_folder(uri).items()}
 
 
 def stat_folder(uri: str) -> dict[str, FileInfo]:
-    """Size and version of the files directly in a folder, by name; nothing where it doesn't exist."""
+    """Size and version of the files directly in a folder, by name; empty if it doesn't exist."""
     if not is_local(uri):
         return {file.path: file for file in remote.list_folder(uri)}
     try:
@@ -129,14 +129,14 @@ def stat_folder(uri: str) -> dict[str, FileInfo]:
 
 
 def list_names(uri: str) -> list[str]:
-    """Names of the files and folders directly in a folder, sorted; none where it doesn't exist."""
+    """Names of the files and folders directly in a folder, sorted; empty if it doesn't exist."""
     if is_local(uri):
         return sorted(os.listdir(uri)) if os.path.isdir(uri) else []
     return remote.list_names(uri)
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
-    """All files below a folder, and its folders where the file system knows empty ones, by path relative to it.
+    """All files below a folder and, if it is local, its folders, which may be empty, by path relative to it.
 
     Links to folders are followed, each real folder once.
 
@@ -153,18 +153,18 @@ def stat_file(root: str, path: str) -> FileInfo:
 
 
 def stat_files(root: str, paths: Sequence[str]) -> Iterator[FileInfo]:
-    """As `stat_file` for each of many paths, one after the other as they are taken."""
+    """Like `stat_file` for each of many paths, in order, as results are taken."""
     remote_path = root if not is_local(root) else next((path for path in paths if not is_local(path)), root)
     return each_at(remote_path, lambda path: stat_file(root, path), paths)
 
 
 @contextlib.contextmanager
 def local_copy(uri: str) -> Iterator[str]:
-    """A local path with the content of a file, fetched if it is remote and then removed at the end.
+    """A local path with the content of a file; a remote file is fetched, and its copy is removed at the end.
 
     Raises:
         OSError: the remote file can't be read.
-        WorkerError: there is no room for it here.
+        WorkerError: there is no room for the copy on this machine.
     """
     if is_local(uri):
         yield uri
@@ -179,7 +179,7 @@ def local_copy(uri: str) -> Iterator[str]:
             if error.filename == uri and not isinstance(as_shortage(error), WorkerError):
                 raise
             raise WorkerError(
-                f"there is no room for {uri} in the folder of temporary files: {error.strerror or error}. Make some or "
+                f"there is no room for {uri} in the folder of temporary files: {error.strerror or error}. Make room or "
                 "name another folder in TMPDIR, then run the same command again"
             ) from error
         yield copy.name
@@ -189,7 +189,7 @@ def copy_tree(uri: str, folder: str) -> None:
     """Copies all files below a remote folder into a local one.
 
     Raises:
-        OSError: there are none, or one can't be read.
+        OSError: there are no files, or one can't be read.
     """
     found = list_tree(uri)[0]
     if not found:
@@ -205,6 +205,6 @@ def copy_tree(uri: str, folder: str) -> None:
 
 
 def each_at(uri: str, function: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
-    """As `in_parallel` where `uri` is in a store; on this machine, where threads that calculate would only be in each
-    other's way, one call after the other. Either way only a few results are ready before they are taken."""
+    """Like `in_parallel` if `uri` is in a store; on this machine, where threads would only get in each other's way, one
+    call after the other. Either way only a few results are computed before they are taken."""
     return map(function, items) if is_local(uri) else each_in_parallel(function, items)

@@ -1,6 +1,6 @@
-"""Files in stores: `gs://` and `s3://`. `pipelines.files` is for everybody else.
+"""Files in stores: `gs://` and `s3://`. Other modules use `pipelines.files`.
 
-Whatever goes wrong there becomes an OSError whose `filename` is the address and whose `strerror` says what to do.
+Every error there becomes an OSError whose `filename` is the address and whose `strerror` says what to do.
 """
 
 import contextlib
@@ -20,10 +20,11 @@ from pipelines.files.gcs import objects as gcs_objects
 from pipelines.files.s3 import objects as s3_objects
 
 _IN_MEMORY_BYTES = 8 << 20
-"""Of a file that is being written. What is more goes to a temporary file on this machine until it is whole."""
+"""How much of a file being written is kept in memory. A larger one goes to a temporary file here until it is complete.
+"""
 _STALLED_S = 300.0
-"""A file is no longer fetched where so long nothing more of it has come. A store that answers with errors, or lets a
-connection rest, is given up before; this one is for those who send a byte now and then."""
+"""A fetch is given up after this long without new data. Stores that answer with errors, or whose connections stall, are
+given up earlier; this limit is for stores that send a byte now and then."""
 _STORES: dict[str, Any] = dict(zip(STORES, (gcs_objects, s3_objects), strict=True))
 
 
@@ -47,20 +48,20 @@ def _explained(uri: str, needs_bucket: bool = False) -> Iterator[None]:
 
 
 def check(uri: str) -> None:
-    """Asks the store of an address once whether it is there, without the patience that later calls have.
+    """Checks quickly that the store of an address answers, without the many retries of later calls.
 
     Raises:
-        OSError: it doesn't answer within some seconds, or has no such bucket.
+        OSError: the store doesn't answer within some seconds, or has no such bucket.
     """
     with _explained(uri, needs_bucket=True):
         _store(uri).check(uri)
 
 
 def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
-    """Opens a file for reading bytes, of which a request brings `piece_bytes`, by default many.
+    """Opens a file for reading bytes; each request reads `piece_bytes`; 0 stands for a large default.
 
     Raises:
-        OSError: it doesn't exist or can't be read.
+        OSError: the file doesn't exist or can't be read.
     """
     with _explained(uri):
         stream = _store(uri).open_read(uri, piece_bytes)
@@ -68,10 +69,10 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
 
 
 def fetch(uri: str, copy: BinaryIO) -> None:
-    """Copies a file to a local one. It is read by a thread, since nothing can interrupt a read that doesn't end.
+    """Copies a file to a local one. A thread reads it, since a read that never ends can't be interrupted.
 
     Raises:
-        OSError: it doesn't exist, can't be read, or nothing more of it comes.
+        OSError: the file doesn't exist, can't be read, or its data stops coming.
     """
     arrived: queue.Queue[bytes | Exception] = queue.Queue(4)
     given_up = threading.Event()
@@ -83,7 +84,7 @@ def fetch(uri: str, copy: BinaryIO) -> None:
                 while data != b"" and not given_up.is_set():
                     data = source.read(1 << 20)
                     arrived.put(data)
-        except Exception as error:  # for the one who waits
+        except Exception as error:  # raised again in the waiting thread
             arrived.put(error)
 
     threading.Thread(target=read, name="fetch", daemon=True).start()
@@ -93,20 +94,20 @@ def fetch(uri: str, copy: BinaryIO) -> None:
                 raise data
             copy.write(data)
     except queue.Empty:
-        reason = f"nothing more came within {_STALLED_S:g} s. Check the network"
+        reason = f"no more data came within {_STALLED_S:g} s. Check the network"
         raise TimeoutError(errno.ETIMEDOUT, reason, uri) from None
     finally:
         given_up.set()
         with contextlib.suppress(queue.Empty):
-            while True:  # so that the thread can put down its last and end
+            while True:  # so that the thread can deliver its last data and end
                 arrived.get_nowait()
 
 
 def exists(uri: str) -> bool:
-    """Whether a file is there. A bucket is none.
+    """Whether a file exists. A bucket is not a file.
 
     Raises:
-        OSError: that can't be found out.
+        OSError: the store doesn't answer, or refuses.
     """
     with _explained(uri):
         return _store(uri).stat(uri) is not None
@@ -114,10 +115,10 @@ def exists(uri: str) -> bool:
 
 @contextlib.contextmanager
 def write(uri: str) -> Iterator[BinaryIO]:
-    """A file to write to, which appears as `uri` when the block ends well.
+    """A file to write to, which appears as `uri` when the block ends without an error.
 
     Raises:
-        OSError: it can't be written.
+        OSError: the file can't be written.
     """
     with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
         yield cast(BinaryIO, file)
@@ -128,10 +129,10 @@ def write(uri: str) -> Iterator[BinaryIO]:
 
 
 def delete(uris: Iterable[str]) -> None:
-    """Removes files of one store; those which aren't there are passed over.
+    """Removes files from one store; missing ones are skipped.
 
     Raises:
-        OSError: one can't be removed.
+        OSError: a file can't be removed.
     """
     if addresses := list(uris):
         with _explained(addresses[0]):
@@ -139,10 +140,10 @@ def delete(uris: Iterable[str]) -> None:
 
 
 def stat(uri: str) -> FileInfo:
-    """Size and version of a file; the version is None where there is none.
+    """Size and version of a file; the version is None if there is no such file.
 
     Raises:
-        OSError: that can't be found out.
+        OSError: the store doesn't answer, or refuses.
     """
     with _explained(uri):
         found = _store(uri).stat(uri)
@@ -150,7 +151,7 @@ def stat(uri: str) -> FileInfo:
 
 
 def match(root: str, pattern: str) -> list[FileInfo]:
-    """The files which a pattern finds, by path relative to `root`: `*` stops at a slash, `**` doesn't.
+    """The files that match a pattern, by path relative to `root`: `*` stops at a slash, `**` doesn't.
 
     Raises:
         OSError: the store doesn't answer, or refuses.
@@ -210,20 +211,20 @@ def _below(root: str, found: Iterable[tuple[str, int, str]]) -> list[FileInfo]:
     files = (
         FileInfo(path.removeprefix(root + "/"), size, version)
         for path, size, version in found
-        if not path.endswith("/")  # an empty object that some tools make to stand for a folder
+        if not path.endswith("/")  # an empty object that some tools make as a folder
     )
     return sorted(files, key=lambda file: file.path)
 
 
 def _inside(root: str, found: list[FileInfo]) -> list[FileInfo]:
-    """The same, as long as no name leads elsewhere where it is joined to another folder: stores take any text for one.
+    """The same files, after a check that none of their names could lead out of a folder: stores accept any name.
 
     Raises:
-        OSError: one does.
+        OSError: a name could.
     """
     for file in found:
         if problem := why_not_below(file.path):
-            what = f"the name {file.path!r} leads out of its folder or is none: it {problem}. Rename or remove the file"
+            what = f"the name {file.path!r} is invalid or leads out of its folder: it {problem}. Rename or remove it"
             raise OSError(errno.EINVAL, what, root)
     return found
 

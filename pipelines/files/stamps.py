@@ -1,7 +1,8 @@
-"""What a run notes of the files that it wrote, so that the next one finds those that were damaged or changed since.
+"""Records of the files that a run wrote, so that the next run finds those that were damaged or changed since.
 
-A file whose size and version (its time of change, or what its store gives each object) are as noted is believed; one
-of another version is read and its checksum compared. So a run over a large dataset doesn't read all of it again.
+A file whose size and version (its modification time, or the version that its store assigns) match the record is
+trusted; a file with another version is read and its checksum compared. So a run over a large dataset doesn't read all
+of it again.
 """
 
 import contextlib
@@ -24,8 +25,8 @@ class Stamp:
 
     Attributes:
         size_bytes: its size.
-        crc32: of its content.
-        version: of the file, see `files.stat_file`.
+        crc32: checksum of its content.
+        version: its version, see `files.stat_file`.
     """
 
     size_bytes: int
@@ -34,7 +35,7 @@ class Stamp:
 
 
 def dump_stamps(stamps: Mapping[str, Stamp]) -> str:
-    """Stamps by path, with a checksum of their own; `load_stamps` reads them."""
+    """Stamps by path, as a text with its own checksum; `load_stamps` reads it."""
     return seal(json.dumps({path: astuple(stamp) for path, stamp in stamps.items()}))
 
 
@@ -42,7 +43,7 @@ def load_stamps(data: bytes) -> dict[str, Stamp]:
     """Reads what `dump_stamps` wrote.
 
     Raises:
-        ValueError: it is damaged, or something else.
+        ValueError: the data is damaged, or doesn't contain stamps.
     """
     try:
         return {path: Stamp(*stamp) for path, stamp in load_json(unseal(data)).items()}
@@ -51,7 +52,7 @@ def load_stamps(data: bytes) -> dict[str, Stamp]:
 
 
 class _StampedFile:
-    """A file that is being written, with the checksum of what it has so far."""
+    """A file that is being written, with the checksum of its content so far."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -67,10 +68,10 @@ class _StampedFile:
 
 @contextlib.contextmanager
 def write_stamped(stamps: dict[str, Stamp], folder: str, path: str, temporary_folder: str) -> Iterator[BinaryIO]:
-    """As `files.write_atomically`, and puts the stamp of the file into `stamps` under its path in the folder.
+    """Like `files.write_atomically`, and stores the stamp of the file in `stamps` under its path in the folder.
 
     Raises:
-        OutputError: it can't be written.
+        OutputError: the file can't be written.
     """
     with files.write_atomically(files.join(folder, path), temporary_folder) as file:
         stamped = _StampedFile(file)
@@ -80,10 +81,10 @@ def write_stamped(stamps: dict[str, Stamp], folder: str, path: str, temporary_fo
 
 
 def stamp_file(folder: str, path: str) -> Stamp:
-    """The stamp of a file that was written before.
+    """The stamp of a file that already exists.
 
     Raises:
-        OSError: it can't be read.
+        OSError: the file can't be read.
     """
     found = files.stat_file(folder, path)
     return Stamp(found.size_bytes, _crc32(files.join(folder, path)), found.version)
@@ -93,7 +94,7 @@ def is_whole(folder: str, path: str, stamp: Stamp) -> bool:
     """Whether a file is still as it was written.
 
     Raises:
-        OSError: it can't be read.
+        OSError: the file can't be read.
     """
     found: FileInfo = files.stat_file(folder, path)
     if found.version is None or found.size_bytes != stamp.size_bytes:

@@ -17,14 +17,14 @@ from pipelines.process import interrupts
 
 @contextlib.contextmanager
 def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
-    """A file to write to, which appears as `uri` when the block ends well, and else leaves nothing behind.
+    """A file to write to, which appears as `uri` when the block ends without an error, and otherwise leaves no trace.
 
     Args:
         uri: the final name.
-        temporary_folder: a folder of the same file system.
+        temporary_folder: a folder on the same file system.
 
     Raises:
-        OutputError: it can't be written; the message names the file, the reason and what to do.
+        OutputError: the file can't be written; the message names the file, the reason and what to do.
     """
     temporary = join(temporary_folder, f"{posixpath.basename(uri)}.{uuid.uuid4().hex}")
     try:
@@ -32,7 +32,8 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
         with interrupts.tidying_up(), writing as file:
             yield file
     except OSError as error:
-        remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""  # else it has its own
+        # Errors of stores already contain a remedy.
+        remedy = ". Make room or give permission there" if is_local(str(error.filename)) else ""
         raise OutputError(
             f"cannot write {uri}: {error.strerror or error}{remedy}, then run the same command again: finished shards "
             "are kept"
@@ -40,10 +41,10 @@ def write_atomically(uri: str, temporary_folder: str) -> Iterator[BinaryIO]:
 
 
 def write_text(uri: str, text: str | Iterable[str], temporary_folder: str) -> None:
-    """Writes a file of text atomically; of one that comes in parts, no more than one is in memory.
+    """Writes a text file atomically; if the text comes in parts, only one of them is in memory at a time.
 
     Raises:
-        OutputError: it can't be written.
+        OutputError: the file can't be written.
     """
     with write_atomically(uri, temporary_folder) as file:
         for part in [text] if isinstance(text, str) else text:
@@ -51,10 +52,10 @@ def write_text(uri: str, text: str | Iterable[str], temporary_folder: str) -> No
 
 
 def delete(uris: Iterable[str]) -> None:
-    """Removes files; those which aren't there are passed over.
+    """Removes files; missing ones are skipped.
 
     Raises:
-        OSError: one can't be removed.
+        OSError: a file can't be removed.
     """
     addresses = list(uris)
     for path in filter(is_local, addresses):
@@ -64,7 +65,7 @@ def delete(uris: Iterable[str]) -> None:
 
 
 def delete_folder(uri: str) -> None:
-    """Removes a folder and everything in it, if it is there.
+    """Removes a folder and everything in it, if it exists.
 
     Raises:
         OSError: something can't be removed.

@@ -1,4 +1,4 @@
-"""The catalogue: which videos there are, with label and group. Pure functions over listings; nothing is opened here."""
+"""The catalogue: the videos of an input, with labels and groups. Pure functions over listings; nothing is opened."""
 
 import posixpath
 import re
@@ -22,7 +22,7 @@ from pipelines.inputs.records import LeftOut
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
 INPUTS = ("its folders", "the manifest")
-"""What may give official splits, apart from files and flags, in the words of `Catalog.splits_from`."""
+"""What may give official splits, apart from files and flags, as `Catalog.splits_from` names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,11 @@ class VideoRecord:
 
     Attributes:
         video_id: path without extension, relative to the tree or manifest; unique.
-        uri: where to read it.
+        uri: path or address of the file.
         label: name of its class.
-        group: what it shares its source with; videos of one group never are on two sides of a split.
-        version: changes when the file does; `missing` where there is no file.
-        split: the split that the input gives it; empty where videos are to be dealt.
+        group: name of the group of videos with the same source; all videos of a group go into the same split.
+        version: changes when the file does; `missing` if there is no file.
+        split: the split that the input gives it; empty if splits are to be assigned.
     """
 
     video_id: str
@@ -48,16 +48,16 @@ class VideoRecord:
 
 @dataclass(frozen=True)
 class Catalog:
-    """What the input holds.
+    """The content of the input.
 
     Attributes:
-        videos: those that are to be decoded, sorted by id.
-        ignored: files that were passed over because they are no videos, by path.
-        num_ungrouped: videos that are a group of their own.
-        left_out: what is known before anything is decoded not to become part of the dataset.
-        splits_from: who says of which split each video is, for people; empty where they are to be dealt.
-        notes: sentences on how the input was understood, for people.
-        copies: videos of the same content, of which the first of each is kept and the others are left out.
+        videos: the videos to decode, sorted by id.
+        ignored: files that are not videos, sorted by path.
+        num_ungrouped: number of videos that form a group of their own.
+        left_out: what is known, before decoding, not to become part of the dataset.
+        splits_from: what assigns the splits, for the user; empty if they are to be assigned by fractions.
+        notes: sentences on how the input was understood, for the user.
+        copies: sets of videos with the same content; the first of each set is kept, the others are left out.
     """
 
     videos: tuple[VideoRecord, ...]
@@ -70,12 +70,12 @@ class Catalog:
 
     @property
     def num_ignored(self) -> int:
-        """How many files were passed over."""
+        """Number of ignored files."""
         return len(self.ignored)
 
     @property
     def num_listed(self) -> int:
-        """Videos that are to be accounted for."""
+        """Number of videos that must be accounted for."""
         return len(self.videos) + len(self.left_out.failed) + len(self.left_out.filtered)
 
     @property
@@ -90,19 +90,19 @@ def _group_in(stem: str) -> str | None:
 
 
 def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (), class_level: int = 0) -> Catalog:
-    """Catalogue of a tree: the classes are its first level of folders, below official splits if there are such.
+    """Catalogue of a tree: the classes are its first level of folders, below official splits if there are any.
 
-    The group is `_gNN_` in the name, or else what lies between class and video. A video without either is a group of
+    The group is `_gNN_` in the name, or else the folders between class and video. A video with neither is a group of
     its own. See `find_levels`.
 
     Args:
         root: the listed folder, to which paths are relative.
         files: its files, at any depth.
-        folders: its folders, by relative path, where the file system knows empty ones.
-        class_level: which level of folders the classes are, from 1; 0 to find out.
+        folders: its folders, by relative path, if the file system has empty ones.
+        class_level: the level of the class folders, from 1; 0 to detect it.
 
     Raises:
-        UsageError: no videos, a video outside of any class folder, two videos of one id.
+        UsageError: there are no videos, a video lies outside any class folder, or two videos have the same id.
     """
     found = sort_out(files)
     videos = found.videos
@@ -118,7 +118,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
     levels = find_levels(root, paths.values(), class_level)
     meaning_of = {folder: levels.meaning(path) for folder, path in paths.items()}
     records, ungrouped, by_folder, prefix = [], 0, 0, posixpath.join(root, "")
-    # Millions, perhaps: posixpath's functions would take longer than all else.
+    # There may be millions: posixpath's functions would take longer than everything else.
     stems = [file.path.rpartition(".")[0] for file in videos]
     for file, path, video_id in zip(videos, stems, unique_ids(stems, [file.path for file in videos]), strict=True):
         folder, _, stem = path.rpartition("/")
@@ -128,7 +128,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         elif meaning.group:
             group, by_folder = meaning.group, by_folder + 1
         else:
-            group, ungrouped = path, ungrouped + 1  # what shares a name is likely to share its content
+            group, ungrouped = path, ungrouped + 1  # videos with the same name are likely to have the same content
         version = file.version or "missing"
         records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
     deepest = max(map(len, paths.values()))
@@ -140,7 +140,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
 
 
 def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
-    """Records of what can't be listed: nobody knows which videos, if any, and of which class, lie behind it."""
+    """Failures for what can't be listed: it is unknown which videos, if any, lie there, and of which class."""
     return tuple(
         Failure(
             "list", "UnreadableError", file.problem, False, f"{file.path}/", posixpath.join(root, file.path), label=""
@@ -150,25 +150,24 @@ def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
 
 
 def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
-    """A sentence about folders in which, at any depth, there is no video, each by its topmost name."""
+    """A sentence about folders without a video at any depth; of nested ones, only the topmost is named."""
     known = {""}
     for folder in used:
         while folder not in known:
             known.add(folder)
             folder = folder.rpartition("/")[0]
     names = sorted(f for f in folders if f not in known and f.rpartition("/")[0] in known and not is_hidden(f))
-    return [f"no videos in {some(names)}: {'these are' if len(names) > 1 else 'this is'} not taken for a class"] * bool(
-        names
-    )
+    what = "these are not used as classes" if len(names) > 1 else "this is not used as a class"
+    return [f"no videos in {some(names)}: {what}"] if names else []
 
 
 def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris: Iterable[str]) -> Catalog:
     """Catalogue of a manifest's rows, with the file and the full address of each, which are taken one by one.
 
-    A row whose file is missing stays in: it becomes a failure record. A video without a group is a group of its own.
+    A row whose file is missing is kept, and becomes a failure record. A video without a group is a group of its own.
 
     Raises:
-        UsageError: two rows have one id.
+        UsageError: two rows have the same id.
     """
     records = []
     rows = manifest.rows
@@ -194,11 +193,12 @@ def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris
 def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Catalog:
     """The videos of some classes (all if none are named), at most `limit` of them (all if 0).
 
-    A limit takes as many of each class and, where splits are given, of each split of it, as far as there are any. Which
-    ones depends on their ids alone; they are spread over the groups by chance. A larger limit keeps those of a smaller.
+    A limit takes equally many videos of each class and, if splits are given, of each split within it, as far as there
+    are enough. The choice depends only on the ids, and is spread over the groups at random. A larger limit includes the
+    videos of a smaller one.
 
     Raises:
-        UsageError: an unknown class; the message suggests the nearest and lists what there is.
+        UsageError: a class is unknown; the message suggests the nearest and lists all.
     """
     if not classes and not limit:
         return catalog
@@ -227,7 +227,7 @@ def _there_are(number: int) -> str:
 
 
 def _checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:
-    """The videos by id."""
+    """The videos sorted by id, after a check that no two ids are equal."""
     records.sort(key=attrgetter("video_id"))
     for first, second in pairwise(records):
         if first.video_id == second.video_id:

@@ -1,4 +1,4 @@
-"""What a person should know of the classes of an input before it is preprocessed."""
+"""Warnings about the classes of an input before it is preprocessed."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ from pipelines.inputs.catalog import Catalog
 
 
 def note_classes(catalog: Catalog) -> Catalog:
-    """The same with warnings of classes whose names look alike, and of one class alone.
+    """The catalogue with warnings about classes whose names look alike, and about a single class.
 
     Args:
         catalog: the videos that become a dataset.
@@ -31,17 +31,17 @@ def note_classes(catalog: Catalog) -> Catalog:
         ]
         notes.append(
             f"WARNING: classes whose names look alike are kept apart: {some(pairs, between='; ')}. If they are meant "
-            "to be one, give all of their videos the same name of a class"
+            "to be one class, give all of their videos the same class name"
         )
     return replace(catalog, notes=(*catalog.notes, *notes)) if notes else catalog
 
 
 def _look(label: str) -> str:
-    """The same for names that differ in case, in spaces and what stands for them, or in the form of Unicode alone."""
+    """A key that is equal for names that differ only in case, in spaces, `_` and `-`, or in Unicode normalisation."""
     return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", label).casefold())
 
 
 def _told_apart(labels: Sequence[str]) -> list[str]:
-    """The names in quotation marks; where they would look the very same, with the numbers of their characters."""
+    """The names in quotation marks; if they would look the same, with escapes for their non-ASCII characters."""
     same = len({unicodedata.normalize("NFC", label) for label in labels}) < len(labels)
     return list(map(ascii if same else repr, labels))

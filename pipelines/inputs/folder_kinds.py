@@ -1,4 +1,4 @@
-"""What a folder of this project's, or a single file, is taken for: so that one given in another's place is named."""
+"""Recognises folders that this software writes, and single files, so that messages can name one given by mistake."""
 
 import posixpath
 from collections import Counter
@@ -27,44 +27,44 @@ _MODEL_FILES = (".h5", ".hdf5", ".keras")
 
 
 def kind_of_folder(has: Callable[[str], bool]) -> str:
-    """What lies in a folder: `dataset`, `labels`, `model`, `run`, `SavedModel`, or nothing that is known.
+    """The kind of a folder: `dataset`, `labels`, `model`, `run`, `SavedModel`, or empty if it isn't recognised.
 
     Args:
-        has: whether there is a file or folder of that path in it.
+        has: tells whether the folder contains a file or folder with a path.
     """
     return next((kind for name, kind in _MARKS.items() if has(name)), "")
 
 
 def no_input(source: str, kind: str) -> str:
-    """The message for a folder of some kind where videos are wanted."""
+    """The message for a folder of some kind where videos are expected."""
     videos = "Give the folder of the videos"
     return {
-        "dataset": f"{source} is a dataset, which pipelines.preprocess made of videos. {videos}; to train on the "
+        "dataset": f"{source} is a dataset, which pipelines.preprocess made from videos. {videos}; to train on the "
         f"dataset: python -m trainer.task --model lrcn --data {source}",
         "labels": f"{source} holds labels, which pipelines.label gave to videos. {videos}",
         "model": f"{source} is a model. {videos}; to label them: python -m pipelines.label --model {source}",
         "run": f"{source} is the folder of a training run. {videos}; to label them: python -m pipelines.label "
         f"--model {posixpath.join(source, 'model')}",
-        "SavedModel": f"{source} is a SavedModel. {videos}; trainer.import_model makes such a model fit to label them",
+        "SavedModel": f"{source} is a SavedModel. {videos}; trainer.import_model imports such a model to label them",
     }[kind]
 
 
 def no_data(source: str, kind: str) -> str:
-    """The message for a folder of some kind where a dataset is wanted; empty where there is nothing to add."""
+    """The message for a folder of some kind where a dataset is expected; empty if there is nothing to add."""
     made = "Give the folder that pipelines.preprocess has written, with " + DATASET_INFO
     return {
         "labels": f"{source} holds labels, not a dataset. {made}",
         "model": f"{source} is a model, not a dataset. {made}",
-        "run": f"{source} is the folder of a training run, not a dataset. {made}; a run goes on with --output {source}",
+        "run": f"{source} is the folder of a training run, not a dataset. {made}; a run resumes with --output {source}",
         "SavedModel": f"{source} is a SavedModel, not a dataset. {made}",
     }.get(kind, "")
 
 
 def no_model(source: str, kind: str) -> str:
-    """The message for a folder of some kind where a model is wanted; empty where there is nothing to add."""
+    """The message for a folder of some kind where a model is expected; empty if there is nothing to add."""
     return {
         "dataset": f"{source} is a dataset, not a model. Train one on it: python -m trainer.task --model lrcn --data "
-        f"{source}; it will be in the folder model of the run",
+        f"{source}; it will be in the run's folder model",
         "labels": f"{source} holds labels, not a model. Give the folder model of a training run",
         "SavedModel": f"{source} is a SavedModel which doesn't say how its clips are made. Import it first: "
         f"python -m trainer.import_model --saved-model {source} --help",
@@ -72,24 +72,24 @@ def no_model(source: str, kind: str) -> str:
 
 
 def no_source(path: str) -> str:
-    """The message for a file that can't be a source of videos, by its extension; empty where it may be one."""
+    """The message for a file that can't be a source of videos, by its extension; empty if it may be one."""
     found = extension(path)
     if found in ARCHIVES:
         return f"{path} is an archive. Unpack it, then give the folder with the videos"
     if found in PICTURES:
         return f"{path} is a picture, not a video"
     if found in _MODEL_FILES:
-        return f"{path} is a model. --input takes videos; python -m trainer.import_model --keras {path} takes it in"
+        return f"{path} is a model. --input takes videos; python -m trainer.import_model --keras {path} imports it"
     if found == ".tfrecord":
-        return f"{path} is a part of a dataset. Give the folder of the videos, or train on the folder of the dataset"
+        return f"{path} is part of a dataset. Give the folder of the videos, or train on the folder of the dataset"
     return ""
 
 
 def no_tree(path: str) -> str:
-    """The message for a file where a folder of classes or a manifest is wanted."""
+    """The message for a file where a folder of classes or a manifest is expected."""
     if is_video(posixpath.basename(path)):
         return (
-            f"{path} is a single video. A dataset is made of a folder that holds a folder for each class, or of a CSV "
+            f"{path} is a single video. A dataset is made from a folder with a folder for each class, or from a CSV "
             f"manifest (path,label,group); to label the video: python -m pipelines.label --model MODEL --input {path}"
         )
     return f"{path} is neither a folder nor a manifest whose name ends in .csv or .tsv"
@@ -100,8 +100,8 @@ def no_videos(source: str, found: SortedFiles, expected: str = "") -> str:
 
     Args:
         source: the folder or pattern.
-        found: what is there instead.
-        expected: what should be there.
+        found: the files that are there instead.
+        expected: a sentence on what should be there.
     """
     files = "1 other file" if len(found.ignored) == 1 else f"{len(found.ignored):,} other files"
     what = [f"{files}: {describe_ignored(found.ignored)}"] if found.ignored else []
@@ -111,13 +111,13 @@ def no_videos(source: str, found: SortedFiles, expected: str = "") -> str:
         return no_input(source, kind)
     message = f"no videos in {source}: found {'; '.join(what) or 'nothing'}. "
     if found.lost:
-        return f"{message}Give permission, or mend the link, then run the same command again"
+        return f"{message}Give permission, or fix the link, then run the same command again"
     reasons = Counter(file.reason for file in found.ignored)
     if archives := [file.path for file in found.ignored if file.reason == "archive"]:
         return f"{message}Unpack {archives[0]}, then give the folder with the videos"
     if reasons["picture"] > len(found.ignored) // 2:
         return (
-            f"{message}Pictures are read once they are videos, one for each clip, for example by "
+            f"{message}Pictures can't be read; make a video of each clip, for example with "
             "ffmpeg -framerate 25 -i %05d.jpg clip.mp4"
         )
-    return f"{message}{expected}Videos are known by their extension ({_SHOWN_EXTENSIONS} ...)"
+    return f"{message}{expected}Videos are recognised by their extension ({_SHOWN_EXTENSIONS} ...)"

@@ -1,4 +1,4 @@
-"""What the folders of a tree of videos mean: official splits, classes, and what shares a source."""
+"""What the folders of a tree of videos mean: official splits, classes, and groups with the same source."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -18,17 +18,17 @@ _SPLIT_NAMES = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 _OTHER_SPLITS = frozenset(("trainval", "traindev", "dev", "devel", "eval", "evaluation", "holdout", "heldout"))
-"""Names of splits of which nobody can say which of the usual ones they are."""
+"""Names of splits that don't tell which of the usual splits they are."""
 _NUMBERED = re.compile(r"(?:splits?|folds?|partition)[\W_]*\d+", re.IGNORECASE)
 _DECORATION = re.compile("(?:list|set|split|videos?|files?)$")
 SPLIT_HELP = "Splits are called train, val (or valid, validation) and test"
 
 Folder = tuple[str, ...]
-"""Names of folders from the listed one down to the one that holds a video."""
+"""Names of the folders from the listed one down to the one that contains a video."""
 
 
 def split_name(text: str) -> str:
-    """The usual name of a split, in whatever case and form it is written: `Validation` is `val`. Empty for others."""
+    """The usual name of a split, however it is written: `val` for `Validation`. Empty for other names."""
     return _SPLIT_NAMES.get(text.strip().lower(), "")
 
 
@@ -36,11 +36,11 @@ def known_split(text: str, where: str) -> str:
     """The usual name of a split that a file gives.
 
     Args:
-        text: what the file has.
+        text: the name in the file.
         where: the file and the line, for messages.
 
     Raises:
-        UsageError: it isn't one.
+        UsageError: the name isn't that of a split.
     """
     known = split_name(text)
     if not known:
@@ -49,22 +49,22 @@ def known_split(text: str, where: str) -> str:
 
 
 def split_in(text: str) -> str:
-    """The one split that is named among the words of a text: `train` in `trainlist01` and `kinetics_train_256`. Empty
-    if there is none, or more than one."""
+    """The only split that is named among the words of a text: `train` in `trainlist01` and `kinetics_train_256`. Empty
+    if there are none or several."""
     found = {split_name(_DECORATION.sub("", word)) for word in _words(text)} - {""}
     return found.pop() if len(found) == 1 else ""
 
 
 def near_split(text: str) -> str:
-    """The usual split of which a name seems to be a misspelling: `test` of `tset`; empty for others, as `test_b`."""
+    """The usual split of which a name seems to be a misspelling: `test` for `tset`; empty for others, as `test_b`."""
     if seems_split(text) or split_in(text):
         return ""
-    name = text.strip().lower()  # the first letter is seldom wrong, and `rest` is no `test`
+    name = text.strip().lower()  # the first letter is seldom wrong, and `rest` isn't `test`
     return next(iter(get_close_matches(name, [n for n in _SPLIT_NAMES if n[0] == name[:1]], n=1, cutoff=0.7)), "")
 
 
 def seems_split(text: str) -> bool:
-    """Whether a name says that it is a split, if perhaps not which: `train_256`, `holdout`, `TrainVal`, `split1`."""
+    """Whether a name seems to be that of a split, even an unknown one: `train_256`, `holdout`, `TrainVal`, `split1`."""
     words = _words(text)
     return bool(_NUMBERED.fullmatch(text.strip())) or any(
         part and all(map(_any_split, part)) for part in (words, ["".join(words)])
@@ -82,7 +82,7 @@ def _words(text: str) -> list[str]:
 
 
 class Meaning(NamedTuple):
-    """What the videos in a folder are."""
+    """Label, split and group of the videos in a folder."""
 
     label: str
     split: str
@@ -91,33 +91,34 @@ class Meaning(NamedTuple):
 
 @dataclass(frozen=True)
 class Levels:
-    """Which level of folders means what, from 0 for those directly in the listed one.
+    """The meaning of levels of folders; level 0 is directly in the listed folder.
 
     Attributes:
-        label: of the classes.
-        split: of the official splits; None where there are none.
+        label: level of the classes.
+        split: level of the official splits; None if there are none.
     """
 
     label: int
     split: int | None = None
 
     def meaning(self, folder: Folder) -> Meaning:
-        """What the videos in a folder are; what lies between class and video, apart from a split, is the group."""
+        """Label, split and group of the videos in a folder; the folders below class and split are the group."""
         split = "" if self.split is None else split_name(folder[self.split])
         first = self.label + (2 if self.split == self.label + 1 else 1)
         return Meaning(intern(folder[self.label]), split, intern("/".join(folder[first:])))
 
 
 def find_levels(root: str, folders: Collection[Folder], class_level: int = 0) -> Levels:
-    """Finds out which levels of folders are splits and classes.
+    """Detects which levels of folders are splits and classes.
 
-    A lone folder around everything is entered. Folders that are all called as splits are official splits; the classes
-    are the first level, or the first below these. Splits may also be right below the classes.
+    A single folder around everything is entered. If all folders of a level are named like splits, they are official
+    splits; the classes are the first level, or the first below the splits. Splits may also lie directly below the
+    classes.
 
     Args:
-        root: what was listed, for messages.
-        folders: those that hold videos themselves.
-        class_level: which level the classes are, from 1; 0 to find out.
+        root: the listed folder, for messages.
+        folders: the folders that directly contain videos.
+        class_level: the level of the classes, from 1; 0 to detect it.
 
     Raises:
         UsageError: a video lies above the classes, or splits can't be told from classes.
@@ -129,8 +130,8 @@ def find_levels(root: str, folders: Collection[Folder], class_level: int = 0) ->
     if _all_splits(names):
         if loose := [folder for folder in folders if len(folder) == first + 1]:
             raise UsageError(
-                f"{_shown(loose)} in {root}: videos lie directly in a folder that is called like a split, without a "
-                f"folder of a class. Sort them into class folders, or say that {some(sorted(names))} are the classes: "
+                f"{_shown(loose)} in {root}: videos lie directly in a folder that is named like a split, without a "
+                f"class folder. Sort them into class folders, or, if {some(sorted(names))} are the classes, add "
                 f"--class-level {first + 1}"
             )
         return Levels(_enter(root, folders, first + 1), first)
@@ -153,13 +154,13 @@ def _given(root: str, folders: Collection[Folder], level: int) -> Levels:
 def _need(root: str, folders: Collection[Folder], level: int) -> None:
     if loose := [folder for folder in folders if len(folder) <= level]:
         raise UsageError(
-            f"{root}: --class-level {level + 1} takes the folders of that level for classes, but videos lie directly "
+            f"{root}: --class-level {level + 1} makes the folders of that level the classes, but videos lie directly "
             f"in {_shown(loose)}. Move them, or choose another level"
         )
 
 
 def _enter(root: str, folders: Collection[Folder], level: int) -> int:
-    """The first level at which there are several folders, or below which there are none."""
+    """The first level that has several folders, or no folders below it."""
     while len(names := _names(folders, level)) == 1 and not _all_splits(names):
         depths = {len(folder) > level + 1 for folder in folders}
         if depths == {False}:
@@ -167,8 +168,8 @@ def _enter(root: str, folders: Collection[Folder], level: int) -> int:
         if False in depths:
             (lone,) = names
             raise UsageError(
-                f"{root}: in the folder {lone} there are videos as well as folders of videos. Sort the videos into "
-                f"class folders, or say that {lone} is a class: --class-level {level + 1}"
+                f"{root}: the folder {lone} contains videos as well as folders of videos. Sort the videos into "
+                f"class folders, or, if {lone} is a class, add --class-level {level + 1}"
             )
         level += 1
     return level
@@ -177,19 +178,20 @@ def _enter(root: str, folders: Collection[Folder], level: int) -> int:
 def _refuse_mixture(
     root: str, names: Collection[str], folders: Collection[Folder], level: int, in_class: bool = False
 ) -> None:
-    """Refuses what may be splits and may be classes, or groups where the folders lie `in_class`.
+    """Refuses folders that may be either splits or classes, or, where they lie `in_class`, either splits or groups.
 
     Raises:
-        UsageError: two folders or more are called like splits, and other folders lie beside them; or one is, and all
+        UsageError: two or more folders are named like splits, and other folders lie beside them; or one is, and all
             have folders below them; or all folders have a split in their names, and one has folders below it.
     """
     splits = sorted(name for name in names if split_name(name))
     if len({split_name(name) for name in splits}) > 1:
         others = [name or "videos in no such folder" for name in sorted(names) if not split_name(name)]
-        way_out = "or rename these folders" if in_class else f"or say that all are classes: --class-level {level + 1}"
+        add = f"--class-level {level + 1}"
+        way_out = "or rename these folders" if in_class else f"or, if all of them are classes, add {add}"
         raise UsageError(
-            f"{root}: folders called like splits ({some(splits)}) lie beside others ({some(others)}), so which "
-            f"videos are of which split is not known. {SPLIT_HELP}: move the others away, {way_out}"
+            f"{root}: folders named like splits ({some(splits)}) lie beside others ({some(others)}), so the split of "
+            f"some videos is unknown. {SPLIT_HELP}: move the others away, {way_out}"
         )
     deep = {folder[level] for folder in folders if len(folder) > level + 1}
     if not deep:
@@ -200,7 +202,7 @@ def _refuse_mixture(
         what = f"folders {some(sorted(names))} seem" if len(alike) != 1 else f"folder {alike[0]} seems"
         be = "be splits" if len(alike) != 1 else f"be a split, beside {some(sorted({*names} - {*alike}))}"
         these = f"--class-level {level + 1} for these, {level + 2} for those below them"
-        way_out = "" if in_class else f", or say which folders are the classes: {these}"
+        way_out = "" if in_class else f", or choose the level of the classes: {these}"
         raise UsageError(f"{root}: the {what} to {be}. {SPLIT_HELP}: rename such folders{way_out}")
 
 
@@ -217,12 +219,12 @@ def _shown(folders: Collection[Folder]) -> str:
 
 
 def describe_levels(levels: Levels, example: Folder, num_below: int) -> list[str]:
-    """Sentences on which folders were taken for what, where that isn't plain to see.
+    """Sentences on how the folders were understood, where that isn't obvious.
 
     Args:
-        levels: what was found.
+        levels: the levels that were found.
         example: the deepest folder.
-        num_below: videos whose group is given by folders.
+        num_below: number of videos whose group is given by folders.
     """
     notes = []
     above = "/".join(example[: min(levels.label, len(example) if levels.split is None else levels.split)])
@@ -232,17 +234,17 @@ def describe_levels(levels: Levels, example: Folder, num_below: int) -> list[str
         below = levels.label + (3 if levels.split == levels.label + 1 else 2)
         notes.append(
             f"videos in folders below that of their class: {num_below:,}, as in {'/'.join(example)}. These folders are "
-            f"their groups; --class-level {below} takes these for the classes"
+            f"their groups; --class-level {below} makes them the classes"
         )
     return notes
 
 
 def describe_splits(counts: Mapping[str, int]) -> str:
-    """`train 9,537, test 3,783`, in the usual order."""
+    """The sizes of splits as text: `train 9,537, test 3,783`, in the usual order."""
     return ", ".join(f"{name} {counts[name]:,}" for name in in_usual_order(counts))
 
 
 def in_usual_order(splits: Iterable[str]) -> tuple[str, ...]:
-    """Names of splits, those with other names last."""
+    """Names of splits in the usual order, with other names last."""
     order = {name: place for place, name in enumerate(SPLITS)}
     return tuple(sorted(splits, key=lambda name: (order.get(name, len(order)), name)))

@@ -1,4 +1,4 @@
-"""Manifests: tables that name videos with their labels and, where they have them, groups and splits."""
+"""Manifests: tables that name videos with their labels and, optionally, groups and splits."""
 
 import posixpath
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ _NEEDED, _OPTIONAL = ("path", "label"), ("group", "split")
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """A line of a manifest. `group` and `split` are empty where none is given."""
+    """A line of a manifest. `group` and `split` are empty if they aren't given."""
 
     path: str
     label: str
@@ -30,8 +30,8 @@ class Manifest:
 
     Attributes:
         rows: a row for each video, by path.
-        unused: names of columns that mean nothing here.
-        num_repeated: lines that say the same as another one.
+        unused: names of columns that are not used.
+        num_repeated: number of lines that repeat another one.
     """
 
     rows: list[ManifestRow]
@@ -40,16 +40,16 @@ class Manifest:
 
 
 def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda path: path.replace("\\", "/")) -> Manifest:
-    """Lines of a manifest with the columns path, label and, optionally, group and split.
+    """Parses a manifest with the columns path, label and, optionally, group and split.
 
     Args:
-        text: all of it.
-        name: what the file is called, for messages.
-        find: tells how a path with a backslash, which Windows puts between folders, is to be read.
+        text: the whole manifest.
+        name: name of the file, for messages.
+        find: turns a path with backslashes, which Windows puts between folders, into the path to read.
 
     Raises:
-        UsageError: a column is missing, a line has no path or label, an unknown split or too many fields; some lines
-            have a split and others don't; a video has two labels, groups or splits. The message gives the lines.
+        UsageError: a column is missing; a line has no path or label, an unknown split or too many fields; some lines
+            have a split and others don't; or a video has two labels, groups or splits. The message gives the lines.
     """
     table = read_table(text, name, _NEEDED, _OPTIONAL)
     rows = []
@@ -65,9 +65,9 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
     if with_split and without_split:
         raise UsageError(
             f"{name}, line {without_split}: no split, but line {with_split} has one. Give every line a split, or "
-            "remove the column to have all videos dealt"
+            "remove the column to have splits assigned"
         )
-    # All that is made of a line is visited in the order of the videos' ids, and is to lie in memory in that order.
+    # Later steps visit the rows in the order of the videos' ids, which is fastest if memory has that order, too.
     plain = _plain_path if "./" in text or "//" in text else attrgetter("path")
     rows.sort(key=plain)
     total = len(rows) + len(table.headers)
@@ -77,17 +77,17 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
 
 
 def _plain_path(row: ManifestRow) -> str:
-    """The same for every spelling of a path, `a/./b.mp4` and `a/b.mp4`."""
+    """The path in a form that is the same for every spelling: `a/b.mp4` for `a/./b.mp4`."""
     return row.path if "://" in row.path else posixpath.normpath(row.path)
 
 
 def _unique(
     rows: list[ManifestRow], plain: Callable[[ManifestRow], str], refuse: Callable[[ManifestRow], None]
 ) -> Iterator[ManifestRow]:
-    """A row of each video.
+    """One row for each video.
 
     Raises:
-        UsageError: raised by `refuse`, for rows that say different things of one video.
+        UsageError: raised by `refuse`, if rows disagree about a video.
     """
     kept: ManifestRow | None = None
     for row in rows:
@@ -101,7 +101,8 @@ def _unique(
 def _two_values(
     text: str, name: str, find: Callable[[str], str], plain: Callable[[ManifestRow], str], row: ManifestRow
 ) -> None:
-    """Reads the manifest again for the numbers of the lines, which would take too much memory to keep.
+    """Refuses a video with two values. Reads the manifest again for the line numbers, which would take much memory to
+    keep.
 
     Raises:
         UsageError: always; the message names the lines and what they disagree about.
@@ -117,7 +118,7 @@ def _two_values(
     shown = " and ".join(value or f"no {what}" for value in differing)
     remedy = "one of the lines"
     if what == "label":
-        remedy += ", or give videos that show both a class of their own"
+        remedy += ", or make a class of its own for videos that show both"
     raise UsageError(
         f"{name}, lines {first} and {second}: two {what}s for the video {row.path}: {shown}. A video has one {what}: "
         f"remove {remedy}"

@@ -1,4 +1,4 @@
-"""What becomes of videos that no shard holds."""
+"""Records of videos that are not in any shard."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from pipelines.core.failure import Failure
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """A sound video that was left out on purpose."""
+    """An intact video that was left out on purpose."""
 
     video_id: str
     label: str
@@ -16,7 +16,7 @@ class Filtered:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What no shard accounts for: folders and links that can't be read, and videos that are dropped beforehand."""
+    """What is left out before decoding: folders and links that can't be read, and videos that are filtered."""
 
     failed: tuple[Failure, ...] = ()
     filtered: tuple[Filtered, ...] = ()

@@ -1,4 +1,4 @@
-"""What is said of an input before it is listed: that it can't hold videos, or which name is nearest to its own."""
+"""Messages about an input before it is listed: that it can't contain videos, or which existing name is nearest."""
 
 import os
 import posixpath
@@ -13,28 +13,28 @@ from pipelines.inputs.tables import check_address
 
 
 def check_source(source: str) -> None:
-    """Refuses, at once, what is no source of videos by its name or by what a local folder holds.
+    """Refuses an input that can't be a source of videos by its name or by the content of a local folder.
 
     Raises:
-        UsageError: it is none; the message says what it is, and what to give instead.
+        UsageError: it isn't a source of videos; the message says what it is, and what to give instead.
     """
     check_address(source, "--input")
     is_folder = files.is_local(source) and os.path.isdir(source)
     if not is_folder and (message := no_source(source)) and (not files.is_local(source) or files.exists(source)):
         raise UsageError(message)
     kind = kind_of_folder(lambda name: files.exists(files.join(source, name))) if is_folder else ""
-    if kind and not sort_out(files.list_tree(source)[0]).videos:  # else a file of such a name lies beside videos
+    if kind and not sort_out(files.list_tree(source)[0]).videos:  # otherwise a file with such a name lies beside videos
         raise UsageError(no_input(source, kind))
 
 
 def why_no_model(folder: str) -> str:
-    """The message for a path where a model is wanted and there is none."""
+    """The message for a path where a model is expected and there is none."""
     if files.is_local(folder) and not files.exists(folder):
         return f"no model in {folder}: there is no such folder{nearest(folder)}"
     if files.is_local(folder) and os.path.isfile(folder):
         return (
-            f"{folder} is a file; a model is a folder with {MODEL_INFO}. Of a Keras file, "
-            "python -m trainer.import_model makes one"
+            f"{folder} is a file; a model is a folder with {MODEL_INFO}. "
+            "python -m trainer.import_model makes one from a Keras file"
         )
     if message := no_model(folder, kind_of_folder(lambda name: files.exists(files.join(folder, name)))):
         return message
@@ -47,9 +47,9 @@ def why_no_model(folder: str) -> str:
 
 
 def nearest(path: str) -> str:
-    """`; did you mean X?` for the local file or folder whose path is most like that of one which isn't there.
+    """`; did you mean X?`, with the local file or folder whose path is most like a missing one; empty if there is none.
 
-    Of a link that leads nowhere it says just that.
+    For a broken link, it says that instead.
     """
     if not files.is_local(path):
         return ""
@@ -66,7 +66,7 @@ def nearest(path: str) -> str:
 
 
 def _most_like(folder: str, name: str) -> str:
-    """The name in a folder that is most like one which isn't there; empty where none is."""
+    """The name in a folder that is most like a missing one; empty if none is."""
     try:
         names = {other.lower(): other for other in sorted(os.listdir(folder)) if not other.startswith(".")}
     except OSError:

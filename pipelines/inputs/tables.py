@@ -1,4 +1,4 @@
-"""Tables as people write them: comma, semicolon or tab between the columns, whose names are in the first line."""
+"""Reads tables as people write them: columns separated by comma, semicolon or tab, and named in the first line."""
 
 import csv
 import re
@@ -10,7 +10,7 @@ from pipelines.core.errors import UsageError
 from pipelines.files.addresses import STORES, UNKNOWN_STORE
 
 COLUMNS = ("path", "label", "group", "split")
-"""What the columns of a manifest may mean. Not every reader needs every one."""
+"""Columns that a manifest may have. Not every reader needs all of them."""
 DELIMITERS = ",;\t"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _EXCELS_DELIMITER = re.compile(r"\s*sep=([,;\t])\s*(?:\r\n|\r|\n)", re.IGNORECASE)
@@ -28,7 +28,7 @@ _MEANING = frozenset(
 )
 _FRAMES = frozenset(("frame", "frames"))
 _COUNTS = frozenset(("n", "nb", "num", "number", "count", "total", "size", "width", "height"))
-"""`num_frames` tells of the video, `frames` may say which of them are meant."""
+"""`num_frames` describes the video, whereas `frames` may choose some of them."""
 _UNIT = "(?:s|t|ts|at|ms|msec|sec|secs|second|seconds|time|times|frame|frames|idx|index)?"
 _FUSED = re.compile(
     rf"(?:t|time|sec|frame|clip|video|event|action)?(?:start|begin|end|stop|onset|offset|duration){_UNIT}"
@@ -41,10 +41,10 @@ class Table:
     """A table whose first line has been read.
 
     Attributes:
-        rows: the number of each line and the wanted values in it, stripped; to be taken once.
-        unused: names of columns that mean nothing here.
-        headers: numbers of lines that are the first one again, as in tables that were put together; known once the
-            rows have been taken.
+        rows: the number of each line and the wanted values in it, stripped; can be iterated once.
+        unused: names of columns that are not used.
+        headers: numbers of lines that repeat the first one, as in concatenated tables; known once the rows have been
+            taken.
     """
 
     rows: Iterator[tuple[int, list[str]]]
@@ -53,18 +53,18 @@ class Table:
 
 
 def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()) -> Table:
-    """Some columns of a table with a name for each in the first line; an optional one may be missing or empty.
+    """Reads some columns of a table, whose first line names them; an optional one may be missing or empty.
 
     Args:
-        text: all of it.
-        name: what the file is called, for messages.
+        text: the whole table.
+        name: name of the file, for messages.
         needed: columns that each line must fill.
         optional: columns that may be missing.
 
     Raises:
-        UsageError: the first line doesn't name the needed columns, or names one that would change what a line means;
-            and once such a line is reached: a needed value is missing, there are too many fields, an address of the
-            web, no line at all. The message names the line and what to do.
+        UsageError: the first line doesn't name the needed columns, or names one that would change what a line means.
+            While rows are taken: a needed value is missing, there are too many fields, an address is one of the web,
+            or there are no lines. The message names the line and what to do.
     """
     text = text.removeprefix("\ufeff")
     delimiter, skipped = "", 0
@@ -80,7 +80,7 @@ def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[s
     _check_head(head)
     if (zero := text.find("\0")) >= 0:
         line = sum(1 for _ in _lines(text[:zero] + ".")) + skipped
-        raise UsageError(f"{name}, line {line}: a zero byte, which no text holds. Save the file as UTF-8")
+        raise UsageError(f"{name}, line {line}: a zero byte, which text can't contain. Save the file as UTF-8")
     unused = tuple(column for column in header if column and column.lower() not in {*COLUMNS, *needed, *optional})
     headers: list[int] = []
     return Table(_rows(reader, head, headers), unused, headers)
@@ -88,7 +88,7 @@ def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[s
 
 @dataclass(frozen=True)
 class _Head:
-    """The first line of the file `name`, before which `skipped` lines were read, and what is wanted of it."""
+    """The first line of the file `name`, which follows `skipped` lines, and the columns that are wanted."""
 
     name: str
     columns: tuple[str, ...]
@@ -99,11 +99,11 @@ class _Head:
 
     @property
     def width(self) -> int:
-        """Fields of a line, without those behind the last column that has a name."""
+        """Number of fields in a line, up to the last column that has a name."""
         return max((place + 1 for place, column in enumerate(self.columns) if column), default=0)
 
     def places(self) -> list[int]:
-        """The positions of the needed and the optional columns; where there is no such column, beyond any line."""
+        """The positions of the needed and the optional columns; of a missing column, a position beyond any line."""
         found = {column.lower(): place for place, column in enumerate(self.columns)}
         return [found.get(column, sys.maxsize) for column in (*self.needed, *self.optional)]
 
@@ -121,8 +121,8 @@ def _check_head(head: _Head) -> None:
         message = f"{name}: the first line must name the column{'s' * (len(needed) > 1)} {','.join(needed)}{more}"
         if "youtube_id" in names:
             raise UsageError(
-                f"{message}, not {found!r}. This is a list of addresses as Kinetics has them: download the videos, cut "
-                f"them out, and write a manifest that has the {','.join(missing)} of each file"
+                f"{message}, not {found!r}. This is a list of addresses, like those of Kinetics: download the videos, "
+                f"cut the clips out, and write a manifest that has the {','.join(missing)} of each file"
             )
         looks = not any(column in COLUMNS for column in names) and any("." in column for column in names)
         remedy = f". Put a line {','.join(needed)} before it" if looks else ""
@@ -134,13 +134,13 @@ def _check_head(head: _Head) -> None:
         raise UsageError(
             f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means "
             "the whole video at its own speed, with the same weight as any other. Cut the videos beforehand (for "
-            "example by ffmpeg -ss START -to END), or remove what is not to be used from the file"
+            "example with ffmpeg -ss START -to END), or remove these columns from the file"
         )
 
 
 def changes_meaning(column: str) -> bool:
-    """Whether a column, by its name, says that something other than the whole video is meant: a part of it, another
-    speed or weight."""
+    """Whether the name of a column says that a line means something other than the whole video: a part of it, or
+    another speed or weight."""
     words = {word.lower() for word in _WORD.findall(column)}
     if words & _MEANING or (words & _FRAMES and not words & _COUNTS):
         return True
@@ -196,10 +196,10 @@ def _too_many(head: _Head, line: int, row: Sequence[str]) -> str:
 
 
 def check_address(path: str, where: str) -> str:
-    """A path or an address as it is to be used: without `file://`.
+    """A path or an address without `file://`.
 
     Raises:
-        UsageError: it is one of the web or of an unknown store; the message begins with `where`.
+        UsageError: the address is one of the web or of an unknown store; the message begins with `where`.
     """
     scheme = path.partition("://")[0].lower()
     if scheme in _WEB:
@@ -212,7 +212,7 @@ def check_address(path: str, where: str) -> str:
 
 
 def _delimiter(text: str, needed: Sequence[str]) -> str:
-    """What separates the names in the first line: with it, the needed columns are found; else the most frequent."""
+    """The separator in the first line: one with which the needed columns are found, or else the most frequent."""
     first = next((line for line in _lines(text) if line.strip()), "")
 
     def fits(delimiter: str) -> bool:
@@ -223,5 +223,5 @@ def _delimiter(text: str, needed: Sequence[str]) -> str:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Lines with their ends, as the csv module wants them; a StringIO would take four bytes for each character."""
+    """Lines with their line breaks, as the csv module needs them; a StringIO would take four bytes per character."""
     return (match[0] for match in _LINE.finditer(text))

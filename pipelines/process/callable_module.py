@@ -1,4 +1,4 @@
-"""Modules that are called like functions: a tool and the function of the same name share a place in the package."""
+"""Callable modules: a tool and the function of the same name share a name in the package."""
 
 import sys
 from collections.abc import Callable
@@ -16,11 +16,11 @@ class _Callable(ModuleType):
 
 
 def make_callable(name: str, function: Callable[[], Callable[..., Any]]) -> None:
-    """Lets a module be called.
+    """Makes a module callable.
 
     Args:
         name: `__name__` of the module.
-        function: gives the function that is called then; its import may take a while.
+        function: returns the function to call; it is called late, since importing that function may take a while.
     """
     module = sys.modules[name]
     module.__dict__["_function"] = function

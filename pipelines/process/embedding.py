@@ -1,6 +1,6 @@
-"""Whether the process belongs to one of the command-line tools, or to a program that calls this software as a library.
+"""Whether the process runs one of the command-line tools, or another program that calls this software as a library.
 
-In somebody else's program nothing is printed, and signal handlers, loggers, the garbage collector and random numbers
+In another program nothing is printed, and signal handlers, loggers, the garbage collector and random number generators
 stay as they are.
 """
 
@@ -19,10 +19,10 @@ _calls = 0
 
 @contextlib.contextmanager
 def as_library() -> Iterator[None]:
-    """Within its block, this software works for a program that isn't one of its tools, in all threads.
+    """Within its block, and in all threads, this software works for a program that isn't one of its tools.
 
-    What the libraries beneath change of the process by themselves is put back at the end: Beam gives the root logger a
-    handler where it has none, and Keras draws seeds from Python's generator.
+    Process-wide changes by other libraries are undone at the end: Beam adds a handler to a root logger without one, and
+    Keras draws seeds from Python's random number generator.
     """
     global _calls
     before = _state()
@@ -39,7 +39,7 @@ def as_library() -> Iterator[None]:
 
 
 def is_library() -> bool:
-    """Whether the block of a call of `as_library` is running."""
+    """Whether a block of `as_library` is running."""
     return _calls > 0
 
 

@@ -1,4 +1,4 @@
-"""Packages that only some of the work needs, and the extra of this project that brings each (see `setup.py`)."""
+"""Packages that only some of the work needs, and the extra of this project that installs each (see `setup.py`)."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -11,17 +11,17 @@ _EXTRAS = {
     "gcp": ("Google's client libraries", ("google.cloud.storage", "google.cloud", "google.auth", "google.api_core")),
     "aws": ("boto3", ("boto3", "botocore")),
 }
-"""What the package is called, and the modules by which its absence shows, the first one for certain, by extra."""
+"""By extra: the name of the package, and modules whose absence shows that it is missing; the first is checked."""
 
 
 def require(*extras: str) -> None:
-    """Finds out, without importing anything, whether what some extras bring is installed.
+    """Checks, without importing anything, that the packages of some extras are installed.
 
     Args:
-        extras: their names.
+        extras: names of the extras.
 
     Raises:
-        UsageError: something is missing; the message names the extras that bring it.
+        UsageError: a package is missing; the message names the extras that install it.
     """
     if missing := [extra for extra in extras if not _is_there(_EXTRAS[extra][1][0])]:
         raise _missing(missing)
@@ -30,12 +30,12 @@ def require(*extras: str) -> None:
 def _is_there(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # not even the package around it
+    except ModuleNotFoundError:  # its parent package is missing
         return False
 
 
 def explained(error: Exception) -> Exception:
-    """A `UsageError` that names the extra for a module that one of them brings; any other error as it is."""
+    """A `UsageError` that names the extra which installs a missing module; any other error unchanged."""
     if isinstance(error, ModuleNotFoundError):
         for extra, (_, modules) in _EXTRAS.items():
             if any(f"{error.name}.".startswith(f"{module}.") for module in modules):

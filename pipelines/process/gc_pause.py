@@ -1,4 +1,4 @@
-"""Python's search for garbage, kept away from millions of objects that stay."""
+"""Keeps the garbage collector away from millions of objects that stay alive."""
 
 import contextlib
 import gc
@@ -9,11 +9,11 @@ from pipelines.process.embedding import is_library
 
 @contextlib.contextmanager
 def no_collection() -> Iterator[None]:
-    """For a function that lists or plans: what it makes is no garbage, during it or later.
+    """Pauses the garbage collector during a function that lists or plans, and exempts the objects made there for good.
 
-    Python looks for cycles among all objects whenever their number has grown by a quarter. With a million videos that
-    is a fifth of the time, spent for nothing. Plain objects are freed as ever, as soon as nobody refers to them. In
-    somebody else's program the garbage collector stays as it is.
+    The garbage collector looks for cycles among all objects whenever their number has grown by a quarter. With a
+    million videos, that wastes a fifth of the time. Objects are still freed as soon as nothing refers to them. In
+    another program the garbage collector is left alone.
     """
     if is_library():
         yield

@@ -1,7 +1,7 @@
 """Ctrl-C, from a tool's first line on: one line on the screen, exit code 130, and nothing half-done left behind.
 
 Python raises KeyboardInterrupt wherever the program happens to be. While libraries are imported, that ends in long
-traces, or in nothing at all where native code swallows it, and a second one breaks off what the first one tidies up.
+stack traces, or has no effect where native code swallows it; and a second one breaks off the clean-up after the first.
 """
 
 import contextlib
@@ -15,9 +15,9 @@ from types import FrameType
 
 from pipelines.core.errors import EXIT_INTERRUPTED
 
-MESSAGE = "interrupted; run the same command again to go on"
+MESSAGE = "interrupted; run the same command again to resume"
 _PATIENCE_S = 3.0
-"""A second Ctrl-C is passed over for so long, as the first one is being obeyed."""
+"""A second Ctrl-C is ignored for this long, while the first one takes effect."""
 _SHOW_CURSOR = "\x1b[?25h"
 
 
@@ -32,14 +32,14 @@ _state = _Interrupts()
 
 
 def install() -> None:
-    """Takes over Ctrl-C, unless it is ignored, as by processes that a shell starts in the background."""
+    """Takes over Ctrl-C, unless it is ignored, as in processes that a shell starts in the background."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
 
 
 @contextlib.contextmanager
 def speaking_to(stderr: int) -> Iterator[None]:
-    """While its block runs, another process reads what is said to the user, who is at this descriptor."""
+    """While its block runs, stderr leads to another process, and messages go to the user at this file descriptor."""
     before, _state.stderr = _state.stderr, stderr
     try:
         yield
@@ -48,17 +48,17 @@ def speaking_to(stderr: int) -> Iterator[None]:
 
 
 def happened() -> bool:
-    """Whether the tool was interrupted: libraries make errors of other classes of it, and threads fail in its wake."""
+    """Whether the tool was interrupted: libraries may raise other errors because of it, and threads may fail."""
     return _state.since is not None
 
 
 @contextlib.contextmanager
 def tidying_up() -> Iterator[None]:
-    """While its block runs, something has begun that is to be tidied up: Ctrl-C raises KeyboardInterrupt, as usual.
+    """While its block runs, there is something to clean up, so Ctrl-C raises KeyboardInterrupt, as usual.
 
-    Elsewhere it ends the process on the spot.
+    Elsewhere Ctrl-C ends the process at once.
     """
-    if threading.current_thread() is not threading.main_thread():  # where Ctrl-C doesn't arrive
+    if threading.current_thread() is not threading.main_thread():  # Ctrl-C doesn't reach other threads
         yield
         return
     _state.begun += 1
@@ -69,9 +69,9 @@ def tidying_up() -> Iterator[None]:
 
 
 def end() -> None:
-    """Says that the tool was interrupted, when all is tidied up, and ends the process, if Ctrl-C was taken over.
+    """Reports, after the clean-up, that the tool was interrupted, and ends the process if `install` took over Ctrl-C.
 
-    Elsewhere, as in a test, it returns. An ordinary end would wait for threads, and a second Ctrl-C could break it off.
+    Otherwise, as in a test, it returns. A normal exit would wait for threads, and a second Ctrl-C could break it off.
     """
     print(MESSAGE, file=sys.stderr, flush=True)
     if signal.getsignal(signal.SIGINT) is _interrupt:
@@ -95,7 +95,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _silence() -> None:
-    """Threads that lose what they worked with would say so at length."""
+    """Silences threads, which would print stack traces once their resources are gone."""
     threading.excepthook = lambda _: None
     disable = getattr(sys.modules.get("logging"), "disable", None)  # it may be half imported
     if disable:

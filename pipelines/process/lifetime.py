@@ -1,4 +1,4 @@
-"""A process that never outlives the one it works for. It imports nothing that takes time."""
+"""Ends a process together with the one it works for. This module imports nothing slow."""
 
 import ctypes
 import os
@@ -9,10 +9,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(parent: int) -> None:
-    """Has the kernel end this process when the thread that started it ends; on Linux alone.
+    """Has the kernel end this process when the thread that started it ends; only on Linux.
 
     Args:
-        parent: the process that started this one. Where it has ended already, so does this one, with exit code 1.
+        parent: id of the process that started this one. If it has already ended, so does this one, with exit code 1.
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""The systems that this software runs on. It imports nothing but where it refuses one."""
+"""The systems that this software runs on. This module imports nothing unless it refuses one."""
 
 import sys
 
@@ -9,8 +9,8 @@ def check() -> None:
     """Refuses Windows, where Python has no `fcntl` and no `resource`, and child processes inherit no sockets.
 
     Raises:
-        SystemExit: a tool is being started; the reason is on stderr.
-        ImportError: this software is being imported elsewhere.
+        SystemExit: one of the tools is starting on Windows; the reason is printed to stderr.
+        ImportError: another program is importing this software on Windows.
     """
     if sys.platform != "win32":
         return
@@ -24,5 +24,5 @@ def check() -> None:
 
 
 def _is_tool(program: str) -> bool:
-    """Whether Python is about to run one of our tools: `python -m`, or the script that pip makes of `har`."""
+    """Whether Python is about to run one of our tools: `python -m`, or the `har` script that pip installs."""
     return program == "-m" or program.replace("\\", "/").rpartition("/")[2].startswith("har")

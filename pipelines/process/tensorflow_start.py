@@ -1,5 +1,5 @@
-"""How every process here begins with TensorFlow: with its fast kernels, and without its announcements on the screen,
-where a user looks for what the tools say.
+"""How every process here starts TensorFlow: with its fast kernels, and without its announcements, which would clutter
+the tools' own messages.
 """
 
 import contextlib
@@ -14,29 +14,29 @@ from pipelines.process import extras, interrupts
 from pipelines.process.embedding import is_library
 
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
-"""Newer versions of TensorFlow say some things while they are imported, before they look at TF_CPP_MIN_LOG_LEVEL."""
+"""Newer versions of TensorFlow print these lines during their import, before they read TF_CPP_MIN_LOG_LEVEL."""
 
 
 def prefer_onednn() -> None:
-    """Lets TensorFlow use oneDNN's kernels on every x86 processor. To be called before TensorFlow is imported.
+    """Makes TensorFlow use oneDNN's kernels on every x86 processor. Call it before TensorFlow is imported.
 
-    By itself, TensorFlow does so on processors with AVX-512 VNNI or newer instructions alone. On one with AVX2, the
-    networks of public notebooks train 2.5 to 2.9 times as fast with it, and the default ones score 1.2 times as fast
-    (benchmarks/README.md). On ARM its own choice stands. What the environment variable TF_ENABLE_ONEDNN_OPTS says
-    already is kept.
+    By default, TensorFlow uses them only on processors with AVX-512 VNNI or newer instructions. On one with AVX2, the
+    networks of public notebooks train 2.5 to 2.9 times as fast with them, and the default ones score 1.2 times as fast
+    (benchmarks/README.md). On ARM, TensorFlow decides. If the environment variable TF_ENABLE_ONEDNN_OPTS is already
+    set, it stays as it is.
     """
     if platform.machine().lower() in ("x86_64", "amd64"):
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow, and leaves errors alone to be shown. Processes started later inherit that.
+    """Imports TensorFlow so that it logs only errors. Processes started later inherit that.
 
-    What the environment variable TF_CPP_MIN_LOG_LEVEL says already is kept. In somebody else's program, loggers and the
-    environment stay as they are.
+    If the environment variable TF_CPP_MIN_LOG_LEVEL is already set, it stays as it is. In another program, loggers and
+    the environment are left alone.
 
     Raises:
-        UsageError: it isn't installed.
+        UsageError: TensorFlow isn't installed.
     """
     extras.require("train")
     if is_library():
@@ -55,7 +55,7 @@ def start_tensorflow() -> None:
 
 
 def _import_quietly() -> None:
-    """Imports TensorFlow into somebody else's program, whose loggers and environment stay as they are."""
+    """Imports TensorFlow into another program, whose loggers and environment stay as they are."""
     if "tensorflow" in sys.modules:
         return
     before = dict(os.environ)
@@ -72,7 +72,7 @@ def _import_quietly() -> None:
 
 @contextlib.contextmanager
 def without_announcements() -> Iterator[None]:
-    """Leaves out what native code announces within its block: XLA does when it compiles for the first time."""
+    """Drops announcements of native code within its block, such as XLA's at its first compilation."""
     with _lines_left_out(_BEFORE_IT_LISTENS) if _is_quiet() else contextlib.nullcontext():
         yield
 
@@ -83,8 +83,8 @@ def _is_quiet() -> bool:
 
 @contextlib.contextmanager
 def _lines_left_out(pattern: str) -> Iterator[None]:
-    """Leaves out lines of what native code writes to stderr. Another process does it: if this one crashes, what it said
-    last is not to be lost."""
+    """Drops matching lines that native code writes to stderr. Another process does it, so that the last lines of a
+    crash aren't lost."""
     grep = subprocess.Popen(["grep", "-vE", pattern], stdin=subprocess.PIPE, stdout=2)
     assert grep.stdin is not None
     stderr = os.dup(2)
@@ -96,5 +96,5 @@ def _lines_left_out(pattern: str) -> Iterator[None]:
         os.dup2(stderr, 2)
         os.close(stderr)
         grep.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # a process that was started meanwhile uses it
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a process started in the block may still hold the pipe
             grep.wait(1)

@@ -1,4 +1,4 @@
-"""Options of Beam in configuration files: the same for both jobs, by Beam's own names, after the command line."""
+"""Options of Beam in configuration files: the same for both jobs, by Beam's own names; the command line wins."""
 
 from pathlib import Path
 from typing import Any
@@ -75,11 +75,11 @@ def test_options_become_a_command_line(
 @pytest.mark.parametrize(
     ("beam", "message"),
     [
-        ({"machin_type": "x"}, "c.yaml: Beam has no option 'machin_type'; did you mean machine_type? Under `beam`"),
-        ({"num-workers": 3}, "c.yaml: Beam has no option 'num-workers'; did you mean num_workers? Under `beam`"),
+        ({"machin_type": "x"}, "c.yaml: Beam has no option 'machin_type'; did you mean machine_type? Options"),
+        ({"num-workers": 3}, "c.yaml: Beam has no option 'num-workers'; did you mean num_workers? Options"),
         ({"output": "x"}, "c.yaml: Beam has no option 'output'"),
         ({"project": None}, "c.yaml: the option 'project' of Beam has no value"),
-        (["project"], "c.yaml: `beam` must hold lines `option: value`, not"),
+        (["project"], "c.yaml: `beam` must contain lines `option: value`, not"),
     ],
 )
 def test_what_beam_does_not_know_is_refused(tmp_path: Path, beam: object, message: str) -> None:

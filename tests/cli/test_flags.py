@@ -1,4 +1,4 @@
-"""Flags made from dataclasses: what they say, what they mean, and how mistakes are told, for every tool alike."""
+"""Flags made from dataclasses: their help, their values, and the messages about mistakes, the same for every tool."""
 
 import re
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def test_later_files_override_earlier_ones_and_flags_override_files(tmp_path: Pa
     assert read(*both) == Config("one", 5, kind="b", fast=True, classes=("C",))
     assert read(*both, "--count", "6", "--no-fast") == Config("one", 6, kind="b", classes=("C",))
     assert read(*both, "--files", "x", "y", "--files", "z").files == ("x", "y", "z")
-    assert read(*both, "--files", "x").classes == ()  # alternatives: the flag stands for both
+    assert read(*both, "--files", "x").classes == ()  # alternatives: the flag overrides both
     third = write(tmp_path / "3.yaml", "files: x\n")
     assert (read(*both, "--config", third).files, read(*both, "--config", third).classes) == (("x",), ())
 
@@ -106,7 +106,7 @@ def test_later_files_override_earlier_ones_and_flags_override_files(tmp_path: Pa
         (["--coun", "3"], "unknown flag --coun; did you mean --count? See --help"),
         (["--zzz", "3"], "unknown flag --zzz. See --help"),
         (["--force"], "unknown flag --force. See --help"),  # this tool has no --overwrite
-        (["stray"], "unexpected argument 'stray': every value belongs behind its flag, and in quotes where it has"),
+        (["stray"], "unexpected argument 'stray': every value must follow its flag, in quotes if it contains"),
         (["--count", "7"], "--count and --kind don't go together"),
     ],
 )
@@ -125,7 +125,7 @@ def test_mistakes_on_the_command_line_are_told_by_flag(arguments: list[str], mes
         ("kind: c", "kind in {0} must be one of a, b, not 'c'"),
         ("count: 7", "count in {0} and --kind don't go together"),
         ("counts: 7", "{0}: unknown key 'counts'; did you mean count? Known keys: name, count, share"),
-        ("count: [", "{0} is no valid YAML: "),
+        ("count: [", "{0} is not valid YAML: "),
     ],
 )
 def test_mistakes_in_a_file_are_told_by_file_and_key(tmp_path: Path, text: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Records of failures: what both jobs keep and show of them, and that they come back as they were."""
+"""Records of failures: what both jobs store and show of them, and that reading returns what was written."""
 
 import json
 from typing import Any

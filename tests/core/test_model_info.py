@@ -47,13 +47,13 @@ def test_a_model_from_before_there_was_a_choice_of_interpolation() -> None:
         (lambda v: v["clip_spec"].update(height=1), "damaged .*height must be"),
         (
             lambda v: v.pop("labels"),
-            "m.json is damaged or no .* model .labels is missing.; export",
+            "m.json is damaged or not .* model .labels is missing.; export",
         ),
         (lambda v: v.update(labels=["Run", "Jump", "Wave"]), "damaged .*labels must be sorted"),
         (lambda v: v.update(labels=["Jump", "Jump", "Wave"]), "damaged .*labels must be sorted"),
         (lambda v: v.update(labels=[]), "damaged .*labels must be sorted"),
         (lambda v: v.update(temperature=0), "damaged .*temperature must be a positive number, not 0"),
-        (lambda v: v.update(more=1), "damaged or no description"),
+        (lambda v: v.update(more=1), "damaged or not a description"),
     ],
 )
 def test_damage(change: Callable[[dict[str, Any]], object], message: str) -> None:
@@ -65,7 +65,7 @@ def test_damage(change: Callable[[dict[str, Any]], object], message: str) -> Non
 
 @pytest.mark.parametrize("text", ["", "[]", "3", INFO.to_json()[:200]])
 def test_something_else(text: str) -> None:
-    with pytest.raises(UserError, match="damaged or no description of a model"):
+    with pytest.raises(UserError, match="damaged or not a description of a model"):
         ModelInfo.from_json(text)
 
 

@@ -1,4 +1,4 @@
-"""Names out of files and stores: which stay below the folder that they are joined to."""
+"""Names from files and stores: which ones stay below the folder that they are joined to."""
 
 import os
 
@@ -19,11 +19,12 @@ def test_plain_names(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("", "is ''"), (".", "is '.'"), ("..", "is '..'"), ("/", "holds a slash"), ("a/b", "holds a slash"),
-        ("/etc/passwd", "holds a slash"), ("..\\a", "holds a backslash"), ("a\0.tfrecord", "holds a control character"),
-        ("a\nb", "holds a control character"), ("\x1b[31m", "holds a control character"),
-        ("\ud800", "holds what no name of a file can"),
-        ("C:", "begins with the letter of a drive"), ("c:a", "begins with the letter of a drive"),
+        ("", "is ''"), (".", "is '.'"), ("..", "is '..'"), ("/", "contains a slash"), ("a/b", "contains a slash"),
+        ("/etc/passwd", "contains a slash"), ("..\\a", "contains a backslash"),
+        ("a\0.tfrecord", "contains a control character"),
+        ("a\nb", "contains a control character"), ("\x1b[31m", "contains a control character"),
+        ("\ud800", "contains characters that can't be in a file name"),
+        ("C:", "begins with a drive letter"), ("c:a", "begins with a drive letter"),
     ],
 )  # fmt: skip
 def test_names_that_are_none(name: str, reason: str) -> None:
@@ -35,8 +36,8 @@ def test_names_that_are_none(name: str, reason: str) -> None:
     [
         ("/etc/passwd", "begins with a slash"), ("a/../../b", "has a part that is '..'"), ("..", "is '..'"),
         ("a//b", "has a part that is ''"), ("a/", "has a part that is ''"), ("./a", "has a part that is '.'"),
-        ("a/..\\..\\b", "holds a backslash"), ("", "is ''"),
-        ("D:a/b", "begins with the letter of a drive"), ("a/b\0", "holds a null byte"),
+        ("a/..\\..\\b", "contains a backslash"), ("", "is ''"),
+        ("D:a/b", "begins with a drive letter"), ("a/b\0", "contains a null byte"),
     ],
 )  # fmt: skip
 def test_paths_that_lead_elsewhere(path: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""What the library says is cut to the line that tells the reason."""
+"""A library's message is cut to the line that gives the reason."""
 
 import pytest
 import tensorflow as tf

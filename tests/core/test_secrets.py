@@ -1,4 +1,4 @@
-"""Secrets in addresses are neither shown nor taken."""
+"""Secrets in addresses are neither shown nor accepted."""
 
 from pathlib import Path
 
@@ -33,7 +33,9 @@ def test_addresses_with_secrets(address: str, shown: str) -> None:
     for refuse in (refuse_secrets, files.normalise):
         with pytest.raises(UsageError) as caught:
             refuse(address)
-        assert str(caught.value).startswith(f"{shown}: an address holds no user") and SECRET not in str(caught.value)
+        assert str(caught.value).startswith(f"{shown}: an address must not contain a user") and SECRET not in str(
+            caught.value
+        )
 
 
 @pytest.mark.parametrize("address", WITHOUT)
@@ -67,14 +69,16 @@ def test_command_lines(module: str, tmp_path: Path) -> None:
         "pipelines.verify": (address,),
     }
     done = run_here(module, *flags[module])
-    assert done.returncode == 2 and done.stderr.startswith("error: s3://***@bucket/videos: an address holds no user")
+    assert done.returncode == 2 and done.stderr.startswith(
+        "error: s3://***@bucket/videos: an address must not contain a user"
+    )
     assert SECRET not in done.stderr + done.stdout and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("module", ["pipelines.preprocess", "pipelines.label"])
 @pytest.mark.process
 def test_lists_and_manifests(module: str, tmp_path: Path) -> None:
-    """What they name would be in failure records, labels and pages."""
+    """The addresses that they name would end up in failure records, labels and pages."""
     (tmp_path / "m.csv").write_text(f"path,label\n{WITH_SECRETS[1][0]},a\n")
     more = ("--model", tmp_path / "model") if module == "pipelines.label" else ()
     if more:

@@ -54,7 +54,7 @@ def test_uniform_is_symmetric_and_even(n: int, t: int) -> None:
     indices = ClipSpec(num_frames=t).sample(n)
     steps = {b - a for a, b in pairwise(indices)}
     assert not steps or max(steps) - min(steps) <= 1
-    # Mirrored, the same frames are meant, up to the rounding of an exact half.
+    # A mirrored video gives the same frames, up to the rounding of an exact half.
     assert all(abs((n - 1 - a) - b) <= 1 for a, b in zip(indices, reversed(indices), strict=True))
 
 

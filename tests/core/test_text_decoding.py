@@ -1,4 +1,4 @@
-"""Text of manifests and lists: which encodings are read, and what is said of others."""
+"""Text of manifests and lists: which encodings are read, and the errors for others."""
 
 import codecs
 import os

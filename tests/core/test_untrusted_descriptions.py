@@ -1,4 +1,4 @@
-"""dataset_info.json and model_info.json as anybody may have written them: used, or refused in a line that says why."""
+"""Untrusted dataset_info.json and model_info.json files are used, or refused in one line that says why."""
 
 import json
 import os
@@ -98,7 +98,7 @@ WRONG: list[tuple[Change, str]] = [
 @pytest.mark.parametrize(("change", "message"), WRONG)
 @pytest.mark.process
 def test_wrong_descriptions_of_datasets(copy: Path, change: Change, message: str) -> None:
-    """As `verify` and the trainer say it: a line that names file, field and value, and the remedy."""
+    """`verify` and the trainer report it in one line that names file, field, value and remedy."""
     value = json.loads((copy / "dataset_info.json").read_text())
     change(value)
     check_refusal(copy, json.dumps(value), message)
@@ -149,7 +149,9 @@ def check_refusal(folder: Path, text: str, message: str) -> None:
 def test_wrong_descriptions_of_models(change: Change, message: str) -> None:
     value = json.loads(MODEL.to_json())
     change(value)
-    with pytest.raises(UserError, match=f"^m.json is damaged or no description of a model \\(.*{re.escape(message)}"):
+    with pytest.raises(
+        UserError, match=f"^m.json is damaged or not a description of a model \\(.*{re.escape(message)}"
+    ):
         ModelInfo.from_json(json.dumps(value), "m.json")
 
 
@@ -189,7 +191,7 @@ VALUES = st.recursive(
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change_is_refused_in_a_line_or_harmless(dataset: Path, data: st.DataObject) -> None:
-    """Any value at any place: a description, or a UserError of one line."""
+    """Any value in any place gives a description, or a UserError of one line."""
     value = json.loads((dataset / "dataset_info.json").read_text())
     place: Any = value
     while True:
@@ -205,7 +207,7 @@ def test_any_change_is_refused_in_a_line_or_harmless(dataset: Path, data: st.Dat
 
 
 def test_shards_that_are_no_files_are_not_read(copy: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Reading this device would never end, and opening this pipe neither."""
+    """Reading this device would never end, nor would opening this pipe."""
     first, second = sorted(copy.glob("train-*.tfrecord"))[:2]
     for path in (first, second):
         path.unlink()

@@ -1,4 +1,4 @@
-"""Which files are videos: by name, and that each kind which can be written here is listed and decoded."""
+"""Which files count as videos by their names, and that each kind that can be written here is listed and decoded."""
 
 from pathlib import Path
 
@@ -174,11 +174,11 @@ def test_ids_are_unique_short_and_no_matter_of_order(paths: list[str]) -> None:
 @pytest.mark.parametrize(
     ("paths", "words"),
     [
-        ([], "no videos in S: found nothing. Videos are known by their extension (.avi, "),
+        ([], "no videos in S: found nothing. Videos are recognised by their extension (.avi, "),
         (["UCF50.rar", "README"], "archive 1 (UCF50.rar), no extension 1 (README). Unpack UCF50.rar, then give"),
         (
             ["a/1.jpg", "a/2.jpg", "x.txt"],
-            "Pictures are read once they are videos, one for each clip, for example by",
+            "Pictures can't be read; make a video of each clip, for example with",
         ),
         (["dataset_info.json", "train-00000-of-00001.tfrecord"], "S is a dataset, which pipelines.preprocess made"),
         (["model_info.json", "saved_model/saved_model.pb"], "S is a model. Give the folder of the videos; to label"),

@@ -63,8 +63,8 @@ def test_dataset_info_round_trip_and_damage(dataset: Path) -> None:
     ("text", "message"),
     [
         ("num_frame: 3", "unknown key 'num_frame'; did you mean num_frames\\? Known keys: input, num_frames"),
-        ("- a", "must hold lines"),
-        ("a: [", "no valid YAML"),
+        ("- a", "must contain lines"),
+        ("a: [", "not valid YAML"),
     ],
 )
 def test_wrong_yaml(text: str, message: str) -> None:

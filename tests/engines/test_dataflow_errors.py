@@ -183,7 +183,7 @@ def test_one_job_at_a_time_for_an_output(
         code, said = first.end()
     assert code == 130 and said.splitlines()[-2:] == [
         "cancelling the job; what it has finished is kept",
-        "interrupted; run the same command again to go on",
+        "interrupted; run the same command again to resume",
     ]
     assert (job.state, len(dataflow.jobs)) == ("JOB_STATE_CANCELLED", 1)
 
@@ -208,7 +208,7 @@ def test_one_job_at_a_time_for_an_output(
         ),
         ({"--input": None}, "data/sample-videos is on this machine, where workers of DataflowRunner can't reach it"),
         ({"--machin_type": "n2"}, "unknown flag --machin_type; did you mean --machine_type?"),
-        ({"--num_workers": "many"}, "argument --num_workers: invalid int value: 'many', see Beam's documentation"),
+        ({"--num_workers": "many"}, "argument --num_workers: invalid int value: 'many'. See Beam's documentation"),
         ({"--num_workers": "9", "--max_num_workers": "3"}, "num_workers (9) cannot exceed max_num_workers (3)"),
         ({"--job_name": "A Job"}, "Invalid job_name (A Job)"),
     ],

@@ -1,4 +1,4 @@
-"""What headers say, as tables."""
+"""Tables of headers and what they mean."""
 
 from datetime import UTC, datetime
 from email.message import Message
@@ -57,7 +57,7 @@ def test_version(headers: dict[str, str], status: int, expected: Version) -> Non
 
 def test_condition_of_a_version() -> None:
     assert Version(1, '"a"', "then").condition == '"a"'
-    assert Version(1, 'W/"a"', "then").condition == "then"  # a weak one may not stand in If-Range
+    assert Version(1, 'W/"a"', "then").condition == "then"  # a weak one must not be used in If-Range
     assert Version(1, 'W/"a"').condition == ""
 
 

@@ -108,7 +108,7 @@ def test_an_archive_that_is_cut(kind: str, cut: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["rar", "zip"])
 def test_a_file_with_another_checksum(kind: str, tmp_path: Path) -> None:
-    """Also where one of several programs doesn't compare it: the others' listings tell."""
+    """Also if one of several programs doesn't compare checksums: the listings of the others have them."""
     need_rar(kind)
     if kind == "rar" and not [one for one in installed() if {"unrar", "unar"} & set(one.names)]:
         pytest.skip("neither unrar nor unar is installed; bsdtar doesn't compare the checksums of stored files")
@@ -133,7 +133,7 @@ def test_what_is_missing_or_changed_is_extracted_again(tmp_path: Path) -> None:
         site.requests.clear()
         done = run_here(TOOL, *words)
         assert not site.requests
-    assert done.returncode == 0 and "note: 2 files of" in done.stderr
+    assert done.returncode == 0 and "note: 2 files in" in done.stderr
     assert tree_of(output / "mine") == {**TREE, "Wave/notes.txt": b"my own"}
     assert (output / "mine" / "Swing" / "v_Swing_g02_c01.avi").stat().st_mtime_ns == kept
 
@@ -169,7 +169,7 @@ def test_an_archive_that_a_browser_left_in_the_output_folder(tmp_path: Path) -> 
     with archive_site(b"not asked") as site:
         done = run_here(TOOL, "--output", tmp_path, "--url", f"{site.url}/mine.zip")
         assert not site.requests
-    assert done.returncode == 0 and "was there already, and there is no checksum to compare" in done.stderr
+    assert done.returncode == 0 and "already exists, and there is no checksum to compare" in done.stderr
     assert tree_of(tmp_path / "mine") == TREE
 
 
@@ -192,7 +192,7 @@ def test_some_classes_then_more(tmp_path: Path) -> None:
 
 
 def test_a_known_dataset_is_checked(tmp_path: Path) -> None:
-    """An archive of UCF50's name which lacks most of it: all that differs is told, and the exit code says so."""
+    """An archive with UCF50's name that lacks most of it: all differences are reported, and the exit code isn't 0."""
     need_rar()
     files = {f"UCF50/Billiards/v_Billards_g{group:02}_c01.avi": b"x" for group in range(1, 26)}
     with archive_site(pack({**files, "UCF50/YoYo/v_YoYo_g01_c01.avi": b"y"}, "rar")) as site:
@@ -201,7 +201,7 @@ def test_a_known_dataset_is_checked(tmp_path: Path) -> None:
         some = run_here(TOOL, *words, "--classes", "Billiards")
     assert done.returncode == 1 and (tmp_path / "UCF50" / "YoYo" / "v_YoYo_g01_c01.avi").read_bytes() == b"y"
     lines = done.stderr.splitlines()
-    assert "not the 3,233,554,570 that are known" in lines[0]
+    assert "not the expected 3,233,554,570" in lines[0]
     assert lines[1].startswith("differs from UCF50: no videos of 48 classes: BaseballPitch, Basketball, ")
     assert lines[2].startswith("differs from UCF50: YoYo has 1 group instead of 25 (different: g02, g03, ")
     assert lines[3] == "differs from UCF50: 26 videos instead of 6,681; its page says 6,676" and len(lines) == 4
@@ -209,7 +209,7 @@ def test_a_known_dataset_is_checked(tmp_path: Path) -> None:
 
 
 def test_archives_of_classes_in_an_archive_and_split_lists(tmp_path: Path) -> None:
-    """As HMDB51's: a RAR of a RAR for each class, whose names have odd signs, and lists in a RAR beside it."""
+    """Like HMDB51's: a RAR of one RAR per class, with odd characters in names, and lists in a RAR beside it."""
     need_rar()
     odd = "#122_Cleaning_[x]_&_(y)_kick_f_nm_np1_ba_med_2.avi"
     inner = {"kick": {f"kick/{odd}": content("k")}, "wave": {"wave/a.avi": content("w"), "wave/b.avi": b"b"}}
@@ -277,7 +277,7 @@ def test_killed_while_downloading(number: signal.Signals, tmp_path: Path) -> Non
         os.killpg(process.pid, number)
         said = process.communicate(timeout=60)[1]
         if number == signal.SIGINT:
-            assert process.returncode == 130 and said == "interrupted; run the same command again to go on\n"
+            assert process.returncode == 130 and said == "interrupted; run the same command again to resume\n"
         have = part.stat().st_size
         assert 1_000_000 <= have < len(data) and not (tmp_path / "mine.zip").exists()
         done = run_here(TOOL, *words)
@@ -339,7 +339,7 @@ def test_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "--insecure" in done.stderr and "SSL_CERT_FILE" in done.stderr and "--archive FILE" in done.stderr
         done = run_here(TOOL, *words, "--insecure")
         assert done.returncode == 0 and tree_of(tmp_path / "out" / "mine") == TREE
-        assert done.stderr.startswith("note: no certificate is checked (--insecure): somebody between could send")
+        assert done.stderr.startswith("note: certificates are not checked (--insecure): somebody could send")
     with archive_site(data, chain.lone) as site:
         done = run_here(TOOL, "--output", tmp_path / "lone", "--url", f"{site.url}/mine.zip")
         assert done.returncode == 2 and "self-signed" in done.stderr
@@ -355,13 +355,13 @@ def test_from_https_to_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_rar_where_nothing_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Said before anything is downloaded."""
+    """It is reported before anything is downloaded."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with archive_site(pack(PACKED, "rar")) as site:
         done = run_here(TOOL, "--output", tmp_path / "out", "--url", f"{site.url}/mine.rar")
         assert done.returncode == 2 and "apt-get install unar (or libarchive-tools" in done.stderr
         assert not site.requests
-        done = run_here(TOOL, "--output", tmp_path / "out", "--url", f"{site.url}/mine")  # a RAR by its content alone
+        done = run_here(TOOL, "--output", tmp_path / "out", "--url", f"{site.url}/mine")  # a RAR only by its content
         assert done.returncode == 2 and "apt-get install unar" in done.stderr
 
 
@@ -374,7 +374,7 @@ def test_rar_where_nothing_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (("--url", "/home/me/UCF50.rar"), "is given as --archive FILE"),
         (("--url", "file:///x.rar"), "is given as --archive FILE"),
         (("--url", "https://me:secret@host/x.rar"), "with a user or password in it is not supported"),
-        (("--url", "https://host/"), "ends in no name of a file"),
+        (("--url", "https://host/"), "doesn't end in a file name"),
         (("--url", "https://host:http/x.rar"), "is not an address of http:// or https://"),
         (("--archive", "no/such/UCF50.rar"), "no such file: "),
         (("--archive", "."), " is not a file"),

@@ -1,4 +1,4 @@
-"""What of an archive is refused, what is extracted, and to where: tables, without any archive."""
+"""Which entries of an archive are refused, which are extracted, and to where: tables, without any archive."""
 
 import pytest
 
@@ -27,11 +27,11 @@ def test_what_stays_in_its_folder_is_taken() -> None:
         (Entry("..", FOLDER), "'..' is '..'"),
         (Entry("/etc/x.avi"), "'/etc/x.avi' begins with a slash"),
         (Entry("/", FOLDER), None),  # the folder itself
-        (Entry("C:/x.avi"), "begins with the letter of a drive"),
-        (Entry("UCF50\\..\\x.avi"), "holds a backslash"),
+        (Entry("C:/x.avi"), "begins with a drive letter"),
+        (Entry("UCF50\\..\\x.avi"), "contains a backslash"),
         (Entry("UCF50//x.avi"), "has a part that is ''"),
         (Entry("UCF50/./x.avi"), "has a part that is '.'"),
-        (Entry("UCF50/x\0.avi"), "holds a null byte"),
+        (Entry("UCF50/x\0.avi"), "contains a null byte"),
         (Entry("UCF50/x", "a symbolic link"), "'UCF50/x' is a symbolic link"),
         (Entry("UCF50/x.avi", "a hard link"), "is a hard link"),
         (Entry("UCF50/x.avi", "a device or another special file"), "is a device"),
@@ -57,7 +57,7 @@ def targets(names: list[str], *classes: str, label: str = "", lists: bool = Fals
         (["UCF50/A/a.avi", "UCF50/B/b.avi"], ["A/a.avi", "B/b.avi"]),
         (["./deep/UCF50/A/a.avi", "deep/UCF50/B/b.avi", "README.txt"], ["A/a.avi", "B/b.avi", "README.txt"]),
         (["A/a.avi", "B/b.avi"], ["A/a.avi", "B/b.avi"]),
-        (["A/a.avi"], ["A/a.avi"]),  # of one class alone
+        (["A/a.avi"], ["A/a.avi"]),  # an archive of one class
         (["x/train/A/a.avi", "x/test/A/b.avi"], ["train/A/a.avi", "test/A/b.avi"]),
         (["x/A/a.avi", "x/B/b.avi", "__MACOSX/x/._a.avi", "x/.DS_Store"], ["A/a.avi", "B/b.avi", None, None]),
         (["x/A/a.avi", "x/B/b.avi", "x/A/notes.txt", "x/list.csv"], ["A/a.avi", "B/b.avi", "A/notes.txt", "list.csv"]),

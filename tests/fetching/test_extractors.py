@@ -1,4 +1,4 @@
-"""The programs that read RAR archives: what they list and what they print, with real archives."""
+"""The programs that read RAR archives: their listings and their output, with real archives."""
 
 import hashlib
 import stat
@@ -22,7 +22,7 @@ SHA = "334d8b7fd1ca9e18"
 
 @pytest.fixture(params=EXTRACTORS, ids=lambda extractor: extractor.names[0])
 def extractor(request: pytest.FixtureRequest) -> Extractor:
-    """Each of them that is installed here and reads RAR (Debian's 7z doesn't)."""
+    """Each installed program that reads RAR (Debian's 7z doesn't)."""
     one: Extractor = request.param
     if not one.find():
         pytest.skip(f"{one.names[0]} is not installed")
@@ -96,7 +96,7 @@ def test_what_is_neither_a_file_nor_a_folder(tmp_path: Path, extractor: Extracto
         (entry,) = RarArchive(path, extractor).entries()
         if letter == "d":
             assert entry.kind == FOLDER
-        else:  # unrar takes some for empty files, and as such they are written
+        else:  # unrar lists some as empty files, and so they are written
             assert entry.kind not in (FILE, FOLDER) or (entry.kind, entry.size_bytes) == (FILE, 0), letter
 
 
@@ -121,7 +121,7 @@ def test_an_archive_that_ends_too_early(cut: int, tmp_path: Path, extractor: Ext
 
 @pytest.mark.parametrize("stored", [True, False])
 def test_a_damaged_file(stored: bool, tmp_path: Path, extractor: Extractor) -> None:
-    """The program says so, or the checksum of its listing does."""
+    """The program reports it, or the checksum of its listing shows it."""
     if stored and extractor.names == ("bsdtar",):
         pytest.skip("bsdtar doesn't compare the checksums of files that aren't compressed, and lists none")
     tiny = (ARCHIVES / "tiny_ucf50.rar").read_bytes()
@@ -139,7 +139,7 @@ def test_a_damaged_file(stored: bool, tmp_path: Path, extractor: Extractor) -> N
 
 
 def test_7z_with_an_archive_that_it_reads_everywhere(tmp_path: Path) -> None:
-    """Debian's 7z lacks RAR: its commands are tried with its own format."""
+    """Debian's 7z can't read RAR: its commands are tested with its own format."""
     one = next(extractor for extractor in EXTRACTORS if "7z" in extractor.names)
     program = one.find()
     if not program:

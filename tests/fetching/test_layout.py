@@ -1,4 +1,4 @@
-"""Whether a tree is what a dataset should be."""
+"""Comparing a tree with what a dataset should contain."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Downloads from a site that does what sites do. Whatever it does, the file is the site's, or there is an error."""
+"""Downloads from a site that misbehaves as sites do: either the result is the site's file, or there is an error."""
 
 import hashlib
 import os
@@ -58,7 +58,7 @@ def test_the_file_comes_whole(answers: list[Answer], ranges: int | list[str], tm
 @pytest.mark.parametrize("mark", ["etag", "date", "weak etag", "nothing"])
 @pytest.mark.parametrize("change", [OTHER, OTHER + b"more", DATA[:200_000]])
 def test_a_file_that_changes_in_between(mark: str, change: bytes, tmp_path: Path) -> None:
-    """The site serves another file when asked for the rest; without any mark, its bytes tell."""
+    """The site serves another file when asked for the rest; without any version, its bytes show it."""
     with archive_site(DATA) as site:
         site.etag = {"etag": '"one"', "weak etag": 'W/"one"'}.get(mark, "")
         site.last_modified = "" if mark in ("nothing", "weak etag") else site.last_modified
@@ -77,7 +77,7 @@ def _state(tmp_path: Path) -> None:
 
 
 def test_a_site_that_ignores_if_range(tmp_path: Path) -> None:
-    """It sends the rest of the new file with status 206, and says so by its ETag alone."""
+    """It sends the rest of the new file with status 206; only the ETag shows it."""
     with archive_site(DATA) as site:
         site.answers.append(Answer(cut_after=300_000))
         site.answers.append(
@@ -90,18 +90,18 @@ def test_a_site_that_ignores_if_range(tmp_path: Path) -> None:
 def test_a_later_run_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with archive_site(DATA) as site:
         site.answers += [Answer(cut_after=300_000), *[Answer(503)] * 4]
-        with pytest.raises(IncompleteError, match="answers 503.*Gave up after 4 attempts.*293.0 KiB are there"):
+        with pytest.raises(IncompleteError, match="answers 503.*Gave up after 4 attempts.*293.0 KiB are kept"):
             fetch(site, tmp_path)
         assert Path(part_of(str(tmp_path), NAME)).read_bytes() == DATA[:300_000]
         capsys.readouterr()
         site.requests.clear()
         assert fetch(site, tmp_path).read_bytes() == DATA
     assert site.ranges() == ["bytes=234464-"] and site.requests[0]["If-Range"] == '"one"'
-    assert capsys.readouterr().err == f"note: 293.0 KiB of {site.url}/{NAME} are there; resuming\n"
+    assert capsys.readouterr().err == f"note: 293.0 KiB of {site.url}/{NAME} already downloaded; resuming\n"
 
 
 def test_damage_to_what_is_there(tmp_path: Path) -> None:
-    """As after a power cut: the end of what was written is zeros."""
+    """As after a power cut: the end of the written part is zeros."""
     with archive_site(DATA) as site:
         site.answers += [Answer(cut_after=300_000), *[Answer(503)] * 4]
         with pytest.raises(IncompleteError):
@@ -117,12 +117,12 @@ def test_what_is_there_of_another_address_is_dropped(tmp_path: Path, capsys: pyt
             fetch(site, tmp_path)
         site.requests.clear()
         assert fetch(site, tmp_path, path=f"mirror/{NAME}").read_bytes() == DATA
-    assert site.ranges() == [""] and "is of another address" in capsys.readouterr().err
+    assert site.ranges() == [""] and "is from another or unknown address" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("cut", [0, 100_000])
 def test_breaking_off_without_end(cut: int, tmp_path: Path) -> None:
-    """Also where the site can't resume, and each time sends as much again."""
+    """Also if the site can't resume, and each time sends as much again."""
     with archive_site(DATA) as site:
         site.answers += [Answer(cut_after=cut, ignore_range=True)] * 50
         with pytest.raises(IncompleteError, match="Gave up after 4 attempts"):
@@ -134,7 +134,7 @@ def test_breaking_off_without_end(cut: int, tmp_path: Path) -> None:
     ("answer", "said"),
     [
         (Answer(404), "answers 404 Not Found: there is no such file. .*--archive FILE"),
-        (Answer(403), "answers 403 Forbidden: it refuses access"),
+        (Answer(403), "answers 403 Forbidden: it denies access"),
         (Answer(410), "it is gone"),
         (Answer(200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><p>Moved"), "is not an archive .* but a web page"),
         (Answer(200, {}, b""), "an empty file"),
@@ -173,7 +173,7 @@ def test_another_size_than_is_known_is_told(tmp_path: Path, capsys: pytest.Captu
         site.answers.append(Answer(cut_after=300_000))
         assert fetch(site, tmp_path, size_bytes=123_456).read_bytes() == DATA
     said = capsys.readouterr().err
-    assert said.count("has 640,004 bytes, not the 123,456 that are known") == 1
+    assert said.count("has 640,004 bytes, not the expected 123,456") == 1
 
 
 def test_a_site_that_is_gone_and_what_is_known_of_that(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Both jobs from bucket to bucket, of either kind: the same results as on local files, and mistakes in a clear line."""
+"""Both jobs from bucket to bucket, on both stores: the same results as on local files, one clear line for mistakes."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def model(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_dataset_is_the_same_from_bucket_to_bucket(place: Place, tree: Path, dataset: Path) -> None:
-    """Made by a process that has the endpoint of S3 by the name which tensorflow-io knows; the next has it by AWS's."""
+    """The process that makes it gets S3's endpoint by the name that tensorflow-io knows; later ones get it by AWS's."""
     source, output, environment = f"{place.root}/ucf/videos", f"{place.root}/whole/out", {**place.environment}
     if place.root.startswith("s3"):
         environment["S3_ENDPOINT"] = environment.pop("AWS_ENDPOINT_URL")
@@ -97,7 +97,7 @@ def test_a_missing_permission_is_named(
 
 
 def words_of(tool: str, flag: str, uri: str, model: Path, tree: Path, folder: Path) -> list[object]:
-    """The arguments of a tool on this machine but for one, or for all where no flag is given."""
+    """The arguments of a tool, all on this machine except for one flag's, or all in the bucket if no flag is given."""
     models = {"--model": model} if tool == "label" else {}
     given = {**models, "--input": tree, "--output": folder / "out", f"--{flag}": uri}
     return [word for pair in given.items() for word in pair] if flag else [uri]

@@ -1,4 +1,4 @@
-"""What is particular to `gs://`: kills and faults in the middle of a job, and what is written in part."""
+"""What is specific to `gs://`: kills and faults in the middle of a job, and uploads in parts."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_a_pattern_finds_videos_in_the_whole_bucket(server: GcsServer, model: Pa
 
 
 def vanishing(server: GcsServer, uri: str) -> object:
-    """The object goes when it is asked for by its name, which is after it was listed."""
+    """The object vanishes when it is requested by its name, after it was listed."""
 
     def intervene(method: str, path: str) -> None:
         if method == "GET" and f"/o/{uri.removeprefix('gs://bucket/')}" in path and uri.rpartition("/")[2] in names():

@@ -1,4 +1,4 @@
-"""Files of stores that come in pieces, and those of which less comes than there is."""
+"""Files in stores that are read in pieces, and answers that are shorter than the file."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cut(data: bytes, missing: Callable[[int], int]) -> Callable[[int, int], bytes]:
-    """Pieces of a file; of the n-th, so many bytes are missing."""
+    """Returns pieces of a file; the n-th lacks the n-th number of bytes."""
     asked: list[int] = []
 
     def fetch(first: int, count: int) -> bytes:

@@ -1,4 +1,4 @@
-"""What is particular to S3: who can't be asked, names of objects, pages of a listing, uploads in parts."""
+"""What is specific to S3: stores that can't be used, names of objects, pages of a listing, uploads in parts."""
 
 import os
 import uuid
@@ -74,7 +74,7 @@ def test_without_network_or_credentials_it_is_given_up_soon(
 def test_names_of_objects_that_lead_out_of_their_folder(
     name: str, server: S3Server, model: Path, greys: Path, tmp_path: Path, the_error: TheError
 ) -> None:
-    """Nothing is written, read or removed elsewhere: not by the copy of a model, of a listing, or a removal."""
+    """Nothing is written, read or removed elsewhere: not by copying a model, by listing, or by removing files."""
     bucket = f"s3://{uuid.uuid4().hex}"
     server.make_bucket(bucket.removeprefix("s3://"))
     server.put_tree(model, f"{bucket}/m")
@@ -87,7 +87,7 @@ def test_names_of_objects_that_lead_out_of_their_folder(
     for call in (lambda: files.list_tree(f"{bucket}/m"), lambda: files.delete_folder(f"{bucket}/m"),
                  lambda: files.copy_tree(f"{bucket}/m", str(tmp_path / "a" / "b" / "c")),
                  lambda: files.match(f"{bucket}/m", f"{bucket}/m/**")):  # fmt: skip
-        with pytest.raises(OSError, match="leads out of its folder or is none") as caught:
+        with pytest.raises(OSError, match="is invalid or leads out of its folder") as caught:
             call()
         assert caught.value.filename == f"{bucket}/m"
     places = ("--input", f"{bucket}/m/saved_model", "--output", tmp_path / "dataset")
@@ -142,7 +142,7 @@ def test_a_file_appears_whole_or_not_at_all(server: S3Server, proxy: FaultProxy)
 
 
 def test_names_of_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """boto3 and tensorflow-io know the same things by other names."""
+    """boto3 and tensorflow-io use different names for the same settings."""
 
     def shared(**given: str) -> dict[str, str]:
         use_environment(given, monkeypatch)

@@ -1,4 +1,4 @@
-"""What the jobs take from stores about files: what is in a folder, which version it is, and no more than they need."""
+"""What the jobs learn from stores about files: the content of a folder and the versions, with no needless requests."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_a_folder_of_folders_is_not_empty(place: Place) -> None:
 
 
 def test_a_version_is_that_of_the_content(place: Place) -> None:
-    """Not of what is said about it, as who may read it."""
+    """The version doesn't depend on metadata, such as permissions."""
     root = f"{place.root}/versions"
     uri = f"{root}/a.mp4"
     place.server.put(uri, b"one")

@@ -1,4 +1,4 @@
-"""Bad days of a store in the middle of a job: it ends well or goes on later, and nothing is lost."""
+"""Faults of a store in the middle of a job: the job completes or resumes later, and nothing is lost."""
 
 import functools
 import itertools
@@ -62,7 +62,7 @@ def greys(place: Place, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def labels(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Place, str], bytes]:
-    """What an undisturbed run on local files gives, with addresses of a bucket."""
+    """The result of an undisturbed run on local files, with addresses in a bucket."""
     folder = tmp_path_factory.mktemp("undisturbed")
     source = write_greys(folder / "greys")
     run_label(model, source, folder / "labels")
@@ -131,7 +131,7 @@ def test_a_permission_that_is_lost_while_videos_are_labelled(
 def test_no_room_for_what_is_fetched(
     place: Place, videos: str, tree: Path, dataset: Path, tmp_path: Path, the_error: TheError
 ) -> None:
-    """A worker whose folder of temporary files is of no use fails no video by that."""
+    """A worker whose temporary folder is unusable doesn't make any video fail."""
     output = f"{place.root}/roomless/out"
     with pytest.MonkeyPatch.context() as patch:
         elsewhere = functools.partial(tempfile.NamedTemporaryFile, dir=tmp_path / "gone")
@@ -139,7 +139,7 @@ def test_no_room_for_what_is_fetched(
         patch.setattr(decoder, "_PAUSES_S", (0.01,))
         code, error = the_error("pipelines.preprocess", "--input", videos, "--output", output, *SIZE)
     assert code == 4 and error.startswith(f"error: there is no room for {videos}/"), error
-    assert "in the folder of temporary files: No such file or directory. Make some or name another" in error
+    assert "in the folder of temporary files: No such file or directory. Make room or name another" in error
     run_preprocess(videos, output)
     assert place.server.contents(output) == with_place(contents(dataset), tree, videos)
 
@@ -154,7 +154,7 @@ def test_a_slow_store(place: Place, greys: str, model: Path, labels: Callable[[P
 
 
 def test_a_flaky_store(place: Place, videos: str, tree: Path, dataset: Path) -> None:
-    """Of six requests one is answered with 503, one with 500, and one not at all."""
+    """Of every six requests, one is answered with 503, one with 500, and one not at all."""
     output, lock, seen = f"{place.root}/flaky/out", threading.Lock(), itertools.count()
     faults = {1: Fault(status=503), 3: Fault(status=500), 5: Fault(reset=True)}
 
@@ -172,7 +172,7 @@ def test_a_flaky_store(place: Place, videos: str, tree: Path, dataset: Path) -> 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gcs_objects, "_SILENCE_S", (1.0, 1.0))
     monkeypatch.setattr(s3_objects, "_SILENCE_S", 1)
-    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")  # of another environment another client is made
+    monkeypatch.setenv("AWS_STS_REGIONAL_ENDPOINTS", "regional")  # a changed environment makes another client
 
 
 def test_an_answer_that_stops_in_the_middle_is_asked_for_again(
@@ -184,7 +184,7 @@ def test_an_answer_that_stops_in_the_middle_is_asked_for_again(
     def decide(method: str, path: str) -> Fault | None:
         if is_content(method, path) and "jump.mp4" in path and len(stalled) < 2:
             stalled.append(path)
-            return Fault(stall_after=500, stall_s=3 * (len(stalled) - 1))  # one breaks off, one rests
+            return Fault(stall_after=500, stall_s=3 * (len(stalled) - 1))  # one breaks off, one stalls
         return None
 
     output = f"{place.root}/stalled/labels"
@@ -213,12 +213,12 @@ def test_a_store_that_only_keeps_one_waiting_is_a_failure_record(
         run_label(model, greys, output)
     failure = failure_of_jump(place, output)
     assert (failure["stage"], failure["type"]) == ("read", "TimeoutError")
-    assert failure["message"] == "nothing more came within 2 s. Check the network"
+    assert failure["message"] == "no more data came within 2 s. Check the network"
 
 
 @pytest.mark.parametrize("size_bytes", [1, 1000, (8 << 20) + 1000])
 def test_an_answer_that_ends_early_is_asked_for_again(place: Place, size_bytes: int) -> None:
-    """Its headers agree with what came, so that no library notices."""
+    """Its headers agree with the shortened content, so that no library notices."""
     uri, data = f"{place.root}/short/{size_bytes}", os.urandom(size_bytes)
     place.server.put(uri, data)
     seen: list[str] = []

@@ -1,4 +1,4 @@
-"""Stores that fail at every tenth request, in any way: each job completes, or says so in a line and completes later."""
+"""Stores that fail at every tenth request, in any way: each job completes, or prints one line and completes later."""
 
 import itertools
 import threading
@@ -30,8 +30,8 @@ Done = "subprocess.CompletedProcess[str]"
 
 
 class Storm:
-    """A fault at every tenth request, one kind after the other; one that can't befall the tenth request waits for the
-    next ones, a few of them, and then lets another kind go first."""
+    """A fault at every tenth request, one kind after the other; a kind that can't occur at the tenth request waits for
+    the next few, and then lets another kind go first."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
@@ -58,12 +58,12 @@ def _can_befall(kind: str, method: str, path: str) -> bool:
 
 
 def stale(method: str, path: str) -> Fault | None:
-    """Every listing is answered as it was the first time."""
+    """Every listing gets the same answer as the first time."""
     return Fault(stale=True) if is_listing(method, path) else None
 
 
 def complete(place: Place, run: Callable[[], Done], decide: Decide) -> None:
-    """Runs a job until it is complete, the last time on a good day; what it says on bad ones is one line."""
+    """Runs a job until it is complete, the last time without faults; each failed run reports one line."""
     for day in (decide, decide, lambda method, path: None):
         with place.proxy.faulty(day):
             done = run()
@@ -104,7 +104,7 @@ def test_labelling(place: Place, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_training(place: Place, dataset: Path) -> None:
-    """Also where TensorFlow itself reads: of all that it got, one piece of a shard was too short."""
+    """Also where TensorFlow itself reads: of all the data that it got, one piece of a shard was too short."""
     if place.root.startswith("s3") and find_spec("tensorflow_io") is None:
         pytest.skip("needs tensorflow-io, which the default set of versions alone has")
     data, output, storm = f"{place.root}/data", f"{place.root}/storm/run", Storm()

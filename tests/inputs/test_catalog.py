@@ -1,4 +1,4 @@
-"""Listing trees and manifests: what is a video, its label and group, and what is refused."""
+"""Catalogues of trees and manifests: what counts as a video, its label and group, and what is refused."""
 
 import os
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What the folders of a tree mean: official splits, classes, groups, wrappings; and what can't be told is refused."""
+"""What the folders of a tree mean: official splits, classes, groups, outer folders; ambiguous ones are refused."""
 
 from dataclasses import replace
 
@@ -97,7 +97,7 @@ def test_class_level_leaves_splits_where_they_are_or_takes_them_for_classes() ->
     assert meanings(tree(*paths, level=2)) == [("A", "t", "test"), ("A", "s", "train")]
     assert meanings(tree(*paths, level=3)) == [("t", "test/A/t/2", "test"), ("s", "train/A/s/1", "train")]
     assert meanings(tree("train/1.mp4", "test/2.mp4", level=1)) == [("test", "test/2", ""), ("train", "train/1", "")]
-    with pytest.raises(UsageError, match="--class-level 2 takes .* but videos lie directly in test, train"):
+    with pytest.raises(UsageError, match="--class-level 2 makes .* but videos lie directly in test, train"):
         tree("train/1.mp4", "test/2.mp4", level=2)
 
 
@@ -108,9 +108,9 @@ def test_class_level_leaves_splits_where_they_are_or_takes_them_for_classes() ->
         (["A/train/1.mp4", "A/test/1.mp4", "B/1.mp4"], r"splits \(test, train\) lie beside others \(videos in no such"),
         (
             ["train/1.mp4", "test/1.mp4"],
-            "test, train in /r: videos lie directly in a folder that is called like a split",
+            "test, train in /r: videos lie directly in a folder that is named like a split",
         ),
-        (["train/1.mp4", "test/A/1.mp4"], "train in /r: videos lie directly in a folder that is called like a split"),
+        (["train/1.mp4", "test/A/1.mp4"], "train in /r: videos lie directly in a folder that is named like a split"),
         (["train_256/A/1.mp4", "val_256/A/1.mp4"], "folders train_256, val_256 seem to be splits"),
         (
             ["g/train/A/1.mp4", "g/eval/A/1.mp4"],
@@ -121,7 +121,7 @@ def test_class_level_leaves_splits_where_they_are_or_takes_them_for_classes() ->
         (["split1/train/A/1.mp4", "split1/test/A/1.mp4", "split2/train/A/1.mp4"], "folders split1, split2 seem to be"),
         (["extra/A/1.mp4", "training_set/A/1.mp4"], "the folder training_set seems to be a split, beside extra"),
         (["A/eval/s/1.mp4", "A/train/s/1.mp4", "B/train/s/2.mp4"], "eval, train seem to be .*: rename such folders$"),
-        (["U/A/1.mp4", "U/2.mp4"], "in the folder U there are videos as well as folders of videos"),
+        (["U/A/1.mp4", "U/2.mp4"], "the folder U contains videos as well as folders of videos"),
     ],
 )
 def test_what_cannot_be_told_is_refused(paths: list[str], message: str) -> None:
@@ -135,7 +135,7 @@ def test_folders_without_videos_are_told_and_no_classes() -> None:
     assert catalog.labels == ("s1",)  # the lone folder A is entered
     assert catalog.notes == (
         "the classes are folders below A",
-        "no videos in A/Annotation, B: these are not taken for a class",
+        "no videos in A/Annotation, B: these are not used as classes",
     )
 
 
@@ -148,7 +148,7 @@ def test_how_the_folders_were_taken_is_told() -> None:
 
 def test_the_level_below_a_split_in_a_class_is_named() -> None:
     (note,) = tree("A/train/s1/1.mp4", "A/test/s2/1.mp4", "B/train/s1/1.mp4").notes
-    assert "--class-level 3 takes these" in note
+    assert "--class-level 3 makes them" in note
 
 
 OFFICIAL = ("train/A/s1/1.mp4", "train/B/s2/1.mp4", "val/A/s3/1.mp4", "test/A/s1/2.mp4")
@@ -210,7 +210,7 @@ def test_official_splits_that_are_not_there() -> None:
 
 
 def test_settings_of_earlier_datasets_are_the_same() -> None:
-    """What a dataset of an ordinary tree keeps of its settings, so that it is resumed and not refused."""
+    """The recorded settings of a dataset of an ordinary tree stay the same, so that it is resumed and not refused."""
     identity = PreprocessConfig("/r", "/o").identity()
     assert (identity["splits"], identity["split_groups"], identity["split_file"]) == (DEFAULT_SPLITS, [], "")
     assert "class_level" not in identity

@@ -1,4 +1,4 @@
-"""Manifests as people and their spreadsheets write them: what is read, and what is refused in which words."""
+"""Manifests as people and their spreadsheets write them: what is read, what is refused, and with which message."""
 
 import re
 from pathlib import Path
@@ -148,7 +148,7 @@ def test_backslashes_of_windows(tmp_path: Path) -> None:
     videos = read_catalog(str(tmp_path / "m.csv")).videos
     assert [(v.video_id, v.version != "missing") for v in videos] == [("v/1", True), ("v/3", False), ("v\\2", True)]
     (tmp_path / "m.csv").write_text("path,label\nC:\\videos\\1.mp4,x\n")
-    with pytest.raises(UsageError, match=re.escape("C:\\videos\\1.mp4 is a path of a Windows machine")):
+    with pytest.raises(UsageError, match=re.escape("C:\\videos\\1.mp4 is a path on a Windows machine")):
         read_catalog(str(tmp_path / "m.csv"))
 
 
@@ -171,7 +171,7 @@ def test_a_local_address_is_a_path(tmp_path: Path) -> None:
         ("unquoted_comma", "line 2: 3 fields"),
         ("multilabel", "lines 2 and 3: two labels for the video v/1.mp4: Swing and Walk"),
         ("url", "line 2: https://example.com/a.mp4"),
-        ("kinetics", "list of addresses as Kinetics has them"),
+        ("kinetics", "list of addresses, like those of Kinetics"),
     ],
 )
 def test_manifests_from_the_field(real_data: Path, name: str, expected: str | list[tuple[str, str]]) -> None:

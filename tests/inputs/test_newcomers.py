@@ -1,4 +1,4 @@
-"""What people try first: each mistake ends with exit code 2 and one line that names the value and the way out."""
+"""What people try first: each mistake ends with exit code 2 and one line that names the value and the remedy."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.support.listings import touch
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a bit of everything. Not to be changed."""
+    """A folder with a bit of everything. Tests must not change it."""
     root = tmp_path_factory.mktemp("here")
     make_tree(root / "UCF50", ("Run", "Wave"), groups=1, clips=2)
     touch(root, "UCF50.zip", "hmdb51_org.rar", "a.tar.gz", "b.7z", "packed/UCF50.rar", "one.mp4", "notes.txt", "m.h5")
@@ -36,11 +36,11 @@ SOURCES = [
     ("a.tar.gz", "a.tar.gz is an archive. Unpack it"),
     ("b.7z", "b.7z is an archive. Unpack it"),
     ("packed", "packed: found 1 other file: archive 1 (UCF50.rar). Unpack UCF50.rar"),
-    ("pictures", "picture 2 (Run/1.jpg, Run/2.png). Pictures are read once they are videos"),
+    ("pictures", "picture 2 (Run/1.jpg, Run/2.png). Pictures can't be read; make a video"),
     ("p.jpg", "p.jpg is a picture, not a video"),
     ("m.h5", "m.h5 is a model. --input takes videos; python -m trainer.import_model --keras"),
-    ("x.tfrecord", "x.tfrecord is a part of a dataset. Give the folder of the videos"),
-    ("dataset", "dataset is a dataset, which pipelines.preprocess made of videos. Give the folder of the videos"),
+    ("x.tfrecord", "x.tfrecord is part of a dataset. Give the folder of the videos"),
+    ("dataset", "dataset is a dataset, which pipelines.preprocess made from videos. Give the folder of the videos"),
     ("unfinished", "unfinished is a dataset, which"),
     ("run", "run is the folder of a training run. Give the folder of the videos"),
     ("folds", "folds is the folder of a training run. Give"),
@@ -78,23 +78,23 @@ def test_what_is_no_input(source: str, words: str, here: Path, tmp_path: Path) -
     [
         (
             ["--input", "one.mp4"],
-            "one.mp4 is a single video. A dataset is made of a folder that holds a folder for each",
+            "one.mp4 is a single video. A dataset is made from a folder with a folder for each",
         ),
         (["--input", ""], "--input is empty"),
         (["--input", "notes.txt"], "notes.txt is neither a folder nor a manifest whose name ends in .csv"),
         (["--input", "*.mp4"], "no such folder or manifest: {0}/*.mp4. Patterns are no input here: give the folder"),
         (
             ["--input", "UCF50/Run/v_Run_g01_c01.avi", "UCF50/Run/v_Run_g01_c02.avi"],
-            "'UCF50/Run/v_Run_g01_c02.avi': the shell replaces a pattern by the files' names; put it in quotes",
+            "'UCF50/Run/v_Run_g01_c02.avi': the shell expands a pattern into file names; put it in quotes",
         ),
-        (["--input", "UCF50", "--classes", "Run,", "Wave"], "'Wave': the shell parts lists at spaces; write them with"),
-        (["--input", "UCF50", "--classes", "Run", ",Wave"], "without any (Run,Wave), or in quotes"),
+        (["--input", "UCF50", "--classes", "Run,", "Wave"], "'Wave': the shell splits lists at spaces; write the"),
+        (["--input", "UCF50", "--classes", "Run", ",Wave"], "without spaces (Run,Wave), or in quotes"),
         (["--input", "UCF50", "--splits", "train=0.8,", "test=0.2"], "(train=0.8,test=0.2), or in quotes"),
         (
             ["--input", "UCF50", "--classes", "air", "drumming"],
-            "'drumming': every value belongs behind its flag, and in",
+            "'drumming': every value must follow its flag, in",
         ),
-        (["UCF50"], "unexpected argument 'UCF50': every value belongs behind its flag"),
+        (["UCF50"], "unexpected argument 'UCF50': every value must follow its flag"),
     ],
 )
 def test_what_preprocess_refuses(arguments: list[str], words: str, here: Path, tmp_path: Path) -> None:
@@ -118,10 +118,10 @@ def test_a_quoted_list_may_have_spaces(tmp_path: Path) -> None:
         (["--model", "run"], "no model in {0}/run: there is no model_info.json; did you mean {0}/run/model?"),
         (["--model", "modle"], "there is no such folder; did you mean {0}/model?"),
         (["--model", "UCF50"], "no model in {0}/UCF50: there is no model_info.json. Models come from"),
-        (["--model", "model", "here"], "'here': every value belongs behind its flag"),
+        (["--model", "model", "here"], "'here': every value must follow its flag"),
         (["--model", "model", "--input", "nothing/*.mp4"], "no such folder: {0}/nothing"),
         (["--model", "model", "--input", "UCF50/Run/*.mkv"], "no videos in {0}/UCF50/Run/*.mkv: found nothing"),
-        (["--model", "model", "--input", "UCF50/Run/v_Run_g01_c01.avi", "one.mp4"], "the shell replaces a pattern by"),
+        (["--model", "model", "--input", "UCF50/Run/v_Run_g01_c01.avi", "one.mp4"], "the shell expands a pattern into"),
     ],
 )
 def test_what_label_refuses(arguments: list[str], words: str, here: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_what_label_refuses(arguments: list[str], words: str, here: Path, tmp_pa
         (["UCF50"], "UCF50 is a folder of videos, not a dataset. Make a dataset of it first"),
         (["UCF50.zip"], "UCF50.zip is a file. Give the folder of a dataset"),
         (["datset"], "there is no folder {0}/datset; did you mean {0}/dataset? Correct the path"),
-        (["dataset", "run"], "'run': the shell replaces a pattern by the files' names; put it in quotes"),
+        (["dataset", "run"], "'run': the shell expands a pattern into file names; put it in quotes"),
     ],
 )
 def test_what_is_no_data(tool: list[str], data: list[str], words: str, here: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Trees with what no tree should hold: links in circles or to nowhere, closed folders, pipes, sockets, copies."""
+"""Trees with things that don't belong there: circular or broken links, unreadable folders, pipes, sockets, copies."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from tests.support.listings import nobody, touch, write_list
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three videos, and much that isn't one. Not to be changed."""
+    """Three videos, and much that isn't one. Tests must not change it."""
     root = tmp_path_factory.mktemp("odd") / "tree"
     write_video(root / "A" / "v.mp4", 12)
     write_video(root / "A" / "w.mp4", 13)
@@ -34,7 +34,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, target in links.items():
         os.symlink(target, root / name)
     target = "v.mp4"
-    for number in range(45):  # systems follow forty
+    for number in range(45):  # systems follow forty links
         os.symlink(target, root / "B" / f"link{number:02}.mp4")
         target = f"link{number:02}.mp4"
     os.mkfifo(root / "A" / "pipe")
@@ -42,7 +42,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.symlink("/dev/zero", root / "A" / "zero.mp4")
     with socket.socket(socket.AF_UNIX) as bound:
         here = os.getcwd()
-        os.chdir(root)  # a socket's whole name may have about a hundred letters
+        os.chdir(root)  # a socket's whole path may have about a hundred characters
         bound.bind("A/socket")
         os.chdir(here)
     return root
@@ -88,7 +88,7 @@ def test_a_glob_follows_each_folder_once(odd: Path, pattern: str) -> None:
 
 
 def test_many_links_in_circles_end_at_once(tmp_path: Path) -> None:
-    """Each way through them would be one of 2 ** 40."""
+    """There are 2 ** 40 ways through them."""
     touch(tmp_path, "A/v.mp4")
     for name in ("one", "two"):
         (tmp_path / "A" / name).symlink_to(tmp_path)
@@ -178,7 +178,7 @@ def test_manifests_may_name_videos_that_differ_in_their_extension(tmp_path: Path
 
 @pytest.fixture(scope="module")
 def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight videos in two classes, of which three are one and the same, and two others too."""
+    """Eight videos in two classes, of which three are copies of each other, and so are two others."""
     root = tmp_path_factory.mktemp("copies")
     for label, first in (("Run", 10), ("Swing", 20)):
         for group in range(4):

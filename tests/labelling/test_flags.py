@@ -151,7 +151,7 @@ def test_settings_come_from_a_file_and_flags_before_them(tmp_path: Path) -> None
         ("format: xml", "format in {0} must be one of jsonl, csv, parquet, not 'xml'"),
         ("format: [csv]", "format in {0} must be one of jsonl, csv, parquet, not ('csv',)"),
         ("window_s: yes", "window_s in {0} must be a number, 0 or more, not True"),
-        ("- top_k", "{0} must hold lines `name: value`, not list"),
+        ("- top_k", "{0} must contain lines `name: value`, not list"),
     ],
 )
 def test_a_file_that_means_nothing_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -160,7 +160,7 @@ def test_a_file_that_means_nothing_is_refused(tmp_path: Path, text: str, message
 
 
 def test_broken_yaml_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="c.yaml is no valid YAML: "):
+    with pytest.raises(UsageError, match="c.yaml is not valid YAML: "):
         parse([*PATHS, "--config", write(tmp_path / "c.yaml", "a: [")])
 
 

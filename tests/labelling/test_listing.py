@@ -184,12 +184,12 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
     [
         (None, "gone.mp4", "no such folder, video, list or manifest: {0}"),
         (None, "gone.csv", "no such folder, video, list or manifest: {0}"),
-        (None, "*.mp4", "no videos in {0}: found nothing. Videos are known by their extension (.avi, .mkv, "),
+        (None, "*.mp4", "no videos in {0}: found nothing. Videos are recognised by their extension (.avi, .mkv, "),
         (b"", "", "no videos in {0}: found nothing. "),
         (
             b"x",
             "",
-            "no videos in {0}: found 1 other file: extension .txt 1 (notes.txt). Videos are known",
+            "no videos in {0}: found 1 other file: extension .txt 1 (notes.txt). Videos are recognised",
         ),
         (b"# a\n\n", "list", "{0}: no paths in this list. Give one in each line"),
         (b"\0\1\2", "list", "{0} is neither a folder, nor a video by its extension, nor a list of paths: "),

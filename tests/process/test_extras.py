@@ -1,4 +1,4 @@
-"""What works without extras, and what is said where one is missing."""
+"""What works without extras, and the error where one is missing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Python's search for garbage stops for a block, and goes on as before."""
+"""The garbage collector pauses for a block, and resumes after it."""
 
 import gc
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Ctrl-C, as a terminal sends it to a tool and all of its processes: one line and exit code 130, whenever it comes."""
+"""Ctrl-C, sent as by a terminal to a tool and all of its processes: one line and exit code 130, whenever it comes."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.conftest import write_video
 
 pytestmark = pytest.mark.process
 
-LINE = "interrupted; run the same command again to go on"
+LINE = "interrupted; run the same command again to resume"
 TOOLS = ("preprocess", "label", "verify", "sample_data", "download")
 TRAINER = ("task", "crossval", "compare", "import_model")
 
@@ -24,7 +24,7 @@ def start(module: str, *arguments: object) -> "subprocess.Popen[str]":
 
 
 def ctrl_c(process: "subprocess.Popen[str]", times: int = 1) -> list[str]:
-    """Interrupts the whole group, and returns what was said once it ended as it should."""
+    """Interrupts the whole process group, waits until it ends as it should, and returns its output."""
     for number in range(times):
         time.sleep(0.2 * bool(number))
         os.killpg(process.pid, signal.SIGINT)
@@ -49,7 +49,7 @@ def test_while_a_tool_imports(module: str) -> None:
 
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_twice_while_a_job_decodes(tmp_path: Path, mode: str) -> None:
-    """The second one doesn't break off what the first one tidies up."""
+    """A second Ctrl-C doesn't break off the clean-up after the first."""
     video = write_video(tmp_path / "videos" / "A" / "v_A_g01_c000.avi", 600)
     for number in range(1, 400):
         os.link(video, video.with_name(f"v_A_g01_c{number:03d}.avi"))

@@ -1,4 +1,4 @@
-"""How processes begin with TensorFlow."""
+"""How processes start TensorFlow."""
 
 import os
 import platform

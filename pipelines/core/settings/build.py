@@ -1,4 +1,4 @@
-"""Configuration: YAML files and command-line values become frozen dataclasses that check themselves."""
+"""Configuration: turns YAML files and command-line values into frozen dataclasses that check themselves."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -14,17 +14,18 @@ _C = TypeVar("_C")
 
 
 def read_yaml(text: str, name: str, known: Sequence[str]) -> dict[str, Any]:
-    """Settings in a YAML file, by name. Hyphens in names count as underscores, lists become tuples.
+    """The settings in a YAML file, by name. Hyphens in names count as underscores; lists become tuples.
 
     Raises:
-        UsageError: it isn't a YAML mapping, or has an unknown key; the message suggests the nearest and lists all.
+        UsageError: the file isn't a YAML mapping, or has an unknown key; the message suggests the nearest key and lists
+            all.
     """
     try:
         value = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        raise UsageError(f"{name} is no valid YAML: {' '.join(str(error).split())}") from error
+        raise UsageError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):
-        raise UsageError(f"{name} must hold lines `name: value`, not {type(value).__name__}")
+        raise UsageError(f"{name} must contain lines `name: value`, not {type(value).__name__}")
     result = {}
     for key, item in value.items():
         plain = str(key).replace("-", "_")
@@ -37,12 +38,12 @@ def read_yaml(text: str, name: str, known: Sequence[str]) -> dict[str, Any]:
 
 
 def build(cls: type[_C], values: Mapping[str, Any], place: Callable[[str], str] = str) -> _C:
-    """Makes a configuration, turning what it finds wrong into an error for the user.
+    """Makes a configuration, and turns its complaints into errors for the user.
 
     Args:
         cls: its dataclass.
         values: its settings by name.
-        place: how a setting is called where its value was given, for messages.
+        place: gives the name of a setting where its value was given, for messages.
 
     Raises:
         UsageError: a value is out of range, or a required one is missing.

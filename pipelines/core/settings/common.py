@@ -1,4 +1,4 @@
-"""Settings that several tools have in common, described once. Their dataclasses take them by `setting_like`."""
+"""Settings that several tools have in common, described once. Their dataclasses copy them with `setting_like`."""
 
 from dataclasses import dataclass
 
@@ -30,5 +30,5 @@ class Common:
     )
     workers: int = setting(
         0, group=RUNNING, metavar="N", low=0, automatic="all cores with DirectRunner, else 1",
-        help="number of decoder processes of each Beam worker",
+        help="number of decoder processes per Beam worker",
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Settings: dataclass fields that carry their flag's help, its group, and the values that they may have.
+"""Settings: dataclass fields that carry their flag's help, its group, and the allowed values.
 
-Everything about a setting stands at its field. The dataclass checks itself with `check_settings`, and the command line
-reads the same fields to make its flags.
+Everything about a setting is defined at its field. The dataclass checks itself with `check_settings`, and the command
+line makes its flags from the same fields.
 """
 
 import math
@@ -18,7 +18,7 @@ _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 
 @dataclass(frozen=True)
 class Group:
-    """Flags that stand together in `--help`, under a title and perhaps a sentence about all of them."""
+    """Flags that are listed together in `--help`, under a title and an optional sentence about all of them."""
 
     title: str
     description: str = ""
@@ -30,14 +30,14 @@ class Setting:
 
     Attributes:
         help: what it is, as a phrase for `--help`.
-        group: the flags among which it is listed.
-        metavar: what stands for its value in `--help`.
-        choices: the values that it may have, where they are few.
-        low: the smallest number that it may be.
-        above: a number that it must be more than.
-        high: the largest number that it may be.
-        automatic: what its default means, where the value itself doesn't say.
-        repeated: for a list: whether its flag takes an item each time, or several; else items are separated by commas.
+        group: the group of flags in which it is listed.
+        metavar: placeholder for its value in `--help`.
+        choices: the allowed values, if they are few.
+        low: the smallest allowed number.
+        above: a number that it must exceed.
+        high: the largest allowed number.
+        automatic: what its default means, if the value itself doesn't tell.
+        repeated: for a list: whether its flag may be repeated and take several items; otherwise commas separate items.
     """
 
     help: str
@@ -55,12 +55,12 @@ _ALONE = Group("options")
 
 
 def setting(default: Any = MISSING, *, help: str = "", group: Group = _ALONE, **about: Any) -> Any:
-    """A dataclass field that is a setting; see `Setting` for what else can be said about it."""
+    """A dataclass field that is a setting; `about` are further attributes of `Setting`."""
     return field(default=default, metadata={_KEY: Setting(help, group, **about)})
 
 
 def setting_like(kind: type, name: str, **changes: Any) -> Any:
-    """A field with the default and the allowed values of another dataclass's setting; only what is named differs."""
+    """A field like a setting of another dataclass, with its default and allowed values, except for `changes`."""
     other = next(item for item in fields(kind) if item.name == name)
     return field(
         default=changes.pop("default", other.default), metadata={_KEY: replace(other.metadata[_KEY], **changes)}
@@ -68,7 +68,7 @@ def setting_like(kind: type, name: str, **changes: Any) -> Any:
 
 
 def settings_of(kind: Any) -> Iterator[tuple[Field[Any], Setting]]:
-    """The settings of a dataclass in their order, each with its field."""
+    """The fields of a dataclass that are settings, in order, each with its `Setting`."""
     return ((item, item.metadata[_KEY]) for item in fields(kind) if _KEY in item.metadata)
 
 
@@ -83,10 +83,10 @@ class Name(str):
 
 
 class SettingError(UsageError):
-    """A setting has a value that it can't have.
+    """A setting has a value that isn't allowed.
 
     The message names the setting as Python does, `num_frames`. `told` gives the same message with other names, so that
-    a command line can speak of its flag, and of the file where the value stands.
+    a command line can name its flag, or the file that holds the value.
     """
 
     def __init__(self, template: str, *values: object) -> None:
@@ -94,7 +94,7 @@ class SettingError(UsageError):
 
         Args:
             template: the message, with `{}` for each value.
-            values: what stands there; those of type `Name` are names of settings.
+            values: the values; those of type `Name` are names of settings.
         """
         super().__init__(template, *values)
         self._template, self._values = template, values
@@ -109,7 +109,7 @@ class SettingError(UsageError):
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Turns a `ValueError` about what a setting stands for into a `SettingError` that names the setting."""
+    """Turns a `ValueError` about the value of a setting into a `SettingError` that names the setting."""
     try:
         yield
     except ValueError as error:
@@ -117,7 +117,7 @@ def naming(name: str) -> Iterator[None]:
 
 
 def check_settings(config: Any) -> None:
-    """Checks all settings of a dataclass: types, ranges, choices. Lists become tuples; whole numbers may be fractions.
+    """Checks all settings of a dataclass: types, ranges, choices. Lists become tuples; a float may be given as an int.
 
     Raises:
         SettingError: a value is of the wrong type or out of range; the message gives the setting and the value.
@@ -153,7 +153,7 @@ def _is_allowed(value: Any, kind: type, about: Setting) -> bool:
 
 
 def wanted(kind: type, about: Setting) -> str:
-    """What the value of a setting has to be, in words: `a whole number from 1 to 4096`."""
+    """The allowed values of a setting, in words: `a whole number from 1 to 4096`."""
     if about.choices:
         return f"one of {', '.join(about.choices)}"
     words = _WORDS[kind]
@@ -167,5 +167,5 @@ def wanted(kind: type, about: Setting) -> str:
 
 
 def shown(value: Any, kind: type) -> str:
-    """A value in a message, for a setting of a type: `'2'` for a text, `2` for the number 2.0 where 2.5 would do."""
+    """A setting's value as messages show it: `'2'` for a text, `2` for the float 2.0."""
     return repr(value).removesuffix(".0") if kind is float and isinstance(value, float) else repr(value)

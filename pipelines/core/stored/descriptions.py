@@ -1,4 +1,4 @@
-"""What the descriptions of a dataset and of a model have in common: reading them, and what must agree in them."""
+"""Reading and checks that the descriptions of a dataset and of a model have in common."""
 
 import reprlib
 from typing import Any
@@ -11,11 +11,11 @@ from pipelines.core.stored.typed_json import build
 
 
 def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:
-    """The JSON object of a description that has to be of a certain schema version.
+    """The JSON object of a description, which must have a certain schema version.
 
     Raises:
-        UserError: it is of another version.
-        ValueError: it is something else.
+        UserError: the description has another version.
+        ValueError: the text isn't a JSON object with a version.
     """
     value = load_json(text)
     if not isinstance(value, dict) or "schema_version" not in value:
@@ -26,11 +26,11 @@ def read_versioned(text: str, name: str, version: int) -> dict[str, Any]:
 
 
 def check_clip_spec(value: Any, problem: str, remedy: str) -> dict[str, Any]:
-    """The clip spec of a description without its fingerprint, which says whether this software makes the same pixels.
+    """The clip spec of a description without its fingerprint, which tells whether this software makes the same pixels.
 
     Raises:
-        UserError: it makes others; the message begins with `problem` and ends with `remedy`.
-        ValueError: it is something else.
+        UserError: this software makes other pixels; the message begins with `problem` and ends with `remedy`.
+        ValueError: the value isn't a valid clip spec with a fingerprint.
     """
     if not isinstance(value, dict) or "fingerprint" not in value:
         raise ValueError("clip_spec must be an object with a fingerprint")
@@ -43,10 +43,10 @@ def check_clip_spec(value: Any, problem: str, remedy: str) -> dict[str, Any]:
 
 
 def check_labels(labels: tuple[str, ...]) -> None:
-    """Checks that labels are such as a `LabelMap` holds.
+    """Checks that labels are those of a `LabelMap`: sorted and unique.
 
     Raises:
-        ValueError: they aren't; the message shows them.
+        ValueError: they aren't, or there are none; the message shows them.
     """
     if not labels or labels != LabelMap.of(labels).names:
         raise ValueError(f"labels must be sorted names, each once, not {reprlib.repr(list(labels))}")

@@ -1,7 +1,7 @@
-"""Indented JSON of large values, exactly as `json.dumps` writes it, but in parts, and by its fast encoder.
+"""Indented JSON of large values, exactly as `json.dumps` writes it, but in parts, and with its fast encoder.
 
-With an indent, `json.dumps` encodes in Python and holds every word in memory: for a million names that is seconds and
-hundreds of megabytes.
+With an indent, `json.dumps` encodes in Python and holds every token in memory: for a million names that takes seconds
+and hundreds of megabytes.
 """
 
 import json
@@ -13,18 +13,18 @@ _CONTAINERS = (dict, list, tuple)
 
 
 def pretty_json(value: Any, indent: int, sort_keys: bool = False) -> Iterator[str]:
-    """The parts of `json.dumps(value, indent=indent, sort_keys=sort_keys)`; keys have to be strings.
+    """The parts of `json.dumps(value, indent=indent, sort_keys=sort_keys)`; keys must be strings.
 
     Args:
-        value: of dicts, lists, tuples and plain values.
-        indent: spaces of each level.
-        sort_keys: whether the keys of every dict are sorted.
+        value: any nesting of dicts, lists, tuples and plain values.
+        indent: number of spaces per level.
+        sort_keys: whether to sort the keys of every dict.
     """
     yield from _parts(value, " " * indent, "\n", sort_keys)
 
 
 def _parts(value: Any, indent: str, line: str, sort_keys: bool) -> Iterator[str]:
-    """Args: as above; `line` is the line break with the spaces of the level around this one."""
+    """As `pretty_json`; `line` is the line break with the indentation of the enclosing level."""
     if not isinstance(value, _CONTAINERS) or not value:
         yield json.dumps(value)
         return

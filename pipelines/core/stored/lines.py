@@ -1,5 +1,5 @@
-"""Records as lines of text. A job lists millions of videos: as text they take a fraction of an object's memory, lie
-where they are looked for, and go to workers as they are."""
+"""Records as lines of text. A job lists millions of videos: as text, each takes a fraction of an object's memory, and
+goes to files and workers unchanged."""
 
 from collections.abc import Callable
 from operator import attrgetter
@@ -11,14 +11,14 @@ _T = TypeVar("_T")
 
 
 class LineCodec(Generic[_T]):
-    """Between the records of a class and lines of compact JSON: an array of fields, and of whatever is put behind."""
+    """Converts records of a class to and from lines of compact JSON: an array of fields and whatever is appended."""
 
     def __init__(self, make: Callable[..., _T], *names: str) -> None:
         """Sets what a line holds.
 
         Args:
-            make: gives a record for the values of a line, in their order.
-            names: at least two fields, texts and whole numbers.
+            make: makes a record from the values of a line, in order.
+            names: names of at least two fields, each a text or a whole number.
         """
         self.decode = make
         self._values: Callable[[_T], tuple[str | int, ...]] = attrgetter(*names)
@@ -30,5 +30,5 @@ class LineCodec(Generic[_T]):
 
 
 def extend(line: str, more: str) -> str:
-    """A line with more values behind, which are JSON with commas between them."""
+    """A line with more values appended; `more` is JSON with commas between the values."""
     return f"{line[:-1]},{more}]"

@@ -1,7 +1,7 @@
-"""Text that carries its own checksum, so that state which was damaged since is never believed.
+"""Text that carries its own checksum, so that damaged state is never used.
 
-A checksum is a CRC-32 behind the text: any burst of up to 32 wrong bits is found, and all else but once in 4 thousand
-million times.
+The checksum is a CRC-32 at the end of the text: it detects every burst of up to 32 wrong bits, and misses other damage
+once in four billion times.
 """
 
 import json
@@ -14,16 +14,16 @@ _LENGTH = len(_MARK.format(0))
 
 
 class DamagedError(ValueError):
-    """A text has no checksum, or another one than its own."""
+    """A text has no checksum, or one that doesn't match."""
 
 
 def seal(text: str) -> str:
-    """A text, or a line without its end, with its checksum and a line break behind it."""
+    """A text, or a line without its line break, followed by its checksum and a line break."""
     return text + _MARK.format(zlib.crc32(_encode(text)))
 
 
 def seal_parts(parts: Iterable[str]) -> Iterator[str]:
-    """The same for a long text that comes in parts."""
+    """Like `seal`, for a long text that comes in parts."""
     crc = 0
     for part in parts:
         crc = zlib.crc32(_encode(part), crc)
@@ -44,9 +44,9 @@ def unseal(data: bytes) -> str:
 
 
 def unseal_or_old(data: bytes) -> str:
-    """The same, but a text without any checksum, of an earlier version of this software, is taken as it is.
+    """Like `unseal`, but accepts a text without any checksum, as earlier versions of this software wrote it.
 
-    Of a text that had one, damage doesn't make one without: what is left of the checksum is no JSON.
+    Damage can't turn a sealed text into a valid one without a checksum: the rest of the checksum isn't JSON.
 
     Raises:
         DamagedError: the checksum differs.
@@ -61,10 +61,10 @@ def _encode(text: str) -> bytes:
 
 
 def load_json(text: str | bytes) -> Any:
-    """As `json.loads`, but text that is nested too deeply is as wrong as any other that is no JSON.
+    """Like `json.loads`, but text that is nested too deeply raises the same error as invalid JSON.
 
     Raises:
-        ValueError: it isn't JSON.
+        ValueError: the text isn't JSON, or is nested too deeply.
     """
     try:
         return json.loads(text)

@@ -1,7 +1,7 @@
-"""JSON that anybody may have written, as the dataclass that it should be: every part is held against its annotation.
+"""Turns untrusted JSON into the dataclass that it should be: every part is checked against its annotation.
 
-What an `Annotated` type needs beyond its plain type is said by functions that return what a value has to be, or nothing
-where it is that.
+The checks of an `Annotated` type are functions that return what a value must be, or an empty text if the value is
+valid.
 """
 
 import functools
@@ -17,7 +17,7 @@ from pipelines.core.names import why_not_plain
 _T = TypeVar("_T")
 _WORDS = {int: "a whole number", str: "a text", bool: "true or false"}
 _LARGEST = 2**53
-"""Whole numbers up to here are the same in every reader of JSON."""
+"""Whole numbers up to this one are exact in every JSON reader."""
 
 
 def _not_negative(value: float) -> str:
@@ -39,10 +39,10 @@ PlainName = Annotated[str, _plain_name]
 
 
 def build(kind: type[_T], value: Any) -> _T:
-    """The object of a dataclass that a JSON object stands for.
+    """The dataclass object that a JSON object describes.
 
     Raises:
-        ValueError: a part is missing, unknown, or isn't what its annotation says; the message gives place and value.
+        ValueError: a part is missing, unknown, or doesn't match its annotation; the message gives its place and value.
     """
     try:
         found: _T = _reader(cast(Any, kind))(value)
@@ -52,7 +52,7 @@ def build(kind: type[_T], value: Any) -> _T:
 
 
 class _Wrong(Exception):
-    """What is wrong with a part. Those that hold it add their names, the innermost first: that costs nothing before."""
+    """What is wrong with a part. The enclosing parts add their names, innermost first, so valid input costs nothing."""
 
     def __init__(self, problem: str) -> None:
         self.problem = problem
@@ -70,7 +70,7 @@ def _must_be(wanted: str, value: Any) -> _Wrong:
 
 @functools.cache
 def _reader(kind: Any) -> Callable[[Any], Any]:
-    """A function that gives the value of a type for what is in the JSON, or raises `_Wrong`."""
+    """A function that turns a JSON value into a value of a type, or raises `_Wrong`."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return lambda value: value
@@ -163,7 +163,7 @@ def _dataclass(kind: Any) -> Callable[[Any], Any]:
 def _read_items(
     value: Any, plain: Mapping[str, type], reader_of: Callable[[str], Callable[[Any], Any]]
 ) -> dict[str, Any]:
-    """Args: `plain` are the types of those items that need no reader: there may be millions."""
+    """Reads the items of an object. `plain` holds the types of items that need no reader: there may be millions."""
     if type(value) is not dict:
         raise _must_be("an object", value)
     found = {}

@@ -1,4 +1,4 @@
-"""Google's client of its storage, and the credentials that it takes."""
+"""Google's storage client, and the credentials that it uses."""
 
 import functools
 import logging
@@ -17,16 +17,16 @@ def is_google(uri: str) -> bool:
 
 @functools.cache
 def missing_credentials() -> str:
-    """Why there are no Google credentials; empty where there are some.
+    """Why there are no Google credentials; empty if there are some.
 
-    They are looked for once. Without any, requests go out anonymously, as they do to an emulator, and to read public
+    They are looked for once. Without any, requests are anonymous, which suffices for an emulator and for reading public
     buckets.
     """
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
 
     logging.getLogger("google.auth").setLevel(logging.ERROR)
-    os.environ.setdefault("GCE_METADATA_DETECT_RETRIES", "1")  # each takes 3 s where packets get lost
+    os.environ.setdefault("GCE_METADATA_DETECT_RETRIES", "1")  # each takes 3 s where packets are dropped
     if os.environ.get("STORAGE_EMULATOR_HOST") and not os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
         return "an emulator needs none"
     try:
@@ -37,13 +37,13 @@ def missing_credentials() -> str:
 
 
 def client() -> Any:
-    """A client for all threads, with Beam's options of credentials where Beam is in use."""
+    """A client for all threads, with Beam's credential options if Beam is in use."""
     variables = tuple(os.environ.get(name) for name in ("STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"))
     return _make_client(_Same(ranged_reader.beam_options()), variables)
 
 
 class _Same:
-    """An object that is equal to itself alone."""
+    """Wraps a value so that it is equal only to itself."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -76,8 +76,8 @@ def _make_client(options: _Same, _: tuple[str | None, ...]) -> Any:
 
 
 def spare_beam() -> None:
-    """For where Beam itself asks Google: without credentials it would look five times, each time with a stack trace."""
+    """Keeps Beam itself from looking for missing credentials five times, with a stack trace each time."""
     if missing_credentials():
         from apache_beam.internal.gcp import auth
 
-        auth._Credentials._credentials_init = True  # to none: what Beam itself does, after its fifth look
+        auth._Credentials._credentials_init = True  # with no credentials: as Beam does after its fifth attempt

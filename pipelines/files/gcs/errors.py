@@ -1,4 +1,4 @@
-"""What Google's libraries raise, as errors for people."""
+"""Turns errors of Google's libraries into readable ones."""
 
 import contextlib
 import errno
@@ -12,12 +12,12 @@ GIVE_CREDENTIALS = "`gcloud auth application-default login`, or the variable GOO
 
 
 def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSError:
-    """What a file system of Beam raised, as an OSError for people.
+    """A readable OSError for an error of Google's libraries.
 
     Args:
-        uri: what was asked for.
-        error: what came of it.
-        needs_bucket: whether only the bucket can be what was not found.
+        uri: the address of the request.
+        error: the error that it raised.
+        needs_bucket: whether "not found" can only mean the bucket.
     """
     import requests
     from google.auth.exceptions import GoogleAuthError, TransportError
@@ -39,7 +39,7 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
 
 
 def _innermost(error: Any) -> Any:
-    """The error that the file system, or one of its repetitions, wrapped; in some it is an HTTP status."""
+    """The error that a library or its retries wrapped; in some cases it is an HTTP status."""
     from google.api_core.exceptions import RetryError
 
     while True:
@@ -59,7 +59,7 @@ def _http_status(error: Any) -> int | None:
 
 
 def _said(error: Any) -> str:
-    """The words of the store itself, which name the account and the permission."""
+    """The store's own message, which names the account and the permission."""
     with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
         return f": {error.response.json()['error']['message'].rstrip('.')}"
     return ""

@@ -1,7 +1,7 @@
 """Google Cloud Storage, through Google's own library.
 
-Beam's file system for it is too patient, makes a new client for each request, and takes addresses for patterns. What is
-written here appears as a whole or not at all, without a rename.
+Beam's file system for it retries for too long, makes a new client for each request, and treats addresses as patterns. A
+file written here appears as a whole or not at all, without a rename.
 """
 
 import contextlib
@@ -14,12 +14,12 @@ from pipelines.files.gcs.errors import as_os_error as as_os_error
 from pipelines.files.ranged_reader import bucket_and_path
 
 _ASKING_S = 3.0
-"""How long the first request to a store may take, and how long it is repeated."""
+"""How long the first request to a store may take, and how long it is retried."""
 _SILENCE_S = (10.0, 60.0)
-"""How long a later one waits for a connection, and for the next bytes. It is repeated for two minutes, the library's
-default, where the store answers with a passing error or not at all."""
+"""How long a later request waits for a connection, and for the next bytes. It is retried for two minutes, the library's
+default, if the store answers with a temporary error or not at all."""
 _PART_BYTES = 16 << 20
-"""Of a large file, what one request takes."""
+"""Size of the parts in which a large file is uploaded."""
 _BATCH = 100
 
 
@@ -29,7 +29,7 @@ def _blob(uri: str) -> Any:
 
 
 def check(uri: str) -> None:
-    """One small request, to learn whether the store answers and the bucket is there. What is allowed is another matter.
+    """Makes one small request to check that the store answers and the bucket exists. It doesn't check permissions.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
@@ -51,7 +51,7 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
         Exception: of the many kinds that `as_os_error` knows; so does reading.
     """
     blob = _blob(uri)
-    blob.reload(timeout=_SILENCE_S)  # from now on it means this version
+    blob.reload(timeout=_SILENCE_S)  # from now on the blob stands for this version
 
     def fetch(first: int, count: int) -> bytes:
         extent = {"start": first, "end": first + count - 1}
@@ -62,7 +62,7 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
 
 
 def stat(uri: str) -> tuple[int, str] | None:
-    """Size and version of a file; None where there is none.
+    """Size and version of a file; None if there is no such file.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
@@ -80,7 +80,7 @@ def stat(uri: str) -> tuple[int, str] | None:
 
 
 def _version(blob: Any) -> str:
-    """Of the content: the time of the last change is also that of a change of permissions or labels."""
+    """The version of the content; the time of the last change would also reflect changes of permissions or labels."""
     return f"{blob.size}-{blob.generation}"
 
 
@@ -88,8 +88,8 @@ def upload(uri: str, file: BinaryIO, size_bytes: int) -> None:
     """Stores a file, which appears as a whole.
 
     Args:
-        uri: where.
-        file: at its beginning.
+        uri: its address.
+        file: the content, positioned at its beginning.
         size_bytes: its size.
 
     Raises:
@@ -99,7 +99,7 @@ def upload(uri: str, file: BinaryIO, size_bytes: int) -> None:
 
     blob = _blob(uri)
     blob.chunk_size = _PART_BYTES
-    # Repeated, it stores the same bytes once more.
+    # A retry is safe: it stores the same bytes again.
     blob.upload_from_file(file, size=size_bytes, checksum="crc32c", retry=DEFAULT_RETRY, timeout=_SILENCE_S)
 
 
@@ -108,7 +108,7 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
 
     Args:
         prefix: an address, or the first part of one.
-        below: whether those with a further slash behind the prefix belong to it.
+        below: whether to include files whose addresses have another slash after the prefix.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
@@ -119,7 +119,7 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
 
 
 def list_names(prefix: str) -> Iterator[str]:
-    """Names of the files and folders directly in a folder, which `prefix` names with a slash behind it.
+    """Names of the files and folders directly in a folder; `prefix` is its address with a slash at the end.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
@@ -128,12 +128,12 @@ def list_names(prefix: str) -> Iterator[str]:
     pages = client().list_blobs(bucket, prefix=path, delimiter="/", timeout=_SILENCE_S)
     for blob in pages:
         yield blob.name.removeprefix(path)
-    for folder in pages.prefixes:  # known when all pages were read
+    for folder in pages.prefixes:  # known once all pages have been read
         yield folder.removeprefix(path).rstrip("/")
 
 
 def delete(uris: Sequence[str]) -> None:
-    """Removes files; those which aren't there are passed over.
+    """Removes files; missing ones are skipped.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.

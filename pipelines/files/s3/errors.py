@@ -1,4 +1,4 @@
-"""What boto3 raises, as errors for people."""
+"""Turns errors of boto3 into readable ones."""
 
 import errno
 from typing import Any
@@ -8,7 +8,7 @@ from pipelines.files.errors import no_bucket, no_file, something_else, why_unrea
 
 CREDENTIALS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or a role of the machine"
 _REFUSALS = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403")
-"""Codes of a store that knows who asks. Other ones with status 403 mean that the credentials are wrong."""
+"""Codes of a store that accepts the credentials but denies access. Others with status 403 mean wrong credentials."""
 _BAD_CREDENTIALS = (
     "ExpiredToken",
     "InvalidToken",
@@ -28,22 +28,22 @@ def _code(error: Exception) -> str:
 
 
 def status_of(error: Exception) -> int | None:
-    """The HTTP status that an error tells of, if it does."""
+    """The HTTP status of an error, if it has one."""
     return _said(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
 
 
 def is_refused(error: Exception) -> bool:
-    """Whether a store knows who asks but doesn't allow it."""
+    """Whether a store accepts the credentials but denies access."""
     return _code(error) in _REFUSALS
 
 
 def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSError:
-    """What boto3 raised, as an OSError for people.
+    """A readable OSError for an error of boto3.
 
     Args:
-        uri: what was asked for.
-        error: what came of it.
-        needs_bucket: whether only the bucket can be what was not found.
+        uri: the address of the request.
+        error: the error that it raised.
+        needs_bucket: whether "not found" can only mean the bucket.
     """
     from botocore import exceptions
 
@@ -57,7 +57,7 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
         reason = "permission denied" + (f": {words}" if words and words != "Forbidden" else "")
         return PermissionError(errno.EACCES, f"{reason}. Ask for it, or give other credentials: {CREDENTIALS}", uri)
     if status == 412:
-        return OSError(errno.EBUSY, "the file was changed while it was read. Wait until nobody writes there", uri)
+        return OSError(errno.EBUSY, "the file was changed while it was read. Wait until nothing writes to it", uri)
     if isinstance(error, no_answer()):
         reason = f"the store does not answer ({_why_no_answer(error)})"
         return OSError(errno.EHOSTUNREACH, f"{reason}. Check the network and AWS_ENDPOINT_URL, if it is set", uri)
@@ -71,7 +71,7 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
 
 
 def no_answer() -> tuple[type[Exception], ...]:
-    """Errors of connections that could not be made or broke off, and of content that came in part only."""
+    """Errors of connections that could not be made or broke off, and of content that arrived only in part."""
     from botocore import exceptions
 
     broken_off = (exceptions.IncompleteReadError, exceptions.FlexibleChecksumError)

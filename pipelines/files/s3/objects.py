@@ -1,8 +1,8 @@
 """S3, and stores that speak its protocol, through boto3.
 
-Beam's own file system for it makes a new client for each request, can't write empty files, takes addresses for
-patterns, and leaves the parts of a failed upload behind. What is written here appears as a whole or not at all, without
-a rename, which in S3 would be one more copy.
+Beam's own file system for it makes a new client for each request, can't write empty files, treats addresses as
+patterns, and leaves the parts of a failed upload behind. A file written here appears as a whole or not at all, without
+a rename, which in S3 would be another copy.
 """
 
 import contextlib
@@ -24,7 +24,8 @@ _ASKING_S = 3
 _CONNECT_S, _SILENCE_S = 10, 60
 """How long a later attempt waits for a connection, and for the next bytes."""
 _ATTEMPTS = 8
-"""Of a request that the store answers with a passing error or not at all; in all they last about a minute."""
+"""Attempts at a request that the store answers with a temporary error or not at all; they last about a minute in all.
+"""
 _CONNECTIONS = 64
 _BATCH = 1000
 _OPTIONS = {
@@ -34,14 +35,14 @@ _OPTIONS = {
     "s3_endpoint_url": "endpoint_url",
     "s3_region_name": "region_name",
 }
-"""Beam's flags for workers whose environment can't be set, and what boto3 calls them."""
+"""Beam's flags for workers whose environment can't be set, and boto3's names for them."""
 
 
 def share_environment() -> None:
-    """Makes one set of variables serve boto3 and AWS's C++ library, on which tensorflow-io stands.
+    """Makes one set of environment variables serve both boto3 and AWS's C++ library, which tensorflow-io uses.
 
     They have different names for the endpoint (`AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL`; `S3_ENDPOINT`) and for the
-    region (`AWS_DEFAULT_REGION`; `AWS_REGION`). What is set under one name gets the others that are not set.
+    region (`AWS_DEFAULT_REGION`; `AWS_REGION`). A value set under one name is copied to the names that are not set.
     """
     env = os.environ
     endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or env.get("S3_ENDPOINT")
@@ -61,7 +62,7 @@ def _client(patient: bool = True) -> Any:
 
 
 def _beam_options() -> tuple[tuple[str, str], ...]:
-    """Beam's flags for S3, where Beam is in use."""
+    """Beam's flags for S3, if Beam is in use."""
     options = ranged_reader.beam_options()
     if not options:
         return ()
@@ -71,7 +72,7 @@ def _beam_options() -> tuple[tuple[str, str], ...]:
 
 @functools.lru_cache(maxsize=16)
 def _make_client(patient: bool, options: tuple[tuple[str, str], ...], _: tuple[tuple[str, str], ...]) -> Any:
-    """A client for all threads: making one takes a tenth of a second, and its connections are used again."""
+    """A client for all threads: making one takes a tenth of a second, and its connections are reused."""
     import boto3
     from botocore.config import Config
 
@@ -84,9 +85,9 @@ def _make_client(patient: bool, options: tuple[tuple[str, str], ...], _: tuple[t
 
 
 def check(uri: str) -> None:
-    """One small request, to learn whether the store answers, knows the credentials, and has the bucket.
+    """Makes one small request to check that the store answers, accepts the credentials, and has the bucket.
 
-    What is allowed is another matter: who may not list a bucket may still read it.
+    It doesn't check permissions: a user who may not list a bucket may still read it.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
@@ -108,7 +109,7 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
     bucket, key = bucket_and_path(uri)
     client, place = _client(), {"Bucket": bucket, "Key": key}
     found = _head(client, place)
-    place["IfMatch"] = found["ETag"]  # pieces of two versions would be no file
+    place["IfMatch"] = found["ETag"]  # pieces of two versions must not be mixed
 
     def fetch(first: int, count: int) -> bytes:
         return _repeated(lambda: _content(client, place, f"bytes={first}-{first + count - 1}"))
@@ -123,7 +124,7 @@ def _head(client: Any, place: Mapping[str, str]) -> Any:
     try:
         return client.head_object(**place)
     except ClientError:
-        _content(client, place, "bytes=0-0")  # unlike this answer, its error has the words of the store
+        _content(client, place, "bytes=0-0")  # unlike the answer to HEAD, its error contains the store's message
         raise
 
 
@@ -134,7 +135,7 @@ def _content(client: Any, place: Mapping[str, str], extent: str) -> bytes:
 
 
 def _repeated(fetch: Callable[[], _T]) -> _T:
-    """boto3 repeats requests, but not what comes after the head of an answer."""
+    """Retries a read: boto3 retries requests, but not errors that come after the headers of an answer."""
     for attempt in range(_ATTEMPTS // 2):
         try:
             return fetch()
@@ -144,7 +145,7 @@ def _repeated(fetch: Callable[[], _T]) -> _T:
 
 
 def stat(uri: str) -> tuple[int, str] | None:
-    """Size and version of a file; None where there is none.
+    """Size and version of a file; None if there is no such file.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
@@ -162,7 +163,7 @@ def stat(uri: str) -> tuple[int, str] | None:
 
 
 def _version(found: Mapping[str, Any]) -> str:
-    """Of the content: times are known to the second only."""
+    """The version of the content; times have a resolution of only a second."""
     return str(found["ETag"]).strip('"')
 
 
@@ -170,8 +171,8 @@ def upload(uri: str, file: BinaryIO, size_bytes: int) -> None:
     """Stores a file, which appears as a whole.
 
     Args:
-        uri: where.
-        file: at its beginning.
+        uri: its address.
+        file: the content, positioned at its beginning.
         size_bytes: not needed here.
 
     Raises:
@@ -183,7 +184,7 @@ def upload(uri: str, file: BinaryIO, size_bytes: int) -> None:
 
 @functools.cache
 def _transfer() -> Any:
-    """Large files go in parts, a few at a time. The parts of an upload that fails are removed."""
+    """Uploads large files in parts, a few at a time. The parts of a failed upload are removed."""
     from boto3.s3.transfer import TransferConfig
 
     return TransferConfig(multipart_threshold=64 << 20, multipart_chunksize=16 << 20, max_concurrency=4)
@@ -194,7 +195,7 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
 
     Args:
         prefix: an address, or the first part of one.
-        below: whether those with a further slash behind the prefix belong to it.
+        below: whether to include files whose addresses have another slash after the prefix.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
@@ -207,7 +208,7 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
 
 
 def list_names(prefix: str) -> Iterator[str]:
-    """Names of the files and folders directly in a folder, which `prefix` names with a slash behind it.
+    """Names of the files and folders directly in a folder; `prefix` is its address with a slash at the end.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.
@@ -219,7 +220,7 @@ def list_names(prefix: str) -> Iterator[str]:
 
 
 def delete(uris: Sequence[str]) -> None:
-    """Removes files; those which aren't there are passed over.
+    """Removes files; missing ones are skipped.
 
     Raises:
         Exception: of the many kinds that `as_os_error` knows.

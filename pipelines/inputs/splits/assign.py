@@ -1,4 +1,4 @@
-"""Group-safe splits: videos of one group (same actor, place, background) never are on two sides."""
+"""Group-safe splits: all videos of a group (same actor, place, background) go into the same split."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +11,15 @@ from pipelines.inputs.folders import near_split, split_name
 
 
 def validate_fractions(fractions: Mapping[str, float]) -> None:
-    """Checks that fractions are of proper names, positive, and add up to 1.
+    """Checks that fractions have valid names, are positive, and add up to 1.
 
     Raises:
-        ValueError: they don't; the message gives them.
+        ValueError: a name or a fraction is invalid, or they don't add up to 1; the message shows them.
     """
     shown = ",".join(f"{name}={fraction:g}" for name, fraction in fractions.items())
     for name, fraction in fractions.items():
         if not name.isidentifier():
-            raise ValueError(f"{name!r} is no name for a split; use letters, digits and _")
+            raise ValueError(f"{name!r} is not a valid name for a split; use letters, digits and _")
         if not 0 < fraction <= 1:
             raise ValueError(f"the fraction of a split must be above 0 and at most 1: {shown}")
     if abs(sum(fractions.values()) - 1) > 1e-6:
@@ -32,17 +32,17 @@ def assign_by_fractions(
     seed: int = 0,
     assigned: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """The split of each group, so that of each class every split gets about its fraction.
+    """Assigns a split to each group, so that every split gets about its fraction of each class.
 
-    Groups are taken by size, the largest first, and equal ones in an order drawn by a hash of (seed, group). Each
-    goes to the split which lacks most videos of the group's classes. With as many groups as splits or more,
-    no split stays empty. The result depends neither on the order of the videos nor on the machine.
+    Groups are taken by size, largest first; groups of equal size are ordered by a hash of (seed, group). Each goes to
+    the split that lacks the most videos of the group's classes. If there are at least as many groups as splits, no
+    split stays empty. The result depends neither on the order of the videos nor on the machine.
 
     Args:
         videos: all videos.
         fractions: split name to fraction; they add up to 1.
-        seed: another seed, another draw.
-        assigned: groups that have a split already and keep it, from an earlier run with other videos.
+        seed: another seed gives another assignment.
+        assigned: groups that already have a split and keep it, from an earlier run with other videos.
 
     Returns:
         group to split name, for each group of `videos`.
@@ -57,7 +57,7 @@ def assign_by_fractions(
     }
     have = {split: dict.fromkeys(totals, 0) for split in fractions}
     empty = dict.fromkeys(fractions)
-    # Groups by number: a million strings all over the memory take longer to visit than to think about.
+    # Groups are handled by number: visiting a million strings scattered in memory would take most of the time.
     groups = sorted(sizes)
     counts = [sizes[group] for group in groups]
     chosen = [""] * len(groups)
@@ -69,9 +69,9 @@ def assign_by_fractions(
             have[split][label] += count
 
     def neediest(number: int, candidates: Iterable[str]) -> str:
-        """The split that lacks most videos of the group's classes. Giving to it keeps the squared error least."""
+        """The split that lacks the most videos of the group's classes. This choice minimises the squared error."""
         items = counts[number].items()
-        if len(items) == 1:  # as most are where videos name no group
+        if len(items) == 1:  # as in most groups if videos have no group names
             ((label, count),) = items
             return max(candidates, key=lambda split: count * (wanted[split][label] - have[split][label]))
         return max(candidates, key=lambda split: sum(n * (wanted[split][c] - have[split][c]) for c, n in items))
@@ -84,7 +84,7 @@ def assign_by_fractions(
             todo.append(number)
     draw = np.fromiter((stable_hash("split", str(seed), groups[number]) for number in todo), np.uint64, len(todo))
     size = np.fromiter((sum(counts[number].values()) for number in todo), np.int64, len(todo))
-    order = np.lexsort((draw, -size))  # of equal ones, the first by name stays first
+    order = np.lexsort((draw, -size))  # ties stay in the order of names
     for position, number in enumerate(np.array(todo, np.int64)[order].tolist()):
         candidates = empty if 0 < len(empty) >= len(todo) - position else fractions
         place(number, neediest(number, candidates))
@@ -92,7 +92,7 @@ def assign_by_fractions(
 
 
 def _group_sizes(videos: Iterable[VideoRecord]) -> dict[str, Mapping[str, int]]:
-    """Videos of each group by class. There may be millions of groups of one video: those of a class share a value."""
+    """Number of videos of each group by class. To save memory, groups of one video share one value per class."""
     singles: dict[str, dict[str, int]] = {}
     sizes: dict[str, Mapping[str, int]] = {}
     several: dict[str, dict[str, int]] = {}
@@ -108,10 +108,10 @@ def _group_sizes(videos: Iterable[VideoRecord]) -> dict[str, Mapping[str, int]]:
 
 
 def parse_fractions(text: str) -> dict[str, float]:
-    """`train=0.8,val=0.1,test=0.1` as a dictionary.
+    """Parses `train=0.8,val=0.1,test=0.1` into a dictionary.
 
     Raises:
-        ValueError: it isn't of this form, or the fractions don't add up to 1.
+        ValueError: the text isn't of this form, or the fractions don't add up to 1.
     """
     fractions: dict[str, float] = {}
     for part in text.split(","):
@@ -125,10 +125,10 @@ def parse_fractions(text: str) -> dict[str, float]:
 
 
 def parse_groups(texts: Sequence[str]) -> dict[str, str]:
-    """`["test=g01,g02", "val=g03"]` as {g01: test, g02: test, g03: val}.
+    """Parses `["test=g01,g02", "val=g03"]` into {g01: test, g02: test, g03: val}.
 
     Raises:
-        ValueError: it isn't of this form, or a group is named for two splits.
+        ValueError: a text isn't of this form, or a group is named for two splits.
     """
     result: dict[str, str] = {}
     for text in texts:

@@ -1,8 +1,8 @@
-"""Files that say of which split a video or a group is, as people and the publishers of datasets write them.
+"""Split files, which assign videos or groups to splits, as people and the publishers of datasets write them:
 
-- lines `group,split` or `path,split`, with a line of these words before them or without,
+- lines `group,split` or `path,split`, with or without a header line of these words,
 - a manifest with a column `split`,
-- UCF101's `trainlist01.txt` and `testlist01.txt`, and other lists of paths that are called by their split,
+- UCF101's `trainlist01.txt` and `testlist01.txt`, and other lists of paths that are named after their split,
 - HMDB51's `brush_hair_test_split1.txt` for each class, with a 1 for train, a 2 for test and a 0 for neither.
 """
 
@@ -22,7 +22,7 @@ _HEADER = re.compile(r'"?([^,;\t"]*)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
 _PATHS = ("path", "filename", "file", "video", "video_id", "video_name", "clip_name", "clip", "name", "clip_path")
 """Columns that name a video, the likeliest first."""
 _NAMED = {"group": "group", **dict.fromkeys(_PATHS, "path")}
-"""What lines name, by the header of the first column."""
+"""Whether lines name groups or paths, by the header of the first column."""
 _PAIR = re.compile(r'(.*\S)\s*[,;\t]\s*"?(\w+)"?\s*(?:#.*)?')
 _PAIR_OF_CLASS = re.compile(r'"?([^"]*?)"?\s*[,;\t]\s*[^,;\t/]*')
 _SPACED_PAIR = re.compile(r"(.*\S)\s+(\w+)")
@@ -30,17 +30,17 @@ _HMDB_NAME = re.compile(r"(.+)_test_split\d+")
 _HMDB_LINE = re.compile(r"([^/]*\S)\s+([012])")
 _HMDB_SPLITS = {"0": "", "1": "train", "2": "test"}
 UNUSED_FILES = frozenset(("classind.txt",))
-"""Lie beside UCF101's lists and name its classes."""
+"""Files beside UCF101's lists that name its classes."""
 
 
 class Entry(NamedTuple):
-    """What a line says.
+    """The content of a line.
 
     Attributes:
         name: a group or the path of a video.
-        split: its split; empty for a video that is to be left out.
+        split: its split; empty for a video to be left out.
         line: number of the line.
-        doubtful: it begins with `#`, so it is a comment unless there is such a group or video.
+        doubtful: whether it begins with `#`, and so is a comment unless there is such a group or video.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class SplitFile:
-    """The content of a file.
+    """The content of a split file.
 
     Attributes:
-        name: what it is called.
-        kind: `group` or `path`, what its lines name; empty where it doesn't say so.
+        name: name of the file.
+        kind: `group` or `path`, for what its lines name; empty if the file doesn't tell.
         entries: its lines.
     """
 
@@ -65,10 +65,10 @@ class SplitFile:
 
 
 def parse_split_file(text: str, name: str) -> SplitFile:
-    """Understands a file of one of the forms above.
+    """Parses a file of one of the forms above.
 
     Raises:
-        UsageError: a line isn't of this form, or there is none; the message gives the line.
+        UsageError: a line isn't of the file's form, or the file is empty; the message gives the line.
     """
     text = text.removeprefix("\ufeff")
     lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
@@ -82,7 +82,8 @@ def parse_split_file(text: str, name: str) -> SplitFile:
         kind = _NAMED.get(header[1].strip().lower(), "")
         if not kind:
             raise UsageError(f"{name}, line 1: the columns must be group,split or path,split, not {first!r}")
-        below = [(number, line) for number, line in lines if line.lower() != first.lower()]  # again, where put together
+        # Concatenated files repeat the header.
+        below = [(number, line) for number, line in lines if line.lower() != first.lower()]
         return SplitFile(name, kind, tuple(_pairs(below, name, kind)))
     columns = _columns(first)
     of_file = split_in(stem)
@@ -102,7 +103,7 @@ def parse_split_file(text: str, name: str) -> SplitFile:
 
 
 def _hmdb(lines: Sequence[tuple[int, str]], of_class: str) -> Iterator[Entry]:
-    """Entries of HMDB51's form; none at all if a line is of another one."""
+    """Entries of HMDB51's form; none at all if any line has another form."""
     matches = [(number, _HMDB_LINE.fullmatch(line)) for number, line in lines]
     if all(match for _, match in matches):
         for number, match in matches:
@@ -126,7 +127,7 @@ def _pairs(lines: Iterable[tuple[int, str]], name: str, kind: str) -> Iterator[E
         if not split.isidentifier():
             if doubtful:
                 continue
-            hint = "" if kind else ". A list of paths without splits must be called by its split, as trainlist01.txt"
+            hint = "" if kind else ". A list of paths without splits must be named after its split, as trainlist01.txt"
             raise UsageError(f"{name}, line {number}: expected {kind or 'group'},split{hint}, not {line!r}")
         known = split_name(split)
         if not known and not doubtful and (near := near_split(split)):
@@ -137,7 +138,7 @@ def _pairs(lines: Iterable[tuple[int, str]], name: str, kind: str) -> Iterator[E
 
 
 def _pair(line: str) -> tuple[str, str]:
-    """What a line names, and its split; both empty if it isn't of that form."""
+    """The group or path in a line, and its split; both are empty if the line has another form."""
     if match := _PAIR.fullmatch(line):
         return match[1], match[2]
     if (match := _SPACED_PAIR.fullmatch(line)) and split_name(match[2]):
@@ -160,11 +161,11 @@ def choose_files(folder: str, names: Iterable[str]) -> list[str]:
     """The files of one official split among those of a folder, as UCF101 and HMDB51 publish them.
 
     Args:
-        folder: what it is called, for messages.
+        folder: name of the folder, for messages.
         names: the files in it.
 
     Raises:
-        UsageError: there are none, or several official splits.
+        UsageError: there are no such files, or files of several official splits.
     """
     by_number: dict[str, list[str]] = {}
     for name in sorted(names):
@@ -173,15 +174,15 @@ def choose_files(folder: str, names: Iterable[str]) -> list[str]:
             by_number.setdefault(stem[len(stem.rstrip("0123456789")) :], []).append(name)
     if not by_number:
         raise UsageError(
-            f"{folder}: no lists of splits in this folder. They are called by their split, as trainlist01.txt and "
-            "testlist01.txt, or by class, as brush_hair_test_split1.txt. Give the file: --split-file FILE"
+            f"{folder}: no lists of splits in this folder. They are named after their split, as trainlist01.txt and "
+            "testlist01.txt, or after a class, as brush_hair_test_split1.txt. Give the file: --split-file FILE"
         )
     if len(by_number) > 1:
         numbers = ", ".join(number or "without a number" for number in by_number)
         number, (example, *_) = next(item for item in by_number.items() if item[0])
         pattern = f"*{_pattern(by_number[number])}{posixpath.splitext(example)[1]}"
         raise UsageError(
-            f"{folder}: lists of {len(by_number)} official splits ({numbers}). Choose one by a pattern in quotation "
+            f"{folder}: lists of {len(by_number)} official splits ({numbers}). Choose one with a pattern in quotation "
             f"marks: --split-file '{posixpath.join(folder, pattern)}'"
         )
     (chosen,) = by_number.values()
@@ -189,6 +190,6 @@ def choose_files(folder: str, names: Iterable[str]) -> list[str]:
 
 
 def _pattern(names: Sequence[str]) -> str:
-    """The end that the names of some files have in common."""
+    """The common end of the names of some files."""
     stems = [posixpath.splitext(name)[0][::-1] for name in names]
     return posixpath.commonprefix(stems)[::-1]

@@ -1,4 +1,4 @@
-"""Which videos the lines of split files mean, by their paths and groups."""
+"""Matches the lines of split files with videos, by their paths and groups."""
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,16 +11,16 @@ from pipelines.inputs.catalog import Catalog
 from pipelines.inputs.splits.lists import Entry, SplitFile
 
 Placed = tuple[SplitFile, Entry]
-"""A line, with the file that it is in."""
+"""A line, with its file."""
 
 
 def match_paths(catalog: Catalog, by_path: Mapping[str, Placed], where: str) -> dict[int, Placed]:
-    """What is said of each video, by its number. A path may begin anywhere above the video, and lack the extension.
+    """The line for each video, by the video's number. A path may begin at any folder above, and lack the extension.
 
-    Where no video is called just so, its name may differ in case and in the form of Unicode.
+    If no video has exactly that name, it may differ in case and in Unicode normalisation.
 
     Raises:
-        UsageError: a path fits several videos.
+        UsageError: a path matches several videos.
     """
     found: dict[int, Placed] = {}
     if not by_path:
@@ -32,7 +32,7 @@ def match_paths(catalog: Catalog, by_path: Mapping[str, Placed], where: str) -> 
         if other != number:
             ids = f"{catalog.videos[other].uri} and {catalog.videos[number].uri}"
             raise UsageError(
-                f"{placed[0].name}, line {placed[1].line}: two videos fit {placed[1].name}, {ids}. Give more of a path"
+                f"{placed[0].name}, line {placed[1].line}: two videos match {placed[1].name}, {ids}. Give a longer path"
             )
         found[number] = placed
 
@@ -67,7 +67,7 @@ def _stem(name: str) -> str:
 
 
 def same_groups(by_group: Mapping[str, Placed], groups: Iterable[str]) -> dict[str, Placed]:
-    """The same, by the names that the groups have, where these differ in case or in the form of Unicode alone."""
+    """The lines by the actual names of their groups, which may differ only in case or in Unicode normalisation."""
     known = set(groups)
     if by_group.keys() <= known:
         return dict(by_group)
@@ -79,7 +79,7 @@ def same_groups(by_group: Mapping[str, Placed], groups: Iterable[str]) -> dict[s
 
 
 def _ends(path: str) -> Iterator[str]:
-    """A path, and what is left of it below each of its folders: the longest first."""
+    """A path, and the rest of it below each of its folders, longest first."""
     yield path
     while "/" in path:
         path = path.partition("/")[2]
@@ -87,10 +87,10 @@ def _ends(path: str) -> Iterator[str]:
 
 
 def describe_absent(by_path: Mapping[str, Placed], of_video: Mapping[int, Placed], where: str) -> str:
-    """A sentence about paths for which there is no video.
+    """A sentence about paths for which there is no video; empty if there are none.
 
     Raises:
-        UsageError: there is none for any of them.
+        UsageError: there is no video for any of the paths.
     """
     named = {entry.name for _, entry in of_video.values()}
     absent = [entry.name for _, entry in by_path.values() if entry.name not in named]

@@ -1,4 +1,4 @@
-"""Splits: no group on two sides, fractions met, stable."""
+"""Splits: no group is in two splits, fractions are met, and the result is stable."""
 
 import pytest
 from hypothesis import given, settings
@@ -72,7 +72,7 @@ def test_groups_keep_their_split_when_others_come(old: list[VideoRecord], new: l
 
 
 def test_splits_stay_as_they_were() -> None:
-    """Datasets that were made earlier are continued: the groups of a collection go where they always went."""
+    """Datasets made earlier can be resumed: the groups of a collection go into the same splits as ever."""
     collection = videos({(f"g{i}", "ABC"[i % 3]): 1 + i % 4 for i in range(10)} | {("g0", "B"): 2, ("g7", "A"): 5})
     assigned = {"g1": "test", "g2": "gone"}
     found = assign_by_fractions(collection, FRACTIONS, 0, assigned)
@@ -92,7 +92,7 @@ def test_another_seed_is_another_draw() -> None:
         ("train=0.8;test=0.2", "must look like"),
         ("train=1.2,test=-0.2", "above 0"),
         ("train", "must look like"),
-        ("my split=1", "no name for a split"),
+        ("my split=1", "not a valid name for a split"),
     ],
 )
 def test_wrong_fractions(text: str, message: str) -> None:

@@ -141,7 +141,7 @@ def test_what_is_named_and_not_there_is_told_unless_nothing_is() -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused(files: list[tuple[str, str]], message: str | None) -> None:
-    if message is None:  # other names than the usual ones are taken for groups
+    if message is None:  # lines with unusual split names are taken as groups
         assert set(splits(chosen(UCF, *files)).values()) == {"none", "train"}
         return
     with pytest.raises(UsageError) as error:
@@ -150,7 +150,7 @@ def test_what_cannot_be_meant_is_refused(files: list[tuple[str, str]], message: 
 
 
 def test_a_name_that_fits_two_videos() -> None:
-    with pytest.raises(UsageError, match="s.csv, line 2: two videos fit 1.mp4, /data/r/A/1.mp4 and /data/r/B/1.mp4."):
+    with pytest.raises(UsageError, match="s.csv, line 2: two videos match 1.mp4, /data/r/A/1.mp4 and /data/r/B/1.mp4."):
         chosen(["A/1.mp4", "B/1.mp4"], ("s.csv", "path,split\n1.mp4,test\n"))
     both = chosen(["A/a.x.mp4", "A/a.mp4", "B/1.mp4"], ("s.csv", "path,split\nA/a.x,test\nA/a.mp4,val\n"))
     assert {video.uri[6:]: video.split for video in both.videos} == {
