@@ -123,8 +123,8 @@ def test_flagged_runs_are_never_best(runs: Callable[..., Path], capsys: pytest.C
     assert [name for name, row in table.items() if row[top1].endswith(" *")] == ["plain2"]
     assert [table[folder.name][flag] for folder in folders] == flags
     assert below[0].startswith("leaky (leaky): clips of one group")
-    assert below[1] == "other dataset (elsewhere): made from another dataset than plain"
-    assert below[2].startswith("other test clips (resplit): the same dataset as of plain")
+    assert below[1] == "other dataset (elsewhere): trained on a different dataset from plain"
+    assert below[2].startswith("other test clips (resplit): the same dataset as plain")
     assert len(below) == 4 and below[3].startswith("plain2 is better than plain by 11.1 points")
 
 
@@ -209,7 +209,7 @@ def test_page(runs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureF
         (lambda run: (run / "metrics.json").unlink(), "no run in .*run: metrics.json is missing"),
         (
             lambda run: ((run / "metrics.json").unlink(), (run / "checkpoints").mkdir()),
-            "isn't finished.*again to go on",
+            "isn't finished.*again to resume",
         ),
         (
             lambda run: (run / "metrics.json").write_text('{"model": '),
@@ -224,7 +224,7 @@ def test_page(runs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureF
         (lambda run: (run / "metrics.json").write_text('{"folds": 1e999}'), r"metrics\.json is damaged: .*infinity"),
         (lambda run: (run / "predictions.jsonl").write_text("[" * 100_000), r"predictions.jsonl is damaged: line 1 "),
         (lambda run: (run / "metrics.json").write_text("{}"), "'model' is missing"),
-        (lambda run: (run / "metrics.json").write_text('{"schema_version": 2}'), "schema version 2, and .* reads 1"),
+        (lambda run: (run / "metrics.json").write_text('{"schema_version": 2}'), "schema version 2, but .* reads 1"),
         (
             lambda run: (run / "predictions.jsonl").write_text("{}\n"),
             "predictions.jsonl is damaged: line 1 .*Remove it",

@@ -142,7 +142,7 @@ def test_a_finished_run_whose_files_are_damaged_is_written_again(dataset: Path, 
     again = run_tool("trainer.task", *command(dataset, output))
     assert again.returncode == 0, again.stderr
     assert "metrics.json, predictions.jsonl, history.csv, " in again.stderr and "epoch" not in again.stderr
-    assert "can't be believed: damaged. Made again from the checkpoints" in again.stderr
+    assert "has damaged files, which are made again from its checkpoints: " in again.stderr
     for name in ("predictions.jsonl", "history.csv"):
         assert (output / name).read_bytes() == (finished / name).read_bytes()
     assert json.loads((output / "model" / "model_info.json").read_text())["labels"] == ["Jump", "Run", "Wave"]
@@ -150,10 +150,10 @@ def test_a_finished_run_whose_files_are_damaged_is_written_again(dataset: Path, 
 
     (output / "metrics.json").write_text("[" * 100_000)
     (output / "checkpoints" / "last.npz").unlink()
-    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+    with pytest.raises(UsageError, match=r"has damaged files and no checkpoint: metrics\.json\. Train again"):
         finished_here(dataset, output)
     (output / "checkpoints" / "finished.json").unlink()  # as earlier versions leave it
-    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+    with pytest.raises(UsageError, match=r"has damaged files and no checkpoint: metrics\.json\. Train again"):
         finished_here(dataset, output)
 
 

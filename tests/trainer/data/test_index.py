@@ -107,10 +107,10 @@ def test_a_wrong_index_is_refused_in_a_line(copy: Path, tool: tuple[str, ...]) -
         done = run_here(f"trainer.{name}", "--model", "lrcn", "--data", copy, "--output", copy.parent / "run", *more)
         (line,) = done.stderr.splitlines()
         assert done.returncode == 1 and not (copy.parent / "run" / "checkpoints").exists()
-        assert line.endswith("run the same pipelines.preprocess command again, which writes it anew and keeps the shards")
+        assert line.endswith("run the same pipelines.preprocess command again, which writes it again and keeps the shards")
         return line
 
-    start = f"error: {copy}/index-test.jsonl is not as dataset_info.json says: "
+    start = f"error: {copy}/index-test.jsonl does not match dataset_info.json: "
     path = rewrite_index(copy, "test", lambda lines: lines[1:])
     assert refusal().startswith(f"{start}5 lines for 6 records. ")
     data = path.read_bytes()

@@ -178,7 +178,7 @@ def test_majority_baseline() -> None:
     assert (label, top1.value) == ("Run", 0.5)
     label, top1 = majority_baseline({"Walk": 1}, p, NAMES)
     assert (label, top1) == ("Walk", Interval(0.25, 0.0, 0.5))
-    with pytest.raises(ValueError, match="no classes of the model: Swim"):
+    with pytest.raises(ValueError, match="not classes of the model: Swim"):
         majority_baseline({"Swim": 1}, p, NAMES)
     with pytest.raises(ValueError, match="without training clips"):
         majority_baseline({"Run": 0}, p, NAMES)
@@ -196,7 +196,7 @@ def test_paired_difference() -> None:
     assert paired_difference(reorder(a, range(199, -1, -1)), b) == difference
     back = paired_difference(b, a)
     assert (back.value, back.low, back.high) == pytest.approx((-difference.value, -difference.high, -difference.low))
-    with pytest.raises(ValueError, match="1 clips are in one of the predictions only, as v199"):
+    with pytest.raises(ValueError, match="1 clips are in only one of the predictions, such as v199"):
         paired_difference(a, reorder(b, range(199)))
     with pytest.raises(ValueError, match="class or group of v000 differ"):
         paired_difference(a, replace(b, groups=("other", *b.groups[1:])))
@@ -300,7 +300,7 @@ def test_a_line_of_jsonl() -> None:
 )
 def test_what_is_no_prediction_is_refused_with_its_line(wrong: str) -> None:
     good = saying([0], [0]).to_jsonl(NAMES)
-    with pytest.raises(ValueError, match="line 2 is no prediction for these classes"):
+    with pytest.raises(ValueError, match="line 2 is not a prediction for these classes"):
         Predictions.from_jsonl(f"{good}{wrong}\n", NAMES)
 
 
@@ -325,8 +325,8 @@ def test_concatenate() -> None:
         ({"logits": np.zeros((2, 3))}, "must be float32 .* float64"),
         ({"labels": np.zeros(2, np.int32)}, "labels int64: .* int32"),
         ({"logits": np.array([[0, 0, 0], [0, math.nan, 0]], np.float32)}, "1 clips are not finite, as of v001"),
-        ({"labels": np.array([0, 3])}, r"label 3 of v001 is no class: logits float32 \[2, 3\]"),
-        ({"labels": np.array([-1, 0])}, "label -1 of v000 is no class"),
+        ({"labels": np.array([0, 3])}, r"label 3 of v001 is not a class: logits float32 \[2, 3\]"),
+        ({"labels": np.array([-1, 0])}, "label -1 of v000 is not a class"),
         ({"video_ids": ("x", "x")}, "video id x occurs 2 times"),
     ],
 )

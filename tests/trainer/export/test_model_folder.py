@@ -228,7 +228,7 @@ def test_other_folders_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "videos" / "a.avi").write_text("x")
     for name in ("videos", "videos/a.avi"):
-        with pytest.raises(UsageError, match=f"{name} is there already and is no model"):
+        with pytest.raises(UsageError, match=f"{name} already exists and is not a model"):
             stage(tmp_path / name, info="1")
     assert (tmp_path / "videos" / "a.avi").read_text() == "x"
     stage(tmp_path / "empty", info="1")

@@ -65,7 +65,7 @@ def test_errors_of_local_files_name_path_and_remedy(tmp_path: Path) -> None:
         storage.read_bytes(str(tmp_path / "none"))
     with pytest.raises(UserError, match=f"cannot read {tmp_path}: Is a directory"):
         storage.read_bytes(str(tmp_path))
-    with pytest.raises(UserError, match=f"{file} is damaged or no text file: byte 1"):
+    with pytest.raises(UserError, match=f"{file} is damaged or not a text file: byte 1"):
         storage.read_text(str(file))
     with pytest.raises(OutputError, match=f"cannot write {file}/x: .*or choose another place$"):
         storage.write_bytes(str(file / "x"), b"")

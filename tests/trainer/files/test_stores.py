@@ -60,7 +60,7 @@ def test_a_run_in_a_bucket_goes_on_after_lost_permissions(
         assert done.returncode == 4
         said = last_line(done)
         assert said.startswith(f"error: cannot write {run}/checkpoints/last.npz: permission denied: somebody@example")
-        assert said.endswith("then run the same command again to go on")
+        assert said.endswith("then run the same command again to resume")
         assert steps_of(place, run, tmp_path) == 1  # stored were the state at the start, and that after the first step
 
     lock, seen = threading.Lock(), itertools.count(1)
@@ -76,7 +76,9 @@ def test_a_run_in_a_bucket_goes_on_after_lost_permissions(
     assert done.returncode == 4, done.stderr
     said = last_line(done)
     assert said.startswith(f"error: cannot read shards any more: cannot read {data}/"), said
-    assert "permission denied" in said and said.endswith("run the same command again to go on from the last checkpoint")
+    assert "permission denied" in said and said.endswith(
+        "run the same command again to resume from the last checkpoint"
+    )
     if writes_in_vain:
         assert steps_of(place, run, tmp_path) == 1
 

@@ -180,7 +180,7 @@ def test_shapes() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"strides": 2}, "strides=2: FastConvLSTM2D knows 1 only"),
+        ({"strides": 2}, "strides=2: FastConvLSTM2D supports only 1"),
         ({"padding": "causal"}, "padding='causal'"),
         ({"recurrent_dropout": 1.0}, "recurrent_dropout=1.0"),
     ],

@@ -119,7 +119,7 @@ def test_a_worker_that_waits_for_others_can_be_stopped(
     command = [sys.executable, "-m", *f"trainer.{tool} --model lrcn --data {dataset} --output {tmp_path}".split()]
     worker = start_worker([*command, "--strategy", "multi_worker"], {"TF_CONFIG": json.dumps(task)})
     assert worker.stderr
-    assert f"worker {index + 1} of 2: waiting until the others are there" in worker.stderr.readline()
+    assert f"worker {index + 1} of 2: waiting for the others" in worker.stderr.readline()
     child = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()[0]
     # From here on the wait is in native code: TensorFlow takes the signal before it begins.
     while not int(re.findall(r"SigCgt:\s(\w+)", Path(f"/proc/{child}/status").read_text())[0], 16) & 1 << 14:

@@ -65,7 +65,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path,
     checkpoint.save(str(tmp_path / "last.npz"), arrays, state, {**identity, "epochs": 4})
     good = (tmp_path / "last.npz").read_bytes()
     bad = make_loop(opened, tmp_path, (float("inf"), 1.0, 1.0), epochs=4)
-    with pytest.raises(DivergedError, match=r"the loss is no number in epoch 3, step .*--learning-rate"):
+    with pytest.raises(DivergedError, match=r"the loss became NaN in epoch 3, step .*--learning-rate"):
         bad.run()
     assert (tmp_path / "last.npz").read_bytes() == good
     assert all(np.isfinite(array).all() for array in arrays)
@@ -96,7 +96,10 @@ def test_nan_in_bfloat16_goes_on_in_float32(
     state = done.run()
     says = capsys.readouterr().err
     assert says.count("WARNING") == 1
-    assert "the loss is no number in epoch 2, step 2, in bfloat16: goes on in float32 from the last checkpoint" in says
+    assert (
+        "the loss became NaN in epoch 2, step 2, in bfloat16: training continues in float32 from the last checkpoint"
+        in says
+    )
     assert (state.stopped, state.global_step, state.float32_from) == ("finished", 9, 4 if not ahead else 3)
     assert {layer.compute_dtype for layer in done.learner.model.layers} == {"float32"}
     assert all(np.isfinite(row["train_loss"]) for row in state.history)
