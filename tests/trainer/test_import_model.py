@@ -1,4 +1,4 @@
-"""Models made elsewhere, with Keras 2 and 3 and without Keras, answer here as they did there."""
+"""Models made elsewhere, with Keras 2 and 3 and without Keras, give the same outputs here as there."""
 
 import os
 import re
@@ -72,7 +72,7 @@ model.save(f"{folder}/lrcn.keras")
 
 @pytest.fixture(scope="module")
 def clips() -> np.ndarray:
-    """Clips of different brightness with more blue than green than red: a mistaken order of colours shows."""
+    """Clips of different brightness with more blue than green than red: a wrong order of colours is noticed."""
     noise = np.random.default_rng(0).uniform(0, 256, (4, *SHAPE))
     brightness = np.array([1.0, 0.7, 0.4, 0.1]).reshape(4, 1, 1, 1, 1)
     return (noise * brightness * (0.3, 0.6, 1.0)).astype(np.uint8)
@@ -80,7 +80,7 @@ def clips() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Videos of a moving texture; and behind them the real clips, where they are at hand."""
+    """Videos of a moving texture, followed by the real clips if they are available."""
     folder, pictures = tmp_path_factory.mktemp("films"), moving_pictures()
     made = [
         write(folder / "a.avi", pictures[:75], "mpeg4", {"bf": "2", "g": "30"}),
@@ -96,7 +96,7 @@ NUM_MADE = 3
 
 @pytest.fixture(scope="module")
 def keras_2(tmp_path_factory: pytest.TempPathFactory, clips: np.ndarray, films: list[str]) -> Path:
-    """Models of the public notebooks and what they say, made by Keras 2 from BGR in [0, 1]."""
+    """Models of the public notebooks and their outputs, made by Keras 2 from BGR in [0, 1]."""
     folder = tmp_path_factory.mktemp("keras2")
     np.save(folder / "clips.npy", (clips[..., ::-1] / 255).astype(np.float32))
     seen = np.stack([notebook_frames(path, *SHAPE[:3]) for path in films])
@@ -161,7 +161,7 @@ def test_other_models_of_keras_2(name: str, keras_2: Path, clips: np.ndarray, tm
 
 
 def differences_to_notebook(name: str, interpolation: str, keras_2: Path, films: list[str], folder: Path) -> np.ndarray:
-    """How far an imported model's probabilities are from what it said in its notebook: float [N], the greatest each."""
+    """The largest difference of an imported model's probabilities from its notebook's, for each clip: float [N]."""
     flags = ("--scale", "0-1", "--channels", "bgr", "--sampling", "notebook", "--interpolation", interpolation)
     assert run("--keras", keras_2 / f"{name}.h5", *flags, folder=folder) == 0
     spec = ModelInfo.from_json((folder / "out" / "model_info.json").read_text()).clip_spec
@@ -261,7 +261,7 @@ def test_found_outputs_and_exported_models_of_keras_3(
 
 
 class Batch(layers.Layer):
-    """Takes away the mean over the batch."""
+    """Subtracts the mean over the batch."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return inputs - tf.reduce_mean(inputs, axis=0, keepdims=True)
@@ -314,7 +314,7 @@ FLOW = tf.TensorSpec([None, 2], tf.float32, name="flow")
 
 
 class Two(tf.Module):
-    """Functions for signatures, with a table which is no variable."""
+    """Functions for signatures, with a table that is not a variable."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Datasets before training: what can't be trained on is refused in words, damage is found and named."""
+"""Datasets before training: unusable ones are refused with a reason, damage is found and named."""
 
 from tests import ROOT
 import json
@@ -28,7 +28,7 @@ def copy(dataset: Path, tmp_path: Path) -> Path:
 
 
 def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
-    """Changes the description."""
+    """Changes the description of a dataset."""
     path = folder / "dataset_info.json"
     value = json.loads(path.read_text())
     edit(value)
@@ -60,7 +60,7 @@ def flip(path: Path, position: int) -> None:
 
 
 def problems(folder: Path, full: bool | None = None) -> str:
-    """What checking the shards says, nothing where all is well."""
+    """What checking the shards reports; empty where all is well."""
     opened = open_dataset(str(folder))
     try:
         check_shards(opened, opened.info.splits, full)

@@ -1,4 +1,4 @@
-"""Ids, groups and labels from a dataset's indexes: what the shards say, and no shard is read for it."""
+"""Ids, groups and labels from a dataset's indexes: they agree with the shards, and no shard is read."""
 
 import shutil
 from dataclasses import replace
@@ -56,7 +56,7 @@ def test_an_index_says_what_the_records_say(dataset: Path, change: dict[str, str
 
 
 def test_no_shard_is_read_for_ids(copy: Path) -> None:
-    """Those of val and test are gone, and all is known of them; without indexes they are missed."""
+    """The shards of val and test are gone, and everything is still known; without indexes, they are needed."""
     opened = open_dataset(str(copy))
     before = {name: rows(Clips(opened.info, part, Reading(1)).index()) for name, part in sides(opened.info, copy).items()}
     forget = Path(shutil.copytree(copy, copy.parent / "earlier"))

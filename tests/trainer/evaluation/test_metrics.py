@@ -65,7 +65,7 @@ def test_a_table_by_hand() -> None:
 
 
 def test_confusions_are_sorted_by_number_and_their_clips_by_confidence() -> None:
-    """Eight times 1 for 2, twice 0 for 1 and twice 2 for 1, the later clips of each the surer."""
+    """Eight times 1 for 2, twice 0 for 1 and twice 2 for 1, with more confidence in the later clips of each."""
     truth, predicted = [2] * 8 + [1] * 4 + [2], [1] * 8 + [2, 2, 0, 0] + [2]
     logits = np.eye(3)[predicted] * (1 + np.arange(13))[:, None]
     logits[6] = logits[7]
@@ -92,7 +92,7 @@ def test_equal_logits_count_for_the_earlier_class() -> None:
 @settings(deadline=None)
 @given(predictions_of_clips(), st.randoms(), st.floats(0.1, 10))
 def test_order_and_temperature(p: Predictions, random: Any, temperature: float) -> None:
-    """The order of clips changes nothing, the temperature only what it should; intervals hold their values."""
+    """The order of clips changes nothing, the temperature only what it should; intervals contain their values."""
     order = list(range(len(p.labels)))
     random.shuffle(order)
     first, second = (evaluate(clips, names(p), temperature, num_resamples=100) for clips in (p, reorder(p, order)))
@@ -185,7 +185,7 @@ def test_majority_baseline() -> None:
 
 
 def test_paired_difference() -> None:
-    """Both models fail in the same hard groups, so their difference is surer than their accuracies."""
+    """Both models fail in the same hard groups, so their difference is more certain than their accuracies."""
     groups = [f"g{i // 10:02d}" for i in range(200)]
     b = saying([1 if i // 10 % 2 and i % 10 < 8 else 0 for i in range(200)], [0] * 200, groups)
     a = saying([1 if i // 10 % 2 and i % 10 < 8 and i % 20 != 10 else 0 for i in range(200)], [0] * 200, groups)
@@ -231,7 +231,7 @@ def test_clips_of_one_bin_make_up_for_each_other() -> None:
         (*sure(3, 5, 0), 0.25),  # all right
         (*sure(3, 0, 5), 20),  # all wrong
         (*sure(0, 5, 3), 1),  # no temperature makes a difference
-        (*sure(300, 5, 0), 1),  # sure already
+        (*sure(300, 5, 0), 1),  # already confident
     ],
 )
 def test_temperature(logits: list[list[float]], labels: list[int], temperature: float) -> None:
@@ -366,7 +366,7 @@ def test_an_interval_holds_its_value() -> None:
         ((0.5, 0.4, 0.66), None, False),
         ((0.9, 0.8, 1.0), None, False),
         ((0.125, 0.05, 0.66), None, False),  # far below, but the intervals overlap
-        ((0.5, 0.4, 0.66), (0.2, 0.01, 0.3), True),  # clip by clip it can be told
+        ((0.5, 0.4, 0.66), (0.2, 0.01, 0.3), True),  # compared clip by clip, the difference is clear
         ((0.5, 0.4, 0.6), (0.2, 0.0, 0.3), False),
     ],
 )

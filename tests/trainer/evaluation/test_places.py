@@ -1,4 +1,4 @@
-"""What lies in a folder, and where a run may be written."""
+"""What a folder holds, and where a run may be written."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The report of a run: its numbers are those of metrics.json, it warns of what can't be believed, and loads nothing."""
+"""The report of a run: its numbers are those of metrics.json, it warns of what can't be trusted, and loads nothing."""
 
 import base64
 import hashlib
@@ -192,7 +192,7 @@ def test_confused_pairs_with_and_without_strips() -> None:
 
 
 def test_what_is_not_there_is_left_out() -> None:
-    labels = ("a", "b", "c", "d", "e")  # no top-5 of five
+    labels = ("a", "b", "c", "d", "e")  # there is no top-5 of five classes
     metrics = make_metrics(labels)
     del metrics["val"], metrics["calibration"], metrics["speed"]
     metrics["baselines"]["single_frame"] = None

@@ -1,4 +1,4 @@
-"""What is written of a network gives what the network gives, wherever and however it was trained."""
+"""An exported network gives the same outputs as the network, wherever and however it was trained."""
 
 import re
 import shutil
@@ -104,7 +104,7 @@ def test_layers_do_not_use_cudnn() -> None:
 
 @pytest.mark.process
 def test_network_on_several_devices(tmp_path: Path) -> None:
-    """In a process of its own, because logical devices are set before anything runs, and to see that it is quiet."""
+    """In a process of its own, because logical devices are set before anything runs; and it must print nothing."""
     code = f"""
 from pipelines.process.tensorflow_start import start_tensorflow  # noqa: E402
 start_tensorflow()

@@ -1,4 +1,4 @@
-"""Files on this machine and on an S3 server: whole or not at all, and errors that say what to do."""
+"""Files on this machine and on an S3 server: written whole or not at all, with errors that say what to do."""
 
 import json
 import os
@@ -196,7 +196,7 @@ ATTEMPTS = """
 
 
 def attempts(uri: str, env: dict[str, str]) -> list[str]:
-    """What `exists`, `read_bytes`, `list_names` and `write_bytes` say to an address that is not usable."""
+    """The errors of `exists`, `read_bytes`, `list_names` and `write_bytes` for an address that can't be used."""
     done = run_code(ATTEMPTS, uri, env=env)
     assert done.returncode == 3, done.stderr
     lines = done.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""TF_CONFIG is understood before anything is loaded, and whatever else it is, is refused in one line."""
+"""TF_CONFIG is read before anything is loaded, and anything invalid is refused in one line."""
 
 import json
 

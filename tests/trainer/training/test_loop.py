@@ -1,4 +1,4 @@
-"""The loop where training goes wrong."""
+"""The loop when training goes wrong."""
 
 import shutil
 from collections.abc import Callable
@@ -74,7 +74,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path,
 
 @keras.saving.register_keras_serializable(package="test")
 class FailsInBfloat16(keras.layers.Layer):
-    """Gives what it gets; computing in bfloat16, NaN from the fifth step on."""
+    """Returns its input; when computing in bfloat16, NaN from the fifth step on."""
 
     def build(self, shape: tuple[int, ...]) -> None:
         self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
@@ -124,7 +124,7 @@ def test_a_checkpoint_of_other_settings_is_refused(dataset: Path, tmp_path: Path
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    """Any bit of it, also of what zip has no checksum for; one of an earlier version has only those of zip."""
+    """Any bit of it, even where zip has no checksum; one of an earlier version has only zip's checksums."""
     uri = tmp_path / "last.npz"
     checkpoint.save(str(uri), [np.arange(100.0), np.ones((2, 3))], checkpoint.State(epoch=3), {"a": 1})
     found = checkpoint.load(str(uri))
