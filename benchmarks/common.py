@@ -1,4 +1,4 @@
-"""What the benchmarks share: which videos they run on, how their results are shown and kept."""
+"""What the benchmarks share: finding videos to run on, and showing and keeping results."""
 
 import argparse
 import contextlib
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 REPOSITORY = Path(__file__).resolve().parents[1]
 VIDEOS_HELP = (
     "folder with videos at any depth; default: ucf-clips in the folder that HAR_TEST_DATA names, else sample videos, "
-    "which are made for the occasion"
+    "which are made for the run"
 )
 
 
@@ -44,7 +44,7 @@ def spread(items: Sequence[_T], limit: int) -> list[_T]:
 
 @contextlib.contextmanager
 def video_sets(folders: Sequence[str], limit: int = 0) -> Iterator[dict[str, list[str]]]:
-    """The videos of each folder, by the folder's name; of the default where no folder is given."""
+    """The videos of each folder, by the folder's name; of the default folder where none is given."""
     with contextlib.ExitStack() as stack:
         chosen = list(folders)
         if not chosen and (test_data := os.environ.get("HAR_TEST_DATA")):
@@ -67,7 +67,7 @@ def video_sets(folders: Sequence[str], limit: int = 0) -> Iterator[dict[str, lis
 
 
 def log(message: str) -> None:
-    """Shows what goes on, apart from the results on stdout."""
+    """Shows progress on stderr, apart from the results on stdout."""
     print(f"[{time.strftime('%H:%M:%S')}] {message}", file=sys.stderr, flush=True)
 
 
@@ -101,15 +101,15 @@ def _version(package: str) -> str | None:
 
 
 def print_machine(facts: Mapping[str, Any]) -> None:
-    """One paragraph above the tables, and a warning where other work would spoil the figures."""
+    """One paragraph above the tables, and a warning if other work may distort the figures."""
     packages = ", ".join(f"{name} {found}" for name, found in facts["packages"].items())
     print(f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gb']} GB; Python {facts['python']}; {packages}.")
     if facts["load_average_1min"] > 0.3 * facts["cores"]:
-        log(f"WARNING: the machine is busy (load {facts['load_average_1min']}): these figures prove little")
+        log(f"WARNING: the machine is busy (load {facts['load_average_1min']}): these figures are not reliable")
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], markdown: bool) -> None:
-    """Prints a table with the first column to the left and the others to the right, for a terminal or for a README."""
+    """Prints a table, the first column aligned left and the others right, for a terminal or a Markdown file."""
     widths = [max(len(row[i]) for row in [headers, *rows]) for i in range(len(headers))]
 
     def line(cells: Sequence[str]) -> str:
@@ -121,13 +121,13 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], markdown:
 
 
 def write_json(path: str | None, facts: Mapping[str, Any], results: Any) -> None:
-    """Keeps the results with every single measurement, where the user gave a file for it."""
+    """Writes the results with every single measurement, if the user gave a file for them."""
     if path:
         Path(path).write_text(json.dumps({"machine": facts, "results": results}, indent=1) + "\n")
 
 
 def positive(text: str) -> int:
-    """A whole number from 1, for argparse."""
+    """A whole number of at least 1, for argparse."""
     value = int(text)
     if value < 1:
         raise ValueError(text)
@@ -135,13 +135,13 @@ def positive(text: str) -> int:
 
 
 def positive_list(text: str) -> list[int]:
-    """Whole numbers from 1, separated by commas, for argparse."""
+    """Whole numbers of at least 1, separated by commas, for argparse."""
     return [positive(item) for item in text.split(",")]
 
 
 def interleaved(methods: Mapping[str, Callable[[], _T]], rounds: int, warm_up: int = 0) -> dict[str, list[_T]]:
-    """What each method gives in each round; the next round begins with another one, so that a disturbance of the
-    machine meets them all, and none always runs behind the same other. Results of rounds that warm up don't count."""
+    """What each method returns in each round. Each round begins with a different method, so that a disturbance of the
+    machine affects them all, and none always runs after the same other. Results of warm-up rounds are dropped."""
     names = list(methods)
     found: dict[str, list[_T]] = {name: [] for name in names}
     for number in range(rounds + warm_up):
@@ -161,12 +161,12 @@ def make_parser(
     """A parser with the flags that several benchmarks have.
 
     Args:
-        name: of the benchmark.
+        name: name of the benchmark.
         description: its docstring.
         videos: how many folders of videos it takes: none (0), one (1), or several ("+").
-        rounds: over all methods by default; 0 where there are none.
+        rounds: default number of rounds; 0 for no such flag.
         table: whether it prints a table.
-        epilog: what stands behind the flags.
+        epilog: text below the flags.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{name}", description=description, epilog=epilog, allow_abbrev=False,
@@ -176,7 +176,7 @@ def make_parser(
     if videos:
         add("--videos", nargs=videos, metavar="DIR", default=[], help=VIDEOS_HELP)
     if rounds:
-        add("--rounds", type=positive, default=rounds, metavar="N", help="rounds over all (default %(default)s)")
+        add("--rounds", type=positive, default=rounds, metavar="N", help="rounds of all methods (default %(default)s)")
     if table:
         add("--markdown", action="store_true", help="print tables for a Markdown file")
         add("--json", metavar="FILE", help="also write every single measurement to this file")
@@ -184,13 +184,13 @@ def make_parser(
 
 
 def add_scratch(parser: argparse.ArgumentParser, what: str) -> None:
-    """Adds the flag for a place where a lot is written."""
+    """Adds the flag for a folder in which a lot is written."""
     place = tempfile.gettempdir()
     parser.add_argument("--scratch", metavar="DIR", default=place, help=f"folder for {what} (default %(default)s)")
 
 
 def parse_with_job(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Flags of a benchmark, and those which go to the job that it runs, as `job_flags`."""
+    """Flags of a benchmark, and those for the job that it runs, as `job_flags`."""
     parser.epilog = f"Flags that are not listed here go to the job, for example --encoding=jpeg.\n{parser.epilog}"
     args, job_flags = parser.parse_known_args(argv)
     args.job_flags = job_flags

@@ -1,7 +1,7 @@
 """Compares ways of getting 20 frames of 64x64 RGB out of each video: videos per CPU second, one thread, side by side.
 
 Rounds are interleaved: in each, every method runs over all videos, and the next round starts with another method, so
-that a disturbance of the machine meets them all. CPU time is that of all threads and child processes.
+that a disturbance of the machine affects them all. CPU time is that of all threads and child processes.
 """
 
 import functools
@@ -21,7 +21,7 @@ from benchmarks import common
 from benchmarks.decoding_methods import FULL_DECODE, METHODS, NOTEBOOK, SPEC, Method, Run, Shrink
 
 _NEIGHBOURS = 3
-_CLEARLY = 0.9  # where nothing moves, neighbours differ by noise alone
+_CLEARLY = 0.9  # where nothing moves, neighbours differ only by noise
 _HEADERS = ["method", "videos/CPU s", "median", "x notebooks", "median", "of full", "median", "other frames", "cores"]
 
 Seconds = dict[str, list[tuple[float, float]]]
@@ -29,12 +29,12 @@ Seconds = dict[str, list[tuple[float, float]]]
 
 def cpu_seconds(children: Sequence[int]) -> float:
     """CPU time of this process and of some others, to the nanosecond."""
-    # The kernel's number for the CPU clock of another process; counts in /proc have a resolution of 10 ms only.
+    # The kernel's number for the CPU clock of another process; times in /proc have a resolution of only 10 ms.
     return time.process_time() + sum(time.clock_gettime((~pid << 3) | 2) for pid in children)
 
 
 def make_runs(methods: Sequence[Method]) -> tuple[dict[str, Run], dict[str, str]]:
-    """What can be measured here, and why the rest can't."""
+    """The methods that can be measured here, and why the others can't."""
     runs: dict[str, Run] = {}
     missing: dict[str, str] = {}
     for method in methods:
@@ -57,7 +57,7 @@ def _reference_frames(path: str, ways: Iterable[Shrink]) -> dict[Shrink, list[np
 
 
 def _distance(first: np.ndarray, second: np.ndarray) -> float:
-    """How unlike two pictures are, much the same whichever ways of resizing and of converting colours made them."""
+    """How different two pictures are, largely independent of how they were resized and their colours converted."""
     difference = first.astype(np.float64) - second
     height, width, channels = difference.shape
     blocks = difference.reshape(height // 4, 4, width // 4, 4, channels).mean(axis=(1, 3))
@@ -78,8 +78,8 @@ def check(runs: Mapping[str, Run], videos: Sequence[str]) -> tuple[list[str], di
     """Runs every method once over every video, which also warms everything up.
 
     Returns:
-        the videos that all methods can read, the number of other frames than asked for by method, and the reasons for
-        which videos are left out: a method that fails early must not look fast.
+        the videos that all methods can read; for each method, the number of frames that are not those asked for; and
+        why the other videos are left out: a method that fails early must not look fast.
     """
     methods = {method.name: method for method in METHODS if method.name in runs}
     sound, others, left_out = [], dict.fromkeys(runs, 0), {}
@@ -99,7 +99,7 @@ def check(runs: Mapping[str, Run], videos: Sequence[str]) -> tuple[list[str], di
                     raise ValueError(f"{result.dtype} {result.shape} instead of uint8 {SPEC.shape}")
                 wanted = method.spec.sample(num_frames)
                 found[name] = _count_other_frames(result, wanted, reference[method.shrink])
-        except Exception as error:  # decoders raise what they like
+        except Exception as error:  # decoders raise errors of any class
             left_out[path] = f"{name}: {type(error).__name__}: {str(error).strip()[:120]}"
             common.log(f"left out: {os.path.basename(path)} ({left_out[path]})")
             continue

@@ -1,6 +1,6 @@
 """The ways of getting 20 frames out of a video that `benchmarks.decoding` compares, each at its best in one thread.
 
-Each takes a path and returns uint8 [20, 64, 64, 3] RGB; the last one, for comparison, returns a number of frames. A
+Each takes a path and returns uint8 [20, 64, 64, 3] RGB; the last one, for comparison, returns the number of frames. A
 method whose package is missing raises ImportError when it is made.
 """
 
@@ -48,10 +48,10 @@ class Method:
     """A row of the comparison.
 
     Attributes:
-        name: as the table shows it.
-        make: gives the function that is measured.
-        spec: which frames it is to give.
-        shrink: resizes a frame much as the method does, so that its frames can be told from their neighbours.
+        name: name in the table.
+        make: returns the function that is measured.
+        spec: which frames the method must return.
+        shrink: resizes a frame much as the method does, so that its frames can be distinguished from their neighbours.
     """
 
     name: str
@@ -70,7 +70,7 @@ def _capture(path: str) -> cv2.VideoCapture:
 
 def _notebook() -> Run:
     def run(path: str) -> np.ndarray:
-        """As published, without the division by 255, and with the swap to RGB, which is often left out there."""
+        """As published, but without the division by 255, and with the swap to RGB, which is often left out."""
         frames = []
         capture = _capture(path)
         skip = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) // SPEC.num_frames, 1)
@@ -92,7 +92,7 @@ def _shrink(bgr: np.ndarray) -> np.ndarray:
 
 
 def _opencv(skips: bool) -> Run:
-    """Every frame is read, or (`skips`) those that nobody wants are grabbed without being converted."""
+    """Every frame is read, or (`skips`) those that aren't needed are grabbed without being converted."""
 
     def run(path: str) -> np.ndarray:
         capture = _capture(path)
@@ -113,7 +113,7 @@ def _decord() -> Run:
     import decord
 
     def run(path: str) -> np.ndarray:
-        # Its own resizing is faster than any after it.
+        # Its own resizing is faster than resizing afterwards.
         reader = decord.VideoReader(path, ctx=decord.cpu(0), width=SPEC.width, height=SPEC.height, num_threads=1)
         frames: np.ndarray = reader.get_batch(list(SPEC.sample(len(reader)))).asnumpy()
         return frames
@@ -127,7 +127,7 @@ def _torchcodec(seek_mode: str) -> Run:
 
     try:
         from torchcodec.decoders import VideoDecoder
-    except (OSError, RuntimeError) as error:  # it is there, FFmpeg's libraries are not
+    except (OSError, RuntimeError) as error:  # it is installed, but FFmpeg's libraries are not
         raise ImportError(str(error)) from error
     torch.set_num_threads(1)
 

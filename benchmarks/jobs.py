@@ -24,7 +24,7 @@ _SAMPLES_BETWEEN_SEARCHES = 5  # for new processes, which costs more than readin
 
 
 def make_tree(root: str, videos: Sequence[str], count: int) -> None:
-    """A tree in UCF50's layout with `count` videos: links to the given ones in turn, 25 groups a class."""
+    """A tree in UCF50's layout with `count` videos: links to the given ones in turn, 25 groups per class."""
     made: Counter[str] = Counter()
     for path in itertools.islice(itertools.cycle(videos), count):
         label = Path(path).parent.name
@@ -133,7 +133,7 @@ def kill_session(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
     """Kills a job with all processes that it started, at once, and waits until they are gone.
 
     Returns:
-        descendants that were out of reach of a signal to the job's process group, and went on for 10 seconds or more.
+        descendants that a signal to the job's process group did not reach, and that ran on for 10 seconds or more.
     """
     try:
         descendants = psutil.Process(process.pid).children(recursive=True)

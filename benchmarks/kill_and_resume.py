@@ -2,8 +2,8 @@
 
 A tree of links to a few real videos is preprocessed or, with `--model`, labelled without disturbance. Then, in each
 run, the job is started into an empty folder and killed with all its processes (SIGKILL, as when a machine is taken
-away) one to three times, and at last left to finish. Every file outside of `_state` must then have the same bytes,
-and nothing else may be left over. After each kill, a result that says it is complete must be so.
+away) one to three times, and finally left to finish. Every file outside of `_state` must then have the same bytes,
+and nothing else may be left over. After each kill, a result that claims to be complete must be complete.
 
   python -m benchmarks.kill_and_resume --runs 30
   python -m benchmarks.kill_and_resume --runs 20 --model runs/lrcn/model --window-s 1
@@ -40,9 +40,9 @@ class Kind:
     Attributes:
         command: the job on a tree, into a folder.
         complete: the file whose presence means that the result is complete.
-        varies: a file that says how long it took, and so is never the same.
-        steps: files that show how far a job has come; in each, `per_line` tells whether lines count or the file.
-        step: what they are called.
+        varies: a file that says how long the job took, and so is never the same.
+        steps: files that show how far a job has come; `per_line` tells whether each line or each file counts.
+        step: what the steps are called.
     """
 
     command: Callable[[str, str], list[str]]
@@ -53,7 +53,7 @@ class Kind:
     step: str
 
     def done(self, output: str) -> int:
-        """Steps that are done."""
+        """Number of steps that are done."""
         found = list(Path(output).glob(self.steps))
         return sum(path.read_bytes().count(b"\n") for path in found) if self.per_line else len(found)
 
@@ -79,7 +79,7 @@ class Contents:
         return cls(hashes, frozenset(state))
 
     def problems(self, reference: "Contents") -> list[str]:
-        """What is not as in the reference."""
+        """What differs from the reference."""
         names = sorted({*self.hashes, *reference.hashes})
         differing = [n for n in names if self.hashes.get(n) != reference.hashes.get(n)]
         found = []
@@ -127,7 +127,7 @@ class Bench:
         return jobs.start_job(command, self._log(run), os.path.join(self._scratch, run, "tmp"))
 
     def _finish(self, run: str, timeout_s: float | None) -> str:
-        """Starts the job and leaves it alone; the reason if it fails."""
+        """Starts the job and leaves it alone; returns the reason if it fails."""
         process = self._start(run)
         try:
             code = process.wait(timeout_s)
@@ -141,7 +141,7 @@ class Bench:
         return os.path.join(self._scratch, run, "job.log")
 
     def run(self, name: str, chance: random.Random) -> Run:
-        """One run: kills, a last start that is let alone, and the comparison."""
+        """One run: kills, a last start that is left alone, and the comparison."""
         result = Run()
         for _ in range(chance.randint(1, _MOST_KILLS)):
             if not self._start_and_kill(name, chance.uniform(0, _LATEST_KILL * self.duration_s), result):
@@ -182,11 +182,11 @@ class Bench:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    epilog = "exit codes: 0 all results are the same; 1 one differs, and is kept for a look at it."
+    epilog = "exit codes: 0 all results are the same; 1 a result differs, and is kept for inspection."
     parser = common.make_parser("kill_and_resume", __doc__, videos=1, table=False, epilog=epilog)
     add = parser.add_argument
     add("--runs", type=common.positive, default=30, metavar="N", help="runs to disturb (default %(default)s)")
-    add("--seed", type=int, default=0, metavar="N", help="of the moments, for drawing them again (default %(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the moments of the kills (default %(default)s)")
     add("--count", type=common.positive, default=150, metavar="N", help="videos in the tree (default %(default)s)")
     add("--shards", type=common.positive, default=12, metavar="N", help="shards of the dataset (default %(default)s)")
     add("--workers", type=common.positive, default=2, metavar="N", help="decoder processes (default %(default)s)")

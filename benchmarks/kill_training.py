@@ -3,8 +3,8 @@
   python -m benchmarks.kill_training --runs 20
 
 One undisturbed run gives the reference. In each run, training is started into an empty folder and ended with SIGKILL
-(every third run: SIGTERM) once its checkpoint has a random step, up to three times; then it is started once more to its
-end. All variables of the last and of the best checkpoint have to be equal to those of the reference.
+(every third run: SIGTERM) once its checkpoint has reached a random step, up to three times; then it is started once
+more and left to finish. All variables of the last and of the best checkpoint must equal those of the reference.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def start(data: Path, output: Path, model: str, epochs: int) -> "subprocess.Pope
 
 
 def finish(process: "subprocess.Popen[bytes]") -> None:
-    """Waits for the end of a training that nothing disturbs."""
+    """Waits for the end of an undisturbed training run."""
     if code := process.wait():
         sys.exit(f"error: training ended with exit code {code}")
 
@@ -53,13 +53,13 @@ def weights(output: Path) -> list[bytes]:
 
 
 def disturb(data: Path, output: Path, options: argparse.Namespace, steps: list[int], number: int) -> list[str]:
-    """Ends training at the given steps, then lets it end by itself; tells when it was hit."""
+    """Ends training at the given steps, then lets it finish; returns the steps at which it was hit."""
     hits = []
     for step in steps:
         first = step_of(output)
         process = start(data, output, options.model, options.epochs)
         while process.poll() is None:
-            # Beyond its first step, so that SIGTERM meets a process that has come to its loop.
+            # Beyond its first step, so that SIGTERM reaches a process that has entered its loop.
             if (now := step_of(output)) >= max(step, first + 1):
                 process.send_signal(number)
                 hits.append(str(now))
@@ -77,8 +77,8 @@ def main() -> None:
     add("--runs", type=common.positive, default=20, metavar="N", help="disturbed runs (default %(default)s)")
     add("--model", default="lrcn", choices=("lrcn", "convlstm"), help="network (default %(default)s)")
     add("--clips", type=common.positive, default=44, metavar="N", help="training clips (default %(default)s)")
-    add("--epochs", type=common.positive, default=3, metavar="N", help="of each run (default %(default)s)")
-    add("--seed", type=int, default=0, metavar="N", help="of the moments (default %(default)s)")
+    add("--epochs", type=common.positive, default=3, metavar="N", help="epochs of each run (default %(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the steps (default %(default)s)")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     last_step = options.epochs * -(-options.clips // 8) - 1

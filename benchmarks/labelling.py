@@ -1,14 +1,14 @@
-"""Measures whole labelling jobs against what a user would write first, and against what the machine can give.
+"""Compares whole labelling jobs with what a user would write first, and with what the machine can deliver.
 
 Makes trees of many videos out of a few (links under other names, so every one is decoded and scored) and runs
 
 - the obvious version: OpenCV's seek to each frame, the Keras model called on batches of 8;
-- decoding alone: our decoders on all cores, pixels thrown away;
-- the model alone: our scorer on clips that are in memory already;
+- decoding alone: our decoders on all cores, with the pixels thrown away;
+- the model alone: our scorer on clips that are already in memory;
 - the job, `python -m pipelines.label`, on a small and on a large tree.
 
-Rates of the job are those of the additional videos of the large tree, so without what every job takes once (imports,
-loading the model); the others are measured without it, too.
+Rates of the job are those of the additional videos of the large tree, so without the time that every job takes once
+(imports, loading the model); the others are measured without it, too.
 
   python -m benchmarks.labelling --model runs/lrcn/model
 """
@@ -41,7 +41,7 @@ _OBVIOUS_BATCH = 8
 
 
 def obvious(tree: str, model: str, limit: int) -> float:
-    """Videos a second of the script that one would write first; run in a process of its own."""
+    """Videos per second of the script that one would write first; runs in a process of its own."""
     start_tensorflow()
     import keras
 
@@ -77,7 +77,7 @@ def obvious(tree: str, model: str, limit: int) -> float:
 
 
 def decoding_alone(tree: str, model: str, limit: int) -> float:
-    """Videos a second that the decoders deliver, one for each core."""
+    """Videos per second that the decoders deliver, one for each core."""
     info = read_model_info(model)
     job = WindowJob(info.clip_spec, default_windows(info.durations_s))
     videos = common.spread(common.find_videos(tree), limit)
@@ -97,7 +97,7 @@ def decoding_alone(tree: str, model: str, limit: int) -> float:
 
 
 def model_alone(model: str, seconds: float = 5.0) -> float:
-    """Clips a second that the scorer scores on all cores."""
+    """Clips per second that the scorer scores on all cores."""
     info = read_model_info(model)
     scorer = Scorer(model, info, len(os.sched_getaffinity(0)))
     rng = np.random.default_rng(0)
@@ -113,7 +113,7 @@ def job_seconds(tree: str, model: str, count: int, scratch: str) -> dict[str, An
     """Runs the job once, and makes sure that it labelled everything.
 
     Raises:
-        RuntimeError: it failed or left something out; the message shows what it printed.
+        RuntimeError: the job failed or left something out; the message shows what it printed.
     """
     output, log = os.path.join(scratch, "labels"), os.path.join(scratch, "job.log")
     outcome = jobs.run_job(jobs.label_command(tree, output, model), log)
@@ -156,8 +156,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = common.make_parser("labelling", __doc__, videos=1, rounds=3)
     add = parser.add_argument
     add("--model", metavar="FOLDER", help="a model directory of trainer.task")
-    add("--counts", type=common.positive_list, default=[220, 2200], metavar="N,N", help="sizes of both trees")
-    add("--limit", type=common.positive, default=220, metavar="N", help="videos of the obvious version")
+    add("--counts", type=common.positive_list, default=[220, 2200], metavar="N,N", help="videos of each tree")
+    add("--limit", type=common.positive, default=220, metavar="N", help="videos that the obvious version labels")
     add("--alone", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.alone:
@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(methods[what](tree, model, int(limit)) if what in methods else model_alone(model))
         return 0
     if not args.model:
-        parser.error("say which model: --model FOLDER")
+        parser.error("choose a model: --model FOLDER")
     args.model = os.path.abspath(args.model)
     facts = common.machine()
     common.print_machine(facts)

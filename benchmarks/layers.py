@@ -1,7 +1,7 @@
 """Compares our layers with Keras' own, in the networks of public notebooks: training steps and inference.
 
-Rounds are interleaved. Before anything is measured, all methods of a comparison get the same weights and have to give
-the same output.
+Rounds are interleaved. Before anything is measured, all methods of a comparison get the same weights and must give the
+same output.
 
   python -m benchmarks.layers
 """
@@ -55,7 +55,7 @@ def convlstm_network() -> Models:
 
 
 def lrcn_network() -> Models:
-    """16-32-64-64 filters and LSTM 32: layers for one frame after the other, or time folded into the batch."""
+    """16-32-64-64 filters and LSTM 32: layers applied to one frame after another, or time folded into the batch."""
     inputs = keras.Input(_CLIP, dtype="uint8")
     x = layers.Rescaling(1 / 255)(inputs)
     for number, (filters, pool) in enumerate(((16, 4), (32, 4), (64, 2), (64, 2))):
@@ -108,7 +108,7 @@ def make_inference(model: keras.Model, clips: tf.Tensor) -> Callable[[], object]
 
 
 def seconds_of(run: Callable[[], object]) -> Callable[[], float]:
-    """Gives a function that runs another one and returns the wall seconds that it took."""
+    """Returns a function that runs another one and returns the wall seconds that it took."""
 
     def measure() -> float:
         start_s = time.perf_counter()

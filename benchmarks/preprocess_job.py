@@ -1,9 +1,9 @@
-"""Measures whole preprocessing jobs: time, memory, and how much of the decoder's speed is left of end to end.
+"""Measures whole preprocessing jobs: time, memory, and how much of the decoder's speed remains end to end.
 
 Makes trees of many videos out of a few (links under other names, so every one is decoded), runs the job on each with
 each number of workers, one after the other, and compares its rate with that of a single process that does nothing but
-call `read_clip` on the same videos. That rate is measured before and after each job, since many machines are faster at
-one time than at another; the mean of the two counts.
+call `read_clip` on the same videos. That rate is measured before and after each job, since the speed of many machines
+varies over time; the mean of the two counts.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _HEADERS = ["videos", "workers", "wall s", "videos/s", "without start", "speed-u
 
 
 def decode_rate(tree: str, limit: int) -> float:
-    """Videos a second by the clock that this process alone decodes, of a tree's videos."""
+    """Videos of a tree per second of wall time that this process alone decodes."""
     videos = common.spread(common.find_videos(tree), limit)
     spec = ClipSpec()
     for path in videos[:20]:  # the file cache and the code
@@ -40,10 +40,10 @@ def decode_rate(tree: str, limit: int) -> float:
 
 
 def run_once(tree: str, count: int, workers: int, scratch: str, more: Sequence[str]) -> dict[str, Any]:
-    """Runs the job once, and makes sure that it did it all.
+    """Runs the job once, and makes sure that it wrote everything.
 
     Raises:
-        RuntimeError: it failed or left something out; the message shows what it printed.
+        RuntimeError: the job failed or left something out; the message shows what it printed.
     """
     output, log = os.path.join(scratch, "dataset"), os.path.join(scratch, "job.log")
     outcome = jobs.run_job(jobs.job_command(tree, output, workers, *more), log)
@@ -65,7 +65,7 @@ def _rows(results: Sequence[dict[str, Any]]) -> list[list[str]]:
         single = [r["wall_s"] for r in results if r["videos"] == count and r["workers"] == 1]
         smaller = [r for r in results if r["workers"] == workers and r["videos"] < count]
         without_start = ""
-        if smaller:  # what the additional videos took, as both jobs take equally long to start
+        if smaller:  # the time of the additional videos, as both jobs take equally long to start
             base = max(smaller, key=lambda r: r["videos"])
             without_start = f"{(count - base['videos']) / (wall_s - base['wall_s']):.1f}"
         alone = result["decode_videos_per_s"]
@@ -79,7 +79,7 @@ def _rows(results: Sequence[dict[str, Any]]) -> list[list[str]]:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = common.make_parser("preprocess_job", __doc__, videos=1)
     add = parser.add_argument
-    copies_help = "names of each video in the largest tree; the smaller has a tenth of them (default %(default)s)"
+    copies_help = "links to each video in the larger tree; the smaller has a tenth of them (default %(default)s)"
     add("--copies", type=common.positive, default=600, metavar="N", help=copies_help)
     counts_help = "sizes of the trees in videos, instead of --copies"
     add("--counts", type=common.positive_list, metavar="N,N,...", help=counts_help)
@@ -87,7 +87,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--workers", type=common.positive_list, default=[1, 2], metavar="N,N,...", help=workers_help)
     decode_help = "videos to measure the speed of decoding alone on (default %(default)s)"
     add("--decode", type=common.positive, default=600, metavar="N", help=decode_help)
-    common.add_scratch(parser, "trees and datasets, a quarter megabyte a video; removed at the end")
+    common.add_scratch(parser, "trees and datasets, a quarter of a megabyte per video; removed at the end")
     return common.parse_with_job(parser, argv)
 
 

@@ -1,8 +1,8 @@
 """Measures what one machine does for a whole collection: listing, planning, the ledger, the account at the end.
 
-Each part of the jobs that grows with the collection, but the decoding, runs in a process of its own, for a smaller and
-a larger collection, so that time and memory can be compared. No video is there: files are empty, clips are tiny, scores
-are drawn by chance. Whatever lists, plans, writes and reads is the code of the jobs.
+Each part of the jobs that grows with the collection, except decoding, runs in a process of its own, for a smaller and
+a larger collection, so that time and memory can be compared. There are no videos: files are empty, clips are tiny,
+scores are random. The code that lists, plans, writes and reads is that of the jobs.
 """
 
 import argparse
@@ -22,14 +22,14 @@ _HEADERS = ["", "s", "s", "times", "MB", "MB"]
 _ONCE = {"make_tree", "make_manifest", "ledger", "assemble", "shards"}
 """Parts that find their work done when they are run again."""
 _RUNS_OF_SMALLER = 3
-"""In each round: they are over so soon that a moment in which the machine is slow makes much of one of them."""
+"""In each round: they are so short that a moment in which the machine is slow distorts one of them."""
 
 
 def run_part(name: str, count: int, folder: str) -> dict[str, Any]:
     """What a part measured.
 
     Raises:
-        RuntimeError: it failed; the message shows what it printed.
+        RuntimeError: the part failed; the message shows what it printed.
     """
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.scale_parts", name, str(count), folder]
     start = time.perf_counter()
@@ -63,7 +63,7 @@ def _seconds(result: dict[str, Any]) -> float:
 
 
 def _rows(name: str, results: Sequence[dict[str, Any]]) -> list[list[str]]:
-    """A row for all steps of a part, one for each, and one for the process from its start to its end."""
+    """A row for all steps of a part, one for each, and one for the process from start to end."""
     steps = {step: [result["seconds"][step] for result in results] for step in results[0]["seconds"]}
     peaks = [f"{result['peak_mb']:,.0f}" for result in results]
     rows = [_row(f"**{name}**" if len(steps) > 1 else name, [_seconds(result) for result in results], peaks)]
@@ -88,16 +88,18 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     count_help = "videos of the larger collection; the smaller has a tenth (default %(default)s)"
     add("--count", type=common.positive, default=1_000_000, metavar="N", help=count_help)
     rounds_help = (
-        "run each part so often, the smaller collection three times as often, but those that can't be repeated, and "
-        "keep the medians (default %(default)s)"
+        "run each part this often, and three times as often on the smaller collection, except parts that "
+        "can't be repeated, and keep the medians (default %(default)s)"
     )
     add("--rounds", type=common.positive, default=1, metavar="N", help=rounds_help)
-    add("--parts", metavar="NAME,NAME", default=",".join(PARTS), help="which parts, separated by commas (default all)")
+    add(
+        "--parts", metavar="NAME,NAME", default=",".join(PARTS), help="parts to run, separated by commas (default: all)"
+    )
     common.add_scratch(parser, "trees and datasets, 4 kB and a file for each video; removed at the end")
     args = parser.parse_args(argv)
     args.parts = args.parts.split(",")
     if unknown := [name for name in args.parts if name not in PARTS]:
-        parser.error(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+        parser.error(f"there is no part {unknown[0]!r}; the parts are {', '.join(PARTS)}")
     args.titles = {name: str(part.__doc__).rstrip(".") for name, part in PARTS.items()}
     return args
 
@@ -116,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     finally:
         shutil.rmtree(folder)
-    print(f"\nSeconds by the clock and the most memory, for {counts[0]:,} and {counts[1]:,} videos:\n")
+    print(f"\nSeconds of wall time and peak memory, for {counts[0]:,} and {counts[1]:,} videos:\n")
     rows = [row for name, of_counts in results.items() for row in _rows(args.titles[name], of_counts)]
     common.print_table(_HEADERS, rows, args.markdown)
     common.write_json(args.json, facts, results)

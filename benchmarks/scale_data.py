@@ -1,4 +1,4 @@
-"""Collections of any size that aren't there: names, manifests, empty files, ledgers, and shards of tiny clips."""
+"""Simulated collections of any size: names, manifests, empty files, ledgers, and shards of tiny clips."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,11 +22,11 @@ from pipelines.video.windows import Window
 NUM_CLASSES = 50
 _GROUPS = 25
 _PORTION = 256
-"""Entries of a file of the ledger: the job flushes after 512 entries, which are of two shards or three."""
+"""Entries in a file of the ledger: the job flushes after 512 entries, which belong to two or three shards."""
 _STRIP = "x" * 4000
 """As long as a film strip of 64x64 pixels in base64."""
 _FAILED_EVERY = 100
-"""Videos for one that can't be decoded."""
+"""One in this many videos can't be decoded."""
 
 
 def class_name(number: int) -> str:
@@ -35,7 +35,7 @@ def class_name(number: int) -> str:
 
 
 def names(count: int) -> Iterator[tuple[str, str]]:
-    """Class and file name of so many videos in UCF50's layout."""
+    """Class and file name of `count` videos in UCF50's layout."""
     for i in range(count):
         label, group, clip = class_name(i), i // NUM_CLASSES % _GROUPS + 1, i // NUM_CLASSES // _GROUPS
         yield label, f"v_{label}_g{group:02d}_c{clip:06d}.avi"
@@ -50,14 +50,14 @@ def make_tree(root: str, count: int) -> None:
 
 
 def make_manifest(path: str, count: int) -> None:
-    """A manifest of as many videos, none of which names a group: each is one of its own. The files are not there."""
+    """A manifest of `count` videos without groups: each is a group of its own. The files don't exist."""
     with open(path, "w") as file:
         file.write("path,label\n")
         file.writelines(f"clips/{label}/{name.replace('_g', '_take')},{label}\n" for label, name in names(count))
 
 
 def fill_ledger(output: str, shards: Sequence[ShardListing], key: str) -> None:
-    """A ledger that knows all videos, one window each, written in portions as large as the job's."""
+    """A ledger with all videos, one window each, written in portions as large as the job's."""
     random = np.random.default_rng(0)
     for shard, listing in enumerate(shards):
         videos = listing.videos()
@@ -75,7 +75,7 @@ def fill_ledger(output: str, shards: Sequence[ShardListing], key: str) -> None:
 
 
 class InstantPool:
-    """In the place of decoders: tiny clips at once, and a failure now and then."""
+    """Takes the place of the decoders: tiny clips at once, and a failure now and then."""
 
     def map(
         self, videos: Iterable[VideoRecord], job: DecodeJob, _: Any, wants_strip: Callable[[VideoRecord], bool]
@@ -93,7 +93,7 @@ class InstantPool:
 
 
 def write_shards(output: str, tasks: Iterable[ShardTask], settings: ShardSettings) -> None:
-    """Shards and their reports as the job writes them, but for the pixels."""
+    """Shards and their reports as the job writes them, except for the pixels."""
     pool: Any = InstantPool()
     for task in tasks:
         with files.write_atomically(files.join(output, task.name), temporary_folder(output)) as file:

@@ -1,7 +1,7 @@
-"""The parts of the jobs that one machine does for the whole collection, each for itself: see `benchmarks.scale`.
+"""The parts of the jobs that one machine does for the whole collection, one by one: see `benchmarks.scale`.
 
 A part runs in a process of its own, `python -m benchmarks.scale_parts PART COUNT FOLDER`, and prints what it measured.
-Parts go on with what earlier ones left in the folder.
+Parts continue with what earlier ones left in the folder.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam  # loaded by every part: the jobs have it, too, when they list and plan
+import apache_beam as beam  # loaded by every part, as the jobs have it loaded when they list and plan
 
 from benchmarks import scale_data
 from pipelines import files, verify
@@ -45,7 +45,7 @@ from pipelines.video.windows import default_windows
 
 _VIDEOS_PER_TINY_SHARD = 100
 _SECONDS: dict[str, float] = {}
-"""Step to seconds by the clock."""
+"""Wall time of each step in seconds."""
 _FACTS: dict[str, Any] = {}
 
 
@@ -67,7 +67,7 @@ def make_tree(folder: str, count: int) -> None:
 
 
 def make_manifest(folder: str, count: int) -> None:
-    """A manifest of files that are not there."""
+    """A manifest of files that don't exist."""
     with _step("manifest written"):
         scale_data.make_manifest(f"{folder}/videos.csv", count)
 
@@ -265,7 +265,7 @@ PARTS: dict[str, Callable[[str, int], None]] = {
 
 
 def _peak_mb() -> float:
-    """Most memory of this process, in megabytes. `ru_maxrss` would begin with that of the process that started it."""
+    """Peak memory of this process in megabytes. `ru_maxrss` would start from that of the parent process."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM"):

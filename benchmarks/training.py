@@ -1,8 +1,9 @@
-"""Does reading keep up with training, and does memory stay where it is when the dataset grows?
+"""Does reading keep up with training, and does memory stay constant when the dataset grows?
 
-Makes datasets of 1x and 10x clips out of noise, without videos. In interleaved rounds it measures the input pipeline
-alone (with and without augmentation) and training steps of each network on a batch that is there already; then it
-trains for as many steps on each dataset, in a process of its own, and takes the peak of its memory.
+Makes a dataset of noise and one that is ten times as large, without videos. In interleaved rounds it measures the
+input pipeline alone (with and without augmentation) and training steps of each network on a batch that is already in
+memory; then it trains for the same number of steps on each dataset, in a process of its own, and measures the peak of
+its memory.
 
   python -m benchmarks.training
 """
@@ -63,7 +64,7 @@ def make_dataset(folder: Path, clips: int) -> None:
 
 
 def reading(folder: Path, augmentations: tuple[str, ...]) -> Callable[[], float]:
-    """Gives a function that reads some epochs, from opening the shards on, and returns clips a second."""
+    """Returns a function that reads some epochs, starting with opening the shards, and returns clips per second."""
     from trainer.config import TrainConfig
     from trainer.data.check import open_dataset
     from trainer.data.clips import Clips, Reading
@@ -89,7 +90,7 @@ def reading(folder: Path, augmentations: tuple[str, ...]) -> Callable[[], float]
 
 
 def training(name: str, variant: str) -> Callable[[], float]:
-    """Gives a function that makes some training steps on one batch and returns clips a second."""
+    """Returns a function that makes some training steps on one batch and returns clips per second."""
     import tensorflow as tf
 
     from trainer.networks.build import build_model
@@ -138,8 +139,8 @@ def main() -> None:
     """Runs the benchmark that the command line asks for."""
     parser = common.make_parser("training", __doc__, rounds=5)
     add = parser.add_argument
-    add("--clips", type=common.positive, default=480, metavar="N", help="clips of 1x (default %(default)s)")
-    add("--no-memory", action="store_true", help="leave out the measurement of memory")
+    add("--clips", type=common.positive, default=480, metavar="N", help="clips in the 1x set (default %(default)s)")
+    add("--no-memory", action="store_true", help="skip the measurement of memory")
     options = parser.parse_args()
     start_tensorflow()
     facts = common.machine()

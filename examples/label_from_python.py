@@ -1,4 +1,4 @@
-"""Labels of videos without a command line: `python examples/label_from_python.py MODEL VIDEOS OUTPUT`"""
+"""Labels videos without the command line: `python examples/label_from_python.py MODEL VIDEOS OUTPUT`"""
 
 import json
 import sys

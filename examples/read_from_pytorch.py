@@ -1,4 +1,4 @@
-"""A dataset as batches of PyTorch: `python examples/read_from_pytorch.py data/sample`"""
+"""A dataset as PyTorch batches: `python examples/read_from_pytorch.py data/sample`"""
 
 import sys
 from collections.abc import Iterator

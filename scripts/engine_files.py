@@ -21,14 +21,14 @@ JARS = {
 }
 PRISM = ("github.com/apache/beam/sdks/v2", "go/cmd/prism")
 INSTEAD = {"flink": "2.62.0", "spark": "2.62.0", "prism": "2.73.0"}
-"""Versions of Beam to take where the registry doesn't serve that of the lock, as mirrors of a part of it don't."""
+"""Versions of Beam to use if the registry doesn't serve the locked one, as partial mirrors don't."""
 TOOLS = {"flink": ("java", "mvn"), "spark": ("java", "mvn"), "prism": ("go",), "workers": ()}
 COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 NOT_SERVED = re.compile(r"Could not find artifact|was not found in|not available|unknown revision|40[34] |410 Gone")
 
 
 class EngineError(Exception):
-    """A message for people and an exit code."""
+    """An error message for the user and an exit code."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -44,18 +44,18 @@ def locked_beam() -> str:
 
 
 def workers_python() -> Path:
-    """The interpreter of Beam's workers: that of the jobs, as what a job sends is understood by its own Beam alone."""
+    """The interpreter of Beam's workers: that of the jobs, as only the same Beam understands what a job sends."""
     active = sys.prefix != sys.base_prefix and importlib.util.find_spec("apache_beam")
     return Path(sys.executable) if active else ROOT / ".venv" / "bin" / "python"
 
 
 def fetch(engine: str) -> Path:
-    """The folder of an engine's files, fetched unless it is there."""
+    """The folder of an engine's files, which are fetched if they are missing."""
     if missing := [tool for tool in TOOLS[engine] if not shutil.which(tool)]:
-        raise EngineError(f"{engine} needs {' and '.join(missing)}, which this machine lacks: install it", 2)
+        raise EngineError(f"{engine} needs {' and '.join(missing)}, which this machine lacks. Install it", 2)
     if engine == "workers":
         if not workers_python().exists():
-            raise EngineError("workers run in .venv, which isn't there: run scripts/setup first", 2)
+            raise EngineError("workers run in .venv, which doesn't exist: run scripts/setup first", 2)
         return ROOT
     wanted = locked_beam()
     for version in dict.fromkeys((wanted, INSTEAD[engine])):
@@ -80,7 +80,7 @@ def fetch(engine: str) -> Path:
 
 
 def _fetch_jars(engine: str, version: str, folder: Path) -> str:
-    """What Maven says if it fails, else nothing."""
+    """What Maven says if it fails; empty otherwise."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = [name.format(beam=version).split(":") for name in JARS[engine]]
     tags = "".join(
@@ -92,7 +92,7 @@ def _fetch_jars(engine: str, version: str, folder: Path) -> str:
         f"<artifactId>{engine}</artifactId><version>1</version><packaging>pom</packaging>"
         f"<dependencies>{tags}</dependencies></project>"
     )
-    environment = {"MAVEN_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", **os.environ}  # halves what it takes
+    environment = {"MAVEN_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", **os.environ}  # halves the time it takes
     command = ["mvn", "-B", "-q", "-ntp", COPY_JARS, "-DincludeScope=runtime", "-DoutputDirectory=lib"]
     return _run(command, folder, environment)
 
@@ -114,5 +114,5 @@ def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> s
 
 
 def say(text: str) -> None:
-    """Tells what goes on, apart from the address on stdout."""
+    """Shows progress on stderr, apart from the address on stdout."""
     print(text, file=sys.stderr, flush=True)

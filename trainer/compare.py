@@ -30,20 +30,21 @@ Shows finished training runs side by side: accuracy on test with its interval, b
   python -m trainer.compare runs/logo --markdown -        # a table to paste into a Markdown page
 
 A run is the folder that a training run or a cross-validation has written. The best value of a column is marked with *.
-Scores of runs that were tested on other clips don't compare; such runs are flagged and can't be best. Two runs with
-the same test clips are also compared clip by clip, which tells models apart whose intervals overlap."""
+Scores of runs that were tested on different clips can't be compared; such runs are flagged and can't be best. Two
+runs with the same test clips are also compared clip by clip, which can tell models apart even if their intervals
+overlap."""
 _EPILOG = "exit codes: 0 done; 2 a run is missing, unfinished or damaged, or a file can't be written."
 _FLAGS = {
     "leaky": "clips of one group are in training and in test, so the scores are too good",
-    "other dataset": "made from another dataset than {first}",
-    "other test clips": "the same dataset as of {first}, but other clips in test",
+    "other dataset": "trained on a different dataset from {first}",
+    "other test clips": "the same dataset as {first}, but different clips in test",
 }
 _MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column: how a run's cell is written, and the figure that makes the best (`sign` -1 if the smallest is)."""
+    """A column: how a run's cell is written, and the figure that decides which is best (`sign` -1: the smallest)."""
 
     name: str
     write: Callable[[Run], str]
@@ -103,7 +104,7 @@ def describe_difference(best: Run, other: Run, difference: Interval) -> str:
 
 
 def print_comparison(runs: Sequence[Run], flags: Sequence[str], sentences: Sequence[str]) -> None:
-    """Prints the table, with a run a row, or a run a column where only that fits the terminal."""
+    """Prints the table with one run per row, or one per column where only that fits the terminal."""
     console = Console(highlight=False)
     noted = any(flags)
     rows = [["Run", *(column.name for column in _COLUMNS), *(["Flag"] if noted else [])]]
@@ -136,7 +137,7 @@ def _grid(rows: Sequence[Sequence[str]], num_left: int) -> Table:
 def render_comparison(
     runs: Sequence[Run], flags: Sequence[str], notes: Sequence[str], differences: Sequence[tuple[Run, Run, Interval]]
 ) -> str:
-    """The comparison as a page that loads nothing else."""
+    """The comparison as a self-contained page."""
     best = [best_of(column, runs, flags) for column in _COLUMNS]
     rows = [
         (

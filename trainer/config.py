@@ -36,7 +36,7 @@ class TrainConfig:
     output: str = setting(group=WHAT, metavar="FOLDER", help="folder of the run: checkpoints, logs, report and model")
     variant: str = setting(
         "default", group=WHAT, choices=VARIANTS,
-        help="`default` is the architecture that scored best in our experiments, `reference` the one of the public "
+        help="`default` is the architecture that scored best in our experiments, `reference` that of public "
         "notebooks on UCF50",
     )  # fmt: skip
     split: str = setting(
@@ -58,7 +58,8 @@ class TrainConfig:
     )  # fmt: skip
     epochs: int = setting(
         0, group=TRAINING, metavar="N", low=0, high=100_000, automatic="which chooses at least 30 epochs and 700 steps",
-        help="number of epochs in which the learning rate falls to zero; early stopping may end training before",
+        help="number of epochs over which the learning rate falls to almost zero; early stopping may end training "
+        "sooner",
     )  # fmt: skip
     batch_size: int = setting(
         0, group=TRAINING, metavar="N", low=0, high=65_536,
@@ -72,7 +73,7 @@ class TrainConfig:
     )  # fmt: skip
     warmup_epochs: float = setting(
         2.0, group=TRAINING, metavar="N", low=0, high=1000,
-        help="number of epochs in which the learning rate rises to its peak",
+        help="number of epochs over which the learning rate rises to its peak",
     )  # fmt: skip
     weight_decay: float = setting(
         0.05, group=TRAINING, metavar="RATE", low=0, high=1, help="weight decay of AdamW on kernels"
@@ -91,7 +92,7 @@ class TrainConfig:
     class_weights: str = setting(
         "auto", group=TRAINING, choices=CLASS_WEIGHTS,
         help="weights of the classes in the loss: `balanced` by their number of clips, or `none`; `auto` balances if "
-        "the largest class has at least 1.5 times the clips of the smallest",
+        "the largest class has more than 1.5 times the clips of the smallest",
     )  # fmt: skip
     patience: int = setting(
         0, group=TRAINING, metavar="N", low=0, high=100_000, automatic="half of all epochs",
@@ -105,7 +106,7 @@ class TrainConfig:
     cache: bool = setting(False, group=RUNNING, help="keep all clips in memory")
     shuffle_buffer: int = setting(
         512, group=RUNNING, metavar="N", low=1, high=10_000_000,
-        help="number of clips among which the next one is drawn",
+        help="number of clips from which the next one is drawn at random",
     )  # fmt: skip
     strategy: str = setting(
         "auto", group=RUNNING, choices=STRATEGIES,
@@ -114,16 +115,16 @@ class TrainConfig:
     )  # fmt: skip
     precision: str = setting(
         "auto", group=RUNNING, choices=PRECISIONS,
-        help="`bfloat16` computes all but weights, sums and logits in 16 bits, and continues in float32 if the loss "
-        "becomes NaN; `auto` takes float32",
+        help="`bfloat16` computes everything but weights, sums and logits in 16 bits, and continues in float32 if the "
+        "loss becomes NaN; `auto` takes float32",
     )  # fmt: skip
     compile: str = setting(
         "auto", group=RUNNING, choices=COMPILE,
         help="whether to compile training steps with XLA, which takes a minute and speeds them up on GPUs; `auto` does "
-        "so on one GPU for networks and runs that are known to gain by it",
+        "so on one GPU for networks and runs that are known to benefit",
     )  # fmt: skip
     deterministic: bool = setting(
-        False, group=RUNNING, help="give the same bits every time on the same hardware, which is slower on GPUs"
+        False, group=RUNNING, help="give bit-identical results every time on the same hardware, which is slower on GPUs"
     )
     checkpoint_every_s: float = setting(
         120.0, group=RUNNING, metavar="SECONDS", low=0, high=1_000_000,
@@ -140,16 +141,16 @@ class TrainConfig:
                 parse_fold(self.fold)
             if self.split == "random":
                 raise SettingError(
-                    "{} cuts by groups; it can't go together with {} random", Name("fold"), Name("split")
+                    "{} splits by groups, so it can't be combined with {} random", Name("fold"), Name("split")
                 )
 
     def identity(self) -> dict[str, Any]:
-        """The settings which decide about the weights; a run that goes on must agree in them."""
+        """The settings that determine the weights; a resumed run must have the same."""
         return {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
 
 
 _OPERATIONAL = ("data", "output", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite")
-# `cache` changes the order in which clips come, see data.py: it belongs to the identity.
+# `cache` changes the order of the clips (see `trainer.data.clips`), so it belongs to the identity.
 
 
 def parse_augmentations(text: str) -> tuple[str, ...] | None:
@@ -173,9 +174,9 @@ def parse_fold(text: str) -> tuple[int, int]:
     """`2/5` as (2, 5): the second of five folds.
 
     Raises:
-        ValueError: it isn't of this form.
+        ValueError: the text isn't of this form.
     """
     number, slash, count = text.partition("/")
     if not slash or not number.isdigit() or not count.isdigit() or not 1 <= int(number) <= int(count) >= 2:
-        raise ValueError(f"must look like 2/5, the second of five, not {text!r}")
+        raise ValueError(f"must look like 2/5, the second of five folds, not {text!r}")
     return int(number), int(count)

@@ -15,6 +15,7 @@ from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.process.tensorflow_start import start_tensorflow
+from pipelines.reports.text import plural
 from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset, check_shards, open_dataset
@@ -29,12 +30,12 @@ from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
 _DESCRIPTION = """\
-Trains a network once for each fold of groups, tests it on the groups of the fold, and sums up.
+Trains a network once for each fold of groups, tests it on the groups of the fold, and summarises the results.
 
   python -m trainer.crossval --model lrcn --data data/ucf50 --folds logo --output runs/logo
   python -m trainer.crossval --model convlstm --data data/mine --folds 5 --seeds 0,1 --output runs/five
 
-Every clip is tested once for each seed, by a network that has seen no clip of its group. Each fold is a run with a
+Every clip is tested once for each seed, by a network that has seen no clip of its group. Each fold is a run in a
 folder of its own; run the command again after an interruption, and finished folds are kept."""
 
 _OUTPUT = "runs/MODEL-crossval"
@@ -55,7 +56,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs the cross-validation that a command line asks for and returns the exit code.
 
     Raises:
-        UserError: it can't be done, or was interrupted.
+        UserError: the cross-validation can't be done, or was interrupted.
     """
     given = flags.parse(make_parser(), arguments)
     folds, seeds = given.others["folds"], given.others.get("seeds", (0,))
@@ -70,7 +71,10 @@ def run(arguments: Sequence[str]) -> int:
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)
     if count > len(groups) or len(groups) < 3:
-        raise UsageError(f"{base.data} has {len(groups)} groups: too few for {count} folds (of 3 groups at least)")
+        raise UsageError(
+            f"{base.data} has {plural(len(groups), 'group')}: too few for {plural(count, 'fold')}; at least "
+            f"{max(count, 3)} groups are needed"
+        )
     configs = [
         replace(
             base, fold=f"{number}/{count}", seed=seed, output=storage.join(base.output, f"fold{number:02d}-seed{seed}")
@@ -93,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
         done, is_chief = _train(configs, dataset)
     else:
         is_chief = is_first_worker(base.strategy)
-    if not is_chief:  # the first one writes
+    if not is_chief:  # only the first worker writes
         return EXIT_OK
     summary, predictions = summarise(configs, [metrics for metrics in done if metrics], count)
     text = predictions.to_jsonl(dataset.info.labels)
@@ -104,7 +108,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _overwrite(configs: Sequence[TrainConfig], output: str, dataset: OpenDataset) -> list[TrainConfig]:
-    """Makes a finished cross-validation anew; of an unfinished one, finished folds of the same settings are kept."""
+    """Restarts a finished cross-validation; of an unfinished one, keeps finished folds with the same settings."""
     summary = storage.join(output, CROSSVAL)
     if storage.exists(summary):
         for config in configs:
@@ -122,7 +126,7 @@ def _is_done(config: TrainConfig, dataset: OpenDataset) -> bool:
 
 
 def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[Mapping[str, Any] | None], bool]:
-    """What each run came to, and whether this process is the one that writes."""
+    """The metrics of each run, and whether this process is the one that writes."""
     start_tensorflow()
     import keras
 
@@ -143,7 +147,7 @@ def summarise(
 ) -> tuple[dict[str, Any], Predictions]:
     """The content of crossval.json: all folds' predictions together, and the mean of the folds' accuracies.
 
-    Clips of a group stay together in the intervals, whatever the number of seeds: two seeds are no new evidence.
+    Clips of a group stay together in the intervals, whatever the number of seeds, which are no independent evidence.
     """
     labels = runs[0]["dataset"]["labels"]
     tested = [_read(config, PREDICTIONS, labels) for config in configs]
@@ -165,7 +169,7 @@ def summarise(
     accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
     epochs = [metrics["training"]["epochs"] for metrics in runs]
     sums = np.stack([accuracies, np.ones(folds)], axis=1)
-    # Those of a fold are relative to its own folder, which lies in the one of the summary.
+    # A fold's paths are relative to its own folder, which lies inside that of the summary.
     place = {"uri": relative_to(configs[0].data, os.path.dirname(configs[0].output))}
     summary = {
         "schema_version": 1,
@@ -205,12 +209,12 @@ def _read(config: TrainConfig, name: str, labels: Sequence[str]) -> Predictions:
     except UserError:
         raise
     except (ValueError, TypeError, KeyError) as error:
-        remedy = f"Remove {config.output} and run the same command again, which trains this fold anew"
+        remedy = f"Remove {config.output} and run the same command again, which trains this fold again"
         raise UserError(f"{uri} is damaged: {error}. {remedy}") from error
 
 
 def _pool(parts: Sequence[Predictions], configs: Sequence[TrainConfig]) -> Predictions:
-    """All predictions together; a clip that was tested with several seeds is there once for each."""
+    """All predictions together; a clip that was tested with several seeds appears once for each."""
     named = [
         replace(part, video_ids=tuple(f"{video_id} (seed {config.seed})" for video_id in part.video_ids))
         for part, config in zip(parts, configs, strict=True)
@@ -223,7 +227,7 @@ def _folds(text: str) -> int:
     if text == "logo":
         return 0
     if not text.isdigit() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"must be a number from 2, or logo, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 2, or logo, not {text!r}")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""The command line of the tools that train: flags, configuration file, and what they become."""
+"""The command line of the training tools: flags, configuration files, and the settings that they give."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def make_parser(tool: str, description: str, leave_out: Sequence[str] = (), outp
 
 
 def parse(parser: Parser, arguments: Sequence[str]) -> Given:
-    """The values of a command line, over those of its configuration files.
+    """The values of a command line, which override those of its configuration files.
 
     Raises:
         UsageError: an unknown flag or key, or a file that can't be read.
@@ -33,7 +33,7 @@ def parse(parser: Parser, arguments: Sequence[str]) -> Given:
 
 
 def make_config(given: Given, output: str = DEFAULT_OUTPUT) -> TrainConfig:
-    """The configuration out of such values, with the defaults of data and output (`MODEL` stands for the network).
+    """The configuration made from such values, with the defaults of data and output (`MODEL` stands for the network).
 
     Raises:
         UsageError: a value is missing or out of range.

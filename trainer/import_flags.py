@@ -33,7 +33,10 @@ class ImportConfig:
     """
 
     saved_model: str = setting(
-        "", group=_MODEL, metavar="FOLDER", help="model to read: folder with a saved_model.pb, by Keras 2, 3 or without"
+        "",
+        group=_MODEL,
+        metavar="FOLDER",
+        help="model to read: folder with a saved_model.pb, written by Keras 2, Keras 3 or TensorFlow alone",
     )
     keras: str = setting(
         "", group=_MODEL, metavar="FILE", help="or model to read: .keras file, or legacy .h5 file of a whole model"
@@ -48,23 +51,23 @@ class ImportConfig:
         help="function of the SavedModel to use",
     )  # fmt: skip
     outputs: str = setting(
-        "auto", group=_MODEL, choices=OUTPUTS, help="what the model gives; `auto` finds out on sample clips"
+        "auto", group=_MODEL, choices=OUTPUTS, help="what the model outputs; `auto` finds out from sample clips"
     )
     trust_model: bool = setting_like(Common, "trust_model", group=_MODEL)
     num_frames: int = setting_like(ClipSpec, "num_frames", group=_CLIPS, default=MISSING)
     size: str = setting(
-        group=_CLIPS, metavar="PIXELS", help="height and width of a frame in pixels: 64 or HEIGHTxWIDTH, as 72x96"
+        group=_CLIPS, metavar="PIXELS", help="height and width of a frame in pixels: 64 or HEIGHTxWIDTH, such as 72x96"
     )
     scale: str = setting(
         group=_CLIPS, choices=SCALES,
-        help="range of the pixels; `imagenet` is 0-1 minus the mean of ImageNet, divided by its deviation",
+        help="range of the pixels; `imagenet` is 0-1 minus ImageNet's mean, divided by its standard deviation",
     )  # fmt: skip
     channels: str = setting("rgb", group=_CLIPS, choices=CHANNELS, help="order of the colour channels")
     sampling: str = setting_like(ClipSpec, "sampling", group=_CLIPS)
     resize: str = setting_like(ClipSpec, "resize", group=_CLIPS)
     interpolation: str = setting_like(ClipSpec, "interpolation", group=_CLIPS)
     name: str = setting(
-        "", group=_OUTPUT, metavar="NAME", automatic="that of its file", help="name of the model, as it is shown"
+        "", group=_OUTPUT, metavar="NAME", automatic="the name of its file", help="name to show for the model"
     )
     output: str = setting(
         group=_OUTPUT, metavar="FOLDER",
@@ -85,7 +88,7 @@ class ImportConfig:
 
 @dataclass(frozen=True)
 class Request:
-    """What a command line asks for; `labels` in the order of the model's outputs."""
+    """What a command line asks for; `labels` are in the order of the model's outputs."""
 
     source: Path
     is_keras: bool
@@ -108,7 +111,7 @@ def make_parser(description: str | None) -> Parser:
 
 
 def parse(arguments: Sequence[str], description: str | None = None) -> Request:
-    """Understands a command line and reads the labels.
+    """Parses a command line and reads the labels.
 
     Raises:
         UsageError: a value is wrong, or a file is missing.
@@ -129,7 +132,7 @@ def parse(arguments: Sequence[str], description: str | None = None) -> Request:
         raise UsageError("--signature is for a SavedModel; a Keras file has one function only")
     output = storage.normalise(config.output, "--output")
     if storage.is_local(output) and Path(output).resolve() in (source.resolve(), *source.resolve().parents):
-        raise UsageError(f"--output {config.output} would replace the model that is imported, {source}; choose another")
+        raise UsageError(f"--output {config.output} would replace the model to import, {source}; choose another")
     return Request(
         source, is_keras, config.signature, read_labels(Path(config.labels).expanduser()), config.clip_spec,
         config.scale, config.channels, config.outputs, config.name or source.resolve().stem, output, config.trust_model,
@@ -148,31 +151,31 @@ def _join_scale(arguments: Sequence[str]) -> list[str]:
 
 
 def check_source(source: Path, is_keras: bool) -> None:
-    """Refuses a model that isn't there, or is of the other kind.
+    """Refuses a model that doesn't exist or is of the other kind.
 
     Raises:
-        UsageError: it is so.
+        UsageError: there is no such model, or it is of the other kind.
     """
     if is_keras:
         if source.is_dir():
-            raise UsageError(f"{source} is a folder; if it is a SavedModel, say --saved-model {source}")
+            raise UsageError(f"{source} is a folder; if it is a SavedModel, use --saved-model {source}")
         if not source.is_file():
             raise UsageError(f"no such Keras file: {source}{nearest(str(source.absolute()))}")
     elif source.is_file():
-        raise UsageError(f"{source} is a file, not the folder of a SavedModel; if it is of Keras, say --keras {source}")
+        raise UsageError(f"{source} is a file, not the folder of a SavedModel; if Keras wrote it, use --keras {source}")
     elif not source.is_dir():
         raise UsageError(f"no such SavedModel: {source}{nearest(str(source.absolute()))}")
     elif not any((source / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
         inner = next((path.parent for path in sorted(source.glob("*/saved_model.pb"))), None)
-        hint = f"; did you mean {inner}?" if inner else "; it is the folder that holds saved_model.pb"
-        raise UsageError(f"{source} is no SavedModel{hint}")
+        hint = f"; did you mean {inner}?" if inner else "; give the folder that holds saved_model.pb"
+        raise UsageError(f"{source} is not a SavedModel{hint}")
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Names of classes in the order of their lines; blank lines don't count.
+    """Names of classes in the order of their lines; blank lines are skipped.
 
     Raises:
-        UsageError: the file can't be read, holds no name, or holds one twice.
+        UsageError: the file can't be read, holds no names, or holds one twice.
     """
     try:
         refuse_special(str(path))
@@ -180,12 +183,12 @@ def read_labels(path: Path) -> tuple[str, ...]:
     except OSError as error:
         raise UsageError(f"cannot read the labels {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is no text in UTF-8: {error}") from error
+        raise UsageError(f"{path} is not UTF-8 text: {error}") from error
     seen: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         name = line.strip()
         if name and seen.setdefault(name, number) != number:
-            raise UsageError(f"{path}, line {number}: {name!r} stands in line {seen[name]} already")
+            raise UsageError(f"{path}, line {number}: {name!r} is already in line {seen[name]}")
     if not seen:
-        raise UsageError(f"{path} holds no class name; write one a line, in the order of the model's outputs")
+        raise UsageError(f"{path} holds no class names; write one per line, in the order of the model's outputs")
     return tuple(seen)

@@ -1,14 +1,15 @@
-"""Makes a model directory of a classifier that was trained elsewhere, so that videos can be labelled with it.
+"""Makes a model directory from a classifier that was trained elsewhere, so that videos can be labelled with it.
 
   python -m trainer.import_model --saved-model their_model --labels labels.txt \\
     --num-frames 20 --size 64 --scale 0-1 --output models/theirs
   python -m trainer.import_model --keras convlstm.h5 --labels labels.txt --num-frames 20 --size 64 --scale 0-1 \\
     --channels bgr --sampling notebook --interpolation bilinear --output models/convlstm
 
---channels, --scale, --sampling, --resize and --interpolation say what the model was trained on; the file doesn't tell
-them, and a wrong one costs accuracy without an error. The public notebooks on UCF50 read and resize pictures with
-OpenCV and divide them by 255: their models take what the second example says, or --channels rgb where the notebook
-swaps colours (cv2.COLOR_BGR2RGB). The directory has the form of those that `trainer.task` writes.
+--channels, --scale, --sampling, --resize and --interpolation describe the clips that the model was trained on; its
+file doesn't contain them, and a wrong one costs accuracy without an error. The public notebooks on UCF50 read and
+resize pictures with OpenCV and divide them by 255: their models need the settings of the second example, or
+--channels rgb where the notebook swaps colours (cv2.COLOR_BGR2RGB). The result is a model directory like those that
+`trainer.task` writes.
 """
 
 import shutil
@@ -47,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     request = import_flags.parse(arguments, __doc__)
     storage.check_stores(request.output)
     start_tensorflow()
-    # From here on with TensorFlow, whose import takes seconds.
+    # TensorFlow, whose import takes seconds, is needed only from here on.
     from trainer.export.adapter import Adapter, sample_clips
     from trainer.export.foreign import open_keras, open_saved_model
     from trainer.export.keras_model import weights_fingerprint
@@ -84,8 +85,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _summary(request: Request, description: str, adapter: "Adapter", info: ModelInfo) -> str:
-    found = " (found out on sample clips)" if request.outputs == "auto" else ""
-    order = "" if request.labels == info.labels else ", put into sorted order, and the outputs with them"
+    found = " (found out from sample clips)" if request.outputs == "auto" else ""
+    order = "" if request.labels == info.labels else ", sorted, together with the outputs"
     spec = info.clip_spec
     pixels = f"{spec.num_frames} frames of {spec.height}x{spec.width}, {adapter.channels}, scaled to {adapter.scale}"
     return (

@@ -1,4 +1,4 @@
-"""Training as a function: it returns the metrics, raises `UserError`, prints nothing, and leaves all else as it is."""
+"""Training as a function: it returns the metrics, raises `UserError`, prints nothing and changes nothing else."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,14 +20,14 @@ def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) 
         model: `convlstm` or `lrcn`.
         data: folder of a dataset, local or in a store.
         output: folder of the run; `MODEL` in it stands for the network.
-        settings: all others, see `TrainConfig` or `--help` of the tool: `epochs=20`, `batch_size=16`.
+        settings: all other settings, see `TrainConfig` or `--help` of the tool: `epochs=20`, `batch_size=16`.
 
     Returns:
         The content of metrics.json: accuracy with intervals, baselines, calibration, configuration.
 
     Raises:
         UsageError: a setting, the dataset or the output can't be used; nothing was started.
-        UserError: it ended without a model; the message says why and what to do.
+        UserError: training ended without a model; the message says why and what to do.
 
     Example:
         >>> metrics = trainer.train(model="lrcn", data="data/mine", output="runs/lrcn", epochs=20)

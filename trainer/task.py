@@ -26,7 +26,7 @@ Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not see
   python -m trainer.task --model lrcn --data data/ucf50 --output runs/lrcn
   python -m trainer.task --model lrcn --config configs/train_lrcn.yaml
 
-Run it again after an interruption: it goes on at the step where it was."""
+Run it again after an interruption: it resumes at the step where it stopped."""
 
 
 def make_parser() -> Parser:
@@ -51,9 +51,9 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def train(config: TrainConfig) -> Mapping[str, Any]:
-    """Trains a network, evaluates it and exports a model; or gives the result where that is done already.
+    """Trains a network, evaluates it and exports a model; or returns the result if that was done before.
 
-    An interrupted run resumes. Of several workers (`multi_worker`) each one calls this in a process of its own.
+    An interrupted run resumes. With several workers (`multi_worker`), each calls this in a process of its own.
 
     Returns:
         the content of metrics.json.
@@ -70,14 +70,14 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)
     if metrics is not None:
-        tool.say(f"{config.output} is complete (--overwrite trains anew)")
+        tool.say(f"{config.output} is complete (--overwrite trains again)")
         return metrics
     check_model_place(config.output)
     storage.prepare(config.data)
     check_shards(dataset, SIDES if needs_splits else dataset.info.splits)
     check_indexes(dataset.uri, dataset.info, indexed_splits(dataset.info, config))
     start_tensorflow()
-    # TensorFlow takes seconds to load: not for --help, and not before a mistake is found.
+    # TensorFlow takes seconds to load, so it isn't loaded for --help, nor before the checks above.
     from trainer.training.devices import make_devices
     from trainer.training.session import train_on
 

@@ -1,4 +1,4 @@
-"""The comparison of runs: what is best, what may not be compared, and what to do about runs that can't be read."""
+"""The comparison of runs: which is best, which can't be compared, and what to do about runs that can't be read."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def test_best_values_and_the_difference(runs: Callable[..., Path], capsys: pytes
     assert worse["Parameters"] == "2.3 M" and better["Parameters"] == "67.2 k *"
     assert worse["Size"] == "0.5 MB *" and better["Size"] == "1.0 MB"
     assert worse["Training"] == "12.0 s *" and better["Training"] == "1 min 15 s"
-    assert worse["Clips/s"] == "-" and better["Clips/s"] == "650"  # one alone is not the best
+    assert worse["Clips/s"] == "-" and better["Clips/s"] == "650"  # a single run is not the best
     assert worse["Single frame"] == "-" and better["Single frame"] == "50.0%"
     assert worse["ECE"] == "0.1% *" and not better["ECE"].endswith("*")
     assert better["Macro-F1"].endswith(" *") and not worse["Macro-F1"].endswith("*")
@@ -123,8 +123,8 @@ def test_flagged_runs_are_never_best(runs: Callable[..., Path], capsys: pytest.C
     assert [name for name, row in table.items() if row[top1].endswith(" *")] == ["plain2"]
     assert [table[folder.name][flag] for folder in folders] == flags
     assert below[0].startswith("leaky (leaky): clips of one group")
-    assert below[1] == "other dataset (elsewhere): made from another dataset than plain"
-    assert below[2].startswith("other test clips (resplit): the same dataset as of plain")
+    assert below[1] == "other dataset (elsewhere): trained on a different dataset from plain"
+    assert below[2].startswith("other test clips (resplit): the same dataset as plain")
     assert len(below) == 4 and below[3].startswith("plain2 is better than plain by 11.1 points")
 
 
@@ -135,7 +135,7 @@ def test_same_clips_are_told_by_their_ids(runs: Callable[..., Path]) -> None:
     found = read_runs([str(folder) for folder in folders])
     assert find_flags(found) == ["", "", "other test clips"]
     assert [(best.name, other.name) for best, other, _ in paired_differences(found)] == [("b", "a")]
-    # A leaky run is no rival on whatever clips.
+    # A leaky run never competes, whatever its clips.
     metrics = make_metrics(every=1)
     set_leaky(metrics)
     (folders[1] / "metrics.json").write_text(json.dumps(metrics))
@@ -193,7 +193,7 @@ def test_page(runs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureF
     assert rows["<b onclick=x>"][2] == f"{HOSTILE[0]} / {HOSTILE[1]}" and rows["leaky"][1] == "leaky"
     marked = [td for td in page.all("td") if td.get("class") == "n best"]
     assert not any("best" in (th.get("class") or "") for th in page.all("th"))
-    assert len(marked) == 3  # top-1, macro-F1 and ECE; all else is equal
+    assert len(marked) == 3  # top-1, macro-F1 and ECE; everything else is equal
     bars = page.tables["Top-1 on test with 95% intervals over groups; grey: not comparable"]
     assert [row[0] for row in bars[1:]] == ["<b onclick=x>", "worse", "leaky"]
     assert [re.findall(r"s\d", line["class"] or "") for line in page.all("line") if "dot" in (line["class"] or "")] == [
@@ -294,7 +294,7 @@ def test_markdown_of_hostile_names(runs: Callable[..., Path], capsys: pytest.Cap
         (lambda run: (run / "metrics.json").unlink(), "no run in .*run: metrics.json is missing"),
         (
             lambda run: ((run / "metrics.json").unlink(), (run / "checkpoints").mkdir()),
-            "isn't finished.*again to go on",
+            "isn't finished.*again to resume",
         ),
         (
             lambda run: (run / "metrics.json").write_text('{"model": '),
@@ -309,7 +309,7 @@ def test_markdown_of_hostile_names(runs: Callable[..., Path], capsys: pytest.Cap
         (lambda run: (run / "metrics.json").write_text('{"folds": 1e999}'), r"metrics\.json is damaged: .*infinity"),
         (lambda run: (run / "predictions.jsonl").write_text("[" * 100_000), r"predictions.jsonl is damaged: line 1 "),
         (lambda run: (run / "metrics.json").write_text("{}"), "'model' is missing"),
-        (lambda run: (run / "metrics.json").write_text('{"schema_version": 2}'), "schema version 2, and .* reads 1"),
+        (lambda run: (run / "metrics.json").write_text('{"schema_version": 2}'), "schema version 2, but .* reads 1"),
         (
             lambda run: (run / "predictions.jsonl").write_text("{}\n"),
             "predictions.jsonl is damaged: line 1 .*Remove it",
@@ -327,7 +327,7 @@ def test_runs_that_cannot_be_read(runs: Callable[..., Path], spoil: Callable[[Pa
 
 @pytest.mark.slow
 def test_any_part_may_be_missing_or_of_another_kind(runs: Callable[..., Path]) -> None:
-    """Never an error of another kind, whatever one value of metrics.json is replaced by."""
+    """Whatever replaces a value of metrics.json, there is never an error of another kind."""
     folder = runs("run", with_clips=False)
     whole = json.loads((folder / "metrics.json").read_text())
     paths = [(k,) for k in whole] + [(k, j) for k, v in whole.items() if isinstance(v, dict) for j in v]
@@ -396,6 +396,6 @@ def test_starts_without_tensorflow_and_beam() -> None:
 
 
 def test_names_are_plain_text(runs: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
-    """Brackets are no markup of the terminal's, and controls become visible."""
+    """Brackets are not taken for markup, and control characters become visible."""
     table, _ = printed(capsys, runs("[red]a"), runs("b\x1b[31m"))
     assert list(table) == ["Run", "[red]a", "b\\u001b[31m"]

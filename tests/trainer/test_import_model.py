@@ -1,4 +1,4 @@
-"""Models made elsewhere, with Keras 2 and 3 and without Keras, answer here as they did there."""
+"""Models made elsewhere, with Keras 2 and 3 and without Keras, give the same outputs here as there."""
 
 import os
 import re
@@ -72,7 +72,7 @@ model.save(f"{folder}/lrcn.keras")
 
 @pytest.fixture(scope="module")
 def clips() -> np.ndarray:
-    """Clips of different brightness with more blue than green than red: a mistaken order of colours shows."""
+    """Clips of different brightness with more blue than green than red: a wrong order of colours is noticed."""
     noise = np.random.default_rng(0).uniform(0, 256, (4, *SHAPE))
     brightness = np.array([1.0, 0.7, 0.4, 0.1]).reshape(4, 1, 1, 1, 1)
     return (noise * brightness * (0.3, 0.6, 1.0)).astype(np.uint8)
@@ -80,7 +80,7 @@ def clips() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Videos of a moving texture; and behind them the real clips, where they are at hand."""
+    """Videos of a moving texture, followed by the real clips if they are available."""
     folder, pictures = tmp_path_factory.mktemp("films"), moving_pictures()
     made = [
         write(folder / "a.avi", pictures[:75], "mpeg4", {"bf": "2", "g": "30"}),
@@ -96,7 +96,7 @@ NUM_MADE = 3
 
 @pytest.fixture(scope="module")
 def keras_2(tmp_path_factory: pytest.TempPathFactory, clips: np.ndarray, films: list[str]) -> Path:
-    """Models of the public notebooks and what they say, made by Keras 2 from BGR in [0, 1]."""
+    """Models of the public notebooks and their outputs, made by Keras 2 from BGR in [0, 1]."""
     folder = tmp_path_factory.mktemp("keras2")
     np.save(folder / "clips.npy", (clips[..., ::-1] / 255).astype(np.float32))
     seen = np.stack([notebook_frames(path, *SHAPE[:3]) for path in films])
@@ -133,7 +133,7 @@ def test_saved_model_of_keras_2_from_the_command_line(keras_2: Path, clips: np.n
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "conv_lstm2d_input float32 [any, 4, 32, 40, 3]" in done.stdout
-    assert "outputs: probabilities (found out on sample clips), 3 labels, put into sorted order" in done.stdout
+    assert "outputs: probabilities (found out from sample clips), 3 labels, sorted" in done.stdout
     folder = tmp_path / "models" / "theirs"
     assert str(folder) in done.stdout
     assert sorted(path.name for path in folder.iterdir()) == ["model_info.json", "saved_model"]
@@ -161,7 +161,7 @@ def test_other_models_of_keras_2(name: str, keras_2: Path, clips: np.ndarray, tm
 
 
 def differences_to_notebook(name: str, interpolation: str, keras_2: Path, films: list[str], folder: Path) -> np.ndarray:
-    """How far an imported model's probabilities are from what it said in its notebook: float [N], the greatest each."""
+    """The largest difference of an imported model's probabilities from its notebook's, for each clip: float [N]."""
     flags = ("--scale", "0-1", "--channels", "bgr", "--sampling", "notebook", "--interpolation", interpolation)
     assert run("--keras", keras_2 / f"{name}.h5", *flags, folder=folder) == 0
     spec = ModelInfo.from_json((folder / "out" / "model_info.json").read_text()).clip_spec
@@ -261,7 +261,7 @@ def test_found_outputs_and_exported_models_of_keras_3(
 
 
 class Batch(layers.Layer):
-    """Takes away the mean over the batch."""
+    """Subtracts the mean over the batch."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return inputs - tf.reduce_mean(inputs, axis=0, keepdims=True)
@@ -280,7 +280,7 @@ def classifier(*parts: layers.Layer, shape: tuple[int | None, ...] = SHAPE, **op
         (lambda: classifier(shape=(4, 32, 40, 1)), [], "takes .any, 4, 32, 40, 1."),
         (lambda: keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten()]), [], "takes .any, 8, 8, 3. .clips, fra"),
         (lambda: colours(batch_size=2), [], "takes batches of 2 clips only"),
-        (lambda: colours(dtype="uint8"), [], "takes whole numbers .uint8., .* say --scale 0-255"),
+        (lambda: colours(dtype="uint8"), [], "takes whole numbers .uint8., .* use --scale 0-255"),
         (lambda: colours(dtype="string"), [], "takes values of type string, not pixels"),
         (lambda: keras.Sequential([keras.Input(SHAPE), layers.Dense(3)]), [], "gives .3, 4, 32, 40, 3. for 3 clips"),
         (lambda: classifier(layers.Lambda(lambda x: x)), [], "cannot load .*Lambda.*--saved-model DIR"),
@@ -314,7 +314,7 @@ FLOW = tf.TensorSpec([None, 2], tf.float32, name="flow")
 
 
 class Two(tf.Module):
-    """Functions for signatures, with a table which is no variable."""
+    """Functions for signatures, with a table that is not a variable."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -353,11 +353,11 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["--saved-model", "m"], "several signatures. Choose one with --signature: .*means.clip float32 .any, 4"),
         (["--saved-model", "m", "--signature", "x"], "no signature 'x'. Choose .*fused.clip .*flow float32 .any, 2."),
-        (["--saved-model", "m", "--signature", "fused"], "one input, the SavedModel .* has 2: "),
+        (["--saved-model", "m", "--signature", "fused"], "one input, but the SavedModel .* has 2: "),
         (["--saved-model", "m", "--signature", "twice"], "has 2 outputs, 2 of them with a value for each of 3 labels"),
         (["--saved-model", "none"], "has no signatures, so nothing says how to call it. Where the model was made"),
-        (["--keras", "m"], "is a folder; if it is a SavedModel, say --saved-model"),
-        (["--saved-model", "."], "no SavedModel; did you mean .*/m\\?"),
+        (["--keras", "m"], "is a folder; if it is a SavedModel, use --saved-model"),
+        (["--saved-model", "."], "is not a SavedModel; did you mean .*/m\\?"),
     ],
 )  # fmt: skip
 def test_saved_models_that_need_a_choice(flags: list[str], message: str, two: Path, tmp_path: Path) -> None:
@@ -383,10 +383,10 @@ def test_damaged_saved_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", "holds no class name"),
-        (b" \n\n", "holds no class name"),
-        (b"A\nB\n\nA\n", "line 4: 'A' stands in line 1 already"),
-        (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b"", "holds no class names"),
+        (b" \n\n", "holds no class names"),
+        (b"A\nB\n\nA\n", "line 4: 'A' is already in line 1"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
     ],
 )
 def test_wrong_labels(text: bytes, message: str, tmp_path: Path) -> None:
@@ -401,10 +401,10 @@ def test_wrong_labels(text: bytes, message: str, tmp_path: Path) -> None:
         ({"--labels": "missing.txt"}, "cannot read the labels .*missing.txt: No such file"),
         ({"--saved-model": "missing"}, "no such SavedModel: .*missing"),
         ({"--saved-model": "labels.txt"}, "is a file, not the folder of a SavedModel"),
-        ({"--saved-model": "empty"}, "is no SavedModel; it is the folder that holds saved_model.pb"),
+        ({"--saved-model": "empty"}, "is not a SavedModel; give the folder that holds saved_model.pb"),
         ({"--num-frames": "0"}, "--num-frames must be a whole number from 1"),
         ({"--size": "big"}, "--size must be a number or HEIGHTxWIDTH, not 'big'"),
-        ({"--output": "."}, "would replace the model that is imported"),
+        ({"--output": "."}, "would replace the model to import"),
         ({"--chanels": "bgr"}, "unknown flag --chanels; did you mean --channels"),
         ({"--scale": "0-2"}, "--scale must be one of 0-1, -1-1, 0-255, imagenet, not '0-2'"),
     ],

@@ -1,4 +1,4 @@
-"""The manifests for several trainers: their fields are known, and their very commands train together as processes."""
+"""The manifests for several trainers: their fields are known, and their commands train together as processes."""
 
 import json
 import os
@@ -26,7 +26,7 @@ CHEAP = {
     "checkpoint_every_s": 0, "baseline": False,
 }  # fmt: skip
 KNOWN_FIELDS = {
-    # From the API reference of Kubernetes: what is used or may well be added. A server refuses none, it drops them.
+    # From the API reference of Kubernetes: what is used or may be added. A server drops unknown fields.
     "spec": {"completionMode", "completions", "parallelism", "backoffLimit", "podFailurePolicy", "template"},
     "pod": {"subdomain", "restartPolicy", "terminationGracePeriodSeconds", "securityContext", "containers", "volumes",
             "serviceAccountName", "nodeSelector", "tolerations"},
@@ -46,16 +46,16 @@ def vertex() -> dict[str, Any]:
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
-    """As Kubernetes replaces `$(NAME)`: what isn't known stays as it is."""
+    """As Kubernetes replaces `$(NAME)`: unknown names stay as they are."""
     return re.sub(r"\$\((\w+)\)", lambda match: values.get(match[1], match[0]), text)
 
 
 def pod(job: Mapping[str, Any], index: int, replaced: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """Command and environment of one pod of an Indexed Job, with other values for some variables of its manifest."""
+    """Command and environment of one pod of an Indexed Job, with other values for some of its manifest's variables."""
     (container,) = job["spec"]["template"]["spec"]["containers"]
     annotations = {"metadata.annotations['batch.kubernetes.io/job-completion-index']": str(index)}
     environment: dict[str, str] = {}
-    for item in container["env"]:  # in their order: a value sees only those before it
+    for item in container["env"]:  # in order: a value sees only those before it
         value = item.get("value") or annotations[item["valueFrom"]["fieldRef"]["fieldPath"]]
         environment[item["name"]] = expand(replaced.get(item["name"], value), environment)
     return [expand(part, environment) for part in [*container["command"], *container["args"]]], environment
@@ -79,7 +79,7 @@ class JobController:
         return start_worker(*pod(self._job, index, self._replaced))
 
     def wait(self) -> list[str]:
-        """What the pods said that ended well."""
+        """The output of the pods that succeeded."""
         texts: dict[int, str] = {}
         while len(texts) < len(self.pods):
             time.sleep(0.05)
@@ -112,7 +112,7 @@ def cheap_config(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def path_of_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python` is the one of the tests, as it is the image's own in the image."""
+    """`python` is the interpreter of the tests, as in the image it is that of the image."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 

@@ -1,4 +1,4 @@
-"""Training from the command line: outputs, going on after kills, folds, the random split, mistakes."""
+"""Training from the command line: outputs, resuming after kills, folds, the random split, mistakes."""
 
 import csv
 import json
@@ -52,7 +52,7 @@ def assert_same_weights(a: Path, b: Path) -> None:
 
 @pytest.fixture(scope="module")
 def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run without interruption. Not to be changed."""
+    """An uninterrupted run. Not to be changed."""
     output = tmp_path_factory.mktemp("training") / "run"
     done = run_tool("trainer.task", *command(dataset, output))
     assert done.returncode == 0, done.stderr
@@ -76,7 +76,7 @@ def test_a_run_leaves_what_it_promises(dataset: Path, finished: Path) -> None:
     assert list((finished / "tensorboard").glob("events.*"))
     assert len((finished / "predictions.jsonl").read_text().splitlines()) == 6
     assert "<svg" in (finished / "report.html").read_text()
-    for path in finished.rglob("*"):  # all of it may be shared
+    for path in finished.rglob("*"):  # everything in it may be shared
         if path.is_file():
             assert str(finished.parent).encode() not in path.read_bytes(), path
             assert platform.node() not in path.name.split(".")
@@ -142,7 +142,7 @@ def test_a_finished_run_whose_files_are_damaged_is_written_again(dataset: Path, 
     again = run_tool("trainer.task", *command(dataset, output))
     assert again.returncode == 0, again.stderr
     assert "metrics.json, predictions.jsonl, history.csv, " in again.stderr and "epoch" not in again.stderr
-    assert "can't be believed: damaged. Made again from the checkpoints" in again.stderr
+    assert "has damaged files, which are made again from its checkpoints: " in again.stderr
     for name in ("predictions.jsonl", "history.csv"):
         assert (output / name).read_bytes() == (finished / name).read_bytes()
     assert json.loads((output / "model" / "model_info.json").read_text())["labels"] == ["Jump", "Run", "Wave"]
@@ -150,23 +150,23 @@ def test_a_finished_run_whose_files_are_damaged_is_written_again(dataset: Path, 
 
     (output / "metrics.json").write_text("[" * 100_000)
     (output / "checkpoints" / "last.npz").unlink()
-    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+    with pytest.raises(UsageError, match=r"has damaged files and no checkpoint: metrics\.json\. Train again"):
         finished_here(dataset, output)
     (output / "checkpoints" / "finished.json").unlink()  # as earlier versions leave it
-    with pytest.raises(UsageError, match=r"^metrics\.json of .* can't be believed: damaged; train anew with --overwri"):
+    with pytest.raises(UsageError, match=r"has damaged files and no checkpoint: metrics\.json\. Train again"):
         finished_here(dataset, output)
 
 
 def finished_here(dataset: Path, output: Path) -> object:
-    """What is known of a run without TensorFlow."""
+    """The metrics of a finished run, read without TensorFlow."""
     config = TrainConfig("lrcn", str(dataset), str(output), variant="reference", batch_size=8, epochs=3)
     return results.finished(replace(config, deterministic=True), open_dataset(str(dataset)))
 
 
 def interrupt(arguments: Sequence[object], last: Path, step: int, number: int) -> int:
-    """Starts a run, sends it a signal once its checkpoint has a certain step, and gives its exit code."""
+    """Starts a run, sends it a signal once its checkpoint has reached a step, and returns its exit code."""
     before = checkpoint.load(str(last))
-    step = max(step, before[1].global_step + 1 if before else 0)  # the process must have come to its loop
+    step = max(step, before[1].global_step + 1 if before else 0)  # the process must have entered its loop
     command = [sys.executable, "-m", "trainer.task", *map(str, arguments)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     while process.poll() is None:
@@ -189,7 +189,7 @@ def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path)
     arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline")
     steps = sorted(random.Random(9).sample(range(1, 7), 2))
     assert interrupt(arguments, last, steps[0], signal.SIGKILL) == -signal.SIGKILL
-    before, names = last.read_bytes(), files_beside(last)  # with the half of a file, perhaps, that the kill left
+    before, names = last.read_bytes(), files_beside(last)  # perhaps with half of a file that the kill left
     full = run_tool("trainer.task", *arguments, max_file_bytes=200_000)
     assert full.returncode == 4
     assert "checkpoints/last.npz" in full.stderr or "checkpoints/best.npz" in full.stderr
@@ -223,14 +223,14 @@ def test_overwriting_begins_anew_once_and_is_resumed(dataset: Path, finished: Pa
     mark.touch()
     done = run_tool("trainer.task", *arguments)
     assert done.returncode == 0, done.stderr
-    assert mark.exists()  # a run that is begun again removes the folder
+    assert mark.exists()  # a run that starts over removes the folder
     assert_same_weights(output, finished)
     assert run_tool("trainer.task", *arguments).returncode == 0
     assert not mark.exists()
 
 
 def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Path) -> None:
-    """From folders `Train` and `testing` to a model: their clips stay where they are, and groups of train validate."""
+    """From folders `Train` and `testing` to a model: clips stay where they are, some groups of train validate."""
     videos = tmp_path / "wrapped" / "videos"
     for path in sorted(tree.rglob("*.avi")):
         split = "testing" if "_g05_" in path.name else "Train"
@@ -250,7 +250,7 @@ def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Pa
         "no videos are in the split val: the trainer takes some groups of train instead",
     )
     info = json.loads((data / "dataset_info.json").read_text())
-    assert info["notes"][: len(said)] == list(said)  # what is found later on stands behind
+    assert info["notes"][: len(said)] == list(said)  # what is found later comes after
     assert info["configuration"]["splits"] == "official"
     assert {name: entry["groups"] for name, entry in info["splits"].items()} == {
         "train": ["g01", "g02", "g03", "g04"], "test": ["g05"],

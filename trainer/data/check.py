@@ -1,4 +1,4 @@
-"""A dataset before training: what it says about itself, and whether its shards are as it says."""
+"""Checks a dataset before training: its description, and whether its shards match that."""
 
 import hashlib
 import itertools
@@ -42,7 +42,7 @@ class OpenDataset:
     Attributes:
         uri: its folder.
         info: its description.
-        fingerprint: equal for two datasets exactly where labels, clip settings and the bytes of all shards are equal.
+        fingerprint: equal for two datasets exactly when labels, clip settings and the bytes of all shards are equal.
     """
 
     uri: str
@@ -69,7 +69,7 @@ def open_dataset(uri: str, splits: Iterable[str] = ("train",)) -> OpenDataset:
     dataset = OpenDataset(uri, info, _fingerprint(info))
     if len(info.labels) < 2:
         raise UsageError(
-            f"{uri} has one class only ({', '.join(info.labels)}): there is nothing to tell apart. Preprocess videos "
+            f"{uri} has only one class ({', '.join(info.labels)}): there is nothing to tell apart. Preprocess videos "
             "of at least two classes"
         )
     for split in splits:
@@ -89,7 +89,7 @@ def _require(dataset: OpenDataset, split: str) -> None:
         raise UsageError(f"{dataset.uri} has no clips in the split {split!r} (clips: {sizes}). {remedy}")
     present = [label for label, count in class_counts(dataset, split).items() if count]
     if split == "train" and len(present) < 2:
-        raise UsageError(f"{dataset.uri} has one class only in the split 'train' ({present[0]}). {remedy}")
+        raise UsageError(f"{dataset.uri} has only one class in the split 'train' ({present[0]}). {remedy}")
 
 
 def _why_no_dataset(uri: str) -> str:
@@ -104,7 +104,7 @@ def _why_no_dataset(uri: str) -> str:
     if _STATE in names:
         return (
             f"the dataset in {uri} is incomplete: preprocessing was interrupted or is still at work. Wait for it, or "
-            f"run the same command again ({again}): it goes on where it stopped"
+            f"run the same command again ({again}): it resumes where it stopped"
         )
     inside = itertools.chain(names, *(storage.list_names(storage.join(uri, name)) for name in names[:3]))
     if any(is_video(name) for name in inside):
@@ -112,17 +112,17 @@ def _why_no_dataset(uri: str) -> str:
             f"{uri} is a folder of videos, not a dataset. Make a dataset of it first: "
             f"python -m pipelines.preprocess --input {uri} --output DATASET"
         )
-    return f"{uri} is no dataset: it has no {DATASET_INFO}, which preprocessing writes last. Make one: {again}"
+    return f"{uri} is not a dataset: it has no {DATASET_INFO}, which preprocessing writes last. Make one: {again}"
 
 
 def num_clips(dataset: OpenDataset, split: str) -> int:
-    """Clips in a split; none where the dataset has no such split."""
+    """Number of clips in a split; 0 where the dataset has no such split."""
     found = dataset.info.splits.get(split)
     return found.num_examples if found else 0
 
 
 def class_counts(dataset: OpenDataset, split: str) -> dict[str, int]:
-    """Clips of each class in a split, in the order of the label ids; all classes are named."""
+    """Number of clips of each class in a split, in the order of the label ids; all classes are named."""
     found = dataset.info.splits.get(split)
     return {label: found.num_examples_by_class.get(label, 0) if found else 0 for label in dataset.info.labels}
 
@@ -132,17 +132,17 @@ def _shards(dataset: OpenDataset, splits: Iterable[str]) -> list[ShardInfo]:
 
 
 def check_shards(dataset: OpenDataset, splits: Iterable[str], full: bool | None = None) -> None:
-    """Checks, before training starts, that the shards are those that the description speaks of.
+    """Checks, before training starts, that the shards match the description.
 
     Args:
         dataset: the dataset.
-        splits: what to check; splits that the dataset hasn't are passed over.
+        splits: names of the splits to check; those that the dataset doesn't have are skipped.
         full: whether to read every byte and compare checksums. Otherwise: sizes, the number of records, and the first
             and the last record; in a store or in compressed files, sizes and the first record. None: full for less than
             `FULL_CHECK_BYTES`.
 
     Raises:
-        UserError: shards are missing or damaged; all of them together.
+        UserError: shards are missing or damaged; one error names them all.
     """
     shards = _shards(dataset, splits)
     full = sum(shard.size_bytes for shard in shards) < FULL_CHECK_BYTES if full is None else full
@@ -189,7 +189,7 @@ def _check_content(uri: str, shard: ShardInfo, stop: threading.Event) -> str | N
 def _check_framing(uri: str, shard: ShardInfo, compression: str) -> str | None:
     if compression != "none" or not shard.num_examples:
         return None
-    # Records are about as long as each other: one request brings the first, a second one what it has more.
+    # Records are of similar length: one request brings most of the first one, and a second request the rest.
     with storage.open_read(uri, shard.size_bytes // shard.num_examples + _FRAMING_BYTES) as file:
         next(read_records(file), None)
         if not storage.is_local(uri):
@@ -222,9 +222,10 @@ def _last_record(file: BinaryIO, size: int) -> tuple[int, int]:
 def _describe(uri: str, num_shards: int, bad: Sequence[str]) -> str:
     more = [f"and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
     listed = "".join(f"\n  {line}" for line in [*bad[:_SHOWN], *more])
+    verb = "does" if len(bad) == 1 else "do"
     return (
-        f"{len(bad)} of {num_shards} shards of {uri} are not as {DATASET_INFO} says:{listed}\n"
+        f"{len(bad)} of {num_shards} shards of {uri} {verb} not match {DATASET_INFO}:{listed}\n"
         "If the dataset was copied there, copy these files again. If it was made there, remove them and run the same "
-        f"pipelines.preprocess command again: it writes the missing ones only. `python -m pipelines.verify {uri}` "
-        "checks all of it"
+        f"pipelines.preprocess command again: it writes only the missing ones. `python -m pipelines.verify {uri}` "
+        "checks the whole dataset"
     )

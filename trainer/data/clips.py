@@ -1,7 +1,7 @@
-"""Clips from shards as `tf.data`: the same clips in the same order for the same seed and epoch, from any position on.
+"""Clips from shards as `tf.data`: the same clips in the same order for the same seed and epoch, starting anywhere.
 
 Every batch has the same size: the last one is filled up with empty clips of weight 0, and a worker whose shards are
-exhausted gets batches of such clips. So no clip is left out, no replica stands empty, and a function is traced once.
+exhausted gets batches of such clips. So no clip is left out, no replica is idle, and a function is traced once.
 """
 
 import heapq
@@ -20,11 +20,11 @@ from trainer.data.parts import Index, Part
 _CYCLE = 16
 """Shards that are read side by side."""
 _PREFETCH = 4
-"""Batches that are made ahead."""
+"""Batches that are prepared ahead."""
 _COMPRESSION = {"none": "", "gzip": "GZIP"}
 _PLAIN = tf.autograph.experimental.do_not_convert
-"""Without this, TensorFlow rewrites the source of every function in search of Python's `if` and `for`, which takes it
-longer than all else here, and finds none."""
+"""Without this, TensorFlow rewrites the source of every function in search of Python's `if` and `for`, which takes
+longer than everything else here and finds none."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Reading:
         replicas: replicas of this worker, which draw batches in turn.
         worker: number of this worker.
         num_workers: how many share the clips.
-        augmentations: what is done to a clip.
+        augmentations: names of the augmentations of a clip.
         single_frame: one frame [1, H, W, 3] in place of the clip: a random one in training, else the middle one.
-        shuffle_buffer: clips among which the next one is drawn.
-        seed: decides, with the epoch, about the order and the augmentation.
+        shuffle_buffer: number of clips from which the next one is drawn at random.
+        seed: determines, with the epoch, the order and the augmentation.
     """
 
     batch_size: int
@@ -67,10 +67,10 @@ class Clips:
 
     @_PLAIN
     def training(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
-        """Batches without end, from a step of an epoch on: frames uint8 [b, T, H, W, 3], labels int64 [b], weights [b].
+        """Endless batches, from a step of an epoch on: frames uint8 [b, T, H, W, 3], labels int64 [b], weights [b].
 
         Epochs follow each other as one stream, so that the next one is being read while the last one is trained on. A
-        step takes one batch for each replica; only this worker's batches are given.
+        step takes one batch for each replica; only this worker's batches are returned.
         """
         spec = {
             "order": tf.TensorSpec([None], tf.int64),
@@ -81,7 +81,7 @@ class Clips:
         return epochs.flat_map(self._epoch).batch(size, drop_remainder=True).prefetch(_PREFETCH)
 
     def _epochs(self, epoch: int, first_step: int) -> Iterator[dict[str, Any]]:
-        """What tells one epoch from another: the shards, and a seed for all else."""
+        """What differs between epochs: the shards, and a seed for everything else."""
         reading = self._reading
         per_step = reading.batch_size * reading.replicas
         while True:
@@ -122,7 +122,7 @@ class Clips:
         """All clips in the order of their records: frames, the clip's number int64 [b] in that order, weights.
 
         Args:
-            rounds: how often, -1 for without end.
+            rounds: number of passes, -1 for endless.
         """
         reading = self._reading
         records = self._records(list(range(len(self._part.shards))), self._part.num_clips, mixed=False).enumerate()
@@ -149,7 +149,7 @@ class Clips:
     def _shares(self, epoch: int) -> list[tuple[list[int], int]]:
         """The shards of each worker in an epoch, in the order in which they are opened, and how many clips they give.
 
-        With fewer shards than workers all of them read all shards, and each takes its share of the records.
+        With fewer shards than workers, every worker reads all shards and takes its share of the records.
         """
         counts = self._part.counts
         order = np.random.default_rng([self._reading.seed, epoch]).permutation(len(counts))
@@ -168,7 +168,7 @@ class Clips:
         return [(shares[worker], size) for size, worker in sorted(sizes, key=lambda pair: pair[1])]
 
     def _records(self, order: Any, count: Any, mixed: bool) -> tf.data.Dataset:
-        """Serialised records of some shards of which there are `count`, from several shards in turn if `mixed`."""
+        """The `count` serialised records of some shards, from several shards in turn if `mixed`."""
         part = self._part
         names, starts, lengths = (tf.constant(values) for values in (part.shards, part.starts, part.lengths))
         keep = None if part.keep is None else tf.constant(part.keep)
@@ -202,7 +202,7 @@ class Clips:
 
 
 def _filled(clips: tf.data.Dataset, count: Any) -> tf.data.Dataset:
-    """Exactly `count` elements: those there are, then empty ones of weight 0."""
+    """Exactly `count` elements: the given ones, then empty ones of weight 0."""
     empty = tuple(tf.zeros(spec.shape, spec.dtype) for spec in clips.element_spec)
     return clips.concatenate(tf.data.Dataset.from_tensors(empty).repeat(count)).take(count)
 
@@ -233,5 +233,5 @@ def _read_all(part: Part, info: DatasetInfo) -> tf.Tensor:
 
 
 def _seed(*parts: int) -> int:
-    """A seed below 2**31 out of several numbers."""
+    """A seed below 2**31, made from several numbers."""
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint32)[0] >> 1)

@@ -1,4 +1,4 @@
-"""Ids, groups and labels of records out of a dataset's indexes, without reading shards."""
+"""Ids, groups and labels of records from a dataset's indexes, without reading shards."""
 
 from collections.abc import Callable, Iterable
 
@@ -13,7 +13,7 @@ from trainer.files import storage, stores
 
 
 def check_indexes(uri: str, info: DatasetInfo, splits: Iterable[str]) -> None:
-    """Checks the indexes of some splits. Those which have none, in a dataset of an earlier version, are passed over.
+    """Checks the indexes of some splits. Splits without one, as in a dataset of an earlier version, are skipped.
 
     Args:
         uri: the dataset's folder.
@@ -21,14 +21,14 @@ def check_indexes(uri: str, info: DatasetInfo, splits: Iterable[str]) -> None:
         splits: their names.
 
     Raises:
-        UserError: one is missing, damaged, or contradicts the description.
+        UserError: an index is missing, damaged, or contradicts the description.
     """
     for split in splits:
         read_index(uri, info, split)
 
 
 def read_index(uri: str, info: DatasetInfo, split: str) -> Index | None:
-    """The ids, groups and labels of all records of a split; None where the dataset has no index of it.
+    """The ids, groups and labels of all records of a split; None where the dataset has no index for it.
 
     Args:
         uri: the dataset's folder.
@@ -47,8 +47,8 @@ def read_index(uri: str, info: DatasetInfo, split: str) -> Index | None:
             found = index.read_index(uri, described)
     except ValueError as error:
         raise UserError(
-            f"{file} is not as {DATASET_INFO} says: {error}. Copy it again if the dataset was copied there, or run the "
-            "same pipelines.preprocess command again, which writes it anew and keeps the shards"
+            f"{file} does not match {DATASET_INFO}: {error}. Copy it again if the dataset was copied there, or run the "
+            "same pipelines.preprocess command again, which writes it again and keeps the shards"
         ) from error
     ids = {label: number for number, label in enumerate(info.labels)}
     return Index(found.video_ids, found.groups, np.array([ids[label] for label in found.labels], np.int64))
@@ -59,7 +59,7 @@ def index_of(part: Part, read: Callable[[str], Index | None]) -> Index | None:
 
     Args:
         part: the part.
-        read: gives the index of a split.
+        read: returns the index of a split.
 
     Returns:
         None where a split has no index, or the part's shards are not those of splits.

@@ -1,7 +1,7 @@
 """Which clips are trained on, validated on and tested on. Pure: knows neither files nor TensorFlow.
 
 By default the dataset's own splits. Folds and the random split are cut from the records of all shards, which an index
-(one record's id, group and label after the other) describes.
+(the id, group and label of each record) describes.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,6 +15,7 @@ from pipelines.core.hashing import stable_hash
 from pipelines.dataset.info import DatasetInfo
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.inputs.splits.assign import assign_by_fractions
+from pipelines.reports.text import plural
 from trainer.config import TrainConfig, parse_fold
 
 SIDES = ("train", "val", "test")
@@ -45,9 +46,9 @@ class Part:
         shards: addresses of files.
         lengths: number of records in each of them.
         class_counts: number of this side's clips by label id.
-        groups: what they share sources with.
+        groups: names of the groups that these clips belong to.
         keep: bool [sum of lengths], which records belong to this side; None for all.
-        splits: the splits whose shards these are, in the same order; empty where they are not those of whole splits.
+        splits: the splits whose shards these are, in the same order; empty where these are not whole splits.
     """
 
     shards: tuple[str, ...]
@@ -78,8 +79,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Parts:
-    """`train`, `val` and `test`, what cut them, whether clips of a group are on several sides, and what else is to be
-    said about them."""
+    """`train`, `val` and `test`, how they were cut, whether clips of a group are on several sides, and a note for the
+    user, if any."""
 
     sides: Mapping[str, Part]
     protocol: str
@@ -94,9 +95,9 @@ def cut_parts(
 
     Args:
         info: the dataset's description.
-        uri_of: gives the address of a shard by its name.
-        config: `split`, `fold` and `seed` decide.
-        read_index: reads ids, groups and labels of all records of a part; not called where the dataset's own splits do.
+        uri_of: returns the address of a shard by its name.
+        config: its `split`, `fold` and `seed` are used.
+        read_index: reads ids, groups and labels of a part's records; not called if the dataset's own splits suffice.
 
     Raises:
         UsageError: there are too few groups for the folds, or for a validation split.
@@ -122,7 +123,7 @@ def cut_parts(
             number = parts["val"].num_clips
             note = (
                 f"the dataset has no split val: {number:,} of the {whole.num_clips:,} clips of train, of "
-                f"{len(parts['val'].groups):,} of its {len(whole.groups):,} groups, validate and are not trained on"
+                f"{len(parts['val'].groups):,} of its {len(whole.groups):,} groups, are for validation, not training"
             )
         return Parts(parts, "groups", _share_groups(parts.values()), note)
     everything = stored(info.splits)
@@ -149,9 +150,9 @@ def _share_groups(parts: Iterable[Part]) -> bool:
 
 
 def cut_fold(index: Index, fold: str, seed: int) -> list[str]:
-    """The side of each record: the fold's groups are the test, some of the other groups validate.
+    """The side of each record: the fold's groups are for testing, some of the others for validation.
 
-    Folds are made so that each has about as many clips of every class; with as many folds as groups each is one group.
+    All folds have about the same number of clips of every class; with as many folds as groups, each is one group.
 
     Raises:
         UsageError: there are fewer groups than the folds need.
@@ -159,7 +160,7 @@ def cut_fold(index: Index, fold: str, seed: int) -> list[str]:
     number, count = parse_fold(fold)
     known = len(set(index.groups))
     if known < max(count, 3):
-        raise UsageError(f"{count} folds need {max(count, 3)} groups at least; this dataset has {known}")
+        raise UsageError(f"{count} folds need at least {max(count, 3)} groups; this dataset has {known}")
     videos = _videos(index)
     # The folds don't depend on the seed: runs with several seeds are tested on the same clips.
     folds = assign_by_fractions(videos, {f"fold{i + 1}": 1 / count for i in range(count)})
@@ -168,18 +169,18 @@ def cut_fold(index: Index, fold: str, seed: int) -> list[str]:
 
 
 def cut_validation(index: Index, seed: int) -> list[str]:
-    """The side of each record of a training split: some of its groups validate.
+    """The side of each record of a training split: some of its groups are for validation.
 
     Raises:
-        UsageError: what is left to train on would be of one class or of no group.
+        UsageError: what would be left to train on has one class only, or no group.
     """
     sides = _validating(_videos(index), seed)
     cut = [sides[group] for group in index.groups]
     left = {int(label) for label, side in zip(index.labels, cut, strict=True) if side == "train"}
     if len(sides) < 2 or len(left) < 2:
         raise UsageError(
-            f"the dataset has no split val, and the {len(sides)} groups of its split train are too few to cut one from "
-            "them. Preprocess more videos, or with a split val"
+            f"the dataset has no split val, and its split train has {plural(len(sides), 'group')}, too few to cut one "
+            "from. Preprocess more videos, or with a split val"
         )
     return cut
 
@@ -196,7 +197,7 @@ def _validating(videos: Sequence[VideoRecord], seed: int) -> dict[str, str]:
 
 
 def cut_randomly(index: Index, seed: int) -> list[str]:
-    """The side of each record by chance, whatever its group. It leaks: see `Parts.leaky`."""
+    """The side of each record at random, whatever its group. This leaks: see `Parts.leaky`."""
     order = sorted(range(len(index.video_ids)), key=lambda i: stable_hash("random", str(seed), index.video_ids[i]))
     ends = np.cumsum([RANDOM_FRACTIONS[side] for side in SIDES]) * len(order)
     sides = [""] * len(order)

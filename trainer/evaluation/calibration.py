@@ -1,8 +1,8 @@
-"""How far scores can be believed: their calibration.
+"""Calibration: how far scores can be trusted.
 
 After C. Guo, G. Pleiss, Y. Sun, K. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
-Networks tend to be surer than they are right. Dividing all logits by one number, the temperature, fitted on the
-validation split, mends most of that and leaves the order of the classes, and with it the accuracy, as it was.
+Networks tend to be more confident than accurate. Dividing all logits by one number, the temperature, fitted on the
+validation split, corrects most of that and leaves the order of the classes, and with it the accuracy, as it was.
 """
 
 import math
@@ -11,10 +11,10 @@ import numpy as np
 
 NUM_BINS = 15
 LOWEST_TEMPERATURE = 0.25
-"""Where the validation clips are all classified right, the likelihood grows without end as the temperature falls: it
-would have every score be 1, which no number of clips can show. So logits are sharpened fourfold at the most."""
+"""Where all validation clips are classified correctly, the likelihood keeps growing as the temperature falls, until
+every score is 1, which no number of clips can justify. So logits are sharpened at most fourfold."""
 HIGHEST_TEMPERATURE = 20.0
-"""Where the scores say nothing about the truth, every score is best equal; beyond this they nearly are."""
+"""Where the scores say nothing about the truth, equal scores are best; at this temperature they nearly are equal."""
 
 
 def log_softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -26,7 +26,7 @@ def log_softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     if not 0 < temperature < math.inf:
         raise ValueError(f"a temperature must be above 0, not {temperature}")
     scaled = logits.astype(np.float64)
-    # The largest is taken off before the division, so that a low temperature can't make it infinite.
+    # The largest is subtracted before the division, so that a low temperature can't make it infinite.
     scaled = (scaled - scaled.max(axis=1, keepdims=True)) / temperature
     return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
 
@@ -47,9 +47,9 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float = 1
 
 
 def expected_calibration_error(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
-    """Mean distance of the score of the predicted class from the share of right predictions among such scores.
+    """Mean distance of the score of the predicted class from the share of correct predictions among such scores.
 
-    Scores fall into 15 bins of equal width, open below and closed above; each bin weighs as its number of clips.
+    Scores fall into 15 bins of equal width, open below and closed above; each bin is weighted by its number of clips.
 
     Args:
         logits: float [N, C].

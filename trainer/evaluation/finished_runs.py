@@ -1,4 +1,4 @@
-"""Finished runs as their folders tell of them, and which of them may be compared with which."""
+"""Finished runs, read from their folders, and which of them may be compared with which."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from trainer.files import storage
 
 SCHEMA_VERSION = 1
 _TRACES = (CHECKPOINTS, HISTORY, TENSORBOARD)
-"""What lies in the folder of a run that has begun."""
+"""Files and folders in the folder of a run that has begun."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,24 +26,24 @@ class Run:
     """A finished run, or a cross-validation with its folds pooled.
 
     Attributes:
-        name: the folder, as short as tells it from the others.
+        name: the folder's name, or its path where several runs have the same name.
         model: the model's name, and its variant if that isn't the default.
         leaky: whether groups are on both sides of the split.
         dataset: its fingerprint.
         dataset_name: the name of its folder; empty where the figures don't tell it.
         protocol: what cut it into sides: `groups`, `random`, `fold 2 of 5`, or `5 folds of groups`.
         labels: the class names.
-        test_groups: the groups of the test clips; of a cross-validation none are told, as all are tested.
-        test: how it did there.
+        test_groups: the groups of the test clips; empty for a cross-validation, which tests all groups.
+        test: its scores on those clips.
         majority, single_frame: accuracies of the baselines.
         parameters, size_bytes: of the model.
         clips_per_s: in inference; None where it wasn't measured.
-        seconds: of training.
-        epochs: for how many each network was trained, the fewest and the most; None where the figures don't tell it.
-        folds: of a cross-validation; 0 for a single run.
+        seconds: time spent training.
+        epochs: number of epochs of each network, the fewest and the most; None if unknown.
+        folds: number of folds of a cross-validation; 0 for a single run.
         fold_mean: mean top-1 of the folds.
-        single_frame_worse_by: how far a single frame is behind, on the same clips; None where it wasn't measured.
-        predictions: for each test clip, where they were kept.
+        single_frame_worse_by: how much worse a single frame is on the same clips; None where it wasn't measured.
+        predictions: those for each test clip, if they were kept.
     """
 
     name: str
@@ -69,10 +69,10 @@ class Run:
 
     @classmethod
     def from_json(cls, name: str, value: Mapping[str, Any]) -> Self:
-        """Takes what is needed of metrics.json or of crossval.json.
+        """Takes what is needed from metrics.json or crossval.json.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: something is missing or of another form.
+            KeyError, TypeError, ValueError, AttributeError: something is missing or has another form.
         """
         folds = int(value.get("folds", 0))
         model, data, baselines, speed = value["model"], value["dataset"], value["baselines"], value.get("speed")
@@ -133,7 +133,7 @@ def _read_run(folder: str, name: str) -> Run:
         version = value.get("schema_version", SCHEMA_VERSION)
         if version != SCHEMA_VERSION:
             raise UsageError(
-                f"{source} is of schema version {version!r}, and this software reads {SCHEMA_VERSION}. {again}"
+                f"{source} has schema version {version!r}, but this software reads {SCHEMA_VERSION}. {again}"
             )
         run = Run.from_json(name, value)
     except UserError:
@@ -149,7 +149,7 @@ def _read_run(folder: str, name: str) -> Run:
     except UserError:
         raise
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{file} is damaged: {error}. Remove it to compare without it. Or: {again.lower()}") from error
+        raise UsageError(f"{file} is damaged: {error}. Remove it to compare without it. Or: {again}") from error
 
 
 def _read_text(file: str) -> str:
@@ -165,13 +165,13 @@ def _what_is_missing(folder: str) -> str:
         return found
     names = storage.list_names(folder)
     if any(name in names for name in _TRACES):
-        return f"the run in {folder} isn't finished: {METRICS} is missing. Run its training command again to go on"
+        return f"the run in {folder} isn't finished: {METRICS} is missing. Run its training command again to resume it"
     found = "" if storage.is_local(folder) else f" (found {some(names, 3) if names else 'nothing'})"
     return f"no run in {folder}: {METRICS} is missing{found}. Give the folder that a training run has written"
 
 
 def _what_else_is_there(folder: Path) -> str:
-    """What is wrong with a local path which is no folder, or one of runs; empty for any other folder."""
+    """What is wrong with a local path that isn't a folder, or is a folder of runs; empty for any other folder."""
     if folder.is_file():
         return f"{folder} is a file: give the folder of the run, {folder.parent}"
     if not folder.is_dir():
@@ -185,7 +185,7 @@ def _what_else_is_there(folder: Path) -> str:
 def same_test(a: Run, b: Run) -> bool:
     """Whether two runs were tested alike: on the same clips, and both with or both without training on their groups.
 
-    Clips are told by their ids, or, where these weren't kept, by what is known of them.
+    Clips are compared by their ids or, where these weren't kept, by their number and groups.
     """
     if (a.dataset, a.labels, a.leaky) != (b.dataset, b.labels, b.leaky):
         return False
@@ -200,9 +200,9 @@ def _clips(predictions: Predictions) -> set[tuple[str, str, int]]:
 
 
 def find_flags(runs: Sequence[Run]) -> list[str]:
-    """Why the scores of a run don't compare with the others, empty if they do.
+    """For each run, why its scores can't be compared with the others; empty if they can.
 
-    What all are held against is the first run that isn't leaky, or else the first.
+    All are compared with the first run that isn't leaky, or else with the first.
     """
     first = next((run for run in runs if not run.leaky), runs[0])
     flags = []

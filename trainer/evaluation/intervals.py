@@ -1,7 +1,7 @@
-"""Intervals of figures, over groups.
+"""Confidence intervals over groups.
 
-They draw whole groups (cluster bootstrap). Clips of one group share actor, place and background, so they are right
-or wrong together; an interval that took them for independent would be too narrow.
+Resampling draws whole groups (cluster bootstrap). Clips of one group share actor, place and background, so they tend
+to be right or wrong together; an interval that treated them as independent would be too narrow.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _TAIL = 0.025
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A statistic and the 95 % interval about it.
+    """A statistic and its 95 % interval.
 
     Raises:
         ValueError: the value is not between the ends.
@@ -45,27 +45,27 @@ class Interval:
 
     @classmethod
     def from_json(cls, value: Mapping[str, float]) -> Self:
-        """Reads what `to_json` gave.
+        """Reads what `to_json` returned.
 
         Raises:
-            TypeError, ValueError: it is something else.
+            TypeError, ValueError: the value is something else.
         """
         return cls(**value)
 
 
 def is_clearly_worse(baseline: Interval, model: Interval, difference: Interval | None) -> bool:
-    """Whether a baseline is worse than a model beyond doubt.
+    """Whether a baseline is clearly worse than a model.
 
     Args:
         baseline, model: their accuracies.
-        difference: the model's less the baseline's on the same clips and groups (`paired_difference`). Where it isn't
-            known, in figures of earlier versions, intervals that don't overlap have to do.
+        difference: the model's accuracy minus the baseline's on the same clips and groups (`paired_difference`). If it
+            isn't known, as in files of earlier versions, the two intervals must not overlap.
     """
     return difference.low > 0 if difference else baseline.high < model.low
 
 
 def worse_by(baseline: Mapping[str, Any] | None) -> Interval | None:
-    """That difference, as metrics.json and crossval.json tell it of a baseline; None where it wasn't measured."""
+    """That difference, from a baseline in metrics.json or crossval.json; None where it wasn't measured."""
     found = (baseline or {}).get("worse_by")
     return Interval.from_json(found) if found else None
 
@@ -79,20 +79,20 @@ def bootstrap_over_groups(
 ) -> Interval:
     """A statistic of all groups, with the 95 % percentile interval over draws of as many groups, with replacement.
 
-    Where all draws agree, as they do if every clip is right, that interval would have no width, and claim what a few
-    groups can't show. Then it is made of this: if a share q of all groups, seen or not, is like the n groups here, n
-    come out alike with probability q ** n; below q = 0.025 ** (1 / n) that is too rare to believe. The others, a share
-    of 1 - q, may be as bad or as good as the statistic can be. For 25 groups without an error that gives 0.863 to 1,
-    wider than with few errors, where the draws differ and tell more. A single group says nothing about others: its
-    interval goes from bound to bound.
+    Where all draws agree, as they do if every clip is right, that interval would have no width, and claim more than a
+    few groups can show. It is then made as follows: if a share q of all groups, seen or not, is like the n groups here,
+    n groups come out alike with probability q ** n; below q = 0.025 ** (1 / n) that is too rare to believe. The
+    others, a share of 1 - q, may be as bad or as good as the statistic can be. For 25 groups without an error that
+    gives 0.863 to 1, wider than with few errors, where the draws differ and tell more. A single group says nothing
+    about others: its interval goes from bound to bound.
 
     Percentile intervals of fewer than about ten groups are too narrow: give the number of groups beside them.
-    An interval that leaves out the value (the bootstrap of macro F1 is biased) is widened to hold it.
+    An interval that leaves out the value (the bootstrap of macro F1 is biased) is widened to contain it.
 
     Args:
-        counts: [G, ...], for each group what the statistic is made of; counts of several groups add up.
-        statistic: makes values [R] of sums of counts, float64 [R, ...].
-        seed: the same seed, the same draws.
+        counts: [G, ...], for each group what the statistic is computed from; counts of several groups add up.
+        statistic: computes values [R] from sums of counts, float64 [R, ...].
+        seed: the same seed gives the same draws.
         num_resamples: how often groups are drawn.
         bounds: least and greatest value that the statistic can take.
 

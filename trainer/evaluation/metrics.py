@@ -17,7 +17,7 @@ MAX_VIDEO_IDS = 6
 
 @dataclass(frozen=True, slots=True)
 class ClassScores:
-    """How one class fares. `support` is its number of clips; a share of nothing is 0, so look at `support` first."""
+    """Scores of one class. `support` is its number of clips; a share of no clips is 0, so look at `support` first."""
 
     label: str
     precision: float
@@ -48,7 +48,7 @@ class Evaluation:
             or undefined whatever the model does; clips taken for it still count against their own classes. Likewise in
             each drawn set of groups for the interval.
         ece, cross_entropy: calibration, at the temperature asked for.
-        per_class: in order of the ids.
+        per_class: in the order of the label ids.
         confusion: clips by true class (rows) and predicted class (columns).
         confused: the most frequent confusions first, at most 20.
     """
@@ -65,15 +65,15 @@ class Evaluation:
     confused: tuple[ConfusedPair, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As a dictionary of what JSON knows: lists, no tuples."""
+        """As a dictionary of JSON's types: lists, not tuples."""
         return json.loads(json.dumps(asdict(self)))
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Reads what `to_json` gave.
+        """Reads what `to_json` returned.
 
         Raises:
-            KeyError, TypeError, ValueError: it is something else.
+            KeyError, TypeError, ValueError: the value is something else.
         """
         top5 = value["top5"]
         read = {
@@ -106,7 +106,7 @@ def evaluate(
         num_resamples: of the intervals.
 
     Raises:
-        ValueError: there are no clips, not a name for each class, or the temperature isn't above 0.
+        ValueError: there are no clips, there isn't a name for each class, or the temperature isn't above 0.
     """
     check_names(label_names, predictions.num_classes)
     labels, predicted, correct = predictions.labels, predictions.predicted, predictions.correct
@@ -141,7 +141,7 @@ def evaluate(
 def majority_baseline(
     train_counts_by_label: Mapping[str, int], predictions: Predictions, label_names: Sequence[str]
 ) -> tuple[str, Interval]:
-    """What comes of always saying the most frequent class of the training split (of equally frequent ones the first).
+    """The result of always predicting the training split's most frequent class (the first of equally frequent ones).
 
     Args:
         train_counts_by_label: clips of each class; a class that isn't in it has none.
@@ -156,10 +156,10 @@ def majority_baseline(
     """
     check_names(label_names, predictions.num_classes)
     if unknown := sorted(set(train_counts_by_label) - set(label_names)):
-        raise ValueError(f"no classes of the model: {', '.join(unknown)}")
+        raise ValueError(f"not classes of the model: {', '.join(unknown)}")
     counts = [train_counts_by_label.get(name, 0) for name in label_names]
     if not any(counts):
-        raise ValueError("no most frequent class without training clips")
+        raise ValueError("there is no most frequent class without training clips")
     most = counts.index(max(counts))
     return label_names[most], _accuracy(predictions, predictions.labels == most)
 
@@ -168,18 +168,18 @@ def paired_difference(a: Predictions, b: Predictions) -> Interval:
     """Accuracy of a minus that of b on the same clips, which may come in any order.
 
     Both are measured on the same drawn groups. What makes a group hard for both cancels out, so this interval tells
-    models apart where those of their accuracies overlap. Where it doesn't hold 0, one model is better.
+    models apart where those of their accuracies overlap. Where it doesn't contain 0, one model is better.
 
     Raises:
         ValueError: the clips, their classes or their groups differ, or there are none.
     """
     if different := set(a.video_ids) ^ set(b.video_ids):
-        raise ValueError(f"{len(different)} clips are in one of the predictions only, as {min(different)}")
+        raise ValueError(f"{len(different)} clips are in only one of the predictions, such as {min(different)}")
     position = {video_id: i for i, video_id in enumerate(b.video_ids)}
     order = np.array([position[video_id] for video_id in a.video_ids], np.int64)
     for i, j in enumerate(order):
         if (a.labels[i], a.groups[i]) != (b.labels[j], b.groups[j]):
-            raise ValueError(f"class or group of {a.video_ids[i]} differ between the predictions")
+            raise ValueError(f"class or group of {a.video_ids[i]} differs between the predictions")
     sums = _sums_by_group(_group_ids(a), a.correct.astype(np.int64) - b.correct[order])
     return bootstrap_over_groups(sums, _ratio, bounds=(-1.0, 1.0))
 

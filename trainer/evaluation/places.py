@@ -1,4 +1,4 @@
-"""What lies in a folder, and whether a run may be written there. Knows no TensorFlow."""
+"""What a folder holds, and whether a run may be written there. Doesn't load TensorFlow."""
 
 import re
 
@@ -19,7 +19,7 @@ def kind_of(folder: str) -> str:
     """What a folder holds, such as `RUN`, as far as this software knows it; empty for anything else.
 
     Raises:
-        UserError: it can't be listed.
+        UserError: the folder can't be listed.
     """
     names = set(storage.list_names(folder))
     if CROSSVAL in names or any(map(_FOLD.fullmatch, names)):
@@ -35,18 +35,18 @@ def check_output(folder: str, kind: str, data: str = "") -> None:
     Args:
         folder: where it is to be written.
         kind: `RUN` or `CROSS_VALIDATION`.
-        data: the dataset, in whose folder nothing else may lie.
+        data: the dataset, whose folder may hold nothing else.
 
     Raises:
         UsageError: something else is there.
-        UserError: it can't be listed.
+        UserError: the folder can't be listed.
     """
     if data and f"{folder.rstrip('/')}/".startswith(f"{data.rstrip('/')}/"):
-        raise UsageError(f"--output {folder} lies in --data {data}: a dataset's folder holds nothing else")
+        raise UsageError(f"--output {folder} lies in --data {data}: a dataset's folder may hold nothing else")
     found = kind_of(folder)
     names = [name for name in storage.list_names(folder) if not name.startswith(".") and name != _STATE]
     if found and found != kind:
-        raise UsageError(f"{folder} holds {found}, and {kind} is to be written. Choose another --output")
+        raise UsageError(f"{folder} holds {found}, so {kind} can't be written there. Choose another --output")
     if not found and names:
         raise UsageError(
             f"{folder} is not empty and holds no run of this software (found {some(names, 3)}). Choose another "
@@ -58,8 +58,8 @@ def check_model_place(output: str) -> None:
     """Refuses, before anything is trained, a run in whose folder something else is where its model goes.
 
     Raises:
-        UsageError: it is so.
-        UserError: it can't be listed.
+        UsageError: something else is there.
+        UserError: the folder can't be listed.
     """
     refuse_other_folder(storage.join(output, MODEL))
 
@@ -68,10 +68,10 @@ def refuse_other_folder(folder: str) -> None:
     """Refuses to put a model where something else is.
 
     Raises:
-        UsageError: it is a file, or a folder that holds files, but no model.
-        UserError: it can't be listed.
+        UsageError: there is a file, or a folder that holds files but no model.
+        UserError: the folder can't be listed.
     """
     if storage.is_file(folder) or ((names := storage.list_names(folder)) and MODEL_INFO not in names):
         raise UsageError(
-            f"{folder} is there already and is no model (no {MODEL_INFO} in it); choose another output folder"
+            f"{folder} already exists and is not a model (no {MODEL_INFO} in it); choose another output folder"
         )

@@ -1,4 +1,4 @@
-"""What a model says about clips, and the file that keeps it."""
+"""The predictions of a model for clips, and the file that keeps them."""
 
 import json
 from collections import Counter
@@ -14,13 +14,13 @@ from trainer.evaluation.calibration import log_softmax
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a model says about the clips of a split.
+    """The predictions of a model for the clips of a split.
 
     Attributes:
         logits: float32 [N, C], all finite.
         labels: int64 [N], the true classes, from 0 to C - 1.
         groups: the group of each clip.
-        video_ids: the id of each clip, each once: a clip that was counted twice would distort every figure.
+        video_ids: the id of each clip, without repetition: a clip that was counted twice would distort every figure.
 
     Raises:
         ValueError: a shape, a dtype or a value is not as above.
@@ -48,7 +48,7 @@ class Predictions:
             )
         if (bad := (self.labels < 0) | (self.labels >= self.num_classes)).any():
             i = bad.argmax()
-            raise ValueError(f"label {self.labels[i]} of {self.video_ids[i]} is no class: {shapes}")
+            raise ValueError(f"label {self.labels[i]} of {self.video_ids[i]} is not a class: {shapes}")
         for video_id, count in Counter(self.video_ids).most_common(1):
             if count > 1:
                 raise ValueError(f"video id {video_id} occurs {count} times: {shapes}")
@@ -60,7 +60,7 @@ class Predictions:
 
     @property
     def predicted(self) -> np.ndarray:
-        """The class with the largest logit, int64 [N]; of equal ones the first."""
+        """The class with the largest logit, int64 [N]; the first of equal ones."""
         return self.logits.argmax(axis=1)
 
     @property
@@ -69,7 +69,7 @@ class Predictions:
         return self.predicted == self.labels
 
     def always(self, label: int) -> Self:
-        """What would have been said of the same clips by always naming one class."""
+        """The predictions for the same clips of always naming one class."""
         logits = np.zeros_like(self.logits)
         logits[:, label] = 1
         return replace(self, logits=logits)
@@ -89,7 +89,7 @@ class Predictions:
         return np.exp(log_softmax(self.logits, temperature))
 
     def to_jsonl(self, label_names: Sequence[str], temperature: float = 1.0) -> str:
-        """A JSON object a line for each clip; `score` is the probability of the predicted class at this temperature.
+        """One line with a JSON object per clip; `score` is the probability of the predicted class at this temperature.
 
         Raises:
             ValueError: there isn't a name for each class, or the temperature isn't above 0.
@@ -104,7 +104,7 @@ class Predictions:
                     "label": label_names[self.labels[i]],
                     "predicted": label_names[predicted],
                     "score": float(scores[i]),
-                    # With all digits of a float64: shorter ones might not come back as the same float32.
+                    # With all digits of a float64: fewer might not come back as the same float32.
                     "logits": self.logits[i].tolist(),
                 }
             )
@@ -117,7 +117,7 @@ class Predictions:
         """Reads what `to_jsonl` wrote; the logits come back exactly, `predicted` and `score` follow from them.
 
         Raises:
-            ValueError: a line isn't of this form, or of other classes; the message gives its number.
+            ValueError: a line isn't of this form, or is for other classes; the message gives its number.
         """
         ids = {name: i for i, name in enumerate(label_names)}
         rows = []
@@ -128,7 +128,7 @@ class Predictions:
                 check_names(label_names, len(logits))
                 rows.append((logits, ids[item["label"]], str(item["group"]), str(item["video_id"])))
             except (ValueError, TypeError, KeyError, OverflowError) as error:
-                raise ValueError(f"line {number} is no prediction for these classes: {error!r}") from error
+                raise ValueError(f"line {number} is not a prediction for these classes: {error!r}") from error
         return cls(
             np.array([row[0] for row in rows], np.float32).reshape(len(rows), len(label_names)),
             np.array([row[1] for row in rows], np.int64),
@@ -154,10 +154,10 @@ class Predictions:
 
 
 def check_names(label_names: Sequence[str], num_classes: int) -> None:
-    """Refuses class names that aren't as many different ones as there are classes.
+    """Refuses class names unless there is a different one for each class.
 
     Raises:
-        ValueError: they aren't.
+        ValueError: there are too few or too many, or some are equal.
     """
     if len(label_names) != num_classes or len(set(label_names)) != num_classes:
         raise ValueError(f"{num_classes} logits need as many different class names, not {list(label_names)}")

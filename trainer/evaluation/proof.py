@@ -1,4 +1,4 @@
-"""The proof that a finished run is whole: size and checksum of each of its files. Knows no TensorFlow."""
+"""The proof that a finished run is whole: size and checksum of each of its files. Doesn't load TensorFlow."""
 
 import os
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ from trainer.files import storage, stores
 
 
 def write_proof(uri: str, folder: str, names: Iterable[str]) -> None:
-    """Puts down what the files of a finished run are like.
+    """Records the size and checksum of the files of a finished run.
 
     Args:
-        uri: where.
-        folder: of the run.
-        names: of its files, those which are there, and folders.
+        uri: the file to write.
+        folder: the folder of the run.
+        names: its files and folders; those that don't exist are skipped.
 
     Raises:
-        UserError: they can't be read.
-        OutputError: it can't be written.
+        UserError: a file of the run can't be read.
+        OutputError: the record can't be written.
     """
     with stores.explained(folder, "read"):
         stamps = {path: stamp_file(folder, path) for name in names for path in _paths(folder, name)}
@@ -36,10 +36,10 @@ def _paths(folder: str, name: str) -> list[str]:
 
 
 def damaged_files(uri: str, folder: str) -> list[str]:
-    """Files of a finished run that aren't as they were written; none where nothing was put down, by earlier versions.
+    """Files of a finished run that aren't as they were written; none where earlier versions recorded nothing.
 
     Raises:
-        UserError: they can't be read.
+        UserError: a file can't be read.
     """
     if not storage.exists(uri):
         return []

@@ -1,6 +1,6 @@
-"""The report of a training run: how good the model is, whether that can be believed, and what it confuses.
+"""The report of a training run: how good the model is, whether that can be trusted, and what it confuses.
 
-The page is one file without a script that loads nothing. Every name in it comes from outside and is escaped by `text`.
+The page is one self-contained file without scripts. Every name in it comes from outside and is escaped by `text`.
 """
 
 import json
@@ -31,8 +31,8 @@ def render_report(
 
     Args:
         metrics: what metrics.json holds.
-        history: the rows of history.csv; what wasn't measured is missing or not a number.
-        strips: video id to its film strip, a JPEG in base64. Videos without one are named all the same.
+        history: the rows of history.csv; what wasn't measured is missing or NaN.
+        strips: video id to its film strip, a JPEG in base64. Videos without one are named anyway.
         title: what the run is called.
     """
     test = Evaluation.from_json(metrics["test"])
@@ -86,7 +86,7 @@ def _tiles(metrics: Mapping[str, Any], test: Evaluation) -> str:
 
 
 def _baselines(metrics: Mapping[str, Any]) -> tuple[Interval, Interval | None]:
-    """The accuracy of always saying the most frequent class, and that of a single frame, where it was measured."""
+    """The accuracy of always predicting the most frequent class, and that of a single frame, where it was measured."""
     single = metrics["baselines"]["single_frame"]
     majority = Interval.from_json(metrics["baselines"]["majority"]["top1"])
     return majority, Interval.from_json(single["top1"]) if single else None
@@ -97,7 +97,7 @@ def _majority_label(metrics: Mapping[str, Any]) -> str:
 
 
 def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
-    """Whether the scores can be believed."""
+    """Whether the scores can be trusted."""
     majority, single = _baselines(metrics)
     majority_by, single_by = (worse_by(metrics["baselines"][name]) for name in ("majority", "single_frame"))
     loud, others = [], []
@@ -120,7 +120,8 @@ def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
         )
     elif not is_clearly_worse(majority, test.top1, majority_by):
         loud.append(
-            f"The model, {test.top1}, is not clearly better than always saying {_majority_label(metrics)}, {majority}."
+            f"The model, {test.top1}, is not clearly better than always predicting {_majority_label(metrics)}, "
+            f"{majority}."
         )
     if test.num_groups < MIN_GROUPS:
         others.append(

@@ -1,4 +1,4 @@
-"""The files that a finished run consists of, and what is printed of them. Knows no TensorFlow."""
+"""The files of a finished run, and the summary that is printed. Doesn't load TensorFlow."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.stored.sealed import load_json
+from pipelines.reports.text import plural
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.evaluation.intervals import Interval
@@ -24,12 +25,12 @@ _SHOWN = 5
 
 
 def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None:
-    """The metrics of the run in the output folder if it is complete; None where it is not, or is to be made anew.
+    """The metrics of the run in the output folder if it is complete; None where it is not, or is to be replaced.
 
-    Where files of it are damaged, or gone, it isn't complete any more: what its checkpoints tell is written again.
+    A run with damaged or missing files isn't complete: they are written again from its checkpoints.
 
     Raises:
-        UsageError: it is one of other settings, or on another dataset, or damaged and without checkpoints.
+        UsageError: the run has other settings or another dataset, or is damaged and has no checkpoints.
     """
     uri = storage.join(config.output, METRICS)
     if config.overwrite or not storage.exists(uri):
@@ -50,22 +51,22 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
         return metrics
     shown = ", ".join(damaged[:_SHOWN])
     if not storage.exists(storage.join(config.output, CHECKPOINTS, LAST)):
-        raise UsageError(f"{shown} of {config.output} can't be believed: damaged; train anew with --overwrite")
-    tool.say(f"note: {shown} of {config.output} can't be believed: damaged. Made again from the checkpoints")
+        raise UsageError(f"{config.output} has damaged files and no checkpoint: {shown}. Train again with --overwrite")
+    tool.say(f"note: {config.output} has damaged files, which are made again from its checkpoints: {shown}")
     storage.delete(uri)
     if any(path.startswith(f"{MODEL}/") for path in damaged):
-        storage.delete_tree(storage.join(config.output, MODEL))  # what is no model any more would be refused
+        storage.delete_tree(storage.join(config.output, MODEL))  # a folder that is no longer a model would be refused
     return None
 
 
 def prove(output: str) -> None:
-    """Puts down what the files of a finished run are like, for `finished`."""
+    """Records the size and checksum of the files of a finished run, for `finished`."""
     names = (METRICS, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, REPORT, HISTORY, MODEL)
     write_proof(_proof(output), output, names)
 
 
 def begin_files(output: str) -> None:
-    """To be called before the files of a finished run are written: what is known of older ones goes."""
+    """Removes the record of older files; to be called before the files of a finished run are written."""
     storage.delete(_proof(output))
 
 
@@ -74,7 +75,7 @@ def _proof(output: str) -> str:
 
 
 def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:
-    """Refuses to go on with other settings than those that a run was begun with.
+    """Refuses to resume a run with other settings than it was started with.
 
     Raises:
         UsageError: they differ; the message names them.
@@ -83,42 +84,43 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
     if names:
         shown = "; ".join(f"{name} was {found.get(name)!r}, now {wanted[name]!r}" for name in names)
         raise UsageError(
-            f"{where} belongs to a run of other settings: {shown}. Choose another --output, or --overwrite"
+            f"{where} belongs to a run with other settings: {shown}. Choose another --output, or use --overwrite"
         )
 
 
 def remove_run(output: str) -> None:
     """Removes what an earlier run wrote; other files in the folder stay."""
-    # The metrics last: where they are gone, what is left is taken for the work of an unfinished run.
+    # The metrics last: without them, what is left is taken for an unfinished run.
     names = (REPORT, HISTORY, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, CHECKPOINTS, TENSORBOARD, METRICS)
     for name in names:
         storage.delete_tree(storage.join(output, name))
 
 
 def only_class(per_class: Sequence[Mapping[str, Any]]) -> str:
-    """The name of the class that all clips of an evaluation are of; empty where there are several."""
+    """The class of all clips of an evaluation; empty where there are several."""
     tested = [scores["label"] for scores in per_class if scores["support"]]
     return tested[0] if len(tested) == 1 else ""
 
 
 def print_result(metrics: Mapping[str, Any], output: str) -> None:
-    """The summary that a run ends with."""
+    """Prints the summary that a run ends with."""
     test, data, baselines = metrics["test"], metrics["dataset"], metrics["baselines"]
     single = baselines["single_frame"]
+    tested = f"{plural(test['num_clips'], 'clip')} of {plural(test['num_groups'], 'group')}"
     rows = [
-        ("Test top-1", f"{Interval.from_json(test['top1'])}, {test['num_clips']} clips of {test['num_groups']} groups"),
+        ("Test top-1", f"{Interval.from_json(test['top1'])}, {tested}"),
         ("Macro F1", str(Interval.from_json(test["macro_f1"]))),
         ("Calibration", f"expected error {test['ece']:.3f} at temperature {metrics['calibration']['temperature']:.2f}"),
         ("One frame", str(Interval.from_json(single["top1"])) if single else "not measured"),
         ("Majority", f"{Interval.from_json(baselines['majority']['top1'])}; chance is {baselines['chance']:.1%}"),
-        ("Training", f"{metrics['training']['epochs']} epochs in {metrics['training']['seconds']:.0f} s"),
+        ("Training", f"{plural(metrics['training']['epochs'], 'epoch')} in {metrics['training']['seconds']:.0f} s"),
         ("Model", storage.join(output, MODEL)),
         ("Report", storage.join(output, REPORT)),
     ]
     if data.get("note"):
         rows.append(("Note", data["note"]))
-    if tested := only_class(test["per_class"]):
-        rows.insert(0, ("WARNING", f"all test clips are of one class, {tested}: these scores tell nothing"))
+    if only := only_class(test["per_class"]):
+        rows.insert(0, ("WARNING", f"all test clips are of one class, {only}: these scores mean nothing"))
     if data["leaky"]:
         how = "random split" if data.get("protocol") == "random" else "the dataset's own splits"
         rows.insert(0, ("WARNING", f"{how}, clips of one group on both sides: these scores are too good"))

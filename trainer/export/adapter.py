@@ -1,4 +1,4 @@
-"""Between clips as this project makes them and a classifier that was trained on others."""
+"""Adapts a classifier that was trained on other clips to those that this project makes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def sample_clips(spec: ClipSpec) -> np.ndarray:
 
 
 def sorted_order(labels: Sequence[str]) -> tuple[int, ...]:
-    """For each label in sorted order its place in `labels`."""
+    """For each label in sorted order, its place in `labels`."""
     return tuple(sorted(range(len(labels)), key=lambda place: labels[place]))
 
 
@@ -75,7 +75,7 @@ class Adapter:
             clips: uint8 [N, T, H, W, 3] to try it on, three at least.
 
         Raises:
-            UsageError: it isn't; the message says in what.
+            UsageError: it isn't; the message says how it differs.
         """
         _check_input(foreign, source, spec, scale)
         order = sorted_order(labels)
@@ -93,7 +93,7 @@ class Adapter:
         return cls(foreign, scale, channels, found, order)
 
     def to_json(self) -> dict[str, Any]:
-        """What was adapted, as a JSON object."""
+        """The settings of the adapter, as a JSON object."""
         return {
             "scale": self.scale,
             "channels": self.channels,
@@ -126,7 +126,7 @@ def _check_input(foreign: Foreign, source: str, spec: ClipSpec, scale: str) -> N
     if not (dtype.is_floating or dtype.is_integer):
         raise UsageError(f"{source} takes values of type {dtype.name}, not pixels")
     if dtype.is_integer and scale != "0-255":
-        raise UsageError(f"{source} takes whole numbers ({dtype.name}), so it scales pixels itself: say --scale 0-255")
+        raise UsageError(f"{source} takes whole numbers ({dtype.name}), so it scales pixels itself: use --scale 0-255")
     if shape is None:
         return
     if len(shape) != 5 or any(has not in (None, wants) for has, wants in zip(shape[1:], spec.shape, strict=True)):
@@ -136,7 +136,7 @@ def _check_input(foreign: Foreign, source: str, spec: ClipSpec, scale: str) -> N
             f"{spec.num_frames} and --size {spec.height}x{spec.width} make {wanted}"
         )
     if shape[0] is not None:
-        raise UsageError(f"{source} takes batches of {shape[0]} clips only; export it with a batch size that is open")
+        raise UsageError(f"{source} takes batches of {shape[0]} clips only; export it with a variable batch size")
 
 
 def _check_outputs(source: str, values: np.ndarray, singly: np.ndarray, num_labels: int) -> None:
@@ -149,8 +149,8 @@ def _check_outputs(source: str, values: np.ndarray, singly: np.ndarray, num_labe
     difference = float(np.max(np.abs(values - singly[:3])))
     if difference > _BATCH_TOLERANCE * max(1.0, float(np.max(np.abs(values)))):
         raise UsageError(
-            f"{source} gives other values for a clip alone than for the same clip in a batch of 3 (by "
-            f"{difference:.2g}): it normalises over the batch, or draws by chance as in training"
+            f"{source} gives other values for a clip alone than for the same clip in a batch of 3 (they "
+            f"differ by {difference:.2g}): it normalises over the batch, or is random as in training"
         )
 
 
@@ -163,11 +163,11 @@ def _find_out(source: str, values: np.ndarray, outputs: str) -> str:
     if outputs == "probabilities":
         raise UsageError(
             f"{source} doesn't give probabilities: a sample clip's values add up to "
-            f"{sums[np.abs(sums - 1).argmax()]:.4g}, and the least value is {values.min():.4g}. Try --outputs logits"
+            f"{sums[np.abs(sums - 1).argmax()]:.4g}, and the smallest value is {values.min():.4g}. Try --outputs logits"
         )
     if outputs == "auto" and values.min() >= 0 and values.max() <= 1:
         raise UsageError(
             f"{source} gives values from 0 to 1 that don't add up to 1, as from a sigmoid for each class, where "
-            "several classes may hold at once. If they are meant as logits all the same, say --outputs logits"
+            "several classes may apply at once. If they are meant as logits anyway, use --outputs logits"
         )
     return "logits"

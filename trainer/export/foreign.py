@@ -34,11 +34,11 @@ class Foreign:
 
     Attributes:
         call: [B, T, H, W, 3] of `input_dtype` to [B, C], in TensorFlow's operations.
-        input_shape: of its input, None where it can vary; None where even the rank is open.
+        input_shape: of its input, with None for a size that can vary; None if even the rank is unknown.
         input_dtype: of its input.
         resources: what `call` depends on, for a SavedModel to hold.
         weights: all variables that it uses, as arrays.
-        architecture: text that differs where two models do, weights apart.
+        architecture: text that differs between two models that differ in more than their weights.
         description: for people.
         keeps_file: whether Keras 3 reads the same model from its file.
     """
@@ -58,13 +58,13 @@ def open_saved_model(folder: str, signature: str, num_labels: int, trust: bool =
 
     Args:
         folder: of the SavedModel.
-        signature: the name of one, or empty to choose `serving_default` or the only one.
-        num_labels: tells outputs with classes from others.
+        signature: the name of a signature, or empty to choose `serving_default` or the only one.
+        num_labels: distinguishes outputs with classes from others.
         trust: whether its graphs may do more than calculate.
 
     Raises:
-        UsageError: it can't be loaded, does more than calculate, or it isn't plain what to call; the message lists what
-            there is.
+        UsageError: it can't be loaded, does more than calculate, or it isn't clear what to call; the message lists
+            what there is.
     """
     try:
         if not trust:
@@ -87,7 +87,7 @@ def open_saved_model(folder: str, signature: str, num_labels: int, trust: bool =
     function = signatures[name]
     inputs, outputs = function.structured_input_signature[1], function.structured_outputs
     if len(inputs) != 1:
-        raise UsageError(f"a model of clips has one input, the SavedModel {folder} has {len(inputs)}: {listed}")
+        raise UsageError(f"a model of clips has one input, but the SavedModel {folder} has {len(inputs)}: {listed}")
     fitting = [key for key, spec in outputs.items() if _gives_classes(spec, num_labels)]
     if len(outputs) > 1 and len(fitting) != 1:
         raise UsageError(
@@ -97,7 +97,7 @@ def open_saved_model(folder: str, signature: str, num_labels: int, trust: bool =
     ((input_name, spec),) = inputs.items()
     (output_name,) = fitting if len(outputs) > 1 else outputs
     variables = list(function.variables)
-    # With its variables alone a model needs a fraction of the space, but there may be tables as well.
+    # With its variables alone, a model needs a fraction of the space, but there may be tables as well.
     resources = variables if len(function.captured_inputs) == len(variables) else [loaded]
     return Foreign(
         call=lambda clips: function(**{input_name: clips})[output_name],
@@ -111,7 +111,7 @@ def open_saved_model(folder: str, signature: str, num_labels: int, trust: bool =
 
 
 def _digest(folder: str) -> str:
-    """A hash of a SavedModel's graphs. Once loaded, their functions have names that differ from time to time."""
+    """A hash of a SavedModel's graphs. Once loaded, their functions have names that differ each time."""
     paths = (Path(folder, "saved_model.pb"), Path(folder, "saved_model.pbtxt"))
     return hashlib.blake2b(next(path for path in paths if path.exists()).read_bytes()).hexdigest()
 
@@ -143,7 +143,7 @@ def show_shape(shape: Sequence[int | None] | None) -> str:
 
 
 def open_keras(path: str) -> Foreign:
-    """Loads a `.keras` file or a legacy `.h5` file, of Keras 2 as far as Keras 3 can.
+    """Loads a `.keras` file or a legacy `.h5` file, of Keras 2 as far as Keras 3 can load it.
 
     Raises:
         UsageError: Keras can't load it, or it doesn't have one input and one output.
@@ -151,7 +151,7 @@ def open_keras(path: str) -> Foreign:
     try:
         version = _keras_version(path)
         with _readable_file(path, version) as readable, warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # about how the other side wrote its layers
+            warnings.simplefilter("ignore", UserWarning)  # about how the layers were written
             model = keras.models.load_model(readable, compile=False, safe_mode=True)
             old = version.startswith("2")
             if old:
@@ -161,7 +161,7 @@ def open_keras(path: str) -> Foreign:
             f"Keras {keras.__version__} cannot load {path}: {first_line(error)}. {_BETTER_FORM}"
         ) from error
     if not isinstance(model, keras.Model) or not model.inputs or len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise UsageError(f"{path} is no Keras model with one input and one output. {_BETTER_FORM}")
+        raise UsageError(f"{path} is not a Keras model with one input and one output. {_BETTER_FORM}")
     call, variables = serving_parts(model)
     shape = tuple(model.inputs[0].shape)
     return Foreign(
@@ -190,9 +190,9 @@ def _keras_version(path: str) -> str:
 
 @contextlib.contextmanager
 def _readable_file(path: str, version: str) -> Iterator[str]:
-    """The file, or for a legacy file of Keras 2 a copy without the setting at which Keras 3 stops.
+    """The file, or for a legacy file of Keras 2 a copy without the setting that Keras 3 rejects.
 
-    Keras 2 writes `time_major: false` into each recurrent layer; Keras 3 knows no other order, and no such setting.
+    Keras 2 writes `time_major: false` into each recurrent layer; Keras 3 has no other order and no such setting.
     """
     if not (version.startswith("2") and h5py.is_hdf5(path)):
         yield path
@@ -216,12 +216,12 @@ def _without_time_major(value: Any) -> Any:
 def _restore_hard_sigmoid(model: keras.Model) -> None:
     """Gives the layers of a Keras 2 model that version's `hard_sigmoid`, which is steeper than that of Keras 3.
 
-    It is what ConvLSTM2D of Keras 2 uses if not told otherwise.
+    It is the default of Keras 2's ConvLSTM2D.
     """
     for layer in model._flatten_layers():
         for name in ("activation", "recurrent_activation"):
             if getattr(layer, name, None) is keras.activations.hard_sigmoid:
-                # Also on layers which only pass this attribute on from their cell.
+                # Some layers only show this attribute of their cell and can't set it.
                 with contextlib.suppress(AttributeError):
                     setattr(layer, name, _hard_sigmoid_of_keras_2)
 

@@ -1,4 +1,4 @@
-"""From a trained network to a model directory that anyone can use who has TensorFlow alone."""
+"""Exports a trained network as a model directory, which can be used with TensorFlow alone."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ HALF_TOLERANCE = 0.1
 
 
 def export_model(model: keras.Model, folder: str, info: ModelInfo, check_clips: np.ndarray) -> ModelInfo:
-    """Writes a model directory, having read it back and compared it with the network. Replaces an older model there.
+    """Writes a model directory, after reading it back and comparing it with the network. Replaces an older model there.
 
     What is written computes in float32 on any device, whatever the network was trained in and on. Optimizer and
     training state are left out.
@@ -43,13 +43,13 @@ def export_model(model: keras.Model, folder: str, info: ModelInfo, check_clips: 
         `info` as written to `model_info.json`.
 
     Raises:
-        UserError: what was written doesn't give what the network gives.
-        UsageError: the folder holds something else than a model.
-        OutputError: it can't be written.
+        UserError: the outputs of what was written differ from the network's.
+        UsageError: the folder holds something other than a model.
+        OutputError: the folder can't be written.
         RuntimeError: it is called in the scope of a strategy, where a SavedModel can't be read back.
     """
     if tf.distribute.has_strategy():
-        raise RuntimeError("export_model is to be called outside of a strategy's scope")
+        raise RuntimeError("export_model must be called outside of a strategy's scope")
     with exact_float32(), staged(folder) as built:
         portable = portable_copy(model)
         info = replace(
@@ -75,7 +75,7 @@ def export_model(model: keras.Model, folder: str, info: ModelInfo, check_clips: 
 def portable_copy(model: keras.Model) -> keras.Model:
     """The same network with the same weights, in float32 and free of the devices that it was trained on."""
     policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")  # for operations, which take the current one
+    keras.config.set_dtype_policy("float32")  # for operations, which use the current one
     try:
         copy: keras.Model = keras.saving.deserialize_keras_object(json.loads(configuration(model)))
     finally:
@@ -85,9 +85,9 @@ def portable_copy(model: keras.Model) -> keras.Model:
 
 
 def serving_parts(model: keras.Model) -> tuple[Any, list[Any]]:
-    """What `write_saved_model` takes of a Keras model: a function of its inputs, and its variables.
+    """What `write_saved_model` needs of a Keras model: a function of its inputs, and its variables.
 
-    Recurrent layers are kept from cuDNN, whose operations would make a SavedModel that runs on GPUs alone.
+    Recurrent layers don't use cuDNN, whose operations would make a SavedModel that runs only on GPUs.
     """
     without_cudnn(model)
     return (lambda inputs: model(inputs, training=False)), [variable.value for variable in model.variables]

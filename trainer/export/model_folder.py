@@ -26,7 +26,7 @@ from trainer.files import storage
 
 KERAS_MODEL = "model.keras"
 TOLERANCE = 1e-5
-"""Largest difference of a probability between a model and what was written of it."""
+"""Largest difference of a probability between a model and its written copy."""
 
 
 def write_saved_model(
@@ -35,7 +35,7 @@ def write_saved_model(
     """Writes a SavedModel that gives probabilities of any number of clips.
 
     Args:
-        folder: where, new.
+        folder: a new folder to write to.
         logits: uint8 [B, T, H, W, 3] to float [B, C], in TensorFlow's operations.
         resources: the variables, or what holds them, on which `logits` depends.
         info: shapes, names and temperature.
@@ -49,7 +49,7 @@ def write_saved_model(
         return {info.output_name: tf.nn.softmax(values / info.temperature), "logits": values}
 
     module.serve = tf.function(serve, input_signature=[spec])
-    # Without the gradients of custom operations: nobody trains a SavedModel.
+    # Without the gradients of custom operations: a SavedModel isn't trained any more.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, folder, signatures=module.serve, options=options)
 
@@ -79,17 +79,17 @@ def check_equal(what: str, values: np.ndarray, expected: np.ndarray, tolerance: 
     """Compares two arrays of outputs [N, C], in units of the largest expected one where that is above 1.
 
     Raises:
-        UserError: they differ by more than the tolerance, which also allows no other best class but in a tie.
+        UserError: they differ by more than the tolerance, within which the best class can differ only in a tie.
     """
     difference = np.inf
     if values.shape == expected.shape:
-        with np.errstate(invalid="ignore"):  # infinity less infinity
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
             difference = float(np.max(np.abs(values - expected), initial=0.0))
     if not difference <= tolerance * max(1.0, float(np.max(np.abs(expected), initial=0.0))):
         raise UserError(
             f"{what} differ from those of the model by {difference:.2g} on sample clips, so nothing was written. Look "
-            "for weights that aren't finite, layers that don't keep all their settings in get_config, or chance that "
-            "isn't switched off outside of training"
+            "for weights that aren't finite, layers that don't keep all their settings in get_config, or randomness "
+            "that isn't switched off outside of training"
         )
 
 
@@ -106,14 +106,14 @@ def exact_float32() -> Iterator[None]:
 
 @contextlib.contextmanager
 def staged(folder: str) -> Iterator[str]:
-    """A local folder to build a model in, which takes the place of `folder` when the block ends well.
+    """A local folder to build a model in, which replaces `folder` when the block ends without an error.
 
-    A local model that is replaced is put aside first and deleted last. In a store, which can't rename folders, the old
-    model's `model_info.json` is deleted first and the new one's written last: a folder that has it is whole.
+    A local model that is replaced is moved aside first and deleted last. In a store, which can't rename folders, the
+    old model's `model_info.json` is deleted first and the new one's written last: a folder that has it is complete.
 
     Raises:
-        UsageError: `folder` holds something else than a model.
-        OutputError: it can't be written.
+        UsageError: `folder` holds something other than a model.
+        OutputError: `folder` can't be written.
     """
     with interrupts.tidying_up(), _staged(storage.normalise(folder)) as built:
         yield built

@@ -25,17 +25,17 @@ __all__ = [
 
 
 def exists(uri: str) -> bool:
-    """Whether a file or folder is there.
+    """Whether a file or folder exists.
 
     Raises:
-        UserError: that can't be found out.
+        UserError: that can't be determined.
     """
     with stores.explained(uri, "look for"):
         return files.exists(uri) or (not is_local(uri) and remote.is_folder(uri))
 
 
 def base_name(uri: str) -> str:
-    """The last part of a path, with or without a slash behind it."""
+    """The last part of a path, with or without a trailing slash."""
     return uri.rstrip("/").rpartition("/")[2]
 
 
@@ -48,7 +48,7 @@ def size_bytes(uri: str) -> int | None:
     """The size of a file; None where there is none.
 
     Raises:
-        UserError: that can't be found out.
+        UserError: that can't be determined.
     """
     folder, _, name = uri.rpartition("/")
     with stores.explained(uri, "look for"):
@@ -60,7 +60,7 @@ def list_names(uri: str) -> list[str]:
     """Sorted names of the files and folders directly in a folder; none where it doesn't exist.
 
     Raises:
-        UserError: it can't be listed.
+        UserError: the folder can't be listed.
     """
     with stores.explained(uri, "list"):
         return files.list_names(uri)
@@ -68,10 +68,10 @@ def list_names(uri: str) -> list[str]:
 
 @contextlib.contextmanager
 def open_read(uri: str, piece_bytes: int = 0) -> Iterator[BinaryIO]:
-    """Opens a file for reading bytes. Of one in a store, a request brings `piece_bytes`, by default many.
+    """Opens a file for reading bytes. From a store, each request reads `piece_bytes`, by default many.
 
     Raises:
-        UserError: it can't be opened, or not be read within the block.
+        UserError: it can't be opened, or can't be read within the block.
     """
     with stores.explained(uri, "read"), files.open_read(uri, piece_bytes) as file:
         yield file
@@ -81,7 +81,7 @@ def read_bytes(uri: str) -> bytes:
     """The content of a file.
 
     Raises:
-        UserError: it isn't there or can't be read.
+        UserError: it doesn't exist or can't be read.
     """
     with open_read(uri) as file:
         return file.read()
@@ -91,16 +91,16 @@ def read_text(uri: str) -> str:
     """The text of a file in UTF-8.
 
     Raises:
-        UserError: it isn't there, can't be read, or isn't such a text.
+        UserError: it doesn't exist, can't be read, or isn't UTF-8.
     """
     try:
         return read_bytes(uri).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UserError(f"{uri} is damaged or no text file: byte {error.start} is not UTF-8") from error
+        raise UserError(f"{uri} is damaged or not a text file: byte {error.start} is not UTF-8") from error
 
 
 def write_bytes(uri: str, data: bytes) -> None:
-    """Writes a file as a whole: nobody ever sees a part of it. Local folders are made as needed.
+    """Writes a file as a whole: a part of it is never visible. Local folders are made as needed.
 
     Raises:
         OutputError: it can't be written.
@@ -125,12 +125,12 @@ def _writer(uri: str) -> Iterator[BinaryIO]:
             with files.write_atomically(uri, uri.rpartition("/")[0]) as file:
                 yield file
         except OutputError as error:
-            # Its remedy is that of preprocessing.
+            # Its remedy is worded for preprocessing.
             raise error.__cause__ if isinstance(error.__cause__, OSError) else error  # noqa: B904
 
 
 def delete(uri: str) -> None:
-    """Removes a file, if it is there.
+    """Removes a file, if it exists.
 
     Raises:
         OutputError: it can't be removed.
@@ -140,7 +140,7 @@ def delete(uri: str) -> None:
 
 
 def delete_tree(uri: str) -> None:
-    """Removes a file, or a folder and everything in it, if it is there.
+    """Removes a file, or a folder and everything in it, if it exists.
 
     Raises:
         OutputError: something can't be removed.
@@ -160,7 +160,7 @@ def size_of_tree(uri: str) -> int:
     """Bytes of all files below a folder; 0 where it doesn't exist.
 
     Raises:
-        UserError: it can't be listed.
+        UserError: the folder can't be listed.
     """
     with stores.explained(uri, "list"):
         if is_local(uri) and not os.path.isdir(uri):
@@ -169,12 +169,12 @@ def size_of_tree(uri: str) -> int:
 
 
 def copy_tree(local_folder: str, uri: str, last: Sequence[str] = ()) -> None:
-    """Copies all files below a local folder to another place, over those of the same name; other files there stay.
+    """Copies all files below a local folder to another folder, over those of the same name; other files there stay.
 
     Args:
         local_folder: where they are.
-        uri: the folder that is to have them.
-        last: paths below the folder whose presence says that the copy is whole. They are copied behind the others.
+        uri: the folder to copy them to.
+        last: paths below the folder whose presence shows that the copy is complete. They are copied after the others.
 
     Raises:
         UserError: the folder can't be read.
@@ -191,11 +191,11 @@ def copy_tree(local_folder: str, uri: str, last: Sequence[str] = ()) -> None:
 def exit_now(code: int) -> NoReturn:
     """Ends the process with an exit code. To be called at the very end: `atexit` handlers may not run.
 
-    After tensorflow-io has used S3, an ordinary end of the process is an abort (SIGABRT, "pure virtual method
-    called"), though all work is done.
+    After tensorflow-io has used S3, a normal exit aborts the process (SIGABRT, "pure virtual method called"),
+    although all work is done.
     """
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
+        with contextlib.suppress(OSError, ValueError):  # nothing reads it any more
             stream.flush()
     if "tensorflow_io" in sys.modules:
         os._exit(code)

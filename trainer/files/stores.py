@@ -1,8 +1,8 @@
-"""Object stores for the trainer: what TensorFlow needs to read shards from them, and errors in words for people.
+"""Object stores for the trainer: what TensorFlow needs to read shards from them, and readable errors.
 
 Files are read and written through `pipelines.files`, as in the other jobs. Only shards are read by TensorFlow itself:
-from `gs://` by its own means, from `s3://` by tensorflow-io, which is imported only where such a path is
-used, and is in the default set of versions alone (see `setup.py`).
+from `gs://` by its own means, from `s3://` with tensorflow-io, which is imported only where such a path is
+used, and is only in the default set of versions (see `setup.py`).
 """
 
 import contextlib
@@ -18,13 +18,13 @@ from pipelines.files.gcs import client
 from pipelines.files.s3 import objects
 
 _S3_DEFAULTS = {
-    # As often as `s3.objects` tries; its own ways to retry take no heed of what the store says.
+    # As many attempts as `s3.objects` makes; its own ways to retry ignore what the store answers.
     "AWS_RETRY_MODE": "standard",
     "AWS_MAX_ATTEMPTS": "8",
-    # Its own: 5 minutes each. The second one is for a transfer that has come to a halt, not for the whole.
+    # Its defaults are 5 minutes each. The second is for a transfer that has stalled, not for the whole.
     "S3_CONNECT_TIMEOUT_MSEC": "10000",
     "S3_REQUEST_TIMEOUT_MSEC": "60000",
-    # Downloads in parts, for files much larger than what is read of a shard at a time, end minutes after a refusal.
+    # Multi-part downloads, meant for larger pieces than are read of a shard at a time, fail minutes after a refusal.
     "S3_DISABLE_MULTI_PART_DOWNLOAD": "1",
 }
 
@@ -54,8 +54,8 @@ def prepare(*uris: str) -> None:
     """Makes TensorFlow able to open some paths. Nothing to do for local ones.
 
     Variables of the environment that aren't set get values: for S3, `S3_ENDPOINT`, the name that tensorflow-io knows,
-    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and bounds for its attempts; for Google, that no machine of
-    Google's need be asked for credentials where it is known that there are none.
+    from AWS's `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, and limits for its attempts; for Google, a setting
+    that keeps it from asking a metadata server for credentials if there are known to be none.
 
     Raises:
         UsageError: a path needs tensorflow-io, which is missing or doesn't load.
@@ -69,7 +69,7 @@ def prepare(*uris: str) -> None:
 
 @functools.cache
 def _missing_plugins() -> str:
-    """Registers the file systems of tensorflow-io. Why that can't be done; empty where it is."""
+    """Registers the file systems of tensorflow-io. Returns why that can't be done; empty if it was."""
     objects.share_environment()
     for name, value in _S3_DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -86,7 +86,7 @@ def _missing_plugins() -> str:
 
 @contextlib.contextmanager
 def explained(uri: str, doing: str, kind: type[UserError] = UserError) -> Iterator[None]:
-    """Turns errors of file systems and stores within the block into errors of a kind, for people."""
+    """Turns errors of file systems and stores within the block into readable errors of the given kind."""
     try:
         yield
     except OSError as error:
@@ -96,7 +96,7 @@ def explained(uri: str, doing: str, kind: type[UserError] = UserError) -> Iterat
         elif reason == os.strerror(errno.ENOENT):
             reason += ". Correct the path"
         elif kind is OutputError:
-            reason += ", then run the same command again to go on"
+            reason += ", then run the same command again to resume"
         raise kind(f"cannot {doing} {uri}: {reason}") from error
 
 

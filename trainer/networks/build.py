@@ -41,15 +41,15 @@ def build_model(name: str, variant: str, shape: Shape, num_classes: int) -> kera
     """
     try:
         return BUILDERS[name, variant](shape, num_classes)
-    except ValueError as error:  # Keras': a layer would have nothing left to give
+    except ValueError as error:  # from Keras: the output of a layer would be empty
         raise UsageError(
             f"clips of {shape[1]}x{shape[2]} pixels are too small for the {variant} network {name}. Preprocess with a "
-            "larger --size, or take the other --variant"
+            "larger --size, or choose the other --variant"
         ) from error
 
 
 def without_cudnn(model: keras.Model) -> None:
-    """Keeps recurrent layers from cuDNN's operations, which XLA can't compile and which run on GPUs alone."""
+    """Keeps recurrent layers from using cuDNN's operations, which XLA can't compile and which run only on GPUs."""
     for layer in model._flatten_layers():
         if hasattr(layer, "use_cudnn"):
             layer.use_cudnn = False
@@ -81,7 +81,7 @@ def reference_lrcn(shape: Shape, num_classes: int) -> keras.Model:
 
 
 def default_convlstm(shape: Shape, num_classes: int) -> keras.Model:
-    """A stem that shrinks frames' differences, ConvLSTM2D on what it sees, read out by attention over time."""
+    """A stem that shrinks the frames' differences, ConvLSTM2D on its features, and attention over time."""
     inputs = keras.Input(shape, dtype="uint8", name="frames")
     x = _unfold(_stem(_fold(_see(inputs)), ((32, 7, 4),)), shape[0])
     x = _norm(FastConvLSTM2D(24, 3, padding="same", return_sequences=True)(x))
@@ -92,7 +92,7 @@ def default_convlstm(shape: Shape, num_classes: int) -> keras.Model:
 
 
 def default_lrcn(shape: Shape, num_classes: int) -> keras.Model:
-    """Convolutions on frames' differences, an LSTM in both directions, read out by attention over time."""
+    """Convolutions on the frames' differences, an LSTM in both directions, and attention over time."""
     inputs = keras.Input(shape, dtype="uint8", name="frames")
     x = _stem(_fold(_see(inputs)), ((32, 7, 4), (64, 3, 2), (96, 3, 2)))
     x = layers.Dropout(_DROPOUT)(_unfold(_features(x), shape[0]))
@@ -151,7 +151,7 @@ def _norm(x: Any) -> Any:
 
 
 def _read_out(x: Any) -> Any:
-    """[B, T, D] to [B, D]: the mean over time, weighted with learnt weights."""
+    """[B, T, D] to [B, D]: the mean over time with learnt weights."""
     if x.shape[1] == 1:
         return x[:, -1]
     weights = ops.softmax(layers.Dense(1)(x), axis=1)

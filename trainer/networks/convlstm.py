@@ -2,13 +2,13 @@
 
 What makes it faster than `keras.layers.ConvLSTM2D`, on a CPU with few filters above all:
 
-- One convolution makes the inputs of all gates at all steps, and one a step the recurrent part of all gates, where
-  Keras runs eight a step. A convolution of few channels costs almost as much as one of four times as many.
-- Automatic differentiation of a loop keeps and copies more, and adds up a gradient that is 0 at all steps but one for
-  each step that is taken out of a tensor. Written by hand, gradients of activations need their outputs alone.
+- One convolution computes the inputs of all gates at all steps, and one per step their recurrent parts, where Keras
+  runs eight per step. A convolution with few channels costs almost as much as one with four times as many.
+- Automatic differentiation of a loop keeps and copies more, and for each step that is taken out of a tensor it adds up
+  a gradient that is 0 at all other steps. Written by hand, gradients of activations need only their outputs.
 - Steps are unrolled, so nothing passes through tensor lists. The number of frames has to be known.
-- On a GPU, gradients of inputs and kernels wait for all steps, to be made by one convolution each. A CPU does better
-  step by step, while what they are made of is in its cache.
+- On a GPU, gradients of inputs and kernels wait for all steps, and one convolution each computes them. A CPU does
+  better step by step, while the inputs are in its cache.
 """
 
 import functools
@@ -25,7 +25,7 @@ def _hard_sigmoid_gradient(y: Tensor, dy: Tensor) -> Tensor:
     return tf.raw_ops.Relu6Grad(gradients=dy * (1 / 6), features=6 * y)
 
 
-# The gradient of an activation from its output, so that what came in need not be kept.
+# The gradient of an activation from its output, so that its input need not be kept.
 GRADIENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "tanh": lambda y, dy: tf.raw_ops.TanhGrad(y=y, dy=dy),
     "sigmoid": lambda y, dy: tf.raw_ops.SigmoidGrad(y=y, dy=dy),
@@ -69,7 +69,7 @@ class Recurrence(NamedTuple):
                 z = tf.nn.bias_add(z, bias)
             else:
                 masked = self._masked(h)
-                # In this order Grappler makes one operation of the convolution and both sums.
+                # In this order, Grappler fuses the convolution and both sums into one operation.
                 z = tf.nn.bias_add(in_groups(convolve, masked, recurrent), bias) + z
             z_i, z_f, z_g, z_o = tf.split(z, GATES, -1)
             i, f, o = (self.recurrent_activation(part) for part in (z_i, z_f, z_o))
@@ -182,6 +182,6 @@ def in_groups(operation: Callable[..., Tensor], x: Tensor, kernel: Tensor, *dz: 
     """A recurrent convolution or a gradient of it, whose channels may be in groups, one for each gate."""
     if x.shape[-1] == kernel.shape[2] or has_grouped_gradients(x.dtype):
         return operation(x, kernel, *dz, "SAME")
-    # The forward pass is taken apart as well: what Grappler makes of it and the sum with the bias knows no groups.
+    # The forward pass is split as well: the operation into which Grappler fuses it and the bias has no groups.
     parts = zip(*(tf.split(tensor, GATES, -1) for tensor in (x, kernel, *dz)), strict=True)
     return tf.concat([operation(*part, "SAME") for part in parts], -1)

@@ -22,7 +22,7 @@ class FastConvLSTM2D(keras.layers.Layer):
         ValueError: a setting or an input that isn't supported.
     """
 
-    # What `keras.layers.Bidirectional` asks of a recurrent layer.
+    # `keras.layers.Bidirectional` needs these of a recurrent layer.
     return_state = False
     stateful = False
 
@@ -46,7 +46,7 @@ class FastConvLSTM2D(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         if strides not in (1, [1, 1], (1, 1)):
-            raise ValueError(f"strides={strides!r}: FastConvLSTM2D knows 1 only; pool after it, or use ConvLSTM2D")
+            raise ValueError(f"strides={strides!r}: FastConvLSTM2D supports only 1; pool after it, or use ConvLSTM2D")
         if padding not in ("same", "valid"):
             raise ValueError(f'padding={padding!r}: must be "same" or "valid"')
         if not 0 <= recurrent_dropout < 1:
@@ -85,7 +85,7 @@ class FastConvLSTM2D(keras.layers.Layer):
         return tf.concat([bias[: self.filters], tf.ones_like(bias[: self.filters]), bias[2 * self.filters :]], 0)
 
     def call(self, inputs: Tensor, initial_state: None = None, training: bool = False) -> Tensor:
-        if initial_state is not None:  # `keras.layers.Bidirectional` gives it in every call
+        if initial_state is not None:  # `keras.layers.Bidirectional` passes it in every call
             raise ValueError("FastConvLSTM2D takes no initial_state; use ConvLSTM2D")
         mask = (
             self.recurrent_mask(tf.shape(inputs)[0], inputs.shape[2:4]) if training and self.recurrent_dropout else None
@@ -104,7 +104,7 @@ class FastConvLSTM2D(keras.layers.Layer):
 
             return tf.stack(states, 1) if self.return_sequences else states[-1], gradient
 
-        # An exported model is not in training, and has no need of gradients that only Python code knows.
+        # An exported model isn't in training, and doesn't need gradients that exist only in Python.
         by_hand = training and {name_of(self.activation), name_of(self.recurrent_activation)} <= GRADIENTS.keys()
         weights = [tf.convert_to_tensor(weight) for weight in (self.kernel, self.recurrent_kernel, self.bias)]
         return tf.custom_gradient(run)(inputs, *weights) if by_hand else run(inputs, *weights)[0]
@@ -115,7 +115,7 @@ class FastConvLSTM2D(keras.layers.Layer):
         return (batch, *frames, *self._state_size(size), self.filters)
 
     def recurrent_mask(self, batch: Tensor, size: Sequence[int]) -> Tensor:
-        """[B, h, w, 4F]: 0 where a state is dropped for a gate, else what keeps the mean; drawn once a sequence."""
+        """[B, h, w, 4F]: 0 where a state is dropped for a gate, else what keeps the mean; drawn once per sequence."""
         ones = tf.ones((batch, *self._state_size(size), GATES * self.filters), self.compute_dtype)
         return keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
 

@@ -1,7 +1,7 @@
-"""One of several workers runs in a child process, so that it can be stopped while it waits for the others.
+"""Runs one of several workers in a child process, so that it can be stopped while it waits for the others.
 
-Until all workers are there, TensorFlow waits in native code that lets no Python run and takes SIGTERM for itself: the
-worker would neither obey Ctrl-C nor SIGTERM. The process that the user started stays outside and attends to it.
+Until all workers are there, TensorFlow waits in native code, in which no Python runs, and handles SIGTERM itself: the
+worker would obey neither Ctrl-C nor SIGTERM. The process that the user started stays outside and attends to it.
 """
 
 import contextlib
@@ -15,9 +15,9 @@ from pipelines.core.errors import EXIT_INTERRUPTED, EXIT_PREEMPTED
 from pipelines.process import interrupts
 from pipelines.process.lifetime import end_with_parent
 
-_TERMINATED = "error: asked to stop; run the same command again to go on"
+_TERMINATED = "error: asked to stop; run the same command again to resume"
 _PATIENCE = 3
-"""Signals after which a worker is killed that should have ended, but may wait for a lost one."""
+"""Number of signals after which a worker is killed: it should have ended, but may be waiting for a lost one."""
 _meeting: int | None = None
 
 
@@ -44,7 +44,7 @@ def all_are_there() -> None:
     """Tells the process outside that this one obeys signals again."""
     global _meeting
     if _meeting is not None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # TensorFlow has taken it
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # TensorFlow had taken it over
         os.write(_meeting, b"1")
         os.close(_meeting)
         _meeting = None

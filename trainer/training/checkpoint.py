@@ -1,7 +1,7 @@
-"""What a run needs to go on exactly where it was: one file with all variables and the position, written atomically.
+"""What a run needs to resume exactly where it stopped: a file with all variables and the position, written atomically.
 
 A checkpoint is a NumPy `.npz` archive: `v00000` ... are the variables in the order of `Learner.variables`, `state` is
-JSON. Its comment is a checksum of all before. It can be read with `numpy.load` alone.
+JSON. The archive's comment is a checksum of everything before it. It can be read with `numpy.load` alone.
 """
 
 import io
@@ -22,7 +22,7 @@ _MARK_BYTES = len(_MARK % 0)
 
 @dataclass
 class State:
-    """The position of a run, and what it remembers.
+    """The position of a run, and its results so far.
 
     Attributes:
         epoch: the current epoch, from 0.
@@ -33,9 +33,9 @@ class State:
         best_epoch: the epoch that had it.
         history: a row for each epoch that is done.
         seconds: time spent training, over all starts.
-        stopped: why training ended, `early` or `finished`; empty while it goes on.
-        float32_from: the step from which a run in bfloat16 goes on in float32, because its loss was no number; -1 for
-            none.
+        stopped: why training ended, `early` or `finished`; empty while it continues.
+        float32_from: the step from which a run in bfloat16 continues in float32, because its loss became NaN; -1 if
+            there is none.
     """
 
     epoch: int = 0
@@ -52,12 +52,12 @@ class State:
     float32_from: int = -1
 
     def start_epoch(self) -> None:
-        """Nothing of the current epoch is done."""
+        """Sets the position to the start of the current epoch."""
         self.step, self.loss, self.correct, self.clips = 0, 0.0, 0.0, 0.0
 
 
 def save(uri: str, arrays: Sequence[np.ndarray], state: State, identity: Mapping[str, Any]) -> None:
-    """Writes a checkpoint; an earlier one of that name is there until the new one is whole.
+    """Writes a checkpoint; an earlier one of that name stays until the new one is complete.
 
     Raises:
         OutputError: it can't be written, on a full disk for example.
@@ -70,7 +70,7 @@ def save(uri: str, arrays: Sequence[np.ndarray], state: State, identity: Mapping
 
 
 def _with_checksum(archive: bytes) -> bytes:
-    """A zip archive without a comment, whose last two bytes are the length of none, with one."""
+    """Adds the checksum to a zip archive without a comment, whose last two bytes are that comment's length."""
     body = archive[:-2] + _MARK_BYTES.to_bytes(2, "little")
     return body + _MARK % zlib.crc32(body)
 
@@ -85,7 +85,7 @@ def load(uri: str) -> tuple[list[np.ndarray], State, dict[str, Any]] | None:
     """Variables, position and the identity of the run that wrote them; None where there is no checkpoint.
 
     Raises:
-        UserError: it is damaged.
+        UserError: the checkpoint is damaged.
     """
     if not storage.exists(uri):
         return None
@@ -96,7 +96,7 @@ def load(uri: str) -> tuple[list[np.ndarray], State, dict[str, Any]] | None:
             content = json.loads(archive["state"].tobytes())
             arrays = [archive[name] for name in sorted(archive.files) if name != "state"]
             return arrays, State(**content["state"]), content["identity"]
-    except Exception as error:  # what is damaged makes zipfile, zlib and NumPy raise many kinds
+    except Exception as error:  # zipfile, zlib and NumPy raise many kinds for a damaged file
         folder = uri.rpartition("/")[0]
         raise UserError(
             f"the checkpoint {uri} is damaged ({error}); delete the folder {folder} to train from the beginning"

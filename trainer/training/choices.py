@@ -1,23 +1,23 @@
-"""What a run chooses where nothing is asked for: its batch, the learning rate with it, and whether steps are compiled.
+"""What a run chooses where the user doesn't: its batch, the learning rate for it, and whether steps are compiled.
 
-Pure: knows neither files nor TensorFlow. The figures behind it stand in docs/training.md.
+Pure: knows neither files nor TensorFlow. The measurements behind it are in docs/training.md.
 """
 
 import math
 from dataclasses import dataclass
 
 CPU_BATCH, LARGEST_BATCH = 8, 256
-"""On a CPU a larger batch makes no clip cheaper; on a GPU little is gained beyond the largest."""
+"""On a CPU, a larger batch doesn't make clips cheaper; on a GPU, little is gained beyond the largest."""
 BATCH_BYTES = 64 * 2**20
-"""Pixels of a batch on a GPU, so that large clips don't exhaust its memory."""
+"""Size of the pixels of the largest batch on a GPU, so that large clips don't exhaust its memory."""
 BATCHES_OF_DATASET = 8
-"""A dataset is at least so many batches, training, validation and test together."""
+"""A dataset has at least this many batches, with training, validation and test together."""
 BASE_RATE = 1e-3
 """The learning rate for `CPU_BATCH` clips in a step."""
 
 
 def choose_batch(batch_size: int, on_gpu: bool, replicas: int, num_clips: int, clip_bytes: int) -> int:
-    """Clips in a step, where 0 stands for a choice by device and dataset: 8, or on GPUs a power of two to 256 for each.
+    """Clips in a step, where 0 stands for a choice by device and dataset: 8, or on GPUs a power of two, up to 256 each.
 
     Args:
         batch_size: what was asked for.
@@ -33,7 +33,7 @@ def choose_batch(batch_size: int, on_gpu: bool, replicas: int, num_clips: int, c
 
 
 def choose_rate(learning_rate: float, batch_size: int, chosen_batch: int) -> float:
-    """The peak of the learning rate, where 0 stands for 1e-3, and for more where a larger batch was chosen.
+    """The peak of the learning rate, where 0 stands for 1e-3, or for more if a larger batch was chosen.
 
     It grows with the root of the batch, as suits optimizers that divide by the size of gradients (Malladi et al. 2022,
     "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", https://arxiv.org/abs/2205.10287).
@@ -58,10 +58,10 @@ class Gain:
 _GAINS = {("convlstm", "default"): Gain(60.0, 5e-3, 1e-4)}
 """By network and variant. On an H200, with 64 clips in bfloat16, our uncompiled step took 18 ms, and one that XLA had
 compiled for `Model.fit` 8 ms, after 42 s. Our own compiled step has not been measured: these are guesses, of that gain
-at a higher price. Of networks that aren't here no gain is known.
+at a higher cost. For networks that aren't listed, no gain is known.
 """
 _WORTH = 1.5
-"""Compiling has to save so many times what it costs: other cards and clips differ from those that were measured."""
+"""Compiling must save this many times its cost: other cards and clips differ from those that were measured."""
 
 
 def choose_compile(
@@ -72,7 +72,7 @@ def choose_compile(
     Args:
         compile: `auto`, `on` or `off`.
         on_gpu, replicas: see `choose_batch`.
-        deterministic: whether equal bits are asked for; XLA's kernels promise none.
+        deterministic: whether bit-identical results are asked for, which XLA's kernels don't promise.
         network: its name and variant.
         steps: of the whole run at most.
         batch: clips in a step.

@@ -14,7 +14,7 @@ def check_cluster(strategy: str) -> None:
     """Finds out before anything is loaded whether TF_CONFIG can be used. TensorFlow reads it whatever the strategy.
 
     Raises:
-        UsageError: it can't.
+        UsageError: TF_CONFIG can't be used.
     """
     text = os.environ.get("TF_CONFIG", "")
     if strategy == "multi_worker":
@@ -24,7 +24,7 @@ def check_cluster(strategy: str) -> None:
             _read(text)
         except (ValueError, RecursionError) as error:
             raise UsageError(
-                f"the environment variable TF_CONFIG is {_shown(text)}, which is no cluster such as {_EXAMPLE} "
+                f"the environment variable TF_CONFIG is {_shown(text)}, which isn't a cluster such as {_EXAMPLE} "
                 f"({_why(error)}): correct it, or unset it to train on this machine alone"
             ) from error
 
@@ -42,14 +42,14 @@ def read_cluster(text: str) -> tuple[int, int]:
     """This worker's number and the number of workers that train.
 
     Raises:
-        UsageError: the text says nothing of the kind.
+        UsageError: the text doesn't contain them.
     """
     try:
         cluster, task = _read(text)
         addresses = [address for kind in _TRAINING for address in cluster.get(kind, [])]
         kind, index = task.get("type"), str(task.get("index"))
         if kind not in _TRAINING or not index.isdecimal() or int(index) >= len(cluster.get(kind, [])):
-            raise ValueError(f"no worker is {json.dumps(task)}")
+            raise ValueError(f"there is no worker {json.dumps(task)}")
         return int(index) + (len(cluster.get("chief", [])) if kind == "worker" else 0), len(addresses)
     except (ValueError, RecursionError) as error:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""On which devices a run trains, and in which precision."""
+"""The devices on which a run trains, and its precision."""
 
 import contextlib
 import os
@@ -12,16 +12,17 @@ import tensorflow as tf
 from pipelines.cli import tool
 from pipelines.core.reasons import first_line
 from pipelines.process.tensorflow_start import without_announcements
+from pipelines.reports.text import plural
 from trainer.training import attended
 from trainer.training.cluster import read_cluster
 
 
 @dataclass(frozen=True)
 class Devices:
-    """A strategy and what it amounts to.
+    """A strategy and what follows from it.
 
     Attributes:
-        strategy: TensorFlow's strategy; several workers or several devices of one.
+        strategy: TensorFlow's strategy, for several workers or for the devices of one.
         worker: number of this process.
         num_workers: processes that train together.
         precision: `float32`, or `bfloat16` for all but weights, sums and logits.
@@ -56,7 +57,7 @@ class Devices:
         return iter(self.strategy.distribute_datasets_from_function(lambda _: make()))
 
     def wait_for_all(self) -> None:
-        """Returns when every worker has called it; where one is lost before, an error of TensorFlow says so."""
+        """Returns when every worker has called it; if one is lost before that, TensorFlow raises an error."""
         if self.num_workers > 1:
             ones = tf.function(lambda: self.strategy.run(lambda: tf.ones(())), autograph=False)
             self.strategy.reduce(tf.distribute.ReduceOp.SUM, ones(), axis=None)
@@ -67,7 +68,7 @@ class Devices:
 
     @contextlib.contextmanager
     def building(self) -> Iterator[None]:
-        """Within its block, layers that are made belong to these devices and compute in their precision."""
+        """Within its block, new layers belong to these devices and compute in their precision."""
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy("mixed_bfloat16" if self.precision == "bfloat16" else "float32")
         try:
@@ -100,7 +101,7 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
     names = [f"GPU:{i}" for i in range(len(gpus))] or list(cpu_devices)
     if strategy == "multi_worker":
         if num_workers > 1:
-            tool.say(f"worker {worker + 1} of {num_workers}: waiting until the others are there")
+            tool.say(f"worker {worker + 1} of {num_workers}: waiting for the others")
         made: tf.distribute.Strategy = tf.distribute.MultiWorkerMirroredStrategy()
         attended.all_are_there()
     elif len(names) > 1:
@@ -108,7 +109,7 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
     else:
         # With a single device there is nothing to mirror, and a whole step can be compiled.
         made = tf.distribute.OneDeviceStrategy(names[0])
-    what = f"{len(gpus)} GPU(s)" if gpus else "CPU" if len(cpu_devices) == 1 else f"{len(cpu_devices)} CPU devices"
+    what = plural(len(gpus), "GPU") if gpus else "CPU" if len(cpu_devices) == 1 else f"{len(cpu_devices)} CPU devices"
     where = f", worker {worker + 1} of {num_workers}" if num_workers > 1 else ""
     return Devices(made, worker, num_workers, chosen, f"{what}{where}, {chosen}", bool(gpus))
 

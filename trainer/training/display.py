@@ -7,11 +7,11 @@ from trainer.training.checkpoint import State
 
 
 class Display(Progress):
-    """Shows them while its block runs, and a line for each epoch.
+    """Shows progress while its block runs, and a line for each epoch.
 
     Args:
-        title: what is trained.
-        epochs: length of the run.
+        title: name of what is trained.
+        epochs: number of epochs of the run.
         quiet: shows nothing, for all but one of several workers.
     """
 
@@ -21,7 +21,7 @@ class Display(Progress):
         self._start, self._clips = time.monotonic(), 0.0
 
     def step(self, state: State, steps: int, clips: float) -> None:
-        """A step of `steps` in the epoch is done, of so many clips."""
+        """One of the epoch's `steps`, with this many clips, is done."""
         self._clips += clips
         rate = self._clips / (time.monotonic() - self._start)
         facts = (

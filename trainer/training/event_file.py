@@ -1,6 +1,6 @@
 """TensorBoard's event files, without the name of the machine that TensorFlow's own writer puts into theirs.
 
-An event file is a TFRecord file of `Event` messages, and its name is known by `tfevents` in it.
+An event file is a TFRecord file of `Event` messages, and is recognised by `tfevents` in its name.
 """
 
 import os

@@ -35,11 +35,11 @@ class Learning:
 
 @dataclass(frozen=True)
 class StepResult:
-    """Sums over the clips of one global batch, and what any process wishes.
+    """Sums over the clips of one global batch, and what any of the processes asks for.
 
     Attributes:
         loss, correct, clips: the sums.
-        finite: whether loss and gradients are numbers.
+        finite: whether loss and gradients are finite.
         stop: whether to end the run.
         save: whether to write a checkpoint.
     """
@@ -53,25 +53,25 @@ class StepResult:
 
 
 class Step:
-    """A step that may still be under way: a GPU works while Python goes on to the next one."""
+    """A step that may still be under way: a GPU works while Python prepares the next one."""
 
     def __init__(self, sums: tf.Tensor) -> None:
         self._sums = sums
 
     def result(self) -> StepResult:
-        """What it came to; waits until it is done."""
+        """The result of the step; waits until it is done."""
         loss, correct, clips, finite, stop, save = (float(value) for value in self._sums.numpy())
         return StepResult(loss, correct, clips, finite > 0, stop > 0, save > 0)
 
 
 class Learner:
-    """A network with all that its training changes.
+    """A network with everything that its training changes.
 
     Args:
         devices: where it runs, and in which precision.
         build: makes the network; called twice, for the network and for its average.
         learning: how weights are changed.
-        seed: decides about the first weights and about dropout.
+        seed: determines the initial weights and dropout.
         compiled: whether XLA compiles the training step; with several replicas the forward and backward pass alone.
     """
 
@@ -99,7 +99,7 @@ class Learner:
             without_cudnn(self.model)
             if self._alone:
                 self._on_replica = tf.function(self._replica_step, autograph=False, jit_compile=True)
-            else:  # what replicas tell each other isn't compiled
+            else:  # communication between replicas isn't compiled
                 self._passes = tf.function(self._forward_and_backward, autograph=False, jit_compile=True)
         self._train = tf.function(self._train_step, autograph=False)  # there is no Python to rewrite
         self._infer = tf.function(self._logits_step, autograph=False)
@@ -112,7 +112,7 @@ class Learner:
         Args:
             iterator: of this process' batches.
             learning_rate: of this step.
-            stop, save: this process' wishes; the result has everyone's.
+            stop, save: what this process asks for; the result has what any process asks for.
         """
         return Step(self._train(iterator, tf.constant([learning_rate, stop, save], tf.float32)))
 
@@ -126,12 +126,12 @@ class Learner:
         return result
 
     def variables(self) -> list[keras.Variable]:
-        """All that a checkpoint has to hold, in a fixed order; a model's variables include its dropout's states."""
+        """Everything that a checkpoint must hold, in a fixed order; a model's variables include its dropout states."""
         return [*self.model.variables, *self.average.trainable_variables, *self.optimizer.variables]
 
     @property
     def precision(self) -> str:
-        """In which precision the network computes, as its layers say."""
+        """The precision in which the network's layers compute."""
         return (
             "bfloat16"
             if any(layer.compute_dtype == "bfloat16" for layer in self.model._flatten_layers())
@@ -139,7 +139,7 @@ class Learner:
         )
 
     def fingerprint(self) -> str:
-        """Equal for two learners with the same network where all weights are equal, bit by bit."""
+        """Equal for two learners with the same network if all weights are equal, bit by bit."""
         digest = hashlib.blake2b(digest_size=8)
         for variable in self.model.trainable_variables:
             digest.update(variable.numpy().tobytes())
@@ -187,7 +187,7 @@ class Learner:
         return tape.gradient(share, [variable.value for variable in self.model.trainable_variables]), loss, logits
 
     def _over_replicas(self, values: Any) -> Any:
-        """The sum of what each replica has."""
+        """The sum of the values of all replicas."""
         if self._alone:
             return values
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, values)

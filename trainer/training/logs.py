@@ -33,7 +33,7 @@ class RunLog:
         self._writer = EventFile(self._local.name if self._local else self._events)
 
     def epochs(self, history: Sequence[Mapping[str, float]], new: int) -> None:
-        """Notes the epochs that are new, the last of all. The table is written anew: no row is there twice."""
+        """Logs the last `new` epochs. The table is written again as a whole, so that no row is in it twice."""
         storage.write_text(self._history, history_table(history))
         for row in history[len(history) - new :]:
             values = {name.replace("_", "/", 1): row[name] for name in COLUMNS[2:7]}
@@ -61,7 +61,7 @@ def history_table(history: Sequence[Mapping[str, float]]) -> str:
 
 
 def confusion_image(confusion: Sequence[Sequence[int]]) -> np.ndarray:
-    """A confusion matrix as a picture, uint8 [C * cell, C * cell, 3]: rows truth, columns prediction, dark is much."""
+    """A confusion matrix as a picture, uint8 [C * cell, C * cell, 3]: rows truth, columns prediction, dark is many."""
     counts = np.asarray(confusion, np.float64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     shade = np.kron(255 * (1 - shares), np.ones((_CELL_PX, _CELL_PX)))

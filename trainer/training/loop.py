@@ -1,4 +1,4 @@
-"""The training loop: the same for one device, several, and several workers; it stops and goes on at any step."""
+"""The training loop: the same for one device, several, and several workers; it can stop and resume at any step."""
 
 import signal
 import time
@@ -24,7 +24,7 @@ from trainer.training.schedule import Plan, learning_rate
 from trainer.training.signals import StopSignals
 
 SHORT_EPOCH_S = 5.0
-"""Of epochs that are shorter not each one writes its checkpoint and logs: on a GPU that would take most of the time."""
+"""Shorter epochs don't each write a checkpoint and logs: on a GPU, that would take most of the time."""
 
 
 class Loop:
@@ -40,7 +40,7 @@ class Loop:
         in_float32: makes a learner that computes in float32, where this one doesn't.
 
     Attributes:
-        learner: what is trained; another one than at first once it computes in float32.
+        learner: what is trained; a different one once training continues in float32.
         state: where training is.
     """
 
@@ -61,7 +61,7 @@ class Loop:
         self._saved_at = time.monotonic()
         self._under_way: deque[Step] = deque()
         self._best: list[np.ndarray] = []
-        """The best weights while their checkpoint isn't written."""
+        """The best weights until their checkpoint is written."""
         self._logged = 0
         self.state = State()
 
@@ -69,10 +69,10 @@ class Loop:
         """Trains to the end, from where an earlier start of this run left off; the best weights are in the average.
 
         Raises:
-            PreemptedError, KeyboardInterrupt: it was asked to stop; a checkpoint is written.
+            PreemptedError, KeyboardInterrupt: it was asked to stop; a checkpoint was written.
             DivergedError: the loss became NaN twice, in float32.
             OutputError: a checkpoint can't be written.
-            UsageError: the folder has a checkpoint of other settings.
+            UsageError: the folder has a checkpoint of a run with other settings.
         """
         if not self._restore():
             self._save()
@@ -91,8 +91,8 @@ class Loop:
                 setbacks += 1
                 if setbacks > 1:
                     raise DivergedError(
-                        f"the loss is no number in {failed}, and was so again after going back to the last good "
-                        f"checkpoint. {storage.join(plan.folder, LAST)} holds the state before. Train with a lower "
+                        f"the loss became NaN in {failed}, and again after going back to the last good checkpoint. "
+                        f"{storage.join(plan.folder, LAST)} holds the state before that. Train with a lower "
                         "--learning-rate or a lower --clip-norm, into another --output"
                     )
         self._devices.wait_for_all()  # for the chief, which writes the best weights
@@ -103,7 +103,7 @@ class Loop:
         state, where = self.state, f"epoch {self.state.epoch + 1}, step {self.state.step + 1}"
         if self._devices.is_chief:
             tool.say(
-                f"WARNING: the loss is no number in {failed}, in bfloat16: goes on in float32 from the last "
+                f"WARNING: the loss became NaN in {failed}, in bfloat16: training continues in float32 from the last "
                 f"checkpoint, {where}"
             )
         state.float32_from = state.global_step
@@ -122,7 +122,7 @@ class Loop:
         return self._devices.batches(lambda: self._train.training(epoch, step))
 
     def _run_epoch(self, batches: Any, validation: Any, signals: StopSignals, display: Display) -> str:
-        """Does the rest of the current epoch. Where the numbers became none; empty if they didn't."""
+        """Does the rest of the current epoch. Returns where the loss became NaN; empty if it didn't."""
         state, plan = self.state, self._plan
         steps = self._train.training_steps(state.epoch)
         start, clips_before = time.monotonic(), state.clips
@@ -158,7 +158,7 @@ class Loop:
         return ""
 
     def _is_due(self, every_s: float) -> bool:
-        """Whether it is for this process to say that a checkpoint is due."""
+        """Whether a checkpoint is due, and this process is the one to say so."""
         return self._devices.is_chief and time.monotonic() - self._saved_at > every_s
 
     def _rate(self, steps: int) -> float:
@@ -173,7 +173,7 @@ class Loop:
         logits = self.learner.logits(validation, self._val.evaluation_steps(), len(self._val_labels))
         loss = cross_entropy(logits, self._val_labels)
         # Compared after calibration, which the exported model gets too: a network that is right more often isn't
-        # passed over for being too sure of itself.
+        # passed over for being overconfident.
         calibrated = cross_entropy(logits, self._val_labels, fit_temperature(logits, self._val_labels))
         row = {
             "epoch": state.epoch + 1,
@@ -206,10 +206,10 @@ class Loop:
     def _stop(self, signals: StopSignals) -> None:
         if signals.received == signal.SIGINT:
             raise KeyboardInterrupt
-        raise PreemptedError("asked to stop; a checkpoint is written. Run the same command again to go on")
+        raise PreemptedError("asked to stop; a checkpoint was written. Run the same command again to resume")
 
     def _save(self) -> None:
-        """Writes what is known. `best.npz` comes first: `last.npz` must not name a best epoch that isn't there."""
+        """Writes checkpoints and logs. `best.npz` comes first: `last.npz` must never name a best epoch without it."""
         self._saved_at = time.monotonic()
         if not self._devices.is_chief:
             return
@@ -243,7 +243,7 @@ class Loop:
         uri = storage.join(self._plan.folder, BEST)
         found = checkpoint.load(uri)
         if found is None:
-            raise UsageError(f"{uri} is gone, which holds the best weights; train again with --overwrite")
+            raise UsageError(f"{uri}, which holds the best weights, is gone; train again with --overwrite")
         _assign(self.learner.average.trainable_variables, found[0])
 
 

@@ -22,12 +22,12 @@ _CHECK_CLIPS = 4
 
 
 def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
-    """The content of metrics.json, without what only the exported model tells.
+    """The content of metrics.json, without what is known only of the exported model.
 
     Args:
         run: what was trained, and how.
         main: the network.
-        single: the one of single frames, where the baseline was wanted.
+        single: the network trained on single frames, if the baseline was asked for.
     """
     config, parts, labels = run.config, run.parts, run.info.labels
     temperature = fit_temperature(main.val.logits, main.val.labels)
@@ -93,7 +93,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
 
     Args:
         run, main, single: as for `describe`.
-        metrics: what `describe` returned; what the exported model tells is added to it.
+        metrics: what `describe` returned; what is known of the exported model is added to it.
 
     Raises:
         UserError: see `export_model`.
@@ -138,7 +138,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     strips = film_strips(run.sides["test"], run.indices["test"], confused)
     title = f"{config.model} on {storage.base_name(config.data)}"
     storage.write_text(storage.join(config.output, results.REPORT), render_report(metrics, history, strips, title))
-    # Again, after the last epoch: it may be here only because this file was damaged.
+    # Written again, as after the last epoch: the run may have been resumed because this file was damaged.
     storage.write_text(storage.join(config.output, results.HISTORY), history_table(history))
     storage.write_text(storage.join(config.output, results.METRICS), json.dumps(metrics, indent=2) + "\n")
     results.prove(config.output)

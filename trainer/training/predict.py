@@ -1,4 +1,4 @@
-"""What a trained network says about the clips of a part, and how fast it says it."""
+"""The predictions of a trained network for the clips of a part, and how fast it makes them."""
 
 import base64
 import time
@@ -22,9 +22,9 @@ def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> P
     """Predictions of the averaged weights for all clips of a part; every worker has to take part.
 
     Args:
-        devices, learner: where and what.
+        devices, learner: where to compute, and the network.
         clips: the part's clips.
-        index: of the same part.
+        index: ids, groups and labels of the same part.
     """
     logits = learner.logits(devices.batches(clips.evaluation), clips.evaluation_steps(), len(index.labels))
     return Predictions(logits, index.labels, index.groups, index.video_ids)

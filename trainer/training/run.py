@@ -1,4 +1,4 @@
-"""A run's settings on its dataset: who is on which side, how long and how fast to train; and the training itself."""
+"""A run's settings on its dataset: which clips are on which side, how long and how fast to train; and the training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,12 +28,12 @@ from trainer.training.predict import predict
 from trainer.training.schedule import Plan, choose_length
 
 _AHEAD = 4
-"""Steps that may be under way on a GPU: enough that it never waits for Python, few enough to find NaN at once."""
+"""Steps that may be under way on a GPU: enough that it never waits for Python, few enough to find NaN soon."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network and what it says about the clips that it wasn't trained on."""
+    """A trained network and its predictions for the clips that it wasn't trained on."""
 
     learner: Learner
     state: State
@@ -47,7 +47,7 @@ def _choose_batch(config: TrainConfig, info: DatasetInfo, devices: Devices) -> i
 
 
 def identity_of(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> dict[str, Any]:
-    """All that decides about the weights of a run, and that one which is resumed must agree in."""
+    """Everything that determines the weights of a run; a resumed run must have the same."""
     batch = devices.replica_batch(_choose_batch(config, dataset.info, devices)) * devices.num_replicas
     return {
         **config.identity(),
@@ -59,7 +59,7 @@ def identity_of(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> 
 
 
 class Run:
-    """A configuration on a dataset: all that follows from it before anything is trained, and the training.
+    """A configuration on a dataset: everything that follows from it before training, and the training.
 
     Args:
         config: the settings; also an attribute, as are dataset and devices.
@@ -70,7 +70,7 @@ class Run:
         info: the dataset's description.
         checkpoints: the folder of the checkpoints that the configuration asks for.
         parts: the sides.
-        augmentations: what is done to training clips; `note` says why something is left out.
+        augmentations: those of training clips; `note` says why one is left out.
         loss_weights: of the classes.
         global_batch: clips in a step, over all devices.
         learning_rate: its peak.
@@ -99,7 +99,7 @@ class Run:
         self.indices = {name: index(self.parts.sides[name]) for name in self.sides}
 
     def announce(self) -> None:
-        """Tells the user, in one process of several, what is trained on what, and what is to be known of the data."""
+        """Tells the user what is trained on what, and about problems of the data; only one of several workers does."""
         if not self.devices.is_chief:
             return
         config, parts = self.config, self.parts
@@ -124,7 +124,7 @@ class Run:
         single_frame: bool = False,
         on_epochs: Callable[[Sequence[Mapping[str, float]], int], None] | None = None,
     ) -> Trained:
-        """Trains the network, or goes on with it, and lets it predict. Every worker has to take part.
+        """Trains the network, or resumes its training, and predicts `val` and `test`. Every worker has to take part.
 
         Args:
             folder: of the checkpoints.
@@ -174,7 +174,7 @@ class Run:
         """Whether XLA compiles the steps of a run.
 
         Raises:
-            UsageError: it is to, but can't.
+            UsageError: `compile` is `on`, but XLA can't compile here.
         """
         config, devices = self.config, self.devices
         network = (config.model, config.variant)
@@ -183,7 +183,7 @@ class Run:
         if wanted and (reason := why_no_compiler()):
             if config.compile == "on":
                 raise UsageError(f"--compile on: XLA can't compile here ({reason}). Train with --compile off")
-            tool.say(f"note: training steps aren't compiled, as XLA can't do it here ({reason})")
+            tool.say(f"note: training steps aren't compiled, because XLA can't compile here ({reason})")
             return False
         return wanted
 

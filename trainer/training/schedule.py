@@ -1,4 +1,4 @@
-"""What a run is to do: how long it is, and the learning rate over it."""
+"""What a run is to do: how long it is, and its learning rate over time."""
 
 import math
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MIN_EPOCHS, MIN_STEPS = 30, 700
-"""Small datasets have few steps in an epoch; to find out what matters, a network needs some hundreds of them."""
+"""Small datasets have few steps in an epoch; a network needs several hundred of them to learn."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Plan:
         folder: where the checkpoints go.
         epochs, learning_rate, warmup_epochs, patience: see `--help` of `trainer.task`.
         checkpoint_every_s: time between two checkpoints within an epoch.
-        identity: all that decides about the weights; a run that goes on must agree in it.
+        identity: everything that determines the weights; a resumed run must have the same.
         ahead: steps that may be under way before the loss of the first of them is read.
     """
 
@@ -36,7 +36,7 @@ class Plan:
 def choose_length(epochs: int, patience: int, steps: int) -> tuple[int, int]:
     """Epochs and patience, where 0 stands for a choice by the number of steps in an epoch.
 
-    Early stopping waits for half of the run: the loss on few validation clips is a rough guide, above all at the start.
+    Early stopping waits for half of the run: the loss on few validation clips is a rough guide, at first especially.
     """
     epochs = epochs or max(MIN_EPOCHS, -(-MIN_STEPS // steps))
     return epochs, patience or -(-epochs // 2)

@@ -1,4 +1,4 @@
-"""Random numbers: drawn from seeds of our own, while those of the program around stay as they are."""
+"""Random numbers are drawn from our own seeds, and the generators of the surrounding program stay as they are."""
 
 import contextlib
 import random
@@ -14,8 +14,8 @@ from tensorflow.python.eager import context
 def seeded(seed: int) -> Iterator[None]:
     """Within its block, weights are drawn from a seed. Afterwards, Python's and NumPy's generators are as before.
 
-    TensorFlow has no global seed then: beside one, tf.data takes no seed that is a tensor. All that is random outside
-    of the block has a seed of its own.
+    TensorFlow has no global seed afterwards: with one, tf.data doesn't accept a seed that is a tensor. Everything
+    random outside of the block has a seed of its own.
     """
     of_python, of_numpy = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)

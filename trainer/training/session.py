@@ -1,4 +1,4 @@
-"""A run from a dataset to a finished folder in this process: the lock, the order of its steps, errors for people."""
+"""A run from a dataset to a finished folder in this process: the lock, the order of its steps, readable errors."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ _LOST_WORKER = (
 
 
 def train_on(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Mapping[str, Any]:
-    """Trains, evaluates and exports. What an earlier start of the same run has done isn't done again.
+    """Trains, evaluates and exports. What the same run has done before isn't done again.
 
     Every worker has to call it; the chief alone writes.
 
@@ -61,7 +61,7 @@ def train_on(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Map
             single = run.fit(storage.join(run.checkpoints, "single_frame"), single_frame=True)
         metrics = describe(run, main, single)
         if devices.num_workers > 1:
-            # Every worker says it: where two of them differ, something is wrong with the cluster.
+            # Every worker prints it: if two of them differ, something is wrong with the cluster.
             tool.say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
         if log:
             log.confusion(metrics["test"]["confusion"], main.state.epoch)
@@ -85,19 +85,19 @@ def _is_unfinished(config: TrainConfig, dataset: OpenDataset, devices: Devices) 
 
 @contextlib.contextmanager
 def _for_people(config: TrainConfig, dataset: OpenDataset) -> Iterator[None]:
-    """Turns what TensorFlow raises for reasons outside of this software into errors that say what to do."""
+    """Turns errors of TensorFlow with causes outside of this software into errors that say what to do."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise UserError(
-            f"out of memory: choose a smaller --batch-size than {config.batch_size or 'what 0 chose'} "
+            f"out of memory: choose a smaller --batch-size than {config.batch_size or 'the automatic one'} "
             f"({first_line(error)})"
         ) from error
     except tf.errors.DataLossError as error:
         if not storage.is_local(config.data):
             raise IncompleteError(
                 f"the store sent only a part of a shard of {config.data}, or one is damaged ({first_line(error)}). "
-                "Run the same command again to go on from the last checkpoint; if that doesn't help, python -m "
+                "Run the same command again to resume from the last checkpoint; if that doesn't help, python -m "
                 "pipelines.verify tells which one is damaged"
             ) from error
         raise UserError(
@@ -106,13 +106,13 @@ def _for_people(config: TrainConfig, dataset: OpenDataset) -> Iterator[None]:
     except tf.errors.OpError as error:
         if not storage.is_local(config.data) and (reason := _why_unreadable(dataset, error)):
             raise IncompleteError(
-                f"cannot read shards any more: {reason}. Then run the same command again to go on from the last "
+                f"cannot read shards any more: {reason}. Then run the same command again to resume from the last "
                 "checkpoint"
             ) from error
         if config.strategy != "multi_worker" or not isinstance(error, _LOST_WORKER):
             raise
         raise IncompleteError(
-            f"lost another worker ({first_line(error)}); start all workers again to go on from the last checkpoint"
+            f"lost another worker ({first_line(error)}); start all workers again to resume from the last checkpoint"
         ) from error
 
 

@@ -11,8 +11,8 @@ from pipelines.process.embedding import is_library
 class StopSignals:
     """While its block runs, SIGTERM and the first Ctrl-C ask the loop to stop; a second Ctrl-C interrupts at once.
 
-    In somebody else's program, signals stay as they are: Ctrl-C raises KeyboardInterrupt, and a run that was killed
-    resumes at its last checkpoint.
+    When called from another program, signals stay as they are: Ctrl-C raises KeyboardInterrupt, and a run that was
+    killed resumes at its last checkpoint.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Augmentation: one draw a clip, the same for all frames, a function of the seed alone."""
+"""Augmentation: one draw per clip, the same for all frames, a function of the seed alone."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Datasets before training: what can't be trained on is refused in words, damage is found and named."""
+"""Datasets before training: unusable ones are refused with a reason, damage is found and named."""
 
 from tests import ROOT
 import json
@@ -28,7 +28,7 @@ def copy(dataset: Path, tmp_path: Path) -> Path:
 
 
 def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
-    """Changes the description."""
+    """Changes the description of a dataset."""
     path = folder / "dataset_info.json"
     value = json.loads(path.read_text())
     edit(value)
@@ -60,7 +60,7 @@ def flip(path: Path, position: int) -> None:
 
 
 def problems(folder: Path, full: bool | None = None) -> str:
-    """What checking the shards says, nothing where all is well."""
+    """What checking the shards reports; empty where all is well."""
     opened = open_dataset(str(folder))
     try:
         check_shards(opened, opened.info.splits, full)
@@ -93,8 +93,8 @@ def test_fingerprint_is_that_of_the_content(dataset: Path, copy: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda v: v.update(labels=["Jump"]), "has one class only (Jump)"),
-        (lambda v: v["splits"]["train"].update(num_examples_by_class={"Run": 3}), "has one class only in the split"),
+        (lambda v: v.update(labels=["Jump"]), "has only one class (Jump)"),
+        (lambda v: v["splits"]["train"].update(num_examples_by_class={"Run": 3}), "has only one class in the split"),
         (lambda v: v["splits"].pop("val"), "has no clips in the split 'val' (clips: train "),
         (lambda v: v["splits"]["val"].update(shards=[]), "has no clips in the split 'val' (clips: train "),
         (lambda v: v["splits"].pop("train"), "has no clips in the split 'train' (clips: val "),
@@ -123,7 +123,7 @@ def test_wrong_json(copy: Path, text: str) -> None:
 
 def test_description_that_is_no_text(copy: Path) -> None:
     (copy / "dataset_info.json").write_bytes(b"\xff\x00")
-    with pytest.raises(UserError, match=f"{copy}/dataset_info.json is damaged or no text file"):
+    with pytest.raises(UserError, match=f"{copy}/dataset_info.json is damaged or not a text file"):
         open_dataset(str(copy))
 
 
@@ -137,7 +137,7 @@ def test_folders_that_are_no_dataset(tree: Path, copy: Path, tmp_path: Path) -> 
     none, empty = tmp_path / "none", tmp_path / "empty"
     empty.mkdir()
     assert refusal(none) == f"there is no folder {none}. Correct the path, or make a dataset there: {make} {none}"
-    assert f"{empty} is no dataset: it has no dataset_info.json" in refusal(empty) and make in refusal(empty)
+    assert f"{empty} is not a dataset: it has no dataset_info.json" in refusal(empty) and make in refusal(empty)
     for videos in (tree, tree / "Run"):
         assert refusal(videos).startswith(f"{videos} is a folder of videos, not a dataset.")
         assert f"python -m pipelines.preprocess --input {videos} --output DATASET" in refusal(videos)
@@ -158,7 +158,7 @@ def test_missing_and_cut_off_shards_are_named_together(copy: Path, full: bool) -
     first.unlink()
     second.write_bytes(second.read_bytes()[:-1])
     message = problems(copy, full)
-    assert f"2 of 8 shards of {copy} are not as dataset_info.json says:" in message
+    assert f"2 of 8 shards of {copy} do not match dataset_info.json:" in message
     assert f"\n  {first.name}: missing\n" in message
     assert f"\n  {second.name}: {size - 1} bytes instead of {size}\n" in message
     assert f"python -m pipelines.verify {copy}" in message

@@ -15,7 +15,7 @@ from trainer.data.parts import Part
 
 @pytest.fixture(autouse=True)
 def no_global_seed() -> None:
-    """As in training: beside a global seed of 0, which other tests set, tf.data takes no seed that is a tensor."""
+    """As in training: with a global seed of 0, which other tests set, tf.data accepts no seed that is a tensor."""
     tf.random.set_seed(None)
 
 

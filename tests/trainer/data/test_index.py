@@ -1,4 +1,4 @@
-"""Ids, groups and labels from a dataset's indexes: what the shards say, and no shard is read for it."""
+"""Ids, groups and labels from a dataset's indexes: they agree with the shards, and no shard is read."""
 
 import shutil
 from dataclasses import replace
@@ -56,7 +56,7 @@ def test_an_index_says_what_the_records_say(dataset: Path, change: dict[str, str
 
 
 def test_no_shard_is_read_for_ids(copy: Path) -> None:
-    """Those of val and test are gone, and all is known of them; without indexes they are missed."""
+    """The shards of val and test are gone, and everything is still known; without indexes, they are needed."""
     opened = open_dataset(str(copy))
     before = {name: rows(Clips(opened.info, part, Reading(1)).index()) for name, part in sides(opened.info, copy).items()}
     forget = Path(shutil.copytree(copy, copy.parent / "earlier"))
@@ -107,10 +107,10 @@ def test_a_wrong_index_is_refused_in_a_line(copy: Path, tool: tuple[str, ...]) -
         done = run_here(f"trainer.{name}", "--model", "lrcn", "--data", copy, "--output", copy.parent / "run", *more)
         (line,) = done.stderr.splitlines()
         assert done.returncode == 1 and not (copy.parent / "run" / "checkpoints").exists()
-        assert line.endswith("run the same pipelines.preprocess command again, which writes it anew and keeps the shards")
+        assert line.endswith("run the same pipelines.preprocess command again, which writes it again and keeps the shards")
         return line
 
-    start = f"error: {copy}/index-test.jsonl is not as dataset_info.json says: "
+    start = f"error: {copy}/index-test.jsonl does not match dataset_info.json: "
     path = rewrite_index(copy, "test", lambda lines: lines[1:])
     assert refusal().startswith(f"{start}5 lines for 6 records. ")
     data = path.read_bytes()

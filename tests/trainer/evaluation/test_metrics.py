@@ -65,7 +65,7 @@ def test_a_table_by_hand() -> None:
 
 
 def test_confusions_are_sorted_by_number_and_their_clips_by_confidence() -> None:
-    """Eight times 1 for 2, twice 0 for 1 and twice 2 for 1, the later clips of each the surer."""
+    """Eight times 1 for 2, twice 0 for 1 and twice 2 for 1, with more confidence in the later clips of each."""
     truth, predicted = [2] * 8 + [1] * 4 + [2], [1] * 8 + [2, 2, 0, 0] + [2]
     logits = np.eye(3)[predicted] * (1 + np.arange(13))[:, None]
     logits[6] = logits[7]
@@ -92,7 +92,7 @@ def test_equal_logits_count_for_the_earlier_class() -> None:
 @settings(deadline=None)
 @given(predictions_of_clips(), st.randoms(), st.floats(0.1, 10))
 def test_order_and_temperature(p: Predictions, random: Any, temperature: float) -> None:
-    """The order of clips changes nothing, the temperature only what it should; intervals hold their values."""
+    """The order of clips changes nothing, the temperature only what it should; intervals contain their values."""
     order = list(range(len(p.labels)))
     random.shuffle(order)
     first, second = (evaluate(clips, names(p), temperature, num_resamples=100) for clips in (p, reorder(p, order)))
@@ -178,14 +178,14 @@ def test_majority_baseline() -> None:
     assert (label, top1.value) == ("Run", 0.5)
     label, top1 = majority_baseline({"Walk": 1}, p, NAMES)
     assert (label, top1) == ("Walk", Interval(0.25, 0.0, 0.5))
-    with pytest.raises(ValueError, match="no classes of the model: Swim"):
+    with pytest.raises(ValueError, match="not classes of the model: Swim"):
         majority_baseline({"Swim": 1}, p, NAMES)
     with pytest.raises(ValueError, match="without training clips"):
         majority_baseline({"Run": 0}, p, NAMES)
 
 
 def test_paired_difference() -> None:
-    """Both models fail in the same hard groups, so their difference is surer than their accuracies."""
+    """Both models fail in the same hard groups, so their difference is more certain than their accuracies."""
     groups = [f"g{i // 10:02d}" for i in range(200)]
     b = saying([1 if i // 10 % 2 and i % 10 < 8 else 0 for i in range(200)], [0] * 200, groups)
     a = saying([1 if i // 10 % 2 and i % 10 < 8 and i % 20 != 10 else 0 for i in range(200)], [0] * 200, groups)
@@ -196,7 +196,7 @@ def test_paired_difference() -> None:
     assert paired_difference(reorder(a, range(199, -1, -1)), b) == difference
     back = paired_difference(b, a)
     assert (back.value, back.low, back.high) == pytest.approx((-difference.value, -difference.high, -difference.low))
-    with pytest.raises(ValueError, match="1 clips are in one of the predictions only, as v199"):
+    with pytest.raises(ValueError, match="1 clips are in only one of the predictions, such as v199"):
         paired_difference(a, reorder(b, range(199)))
     with pytest.raises(ValueError, match="class or group of v000 differ"):
         paired_difference(a, replace(b, groups=("other", *b.groups[1:])))
@@ -231,7 +231,7 @@ def test_clips_of_one_bin_make_up_for_each_other() -> None:
         (*sure(3, 5, 0), 0.25),  # all right
         (*sure(3, 0, 5), 20),  # all wrong
         (*sure(0, 5, 3), 1),  # no temperature makes a difference
-        (*sure(300, 5, 0), 1),  # sure already
+        (*sure(300, 5, 0), 1),  # already confident
     ],
 )
 def test_temperature(logits: list[list[float]], labels: list[int], temperature: float) -> None:
@@ -300,7 +300,7 @@ def test_a_line_of_jsonl() -> None:
 )
 def test_what_is_no_prediction_is_refused_with_its_line(wrong: str) -> None:
     good = saying([0], [0]).to_jsonl(NAMES)
-    with pytest.raises(ValueError, match="line 2 is no prediction for these classes"):
+    with pytest.raises(ValueError, match="line 2 is not a prediction for these classes"):
         Predictions.from_jsonl(f"{good}{wrong}\n", NAMES)
 
 
@@ -325,8 +325,8 @@ def test_concatenate() -> None:
         ({"logits": np.zeros((2, 3))}, "must be float32 .* float64"),
         ({"labels": np.zeros(2, np.int32)}, "labels int64: .* int32"),
         ({"logits": np.array([[0, 0, 0], [0, math.nan, 0]], np.float32)}, "1 clips are not finite, as of v001"),
-        ({"labels": np.array([0, 3])}, r"label 3 of v001 is no class: logits float32 \[2, 3\]"),
-        ({"labels": np.array([-1, 0])}, "label -1 of v000 is no class"),
+        ({"labels": np.array([0, 3])}, r"label 3 of v001 is not a class: logits float32 \[2, 3\]"),
+        ({"labels": np.array([-1, 0])}, "label -1 of v000 is not a class"),
         ({"video_ids": ("x", "x")}, "video id x occurs 2 times"),
     ],
 )
@@ -366,7 +366,7 @@ def test_an_interval_holds_its_value() -> None:
         ((0.5, 0.4, 0.66), None, False),
         ((0.9, 0.8, 1.0), None, False),
         ((0.125, 0.05, 0.66), None, False),  # far below, but the intervals overlap
-        ((0.5, 0.4, 0.66), (0.2, 0.01, 0.3), True),  # clip by clip it can be told
+        ((0.5, 0.4, 0.66), (0.2, 0.01, 0.3), True),  # compared clip by clip, the difference is clear
         ((0.5, 0.4, 0.6), (0.2, 0.0, 0.3), False),
     ],
 )

@@ -1,4 +1,4 @@
-"""What lies in a folder, and where a run may be written."""
+"""What a folder holds, and where a run may be written."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp
     assert "model is there already and is no model" in foreign.stderr
     crossval = run_tool("trainer.crossval", "--model", "lrcn", "--folds", 2, "--data", dataset, "--output", tmp_path)
     assert crossval.returncode == 2
-    assert "holds a training run, and a cross-validation is to be written" in crossval.stderr
+    assert "holds a training run, so a cross-validation can't be written there" in crossval.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "model"]
 
 

@@ -1,4 +1,4 @@
-"""The report of a run: its numbers are those of metrics.json, it warns of what can't be believed, and loads nothing."""
+"""The report of a run: its numbers are those of metrics.json, it warns of what can't be trusted, and loads nothing."""
 
 import base64
 import hashlib
@@ -111,7 +111,7 @@ def test_names_do_not_become_markup_and_nothing_is_loaded() -> None:
             "loud",
         ),
         ({"single": interval(0.6, 0.4)}, "A single frame may be as good", "loud"),
-        ({"majority": interval(0.9)}, "is not clearly better than always saying Jump", "loud"),
+        ({"majority": interval(0.9)}, "is not clearly better than always predicting Jump", "loud"),
         ({"single": None}, "No single-frame baseline", None),
         ({"num_groups": 4}, "Test has only 4 groups", None),
         ({"num_groups": 1}, "Test has only 1 group:", None),
@@ -160,7 +160,7 @@ def test_one_class_is_the_first_thing_that_is_printed(capsys: pytest.CaptureFixt
     metrics["dataset"]["note"] = "the dataset has no split val"
     results.print_result(metrics, "/run")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split(maxsplit=1) == ["WARNING", "all test clips are of one class, Walk: these scores tell nothing"]
+    assert lines[0].split(maxsplit=1) == ["WARNING", "all test clips are of one class, Walk: these scores mean nothing"]
     assert lines[-1].split(maxsplit=1) == ["Note", "the dataset has no split val"]
 
 
@@ -174,7 +174,7 @@ def test_a_single_frame_that_is_just_below_is_no_reason_to_warn() -> None:
     metrics["baselines"]["single_frame"]["worse_by"] = Interval(0.2, 0.01, 0.3).to_json()
     assert notes(render(metrics)) == {GOOD_NOTE: "good"}, "compared clip by clip it is clearly worse"
     metrics["baselines"]["majority"]["worse_by"] = Interval(0.2, -0.01, 0.5).to_json()
-    assert "is not clearly better than always saying Jump" in next(iter(notes(render(metrics))))
+    assert "is not clearly better than always predicting Jump" in next(iter(notes(render(metrics))))
 
 
 def test_confused_pairs_with_and_without_strips() -> None:
@@ -192,7 +192,7 @@ def test_confused_pairs_with_and_without_strips() -> None:
 
 
 def test_what_is_not_there_is_left_out() -> None:
-    labels = ("a", "b", "c", "d", "e")  # no top-5 of five
+    labels = ("a", "b", "c", "d", "e")  # there is no top-5 of five classes
     metrics = make_metrics(labels)
     del metrics["val"], metrics["calibration"], metrics["speed"]
     metrics["baselines"]["single_frame"] = None

@@ -1,4 +1,4 @@
-"""What is written of a network gives what the network gives, wherever and however it was trained."""
+"""An exported network gives the same outputs as the network, wherever and however it was trained."""
 
 import re
 import shutil
@@ -104,7 +104,7 @@ def test_layers_do_not_use_cudnn() -> None:
 
 @pytest.mark.process
 def test_network_on_several_devices(tmp_path: Path) -> None:
-    """In a process of its own, because logical devices are set before anything runs, and to see that it is quiet."""
+    """In a process of its own, because logical devices are set before anything runs; and it must print nothing."""
     code = f"""
 from pipelines.process.tensorflow_start import start_tensorflow  # noqa: E402
 start_tensorflow()
@@ -228,7 +228,7 @@ def test_other_folders_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "videos" / "a.avi").write_text("x")
     for name in ("videos", "videos/a.avi"):
-        with pytest.raises(UsageError, match=f"{name} is there already and is no model"):
+        with pytest.raises(UsageError, match=f"{name} already exists and is not a model"):
             stage(tmp_path / name, info="1")
     assert (tmp_path / "videos" / "a.avi").read_text() == "x"
     stage(tmp_path / "empty", info="1")

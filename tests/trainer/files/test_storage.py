@@ -1,4 +1,4 @@
-"""Files on this machine and on an S3 server: whole or not at all, and errors that say what to do."""
+"""Files on this machine and on an S3 server: written whole or not at all, with errors that say what to do."""
 
 import json
 import os
@@ -65,7 +65,7 @@ def test_errors_of_local_files_name_path_and_remedy(tmp_path: Path) -> None:
         storage.read_bytes(str(tmp_path / "none"))
     with pytest.raises(UserError, match=f"cannot read {tmp_path}: Is a directory"):
         storage.read_bytes(str(tmp_path))
-    with pytest.raises(UserError, match=f"{file} is damaged or no text file: byte 1"):
+    with pytest.raises(UserError, match=f"{file} is damaged or not a text file: byte 1"):
         storage.read_text(str(file))
     with pytest.raises(OutputError, match=f"cannot write {file}/x: .*or choose another place$"):
         storage.write_bytes(str(file / "x"), b"")
@@ -196,7 +196,7 @@ ATTEMPTS = """
 
 
 def attempts(uri: str, env: dict[str, str]) -> list[str]:
-    """What `exists`, `read_bytes`, `list_names` and `write_bytes` say to an address that is not usable."""
+    """The errors of `exists`, `read_bytes`, `list_names` and `write_bytes` for an address that can't be used."""
     done = run_code(ATTEMPTS, uri, env=env)
     assert done.returncode == 3, done.stderr
     lines = done.stdout.splitlines()

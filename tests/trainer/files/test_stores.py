@@ -1,4 +1,4 @@
-"""Training from bucket to bucket: permissions that are lost in the middle, and mistakes, in one clear line."""
+"""Training from bucket to bucket: permissions lost on the way, and mistakes, cost one clear line."""
 
 import itertools
 import json
@@ -38,7 +38,7 @@ def last_line(done: "subprocess.CompletedProcess[str]") -> str:
 
 
 def steps_of(place: Place, run: str, folder: Path) -> int:
-    """Steps of the last checkpoint, which must be whole."""
+    """Number of steps of the last checkpoint, which must be whole."""
     copy = folder / "last.npz"
     copy.write_bytes(place.server.get(f"{run}/checkpoints/last.npz"))
     found = checkpoint.load(str(copy))
@@ -60,8 +60,8 @@ def test_a_run_in_a_bucket_goes_on_after_lost_permissions(
         assert done.returncode == 4
         said = last_line(done)
         assert said.startswith(f"error: cannot write {run}/checkpoints/last.npz: permission denied: somebody@example")
-        assert said.endswith("then run the same command again to go on")
-        assert steps_of(place, run, tmp_path) == 1  # stored were the state at the start, and that after the first step
+        assert said.endswith("then run the same command again to resume")
+        assert steps_of(place, run, tmp_path) == 1  # the state at the start and that after the first step were stored
 
     lock, seen = threading.Lock(), itertools.count(1)
     checked = len(list(dataset.glob("*.tfrecord")))
@@ -76,7 +76,9 @@ def test_a_run_in_a_bucket_goes_on_after_lost_permissions(
     assert done.returncode == 4, done.stderr
     said = last_line(done)
     assert said.startswith(f"error: cannot read shards any more: cannot read {data}/"), said
-    assert "permission denied" in said and said.endswith("run the same command again to go on from the last checkpoint")
+    assert "permission denied" in said and said.endswith(
+        "run the same command again to resume from the last checkpoint"
+    )
     if writes_in_vain:
         assert steps_of(place, run, tmp_path) == 1
 

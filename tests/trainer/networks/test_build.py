@@ -17,9 +17,9 @@ DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
 def moving_squares(number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Clips uint8 [number, *CLIP] of a square that goes right, left, down or up by a pixel a frame, and which, int64.
+    """Clips uint8 [number, *CLIP] of a square that moves by a pixel per frame, and its direction, int64, out of four.
 
-    Every other pixel is noisy, as pixels of a camera are; where the square starts tells nothing.
+    Every other pixel is noisy, as pixels of a camera are; where the square starts reveals nothing.
     """
     rng = np.random.default_rng(seed)
     labels = rng.integers(len(DIRECTIONS), size=number)
@@ -67,7 +67,7 @@ def test_clips_that_are_too_small_are_refused() -> None:
 
 
 def accuracy_after(model: "keras.Model", clips: np.ndarray, labels: np.ndarray, epochs: int) -> float:
-    """Of clips that the model hasn't seen, once it has been trained on the others."""
+    """The accuracy on clips that the model hasn't seen, after training on the others."""
     optimizer = keras.optimizers.AdamW(1e-3)
 
     @tf.function

@@ -21,13 +21,13 @@ SHAPE = (2, 5, 9, 8, 3)  # B, T, H, W, C
 
 @pytest.fixture(autouse=True)
 def exact() -> Iterator[None]:
-    """A GPU would compare what it has rounded to TF32."""
+    """A GPU would round to TF32."""
     with exact_float32():
         yield
 
 
 def clips(shape: tuple[int, ...] = SHAPE, seed: int = 0) -> tf.Tensor:
-    """float32, normal."""
+    """Random clips, float32, normally distributed."""
     return tf.constant(np.random.default_rng(seed).normal(size=shape), tf.float32)
 
 
@@ -44,7 +44,7 @@ def pair(ours: type = FastConvLSTM2D, theirs: type = keras.layers.ConvLSTM2D, **
 
 
 def results(layer: Any, x: tf.Tensor, training: bool, graph: bool = True) -> list[np.ndarray]:
-    """The output, and the gradients of inputs and weights of a function of it."""
+    """The output, and the gradients of a function of it with respect to inputs and weights."""
 
     def run(x: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
@@ -105,7 +105,7 @@ def test_eager_and_one_frame() -> None:
     ours.set_weights(theirs.get_weights())
     one = clips((2, 1, 9, 8, 3))
     found, expected = results(ours, one, True), results(theirs, one, False)
-    assert not found.pop(3).any()  # the recurrent kernel had no part
+    assert not found.pop(3).any()  # the recurrent kernel was not used
     assert not expected.pop(3).any()
     assert_same(found, expected)
 
@@ -113,7 +113,7 @@ def test_eager_and_one_frame() -> None:
 @pytest.mark.parametrize("grouped", [True, False])
 @pytest.mark.parametrize("settings", [{}, {"padding": "same", "recurrent_activation": "hard_sigmoid"}], ids=str)
 def test_dropout_with_the_same_mask(settings: dict[str, Any], grouped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to compute it: convolutions in groups, and one for each gate where a machine lacks them."""
+    """Both ways to compute it: convolutions in groups, and one for each gate on machines without those."""
     if grouped and not convlstm.has_grouped_gradients(tf.float32):
         pytest.skip("needs oneDNN")
     monkeypatch.setattr(convlstm, "has_grouped_gradients", lambda dtype: grouped)
@@ -180,7 +180,7 @@ def test_shapes() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"strides": 2}, "strides=2: FastConvLSTM2D knows 1 only"),
+        ({"strides": 2}, "strides=2: FastConvLSTM2D supports only 1"),
         ({"padding": "causal"}, "padding='causal'"),
         ({"recurrent_dropout": 1.0}, "recurrent_dropout=1.0"),
     ],

@@ -1,4 +1,4 @@
-"""What a run chooses where nothing is asked for."""
+"""What a run chooses where the user doesn't."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""TF_CONFIG is understood before anything is loaded, and whatever else it is, is refused in one line."""
+"""TF_CONFIG is read before anything is loaded, and anything invalid is refused in one line."""
 
 import json
 
@@ -67,4 +67,4 @@ def test_the_trainers_tools_say_so_first(tool: list[str], monkeypatch: pytest.Mo
     done = run_here(f"trainer.{name}", "--model", "lrcn", "--data", "/nowhere", *more)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: the environment variable TF_CONFIG is 'not json', which is no cluster")
+    assert line.startswith("error: the environment variable TF_CONFIG is 'not json', which isn't a cluster")

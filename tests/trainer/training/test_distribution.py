@@ -1,4 +1,4 @@
-"""Several devices and several workers: the same losses, equal weights, going on after a loss."""
+"""Several devices and several workers: the same losses, equal weights, resuming after a worker is lost."""
 
 import json
 import os
@@ -66,7 +66,7 @@ print(json.dumps([train(["CPU:0"]), train(["CPU:0", "CPU:1"])]))
 
 
 def test_two_devices_lose_as_one_does(dataset: Path) -> None:
-    """The last batch of an epoch is a part of one: it fills one device and leaves the other with empty clips alone."""
+    """The last batch of an epoch is incomplete: it fills one device and leaves the other with only empty clips."""
     command = [sys.executable, "-c", LOSSES, str(dataset)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
@@ -120,14 +120,14 @@ def test_two_workers_end_with_equal_weights_and_go_on_after_a_loss(dataset: Path
 def test_a_worker_that_waits_for_others_can_be_stopped(
     tool: str, index: int, number: signal.Signals, code: int, dataset: Path, tmp_path: Path
 ) -> None:
-    """TensorFlow waits in native code, where no Python runs, and takes SIGTERM for itself."""
+    """TensorFlow waits in native code, where no Python runs, and handles SIGTERM itself."""
     task = {"cluster": {"worker": free_addresses(2)}, "task": {"type": "worker", "index": index}}
     command = [sys.executable, "-m", *f"trainer.{tool} --model lrcn --data {dataset} --output {tmp_path}".split()]
     worker = start_worker([*command, "--strategy", "multi_worker"], {"TF_CONFIG": json.dumps(task)})
     assert worker.stderr
-    assert f"worker {index + 1} of 2: waiting until the others are there" in worker.stderr.readline()
+    assert f"worker {index + 1} of 2: waiting for the others" in worker.stderr.readline()
     child = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()[0]
-    # From here on the wait is in native code: TensorFlow takes the signal before it begins.
+    # From here on it waits in native code: TensorFlow takes over the signal before that.
     while not int(re.findall(r"SigCgt:\s(\w+)", Path(f"/proc/{child}/status").read_text())[0], 16) & 1 << 14:
         time.sleep(0.01)
     worker.send_signal(number)
@@ -171,6 +171,6 @@ def test_one_of_several_workers_sums_up_a_cross_validation(dataset: Path, tmp_pa
     }
     assert precisions == {"fold01-seed0": "bfloat16", "fold02-seed0": "bfloat16"}, "the second fold's too"
     (tmp_path / "crossval.json").unlink()
-    for task, wrote in zip(reversed(tasks), (False, True), strict=True):  # all is done: each by itself
+    for task, wrote in zip(reversed(tasks), (False, True), strict=True):  # everything is done: each by itself
         done = run_tool(*command[2:], env={**os.environ, "TF_CONFIG": json.dumps(task)})
         assert (done.returncode, (tmp_path / "crossval.json").exists()) == (0, wrote), done.stderr

@@ -1,4 +1,4 @@
-"""Event files: TensorFlow reads them back, and nothing in them tells of the machine."""
+"""Event files: TensorFlow reads them back, and they don't contain the name of the machine."""
 
 import platform
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Steps that XLA compiles change weights as others do."""
+"""Steps compiled by XLA change weights as other steps do."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ SHAPE, CLASSES, BATCH = (3, 8, 8, 3), 3, 4
 
 
 def network() -> keras.Model:
-    """With an LSTM, whose cuDNN operations XLA doesn't know."""
+    """With an LSTM, whose cuDNN operations XLA can't compile."""
     inputs = keras.Input(SHAPE, dtype="uint8")
     x = keras.layers.Reshape((SHAPE[0], -1))(keras.layers.Rescaling(1 / 255)(inputs))
     return keras.Model(inputs, keras.layers.Dense(CLASSES)(keras.layers.LSTM(4)(x)))
@@ -24,7 +24,7 @@ def train(compiled: bool) -> tuple[list[float], list[np.ndarray]]:
     batch = (
         rng.integers(0, 256, (BATCH, *SHAPE), np.uint8),
         np.array([0, 1, 2, 0]),
-        np.array([1, 1, 1, 0], np.float32),  # the last one fills the batch up
+        np.array([1, 1, 1, 0], np.float32),  # the last, empty one fills the batch
     )
     batches = devices.batches(lambda: tf.data.Dataset.from_tensors(batch).repeat())
     learner = Learner(devices, network, Learning(0.05, 0.1, 1.0, 0.9, (1.0, 2.0, 1.0)), 0, compiled)

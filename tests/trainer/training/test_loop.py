@@ -1,4 +1,4 @@
-"""The loop where training goes wrong."""
+"""The loop when training goes wrong."""
 
 import shutil
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path,
     checkpoint.save(str(tmp_path / "last.npz"), arrays, state, {**identity, "epochs": 4})
     good = (tmp_path / "last.npz").read_bytes()
     bad = make_loop(opened, tmp_path, (float("inf"), 1.0, 1.0), epochs=4)
-    with pytest.raises(DivergedError, match=r"the loss is no number in epoch 3, step .*--learning-rate"):
+    with pytest.raises(DivergedError, match=r"the loss became NaN in epoch 3, step .*--learning-rate"):
         bad.run()
     assert (tmp_path / "last.npz").read_bytes() == good
     assert all(np.isfinite(array).all() for array in arrays)
@@ -74,7 +74,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path,
 
 @keras.saving.register_keras_serializable(package="test")
 class FailsInBfloat16(keras.layers.Layer):
-    """Gives what it gets; computing in bfloat16, NaN from the fifth step on."""
+    """Returns its input; when computing in bfloat16, NaN from the fifth step on."""
 
     def build(self, shape: tuple[int, ...]) -> None:
         self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
@@ -96,7 +96,10 @@ def test_nan_in_bfloat16_goes_on_in_float32(
     state = done.run()
     says = capsys.readouterr().err
     assert says.count("WARNING") == 1
-    assert "the loss is no number in epoch 2, step 2, in bfloat16: goes on in float32 from the last checkpoint" in says
+    assert (
+        "the loss became NaN in epoch 2, step 2, in bfloat16: training continues in float32 from the last checkpoint"
+        in says
+    )
     assert (state.stopped, state.global_step, state.float32_from) == ("finished", 9, 4 if not ahead else 3)
     assert {layer.compute_dtype for layer in done.learner.model.layers} == {"float32"}
     assert all(np.isfinite(row["train_loss"]) for row in state.history)
@@ -121,7 +124,7 @@ def test_a_checkpoint_of_other_settings_is_refused(dataset: Path, tmp_path: Path
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    """Any bit of it, also of what zip has no checksum for; one of an earlier version has only those of zip."""
+    """Any bit of it, even where zip has no checksum; one of an earlier version has only zip's checksums."""
     uri = tmp_path / "last.npz"
     checkpoint.save(str(uri), [np.arange(100.0), np.ones((2, 3))], checkpoint.State(epoch=3), {"a": 1})
     found = checkpoint.load(str(uri))
