@@ -1,6 +1,6 @@
 """Beam jobs that make datasets of videos and label videos.
 
-The names of `__all__` are for use in other programs. What they need is imported when they are asked for.
+The names in `__all__` are for use in other programs. Each is imported when it is first used.
 """
 
 import sys
@@ -47,7 +47,7 @@ _PLACES = {
     "preprocess": "",
     "read_clip": "video.clip",
 }
-"""Public names, and the modules below this one where they are; empty where the name is that of a tool's module."""
+"""Public name to the module below this package that defines it; empty where the name is that of a tool's module."""
 
 __all__ = [
     "Clip",
@@ -75,7 +75,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from pipelines.process.embedding import as_library
 
-    with as_library():  # some libraries say things, or draw random numbers, while they are imported
+    with as_library():  # some libraries print, or draw random numbers, on import
         module = import_module(f"{__name__}.{_PLACES[name] or name}")
     value = getattr(module, name) if _PLACES[name] else module
     globals()[name] = value

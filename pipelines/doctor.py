@@ -1,4 +1,4 @@
-"""Looks at this machine, and at videos, before a job does: `python -m pipelines.doctor`, see `--help`."""
+"""Checks this machine, and some videos, before a job runs: `python -m pipelines.doctor`, see `--help`."""
 
 import contextlib
 import os
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pipelines.dataset.config import PreprocessConfig
 
 _DESCRIPTION = """\
-Tells on one page whether this machine is ready: installed versions, runner, decoders and codecs, cores, memory, disk,
+Reports on one page whether this machine is ready: installed versions, runner, decoders and codecs, cores, memory, disk,
 GPUs, and credentials. Each problem comes with its remedy.
 
   python -m pipelines.doctor
   python -m pipelines.doctor --path gs://my-bucket/dataset --path /scratch
-  python -m pipelines.doctor --input videos/        # decodes some of them, and estimates what all would take"""
+  python -m pipelines.doctor --input videos/        # also decodes some of them and estimates the rest"""
 _EPILOG = "exit codes: 0 nothing is wrong; 1 there is a problem; 2 wrong usage; 130 interrupted."
 
 
@@ -31,19 +31,19 @@ def make_parser() -> Parser:
     """The parser; flags that are not given are absent from its result."""
     parser = Parser("pipelines.doctor", _DESCRIPTION, _EPILOG)
     add = parser.add_argument
-    add("--input", metavar="PATH", help="folder or manifest, as pipelines.preprocess takes it: 50 videos are decoded")
-    add("--num-frames", type=int, metavar="T", help="frames of a clip, for the estimate (default: 20)")
+    add("--input", metavar="PATH", help="folder or manifest, as for pipelines.preprocess; decodes 50 of its videos")
+    add("--num-frames", type=int, metavar="T", help="frames per clip, for the estimate (default: 20)")
     add("--size", metavar="PIXELS", help="height and width, for the estimate: 64 or 72x96 (default: 64)")
-    text = "a file or folder, local or in a store: can it be read and written? A small file is written into a folder, "
-    add("--path", action="append", metavar="URI", help=f"{text}and removed. May be repeated")
-    text = "ask TensorFlow for its devices even where no GPU is found, which takes some seconds"
+    text = "file or folder, local or in a store, to test for access: a small file is written into a folder and removed"
+    add("--path", action="append", metavar="URI", help=f"{text}. May be repeated")
+    text = "ask TensorFlow for its devices even where no GPU is found, which takes a few seconds"
     add("--tensorflow", action="store_true", help=text)
     add("--json", action="store_true", help="print JSON instead of text")
     return parser
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Looks at everything, prints what was found and returns the exit code.
+    """Checks everything, prints the findings and returns the exit code.
 
     Raises:
         UsageError: a value is wrong, or the input doesn't exist.
@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _config(given: dict[str, Any]) -> "PreprocessConfig | list[Finding] | None":
-    """What `--input` asks for, or why that can't be looked at; None where it isn't given.
+    """The settings for `--input`, or the findings that prevent reading it; None if it isn't given.
 
     Raises:
         UsageError: a value is wrong, or the input doesn't exist.
@@ -67,7 +67,7 @@ def _config(given: dict[str, Any]) -> "PreprocessConfig | list[Finding] | None":
     clips: dict[str, Any] = {name: given[name] for name in ("num_frames", "size") if name in given}
     if "input" not in given:
         if clips:
-            raise UsageError("--num-frames and --size are for the estimate of an input: give --input, too")
+            raise UsageError("--num-frames and --size only affect the estimate for an input: give --input, too")
         return None
     source = files.normalise(given["input"], "--input")
     modules = [load(name, "input", "input") for name in ("pipelines.dataset.listing", "pipelines.core.settings.build")]
@@ -84,7 +84,7 @@ def _config(given: dict[str, Any]) -> "PreprocessConfig | list[Finding] | None":
 def _look_at_machine(
     paths: Sequence[str], config: "PreprocessConfig | list[Finding] | None", tensorflow: bool
 ) -> Iterator[Finding]:
-    """All findings but those of an input, in the order of the page."""
+    """All findings except those on an input, in the order of the page."""
     from pipelines.diagnosis import decoding, gpu, stores, system, versions
 
     with _busy("Looking at versions ..."):
@@ -116,14 +116,14 @@ def _look_at_input(config: "PreprocessConfig", paths: Sequence[str]) -> Iterator
 
 @contextlib.contextmanager
 def _busy(what: str) -> Iterator[None]:
-    """A line that is seen on a terminal while its block runs, and gone after it."""
+    """Shows a line on a terminal while the block runs."""
     if not sys.stderr.isatty():
         yield
         return
     try:
         from rich.console import Console
         from rich.text import Text
-    except ImportError:  # which is one of the findings
+    except ImportError:  # reported as a finding
         yield
         return
     with Console(stderr=True).status(Text(visible(what))):

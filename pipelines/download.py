@@ -18,10 +18,10 @@ _SHOWN = 20
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Downloads, extracts and checks; prints what is there and the next command, and returns the exit code.
+    """Downloads, extracts and checks a dataset, prints a summary and the next command, and returns the exit code.
 
     Raises:
-        UserError: the request can't be carried out, or not to its end.
+        UserError: the request can't be carried out, or not completely.
     """
     request = parse(arguments)
     dataset = request.dataset

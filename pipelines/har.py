@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs a command line that names no tool and returns the exit code.
 
     Raises:
-        UsageError: it names one that doesn't exist; the message suggests the nearest.
+        UsageError: the line names a tool that doesn't exist; the message suggests the nearest.
     """
     if arguments and not arguments[0].startswith("-"):
         from pipelines.cli.near_flags import near_flag

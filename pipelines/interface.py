@@ -28,9 +28,10 @@ def preprocess(
     Args:
         input: a folder of class folders, or a CSV manifest; local or in a store.
         output: folder of the dataset.
-        runner: which of Beam's runners does the work.
-        beam_arguments: options of Beam, as on a command line.
-        settings: all others, see `PreprocessConfig` or `--help` of the tool: `num_frames=20`, `size=64`, `workers=8`.
+        runner: the Beam runner that does the work.
+        beam_arguments: Beam options, as on a command line.
+        settings: all others, such as `num_frames=20`, `size=64`, `workers=8`; see `PreprocessConfig`, or `--help` of
+            the tool.
 
     Returns:
         The description of the complete dataset.
@@ -72,12 +73,12 @@ def label(
         model: folder of a model; local or in a store.
         input: a folder, a pattern, a video, or a list of videos.
         output: folder of the labels.
-        runner: which of Beam's runners does the work.
-        beam_arguments: options of Beam, as on a command line.
-        settings: all others, see `LabelConfig` or `--help` of the tool: `min_score=0.5`, `format="parquet"`.
+        runner: the Beam runner that does the work.
+        beam_arguments: Beam options, as on a command line.
+        settings: all others, such as `min_score=0.5`, `format="parquet"`; see `LabelConfig`, or `--help` of the tool.
 
     Returns:
-        The account of all videos.
+        The report on all videos.
 
     Raises:
         UsageError: a setting, the model, the input or the output can't be used; nothing was started.
@@ -88,7 +89,7 @@ def label(
         >>> report.labelled, report.seconds_by_label
     """
     if settings.pop("dry_run", False):
-        raise UsageError("dry_run prints an estimate, which the command line alone does")
+        raise UsageError("dry_run prints an estimate and is only available on the command line")
     places = {"model": model, "input": input, "output": output}
     values = {name: files.normalise(value, name) for name, value in places.items()}
     config = build(LabelConfig, {**values, **settings})

@@ -1,4 +1,4 @@
-"""Videos get labels: `python -m pipelines.label`, see `--help`."""
+"""Labels videos: `python -m pipelines.label`, see `--help`."""
 
 import contextlib
 import re
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def build(
     pipeline: "beam.Pipeline", plan_uri: str, work: Work, workers: int, threads: int, table_files: str = ""
 ) -> None:
-    """The job: videos that are not labelled go in, labels of their shards come out."""
+    """Builds the job: unlabelled videos go in, and the labels of their shards come out."""
     import apache_beam as beam
 
     from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
@@ -96,7 +96,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs the job that a command line asks for and returns the exit code.
 
     Raises:
-        UserError: it can't be done, or ended without all labels.
+        UserError: the job can't be done, or ended without all labels.
     """
     request = parse(arguments)
     made = make_labels(request)
@@ -108,14 +108,14 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] | None:
-    """Labels videos, or those that have no labels yet.
+    """Labels all videos that have no labels yet.
 
     Returns:
-        The account of all, the folder, and how many seconds it took; None if nothing was left to do. Nothing for a dry
-        run.
+        The report on all videos, the folder, and the run time in seconds, which is None if nothing was left to do. None
+        instead of all three for a dry run.
 
     Raises:
-        UserError: it can't be done, or ended without all labels.
+        UserError: the job can't be done, or ended without all labels.
     """
     config = request.config
     extras.require("beam", "train", *["gcp"] * bool(config.bigquery_table))
@@ -132,9 +132,7 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     windows = _windows(config, info)
     chosen = listing.videos[: config.limit] if config.limit else listing.videos
     threads = engine.threads
-    label_store.read_layout(
-        config.output, config.overwrite
-    )  # refuses a folder of other things before it puts any there
+    label_store.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
     table_files = ""
     if config.bigquery_table:
         from pipelines.transforms.bigquery import check_table
@@ -145,9 +143,8 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
 
         describe(make_work(config, info, windows, chosen, engine.parallelism), listing, engine, threads)
         return None
-    shared_scorer(
-        config.model, info, threads, config.trust_model
-    )  # a model that doesn't work is refused before any work starts
+    # A model that doesn't work is refused before any work starts.
+    shared_scorer(config.model, info, threads, config.trust_model)
     with exclusive(config.output):
         work = make_work(config, info, windows, chosen, engine.parallelism)
         label_store.prepare(config.output, work.layout, config.format, work.shards)
@@ -190,30 +187,31 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
     finally:
         close_pools()
         if table_files:
-            with contextlib.suppress(OSError):  # the run is as good without
+            with contextlib.suppress(OSError):  # leftovers do no harm
                 files.delete_folder(table_files)
 
 
 def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
-    from pipelines.engines.engine import num_decoders
+    from pipelines.engines.engine import resources
 
     total, pending, windows = work.num_videos, work.num_pending, work.windows
     tool.say_damaged(work.config.output, work.damaged)
     say_ignored(listing.ignored, work.config.output)
     if listing.num_repeated:
-        tool.say(f"note: {listing.num_repeated} entries of the list name a video that was named before")
+        count = listing.num_repeated
+        tool.say(f"note: {plural(count, 'entry', 'entries')} of the list repeat{'s' * (count == 1)} an earlier one")
     if listing.unused:
         tool.say(f"note: columns of the manifest that are not used: {visible(', '.join(listing.unused))}")
     if not work.info.durations_s and not work.config.window_s:
         tool.say(
-            f"note: the model doesn't say how long its training videos were; windows are {windows.window_s:g} s. "
-            "--window-s chooses"
+            "note: the model doesn't say how long its training videos were, so windows are "
+            f"{windows.window_s:g} s long. Choose another length with --window-s"
         )
-    again = f", {total - pending} are labelled already" if total > pending else ""
+    again = f", {total - pending} already labelled" if total > pending else ""
     tool.say(
-        f"{plural(total, 'video')}{again}; model {visible(work.info.name)} ({work.info.fingerprint}); videos of more "
-        f"than {windows.whole_up_to_s:g} s in windows of {windows.window_s:g} s every {windows.stride_s:g} s; "
-        f"{engine.description} with {num_decoders(work.config.workers, engine)} decoder process(es)"
+        f"{plural(total, 'video')}{again}; model {visible(work.info.name)} ({work.info.fingerprint}); videos longer "
+        f"than {windows.whole_up_to_s:g} s in windows of {windows.window_s:g} s, one every {windows.stride_s:g} s; "
+        f"using {resources(work.config.workers, engine)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Videos become a dataset: `python -m pipelines.preprocess`, see `--help`."""
+"""Makes a dataset of videos: `python -m pipelines.preprocess`, see `--help`."""
 
 import os
 import sys
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 def build(
     pipeline: "beam.Pipeline", plan_uri: str, config: PreprocessConfig, settings: ShardSettings, workers: int
 ) -> None:
-    """The job: shards that are to be written go in, their files come out."""
+    """Builds the job: shards to be written go in, and their files come out."""
     import apache_beam as beam
 
     from pipelines.transforms.plan import ReadPlan
@@ -63,7 +63,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs the job that a command line asks for and returns the exit code.
 
     Raises:
-        UserError: it can't be done, or ended without a complete dataset.
+        UserError: the job can't be done, or ended without a complete dataset.
     """
     request = parse(arguments)
     info, seconds = make_dataset(request)
@@ -72,13 +72,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
-    """Makes a dataset, or what of it is missing.
+    """Makes a dataset, or the missing part of it.
 
     Returns:
-        Its description, and how many seconds it took; None if a part was there before.
+        Its description, and the run time in seconds, which is None if a part of the dataset already existed.
 
     Raises:
-        UserError: it can't be done, or ended without a complete dataset.
+        UserError: the job can't be done, or ended without a complete dataset.
     """
     extras.require("beam")
     config = request.config
@@ -102,7 +102,7 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
         catalog = without_duplicates(catalog)
     catalog = note_classes(note_splits(catalog))
     engine.check_reach("--input", (video.uri for video in catalog.videos))
-    folder.read_layout(config.output, config.overwrite)  # refuses a folder of other things before it puts any there
+    folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
     with exclusive(config.output):
         layout = folder.read_layout(config.output, config.overwrite)
         anew = layout is not None and config.overwrite and not _goes_on(layout, config)
@@ -155,7 +155,8 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     """Proves that nothing is missing, and only then writes what makes the dataset complete."""
     found = list(folder.read_reports(config.output, plan.shards, from_listing=False))
     if lost := [shard.name for shard, report in zip(plan.shards, found, strict=True) if report is None]:
-        raise IncompleteError(f"{len(lost)} shards were not written, for example {lost[0]}; run the same command again")
+        number = plural(len(lost), "shard")
+        raise IncompleteError(f"not written: {number}, for example {lost[0]}; run the same command again")
     reports: list[ShardReport] = [report for report in found if report]
     check_all_accounted(catalog, reports)
     failures = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
@@ -185,7 +186,7 @@ def _make_sample_videos(config: PreprocessConfig) -> None:
 def _log_start(
     config: PreprocessConfig, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
 ) -> None:
-    from pipelines.engines.engine import num_decoders
+    from pipelines.engines.engine import resources
 
     for note in catalog.notes:
         tool.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
@@ -198,10 +199,10 @@ def _log_start(
         )
     say_ignored(catalog.ignored, config.output)
     kept = len(plan.shards) - len(pending)
-    again = f", {kept} of {len(plan.shards)} shards are there already" if kept else ""
+    again = f", {kept} of {plural(len(plan.shards), 'shard')} already written" if kept else ""
     tool.say(
         f"{plural(len(catalog.videos), 'video')} of {plural(len(plan.labels), 'class', 'classes')}{again}; "
-        f"{engine.description} with {num_decoders(config.workers, engine)} decoder process(es)"
+        f"using {resources(config.workers, engine)}"
     )
 
 

@@ -1,8 +1,8 @@
 """Makes a small data set of synthetic activities, for trying everything out without UCF50.
 
-The videos are MPEG-4 AVI files in UCF50's layout, <Class>/v_<Class>_g<NN>_c<NN>.avi. Classes differ in motion alone: a
-model that looks at one frame is right as often as one that guesses. The same seed gives the same bytes, however many
-processes write them, and a run that was interrupted can be started again to make what is missing.
+The videos are MPEG-4 AVI files in UCF50's layout, <Class>/v_<Class>_g<NN>_c<NN>.avi. Classes differ only in motion: a
+model that sees a single frame does no better than guessing. The same seed gives the same bytes, however many processes
+write them, and an interrupted run can be started again to make the missing videos.
 
 Train on these videos without horizontal flips, which turn clockwise into counter-clockwise.
 """
@@ -27,7 +27,7 @@ from pipelines.samples.videos import SampleDataConfig, generate, is_complete, li
 
 
 class _Counts:
-    """Tells how many videos are made, of which an earlier run may have made some, and how fast this one makes them."""
+    """Shows how many videos there are, including those of an earlier run, and how fast this run makes more."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress, self._start_s = progress, time.monotonic()
@@ -61,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
     """Makes the videos that a command line asks for and returns the exit code.
 
     Raises:
-        UsageError: the folder holds something else.
+        UsageError: the output folder holds something else.
         UserError: the videos can't be written.
     """
     config = read_given(make_parser(), arguments, SampleDataConfig).build(SampleDataConfig)
@@ -74,7 +74,7 @@ def run(arguments: Sequence[str]) -> int:
             generate(config, _Counts(progress))
     except (OSError, BrokenProcessPool) as error:
         reason = str(error).rstrip(".")
-        raise UserError(f"cannot make the videos: {reason}; the same command continues where it ended") from error
+        raise UserError(f"cannot make the videos: {reason}; run the same command again to resume") from error
     print(_summary(config, f"made in {time.monotonic() - start_s:.0f} s"))
     return EXIT_OK
 

@@ -1,7 +1,7 @@
 """Checks a dataset by reading it again: `python -m pipelines.verify FOLDER`, see `--help`.
 
 Every record is read: its checksums, the file's checksum and length, keys, shapes, labels, ids, groups against splits,
-and the counts. Nothing is taken from what the job remembered while it wrote.
+and the counts. Nothing that the job remembered while writing is trusted.
 """
 
 import sys
@@ -21,13 +21,13 @@ _DESCRIPTION = """\
 Reads every record of a dataset again and checks it: checksums, keys, shapes, labels, ids, groups, splits, counts.
 
   python -m pipelines.verify data/ucf50"""
-_EPILOG = "exit codes: 0 all is well; 1 something is wrong, with what to do about it; 2 there is no dataset to check."
+_EPILOG = "exit codes: 0 the dataset is intact; 1 it isn't: the output says what to do; 2 there is no dataset to check."
 
 
 def make_parser() -> Parser:
     """The parser."""
     parser = Parser("pipelines.verify", _DESCRIPTION, _EPILOG)
-    parser.add_argument("dataset", metavar="FOLDER", help="dataset to read: a folder that pipelines.preprocess wrote")
+    parser.add_argument("dataset", metavar="FOLDER", help="dataset to check: a folder that pipelines.preprocess wrote")
     return parser
 
 
@@ -47,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
         if files.is_local(folder) and not files.exists(folder):
             raise UsageError(f"no such folder: {folder}{nearest(folder)}")
         raise UsageError(
-            f"no complete dataset in {folder}: {DATASET_INFO} is missing. Run pipelines.preprocess, to its end"
+            f"no complete dataset in {folder}: {DATASET_INFO} is missing. Run pipelines.preprocess until it is complete"
         )
     info = DatasetInfo.from_json(text, files.join(folder, DATASET_INFO))
     checks = [check_shard(folder, name, s, info) for name, split in info.splits.items() for s in split.shards]
@@ -59,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     for note in info.notes:
         print(visible(note if note.startswith("WARNING") else f"note: {note}"))
     if not listed:
-        print(f"All {info.counts['written']} records of {folder} are as they should be.")
+        print(f"All {info.counts['written']} records of {folder} are intact.")
         return EXIT_OK
     for problem in listed[:_SHOWN]:
         print(f"wrong: {problem}", file=sys.stderr)
@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
     bad = " ".join(check.info.name for check in checks if check.problems)
     first = f"remove these shards from {folder} ({bad}), then " if bad else ""
     print(
-        f"To mend it: {first}run the same pipelines.preprocess command again; if that doesn't help, with --overwrite.",
+        f"To fix it: {first}run the same pipelines.preprocess command again; if that doesn't help, add --overwrite.",
         file=sys.stderr,
     )
     return EXIT_INVALID

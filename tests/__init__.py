@@ -1,4 +1,4 @@
-"""The tests: each folder here has those of the folder of that name in `pipelines/`, `trainer/` in its own."""
+"""The tests. Each folder tests the folder of the same name in `pipelines/`; `trainer/` here tests `trainer/`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Videos whose frames carry their index, trees of them, and the real clips where they are at hand."""
+"""Videos whose frames carry their index, trees of such videos, and the real clips if they are available."""
 
 import contextlib
 import importlib
@@ -22,7 +22,7 @@ from tests import ROOT
 from tests.support.quick import Quick
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    # As of a shell's background jobs: what tests start would ignore Ctrl-C, too.
+    # A shell's background jobs ignore Ctrl-C, and so would all processes that the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 tool.quiet_libraries()
 tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itself
@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first, the others as they were; marks are given to tests that share what needs them."""
+    """Puts the longest files first, keeps the order of the others, and marks tests that use fixtures with marks."""
     order = {ROOT / "tests" / f"{name}.py": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
     for item in items:
@@ -104,8 +104,8 @@ def write_video(
 
 
 def write_endless_video(path: Path, side: int = 3000) -> Path:
-    """A video of 8 MB that takes minutes to decode, as each of its many large pictures depends on the one before: for
-    tests it hangs."""
+    """A video of 8 MB that takes minutes to decode, as each of its many large pictures depends on the one before. For
+    a test, it hangs."""
     one = path.with_name("one.gif")
     with av.open(str(one), "w", format="gif") as container:
         stream = container.add_stream("gif", rate=25)
@@ -115,7 +115,7 @@ def write_endless_video(path: Path, side: int = 3000) -> Path:
         container.mux(stream.encode())
     data = one.read_bytes()
     one.unlink()
-    start = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)  # behind the header and its palette
+    start = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)  # after the header and its palette
     body = data[start:-1]
     path.write_bytes(data[:start] + body * (8_000_000 // len(body)) + b";")
     return path
@@ -148,7 +148,7 @@ def run_tool(
 
 
 def run_here(module: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """Runs a tool in this process, where having one of its own tells nothing: imports take longer than most jobs."""
+    """Runs a tool in this process, if a process of its own isn't needed: imports take longer than most jobs."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -164,7 +164,7 @@ def preprocess(*arguments: object) -> "subprocess.CompletedProcess[str]":
 
 
 def settle(value: dict[str, Any]) -> dict[str, Any]:
-    """Makes the numbers of a changed `dataset_info.json` agree again."""
+    """Makes the numbers of a changed `dataset_info.json` consistent again."""
     labels, counts = value["labels"], value["counts"]
     for split in value["splits"].values():
         total = split["num_examples"] = sum(shard["num_examples"] for shard in split["shards"])
@@ -182,7 +182,7 @@ def settle(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a dataset but those that only the next run needs."""
+    """All files of a dataset, except those that only the next run needs."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -1,6 +1,6 @@
 """Both sets of versions side by side: the same shards, models that the newest one reads, and what it can't do.
 
-This runs in `.venv-newest`, beside `.venv` with the default set: `scripts/test` makes both.
+This runs in `.venv-newest`, next to `.venv` with the default set: `scripts/test` makes both.
 """
 
 import csv
@@ -44,7 +44,7 @@ def run_well(python: Path, *arguments: object) -> None:
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A list of videos of four codecs, and of the real clips where they are at hand."""
+    """A list of videos of four codecs, and of the real clips if they are available."""
     root = make_tree(tmp_path_factory.mktemp("videos"), groups=4, clips=1)
     kinds = (("mjpeg", "g05_c01.avi"), ("libx264", "g06_c01.mp4"), ("mpeg2video", "g07_c01.mkv"))
     for (codec, name), label in product(kinds, ("Jump", "Run", "Wave")):

@@ -29,7 +29,7 @@ def found(pattern: str, text: str) -> str:
 
 
 def test_beam_is_that_of_the_lock() -> None:
-    """Launcher and SDK harness speak with each other: both are of one version."""
+    """The launcher and the SDK harness talk to each other, so both must be of the same version."""
     launcher = found(r"^apache/beam_python[\d.]+_sdk:(.+)$", STAGES[0].base)
     assert launcher == found(r"^apache-beam==([\d.]+)", text_of("requirements.lock"))
     assert f'"apache-beam[aws,gcp]=={launcher}"' in text_of("setup.py")
@@ -81,7 +81,7 @@ HEALTHCHECK --timeout=3s CMD ["a", "--b"]
 
 @pytest.mark.timeout(1200)
 def test_the_instructions_make_an_image_that_works(tree: Path, dataset: Path, tmp_path: Path) -> None:
-    """Its tools run, and it makes the very dataset that is made outside of it: alone, and as Beam workers."""
+    """Its tools run, and it makes the same dataset as outside of it: by itself, and as Beam workers."""
     output = tmp_path / "out"
     arguments = ["--videos", tree, "--output", output, "--arguments", "--num-frames 4 --size 32 --shards 8"]
     command = [sys.executable, "-m", "tests.support.run_dockerfile", *map(str, arguments)]

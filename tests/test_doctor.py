@@ -12,7 +12,7 @@ from tests.conftest import run_here, run_tool, write_video
 
 
 def without_environment(findings: list[dict[str, str]]) -> list[dict[str, str]]:
-    """Those that depend on what a test gave, not on the machine that runs it."""
+    """The findings that depend on what a test gave, not on the machine that runs it."""
     return [finding for finding in findings if finding["section"] in ("paths", "input", "estimate")]
 
 
@@ -74,7 +74,7 @@ def test_wrong_usage(arguments: list[str], message: str, monkeypatch: pytest.Mon
 
 
 def test_without_any_package_it_says_what_is_missing(tmp_path: Path) -> None:
-    """Called with the wrong Python, as newcomers do who forgot to activate the environment."""
+    """Run with the wrong Python, as by newcomers who forget to activate the environment."""
     command = [sys.executable, "-S", "-m", "pipelines.doctor", "--input", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1 and not done.stderr

@@ -1,4 +1,4 @@
-"""The floors of the house: what may import what, read from the source."""
+"""The layers of the code: what may import what, read from the source."""
 
 import ast
 import subprocess
@@ -193,7 +193,7 @@ def test_the_doctor_starts_without_any_package() -> None:
 @pytest.mark.parametrize("name", ["pipelines.preprocess", "pipelines.label", "trainer.task"])
 @pytest.mark.process
 def test_the_version_is_told_at_once(name: str) -> None:
-    """A container's health check asks for it every few minutes, beside the work."""
+    """A container's health check asks for it every few minutes, while jobs run."""
     code = (
         f"import runpy, sys; sys.argv = ['x', '--version']\ntry: runpy.run_module('{name}', run_name='__main__')\n"
         "except SystemExit as end: print(end.code, [m for m in ('apache_beam', 'tensorflow') if m in sys.modules])"

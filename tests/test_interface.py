@@ -1,4 +1,4 @@
-"""The public names: which there are, that they leave the process as it was, and the examples that use them."""
+"""The public names: which ones exist, that they leave the process as it was, and their examples."""
 
 import contextlib
 import gc
@@ -68,7 +68,7 @@ def test_importing_loads_nothing() -> None:
 
 @pytest.fixture
 def unchanged(capfd: pytest.CaptureFixture[str]) -> Watch:
-    """Within its block nothing is printed, and afterwards the process is as before."""
+    """Checks that nothing is printed within the block, and that the process is as before afterwards."""
 
     def state() -> list[Any]:
         root, numbers = logging.getLogger(), np.random.get_state()
@@ -82,7 +82,7 @@ def unchanged(capfd: pytest.CaptureFixture[str]) -> Watch:
     @contextlib.contextmanager
     def watched() -> Iterator[None]:
         capfd.readouterr()
-        gc.unfreeze()  # what tools froze that other tests ran in this process
+        gc.unfreeze()  # what tools that other tests ran in this process have frozen
         before = state()
         yield
         for now, then in zip(state(), before, strict=True):

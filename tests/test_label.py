@@ -31,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Short ones of one class each, a long one of three, and one that is none."""
+    """Short videos of one class each, a long one of three, and a file that is not a video."""
     root = tmp_path_factory.mktemp("videos")
     for name, levels in {
         "a/jump.mp4": [level_of("Jump")] * 20,
@@ -87,7 +87,7 @@ def test_every_video_ends_in_the_labels_or_in_the_failures(model: Path, videos: 
 
 
 def test_what_a_list_names_is_a_video_or_a_failure(model: Path, videos: Path, tmp_path: Path) -> None:
-    """A playlist, a pattern of pictures, a device and a pipe are not opened as what they stand for."""
+    """A playlist, a pattern of pictures, a device and a pipe are not opened as such."""
     (tmp_path / "play.m3u8").write_text(f"#EXTM3U\n#EXTINF:1.0,\n{videos}/a/jump.mp4\n#EXT-X-ENDLIST\n")
     (tmp_path / "pic001.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     os.mkfifo(tmp_path / "pipe.mp4")
@@ -177,7 +177,7 @@ def test_another_model_needs_a_word_and_relabels_all(model: Path, videos: Path, 
     assert {row["model"] for row in rows_of(output)} == {summary["model"]["fingerprint"]}
     with pytest.raises(UsageError, match=r"other windows \(stride_s: 0\.5 there, 0\.25 now"):
         run(other, videos / "a", output, "--window-s", 1, "--stride-s", 0.25)
-    with pytest.raises(UsageError, match="holds labels in 1 file, and --shards says 2. Choose another --output, or"):
+    with pytest.raises(UsageError, match="holds labels in 1 file, and --shards is 2. Choose another --output, or"):
         run(other, videos / "a", output, "--shards", 2)
 
 
@@ -234,7 +234,7 @@ def test_too_many_failures_end_with_a_verdict(model: Path, videos: Path, tmp_pat
 
 
 def test_the_verdict_counts_all_failures(model: Path, tmp_path: Path) -> None:
-    """More than a report has."""
+    """There are more failures than a report holds."""
     for number in range(MAX_FAILURES + 5):
         (tmp_path / "videos" / f"{number:03d}.mp4").parent.mkdir(exist_ok=True)
         (tmp_path / "videos" / f"{number:03d}.mp4").write_bytes(b"no video")
@@ -246,7 +246,7 @@ def test_the_verdict_counts_all_failures(model: Path, tmp_path: Path) -> None:
 def test_dry_run_writes_nothing(model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(model, videos, tmp_path / "out", "--dry-run")
     text = capsys.readouterr().out
-    assert "5 videos to label" in text and "a/jump.mp4" in text and "by size, all would take about" in text
+    assert "5 videos to label" in text and "a/jump.mp4" in text and "by file sizes, all would take about" in text
     assert not (tmp_path / "out").exists()
 
 
@@ -287,7 +287,7 @@ def test_limit_and_lists(model: Path, videos: Path, tmp_path: Path) -> None:
     assert (counts["listed"], counts["labelled"], counts["skipped"]) == (3, 1, 2)
     run(model, listed, tmp_path / "out", "--limit", 1)
     assert len(labels_of(tmp_path / "out")) == 1
-    run(model, listed, tmp_path / "out")  # what was known before the limit still is
+    run(model, listed, tmp_path / "out")  # earlier results are kept despite the limit
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["rates"]["videos_scored"] == 0
     assert len(labels_of(tmp_path / "out")) == 2
 

@@ -1,4 +1,4 @@
-"""The locks hold what the metadata ask for."""
+"""The locks hold what the metadata require."""
 
 import re
 from importlib.metadata import requires
@@ -27,7 +27,7 @@ def test_a_lock_has_what_the_metadata_ask_for(lock: str, extras: tuple[str, ...]
 
 
 def test_tensorflow_io_comes_with_the_tensorflow_that_it_was_built_for() -> None:
-    """The one thing that pip doesn't see."""
+    """The one requirement that pip doesn't check."""
     default, newest = pins("requirements.lock"), pins("requirements-newest.lock")
     assert (default["tensorflow-io"], default["tensorflow"]) == ("0.37.1", "2.16.2")
     assert "tensorflow-io" not in newest

@@ -14,7 +14,7 @@ def names_in(path: Path) -> set[str]:
 
 
 def test_every_test_that_is_named_exists() -> None:
-    """A test without a file is of the file that was named before it in its line."""
+    """A test without a file belongs to the file named before it on its line."""
     found = 0
     for line in (ROOT / "docs" / "reliability.md").read_text().splitlines():
         path = None

@@ -63,7 +63,7 @@ def test_complete_dataset_is_left_as_it_is(tree: Path, dataset: Path, tmp_path: 
     shutil.copytree(dataset, output)
     before = {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")}
     done = preprocess("--input", tree, "--output", output, *ARGUMENTS)
-    assert done.returncode == 0 and "8 of 8 shards are there already" in done.stderr
+    assert done.returncode == 0 and "8 of 8 shards already written" in done.stderr
     assert {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")} == before
     assert contents(output) == contents(dataset)
 
@@ -98,7 +98,7 @@ def test_changed_added_and_removed_videos_rewrite_only_their_shards(tmp_path: Pa
     assert rewritten() == {shard_with("Run/v_Run_g66_c01")}
     for split, entry in json.loads((output / "dataset_info.json").read_text())["splits"].items():
         assert set(groups_before[split]["groups"]) <= set(entry["groups"])
-    os.utime(videos / "Run" / "v_Run_g02_c09.avi", (1, 1))  # touched: taken for changed
+    os.utime(videos / "Run" / "v_Run_g02_c09.avi", (1, 1))  # touched: counts as changed
     assert rewritten() == {shard_with("Run/v_Run_g02_c09")}
 
 
@@ -140,7 +140,7 @@ def test_verify_finds_what_the_description_gets_wrong(dataset: Path, tmp_path: P
             (lambda v: v.update(labels=["Jump", "Run", "Walk"]), "is not that of"),
             (lambda v: v["clip_spec"].update(num_frames=5, fingerprint=None), "another version of this software"),
             (lambda v: v["splits"]["val"].update(shards=[]), "files belong to no split"),
-            (lambda v: v["splits"]["val"].update(groups=["g77"]), "val: the groups are not as"),
+            (lambda v: v["splits"]["val"].update(groups=["g77"]), "val: the groups differ from"),
             (lambda v: v["splits"].update(test=v["splits"]["train"]), "is listed twice"),
             (
                 lambda v: v["splits"]["val"]["shards"].append(v["splits"]["train"]["shards"].pop(0)),
@@ -178,7 +178,7 @@ def test_overwriting_loses_nothing_before_or_while_it_works(tree: Path, dataset:
     output = tmp_path / "out"
     shutil.copytree(dataset, output)
     other = ("--input", tree, "--output", output, *ARGUMENTS[:2], "--size", 40, "--shards", 8, "--overwrite")
-    refused = preprocess(*other, "--split-groups", "test=g77")  # a mistake in the command costs no dataset
+    refused = preprocess(*other, "--split-groups", "test=g77")  # a mistake in the command doesn't destroy a dataset
     assert refused.returncode == 2
     assert contents(output) == contents(dataset)
     process = start(*other)
@@ -277,7 +277,7 @@ def test_file_that_may_not_grow(tree: Path, dataset: Path, tmp_path: Path) -> No
 
 
 def test_full_disk_in_another_process(tree: Path, dataset: Path, small_disk: Path) -> None:
-    """The worker's own message reaches the user also out of Beam's processes, behind the stack traces these print."""
+    """The worker's own message also reaches the user from Beam's processes, after the stack traces that these print."""
     output = small_disk / "out"
     mode = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
     done = preprocess("--input", tree, "--output", output, *ARGUMENTS, *mode)
@@ -288,7 +288,7 @@ def test_unwritable_folder(tree: Path, tmp_path: Path) -> None:
     folder = tmp_path / "read-only"
     folder.mkdir(mode=0o555)
     mounted = False
-    if os.geteuid() == 0:  # root may write anywhere but on a file system that is read-only
+    if os.geteuid() == 0:  # root may write anywhere except on a read-only file system
         command = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder]
         mounted = not subprocess.run(command, capture_output=True).returncode
         if not mounted:

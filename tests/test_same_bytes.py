@@ -1,7 +1,7 @@
-"""What the jobs and the reports write for fixed inputs: its bytes change only where somebody means them to.
+"""What the jobs and the reports write for fixed inputs: its bytes only change on purpose.
 
-After a change that is meant, `python -m tests.test_same_bytes` writes `tests/golden/bytes.json` anew; shards and labels
-then need a new version of what decides about them, too.
+After an intended change, `python -m tests.test_same_bytes` writes `tests/golden/bytes.json` again; shards and labels
+then also need a new version of the code that determines them.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ KINDS = ("*.tfrecord", "*.jsonl", "*.csv", "*.vtt", "*.html")
 
 
 def make_all(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file that a dataset, labels and a report consist of."""
+    """SHA-256 of every file of a dataset, labels and a report."""
     for number, video in enumerate(sorted(FIELD.iterdir())):
         place = folder / "videos" / ("Jump", "Run")[number % 2]
         place.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Files that people share tell neither the machine nor where on it they were made, and still lead to what they name."""
+"""Files that people share reveal neither the machine nor the place where they were made, and their paths still work."""
 
 import json
 import platform
@@ -57,7 +57,7 @@ def test_relative_paths_lead_there(place: Path) -> None:
 
 
 def test_they_are_the_same_wherever_they_are_made(place: Path, tmp_path: Path) -> None:
-    """And a folder that is moved is gone on with."""
+    """And a job resumes in a folder that was moved."""
     moved = Path(shutil.copytree(place / "dataset", tmp_path / "a" / "b" / "moved"))
     next(moved.glob("train-*")).unlink()
     for output in (moved, tmp_path / "new"):

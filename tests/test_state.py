@@ -1,4 +1,4 @@
-"""Whatever befalls the files that a job left: the next run finds it, names it, does it again, and never believes it."""
+"""Whatever happens to the files of a job: the next run detects and reports it, redoes the work, and never trusts it."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ KINDS = [kind for kind, _ in damages(b"0123456789", 0)]
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where both jobs have run to their end."""
+    """A folder in which both jobs have finished."""
     root = tmp_path_factory.mktemp("state")
     make_tree(root / "tree", groups=4, clips=1)
     make_model(root / "model", durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
@@ -61,7 +61,7 @@ def job(request: pytest.FixtureRequest, root: Path) -> Job:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    """What a reader gets, without figures of the run."""
+    """What a reader gets, without the figures of the run."""
     found = files_below(folder).items()
     return {name: data for name, data in found if "_state" not in name and name not in ("summary.json", "report.html")}
 
@@ -118,7 +118,7 @@ def test_state_of_earlier_versions_has_no_checksums(job: Job, tmp_path: Path) ->
 
 
 def test_a_copy_is_as_good_as_the_original(job: Job, tmp_path: Path) -> None:
-    """With other times of its files it is read once, and nothing is done again."""
+    """A copy whose files have other times is read once, and nothing is done again."""
     run, reference = job
     work = tmp_path / reference.name
     shutil.copytree(reference, work, copy_function=shutil.copyfile)

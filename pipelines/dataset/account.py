@@ -1,4 +1,4 @@
-"""The account of a run: every listed video is written, failed or filtered, proven from what was written."""
+"""The account of a run: proves from the output that every listed video is written, failed or filtered."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ def check_all_accounted(catalog: Catalog, reports: Sequence[ShardReport]) -> Non
     """Proves that the reports account for each listed video exactly once, and for nothing else.
 
     Raises:
-        IncompleteError: they don't; the message names the first few videos.
+        IncompleteError: the reports don't; the message names the first few videos.
     """
     ids = sorted(video_id for report in reports for video_id in report.video_ids())
     if ids == [video.video_id for video in catalog.videos]:
@@ -39,14 +39,14 @@ def check_all_accounted(catalog: Catalog, reports: Sequence[ShardReport]) -> Non
 def check_failure_rate(
     num_failed: int, num_listed: int, max_rate: float, failures: Iterable[tuple[str, str, str]], kept: str
 ) -> None:
-    """Refuses a result of which too much is missing.
+    """Refuses a result with too many failures.
 
     Args:
         num_failed: videos that failed.
         num_listed: all videos.
         max_rate: share that may fail.
-        failures: type, address and message of failures.
-        kept: what needn't be done again, for the message.
+        failures: type, address and message of each failure.
+        kept: what need not be done again, for the message.
 
     Raises:
         TooManyFailuresError: more than `max_rate` of the videos failed; the message counts the reasons.
@@ -62,7 +62,7 @@ def check_failure_rate(
     raise TooManyFailuresError(
         f"{num_failed} of {num_listed} videos failed ({num_failed / num_listed:.1%}), more than the "
         f"{max_rate:.1%} that --max-failure-rate allows:\n{verdict}\n"
-        f"All are in {FAILURES}. Mend or remove these videos, or allow more, then run the same command again: "
+        f"All are in {FAILURES}. Fix or remove these videos, or allow more, then run the same command again: "
         f"{kept} kept"
     )
 
@@ -75,7 +75,7 @@ def describe(
     indexes: Mapping[str, IndexInfo],
     versions: Mapping[str, str],
 ) -> DatasetInfo:
-    """The description of a complete dataset, out of the reports of its shards in the order of the plan."""
+    """The description of a complete dataset, from the reports of its shards in the order of the plan."""
     written = [video for report in reports for video in report.written]
     failed = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
     num_filtered = len(catalog.left_out.filtered) + sum(len(report.filtered) for report in reports)

@@ -25,7 +25,7 @@ OFFICIAL_SPLITS = "official"
 
 
 SPLIT_SETTINGS = ("splits", "split_groups", "split_file")
-"""Each says of which split videos are."""
+"""Each decides the splits of videos."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,18 @@ class PreprocessConfig:
     splits: str = setting(
         "", group=SPLITS, metavar="NAME=F,...",
         automatic=f"official where the input has splits, else {DEFAULT_SPLITS}",
-        help="names and fractions of splits, to assign the videos anew whatever the input says; or `official`, to keep "
-        "the splits of the folders train, val, test or of the manifest's column split",
+        help="names and fractions of splits, which override those of the input; or `official`, to keep "
+        "the splits given by the folders train, val, test or by the manifest's column split",
     )  # fmt: skip
     split_groups: tuple[str, ...] = setting(
         (), group=SPLITS, metavar="NAME=GROUP,...", repeated=True, automatic="none",
-        help="groups of a split; all other groups go into train. May be repeated",
+        help="groups that go into a split; all others go into train. May be repeated",
     )  # fmt: skip
     split_file: tuple[str, ...] = setting(
         (), group=SPLITS, metavar="FILE", repeated=True, automatic="none",
         help="file, folder or pattern of files with lines group,split or path,split, or like UCF101's trainlist01.txt "
-        "and testlist01.txt, or like HMDB51's files for each class. Videos that they don't name go into train, or are "
-        "left out if they name videos of train. May be repeated",
+        "and testlist01.txt, or like HMDB51's files for each class. Videos that no file names go into train, or are "
+        "left out if the files name videos of train. May be repeated",
     )  # fmt: skip
     split_seed: int = setting(0, group=SPLITS, metavar="N", help="seed of the random assignment of groups to splits")
     shards: int = setting(
@@ -103,8 +103,8 @@ class PreprocessConfig:
         given = [Name(name) for name in SPLIT_SETTINGS if getattr(self, name)]
         if len(given) > 1:
             places = " or ".join(["{}"] * len(given))
-            raise SettingError(f"give {places}, not both: each says which split videos are in", *given)
-        # Made here once, so that a wrong value is found before anything is read.
+            raise SettingError(f"give {places}, not both: each decides which split a video is in", *given)
+        # Built once here, so that a wrong value is found before anything is read.
         with naming("size"):
             _ = self.clip_spec
         with naming("splits"):
@@ -120,7 +120,7 @@ class PreprocessConfig:
 
     @property
     def fractions(self) -> dict[str, float]:
-        """Split name to fraction, for videos that are to be dealt."""
+        """Split name to fraction, for videos that are assigned to splits at random."""
         return parse_fractions(DEFAULT_SPLITS if self.splits in ("", OFFICIAL_SPLITS) else self.splits)
 
     @property
@@ -130,11 +130,11 @@ class PreprocessConfig:
 
     @property
     def limits(self) -> DecodeLimits:
-        """What one video may use."""
+        """Limits for decoding one video."""
         return DecodeLimits(self.time_limit_s, self.memory_limit_mb)
 
     def identity(self) -> dict[str, Any]:
-        """The settings which decide about the dataset's content; two runs into one folder must agree in them."""
+        """The settings that determine the dataset's content; two runs into one folder must agree on them."""
         operational = {"output", "workers", "time_limit_s", "memory_limit_mb", "max_failure_rate", "overwrite"}
         value = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in operational}
         height, width = parse_size(self.size)
@@ -150,7 +150,7 @@ class PreprocessConfig:
 
 
 def with_names_for_paths(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as they are told to others: the same for the same dataset, wherever on a machine it was made."""
+    """Settings without local folders: the same for the same dataset, wherever on a machine it was made."""
 
     def told(value: Any) -> Any:
         if isinstance(value, list):
@@ -161,10 +161,10 @@ def with_names_for_paths(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Height and width out of `64` or `72x96`.
+    """Height and width from `64` or `72x96`.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text has neither form.
     """
     height, _, width = text.lower().partition("x")
     try:

@@ -1,4 +1,4 @@
-"""Whether the description of a dataset agrees with itself."""
+"""Whether the description of a dataset is consistent."""
 
 import reprlib
 from collections import Counter
@@ -13,21 +13,21 @@ from pipelines.core.stored.descriptions import check_labels
 
 
 def take_stated(splits: Any) -> dict[str, Any]:
-    """Takes out of each split the number of its examples, which follows from the other fields."""
+    """Removes from each split the number of its examples, which follows from the other fields, and returns them."""
     if not isinstance(splits, dict):
         return {}
     return {name: split.pop("num_examples", None) for name, split in splits.items() if isinstance(split, dict)}
 
 
 def check_dataset(info: "DatasetInfo", stated: Mapping[str, Any]) -> None:
-    """Checks that a description says nothing impossible and doesn't contradict itself.
+    """Checks that a description is possible and doesn't contradict itself.
 
     Args:
         info: the description.
         stated: split name to the number of its examples, as `take_stated` gives it.
 
     Raises:
-        ValueError: it does; the message gives both values.
+        ValueError: the description is impossible or contradicts itself; the message gives the values.
     """
     if info.compression not in COMPRESSIONS:
         raise ValueError(f"compression must be one of {', '.join(COMPRESSIONS)}, not {reprlib.repr(info.compression)}")
@@ -40,7 +40,7 @@ def check_dataset(info: "DatasetInfo", stated: Mapping[str, Any]) -> None:
         _must_agree(place, stated[name], "its shards", split.num_examples)
         _must_agree(place, stated[name], f"{place}_by_class", sum(split.num_examples_by_class.values()))
         if strange := sorted(split.num_examples_by_class.keys() - set(info.labels)):
-            raise ValueError(f"{place}_by_class.{strange[0]} is of no label")
+            raise ValueError(f"{place}_by_class.{strange[0]} is not one of the labels")
     counts = info.counts
     if missing := {"listed", "written", "failed", "filtered"} - counts.keys():
         raise ValueError(f"counts.{min(missing)} is missing")

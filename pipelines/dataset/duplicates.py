@@ -1,4 +1,4 @@
-"""Videos with the very same content: found in what workers put down, or left out before anything is decoded."""
+"""Videos with the same content: found in the reports of the workers, or left out before anything is decoded."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ DUPLICATES = "duplicates.jsonl"
 _SHOWN = 3
 
 Copies = list[tuple[str, WrittenVideo]]
-"""Videos of the same content, by id, each behind its split."""
+"""Videos of the same content, by id, each preceded by its split."""
 
 
 def find_copies(reports: Iterable[ShardReport]) -> list[Copies]:
@@ -41,7 +41,7 @@ def in_several_splits(copies: Copies) -> bool:
 
 
 def have_several_labels(copies: Copies) -> bool:
-    """Whether the same content is called by different names."""
+    """Whether the same content has different labels."""
     return len({video.label for _, video in copies}) > 1
 
 
@@ -49,8 +49,8 @@ def duplicate_lines(found: Iterable[Copies], dropped: Iterable[Sequence[VideoRec
     """The lines of `duplicates.jsonl`: for each content, the videos with it.
 
     Args:
-        found: those which were written.
-        dropped: those of which the first alone was to be, with the splits that the input gives them.
+        found: videos that were written.
+        dropped: videos of which only the first was to be written, with the splits that the input gives them.
     """
     for first, *others in dropped:
         names = [_name(video.video_id, video.label, video.split) for video in (first, *others)]
@@ -69,13 +69,13 @@ def drop_duplicates(
     size_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
     marks_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
 ) -> Catalog:
-    """Leaves out videos with the same content as one of an earlier id.
+    """Leaves out videos with the same content as a video with an earlier id.
 
     Args:
         catalog: the videos.
-        size_of: bytes of each of some files, 0 where there is none.
-        marks_of: `content_mark` of each of some files, 0 where it can't be read; asked for those alone of which there
-            are several of a size.
+        size_of: gives the size in bytes of each of some files; 0 for one that doesn't exist.
+        marks_of: gives the `content_mark` of each of some files; 0 for one that can't be read. Only called for files
+            that share their size with another.
     """
     sizes = list(size_of(catalog.videos))
     counts = Counter(sizes)
@@ -106,7 +106,7 @@ def drop_duplicates(
 
 
 def _on_contradictions(pairs: Sequence[tuple[VideoRecord, VideoRecord]]) -> Iterator[str]:
-    """Warnings of what was left out although it is called by another name, or is of another split, than what stays."""
+    """Warnings about videos that were left out although they have another label or split than the one that is kept."""
     for what, part in (("label", attrgetter("label")), ("split", attrgetter("split"))):
         found = [(kept, left) for kept, left in pairs if part(kept) != part(left)]
         if found:

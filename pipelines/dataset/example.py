@@ -4,9 +4,9 @@
 |---|---|---|
 | `frames` | bytes | one value of raw uint8 [T, H, W, 3] RGB, or T values, each a PNG or JPEG file |
 | `label` | int64 | id of the class |
-| `label_name` | bytes | its name |
+| `label_name` | bytes | name of the class |
 | `video_id` | bytes | path of the video without extension, relative to the input |
-| `group` | bytes | what shares a source with it |
+| `group` | bytes | group of videos that share a source |
 | `timestamps_s` | float | T times in seconds from the video's first frame |
 | `frame_indices` | int64 | T numbers of the frames in display order |
 | `num_source_frames` | int64 | frames of the whole video |
@@ -35,7 +35,7 @@ REMARK = "remark"
 
 @dataclass(frozen=True)
 class Example:
-    """The content of a record; `frames` as stored, one part of raw pixels or T encoded pictures."""
+    """The content of a record; `frames` as stored: one value of raw pixels, or T encoded pictures."""
 
     frames: list[bytes]
     label: int
@@ -49,7 +49,7 @@ class Example:
 
 
 def _message_class() -> Any:
-    """The class of `tensorflow.Example`, in a pool of its own: in the default one TensorFlow has the same names."""
+    """The class of `tensorflow.Example`, in a pool of its own: TensorFlow uses the same names in the default pool."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3")
     for name, kind in (
@@ -100,9 +100,9 @@ def encode(example: Example) -> bytes:
         feature[key].bytes_list.value.append(text.encode("utf-8", "surrogateescape"))
     feature[TIMESTAMPS_S].float_list.value.extend(example.timestamps_s)
     feature[NUM_SOURCE_FRAMES].int64_list.value.append(example.num_source_frames)
-    if example.remark:  # records of other videos have the bytes that they always had
+    if example.remark:  # records of other videos keep the bytes that they always had
         feature[REMARK].bytes_list.value.append(example.remark.encode())
-    # The pixels are put in by hand, in the place that the order of the keys gives them: protobuf would copy them twice.
+    # The pixels are inserted by hand, where the order of the keys puts them: protobuf would copy them twice.
     parts = [
         before.features.SerializeToString(deterministic=True),
         *_serialise_frames(example.frames),
@@ -137,7 +137,7 @@ def decode(record: bytes) -> Example:
     """The content of a record that `encode` made.
 
     Raises:
-        ValueError: it is no such record; the message names the key.
+        ValueError: the record is of another form; the message names the key.
     """
     message = _Message()
     try:
@@ -191,7 +191,7 @@ def parse(record: "tf.Tensor", spec: ClipSpec, encoding: FrameEncoding) -> "Mapp
     if encoding.format == "raw":
         frames = tf.reshape(tf.io.decode_raw(features[FRAMES][0], tf.uint8), spec.shape)
     else:
-        # TensorFlow's default for JPEG is an inexact transform; this one gives the very pixels that OpenCV gives.
+        # TensorFlow's default for JPEG is an inexact transform; this one gives exactly the pixels that OpenCV gives.
         options = {"dct_method": "INTEGER_ACCURATE"} if encoding.format == "jpeg" else {}
         decode_image = partial(getattr(tf.io, f"decode_{encoding.format}"), channels=3, **options)
         frames = tf.map_fn(decode_image, features[FRAMES], fn_output_signature=tf.uint8)

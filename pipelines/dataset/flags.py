@@ -1,4 +1,4 @@
-"""The command line of `pipelines.preprocess`: flags, configuration file, and what they become."""
+"""The command line of `pipelines.preprocess`: flags and configuration file, parsed into a request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,10 +51,10 @@ def own_flags() -> list[str]:
 
 
 def parse(arguments: Sequence[str]) -> Request:
-    """Understands a command line.
+    """Parses a command line.
 
     Raises:
-        UsageError: a value is wrong; nothing has been read or written but the configuration files.
+        UsageError: a value is wrong; only configuration files have been read, and nothing has been written.
     """
     given = read_given(make_parser(), arguments, PreprocessConfig, SPLIT_SETTINGS, beam=True)
     values = given.values
@@ -63,10 +63,10 @@ def parse(arguments: Sequence[str]) -> Request:
         values["input"] = SAMPLE_VIDEOS
         values.setdefault("output", SAMPLE_DATASET)
     if "output" not in values:
-        raise UsageError("say where the dataset is to go: --output FOLDER")
+        raise UsageError("choose where to write the dataset: --output FOLDER")
     given.normalise("input", "output")
     if isinstance(values.get("size"), int):
-        values["size"] = str(values["size"])  # YAML takes 64 for a number
+        values["size"] = str(values["size"])  # YAML reads 64 as a number
     config = given.build(PreprocessConfig)
     check_outside(config.output, input=config.input)
     runner, beam_arguments = read_beam(given)

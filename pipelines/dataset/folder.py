@@ -1,6 +1,6 @@
-"""The dataset's folder: what lies where, what of an earlier run is still good, and how a run ends.
+"""The dataset's folder: where its files are, which files of an earlier run are still valid, and how a run ends.
 
-`_state/` holds what a run needs to go on: the layout, a report for each whole shard, the plan, temporary files.
+`_state/` holds what a run needs to resume: the layout, a report for each whole shard, the plan, temporary files.
 Readers of the dataset need none of it.
 """
 
@@ -36,16 +36,16 @@ def _report_uri(output: str, shard: str) -> str:
 
 
 def read_layout(output: str, overwrite: bool = False) -> Layout | None:
-    """The layout of the dataset in a folder; None where there is none, see `read_own`.
+    """The layout of the dataset in a folder; None if there is none. See `read_own`.
 
     Raises:
-        UsageError: the folder holds other things, or can't be read.
+        UsageError: the folder holds something else, or can't be read.
     """
     return read_own(output, _layout_uri(output), Layout.from_json, "dataset", overwrite)
 
 
 def remove_dataset(output: str) -> None:
-    """Removes a dataset, its description first, and nothing else that lies in the folder.
+    """Removes a dataset, its description first, and nothing else in the folder.
 
     Raises:
         OutputError: something can't be removed.
@@ -68,7 +68,7 @@ def is_complete(output: str) -> bool:
 
 
 def write_report(output: str, report: ShardReport) -> None:
-    """Puts down that a shard is whole."""
+    """Records that a shard is whole."""
     written = replace(report, version=files.stat_file(output, report.name).version or "")
     files.write_text(_report_uri(output, report.name), seal(written.to_json()), temporary_folder(output))
 
@@ -79,17 +79,18 @@ def read_reports(
     on_damage: Callable[[str], None] = lambda _: None,
     from_listing: bool = True,
 ) -> Iterator[ShardReport | None]:
-    """The report of each shard; None if it isn't whole, or was made from other videos or settings.
+    """The report of each shard; None if the shard isn't whole, or was made from other videos or settings.
 
-    A shard whose file has the size but not the version that was noted (copied, or written by something else since) is
-    read and its checksum compared.
+    A shard whose file has the recorded size but another version (copied, or written by something else since) is read,
+    and its checksum is compared.
 
     Args:
         output: the folder.
-        shards: which ones.
-        on_damage: told the name of each file that isn't as it was written; by many threads where the folder is remote.
-        from_listing: whether what a listing names is there and nothing else. Otherwise each file is asked for: some
-            stores list what was just written late.
+        shards: the shards.
+        on_damage: called with the name of each file that has changed since it was written; from many threads if the
+            folder is remote.
+        from_listing: whether a listing tells which files exist. Otherwise each file is looked up: some stores list new
+            files late.
     """
     listed = files.stat_folder(output) if from_listing else {}
     known = finished_shards(output) if from_listing else set()
@@ -112,7 +113,7 @@ def read_reports(
             if found.version == report.version:
                 return report
             if _sha256(files.join(output, shard.name)) == report.sha256:
-                write_report(output, report)  # so that it needn't be read the next time
+                write_report(output, report)  # so that it need not be read the next time
                 return report
         on_damage(shard.name)
         return None
@@ -131,13 +132,13 @@ def _sha256(uri: str) -> str:
 def prepare(output: str, plan: Plan, on_damage: Callable[[str], None] = lambda _: None) -> list[PlannedShard]:
     """Makes the folder ready and returns the shards that are still to be written.
 
-    What is no longer part of the dataset goes, its description first: a reader never finds one that is not true.
-    A shard with failures that may have passed (a timeout, a broken connection) is tried again, unless the dataset was
+    Files that are no longer part of the dataset are removed, its description first, so that a reader never finds a
+    wrong one. A shard with transient failures (a timeout, a broken connection) is tried again, unless the dataset was
     complete.
 
     Args:
         output: the folder.
-        plan: what it is to hold.
+        plan: what the folder is to hold.
         on_damage: see `read_reports`.
 
     Raises:
@@ -157,7 +158,7 @@ def prepare(output: str, plan: Plan, on_damage: Callable[[str], None] = lambda _
             files.delete([files.join(output, DATASET_INFO)])
             files.delete(files.join(output, name) for name in [*filter(is_index_name, listed), *_LISTS, PREVIEW])
         files.delete(files.join(output, name) for name in stale)
-        gone = {*stale, *(shard.name for shard in pending)} & finished_shards(output)  # some stores ask about each file
+        gone = {*stale, *(shard.name for shard in pending)} & finished_shards(output)  # some stores look up each file
         files.delete(_report_uri(output, name) for name in sorted(gone))
         files.delete_folder(temporary_folder(output))
     except OSError as error:
@@ -179,12 +180,12 @@ def write_plan(output: str, lines: Iterable[str]) -> str:
 
 
 def write_ignored(output: str, ignored: Iterable[IgnoredFile]) -> None:
-    """Writes `ignored.jsonl`; empty where nothing was passed over."""
+    """Writes `ignored.jsonl`; empty if no file was ignored."""
     files.write_text(files.join(output, IGNORED), ignored_lines(ignored), temporary_folder(output))
 
 
 def write_duplicates(output: str, found: Iterable[Copies], dropped: Iterable[Sequence[VideoRecord]]) -> None:
-    """Writes `duplicates.jsonl`; empty where no two videos have the same content."""
+    """Writes `duplicates.jsonl`; empty if no two videos have the same content."""
     files.write_text(files.join(output, DUPLICATES), duplicate_lines(found, dropped), temporary_folder(output))
 
 
@@ -199,7 +200,7 @@ def write_remarks(output: str, reports: Iterable[ShardReport]) -> None:
 
 
 def write_indexes(output: str, splits: Iterable[str], reports: Sequence[ShardReport]) -> dict[str, IndexInfo]:
-    """Writes the index of each split and returns what the description says of them.
+    """Writes the index of each split and returns the entries for the description.
 
     Args:
         output: the folder.
@@ -226,7 +227,7 @@ def write_indexes(output: str, splits: Iterable[str], reports: Sequence[ShardRep
 
 
 def write_failures(output: str, failures: Sequence[Failure], source: str) -> None:
-    """Writes `failures.jsonl`, sorted by id; empty where nothing failed. Local files are told by their path below
+    """Writes `failures.jsonl`, sorted by id; empty if nothing failed. Local files are named by their path relative to
     `source`, the folder or manifest that names them."""
     lines = [
         replace(failure, uri=path_below(failure.uri, source)).to_line()

@@ -1,4 +1,4 @@
-"""The index of a split: id, group and label of each record, so that nobody has to read pixels to know them."""
+"""The index of a split: id, group and label of each record, to know them without reading pixels."""
 
 import hashlib
 import json
@@ -18,14 +18,14 @@ _INDEX_NAME = re.compile(r"index-\w+\.jsonl")
 
 @dataclass(frozen=True, slots=True)
 class SplitIndex:
-    """Ids, groups and label names of a split's records: shard by shard, in the order of the records."""
+    """Ids, groups and label names of a split's records, shard by shard, in the order of the records."""
 
     video_ids: tuple[str, ...]
     groups: tuple[str, ...]
     labels: tuple[str, ...]
 
     def difference(self, records: Iterable[tuple[str, str, str]]) -> str:
-        """The first line that differs from its record (id, group, label), in words; empty where none does."""
+        """The first line that differs from its record (id, group, label), in words; empty if none does."""
         lines = zip(self.video_ids, self.groups, self.labels, strict=True)
         for number, (line, record) in enumerate(zip_longest(lines, records), 1):
             if line != record:
@@ -39,7 +39,7 @@ def index_name(split: str) -> str:
 
 
 def is_index_name(name: str) -> bool:
-    """Whether a file is named like an index."""
+    """Whether a file name is that of an index."""
     return _INDEX_NAME.fullmatch(name) is not None
 
 
@@ -57,8 +57,8 @@ def read_index(folder: str, split: SplitInfo) -> SplitIndex:
         split: the split, which has an index.
 
     Raises:
-        ValueError: it is missing or differs from what the description says; the message says how.
-        OSError: it can't be read.
+        ValueError: the index is missing or differs from the description; the message says how.
+        OSError: the index can't be read.
     """
     assert split.index
     uri, size = files.join(folder, split.index.name), split.index.size_bytes
@@ -81,14 +81,14 @@ def _parse(data: bytes, split: SplitInfo) -> SplitIndex:
         match load_json(line):
             case {"video_id": str(video_id), "group": str(group), "label": str(label)}:
                 ids.append(video_id)
-                groups.append(intern(group))  # of which there are far fewer than lines, as of labels
+                groups.append(intern(group))  # there are far fewer groups and labels than lines
                 labels.append(intern(label))
             case _:
                 raise ValueError(f"line {number} doesn't hold the texts video_id, group and label")
     if len(ids) != split.num_examples:
         raise ValueError(f"{len(ids)} lines for {split.num_examples} records")
     if Counter(labels) != Counter(split.num_examples_by_class):
-        raise ValueError("its lines by label are not the examples by class")
+        raise ValueError("its labels differ from those of the split")
     if set(groups) != set(split.groups):
-        raise ValueError("its groups are not those of the split")
+        raise ValueError("its groups differ from those of the split")
     return SplitIndex(tuple(ids), tuple(groups), tuple(labels))

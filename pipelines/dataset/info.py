@@ -1,4 +1,4 @@
-"""What a dataset says about itself: `dataset_info.json`, and the reports of its shards from which that is made."""
+"""The description of a dataset, `dataset_info.json`, and the reports of its shards from which it is made."""
 
 import json
 from collections import Counter
@@ -28,7 +28,7 @@ _WARNING = "WARNING: "
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence on a dataset. `is_warning` if scores of a model may mislead because of what it says."""
+    """A sentence about a dataset; `is_warning` if what it says may make a model's scores misleading."""
 
     text: str
     is_warning: bool = True
@@ -44,7 +44,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class WrittenVideo:
-    """A video that became a record; `remark` is what a person should know of it (`remarks.remark`).
+    """A video that became a record; `remark` is what a person should know about it (`remarks.remark`).
 
     `content` is the file's `content.content_mark`; 0 in reports of earlier versions.
     """
@@ -59,17 +59,17 @@ class WrittenVideo:
     content: int = 0
 
     def __post_init__(self) -> None:
-        # One string for a name that many videos share: at the end of a job, the reports of all shards are read.
+        # Videos share one string for a common name: at the end of a job, the reports of all shards are in memory.
         object.__setattr__(self, "label", intern(self.label))
         object.__setattr__(self, "group", self.video_id if self.group == self.video_id else intern(self.group))
 
 
 @dataclass(frozen=True)
 class ShardReport:
-    """What one shard holds, written beside the dataset once the shard is whole.
+    """What a shard holds, written next to the dataset once the shard is whole.
 
-    `task` is the fingerprint of the inputs and settings that it was made from; `strips` maps a few video ids to a film
-    strip, a JPEG file in base64; `version` is that of the shard's file, once it is there.
+    `task` is the fingerprint of the inputs and settings that the shard was made from; `strips` maps a few video ids to
+    a film strip, a JPEG file in base64; `version` is that of the shard's file, once it exists.
     """
 
     task: str
@@ -92,7 +92,7 @@ class ShardReport:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError: the text is something else or cut off.
+            ValueError: the text has another form or is cut off.
         """
         return build(cls, load_json(text))
 
@@ -140,7 +140,7 @@ class SplitInfo:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """All that a reader of a dataset needs to know. Its file is written last: where it is, the dataset is complete.
+    """All that a reader of a dataset needs to know. Its file is written last: if it exists, the dataset is complete.
 
     Attributes:
         clip_spec: how the pixels of a clip were made.
@@ -151,9 +151,9 @@ class DatasetInfo:
         counts: listed, written, failed, filtered, ignored, damaged.
         failures_by_reason: error type to number of videos.
         durations_s: minimum, median, maximum and total duration of the written videos, in seconds.
-        configuration: the settings of the run which decide about the content.
+        configuration: the settings of the run that determine the content.
         versions: package name to version.
-        notes: what a person should know, each a `str` of a `Note`: how the input was understood, what is wrong with it.
+        notes: what a person should know, each a `str` of a `Note`: how the input was read, what is wrong with it.
     """
 
     clip_spec: ClipSpec
@@ -174,7 +174,7 @@ class DatasetInfo:
         return "".join(self.json_parts())
 
     def json_parts(self) -> Iterator[str]:
-        """The same in parts: it names every shard and every group."""
+        """The same in parts, as it names every shard and every group."""
         value = {item.name: getattr(self, item.name) for item in fields(self)}
         value["clip_spec"] = {**self.clip_spec.to_json(), "fingerprint": self.clip_spec.fingerprint()}
         value["encoding"] = self.encoding.to_json()
@@ -197,7 +197,7 @@ class DatasetInfo:
         """Reads what `to_json` wrote.
 
         Raises:
-            UserError: it isn't that, or of a newer schema.
+            UserError: the text is something else, or of a newer schema.
         """
         try:
             value = read_versioned(text, name, SCHEMA_VERSION)
@@ -211,13 +211,13 @@ class DatasetInfo:
             check_dataset(info, stated)
             return info
         except ValueError as error:
-            raise UserError(f"{name} is damaged or no description of a dataset ({error}); preprocess again") from error
+            raise UserError(f"{name} is damaged or doesn't describe a dataset ({error}); preprocess again") from error
 
 
 def summarise_splits(
     reports: Iterable[ShardReport], split_names: Iterable[str], indexes: Mapping[str, IndexInfo] | None = None
 ) -> dict[str, SplitInfo]:
-    """The splits of a dataset out of the reports of its shards, which come in the order of the shards.
+    """The splits of a dataset, from the reports of its shards in the order of the shards.
 
     Args:
         reports: of all shards.

@@ -31,13 +31,13 @@ def read_catalog(source: str, class_level: int = 0) -> Catalog:
         class_level: see `catalog.from_tree`.
 
     Raises:
-        UsageError: there is nothing there, or what is there can't be preprocessed; the message says why.
+        UsageError: there is nothing to read, or it can't be preprocessed; the message says why.
     """
     check_input(source)
     try:
         if source.lower().endswith((".csv", ".tsv")):
             if class_level:
-                raise UsageError(f"--class-level is about folders; in {source} the column label names the classes")
+                raise UsageError(f"--class-level is for folders; in {source} the column label names the classes")
             return _read_manifest(source)
         if not files.is_local(source) and is_video(posixpath.basename(source)) and files.exists(source):
             raise UsageError(no_tree(source))
@@ -47,13 +47,13 @@ def read_catalog(source: str, class_level: int = 0) -> Catalog:
 
 
 def read_split_files(sources: Sequence[str]) -> list[SplitFile]:
-    """Reads files that say of which split videos are.
+    """Reads files that assign videos to splits.
 
     Args:
         sources: files, folders of them, patterns, or several files with commas between them; local or remote.
 
     Raises:
-        UsageError: there is none, it can't be read, or it is of another form; the message says which.
+        UsageError: there is no such file, or one can't be read or has another form; the message says which.
     """
     uris = [uri for source in sources for uri in _split_files(source)]
     used = [uri for uri in uris if posixpath.basename(uri).lower() not in UNUSED_FILES]
@@ -71,7 +71,7 @@ def _split_files(source: str) -> list[str]:
         names = fnmatch.filter(files.list_names(folder), pattern)
         found = [files.join(folder, name) for name in names if name.lower() not in UNUSED_FILES]
         if not found:
-            raise UsageError(f"no split files are called {source}")
+            raise UsageError(f"no split files match {source}")
         return found
     if "," in source:
         return [uri for part in source.split(",") for uri in _split_files(part.strip())]
@@ -91,17 +91,17 @@ def _read_split_file(uri: str) -> SplitFile:
 
 
 def check_input(source: str) -> None:
-    """Refuses, without listing it or asking a store, what can't be preprocessed.
+    """Refuses an input that can't be preprocessed, without listing it or asking a store.
 
     Raises:
-        UsageError: it can't; the message says why, and what to give instead.
+        UsageError: the input can't be preprocessed; the message says why, and what to give instead.
     """
     check_source(source)
     if not files.is_local(source) or posixpath.isdir(source):
         return
     if not files.exists(source):
         pattern = any(sign in source for sign in patterns.MAGIC)
-        hint = ". Patterns are no input here: give the folder, or a CSV manifest" if pattern else nearest(source)
+        hint = ". A pattern can't be the input: give the folder, or a CSV manifest" if pattern else nearest(source)
         raise UsageError(f"no such folder or manifest: {source}{hint}")
     if not source.lower().endswith((".csv", ".tsv")):
         raise UsageError(no_tree(source))
@@ -122,21 +122,21 @@ def _read_manifest(source: str) -> Catalog:
             missing = file.version is None and not file.problem
             yield files.stat_file(root, other) if missing and (other := names.find(root, row.path)) else file
 
-    # The address of a row is asked for after its file.
+    # The address of a row is looked up after its file.
     uris = (names.found.get(row.path) or files.locate(root, row.path) for row in manifest.rows)
     listed = catalog.from_manifest(source, manifest, found(), uris)
     if not names.found:
         return listed
     written, path = next(iter(names.found.items()))
     note = (
-        "files whose names differ from the manifest's in case or in the form of Unicode alone: "
+        "files whose names differ from the manifest's only in case or in Unicode form: "
         f"{len(names.found):,} ({path} for {written})"
     )
     return replace(listed, notes=(*listed.notes, note))
 
 
 def without_duplicates(videos: Catalog) -> Catalog:
-    """Leaves out videos with the same content as one of an earlier id. Of files that differ in size, none is read.
+    """Leaves out videos with the same content as a video with an earlier id. Files of a unique size are not read.
 
     Raises:
         OSError: a store fails.
@@ -153,7 +153,7 @@ def without_duplicates(videos: Catalog) -> Catalog:
 
 
 def _mark(video: VideoRecord) -> int:
-    """That of a file's content; 0 for one that can't be read here, which may be found to be the same later on."""
+    """The mark of a file's content; 0 for a file that can't be read here, and may turn out to be a copy later."""
     try:
         with files.open_read(video.uri) as file:
             return stream_mark(file)

@@ -1,4 +1,4 @@
-"""What a person should know of a dataset before using it: told at the end of a run and in the preview."""
+"""What a person should know about a dataset before using it, shown at the end of a run and in the preview."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,20 +11,20 @@ from pipelines.video.remarks import SINGLE_PICTURE
 
 _SHOWN = 3
 _DAMAGED = ("is damaged", "are damaged")
-_CORRECTED = ("has times that were corrected", "have times that were corrected")
+_CORRECTED = ("has corrected times", "have corrected times")
 _SINGLE = ("is a single picture", "are single pictures")
 
 
 def notes_on(
     info: DatasetInfo, reports: Iterable[ShardReport], found: Sequence[Copies], ignored: Sequence[IgnoredFile] = ()
 ) -> list[Note]:
-    """The notes on a dataset that come to those which it has from its listing.
+    """The notes on a dataset, in addition to those from its listing.
 
     Args:
         info: its description.
-        reports: those of its shards.
-        found: its videos of the same content, of `duplicates.find_copies`.
-        ignored: files that were passed over.
+        reports: the reports of its shards.
+        found: its videos with the same content, from `duplicates.find_copies`.
+        ignored: files that were ignored.
     """
     notes = [*_on_remarks(reports), *_on_short_videos(info, reports), *_on_copies(found)]
     if ignored:
@@ -33,7 +33,7 @@ def notes_on(
 
 
 def _on_remarks(reports: Iterable[ShardReport]) -> list[Note]:
-    """How many videos have a remark, by its kind, and some of them; all are in a file."""
+    """How many videos have each kind of remark, with a few names; all are in a file."""
     found: dict[tuple[str, str], list[WrittenVideo]] = {kind: [] for kind in (_DAMAGED, _CORRECTED, _SINGLE)}
     for video in sorted((v for report in reports for v in report.written if v.remark), key=lambda v: v.video_id):
         kind = _DAMAGED if video.damaged else _SINGLE if SINGLE_PICTURE in video.remark else _CORRECTED
@@ -72,17 +72,17 @@ def _on_copies(found: Sequence[Copies]) -> list[Note]:
         if chosen:
             names = some([_names(copies, part) for copies in chosen], _SHOWN, "; ", f"more, all in {DUPLICATES}")
             end = f"{remedy}; --drop-duplicates leaves the later ones out"
-            notes.append(Note(f"videos of the very same content {text}: {names}. {end}"))
+            notes.append(Note(f"videos of the same content {text}: {names}. {end}"))
     others = sum(len(copies) - 1 for copies in found if not in_several_splits(copies))
     if others:
         what = "1 video has" if others == 1 else f"{others:,} videos have"
-        text = f"{what} the very same content as another one of the same split; all are in {DUPLICATES}"
+        text = f"{what} the same content as another one of the same split; all are in {DUPLICATES}"
         notes.append(Note(text, is_warning=False))
     return notes
 
 
 def _names(copies: Copies, part: int) -> str:
-    """Some of the videos: of different splits first (`part` 0), or of different labels (1)."""
+    """Some of the videos: one of each split first (`part` 0), or one of each label (1)."""
     seen: set[str] = set()
     first: list[str] = []
     others: list[str] = []

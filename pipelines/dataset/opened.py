@@ -1,4 +1,4 @@
-"""A finished dataset, to be read: as NumPy arrays, or as `tf.data`."""
+"""Reading a finished dataset, as NumPy arrays or as `tf.data`."""
 
 import gzip
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _CYCLE = 16
-"""Shards that TensorFlow reads side by side."""
+"""Shards that TensorFlow reads in parallel."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class StoredClip:
     Attributes:
         frames: uint8 [T, H, W, 3], RGB.
         label: id of the class.
-        label_name: its name.
+        label_name: name of the class.
         video_id: path of the video without extension, relative to the input.
-        group: what shares a source with it.
+        group: group of videos that share a source.
         timestamps_s: T times in seconds from the video's first frame.
         frame_indices: T numbers of the frames in display order.
         num_source_frames: frames of the whole video.
-        remark: what a person should know of the video, mostly empty.
+        remark: what a person should know about the video, mostly empty.
     """
 
     frames: np.ndarray
@@ -55,7 +55,7 @@ class Dataset:
 
     Attributes:
         uri: its folder, local or in a store.
-        info: its description: labels, splits, how clips were made.
+        info: its description: labels, splits, and how the clips were made.
 
     Example:
         >>> data = pipelines.open_dataset("data/sample")
@@ -67,7 +67,7 @@ class Dataset:
     info: DatasetInfo
 
     def clips(self, split: str) -> Iterator[StoredClip]:
-        """The clips of a split one after the other, in the order of the records; checksums are verified.
+        """The clips of a split, one after another, in the order of the records; checksums are verified.
 
         Raises:
             UsageError: there is no such split.
@@ -87,9 +87,9 @@ class Dataset:
         Args:
             split: its name.
             batch_size: clips in a batch.
-            shuffle_buffer: clips among which the next one is drawn, anew in each epoch; 0 keeps the order of the
-                records.
-            seed: makes the order the same each time.
+            shuffle_buffer: number of clips from which the next one is drawn, differently in each epoch; 0 keeps the
+                order of the records.
+            seed: makes the order reproducible.
 
         Raises:
             UsageError: there is no such split.
@@ -141,14 +141,14 @@ class Dataset:
 
 
 def open_dataset(uri: str) -> Dataset:
-    """Opens a dataset, of which its description alone is read here.
+    """Opens a dataset. This reads only its description.
 
     Args:
         uri: its folder, local or in a store.
 
     Raises:
         UsageError: there is no complete dataset.
-        UserError: its description is damaged, or from another version of this software.
+        UserError: the description is damaged, or from another version of this software.
 
     Example:
         >>> data = pipelines.open_dataset("data/sample")

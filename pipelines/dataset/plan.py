@@ -1,6 +1,6 @@
 """The plan of a run: which video goes into which shard, and what a shard is made from.
 
-The layout (shards of each split, split of each group) is decided once for a dataset and kept beside it, so that a later
+The layout (shards of each split, split of each group) is decided once for a dataset and kept with it, so that a later
 run over more videos moves none of the old ones.
 """
 
@@ -27,7 +27,7 @@ from pipelines.inputs.splits.assign import assign_by_fractions
 from pipelines.process.gc_pause import no_collection
 
 STRIPS_PER_CLASS = 4
-"""Clips of each class that get a film strip in the preview."""
+"""Number of clips of each class with a film strip in the preview."""
 
 
 _RECORDS = LineCodec(
@@ -49,7 +49,7 @@ class Layout:
         return "".join(self.json_parts())
 
     def json_parts(self) -> Iterator[str]:
-        """The same in parts: with a group for each video it is as long as the listing."""
+        """The same in parts, as it is as long as the listing if each video is a group of its own."""
         yield from pretty_json({item.name: getattr(self, item.name) for item in fields(self)}, 1, sort_keys=True)
         yield "\n"
 
@@ -58,14 +58,14 @@ class Layout:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError: it is something else; the message says in what.
+            ValueError: the text has another form; the message says how.
         """
         return build(cls, load_json(text))
 
     def differences(self, configuration: Mapping[str, Any]) -> list[str]:
         """The settings that differ from those of the first run, with both values.
 
-        A setting that the first run didn't know, as it was of an earlier version, had what is the default now.
+        A setting that an earlier version of this software didn't have counts as the present default.
         """
         there, now = _with_defaults(self.configuration), _with_defaults(configuration)
         return [
@@ -75,10 +75,10 @@ class Layout:
         ]
 
     def check_same(self, configuration: Mapping[str, Any], output: str) -> None:
-        """Refuses to go on with other settings than those of the first run.
+        """Refuses to continue a dataset with other settings than those of the first run.
 
         Raises:
-            UsageError: some differ; the message gives both values of each.
+            UsageError: some settings differ; the message gives both values of each.
         """
         if differing := self.differences(configuration):
             raise UsageError(
@@ -94,14 +94,14 @@ def _with_defaults(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ShardTask:
-    """A shard to be written, as its worker sees it. Knows nothing that would differ between machines.
+    """A shard to be written, as its worker sees it. It holds nothing that differs between machines.
 
     Attributes:
         name: file name of the shard.
         split: its split.
-        videos: what goes into it, in this order.
+        videos: the videos that go into it, in this order.
         strips: ids of the videos that get a film strip.
-        fingerprint: changes when a video or a setting does that the shard's bytes depend on.
+        fingerprint: changes with any video or setting that the shard's bytes depend on.
     """
 
     name: str
@@ -120,13 +120,13 @@ class ShardTask:
 
 @dataclass(frozen=True)
 class PlannedShard:
-    """A shard as the machine that plans sees it: its videos are text already.
+    """A shard as the planning machine sees it, with its videos as text.
 
     Attributes:
         name: file name of the shard.
-        num_videos: how many go into it.
-        fingerprint: that of its task.
-        line: its task, a line of the plan file.
+        num_videos: number of videos that go into it.
+        fingerprint: fingerprint of its task.
+        line: its task, as a line of the plan file.
     """
 
     name: str
@@ -152,13 +152,13 @@ def make_plan(
     earlier: Layout | None = None,
     beam_workers: int = 1,
 ) -> Plan:
-    """Deals the videos of a catalogue to splits and shards.
+    """Assigns the videos of a catalogue to splits and shards.
 
     Args:
-        catalog: the videos; those of one that has splits keep them.
+        catalog: the videos; if the catalogue has splits, they are kept.
         config: the settings.
-        earlier: the layout of the dataset that is there already; it stays as it is.
-        beam_workers: Beam workers that are to find work at a time.
+        earlier: the layout of the dataset that already exists; it stays as it is.
+        beam_workers: number of Beam workers that there should be work for at a time.
 
     Raises:
         UsageError: there are fewer shards than splits.
@@ -235,5 +235,5 @@ def _shards_of_split(
 
 
 def _line(video: VideoRecord) -> str:
-    """A video's place in its shard; what its record depends on; and its address, on which it doesn't."""
+    """A video's place in its shard; what its record depends on; and its address, which the record doesn't depend on."""
     return f"{sharding.place_in_shard(video.video_id)}\t{_RECORDS.encode(video)}\t{compact_json(video.uri)}"

@@ -1,4 +1,4 @@
-"""One shard: decode its videos in order and stream their records into a file. Knows neither Beam nor file systems."""
+"""Writes a shard: decodes its videos in order and streams their records into a file. Needs neither Beam nor stores."""
 
 import base64
 import contextlib
@@ -57,16 +57,16 @@ def write_shard(
     file: BinaryIO,
     on_video: Callable[[ClipResult], None] = lambda _: None,
 ) -> ShardReport:
-    """Writes the records of a shard and returns the account of its videos.
+    """Writes the records of a shard and returns the report on its videos.
 
-    The bytes depend on the videos and the settings alone. In memory are a few clips, however many the shard has.
+    The bytes depend only on the videos and the settings. Only a few clips are in memory at a time.
 
     Args:
         task: the shard.
-        settings: what its bytes depend on besides the videos.
+        settings: what the bytes depend on besides the videos.
         pool: decodes several videos at a time.
         open_local: gives a local path for a video.
-        file: where to; opened for writing.
+        file: the file to write to, open for writing.
         on_video: called after each video.
 
     Raises:
@@ -77,7 +77,7 @@ def write_shard(
     with contextlib.ExitStack() as stack:
         records: BinaryIO = cast(BinaryIO, out)
         if settings.compression == "gzip":
-            # Neither name nor time in the header: the same records give the same file.
+            # The header has neither name nor time, so that the same records give the same file.
             zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=records, mtime=0)
             records = cast(BinaryIO, stack.enter_context(zipped))
         wants_strip = task.strips.__contains__

@@ -1,4 +1,4 @@
-"""Which shard a video belongs to, how many there are, and what they are called. Nothing else knows shard names."""
+"""Which shard a video belongs to, how many shards there are, and their names. Nothing else knows shard names."""
 
 import math
 import re
@@ -9,9 +9,9 @@ from pipelines.core.spec import ClipSpec, FrameEncoding
 
 TARGET_SHARD_BYTES = 128 * 1024 * 1024
 MIN_PARALLEL_SHARDS = 16
-"""Shards of a dataset even where they stay small, so that it can be written and read in parallel ..."""
+"""Least number of shards of a dataset, even if they are small, so that it can be written and read in parallel ..."""
 MIN_VIDEOS_PER_SHARD = 16
-"""... as long as each keeps about this many clips."""
+"""... as long as each has about this many clips."""
 
 _SHARD_NAME = re.compile(r"\w+-\d{5,}-of-\d{5,}\.tfrecord")
 _RECORD_OVERHEAD_BYTES = 600
@@ -27,8 +27,8 @@ def estimate_record_bytes(spec: ClipSpec, encoding: FrameEncoding) -> int:
 def shard_count(num_videos: int, record_bytes: int, beam_workers: int = 1) -> int:
     """Shards for `num_videos` records: about 128 MB each, and enough for `beam_workers` to find work.
 
-    What is local must not be passed as `beam_workers`: decoder processes share one shard, and a dataset may not depend
-    on how many cores the machine has that makes it.
+    Don't pass the number of local cores as `beam_workers`: decoder processes share one shard, and a dataset must not
+    depend on how many cores the machine has.
     """
     by_size = math.ceil(num_videos * record_bytes / TARGET_SHARD_BYTES)
     for_parallelism = max(min(math.ceil(num_videos / MIN_VIDEOS_PER_SHARD), MIN_PARALLEL_SHARDS), beam_workers)
@@ -41,15 +41,15 @@ def shard_of(video_id: str, num_shards: int) -> int:
 
 
 def place_in_shard(video_id: str) -> str:
-    """16 hexadecimal digits that a shard is sorted by: a stable shuffle, so that neighbours are of mixed classes."""
+    """16 hexadecimal digits by which a shard is sorted: a stable shuffle, so that classes are mixed."""
     return f"{stable_hash('order', video_id):016x}"
 
 
 def deal(lines: Iterable[tuple[str, str]], num_shards: int) -> Iterator[str]:
-    """The text of each shard out of videos' ids and lines, which keep their order in it.
+    """The text of each shard, from the ids and lines of videos, whose order is kept.
 
-    A video becomes text while it is at hand. Objects would have to be looked for all over the memory, shard by shard,
-    and the wait for them grows with the collection.
+    Text, as objects would be scattered all over the memory, so that visiting them shard by shard would miss the
+    processor's caches ever more often as the collection grows.
     """
     texts = [bytearray() for _ in range(num_shards)]
     for video_id, line in lines:
@@ -64,17 +64,17 @@ def shard_name(split: str, index: int, num_shards: int) -> str:
 
 
 def is_shard_name(name: str) -> bool:
-    """Whether a file is called as shards are."""
+    """Whether a file name is that of a shard."""
     return _SHARD_NAME.fullmatch(name) is not None
 
 
 def apportion(total: int, counts: Mapping[str, int]) -> dict[str, int]:
-    """Shares `total` shards out to splits by their number of videos, at least one to each that has any."""
+    """Distributes `total` shards over the splits by number of videos, at least one for each split that has any."""
     videos = sum(counts.values())
     shares = {split: max(1, total * count // videos) if count else 0 for split, count in counts.items()}
     while (rest := total - sum(shares.values())) != 0:
         step = 1 if rest > 0 else -1
         movable = [split for split in shares if counts[split] and (step > 0 or shares[split] > 1)]
-        # Videos a shard before the step: the fullest shards are split further, the emptiest joined.
+        # Videos per shard before the step: the fullest shards are split further, the emptiest are joined.
         shares[max(movable, key=lambda split: step * counts[split] / shares[split])] += step
     return shares

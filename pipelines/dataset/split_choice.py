@@ -1,4 +1,4 @@
-"""Who says of which split a video is: the input itself, files, named groups, or nobody, and they are dealt."""
+"""What decides the split of a video: the input itself, files, named groups, or else a random assignment."""
 
 import posixpath
 from collections import Counter
@@ -28,7 +28,7 @@ _WITHOUT = {
 def choose_splits(
     catalog: Catalog, config: PreprocessConfig, split_files: Sequence[SplitFile] = ()
 ) -> tuple[Catalog, PreprocessConfig]:
-    """Gives each video its split where somebody said so, and puts into words what was done.
+    """Gives each video its split where the user or the input has chosen one, with notes that say what was done.
 
     Args:
         catalog: the videos, with the splits that the input gives them.
@@ -36,12 +36,12 @@ def choose_splits(
         split_files: the content of its `split_file`.
 
     Returns:
-        the catalogue, whose videos have a split, or none where they are to be dealt; and the settings, whose `splits`
-        say so where the input's own are kept.
+        The catalogue, whose videos have a split, or none if they are to be assigned at random; and the settings, whose
+        `splits` are official if the input's own splits are kept.
 
     Raises:
-        UsageError: a file or a flag names groups or videos that don't exist, or none is left; official splits are asked
-            for and there are none.
+        UsageError: a file or a flag names groups or videos that don't exist, or no video is left, or official splits
+            are asked for and there are none.
     """
     own = catalog.splits_from
     if split_files:
@@ -51,7 +51,7 @@ def choose_splits(
     elif config.splits == OFFICIAL_SPLITS and not own:
         raise UsageError(f"--splits {OFFICIAL_SPLITS}: neither folders nor a column split of {config.input} name any")
     elif own and config.splits and config.splits != OFFICIAL_SPLITS:
-        note = f"--splits deals the videos anew; the splits that {own} would give are not used"
+        note = f"--splits overrides the splits that {own} would give"
         videos = tuple(replace(video, split="") for video in catalog.videos)
         return replace(catalog, videos=videos, splits_from="", notes=(*catalog.notes, note)), config
     elif own:
@@ -63,8 +63,7 @@ def choose_splits(
 
 
 def note_splits(catalog: Catalog) -> Catalog:
-    """The same with sentences on splits that were given: their sizes, and what is amiss: one is empty, or a group is in
-    several.
+    """Adds notes on the given splits: their sizes, and problems such as an empty split or a group in several splits.
 
     Args:
         catalog: the videos that become a dataset.
@@ -74,7 +73,7 @@ def note_splits(catalog: Catalog) -> Catalog:
     counts = Counter(video.split for video in catalog.videos)
     if catalog.splits_from in INPUTS:
         kept = f"official splits kept, according to {catalog.splits_from}: {describe_splits(counts)}. "
-        notes = [f"{kept}--splits {DEFAULT_SPLITS} deals the videos anew"]
+        notes = [f"{kept}--splits {DEFAULT_SPLITS} overrides them"]
     else:
         notes = [f"splits from {catalog.splits_from}: {describe_splits(counts)}"]
     for name, what in _WITHOUT.items():
@@ -82,8 +81,8 @@ def note_splits(catalog: Catalog) -> Catalog:
             notes.append(f"no videos are in the split {name}: {what}")
     if shared := _shared_groups(catalog.videos):
         notes.append(
-            f"WARNING: groups with videos in more than one split: {len(shared):,} ({some(shared)}). What shares a "
-            "source is on two sides, so scores may look too good; the splits are kept as they were given"
+            f"WARNING: groups with videos in more than one split: {len(shared):,} ({some(shared)}). Videos that share "
+            "a source are on both sides, so scores may look too good; the splits are kept as they were given"
         )
     return replace(catalog, notes=(*catalog.notes, *notes))
 
@@ -99,7 +98,7 @@ def _by_groups(catalog: Catalog, groups: Mapping[str, str]) -> Catalog:
 def _no_groups(unknown: Sequence[str], existing: Iterable[str]) -> str:
     names = sorted(existing)
     shown = ", ".join(names[:_SHOWN_GROUPS]) + (" ..." if len(names) > _SHOWN_GROUPS else "")
-    return f"no videos are of group {', '.join(unknown)}. The groups are: {shown}"
+    return f"no videos are in group {', '.join(unknown)}. The groups are: {shown}"
 
 
 def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
@@ -135,7 +134,7 @@ def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
         what = "left out" if names_train else f"put into {_REST}"
         notes.append(f"videos not named by {where}, {what}: {len(unnamed):,} ({some(unnamed)})")
     if unused:
-        notes.append(f"videos of no split by {where}, left out: {unused:,}")
+        notes.append(f"videos without a split in {where}, left out: {unused:,}")
     if not videos:
         raise UsageError(f"{where} leaves out all {len(catalog.videos):,} videos")
     if unnamed and {video.split for video in videos} == {_REST}:
@@ -147,7 +146,7 @@ def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
 
 
 def _without_comments(entries: Sequence[Entry], videos: Iterable[VideoRecord], groups: Container[str]) -> list[Entry]:
-    """The lines that begin with `#` only where there is such a group or video."""
+    """The entries without comments: a line that begins with `#` is kept only if there is such a group or video."""
     if not any(entry.doubtful for entry in entries):
         return list(entries)
     stems = {posixpath.splitext(posixpath.basename(video.uri))[0] for video in videos}

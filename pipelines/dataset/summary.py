@@ -1,4 +1,4 @@
-"""What a person reads at the end of preprocessing."""
+"""The summary at the end of preprocessing."""
 
 import shlex
 from typing import IO
@@ -13,7 +13,7 @@ from pipelines.reports.text import human_bytes, human_seconds, plural, some, som
 
 
 def missing_classes(info: DatasetInfo) -> dict[str, list[str]]:
-    """The classes without a clip in a split, for each split that lacks some but holds clips."""
+    """For each split that holds clips, the classes of which it has none; splits with all classes are left out."""
     missing = {
         name: [label for label in info.labels if not split.num_examples_by_class.get(label)]
         for name, split in info.splits.items()
@@ -23,7 +23,7 @@ def missing_classes(info: DatasetInfo) -> dict[str, list[str]]:
 
 
 def describe_clips(info: DatasetInfo) -> str:
-    """Type and shape of a clip, and how it is made and stored, in a line."""
+    """Type and shape of a clip, and how it is made and stored, in one line."""
     spec, encoding = info.clip_spec, info.encoding.to_json()
     quality = f" of quality {encoding['quality']}" if "quality" in encoding else ""
     packed = "no compression" if info.compression == "none" else f"{info.compression} compression"
@@ -34,7 +34,7 @@ def describe_clips(info: DatasetInfo) -> str:
 
 
 def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: IO[str] | None = None) -> None:
-    """Prints what a run has made: a table of the splits, the account of the videos, and where to go on.
+    """Prints what a run has made: a table of the splits, the account of the videos, and the next command.
 
     Args:
         info: the dataset.

@@ -27,7 +27,7 @@ def _masked_crc(data: bytes) -> int:
 
 
 def frame_record(data: bytes) -> tuple[bytes, bytes]:
-    """Header and footer that stand before and after `data` in the file."""
+    """The header and the footer around `data` in the file."""
     length = _LENGTH.pack(len(data))
     return length + _CRC.pack(_masked_crc(length)), _CRC.pack(_masked_crc(data))
 

@@ -1,4 +1,4 @@
-"""Whether a dataset is as its description says: every record, every shard, and all together."""
+"""Whether a dataset matches its description: every record, every shard, and all of them together."""
 
 import gzip
 import hashlib
@@ -36,7 +36,7 @@ class ShardCheck:
 
 
 class _HashingReader:
-    """Reads from a file, hashing and counting what it read."""
+    """Reads from a file, hashing and counting the bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -51,7 +51,7 @@ class _HashingReader:
 
 
 def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) -> ShardCheck:
-    """Reads one shard to its end and notes everything that isn't as `dataset_info.json` says."""
+    """Reads a whole shard and notes everything that differs from `dataset_info.json`."""
     check = ShardCheck(split, shard)
     uri = files.join(folder, shard.name)
     try:
@@ -61,7 +61,7 @@ def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) ->
         with files.open_read(uri) as file:
             reader = _HashingReader(file)
             _check_records(cast(BinaryIO, reader), info, check)
-            while reader.read(1 << 20):  # what is behind a damaged record still belongs to the file's checksum
+            while reader.read(1 << 20):  # the bytes after a damaged record still count for the file's checksum
                 pass
     except FileNotFoundError:
         check.problems.append("the file is missing")
@@ -98,15 +98,15 @@ def _check_example(example: Example, info: DatasetInfo, check: ShardCheck) -> No
     check.labels.append(intern(example.label_name))
     decode_frames(example.frames, info.clip_spec, info.encoding)
     if not 0 <= example.label < len(info.labels) or info.labels[example.label] != example.label_name:
-        raise ValueError(f"{example.video_id}: label {example.label} is not that of {example.label_name!r}")
+        raise ValueError(f"{example.video_id}: label {example.label} is not the id of {example.label_name!r}")
     if not _is_sampled(example, info.clip_spec):
-        raise ValueError(f"{example.video_id}: its frames are not those of the rule {info.clip_spec.sampling!r}")
+        raise ValueError(f"{example.video_id}: its frames don't follow the rule {info.clip_spec.sampling!r}")
     if len(example.timestamps_s) != info.clip_spec.num_frames:
         raise ValueError(f"{example.video_id}: {len(example.timestamps_s)} timestamps")
 
 
 def _is_sampled(example: Example, spec: ClipSpec) -> bool:
-    """Whether a clip's frames are those of its rule; for a rule that goes by time, whether they could be."""
+    """Whether a clip's frames are those that its rule chooses; for a rule based on time, whether they could be."""
     indices = example.frame_indices
     if spec.by_time:
         return (
@@ -116,7 +116,7 @@ def _is_sampled(example: Example, spec: ClipSpec) -> bool:
 
 
 def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) -> list[str]:
-    """Problems that only show over all shards together: doubles, groups on two sides, counts."""
+    """Problems that only show in all shards together: repeated videos, groups in several splits, counts."""
     problems = []
     ids = Counter(video_id for check in checks for video_id in check.ids)
     if doubles := sorted(video_id for video_id, count in ids.items() if count > 1):
@@ -134,9 +134,9 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
         mine = [check for check in checks if check.split == name]
         found = Counter(label for check in mine for label in check.labels)
         if dict(sorted(found.items())) != dict(split.num_examples_by_class):
-            problems.append(f"{name}: the examples by class are not as {DATASET_INFO} says")
+            problems.append(f"{name}: the examples by class differ from {DATASET_INFO}")
         if not any(check.problems for check in mine) and set().union(*(c.groups for c in mine)) != set(split.groups):
-            problems.append(f"{name}: the groups are not as {DATASET_INFO} says")
+            problems.append(f"{name}: the groups differ from {DATASET_INFO}")
         if split.index and (problem := _check_index(folder, split, mine)):
             problems.append(f"{split.index.name}: {problem}")
     counts = info.counts
@@ -159,7 +159,7 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
 
 
 def _check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck]) -> str:
-    """What is wrong with the index of a split, going by its description and, where they are whole, by its shards."""
+    """What is wrong with the index of a split, compared with its description and, if they are whole, its shards."""
     try:
         found = read_index(folder, split)
     except OSError as error:

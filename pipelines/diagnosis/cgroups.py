@@ -7,12 +7,12 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 _NO_LIMIT = 1 << 60
-"""Version 1 writes the largest number of pages for no limit."""
+"""Version 1 writes the largest number of pages if there is no limit."""
 
 
 @dataclass(frozen=True)
 class MemoryLimit:
-    """Bytes that a control group may use, and those that it uses now, without what the system can take back."""
+    """Bytes that a control group may use, and bytes that it uses now, excluding those that the system can reclaim."""
 
     limit_bytes: int
     used_bytes: int
@@ -29,7 +29,7 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
 
 
 def memory_limit(root: Path = Path("/")) -> MemoryLimit | None:
-    """The limit of which the least is left; None for no limit.
+    """The limit with the least memory left; None for no limit.
 
     Args:
         root: where `proc` and `sys` are.
@@ -41,7 +41,7 @@ def memory_limit(root: Path = Path("/")) -> MemoryLimit | None:
 def _folders(root: Path, controller: str) -> Iterator[Path]:
     """The control groups of this process and those around them, as seen from here.
 
-    Within a container, the path that the kernel names may not exist: then its own group is mounted as the topmost one.
+    In a container, the path that the kernel names may not exist: then the container's group is mounted as the root.
     """
     lines = _read(root / "proc/self/cgroup", str.splitlines) or []
     for line in lines:
@@ -78,7 +78,7 @@ def _memory(folder: Path) -> MemoryLimit | None:
 
 
 def _reclaimable(folder: Path) -> int:
-    """Bytes of files that are kept in memory as long as nobody needs it."""
+    """Bytes of cached files, which the system drops when memory is needed."""
     counts = _read(folder / "memory.stat", lambda text: dict(line.split() for line in text.splitlines())) or {}
     return int(counts.get("total_inactive_file", counts.get("inactive_file", 0)))
 

@@ -1,4 +1,4 @@
-"""What an input holds, told from its listing and a sample of its videos, and what preprocessing it would take."""
+"""What an input holds, from its listing and a sample of its videos, and what preprocessing it would take."""
 
 import posixpath
 import shutil
@@ -46,7 +46,7 @@ def check_input(config: PreprocessConfig, output: str) -> Iterator[Finding]:
 
 
 def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
-    """Classes, groups, and what is no video or can't be listed."""
+    """Classes, groups, files that aren't videos, and what can't be listed."""
     groups = len({video.group for video in catalog.videos})
     parts = (
         plural(len(catalog.videos), "video"),
@@ -70,7 +70,7 @@ def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
 
 
 def describe_sample(sample: Sample, num_videos: int, max_failure_rate: float) -> Iterator[Finding]:
-    """Codecs, sizes, durations, frame rates, orientation, and damaged videos among those that were drawn."""
+    """Codecs, sizes, durations, frame rates, orientation and damage of the videos that were drawn."""
     looked = len(sample.results)
     value = f"{looked} of {plural(num_videos, 'video')}"
     if looked < sample.num_drawn:
@@ -88,7 +88,7 @@ def describe_sample(sample: Sample, num_videos: int, max_failure_rate: float) ->
         yield Finding(SECTION, "orientation", shapes + marks)
         seconds = [clip.duration_s for clip in clips]
         yield Finding(SECTION, "durations", _spread(seconds, human_seconds))
-        # Where frames are missing, their number says nothing about the rate.
+        # If frames are missing, their number says nothing about the frame rate.
         sound = [clip for clip in clips if clip.duration_s > 0 and not clip.damaged]
         rates = _counts(f"{clip.num_source_frames / clip.duration_s:.4g} fps" for clip in sound)
         if rates:
@@ -139,13 +139,13 @@ def describe_copies(copies: Sequence[tuple[VideoRecord, ...]], num_drawn: int) -
 
 
 def estimate(sample: Sample, num_videos: int, output: str, memory_left: int | None) -> Iterator[Finding]:
-    """Time, disk and memory for all videos, as much for each as for those of the sample.
+    """Time, disk and memory for all videos, assuming that they are like those of the sample.
 
     Args:
-        sample: some videos.
-        num_videos: of the input.
+        sample: the videos that were decoded.
+        num_videos: number of videos of the input.
         output: a local folder whose disk the dataset would have to fit on.
-        memory_left: bytes that may be used; None where that isn't known.
+        memory_left: bytes that may be used; None if unknown.
     """
     spec = sample.spec
     yield Finding(ESTIMATE, "clips", f"{spec.num_frames} frames of {spec.height}x{spec.width}, uncompressed")

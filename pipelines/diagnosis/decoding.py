@@ -1,4 +1,4 @@
-"""What reads videos and writes records here: the runner with its decoders, checksums, FFmpeg and OpenCV."""
+"""The software that reads videos and writes records: the runner with its decoders, checksums, FFmpeg and OpenCV."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ SECTION = "decoding"
 _CODECS = {
     "h264": ("h264",),
     "hevc": ("hevc",),
-    "av1": ("libdav1d", "libaom-av1"),  # FFmpeg's own `av1` needs a graphics card
+    "av1": ("libdav1d", "libaom-av1"),  # FFmpeg's own `av1` needs a GPU
     "vp8": ("vp8",),
     "vp9": ("vp9",),
     "mpeg1video": ("mpeg1video",),
@@ -34,7 +34,7 @@ _CODECS = {
 
 
 def check_runner() -> Finding:
-    """Which engine `--runner=DirectRunner` starts here, with how many decoder processes. Imports Beam."""
+    """Which engine `--runner=DirectRunner` starts here, and with how many decoder processes. Imports Beam."""
     name = "runner"
     engines = load("pipelines.engines.engine", SECTION, name)
     if isinstance(engines, Finding):
@@ -43,15 +43,15 @@ def check_runner() -> Finding:
 
     try:
         engine = engines.make_engine(LOCAL_RUNNER, (), (), "doctor", {})
-    except OSError as error:  # Beam makes a folder of temporary files
-        remedy = "Make room in the folder of temporary files, or name another one in TMPDIR"
+    except OSError as error:  # Beam creates a folder for temporary files
+        remedy = "Make room in the folder for temporary files, or set TMPDIR to another one"
         return Finding(SECTION, name, "not usable", f"Beam can't start: {error.strerror or error}", remedy)
     count = plural(engines.num_decoders(0, engine), "decoder process", "decoder processes")
     return Finding(SECTION, name, f"{engine.description} with {count}")
 
 
 def check_checksums() -> Finding:
-    """Which implementation calculates the checksums of records: the one in Python is hundreds of times slower."""
+    """Which implementation calculates the checksums of records; the one in Python is hundreds of times slower."""
     name = "CRC-32C"
     crc = load("google_crc32c", SECTION, name)
     if isinstance(crc, Finding):
@@ -64,7 +64,7 @@ def check_checksums() -> Finding:
 
 
 def check_decoders() -> Iterator[Finding]:
-    """FFmpeg as PyAV brings it along, with its codecs, and OpenCV."""
+    """FFmpeg as bundled with PyAV, its codecs, and OpenCV."""
     av = load("av", SECTION, "PyAV")
     if isinstance(av, Finding):
         yield av
@@ -87,7 +87,7 @@ def check_codecs(decoders: set[str]) -> Finding:
     """Which of the usual codecs can be read.
 
     Args:
-        decoders: names of FFmpeg's decoders that there are.
+        decoders: names of FFmpeg's decoders that are available.
     """
     readable = [codec for codec, names in _CODECS.items() if decoders.intersection(names)]
     missing = [codec for codec in _CODECS if codec not in readable]

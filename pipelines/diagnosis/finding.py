@@ -1,4 +1,4 @@
-"""What was found out about this machine or about some input, and what to do where it is a problem."""
+"""What was found out about this machine or an input, and how to fix it if it is a problem."""
 
 import importlib
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ class Finding:
     """One line of the page.
 
     Attributes:
-        section: heading below which it stands, such as `machine`.
-        name: what was looked at.
+        section: heading under which it is shown, such as `machine`.
+        name: what was checked.
         value: what was found.
-        problem: what is wrong with it; empty where nothing is.
-        remedy: what to do about the problem.
+        problem: what is wrong; empty if nothing is.
+        remedy: how to fix the problem.
     """
 
     section: str
@@ -31,16 +31,16 @@ class Finding:
 
 
 def load(module: str, section: str, name: str) -> Any:
-    """A module, or the finding that it can't be imported: one broken package must not hide what else there is to tell.
+    """A module, or the finding that it can't be imported, as one broken package must not hide all other findings.
 
     Args:
-        module: its full name.
-        section: of the finding.
-        name: of the finding.
+        module: full name of the module.
+        section: section of the finding.
+        name: name of the finding.
     """
     try:
         return importlib.import_module(module)
-    except Exception as error:  # native libraries of another version raise all kinds
+    except Exception as error:  # native libraries of a wrong version raise all kinds of errors
         problem = f"{module} can't be imported ({type(error).__name__}: {first_line(error)})"
         return Finding(section, name, "not usable", problem, INSTALL_AGAIN)
 

@@ -24,12 +24,12 @@ print(json.dumps({"version": tf.__version__, "cuda": tf.test.is_built_with_cuda(
 
 
 def check_gpus(ask_tensorflow: bool = False, root: Path = Path("/"), time_s: float = TENSORFLOW_S) -> Iterator[Finding]:
-    """Asks NVIDIA's driver and, if it knows a GPU or `ask_tensorflow` says so, TensorFlow in a process of its own.
+    """Asks NVIDIA's driver and, if it knows a GPU or `ask_tensorflow` is set, TensorFlow in a separate process.
 
     Args:
-        ask_tensorflow: ask it in any case.
-        root: where `proc` is.
-        time_s: seconds after which TensorFlow isn't waited for any more.
+        ask_tensorflow: whether to ask TensorFlow in any case.
+        root: folder of `proc`.
+        time_s: seconds to wait for TensorFlow.
     """
     known = _in_proc(root)
     listed, problem = _from_nvidia_smi()
@@ -40,12 +40,12 @@ def check_gpus(ask_tensorflow: bool = False, root: Path = Path("/"), time_s: flo
 
 
 def check_driver(names: list[str], known: list[str], on_bus: int, problem: str) -> Finding:
-    """Whether every GPU of the machine can be used by programs.
+    """Whether programs can use every GPU of the machine.
 
     Args:
-        names: those that the driver names.
-        known: those that the kernel's module knows.
-        on_bus: number of NVIDIA's GPUs on the PCI bus.
+        names: GPUs that the driver lists.
+        known: GPUs that the kernel module knows.
+        on_bus: number of NVIDIA GPUs on the PCI bus.
         problem: what nvidia-smi says instead of listing them.
     """
     value = some(names) if names else "no NVIDIA GPU found"
@@ -73,7 +73,7 @@ def _text(path: Path) -> str:
 
 
 def _in_proc(root: Path) -> list[str]:
-    """Models of the GPUs that the kernel's module knows."""
+    """Models of the GPUs that the kernel module knows."""
     found = []
     for path in sorted((root / "proc/driver/nvidia/gpus").glob("*/information")):
         lines = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
@@ -82,7 +82,7 @@ def _in_proc(root: Path) -> list[str]:
 
 
 def _from_nvidia_smi() -> tuple[list[str], str]:
-    """Each GPU with its memory and driver, and why there is none where the tool is there and fails."""
+    """Each GPU with its memory and driver, and an error message if the tool is installed and fails."""
     command = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_DRIVER_S)
@@ -100,11 +100,11 @@ def _from_nvidia_smi() -> tuple[list[str], str]:
 
 
 def check_tensorflow(num_gpus: int, time_s: float = TENSORFLOW_S) -> Finding:
-    """Lets another process import TensorFlow and list its GPUs.
+    """Imports TensorFlow in another process and lists its GPUs.
 
     Args:
-        num_gpus: those that the driver knows.
-        time_s: seconds after which it isn't waited for any more.
+        num_gpus: number of GPUs that the driver knows.
+        time_s: seconds to wait for the answer.
     """
     name = "TensorFlow"
     try:

@@ -15,7 +15,7 @@ _COLUMN = 20
 
 
 def print_page(findings: Sequence[Finding], is_json: bool = False) -> None:
-    """Prints the findings to standard output; in colours on a terminal, unless rich is one of the broken packages."""
+    """Prints the findings to standard output, in colours on a terminal unless the package rich is broken."""
     if is_json:
         print(as_json(findings))
         return
@@ -36,7 +36,7 @@ def page_lines(findings: Sequence[Finding], width: int) -> Iterator[tuple[str, s
 
     Args:
         findings: in the order of the page; those of a section are next to each other.
-        width: columns of the terminal; a log has room for any line.
+        width: columns of the terminal; unlimited for a log.
     """
     for section, members in groupby(findings, key=lambda finding: finding.section):
         yield section, "bold"
@@ -54,7 +54,7 @@ def page_lines(findings: Sequence[Finding], width: int) -> Iterator[tuple[str, s
 
 
 def _beside(name: str, value: str, width: int) -> Iterator[str]:
-    """A name with a value beside it, or below it where the name is longer than its column. Words stay whole."""
+    """A name with a value next to it, or below it if the name is longer than its column. Words stay whole."""
     name, value = visible(name), visible(value)
     if len(name) >= _COLUMN:
         yield name

@@ -1,4 +1,4 @@
-"""Some videos of an input, drawn by their names alone, and what decoding them tells about all of them."""
+"""Some videos of an input, drawn by their names alone, and what decoding them says about all of the input."""
 
 import os
 import time
@@ -21,22 +21,22 @@ from pipelines.reports.progress import POLL_S, videos_done, watching
 
 NUM_DRAWN = 50
 _PATIENCE_S = 120.0
-"""No more videos are looked at after so long: the first ones tell enough."""
+"""After this time no more videos are decoded: the first ones are enough."""
 _FRAMING_BYTES = 16
 """What TFRecord adds to each record."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What came of the drawn videos.
+    """The results for the drawn videos.
 
     Attributes:
-        results: each video that was looked at, with its clip or why there is none.
-        num_drawn: videos that were to be looked at.
-        seconds_each: time for one video, with all decoders at work; None where there were too few to tell.
-        memory_bytes: of this process and its decoders, at its peak; None where the system doesn't tell.
-        workers: decoder processes.
-        spec: of the clips.
+        results: each video that was decoded, with its clip or the failure.
+        num_drawn: number of videos that were drawn.
+        seconds_each: time per video with all decoders busy; None if there were too few to tell.
+        memory_bytes: peak memory of this process and its decoders; None if the system doesn't tell.
+        workers: number of decoder processes.
+        spec: how the clips were made.
     """
 
     results: tuple[tuple[VideoRecord, ClipResult], ...]
@@ -48,17 +48,17 @@ class Sample:
 
     @property
     def clips(self) -> list[tuple[VideoRecord, DecodedClip]]:
-        """The videos of which there is a clip."""
+        """The videos with a clip."""
         return [(video, result) for video, result in self.results if isinstance(result, DecodedClip)]
 
     @property
     def failures(self) -> list[tuple[VideoRecord, Failure]]:
-        """The videos of which there is none."""
+        """The videos without a clip."""
         return [(video, result) for video, result in self.results if isinstance(result, Failure)]
 
 
 def draw(videos: Sequence[VideoRecord], number: int = NUM_DRAWN) -> list[VideoRecord]:
-    """Some of the videos, spread by chance: the same ones each time, whatever else is added or removed."""
+    """A random choice of videos: the same ones each time, whatever else is added or removed."""
     return sorted(videos, key=lambda video: (stable_hash("doctor", video.video_id), video.video_id))[:number]
 
 
@@ -85,7 +85,7 @@ def decode_sample(drawn: Sequence[VideoRecord], config: PreprocessConfig) -> Sam
     try:
         with watching("Probing", len(drawn), lambda: len(results), POLL_S, videos_done(len(drawn))):
             end_s = time.monotonic() + _PATIENCE_S
-            # What it takes to start the decoders is not the videos' time, unless there are no others.
+            # The time to start the decoders doesn't count, unless there are no other videos.
             each_s = look_at(drawn[:workers], end_s)
             if drawn[workers:] and time.monotonic() < end_s:
                 each_s = look_at(drawn[workers:], end_s)
@@ -105,7 +105,7 @@ def record_bytes(video: VideoRecord, clip: DecodedClip) -> int:
 
 
 def peak_memory(process: Path = Path("/proc")) -> int | None:
-    """Bytes of memory that this process and its decoders had at their peaks, all together; None without `/proc`."""
+    """Sum of the peak memory of this process and its decoders in bytes; None without `/proc`."""
     own = os.getpid()
     total = None
     for folder in process.glob("[0-9]*"):
@@ -124,7 +124,7 @@ def _status(path: Path) -> dict[str, str]:
 
 
 def with_copies(catalog: Catalog, drawn: Sequence[VideoRecord]) -> list[tuple[VideoRecord, ...]]:
-    """Videos with the same content, the original first: of the drawn ones and, on this machine, all of their sizes.
+    """Videos with the same content, the original first, among the drawn ones and, on this machine, all of their sizes.
 
     Raises:
         OSError: a store fails.

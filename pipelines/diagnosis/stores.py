@@ -20,23 +20,23 @@ _PROBE = b"written by pipelines.doctor, to be removed at once\n"
 
 
 def check_credentials(stores: set[str], root: Path = Path("/")) -> Iterator[Finding]:
-    """Which source the credentials for `gs://` and `s3://` would come from. They themselves are never shown.
+    """Which source the credentials for `gs://` and `s3://` would come from. The credentials are never shown.
 
     Args:
-        stores: schemes that are to be used. For these alone, services of the network are asked.
-        root: where `sys` is.
+        stores: schemes that will be used. Only for these are network services asked.
+        root: folder of `sys`.
     """
     yield check_google(dict(os.environ), Path.home(), root)
     yield _check_s3("s3" in stores)
 
 
 def check_google(environment: dict[str, str], home: Path, root: Path = Path("/")) -> Finding:
-    """The first of the places in which Google's libraries look, without asking the network.
+    """The first credentials that Google's libraries would find, without asking the network.
 
     Args:
-        environment: variables by name.
-        home: the user's folder.
-        root: where `sys` is.
+        environment: environment variables by name.
+        home: the user's home folder.
+        root: folder of `sys`.
     """
     name = "gs://"
     if path := environment.get("GOOGLE_APPLICATION_CREDENTIALS"):
@@ -59,11 +59,11 @@ def check_google(environment: dict[str, str], home: Path, root: Path = Path("/")
         on_google = False
     if on_google or environment.get("GCE_METADATA_HOST"):
         return Finding(SECTION, name, "the service account of this machine (metadata server)")
-    return Finding(SECTION, name, "none: public buckets alone can be read")
+    return Finding(SECTION, name, "none: only public buckets can be read")
 
 
 def _why_no_google_file(path: str) -> str:
-    """Why a file holds no credentials; empty where it does."""
+    """Why a file holds no credentials; empty if it does."""
     auth = load("google.auth", SECTION, "gs://")
     if isinstance(auth, Finding):
         return auth.problem
@@ -79,7 +79,7 @@ def _why_no_google_file(path: str) -> str:
 
 
 def _check_s3(ask_network: bool) -> Finding:
-    """The source that boto3 takes; a role of the machine is looked for only if the network may be asked."""
+    """The source that boto3 uses; a role of the machine is only looked for if the network may be asked."""
     name = "s3://"
     botocore = load("botocore.session", SECTION, name)
     if isinstance(botocore, Finding):
@@ -123,9 +123,9 @@ def _endpoint(environment: dict[str, str]) -> str:
 
 
 def check_path(uri: str) -> Finding:
-    """Whether a file can be read, or whether a folder can be listed and a file in it be written, read and removed.
+    """Whether a file can be read, or a folder be listed and a file in it be written, read and removed.
 
-    A folder that isn't there would be made by a job: then the nearest one above it is tried.
+    A job would create a folder that doesn't exist: then the nearest existing folder above it is tried.
 
     Args:
         uri: a normalised path or address.
@@ -163,7 +163,7 @@ def _try_folder(uri: str, folder: str) -> Finding:
     names = os.listdir(folder) if files.is_local(folder) else files.list_names(folder)
     probe = files.join(folder, f".doctor-{uuid.uuid4().hex}")
     with interrupts.tidying_up():
-        with files.write_atomically(probe, folder) as file:  # leaves nothing behind where it fails
+        with files.write_atomically(probe, folder) as file:  # leaves nothing behind if it fails
             file.write(_PROBE)
         try:
             with files.open_read(probe) as file:
@@ -171,8 +171,8 @@ def _try_folder(uri: str, folder: str) -> Finding:
         finally:
             files.delete([probe])
     if came != _PROBE:
-        problem = "what is read from a file there is not what was written to it"
-        return Finding(PATHS, uri, "not usable", problem, "Look at the disk or the store")
+        problem = "the content read from a file there differs from what was written"
+        return Finding(PATHS, uri, "not usable", problem, "Check the disk or the store")
     if uri != folder:
         return Finding(PATHS, uri, f"doesn't exist; can be made in {folder}")
     return Finding(PATHS, uri, f"can be read and written ({plural(len(names), 'entry', 'entries')})")

@@ -14,7 +14,7 @@ from pipelines.reports.text import human_bytes, plural
 
 SECTION = "machine"
 LEAST_MEMORY_BYTES = 1 << 30
-"""A process with TensorFlow and a small model takes about 600 MB, and decoders some 60 MB each."""
+"""A process with TensorFlow and a small model takes about 600 MB, and each decoder about 60 MB."""
 LEAST_DISK_BYTES = 1 << 30
 
 
@@ -22,7 +22,7 @@ def check_system(root: Path = Path("/")) -> Iterator[Finding]:
     """Asks the operating system.
 
     Args:
-        root: where `proc` and `sys` are.
+        root: folder of `proc` and `sys`.
     """
     yield Finding(SECTION, "system", f"{platform.system()} {platform.release()}, {platform.machine()}")
     yield check_cores(os.cpu_count() or 1, num_cores(), cpu_quota(root))
@@ -31,19 +31,19 @@ def check_system(root: Path = Path("/")) -> Iterator[Finding]:
     try:
         temporary = tempfile.gettempdir()
     except FileNotFoundError as error:
-        remedy = "Name a folder that can be written to in the environment variable TMPDIR"
+        remedy = "Set the environment variable TMPDIR to a folder that can be written to"
         yield Finding(SECTION, "temporary folder", "none", str(error.strerror), remedy)
     else:
         yield check_disk("temporary folder", temporary)
 
 
 def check_cores(present: int, usable: int, quota: float | None) -> Finding:
-    """Compares the cores that the jobs would use with the time that they would get.
+    """Compares the cores that the jobs would use with the processor time that they would get.
 
     Args:
-        present: cores of the machine.
-        usable: those that this process may run on.
-        quota: cores' worth of time that its control group gets; None for no limit.
+        present: number of cores of the machine.
+        usable: number of cores that this process may run on.
+        quota: processor time that its control group gets, in cores; None for no limit.
     """
     value = f"{usable} of {present} may be used"
     if quota is None:
@@ -81,7 +81,7 @@ def _enough_memory(name: str, value: str, available: int) -> Finding:
 
 
 def usable_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may still use; None where the system doesn't tell."""
+    """Bytes that this process may still use; None if the system doesn't tell."""
     found = []
     try:
         for line in (root / "proc/meminfo").read_text().splitlines():
@@ -95,12 +95,12 @@ def usable_memory(root: Path = Path("/")) -> int | None:
 
 
 def check_disk(name: str, folder: str, needed_bytes: int = LEAST_DISK_BYTES) -> Finding:
-    """Compares the free disk at a folder with what is needed there."""
+    """Compares the free space at a folder with what is needed there."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError as error:
         remedy = "Choose another folder, or give permission there"
-        return Finding(SECTION, name, folder, f"can't be asked: {error.strerror}", remedy)
+        return Finding(SECTION, name, folder, f"its free space is unknown: {error.strerror}", remedy)
     value = f"{human_bytes(usage.free)} free of {human_bytes(usage.total)} at {folder}"
     if usage.free >= needed_bytes:
         return Finding(SECTION, name, value)

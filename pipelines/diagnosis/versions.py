@@ -1,4 +1,4 @@
-"""The versions that are installed, against those that the package needs and those that its tests ran with."""
+"""Compares installed versions with those that the package requires and those that its tests ran with."""
 
 import platform
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ SECTION = "versions"
 _PACKAGE = "har-pipelines"
 _SHOWN = ("apache-beam", "tensorflow", "keras", "numpy", "av", "opencv-python-headless", "tensorflow-io")
 _EXTRA, _MARK_OF_EXTRA = "tfio", "tensorflow-io"
-"""The extra whose requirements hold where its package is installed."""
+"""The extra whose requirements count if its package is installed."""
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -30,7 +30,7 @@ def check_versions(checkout: Path = CHECKOUT) -> Iterator[Finding]:
         package = distribution(_PACKAGE)
     except PackageNotFoundError:
         yield Finding(
-            SECTION, _PACKAGE, "not installed", "what it needs isn't known, and may be missing",
+            SECTION, _PACKAGE, "not installed", "its requirements are unknown and may be missing",
             "Run scripts/setup in a checkout, or pip install . there",
         )  # fmt: skip
         return
@@ -49,7 +49,7 @@ def check_versions(checkout: Path = CHECKOUT) -> Iterator[Finding]:
 
 
 def installed(names: tuple[str, ...]) -> dict[str, str]:
-    """The versions of those of some packages that are installed."""
+    """The versions of some packages, as far as they are installed."""
     found = {}
     for name in names:
         try:
@@ -60,7 +60,7 @@ def installed(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def check_python(specifier: str, running: str) -> Finding:
-    """Whether this version of Python is one that the package is made for."""
+    """Whether the package supports this version of Python."""
     from packaging.specifiers import SpecifierSet
 
     value = f"{running}, needed {specifier or 'any'}"
@@ -71,10 +71,10 @@ def check_python(specifier: str, running: str) -> Finding:
 
 
 def check_required(lines: list[str]) -> Finding:
-    """Whether what the package requires is installed, in a version that it takes.
+    """Whether the package's requirements are installed, in suitable versions.
 
     Args:
-        lines: requirements as they stand in its metadata; those of an extra count where its package is installed.
+        lines: requirements as in the package's metadata; those of an extra count if the extra's package is installed.
     """
     from packaging.requirements import Requirement
 
@@ -92,13 +92,13 @@ def check_required(lines: list[str]) -> Finding:
 
 
 def check_locks(locks: Mapping[str, str]) -> Finding:
-    """Compares what is installed with the lock that it is most like.
+    """Compares the installed packages with the lock that they match best.
 
-    Packages that aren't installed don't count: tools for development may be missing, and what is needed is checked by
+    Packages that aren't installed don't count: development tools may be missing, and requirements are checked by
     `check_required`.
 
     Args:
-        locks: the text of each lock file, by name.
+        locks: text of each lock file, by name.
     """
     found = {name: differences(text) for name, text in locks.items()}
     best = min(found, key=lambda name: (len(found[name][0]), name))
@@ -113,7 +113,7 @@ def check_locks(locks: Mapping[str, str]) -> Finding:
 
 
 def differences(lock: str) -> tuple[list[str], int]:
-    """Installed packages whose versions aren't those of a lock, for people, and the number of those that are.
+    """Installed packages whose versions differ from a lock, in words, and the number of packages that match it.
 
     Args:
         lock: the text of a requirements file with hashes.

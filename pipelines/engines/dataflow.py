@@ -1,4 +1,4 @@
-"""What is particular to Dataflow: what it has to be told, where a job is to be seen, what its errors mean."""
+"""Everything specific to Dataflow: the options it needs, where to see a job, and what its errors mean."""
 
 import contextlib
 import json
@@ -29,15 +29,15 @@ _MAX_JOB_NAME = 63
 
 
 def prepare(options: PipelineOptions, tool: str, places: Mapping[str, str]) -> None:
-    """Checks what Dataflow needs, before Beam asks Google for anything, and fills in what follows from the rest.
+    """Checks the options that Dataflow needs, before Beam contacts Google, and fills in those that follow from others.
 
     Args:
-        options: of the pipeline; changed.
-        tool: which job it is, for its name.
+        options: of the pipeline; changed in place.
+        tool: name of the tool, for the job's name.
         places: folders that the workers must reach, by flag; `--output` among them.
 
     Raises:
-        UsageError: something is missing or can't go together; the message says what to do.
+        UsageError: an option is missing or can't be used; the message says what to do.
     """
     google = options.view_as(GoogleCloudOptions)
     if not google.project:
@@ -49,14 +49,14 @@ def prepare(options: PipelineOptions, tool: str, places: Mapping[str, str]) -> N
         if getattr(google, flag):
             raise UsageError(f"--{flag} can't be used: this program waits for the job and then checks what it wrote")
     if options.view_as(StandardOptions).streaming:
-        raise UsageError("--streaming can't be used: the job has an end. Leave it out")
+        raise UsageError("--streaming can't be used: this is a batch job. Leave it out")
     for flag, place in places.items():
         check_reach(flag, place)
     setup = options.view_as(SetupOptions)
     if setup.setup_file:
         if not os.path.isfile(setup.setup_file):
             raise UsageError(f"no such file: --setup_file {setup.setup_file}")
-        setup.setup_file = os.path.abspath(setup.setup_file)  # Beam changes to its folder, which must have a name
+        setup.setup_file = os.path.abspath(setup.setup_file)  # Beam changes to its folder, so the path must have one
     elif not options.view_as(WorkerOptions).sdk_container_image:
         raise UsageError(
             f"workers of {RUNNER} need this software: --setup_file ./setup.py, or --sdk_container_image IMAGE with it"
@@ -70,25 +70,25 @@ def prepare(options: PipelineOptions, tool: str, places: Mapping[str, str]) -> N
 
 
 def check_reach(flag: str, place: str) -> None:
-    """Refuses what is on this machine, where no worker of Dataflow looks.
+    """Refuses a place on this machine, which Dataflow's workers can't reach.
 
     Raises:
-        UsageError: it is.
+        UsageError: the place is on this machine.
     """
     if files.is_local(place):
         raise UsageError(f"{flag} {place} is on this machine, where workers of {RUNNER} can't reach it; give gs://...")
 
 
 def _job_name(tool: str, output: str) -> str:
-    """One name for all jobs that write to one place: Dataflow refuses a second one while the first is at work."""
+    """The same name for all jobs that write to one place: Dataflow refuses a second job while the first is running."""
     readable = re.sub(r"[^a-z0-9]+", "-", posixpath.basename(output).lower()).strip("-")
     mark = fingerprint(output)
     return f"{tool}-{readable}"[: _MAX_JOB_NAME - len(mark) - 1].rstrip("-") + f"-{mark}"
 
 
 def beam_workers(options: PipelineOptions) -> int:
-    """Pieces of work that one machine does at a time: one for each virtual CPU, where its type tells their number, or
-    one for each thread where there is a single Beam process."""
+    """How many work items one machine processes at a time: one for each virtual CPU, if the machine type gives their
+    number, or one for each thread of a single Beam process."""
     if not has_process_for_each_cpu(options):
         return options.view_as(DebugOptions).number_of_worker_harness_threads or 1
     match = _VCPUS.search(options.view_as(WorkerOptions).machine_type or "")
@@ -96,19 +96,20 @@ def beam_workers(options: PipelineOptions) -> int:
 
 
 def has_process_for_each_cpu(options: PipelineOptions) -> bool:
-    """Whether a machine has a Beam process for each virtual CPU, as it is unless one for them all is asked for."""
+    """Whether a machine has a Beam process for each virtual CPU, which is the default, rather than a single one."""
     return not options.view_as(DebugOptions).lookup_experiment("no_use_multiple_sdk_containers")
 
 
 def console(result: Any, options: PipelineOptions) -> str:
-    """Where a job is to be seen."""
+    """The address of a job's page."""
     google = options.view_as(GoogleCloudOptions)
     return f"https://console.cloud.google.com/dataflow/jobs/{google.region}/{result.job_id()}?project={google.project}"
 
 
 @contextlib.contextmanager
 def errors_once() -> Iterator[None]:
-    """The service's errors come with the job's end; before it they are of attempts that are repeated."""
+    """Hides errors that are logged before a job's end: they are of attempts that are retried, and the final error is in
+    the job's result."""
 
     def is_news(record: logging.LogRecord) -> bool:
         record.msg, record.args = record.getMessage().partition("\n Traceback")[0], None
@@ -126,12 +127,12 @@ def errors_once() -> Iterator[None]:
 
 
 def as_user_error(error: Exception, options: PipelineOptions, submitted: str) -> UserError:
-    """What went wrong while a job was submitted, or later, for people.
+    """An error message for people about what went wrong while a job was submitted, or later.
 
     Args:
         error: what Beam raised.
         options: of the pipeline.
-        submitted: where the job is to be seen; empty if it came to none.
+        submitted: address of the job's page; empty if the job was not submitted.
     """
     from apache_beam.runners.dataflow.dataflow_runner import DataflowRuntimeException
     from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
@@ -139,28 +140,28 @@ def as_user_error(error: Exception, options: PipelineOptions, submitted: str) ->
     if isinstance(error, DataflowRuntimeException):
         why = find_reason(str(error))
         return IncompleteError(
-            f"the job ended on Dataflow as {error.result.state}{why}. Run the same command again to go on. The job's "
+            f"the job ended on Dataflow as {error.result.state}{why}. Run the same command again to resume. The job's "
             f"log: {submitted}"
         )
     said, status = _said(error), getattr(error, "status_code", getattr(error, "code", 0))
     if submitted:
         return IncompleteError(
-            f"lost sight of the job, which may still be at work: {said}. Wait for its end or cancel it, then run the "
-            f"same command again. The job: {submitted}"
+            f"lost contact with the job, which may still be running: {said}. Wait for its end or cancel it, then run "
+            f"the same command again. The job: {submitted}"
         )
     if isinstance(error, DataflowJobAlreadyExistsError) or status == 409:
         name = options.view_as(GoogleCloudOptions).job_name
         return UsageError(
-            f"the job {name} is at work already. Wait for its end or cancel it, then run the same command again"
+            f"the job {name} is already running. Wait for its end or cancel it, then run the same command again"
         )
     return IncompleteError(
-        f"the job could not be submitted to Dataflow: {said}. Mend that, then run the same command again"
+        f"the job could not be submitted to Dataflow: {said}. Fix that, then run the same command again"
     )
 
 
 def _said(error: Any) -> str:
-    """The service's own words, where the error is an answer of it: apitools' HttpError or, in newer versions of Beam,
-    google.api_core's GoogleAPICallError, which puts the request before them."""
+    """The service's own message, if the error is a response from it: apitools' HttpError or, in newer versions of Beam,
+    google.api_core's GoogleAPICallError, which puts the request before the message."""
     if hasattr(error, "content"):
         with contextlib.suppress(ValueError, KeyError, TypeError):
             return str(json.loads(error.content)["error"]["message"]).strip().rstrip(".")
@@ -170,7 +171,7 @@ def _said(error: Any) -> str:
 
 
 def find_reason(text: str) -> str:
-    """The cause in what Beam says of a failed job: of a stack trace the line that says what was raised."""
+    """The cause in Beam's text about a failed job: of a stack trace, the line that names the exception."""
     lines = [line.strip() for line in text.partition("Error:\n")[2].splitlines() if line.strip()]
     if not lines or lines == ["None"]:
         return ""

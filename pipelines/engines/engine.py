@@ -32,6 +32,7 @@ from pipelines.core.errors import IncompleteError, OutputError, UsageError
 from pipelines.engines import dataflow, job_server
 from pipelines.engines.errors import errors_once, ignore_hang_ups, known_message, reason
 from pipelines.process.cores import num_cores
+from pipelines.reports.text import plural
 
 _WORKER = (
     "import runpy, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
@@ -45,12 +46,13 @@ class Engine:
 
     Attributes:
         pipeline: to be filled and run once.
-        description: which engine it really is, for the log.
-        is_local: it is Beam's own on this machine, not one that a job server hands the job to.
-        in_process: whether the workers run in this very process, each task once: its counters see their progress.
+        description: the actual engine, for messages.
+        is_local: whether it is Beam's own engine on this machine, not one behind a job server.
+        in_process: whether the workers run in this process and each task runs once, so that its counters show progress.
         local_processes: Beam worker processes on this machine.
-        parallelism: workers that are to find work at a time.
-        on_dataflow: whether it is Google's service, whose workers see nothing of this machine.
+        parallelism: how many workers there should be work for at a time.
+        on_dataflow: whether it is Google's service, whose workers can't reach this machine's files.
+        is_default: whether it is the local engine as it is without options: one Beam worker, in this process.
     """
 
     pipeline: beam.Pipeline
@@ -60,6 +62,7 @@ class Engine:
     local_processes: int
     parallelism: int
     on_dataflow: bool = False
+    is_default: bool = False
 
     @property
     def threads(self) -> int:
@@ -69,10 +72,10 @@ class Engine:
         return int(self.on_dataflow and dataflow.has_process_for_each_cpu(self.pipeline.options))
 
     def check_reach(self, flag: str, uris: Iterable[str]) -> None:
-        """Refuses files that its workers can't reach.
+        """Refuses files that the workers can't reach.
 
         Raises:
-            UsageError: there is one; the message names it.
+            UsageError: a file is out of their reach; the message names it.
         """
         if self.on_dataflow:
             for uri in uris:
@@ -80,12 +83,12 @@ class Engine:
 
 
 class _LocalRunner(fn_runner.FnApiRunner):
-    """Beam's own engine, whose worker processes end without a word at Ctrl-C, which a terminal sends to all."""
+    """Beam's own engine, with worker processes that end silently on Ctrl-C, which a terminal sends to all of them."""
 
     def run_via_runner_api(self, pipeline_proto: Any, options: PipelineOptions) -> Any:
-        """As that of Beam."""
+        """As in Beam."""
         for environment in pipeline_proto.components.environments.values():
-            if environment.urn == python_urns.SUBPROCESS_SDK:  # the payload is a shell's command
+            if environment.urn == python_urns.SUBPROCESS_SDK:  # the payload is a shell command
                 environment.payload = f"exec {sys.executable} -c {shlex.quote(_WORKER)}".encode()
         return super().run_via_runner_api(pipeline_proto, options)
 
@@ -95,18 +98,18 @@ def make_engine(
 ) -> Engine:
     """The engine that `--runner` names.
 
-    `DirectRunner` in Beam is a switch which takes one of three engines, depending on the network and on the transforms.
-    Here it always is the FnApiRunner, online and offline. Everything else is passed on to Beam as it is.
+    In Beam, `DirectRunner` picks one of three engines, depending on the network and on the transforms. Here it is
+    always the FnApiRunner, online and offline. Every other runner is passed on to Beam as it is.
 
     Args:
         runner: its name.
-        arguments: the command line of Beam.
-        own_flags: of the tool.
-        tool: which job it is, for its name.
+        arguments: Beam's part of the command line.
+        own_flags: flags of the tool.
+        tool: name of the tool, for the name of a job.
         places: folders that the workers must reach, by flag.
 
     Raises:
-        UsageError: a flag is known neither to this tool nor to Beam, or something that the runner needs is missing.
+        UsageError: a flag is known neither to this tool nor to Beam, or an option that the runner needs is missing.
     """
     on_dataflow = runner == dataflow.RUNNER
     _check_flags(arguments, own_flags, strict=runner in (LOCAL_RUNNER, dataflow.RUNNER))
@@ -137,33 +140,48 @@ def make_engine(
         in_process=mode != "multi_processing",
         local_processes=workers if mode == "multi_processing" else 1,
         parallelism=1,  # the dataset must not depend on this machine; it has enough shards for some processes anyway
+        is_default=mode == "in_memory" and workers == 1,
     )
 
 
 def num_decoders(wanted: int, engine: Engine) -> int:
-    """Decoder processes of each Beam worker: on this machine all cores together, elsewhere one, unless given."""
+    """Decoder processes of each Beam worker: `wanted` unless 0; else the workers on this machine share its cores, and
+    those elsewhere have one decoder each."""
     if wanted:
         return wanted
     return max(1, num_cores() // engine.local_processes) if engine.local_processes else 1
 
 
+def resources(wanted: int, engine: Engine) -> str:
+    """What a job uses, in words: `2 cores`, or the engine where it isn't the default one.
+
+    Args:
+        wanted: decoder processes of each Beam worker, as asked for; 0 for automatic.
+        engine: that of the job.
+    """
+    decoders = plural(num_decoders(wanted, engine), "decoder process", "decoder processes")
+    if not engine.is_default:
+        return f"{engine.description} with {decoders} for each Beam worker"
+    return decoders if wanted else plural(num_cores(), "core")
+
+
 def _make_pipeline(runner: Any, options: PipelineOptions) -> beam.Pipeline:
     try:
         pipeline = beam.Pipeline(runner=runner, options=options)
-    except (ValueError, ImportError) as error:  # an unknown runner, or options that it lacks
+    except (ValueError, ImportError) as error:  # an unknown runner, or options that it needs are missing
         raise UsageError(" ".join(str(error).split())) from error
-    # For what transforms in other languages bring along, of which there are none. Beam removes it when a pipeline has
-    # run, and one where all is done already never does.
+    # This folder is for the files of cross-language transforms, of which there are none. Beam removes it after a run,
+    # but a pipeline with nothing left to do never runs.
     shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
     FileSystems.set_options(options)  # the input is listed before the pipeline runs
     return pipeline
 
 
 def _check_flags(arguments: Sequence[str], own_flags: Sequence[str], strict: bool) -> None:
-    """Beam only warns of a flag that it doesn't know. Here a misspelt one of ours is an error, whatever the runner.
+    """Refuses misspelt flags of ours, whatever the runner; Beam only warns of flags that it doesn't know.
 
-    Other unknown flags are an error too (`strict`), except for runners whose job server may know more than this
-    process.
+    With `strict`, other unknown flags are refused, too. It is off for runners whose job server may know more flags than
+    this process.
     """
     parser = BeamParser()
     _, unknown = parser.parse_known_args(list(arguments))
@@ -180,8 +198,8 @@ def run_pipeline(engine: Engine) -> None:
     """Runs the engine's pipeline to its end.
 
     Raises:
-        OutputError: a worker could not write, not read from a remote store, or not load a table; with its message.
-        IncompleteError: the job failed on another runner than the local one, or ended in another way than well.
+        OutputError: a worker could not write, read from a remote store, or load a table; the message is the worker's.
+        IncompleteError: the job failed on a runner other than the local one, or its final state isn't DONE.
     """
     takes_jobs = job_server.is_needed(engine.pipeline.runner)
     if takes_jobs:
@@ -192,9 +210,9 @@ def run_pipeline(engine: Engine) -> None:
             result = engine.pipeline.run()
             if engine.on_dataflow:
                 submitted = dataflow.console(result, engine.pipeline.options)
-                cli.say(f"The job is at work: {submitted}")
+                cli.say(f"The job is running: {submitted}")
             state = _wait(result)
-        except Exception as error:  # each runner has a class of its own
+        except Exception as error:  # each runner raises a class of its own
             if message := known_message(f"{type(error).__name__}: {error}"):
                 raise OutputError(message) from error
             if engine.is_local:
@@ -203,10 +221,10 @@ def run_pipeline(engine: Engine) -> None:
                 raise dataflow.as_user_error(error, engine.pipeline.options, submitted) from error
             raise IncompleteError(
                 f"the job failed on {engine.description}: {reason(error)}\n"
-                "See its log, then run the same command again to go on"
+                "See its log, then run the same command again to resume"
             ) from error
     if state != "DONE":
-        raise IncompleteError(f"the Beam job ended as {state}; see its log, then run the same command again to go on")
+        raise IncompleteError(f"the Beam job ended as {state}; see its log, then run the same command again to resume")
 
 
 def _errors_once(engine: Engine, takes_jobs: bool) -> contextlib.AbstractContextManager[None]:
@@ -218,7 +236,7 @@ def _errors_once(engine: Engine, takes_jobs: bool) -> contextlib.AbstractContext
 
 
 def _wait(result: Any) -> str:
-    """Waits for a job's end, and cancels it where the user interrupts: nobody would check what it wrote."""
+    """Waits for a job's end, and cancels it if the user interrupts: nothing would check what it wrote."""
     try:
         return str(result.wait_until_finish() or result.state)
     except KeyboardInterrupt:

@@ -45,21 +45,21 @@ def known_message(text: str) -> str:
         return str(shortage(match[1] or "no memory is left"))
     if match := _TABLE_ERROR.search(text):
         reason = match[2] or match[4]
-        return f"the table can't be loaded: {reason}. Mend that, then run the same command again: labels are kept"
+        return f"the table can't be loaded: {reason}. Fix that, then run the same command again: labels are kept"
     return ""
 
 
 def reason(error: Exception) -> str:
-    """What an engine says of a failed job, without the calls of its Java stack traces, which are in its own log."""
+    """An engine's message about a failed job, without the Java stack frames, which are in the engine's log."""
     if isinstance(error, grpc.RpcError) and isinstance(error, grpc.Call):
-        return f"the job server is lost ({error.details()})"
+        return f"lost contact with the job server ({error.details()})"
     text = str(error).strip() or type(error).__name__
     lines = (line for line in text.splitlines() if line.strip() and not _JAVA_CALL.match(line))
     return "\n".join(dict.fromkeys(lines))
 
 
 class _WithoutTraces:
-    """A stream that leaves out stack traces whose message the user gets anyway."""
+    """A stream that leaves out stack traces whose message the user sees anyway."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -69,7 +69,7 @@ class _WithoutTraces:
     def write(self, text: str) -> int:
         is_known = text.startswith("Traceback") and (self.drops_all or bool(known_message(text)))
         dropped, self._dropped = self._dropped, is_known
-        if self._dropped or (dropped and text == "\n"):  # `print` writes the end of the line apart
+        if self._dropped or (dropped and text == "\n"):  # `print` writes the newline separately
             return len(text)
         return self._stream.write(text)
 
@@ -79,14 +79,13 @@ class _WithoutTraces:
 
 @contextlib.contextmanager
 def errors_once(loopback: bool) -> Iterator[None]:
-    """A failing worker's stack trace would come up to three times: from the worker, from the runner, and from here.
-
-    What a job server says of a failed job comes from here, too.
+    """Shows each error once. A failing worker's stack trace would appear up to three times: from the worker, from the
+    runner, and from this program, which also reports what a job server says of a failed job.
 
     Args:
-        loopback: the workers are threads of this process for another engine. They write their traces past the log, and
-            when the job has failed they may still be at work, which ends in errors that are no news: their end is
-            waited for, a while.
+        loopback: whether the workers are threads of this process for another engine. They write their traces to the
+            standard error output, not to the log. After the job has failed they may still be working, only to fail
+            with errors of no interest, so this waits a while for their end.
     """
     runners = logging.getLogger("apache_beam.runners")
     level = runners.level
@@ -113,7 +112,7 @@ def errors_once(loopback: bool) -> Iterator[None]:
 
 
 def _wait_for_workers() -> None:
-    """Until no thread of this process works for another engine any more, `_LATE_S` at most."""
+    """Waits until no thread of this process works for another engine, but no longer than `_LATE_S` seconds."""
     close_pools()  # what waits for a decoder fails at once
     end = time.monotonic() + _LATE_S
     while any(map(_is_at_work, threading.enumerate())) and time.monotonic() < end:
@@ -126,8 +125,8 @@ def _is_at_work(thread: threading.Thread) -> bool:
 
 
 def ignore_hang_ups() -> None:
-    """Workers that are threads of this process end when their engine hangs up on them, before the job's end or after
-    it. Python would write a stack trace of that; a job that fails has its own error."""
+    """Suppresses the stack traces of workers that lose their engine. Workers that are threads of this process end that
+    way, before the job's end or after it; a job that fails has its own error."""
     hook = threading.excepthook
 
     def without_hang_ups(arguments: threading.ExceptHookArgs) -> None:

@@ -1,4 +1,4 @@
-"""Engines that take jobs through a job server (Flink, Spark, Prism): what can be known before a job goes there."""
+"""Engines that take jobs through a job server (Flink, Spark, Prism): checks before a job is submitted."""
 
 import os
 import re
@@ -25,12 +25,12 @@ _ANSWER_S = 10.0
 
 
 def check(runner: runners.PipelineRunner, options: PipelineOptions) -> None:
-    """Finds out within seconds whether there is a job server to take a job, or what starts one.
+    """Checks within seconds that there is a job server, or all that is needed to start one.
 
-    Runners of another kind, and what lies behind the job server, are not looked at.
+    Other kinds of runners are not checked, nor is the engine behind the job server.
 
     Raises:
-        UsageError: there is none; the message says what to do.
+        UsageError: there is neither; the message says what to do.
     """
     if not is_needed(runner):
         return
@@ -53,8 +53,8 @@ def check(runner: runners.PipelineRunner, options: PipelineOptions) -> None:
         java = options.view_as(JobServerOptions).job_server_java_launcher
         if not (flink.flink_submit_uber_jar or spark.spark_submit_uber_jar or shutil.which(java)):
             raise UsageError(
-                f"--runner={type(runner).__name__} starts a job server with {java!r}, which this machine lacks: "
-                "install Java, or name a job server that runs with --job_endpoint=HOST:PORT"
+                f"--runner={type(runner).__name__} starts a job server with {java!r}, which isn't installed: "
+                "install Java, or give the address of a running job server with --job_endpoint=HOST:PORT"
             )
     else:
         raise UsageError(
@@ -74,8 +74,8 @@ def _check_answers(endpoint: str) -> None:
         grpc.channel_ready_future(channel).result(timeout=_ANSWER_S)
     except grpc.FutureTimeoutError:
         raise UsageError(
-            f"no job server answers at --job_endpoint={endpoint}: start one there (here, `scripts/engines start flink` "
-            "does, or spark, or prism), or correct the address"
+            f"no job server answers at --job_endpoint={endpoint}: start one there (on this machine with "
+            "`scripts/engines start flink`, or spark, or prism), or correct the address"
         ) from None
     finally:
         channel.close()
@@ -83,11 +83,11 @@ def _check_answers(endpoint: str) -> None:
 
 def _check_file(flag: str, place: str | None) -> None:
     if place and "://" not in place and not os.path.exists(place):
-        raise UsageError(f"no such file: --{flag}={place}. `scripts/engines fetch` brings what it can")
+        raise UsageError(f"no such file: --{flag}={place}. `scripts/engines fetch` downloads what it can")
 
 
 def runs_here(runner: runners.PipelineRunner, options: PipelineOptions) -> bool:
-    """Whether the workers are threads of this very process: the environment LOOPBACK, given or by default."""
+    """Whether the workers are threads of this process: the environment LOOPBACK, given or by default."""
     if not is_needed(runner):
         return False
     if given := options.view_as(PortableOptions).environment_type:

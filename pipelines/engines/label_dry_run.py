@@ -23,12 +23,12 @@ _SHOWN = 10
 
 
 def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> None:
-    """Prints what a run would do, and an estimate from a few videos, drawn by chance."""
+    """Prints what a run would do, and an estimate from a few videos, drawn at random."""
     pending = [video for videos in work.pending for video in videos.videos()]
     size = sum(task.video.size_bytes for task in pending)
     total = work.num_videos
     tool.say_damaged(work.config.output, work.damaged)
-    print(f"{plural(total, 'video')} in {work.config.input}, {total - len(pending)} labelled already")
+    print(f"{plural(total, 'video')} in {work.config.input}, {total - len(pending)} already labelled")
     print(f"{plural(len(pending), 'video')} to label, {human_bytes(size)}")
     for task in pending[:_SHOWN]:
         print(f"  {task.video.video_id}")
@@ -40,7 +40,7 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> No
         print(f"{visible(failure.video_id)} can't be read ({failure.message}): will be in failures.jsonl")
     missing = sum(task.video.version == "missing" for task in pending)
     if missing:
-        print(f"{plural(missing, 'named video')} not there: will be in failures.jsonl")
+        print(f"{plural(missing, 'named video')} not found: will be in failures.jsonl")
     if pending:
         _estimate(work, pending, engine, threads)
     print("Nothing was written.")
@@ -71,10 +71,10 @@ def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: i
         pool.close()
     passed_s = time.monotonic() - start
     if not size:
-        print("No estimate: none of the sample could be read to its end in time")
+        print("No estimate: no video of the sample could be read completely in time")
         return
     whole_s = passed_s * sum(task.video.size_bytes for task in pending) / size
     print(
         f"A sample of {plural(videos, 'video')} ({plural(windows, 'window')}) took {human_seconds(passed_s)} on this "
-        f"machine; by size, all would take about {human_seconds(whole_s)} on one like it"
+        f"machine; judging by file sizes, all would take about {human_seconds(whole_s)}"
     )

@@ -1,7 +1,7 @@
-"""The account of labelled videos: what a shard's videos add up to, and what the accounts of shards add up to.
+"""Reports on labelled videos: that of a shard is made from its videos, and that of a run from those of its shards.
 
-Merging is associative and knows no order, so a report is the same however the shards were grouped. Seconds are rounded
-to milliseconds before they are added: such sums are exact, and rounding them again keeps them so.
+Merging is associative and commutative, so a report is the same however the shards were grouped. Seconds are rounded to
+milliseconds before they are added: such sums are exact, and stay so when they are rounded again.
 """
 
 import heapq
@@ -16,11 +16,11 @@ from pipelines.labelling.types import SCORE_BINS, Example, LabelledVideo, LabelR
 MAX_UNCERTAIN = 48
 """Segments with film strips in a report."""
 MAX_TIMELINES = 20
-"""Videos in a report with all of their segments."""
+"""Videos in a report that are shown with all of their segments."""
 MAX_FAILURES = 200
 """Failure records in a report."""
 MAX_REMARKS = 200
-"""Remarks on videos that the page and the summary name some of."""
+"""Remarks in a report, of which the page and the summary show some."""
 _COUNTS = ("videos", "labelled", "failed", "damaged", "remarked", "windows")
 _DIGITS = 3
 
@@ -34,14 +34,14 @@ def summarise(
     windows: int,
     strips: Mapping[tuple[str, float], str],
 ) -> LabelReport:
-    """The account of one shard.
+    """The report on one shard.
 
     Args:
-        videos: what was labelled, each video once. One without segments counts as failed.
+        videos: the labelled videos, each once. A video without segments counts as failed.
         failures: videos and windows without a label.
         listed: number of videos that belong to the shard.
         windows: number of clips that were scored.
-        strips: (video, start_s of a segment) to a JPEG file in base64; only segments with one become examples.
+        strips: (video, start_s of a segment) to a JPEG file in base64; only segments with a strip become examples.
     """
     labelled = [video for video in videos if video.segments]
     segments = [segment for video in labelled for segment in video.segments]
@@ -77,9 +77,9 @@ def summarise(
 
 
 def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
-    """The account of all shards together, from one of each; an empty one if there are none.
+    """The report on all shards together, from the report of each; an empty one if there are none.
 
-    Order and grouping don't matter as long as no video is in two of them.
+    Order and grouping don't matter as long as no video is in two reports.
     """
     counts, reasons, segments = Counter[str](), Counter[str](), Counter[str]()
     duration_s = 0.0
@@ -97,7 +97,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
         for label, value in report.seconds_by_label.items():
             seconds[label] = _total((seconds[label], value))
         bins = [a + b for a, b in zip(bins, report.score_histogram, strict=True)]
-        # Cut after each report: the accounts of all shards together may not fit into memory.
+        # Truncated after each report: those of all shards together may not fit into memory.
         failures = _first(MAX_FAILURES, (*failures, *report.failures), _failure_order)
         uncertain = _first(MAX_UNCERTAIN, (*uncertain, *report.uncertain), _example_order)
         several = (video for video in report.timelines if len(video.segments) > 1)
@@ -118,7 +118,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
 
 
 def score_bin(score: float) -> int:
-    """The bin of a histogram with `SCORE_BINS` bins to which a score from 0 to 1 belongs; 1 belongs to the last."""
+    """The index of a score from 0 to 1 in a histogram of `SCORE_BINS` bins; 1 belongs to the last bin."""
     return min(max(int(score * SCORE_BINS), 0), SCORE_BINS - 1)
 
 
@@ -134,7 +134,7 @@ def _first(number: int, items: Iterable[_Item], order: Callable[[_Item], Any]) -
     return tuple(heapq.nsmallest(number, items, key=order))
 
 
-# Each order is total: the later parts tell apart what the earlier ones, which a person sees, leave equal.
+# Each order is total: its later parts break ties between the earlier ones, which a person sees.
 
 
 def _failure_order(failure: Failure) -> tuple[Any, ...]:
@@ -150,5 +150,5 @@ def _example_order(example: Example) -> tuple[Any, ...]:
 
 
 def _timeline_order(video: LabelledVideo) -> tuple[int, str]:
-    """By number of segments, most first, and by video, which is there once."""
+    """By number of segments, most first, then by video, which is unique."""
     return -len(video.segments), video.video

@@ -1,5 +1,5 @@
-"""From the ledger's entries to the labels of a shard. Pure: the same entries give the same labels, in whatever order
-and by however many runs they came about."""
+"""From the ledger's entries to the labels of a shard. Pure: the same entries give the same labels, whatever their order
+and however many runs made them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,14 +16,14 @@ from pipelines.labelling.types import LabelledVideo, LabelReport
 
 @dataclass(frozen=True)
 class ShardLabels:
-    """All that is known of a shard's videos.
+    """The labels, failures and report of a shard.
 
     Attributes:
-        videos: those with at least one segment, by id.
-        failures: of whole videos and of windows, by id and time.
-        report: the account.
-        entries: what it was made from, without film strips that nobody will see, and those of videos that are not
-            listed now.
+        videos: videos with at least one segment, by id.
+        failures: failures of whole videos and of windows, by id and time.
+        report: the report on the shard.
+        entries: the entries that these were made from, without film strips that are never shown, and the entries of
+            videos that are not listed now.
     """
 
     videos: tuple[LabelledVideo, ...]
@@ -60,7 +60,7 @@ def assemble(
     failures.sort(key=lambda f: (f.video_id, f.start_s if f.start_s is not None else -1.0))
     report = summarise(videos, failures, len(listed), windows, strips)
     slim = [_without_strips(entry, kept) for parts in chosen.values() for entry in parts]
-    # What isn't listed now, because of a limit or a shorter list, may be listed again.
+    # Videos that aren't listed now, because of a limit or a shorter list, may be listed again.
     slim += {(e.video, e.version, e.parts, e.part): e for e in known if e.video not in versions}.values()
     return ShardLabels(tuple(videos), tuple(failures), report, tuple(slim))
 
@@ -85,8 +85,8 @@ _Place = tuple[str, int]
 
 
 def _least_certain(entries: Iterable[Entry]) -> dict[_Place, float]:
-    """The least certain windows of all with their best probability. Each file of the ledger keeps the strips of as many
-    of its own, so these have one for certain, whichever files they are in."""
+    """The least certain windows of all, with their best probability. Each file of the ledger keeps the strips of as
+    many of its own windows, so these all have a strip, whichever files they are in."""
     scores = [
         (float(row.max()), (entry.video, window.index))
         for entry in entries
@@ -98,7 +98,7 @@ def _least_certain(entries: Iterable[Entry]) -> dict[_Place, float]:
 def _strips_of_segments(
     video: LabelledVideo, parts: Sequence[Entry], kept: Mapping[_Place, float]
 ) -> dict[tuple[str, float], str]:
-    """A film strip for each segment that has one of the least certain windows: of the least certain of them."""
+    """A film strip for each segment with any of the least certain windows, from the least certain of them."""
     best: dict[tuple[str, float], tuple[float, str]] = {}
     for entry in parts:
         for window in entry.windows:

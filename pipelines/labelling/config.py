@@ -8,8 +8,8 @@ from pipelines.decoding.messages import DecodeLimits
 from pipelines.labelling.rows import FORMATS
 from pipelines.labelling.segments import SegmentSpec
 
-WINDOWS = Group("windows", "A video about as long as those in training is one clip, a longer one is cut into windows.")
-SEGMENTS = Group("segments", "Changing these doesn't need decoding or scoring again.")
+WINDOWS = Group("windows", "A video about as long as those in training is one clip; a longer one is cut into windows.")
+SEGMENTS = Group("segments", "Changing these doesn't require decoding or scoring again.")
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,21 @@ class LabelConfig:
     )  # fmt: skip
     range_s: float = setting(
         600.0, group=WINDOWS, metavar="SECONDS", above=0,
-        help="length from which a video is cut at key frames, so that several workers share it",
+        help="length above which a video is cut at key frames, so that several workers can share it",
     )  # fmt: skip
     min_score: float = setting_like(SegmentSpec, "min_score", group=SEGMENTS)
     smooth: int = setting_like(SegmentSpec, "smooth", group=SEGMENTS)
     min_duration_s: float = setting_like(SegmentSpec, "min_duration_s", group=SEGMENTS)
     top_k: int = setting_like(SegmentSpec, "top_k", group=SEGMENTS)
-    format: str = setting("jsonl", group=INPUT_OUTPUT, choices=FORMATS, help="format of the files of labels")
+    format: str = setting("jsonl", group=INPUT_OUTPUT, choices=FORMATS, help="format of the label files")
     webvtt: bool = setting(False, group=INPUT_OUTPUT, help="also write a subtitle track for each video")
     bigquery_table: str = setting(
         "", group=INPUT_OUTPUT, metavar="PROJECT:DATASET.TABLE", automatic="none",
-        help="also load the labels into this table, whose content they replace; needs --temp_location gs://...",
+        help="also load the labels into this table, replacing its content; needs --temp_location gs://...",
     )  # fmt: skip
     limit: int = setting_like(Common, "limit")
     shards: int = setting(
-        0, group=RUNNING, metavar="N", low=0, automatic="one for 10,000 videos", help="number of files of labels"
+        0, group=RUNNING, metavar="N", low=0, automatic="one for 10,000 videos", help="number of label files"
     )
     workers: int = setting_like(Common, "workers")
     time_limit_s: float = setting_like(
@@ -76,7 +76,7 @@ class LabelConfig:
                 "{} is {:g}, more than {}, {:g}: parts of the video would be in no window",
                 Name("stride_s"), self.stride_s, Name("window_s"), self.window_s,
             )  # fmt: skip
-        # Made here once, so that a wrong value is found before anything is read.
+        # Built once here, so that a wrong value is found before anything is read.
         _ = self.segments, self.limits
 
     @property
@@ -86,5 +86,5 @@ class LabelConfig:
 
     @property
     def limits(self) -> DecodeLimits:
-        """What decoding one window may use."""
+        """Limits for decoding one window."""
         return DecodeLimits(self.time_limit_s, self.memory_limit_mb)

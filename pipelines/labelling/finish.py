@@ -1,4 +1,4 @@
-"""The end of a labelling run: the proof that nothing is missing, the summary and the report."""
+"""The end of a labelling run: the check that nothing is missing, the summary and the report."""
 
 import json
 import posixpath
@@ -20,7 +20,7 @@ from pipelines.labelling.types import LabelReport
 
 
 def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> LabelReport:
-    """Proves that nothing is missing, and only then writes what makes the labels complete."""
+    """Checks that nothing is missing, and only then writes the summary that makes the labels complete."""
     config, layout = work.config, work.layout
     listed = summarise([], listing.failed, len(listing.failed), 0, {})
     report = merge_reports(chain([listed], shards.read_reports(config.output, layout.num_shards)))
@@ -32,7 +32,7 @@ def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> Lab
         )
     shards.join_failures(config.output, layout.num_shards, listing.failed)
     folder.write_ignored(config.output, listing.ignored)
-    reasons = shards.read_failures(config.output)  # the report has the first ones only
+    reasons = shards.read_failures(config.output)  # the report only has the first ones
     check_failure_rate(report.failed, num_chosen, config.max_failure_rate, reasons, "labels are")
     summary = _summary(work, listing, report, seconds, num_scored)
     settings = {
@@ -47,7 +47,7 @@ def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> Lab
 def _summary(
     work: Work, listing: Listing, report: LabelReport, seconds: float, num_scored: int
 ) -> dict[str, dict[str, Any]]:
-    """What `summary.json` says."""
+    """The content of `summary.json`."""
     config, info = work.config, work.info
     num_shards = work.layout.num_shards
     return {

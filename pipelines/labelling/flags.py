@@ -1,4 +1,4 @@
-"""The command line of `pipelines.label`: flags, configuration file, and what they become."""
+"""The command line of `pipelines.label`: flags and configuration file, parsed into a request."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Labels many videos, short or long, with a trained model.
   python -m pipelines.label --model gs://bucket/model --input 'gs://bucket/**.mp4' --output gs://bucket/labels
   python -m pipelines.label ... --window-s 4 --stride-s 2 --min-score 0.6     # long videos: labelled time segments
 
-Run it again after an interruption, or with more videos: only what is not labelled yet is decoded. Options that are not
+Run it again after an interruption, or with more videos: only unlabelled videos are decoded. Options that are not
 listed here go to Beam, for example --runner=DataflowRunner --project=... --temp_location=gs://..."""
 _EPILOG = """\
 exit codes: 0 every video is labelled or in failures.jsonl; 1 unexpected error; 2 wrong usage, model or input, nothing
@@ -48,16 +48,16 @@ def own_flags() -> list[str]:
 
 
 def parse(arguments: Sequence[str]) -> LabelRequest:
-    """Understands a command line.
+    """Parses a command line.
 
     Raises:
-        UsageError: a value is wrong; nothing has been read or written but the configuration files.
+        UsageError: a value is wrong; only configuration files have been read, and nothing has been written.
     """
     given = read_given(make_parser(), arguments, LabelConfig, beam=True)
-    for key, what in (("model", "which model labels: --model FOLDER"), ("input", "what to label: --input PATH"),
-                      ("output", "where the labels are to go: --output FOLDER")):  # fmt: skip
+    for key, what in (("model", "a model: --model FOLDER"), ("input", "videos to label: --input PATH"),
+                      ("output", "where to write the labels: --output FOLDER")):  # fmt: skip
         if not given.values.get(key):
-            raise UsageError(f"say {what}")
+            raise UsageError(f"choose {what}")
     given.normalise("model", "input", "output")
     config = given.build(LabelConfig)
     check_outside(config.output, input=config.input, model=config.model)

@@ -1,4 +1,4 @@
-"""The folder of labels: what lies where, what is known already, and how a run ends.
+"""The folder of labels: where its files are, which results it already has, and how a run ends.
 
 `_state/` holds what the next run needs: the layout, the ledger, the listing and the report of each shard. Readers of
 the labels need none of it.
@@ -36,7 +36,7 @@ def _layout_uri(output: str) -> str:
 
 
 def of_shard(output: str, kind: str, shard: int, extension: str) -> str:
-    """The address of what is kept of a kind for a shard."""
+    """The address of a shard's file of some kind in `_state/`."""
     return files.join(output, STATE, kind, f"{shard:05d}{extension}")
 
 
@@ -45,16 +45,16 @@ def _ledger_folder(output: str, shard: int) -> str:
 
 
 def read_layout(output: str, overwrite: bool = False) -> LabelLayout | None:
-    """The layout of the labels in a folder; None where there is none, see `store.read_own`.
+    """The layout of the labels in a folder; None if there is none. See `store.read_own`.
 
     Raises:
-        UsageError: the folder holds other things, or can't be read.
+        UsageError: the folder holds something else, or can't be read.
     """
     return read_own(output, _layout_uri(output), LabelLayout.from_json, "labels", overwrite)
 
 
 def remove_labels(output: str) -> None:
-    """Removes labels, their summary first, and nothing else that lies in the folder.
+    """Removes labels, their summary first, and nothing else in the folder.
 
     Raises:
         OutputError: something can't be removed.
@@ -72,7 +72,7 @@ def remove_labels(output: str) -> None:
 
 
 def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[ShardListing]) -> None:
-    """Makes the folder ready: the summary goes, as it won't be true for long, and so do labels of another format.
+    """Makes the folder ready: removes the summary, as it will be out of date, and labels of another format.
 
     Raises:
         OutputError: the folder can't be written.
@@ -97,7 +97,7 @@ def read_listing(output: str, shard: int) -> list[ListedVideo]:
     """The videos of a shard.
 
     Raises:
-        OutputError: what the run put down of them is damaged.
+        OutputError: the listing that the run wrote is damaged.
     """
     uri = of_shard(output, "listing", shard, ".jsonl")
     with files.open_read(uri) as file:
@@ -108,10 +108,10 @@ def read_listing(output: str, shard: int) -> list[ListedVideo]:
 
 
 def add_to_ledger(output: str, shard: int, entries: Sequence[Entry]) -> None:
-    """Puts down what became of some videos, all or nothing.
+    """Records the results of some videos, all or none of them.
 
     Raises:
-        OutputError: it can't be written.
+        OutputError: the file can't be written.
     """
     _write_entries(output, shard, f"{uuid.uuid4().hex}-{len(entries)}.jsonl", entries, {})
 
@@ -124,17 +124,17 @@ def _write_entries(output: str, shard: int, name: str, entries: Iterable[Entry],
 
 
 def read_ledger(output: str, shard: int) -> Iterator[Entry]:
-    """All entries of a shard; lines that are damaged or of another version of this software are passed over."""
+    """All entries of a shard; lines that are damaged or of another version of this software are skipped."""
     return _read_ledger(output, shard, Entry.from_json, lambda _: None)
 
 
 def outline_ledger(output: str, shard: int, on_damage: Callable[[str], None]) -> Iterator[Outline]:
-    """The same without what is not needed to know what is left to do.
+    """The same, with only the fields that tell what is left to do.
 
     Args:
         output: the folder.
-        shard: its number.
-        on_damage: told the name of each file with lines that are passed over, or with fewer than were written.
+        shard: number of the shard.
+        on_damage: called with the name of each file with lines that are skipped, or with fewer lines than were written.
     """
     return _read_ledger(output, shard, Outline.from_json, on_damage)
 
@@ -145,7 +145,7 @@ def _read_ledger(output: str, shard: int, parse: Callable[[str], _T], on_damage:
         try:
             file = files.open_read(files.join(_ledger_folder(output, shard), name))
         except FileNotFoundError:
-            continue  # a store may list what was removed, by compaction for example
+            continue  # a store may list files that were removed, by compaction for example
         with file as lines:
             for line in lines:
                 try:
@@ -159,13 +159,13 @@ def _read_ledger(output: str, shard: int, parse: Callable[[str], _T], on_damage:
 
 
 def _count_in(name: str) -> int:
-    """How many entries a file of the ledger had when it was written; -1 where its name doesn't tell."""
+    """How many entries a file of the ledger had when it was written; -1 if its name doesn't say."""
     count = name.rpartition("-")[2].partition(".")[0]
     return int(count) if count.isdecimal() else -1
 
 
 def compact_ledger(output: str, shard: int, entries: Sequence[Entry], stamps: dict[str, Stamp]) -> None:
-    """Replaces a shard's ledger by these entries. Killed in the middle, it holds some of them twice, harmlessly."""
+    """Replaces a shard's ledger with these entries. If killed midway, it holds some of them twice, harmlessly."""
     folder = _ledger_folder(output, shard)
     older = list(files.list_folder(folder))
     name = f"{_COMPACT}-{len(entries)}.jsonl"
@@ -174,7 +174,7 @@ def compact_ledger(output: str, shard: int, entries: Sequence[Entry], stamps: di
 
 
 def count_entries(output: str) -> int:
-    """Entries that were added and are not compacted yet, without reading them: their number is in the files' names."""
+    """Number of entries that were added and not compacted yet, taken from the names of the files."""
     folder = files.join(output, STATE, "ledger")
     if files.is_local(folder) and not files.exists(folder):
         return 0

@@ -1,4 +1,4 @@
-"""The ledger's entries: what is known of a video, or of a range of a long one, once all its windows are through.
+"""The ledger's entries: the results for a video, or for a range of a long one, once all its windows are done.
 
 An entry holds the probabilities of every window, not the labels: another threshold or smoothing needs no new scoring.
 """
@@ -18,7 +18,7 @@ from pipelines.video.windows import Window
 
 _PLAIN = ("video", "version", "key", "part", "parts", "num_windows", "duration_s", "damaged", "remark")
 MAX_STRIPS = MAX_UNCERTAIN
-"""Film strips that a file of the ledger keeps, of its least certain windows."""
+"""Number of film strips that a file of the ledger keeps, of its least certain windows."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,18 @@ class Entry:
 
     Attributes:
         video: its id.
-        version: of the file that was read.
-        key: of the model and the settings that decide about the scores.
-        part: the windows `first:end` which these are, and `parts`, all such ranges of the video; empty for a video
-            that was not cut.
-        parts: see `part`.
-        num_windows: of the part, those that failed included.
-        duration_s: of the whole video.
+        version: version of the file that was read.
+        key: key of the model and of the settings that determine the scores.
+        part: the range of windows, as `first:end`; empty for a video that was not cut.
+        parts: all ranges of the video; empty for a video that was not cut.
+        num_windows: windows of the range, including those that failed.
+        duration_s: duration of the whole video in seconds.
         damaged: whether some of it could not be decoded.
-        windows: those that were scored, by index.
+        windows: the windows that were scored, by index.
         probabilities: float32 [len(windows), C].
-        failures: of the video or of its windows.
+        failures: failures of the video or of its windows.
         strips: film strips, JPEG in base64, by index of the window.
-        remark: what a person should know of the video.
+        remark: what a person should know about the video.
     """
 
     video: str
@@ -100,7 +99,7 @@ _WINDOW_FIELDS = len(fields(Window))
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What tells of an entry whether a video is done: all but the windows. Attributes as those of `Entry`."""
+    """The fields of an `Entry` that tell whether a video is done: all but the windows."""
 
     video: str
     version: str
@@ -112,7 +111,7 @@ class Outline:
 
     @classmethod
     def from_json(cls, line: str) -> Self:
-        """Reads what `Entry.to_json` wrote, in half the time, and takes what `Entry.from_json` takes.
+        """Reads what `Entry.to_json` wrote, twice as fast as `Entry.from_json`, and accepts the same lines.
 
         Raises:
             ValueError, TypeError, KeyError: the line is something else or cut off.
@@ -140,14 +139,14 @@ _E = TypeVar("_E", Entry, Outline)
 
 
 def choose(entries: Iterable[_E], key: str, versions: Mapping[str, str]) -> dict[str, list[_E]]:
-    """Of all entries those that hold for the videos as they are, by video: each part once, in order.
+    """The entries that are valid for the videos as they are now, by video: each part once, in order.
 
-    Where a part was done twice, by a worker that was thought lost or because it had failed, the one without transient
-    failures is taken, and of two alike the same one whatever their order.
+    If a part was done twice, by a worker that was presumed lost or because it had failed, the entry without transient
+    failures is taken; of two equally good ones, always the same, whatever their order.
 
     Args:
-        entries: in any order.
-        key: of the present model and settings.
+        entries: entries in any order.
+        key: key of the present model and settings.
         versions: id to version of the videos that are listed now.
     """
     found: dict[str, dict[tuple[tuple[str, ...], str], _E]] = {}
@@ -161,12 +160,12 @@ def choose(entries: Iterable[_E], key: str, versions: Mapping[str, str]) -> dict
 
 
 def _order(entry: Entry | Outline) -> tuple[bool, str]:
-    return entry.transient, entry.to_json() if isinstance(entry, Entry) else ""  # outlines of a part are as good
+    return entry.transient, entry.to_json() if isinstance(entry, Entry) else ""  # any outline of a part will do
 
 
 def _best_cut(found: Mapping[tuple[tuple[str, ...], str], _E]) -> list[_E]:
-    """The entries of one way to cut a video: a complete one if there is any, without transient failures if there is
-    one, with most done. A video that failed as a whole may have been cut since."""
+    """The entries of the best cut of a video: complete if possible, then without transient failures, then with most
+    windows done. A video that failed as a whole may have been cut since."""
     if len(found) == 1:
         return list(found.values())
     cuts: dict[tuple[str, ...], list[_E]] = {}
@@ -186,5 +185,5 @@ def _first_window(entry: Entry | Outline) -> int:
 
 
 def is_complete(entries: Sequence[Entry | Outline]) -> bool:
-    """Whether these entries, of one way to cut it, are all of a video."""
+    """Whether these entries, all of the same cut, cover the whole video."""
     return bool(entries) and {entry.part for entry in entries} >= set(entries[0].parts or ("",))

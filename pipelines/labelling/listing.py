@@ -22,13 +22,13 @@ from pipelines.process.gc_pause import no_collection
 
 @no_collection()
 def list_videos(source: str) -> Listing:
-    """Lists what `source` names, a normalised path or address.
+    """Lists the videos of `source`, a normalised path or address.
 
-    Of folders and globs, files that are no videos by their extension are passed over. What a list or a manifest names
-    is taken as it is, and stays in where it doesn't exist: it becomes a failure record.
+    In folders and globs, files without a video's extension are ignored. The entries of a list or a manifest are all
+    kept; one that doesn't exist becomes a failure record.
 
     Raises:
-        UsageError: there is nothing there, or it can't be read; the message says why.
+        UsageError: there is no such source, or it can't be read; the message says why.
     """
     try:
         check_source(source)
@@ -42,7 +42,7 @@ def list_videos(source: str) -> Listing:
             return replace(listing, unused=table.unused, num_repeated=listing.num_repeated + len(table.headers))
         if _is_folder(source):
             return _found(source, source, files.list_tree(source)[0])
-        if extension(source) in VIDEO_EXTENSIONS:  # hidden ones too: this one was asked for by name
+        if extension(source) in VIDEO_EXTENSIONS:  # even a hidden one, as it was asked for by name
             return _named(source, [posixpath.basename(source)])
         return _named(source, _list_paths(_text(source), source, posixpath.dirname(source)))
     except OSError as error:
@@ -63,7 +63,7 @@ def _text(source: str) -> str:
 
 
 def _match(pattern: str) -> tuple[str, list[FileInfo]]:
-    """What a glob finds, with the folder to which it is relative: the part of the pattern that has no sign in it."""
+    """The folder of a glob, which is its part without wildcards, and the files that match."""
     root = patterns.root_of(pattern)
     if not files.is_local(pattern):
         return root, files.match(root, pattern)
@@ -97,12 +97,12 @@ def _list_paths(text: str, name: str, root: str) -> list[str]:
         if (path := _path_in(line, root))
     ]
     if not paths:
-        raise UsageError(f"{name}: no paths in this list. Give one in each line")
+        raise UsageError(f"{name}: no paths in this list. Give one path on each line")
     return paths
 
 
 def _path_in(line: str, root: str) -> str:
-    """The path in a line of a list. Names may begin with `#`, as HMDB51's do, and begin or end with spaces."""
+    """The path on a line of a list. Names may begin with `#`, as in HMDB51, and begin or end with spaces."""
     path = line.strip()
     if path != line and path and files.is_local(path) and files.exists(files.join(root, line)):
         return line
@@ -114,7 +114,7 @@ def _is_there(uri: str) -> bool:
 
 
 def _named(source: str, paths: Iterable[str]) -> Listing:
-    """Videos by paths relative to the file that names them, absolute paths or addresses."""
+    """Videos by path, relative to the file that names them or absolute, or by address."""
     root = posixpath.dirname(source)
     unique: dict[str, str] = {}
     count = 0
@@ -125,7 +125,7 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
             path = files.find_slashed(root, path)
         uri = files.locate(root, path)
         unique.setdefault(posixpath.normpath(uri) if files.is_local(uri) else uri, path)
-    # Sorted before and not after: then what is made of them lies in memory as it is visited.
+    # Sorted before the objects are made, so that these lie in memory in the order in which they are visited.
     items = sorted(unique.items(), key=itemgetter(1))
     found = files.stat_files(root, [uri for uri, _ in items])
     names = AlikeFiles()

@@ -1,4 +1,4 @@
-"""What a labelling run has to do: what is listed compared with what is known."""
+"""What a labelling run has to do: the listed videos compared with the existing results."""
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,12 +37,12 @@ class Work:
         config: the settings.
         info: the model.
         windows: how videos are cut into windows.
-        key: of the model and the settings that decide about scores.
-        layout: of the output folder.
-        pending: what is to be decoded and scored, shard by shard.
-        task_size: how many of them a worker gets at a time.
-        marks: what the labels of those shards are made from that are to be written.
-        damaged: files of an earlier run that can't be believed.
+        key: key of the model and of the settings that determine the scores.
+        layout: layout of the output folder.
+        pending: videos to decode and score, shard by shard.
+        task_size: number of videos that a worker gets at a time.
+        marks: shard to the mark of what its labels are made from, for the shards to be written.
+        damaged: files of an earlier run that can't be trusted.
     """
 
     config: LabelConfig
@@ -62,12 +62,12 @@ class Work:
 
     @property
     def num_videos(self) -> int:
-        """Listed videos."""
+        """Number of listed videos."""
         return sum(map(len, self.shards))
 
     @property
     def num_pending(self) -> int:
-        """Videos that are to be decoded."""
+        """Number of videos to decode."""
         return sum(len(pending.numbers) for pending in self.pending)
 
     def tasks(self) -> Iterator[str]:
@@ -79,11 +79,11 @@ class Work:
 def make_work(
     config: LabelConfig, info: ModelInfo, windows: WindowSpec, videos: Sequence[ListedVideo], beam_workers: int
 ) -> Work:
-    """Compares what is listed with what is known.
+    """Compares the listed videos with the existing results.
 
     Raises:
         UsageError: the output belongs to another model, other windows or shards, and is not to be replaced.
-        OutputError: it is to be replaced, and can't be removed.
+        OutputError: the output is to be replaced, and can't be removed.
     """
     output = config.output
     scoring = {**windows.identity(), "clip_spec": info.clip_spec.fingerprint()}
@@ -108,12 +108,12 @@ def make_work(
     damaged: list[str] = []
 
     def compare(shard: int) -> tuple[PendingVideos, str]:
-        """The videos of a shard that are to be decoded, and its mark, empty where its labels needn't be written."""
+        """The videos of a shard to decode, and its mark, which is empty if its labels need not be written."""
         listing = shards[shard]
         mark = fingerprint([key, result, listing.text])
         labels = folder.labels_name(shard, num_shards, config.format)
         written = earlier is not None and label_shards.is_written(output, shard, mark, labels, damaged.append)
-        # Whatever has labels is in the ledger, which is long: it is read only for what may be tried again.
+        # All labelled videos are in the ledger, which is long: it is read only if some may be tried again.
         left = PendingVideos(listing)
         pending = left if written and not again else _pending(output, shard, listing, key, again, anew, damaged.append)
         return pending, mark if pending.numbers or config.bigquery_table or not written else ""
@@ -126,7 +126,7 @@ def make_work(
 
 
 def _is_other(earlier: LabelLayout, config: LabelConfig, info: ModelInfo, scoring: Mapping[str, Any]) -> bool:
-    """Whether labels are those of another model, of other windows, or in another number of files."""
+    """Whether labels are of another model, of other windows, or in another number of files."""
     same = (earlier.model, dict(earlier.scoring)) == (info.fingerprint, scoring)
     return not same or config.shards not in (0, earlier.num_shards)
 
@@ -138,7 +138,7 @@ def _other_labels(earlier: LabelLayout, config: LabelConfig, info: ModelInfo, sc
             f"{info.fingerprint})"
         )
     elif dict(earlier.scoring) == scoring:
-        what = f"labels in {plural(earlier.num_shards, 'file')}, and --shards says {config.shards}"
+        what = f"labels in {plural(earlier.num_shards, 'file')}, and --shards is {config.shards}"
     else:
         other = [
             f"{k}: {earlier.scoring.get(k)} there, {scoring[k]} now"
@@ -146,15 +146,15 @@ def _other_labels(earlier: LabelLayout, config: LabelConfig, info: ModelInfo, sc
             if earlier.scoring.get(k) != scoring[k]
         ]
         what = f"labels made with other windows ({'; '.join(other)})"
-    return f"{config.output} holds {what}. Choose another --output, or label everything anew there with --overwrite"
+    return f"{config.output} holds {what}. Choose another --output, or label all videos again with --overwrite"
 
 
 def _pending(
     output: str, shard: int, listing: ShardListing, key: str, again: bool, anew: bool, on_damage: Callable[[str], None]
 ) -> PendingVideos:
-    """The videos of a shard that aren't in the ledger, or, with `again`, failed for a reason that may have passed.
+    """The videos of a shard that aren't in the ledger; with `again`, also those with transient failures.
 
-    With `anew` these are all: a dry run has left the ledger there.
+    With `anew` these are all videos, as a dry run doesn't remove the ledger.
     """
     videos = listing.videos()
     entries_known = () if anew else folder.outline_ledger(output, shard, on_damage)

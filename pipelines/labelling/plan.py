@@ -14,10 +14,10 @@ from pipelines.core.video_files import IgnoredFile
 from pipelines.dataset import sharding
 
 VIDEOS_PER_SHARD = 10_000
-"""Videos whose labels go into one file, as long as nobody asks for another number of files."""
+"""Number of videos whose labels go into one file, unless another number of files is asked for."""
 BYTES_PER_SHARD = 1 << 37
-"""The same for their size: a worker has the scores of all windows of a shard in memory when it writes the labels, and
-of 128 GiB, some hundred hours of video, these take a few hundred megabytes."""
+"""The same for their size: a worker has the scores of all windows of a shard in memory when it writes the labels. For
+128 GiB, about a hundred hours of video, these take a few hundred megabytes."""
 _MAX_TASK_VIDEOS = 256
 _TASKS_PER_WORKER = 4
 
@@ -29,8 +29,8 @@ class ListedVideo:
     Attributes:
         video_id: its name in the labels, unique.
         uri: where to read it.
-        version: changes when the file does; `missing` where there is no file.
-        size_bytes: of the file.
+        version: changes when the file does; `missing` if there is no file.
+        size_bytes: size of the file.
     """
 
     video_id: str
@@ -48,10 +48,10 @@ class Listing:
 
     Attributes:
         videos: the videos.
-        ignored: other files that were passed over, by path.
-        num_repeated: entries of a list which name a file that was named before.
-        failed: folders and links that can't be read, behind which there may be videos.
-        unused: names of columns of a manifest that mean nothing here.
+        ignored: other files that were ignored, by path.
+        num_repeated: number of entries of a list that name a file again.
+        failed: folders and links that can't be read, and may contain videos.
+        unused: names of columns of a manifest that are not used.
     """
 
     videos: tuple[ListedVideo, ...]
@@ -62,12 +62,12 @@ class Listing:
 
     @property
     def num_ignored(self) -> int:
-        """How many files were passed over."""
+        """How many files were ignored."""
         return len(self.ignored)
 
     @property
     def num_listed(self) -> int:
-        """What is to be accounted for."""
+        """How many videos, folders and links must be accounted for."""
         return len(self.videos) + len(self.failed)
 
 
@@ -77,9 +77,8 @@ class VideoTask:
 
     Attributes:
         video: the video.
-        done: the ranges of it that are, by their address `first:end`.
-        parts: all ranges of the cut to which these belong; where the video is now cut in another way, they are of no
-            use.
+        done: its ranges that are labelled, as `first:end`.
+        parts: all ranges of the cut to which these belong; useless if the video is now cut in another way.
     """
 
     video: ListedVideo
@@ -89,7 +88,7 @@ class VideoTask:
 
 @dataclass(frozen=True)
 class LabelTask:
-    """Some videos of one shard, as a worker gets them."""
+    """Some videos of one shard, as given to a worker."""
 
     shard: int
     videos: tuple[VideoTask, ...]
@@ -105,7 +104,7 @@ class LabelTask:
 
 @dataclass(frozen=True)
 class ShardListing:
-    """The videos of a shard, by id, as text: what is done shard by shard finds them side by side in memory.
+    """The videos of a shard, by id, as text, so that they lie next to each other in memory.
 
     Attributes:
         text: a line of JSON for each video.
@@ -127,8 +126,8 @@ class PendingVideos:
 
     Attributes:
         listing: all videos of the shard.
-        numbers: which of them, in the order of work.
-        begun: `done` and `parts` (see `VideoTask`) by number, where something of a video is labelled.
+        numbers: positions in `listing` of the videos to decode, in the order of work.
+        begun: position to `done` and `parts` (see `VideoTask`), for videos that are partly labelled.
     """
 
     listing: ShardListing
@@ -153,10 +152,10 @@ class LabelLayout:
     """What an output folder keeps from its first run.
 
     Attributes:
-        num_shards: files of labels.
+        num_shards: number of label files.
         model: fingerprint of the model.
         name: the model's name, for messages.
-        scoring: settings that decide about windows and their scores; others can change without scoring anew.
+        scoring: settings that determine windows and their scores; others can change without scoring again.
     """
 
     num_shards: Positive
@@ -173,24 +172,24 @@ class LabelLayout:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError: it is something else; the message says in what.
+            ValueError: the text has another form; the message says how.
         """
         return build(cls, load_json(text))
 
 
 def shard_count(num_videos: int, beam_workers: int = 1, size_bytes: int = 0) -> int:
-    """Files of labels for so many videos of that size together."""
+    """Number of label files for so many videos of this total size."""
     by_size = min(num_videos, -(-size_bytes // BYTES_PER_SHARD))
     by_number = -(-num_videos // VIDEOS_PER_SHARD)
     return max(1, by_number, by_size, min(beam_workers, num_videos // _MAX_TASK_VIDEOS))
 
 
 def by_shard(videos: Iterable[ListedVideo], num_shards: int) -> list[ShardListing]:
-    """The videos of each shard, by id: where one goes doesn't depend on the others."""
+    """The videos of each shard, by id. The shard of a video doesn't depend on the other videos."""
     lines = ((video.video_id, _LISTED.encode(video)) for video in videos)
     return [ShardListing(text) for text in sharding.deal(lines, num_shards)]
 
 
 def task_size(num_pending: int, beam_workers: int) -> int:
-    """Videos of a task, few enough that `beam_workers` share `num_pending` videos evenly."""
+    """Number of videos in a task, small enough that `beam_workers` share `num_pending` videos evenly."""
     return max(1, min(_MAX_TASK_VIDEOS, -(-num_pending // (_TASKS_PER_WORKER * beam_workers))))

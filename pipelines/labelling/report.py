@@ -1,6 +1,6 @@
 """The report of a labelling run: which labels there are, how sure the model is, what to look at, and what failed.
 
-The page is one file that loads nothing else. Every name in it comes from outside and is escaped by `text`.
+The page is one file that loads nothing else. Every name in it comes from outside and is escaped with `text`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from pipelines.reports.parts import (
 from pipelines.reports.text import by_count, human_seconds, plural, some
 
 MAX_LABELS = 1000
-"""Labels in the table, the most frequent ones."""
+"""Number of labels in the table, the most frequent ones."""
 _SURE = 0.5
 
 
@@ -44,13 +44,13 @@ def render_label_report(
     """The page for a run.
 
     Args:
-        report: the account of all shards.
-        settings: name to value, as they are shown: model, windows, versions.
-        title: what the run is called.
+        report: the report on all shards.
+        settings: name to value, as shown on the page: model, windows, versions.
+        title: name of the run.
         min_score: the threshold below which a segment is `UNKNOWN`, from 0 to 1; 0 if there was none.
-        labels: all labels that the model has, to say which never occur; empty if that isn't known.
+        labels: all labels of the model, to say which never occur; empty if unknown.
     """
-    report = merge_reports([report])  # in order and within limits, whoever made it
+    report = merge_reports([report])  # sorted and within limits, whatever made it
     sections = {
         "Labels": _labels(report),
         "Scores": _scores(report.score_histogram, min_score),
@@ -64,7 +64,7 @@ def render_label_report(
         _subtitle(report),
         f'<dl class="tiles">{_tiles(report)}</dl>{_notes(report, min_score, labels)}',
         sections,
-        "Made from the accounts of the shards.",
+        "Made from the reports of the shards.",
         style=asset("labels.css"),
         script=asset("filter.js") + asset("labels.js"),
     )
@@ -83,7 +83,7 @@ def _tiles(report: LabelReport) -> str:
         ("Listed", f"{report.videos:,}", "videos found"),
         ("Labelled", f"{report.labelled:,}", "have labels"),
         ("Failed", f"{report.failed:,}", "have none"),
-        ("Damaged", f"{report.damaged:,}", "of the labelled, decoded in part"),
+        ("Damaged", f"{report.damaged:,}", "of those labelled, only partly decoded"),
         ("Windows", f"{report.windows:,}", "clips that were scored"),
         ("Length", length, "of labelled video"),
     )
@@ -101,7 +101,7 @@ def _notes(report: LabelReport, min_score: float, labels: Sequence[str]) -> str:
     if failed:
         items.append(f"{plural(failed, 'video')} of {listed:,} ({failed / max(listed, 1):.1%}) failed.")
     if report.damaged:
-        items.append(f"{plural(report.damaged, 'labelled video')} could be decoded in part only.")
+        items.append(f"{plural(report.damaged, 'labelled video')} could only be decoded in part.")
     if report.remarked:
         items.append(f"{plural(report.remarked, 'video')} with a remark: {some_remarks(report)}.")
     if report.segments_by_label.get(UNKNOWN):
@@ -113,11 +113,11 @@ def _notes(report: LabelReport, min_score: float, labels: Sequence[str]) -> str:
             f"{plural(len(missing), 'label')} of {len(labels):,} never occur{'s' * (len(missing) == 1)}: "
             f"{some(missing)}."
         )
-    return notes(items, "Every listed video was decoded as a whole and has labels throughout.", loud)
+    return notes(items, "Every listed video was decoded completely and has labels throughout.", loud)
 
 
 def _labels(report: LabelReport) -> str:
-    """Segments and seconds of each label, the longest first, and `UNKNOWN` apart from them."""
+    """A table of segments and time of each label, longest first, with `UNKNOWN` set apart."""
     ordered = labels_by_seconds(report)
     seconds = report.seconds_by_label
     total, peak = sum(seconds.values()), max(seconds.values(), default=0.0)
@@ -137,7 +137,7 @@ def _labels(report: LabelReport) -> str:
 
 
 def _scores(counts: Sequence[int], min_score: float) -> str:
-    """Numbers of segments in equal bins of the score from 0 to 1; what lies below the threshold has another colour."""
+    """Histogram of the scores of segments, from 0 to 1; bins below the threshold have another colour."""
     edges = [index / len(counts) for index in range(len(counts) + 1)]
     columns = [
         ([("unknown" if high <= min_score else "s0", count)], f"{low:.0%} to {high:.0%}: {plural(count, 'segment')}")
@@ -180,11 +180,11 @@ def _timelines(report: LabelReport) -> str:
     if not report.timelines:
         return soft("No video has more than one segment.")
     colors = choose_colors(report.timelines)
-    return soft("The videos with most segments.") + "".join(timeline(video, colors) for video in report.timelines)
+    return soft("The videos with the most segments.") + "".join(timeline(video, colors) for video in report.timelines)
 
 
 def _failures(report: LabelReport) -> str:
-    """Failures by reason, and the first ones."""
+    """A table of failures by reason, and one of the first failures."""
     if not report.failures_by_reason:
         return soft("None.")
     number = sum(report.failures_by_reason.values())

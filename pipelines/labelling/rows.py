@@ -1,4 +1,4 @@
-"""The table of labels: a row a segment, as JSON Lines, CSV, Parquet, or for BigQuery."""
+"""The table of labels: a row for each segment, as JSON Lines, CSV, Parquet, or for BigQuery."""
 
 import codecs
 import csv
@@ -13,21 +13,21 @@ FORMATS = ("jsonl", "csv", "parquet")
 COLUMNS = ("video", "uri", "start_s", "end_s", "label", "score", "top_k", "model", "remark")
 _NUMBERS = ("start_s", "end_s", "score")
 _ROW_GROUP = 10_000
-"""Rows of a Parquet file that are held in memory together."""
+"""Number of rows of a Parquet file that are in memory at a time."""
 
 Row = dict[str, Any]
 
 
 def rows(video: LabelledVideo, fingerprint: str) -> Iterator[Row]:
-    """The rows of a video, one a segment, in order of time.
+    """The rows of a video, one for each segment, in order of time.
 
     Args:
-        video: with its segments.
-        fingerprint: of the model that labelled it.
+        video: the video with its segments.
+        fingerprint: fingerprint of the model that labelled it.
 
     Yields:
-        The keys of `COLUMNS`: `video`, `uri`, `label`, `model` and `remark`, which mostly is empty, are str, `start_s`,
-        `end_s` and `score` float, and `top_k` is a list of `{"label": str, "score": float}`, best first.
+        Dicts with the keys of `COLUMNS`: `video`, `uri`, `label`, `model` and `remark` (mostly empty) are str,
+        `start_s`, `end_s` and `score` are float, and `top_k` is a list of `{"label": str, "score": float}`, best first.
     """
     for segment in video.segments:
         yield {
@@ -44,9 +44,9 @@ def rows(video: LabelledVideo, fingerprint: str) -> Iterator[Row]:
 
 
 def encodable(value: Any) -> Any:
-    """The same row, with `\\udcXX` written out for each byte of a file name that is no UTF-8: it has no other encoding.
+    """The same row, with `\\udcXX` spelled out for each byte of a file name that is not UTF-8 and so can't be encoded.
 
-    JSON Lines need no such thing, as JSON has escapes of its own. Values inside lists and dicts are changed too.
+    JSON Lines don't need this, as JSON has escapes of its own. Values inside lists and dicts are changed, too.
     """
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
@@ -59,7 +59,7 @@ def write_rows(file: BinaryIO, rows: Iterable[Row], format: str) -> int:
     """Writes a file of rows, with bounded memory; the same rows give the same bytes.
 
     Args:
-        file: to be written from where it stands; it need not be seekable and stays open.
+        file: written from its present position; it need not be seekable and stays open.
         rows: as `rows` yields them.
         format: one of `FORMATS`.
 
@@ -67,12 +67,12 @@ def write_rows(file: BinaryIO, rows: Iterable[Row], format: str) -> int:
         The number of rows.
 
     Raises:
-        ValueError: the format is none of these.
+        ValueError: there is no such format.
         OSError: the file can't be written.
     """
     writers = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet}
     if format not in writers:
-        raise ValueError(f"format={format!r} is none of {', '.join(FORMATS)}")
+        raise ValueError(f"format={format!r} is not one of {', '.join(FORMATS)}")
     return writers[format](file, rows)
 
 
@@ -127,7 +127,7 @@ def _write_parquet(file: BinaryIO, rows: Iterable[Row]) -> int:
 
 
 class _WriteOnly:
-    """What pyarrow asks of a file, for one that can only be written to, as those of remote stores."""
+    """The methods that pyarrow calls on a file, for a write-only file such as one in a remote store."""
 
     closed = False
 
@@ -144,7 +144,7 @@ class _WriteOnly:
         return self._position
 
     def flush(self) -> None:
-        """Left to whoever has opened the file."""
+        """Does nothing: the opener of the file flushes it."""
 
     def close(self) -> None:
-        """Left to whoever has opened the file."""
+        """Does nothing: the opener of the file closes it."""

@@ -18,7 +18,7 @@ from pipelines.video.windows import Window
 
 _DIGITS = 6
 _TOLERANCE = 1e-3
-"""By how much a probability may exceed 1: those of models in half precision do."""
+"""By how much a probability may exceed 1, as those of half-precision models do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,11 @@ class SegmentSpec:
     """How the windows of a video become segments.
 
     Attributes:
-        min_score: windows whose best class has less after smoothing are `UNKNOWN`.
+        min_score: windows whose best class has a lower score after smoothing are `UNKNOWN`.
         min_duration_s: shorter segments are joined to a neighbour.
-        smooth: how many windows a probability is averaged over, with weights that fall to both sides; 1 for none.
-        top_k: how many classes a segment names with their probabilities.
+        smooth: number of windows over which a probability is averaged, with weights that fall off to both sides; 1 for
+            no smoothing.
+        top_k: number of classes that a segment lists with their probabilities.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -37,10 +38,10 @@ class SegmentSpec:
 
     min_score: float = setting(
         0.0, metavar="SCORE", low=0, high=1,
-        help="label segments whose best class has a lower score than this `unknown`",
+        help="label a segment `unknown` if its best class has a lower score than this",
     )  # fmt: skip
     min_duration_s: float = setting(
-        0.0, metavar="SECONDS", low=0, help="join segments that are shorter than this to a neighbour"
+        0.0, metavar="SECONDS", low=0, help="join segments shorter than this to a neighbour"
     )
     smooth: int = setting(
         3, metavar="N", low=1, help="average scores over this many windows, an odd number; 1 leaves them as they are"
@@ -59,7 +60,7 @@ class SegmentSpec:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Windows `first` to `last`, both included, of one label (-1 for `UNKNOWN`), and the time they own."""
+    """Windows `first` to `last`, inclusive, of one label (-1 for `UNKNOWN`), and the time that they own."""
 
     first: int
     last: int
@@ -83,19 +84,19 @@ def make_segments(
     """The segments of a video, in order of time; each ends where the next one starts, unless windows are missing there.
 
     Args:
-        windows: those that were scored, by index, inside of the video; where an index is left out, a window failed.
-        probabilities: float32 [N, C], a row for each of them.
-        labels: the C names of the classes. A class called `UNKNOWN` is taken for the same as too low a score.
+        windows: the N windows that were scored, by index, inside the video; a missing index is a window that failed.
+        probabilities: float32 [N, C], a row for each window.
+        labels: the C names of the classes. A class called `UNKNOWN` counts like too low a score.
         spec: how segments are made.
-        duration_s: of the video, in seconds.
-        num_windows: how many windows the video has, with those that failed; None if all of it was scored. A video of a
-            single window is one segment from 0 to `duration_s`.
+        duration_s: duration of the video in seconds.
+        num_windows: how many windows the video has, including those that failed; None if all were scored. A video of
+            a single window is one segment from 0 to `duration_s`.
 
     Returns:
-        Times rounded to milliseconds, scores to 6 decimals; nothing where there are no windows.
+        Segments with times rounded to milliseconds and scores to 6 decimals; none if there are no windows.
 
     Raises:
-        ValueError: shapes don't fit, values are no probabilities, or windows are out of order.
+        ValueError: shapes don't match, values are not probabilities, or windows are out of order.
     """
     if not windows:
         return ()
@@ -104,7 +105,7 @@ def make_segments(
     shares = [(0, _ms(duration_s))] if whole else _shares(windows)
     smoothed = _smooth(np.array([window.index for window in windows]), probabilities.astype(np.float64), spec.smooth)
     unknown = labels.index(UNKNOWN) if UNKNOWN in labels else -1
-    # Rounded as it is shown, so that no window of 0.7 misses a threshold of 0.7 by the last bit of a float32.
+    # Rounded as shown, so that no window of 0.7 misses a threshold of 0.7 by the last bit of a float32.
     surely = np.round(smoothed.max(axis=1), _DIGITS) >= spec.min_score
     runs = _runs(np.where(surely, smoothed.argmax(axis=1), unknown).tolist(), shares)
     runs = _absorb_short(runs, _ms(spec.min_duration_s))
@@ -117,10 +118,10 @@ def _check(windows: Sequence[Window], probabilities: np.ndarray, labels: Sequenc
             f"probabilities {list(probabilities.shape)} do not fit {len(windows)} windows and {len(labels)} classes"
         )
     if not ((probabilities >= 0) & (probabilities <= 1 + _TOLERANCE)).all():
-        raise ValueError(f"values from {probabilities.min()} to {probabilities.max()} are no probabilities")
+        raise ValueError(f"values from {probabilities.min()} to {probabilities.max()} are not probabilities")
     for window in windows:
         if not window.start_s <= window.end_s < math.inf:
-            raise ValueError(f"{window} is not a stretch of time")
+            raise ValueError(f"{window} is not a time range")
     for a, b in pairwise(windows):
         if not (a.index < b.index and a.start_s <= b.start_s and a.end_s <= b.end_s):
             raise ValueError(f"{b} comes after {a}")
@@ -135,7 +136,7 @@ def _smooth(index: np.ndarray, p: np.ndarray, width: int) -> np.ndarray:
     middle = width // 2 + 1
     total, weights = middle * p, np.full((len(p), 1), middle, np.float64)
     for distance in range(1, min(middle, len(p))):
-        # Indices ascend, so windows this far apart are in one unbroken row exactly if their numbers say the same.
+        # Indices ascend, so windows this far apart have no gap between them exactly if their indices differ as much.
         weight = np.where(index[distance:] - index[:-distance] == distance, middle - distance, 0.0)[:, None]
         total[:-distance] += weight * p[distance:]
         total[distance:] += weight * p[:-distance]
@@ -147,8 +148,8 @@ def _smooth(index: np.ndarray, p: np.ndarray, width: int) -> np.ndarray:
 def _shares(windows: Sequence[Window]) -> list[tuple[int, int]]:
     """Start and end in milliseconds of the time that each window owns.
 
-    Neighbours meet halfway between their centres. Where windows are missing, the ones on both sides own no more than
-    their own time, and meet in the middle of what they have in common.
+    Neighbours meet halfway between their centres. Next to a gap, windows own no more than their own time, and meet in
+    the middle of their overlap, if any.
     """
     times = [(window.index, _ms(window.start_s), _ms(window.end_s)) for window in windows]
     starts, ends = [times[0][1]], []
@@ -164,7 +165,7 @@ def _shares(windows: Sequence[Window]) -> list[tuple[int, int]]:
 
 
 def _runs(labels: Sequence[int], shares: Sequence[tuple[int, int]]) -> list[_Run]:
-    """Neighbours of one label together; a window that owns no time is left out, unless there is no other."""
+    """Merges neighbours of the same label; a window that owns no time is left out, unless there is no other."""
     runs: list[_Run] = []
     for i, (start, end) in enumerate(shares):
         if start == end and (runs or i < len(shares) - 1):
@@ -177,13 +178,14 @@ def _runs(labels: Sequence[int], shares: Sequence[tuple[int, int]]) -> list[_Run
 
 
 def _absorb_short(runs: Sequence[_Run], min_ms: int) -> list[_Run]:
-    """Joins each run shorter than `min_ms` to the longer of the runs that it touches, whose label wins.
+    """Joins each run shorter than `min_ms` to the longer of the runs that it touches, whose label is kept.
 
-    The shortest goes first, of equals the earliest; of two equal neighbours the earlier one takes it. What has the
-    same label after that is one run. A heap and links to the neighbours keep this fast for days of video.
+    The shortest run goes first, and among equals the earliest; of two neighbours of equal length, the earlier one takes
+    it. Neighbours that then have the same label are merged. A heap and links to the neighbours keep this fast for days
+    of video.
     """
     kept = dict(enumerate(runs))
-    before, after = [*range(-1, len(runs) - 1)], [*range(1, len(runs) + 1)]  # -1 and len(runs) are no keys of `kept`
+    before, after = [*range(-1, len(runs) - 1)], [*range(1, len(runs) + 1)]  # -1 and len(runs) are not in `kept`
     short = [(run.length_ms, i) for i, run in kept.items() if run.length_ms < min_ms]
     heapq.heapify(short)
 
@@ -207,7 +209,7 @@ def _absorb_short(runs: Sequence[_Run], min_ms: int) -> list[_Run]:
     while short:
         length, i = heapq.heappop(short)
         if i not in kept or kept[i].length_ms != length:
-            continue  # joined to another since
+            continue  # has been joined to another run since
         if not (sides := touching(i)):
             continue
         taker = max(sides, key=lambda j: kept[j].length_ms)

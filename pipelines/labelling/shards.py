@@ -1,4 +1,4 @@
-"""What is kept of each shard of labels once it is written: its report, its failures, and the stamps of its files."""
+"""What is stored about each shard of labels once it is written: its report, its failures, and stamps of its files."""
 
 import contextlib
 import json
@@ -13,17 +13,18 @@ from pipelines.files.output_folder import STATE, temporary_folder
 from pipelines.files.stamps import Stamp, dump_stamps, is_whole, load_stamps, write_stamped
 from pipelines.labelling.folder import of_shard
 from pipelines.labelling.types import LabelReport
+from pipelines.reports.text import plural
 
 
 def write_shard_report(output: str, shard: int, mark: str, report: LabelReport, stamps: Mapping[str, Stamp]) -> None:
-    """Puts down that the labels of a shard are written.
+    """Records that the labels of a shard are written.
 
     Args:
         output: the folder.
-        shard: its number.
-        mark: tells from what they are made.
-        report: their account.
-        stamps: of all files that belong to the shard, by their paths in the folder.
+        shard: number of the shard.
+        mark: identifies what the labels are made from.
+        report: report on the shard.
+        stamps: stamps of all files that belong to the shard, by their paths in the folder.
     """
     files.write_text(of_shard(output, "stamps", shard, ".json"), dump_stamps(stamps), temporary_folder(output))
     text = json.dumps(mark) + "\n" + report.to_json()
@@ -31,10 +32,10 @@ def write_shard_report(output: str, shard: int, mark: str, report: LabelReport, 
 
 
 def read_shard_report(output: str, shard: int) -> tuple[str, LabelReport] | None:
-    """Mark and report of a shard; None where there is none.
+    """Mark and report of a shard; None if there is no report.
 
     Raises:
-        DamagedError: it is damaged, or of an earlier version of this software.
+        DamagedError: the report is damaged, or of an earlier version of this software.
     """
     data = files.read_bytes(of_shard(output, "reports", shard, ".jsonl"))
     if data is None:
@@ -47,14 +48,14 @@ def read_shard_report(output: str, shard: int) -> tuple[str, LabelReport] | None
 
 
 def is_written(output: str, shard: int, mark: str, labels: str, on_damage: Callable[[str], None]) -> bool:
-    """Whether the labels of a shard are written and all files that belong to them are still as they were.
+    """Whether the labels of a shard are written and all files that belong to them are unchanged.
 
     Args:
         output: the folder.
-        shard: its number.
-        mark: of what the labels are to be made from.
-        labels: name of the file.
-        on_damage: told the names of files that aren't as they were written.
+        shard: number of the shard.
+        mark: mark of what the labels are to be made from.
+        labels: name of the label file.
+        on_damage: called with the names of files that have changed since they were written.
     """
     try:
         found = read_shard_report(output, shard)
@@ -75,7 +76,7 @@ def is_written(output: str, shard: int, mark: str, labels: str, on_damage: Calla
 
 
 def write_shard_failures(output: str, shard: int, failures: Iterable[Failure], stamps: dict[str, Stamp]) -> None:
-    """Writes the failures of a shard, to be joined at the end."""
+    """Writes the failures of a shard; they are joined at the end of the run."""
     path = files.join(STATE, "failures", f"{shard:05d}.jsonl")
     with write_stamped(stamps, output, path, temporary_folder(output)) as file:
         for failure in failures:
@@ -83,10 +84,10 @@ def write_shard_failures(output: str, shard: int, failures: Iterable[Failure], s
 
 
 def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
-    """The reports of all shards, one after the other, as they may not fit into memory together.
+    """The reports of all shards, one after another, as they may not fit into memory together.
 
     Raises:
-        IncompleteError: at the end, if some are missing.
+        IncompleteError: some reports are missing; raised after all others.
     """
 
     def read(shard: int) -> LabelReport | None:
@@ -102,11 +103,11 @@ def read_reports(output: str, num_shards: int) -> Iterator[LabelReport]:
         else:
             missing += 1
     if missing:
-        raise IncompleteError(f"labels of {missing} shards were not written; run the same command again")
+        raise IncompleteError(f"labels not written: {plural(missing, 'shard')}; run the same command again")
 
 
 def join_failures(output: str, num_shards: int, listed: Iterable[Failure] = ()) -> None:
-    """Writes `failures.jsonl`: what could not be listed, and then what failed in the shards, in their order."""
+    """Writes `failures.jsonl`: what could not be listed, then the failures of the shards, in order."""
     with files.write_atomically(files.join(output, FAILURES), temporary_folder(output)) as file:
         file.writelines(failure.to_line().encode() for failure in listed)
         for shard in range(num_shards):
@@ -115,7 +116,7 @@ def join_failures(output: str, num_shards: int, listed: Iterable[Failure] = ()) 
 
 
 def read_failures(output: str) -> Iterator[tuple[str, str, str]]:
-    """Type, address and message of all failures that were joined, of windows too."""
+    """Type, address and message of all joined failures, including those of windows."""
     with files.open_read(files.join(output, FAILURES)) as lines:
         for line in lines:
             failure = json.loads(line)

@@ -1,4 +1,4 @@
-"""Labels as subtitles: a WebVTT track a video, that players show over it."""
+"""Labels as subtitles: a WebVTT track for each video, which players show over it."""
 
 import hashlib
 import re
@@ -8,19 +8,19 @@ from pipelines.labelling.types import LabelledVideo
 FOLDER = "subtitles"
 _SUFFIX = ".vtt"
 _MAX_NAME_BYTES = 200
-"""File systems allow 255; writers add to a name while a file is not whole."""
+"""File systems allow 255 bytes; writers use longer temporary names while they write."""
 _DIGEST_BYTES = 16
 
-# What a name can't or shouldn't hold, and `%` itself, so that no two ids have one name. Surrogates are bytes of a file
-# name that are no UTF-8; stores don't take them.
+# What a name can't or shouldn't hold, and `%` itself, so that no two ids get the same name. Surrogates stand for bytes
+# of a file name that are not UTF-8; stores don't accept them.
 _ESCAPED = re.compile("[%\\\\\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def webvtt(video: LabelledVideo) -> str:
     """A subtitle track with a cue for each segment, such as `Jump 87 %`.
 
-    A segment of less than a millisecond is left out: a cue must end after its start. The text can be encoded as UTF-8,
-    whatever is in the labels.
+    A segment shorter than a millisecond is left out, as a cue must end after its start. The text can always be encoded
+    as UTF-8, whatever the labels contain.
     """
     parts = ["WEBVTT\n"]
     for segment in video.segments:
@@ -44,10 +44,11 @@ def _cue_text(text: str) -> str:
 
 
 def subtitle_name(video_id: str) -> str:
-    """Where a video's track is, relative to the output: `subtitles/a/b/clip.mp4.vtt` of `a/b/clip.mp4`.
+    """The path of a video's track, relative to the output: `subtitles/a/b/clip.mp4.vtt` for `a/b/clip.mp4`.
 
-    Different ids have different names, and none is outside of the folder or the folder of another: what is special in
-    paths is escaped as `%XX`, an empty part is `%`, and of a part that is too long the end is a hash of it.
+    Different ids have different paths; none leaves the folder, and none is a folder of another path. Characters that
+    are special in paths are escaped as `%XX`, an empty part becomes `%`, and the end of a part that is too long is
+    replaced with a hash.
     """
     *folders, name = video_id.split("/")
     return "/".join([FOLDER, *(_folder(part) for part in folders), _shorten(_escape(name), _SUFFIX)])
@@ -55,7 +56,7 @@ def subtitle_name(video_id: str) -> str:
 
 def _folder(part: str) -> str:
     name = _shorten(_escape(part))
-    # A folder called as a track is would be in the way of the track of that name.
+    # A folder named like a track would be in the way of the track of that name.
     return name.removesuffix(_SUFFIX) + _quote(".") + _SUFFIX[1:] if name.endswith(_SUFFIX) else name
 
 

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a labelling run."""
+"""The summary at the end of a labelling run."""
 
 from typing import IO
 
@@ -13,14 +13,14 @@ from pipelines.reports.text import human_seconds, plural, some_counts, visible
 
 _SHOWN_REMARKS = 3
 _MAX_LABELS = 20
-"""Labels in the table, the most frequent ones; the report has all."""
+"""Number of labels in the table, the most frequent ones; the report has all."""
 
 
 def print_label_summary(report: LabelReport, output: str, seconds: float | None, file: IO[str] | None = None) -> None:
     """Prints what a run has made: a table of the labels, the account of the videos, and where to look.
 
     Args:
-        report: the account of all shards.
+        report: the report on all shards.
         output: the folder of the labels.
         seconds: how long the run took; None leaves it out.
         file: where to print, standard output if None.
@@ -35,7 +35,7 @@ def print_label_summary(report: LabelReport, output: str, seconds: float | None,
 
 
 def labels_by_seconds(report: LabelReport) -> list[str]:
-    """The labels that occur but `UNKNOWN`, that of the most seconds first."""
+    """The labels that occur, except `UNKNOWN`, by total duration, longest first."""
     labels = (label for label, number in report.segments_by_label.items() if number and label != UNKNOWN)
     return sorted(labels, key=lambda label: (-report.seconds_by_label.get(label, 0.0), label))
 

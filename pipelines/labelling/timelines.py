@@ -1,4 +1,4 @@
-"""Timelines of labels: what a video shows when, as a bar with a table behind it."""
+"""Timelines of labels: what a video shows when, as a bar and a table."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,32 +9,32 @@ from pipelines.reports.parts import Measure, key, svg, table, text
 from pipelines.reports.text import plural
 
 MAX_SEGMENTS = 300
-"""Segments of a timeline that are drawn."""
+"""Number of segments of a timeline that are drawn."""
 NUM_COLORS = 12
-"""Labels with a colour of their own; the others share one."""
+"""Number of labels with a colour of their own; the others share one."""
 _UNITS = 10_000
 _OTHER = "other labels"
 
 
 def clock(seconds: float) -> str:
-    """A moment in a video: `0:07.5`, `1:02:03.0`."""
+    """A position in a video: `0:07.5`, `1:02:03.0`."""
     tenths = round(seconds * 10)
     hours, minutes, rest = tenths // 36_000, tenths // 600 % 60, tenths % 600 / 10
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
 def written(threshold: float) -> str:
-    """A threshold as percent, with the digits that it has."""
+    """A threshold in percent, with all its digits."""
     return f"{100 * threshold:g}%"
 
 
 def time_range(start_s: float, end_s: float) -> str:
-    """A stretch of a video in words."""
+    """A time range of a video in words."""
     return f"{clock(start_s)} to {clock(end_s)}"
 
 
 def choose_colors(videos: Sequence[LabelledVideo]) -> dict[str, str]:
-    """Label to the class of its colour, the same in all timelines: the labels of the most seconds have their own."""
+    """Label to the class of its colour, the same in all timelines: the labels of the longest time get their own."""
     seconds: dict[str, float] = defaultdict(float)
     for video in videos:
         for segment in video.segments:
@@ -49,10 +49,10 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str]) -> str:
 
     Args:
         video: a video with segments.
-        colors: what `choose_colors` found.
+        colors: the colours from `choose_colors`.
     """
     segments = video.segments[:MAX_SEGMENTS]
-    # A bar of some segments of many ends with the last of them: the rest would look as if it had none.
+    # If only some segments are drawn, the bar ends with the last of them: the rest would look empty.
     end_s = segments[-1].end_s if len(segments) < len(video.segments) else max(video.duration_s, segments[-1].end_s)
     units = _UNITS / (end_s or 1)
     bars = "".join(

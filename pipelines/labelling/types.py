@@ -1,4 +1,4 @@
-"""What the labelling job says about videos: windows, segments, failures, and the account of a shard."""
+"""The results of the labelling job: segments, labelled videos, examples, and reports."""
 
 import json
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from pipelines.core.failure import Failure
 UNKNOWN = "unknown"
 """The label of a segment whose best score is below the threshold."""
 SCORE_BINS = 20
-"""Bins of equal width from 0 to 1 in histograms of scores."""
+"""Number of bins of equal width from 0 to 1 in histograms of scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a video with one label.
+    """A part of a video with one label.
 
     Attributes:
-        start_s: its first moment, in seconds from the video's first frame.
+        start_s: its start, in seconds from the video's first frame.
         end_s: its end, exclusive.
         label: name of the class, or `UNKNOWN`.
         score: mean probability of the best class over the segment, after smoothing; calibrated if the model is.
@@ -36,7 +36,7 @@ class Segment:
 class LabelledVideo:
     """A video with its segments in order.
 
-    `damaged` where only a part of its frames could be decoded; `remark` is what a person should know of it.
+    `damaged` if only a part of its frames could be decoded; `remark` is what a person should know about it.
     """
 
     video: str
@@ -62,24 +62,24 @@ class Example:
 
 @dataclass(frozen=True)
 class LabelReport:
-    """The account of one shard of labels, or of all together: what summary and report are made of.
+    """The report on one shard of labels, or on all of them: what the summary and the page are made from.
 
     Attributes:
-        videos: ids listed for the shard.
-        labelled: videos with at least one segment.
-        failed: videos without any.
-        damaged: labelled videos of which only a part could be decoded.
-        remarked: labelled videos with a remark.
-        windows: clips that were scored.
-        duration_s: of the labelled videos together.
+        videos: number of videos listed for the shard.
+        labelled: number of videos with at least one segment.
+        failed: number of videos without segments.
+        damaged: number of labelled videos of which only a part could be decoded.
+        remarked: number of labelled videos with a remark.
+        windows: number of clips that were scored.
+        duration_s: total duration of the labelled videos in seconds.
         segments_by_label: label to number of segments, `UNKNOWN` among them.
         seconds_by_label: label to seconds.
         score_histogram: number of segments in each of `SCORE_BINS` equal bins of the score, the last one closed.
         failures_by_reason: type of the error to number of failure records.
         failures: the first failure records by video and time; the full list is in `failures.jsonl`.
         uncertain: the segments with the lowest scores, the lowest first, `UNKNOWN` ones among them.
-        remarks: the first videos with a remark, and the remark; each row of a video has its own.
-        timelines: the videos with most segments, if more than one, most first.
+        remarks: the first videos with a remark, each with the remark.
+        timelines: the videos with the most segments, if more than one, most first.
     """
 
     videos: int = 0
@@ -107,7 +107,7 @@ class LabelReport:
         """Reads what `to_json` wrote.
 
         Raises:
-            ValueError, TypeError, KeyError: the text is something else or cut off.
+            ValueError, TypeError, KeyError: the text has another form or is cut off.
         """
         value: dict[str, Any] = json.loads(text)
         value["score_histogram"] = tuple(value["score_histogram"])

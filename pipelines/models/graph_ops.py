@@ -1,9 +1,9 @@
-"""Operations of TensorFlow that only calculate: what a graph may hold without being trusted.
+"""TensorFlow operations that only calculate, and so may be in a graph that is not trusted.
 
-They depend on their inputs, on the model's own variables and tables, and on chance, and change nothing else. None reads
+They depend only on their inputs, the model's own variables and tables, and chance, and change nothing else. None reads
 or writes a file (as `ReadFile`, `ImmutableConst`, `FixedUnigramCandidateSampler` and all datasets do), runs Python or
 another program (`PyFunc`, `XlaCallModule`), talks to other machines, or ends the process. `PrintV2` may, to a file: see
-`model_safety`. What isn't here, of a newer version or another library, isn't known to be harmless.
+`model_safety`. Operations that aren't listed, of a newer version or another library, are not known to be harmless.
 """
 
 _NAMES = """

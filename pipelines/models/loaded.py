@@ -13,7 +13,7 @@ class Model:
     """A model directory, loaded.
 
     Attributes:
-        info: its description: classes, how the clips that it takes are made, calibration.
+        info: its description: classes, how its clips are made, calibration.
 
     Example:
         >>> model = pipelines.load_model("runs/lrcn/model")
@@ -27,9 +27,9 @@ class Model:
         self._scorer = scorer
 
     def predict(self, clips: np.ndarray) -> np.ndarray:
-        """Probabilities of the classes, calibrated where the model is.
+        """Probabilities of the classes, calibrated if the model is.
 
-        The row of a clip doesn't depend on the others.
+        The row of a clip doesn't depend on the other clips.
 
         Args:
             clips: uint8 [B, T, H, W, 3], RGB, made with `info.clip_spec`; `read_clip` does that.
@@ -39,7 +39,7 @@ class Model:
 
         Raises:
             UsageError: the array is of another type or shape.
-            UserError: the model gives no probabilities for a clip, such as NaN.
+            UserError: the model's output for a clip is not probabilities, for example NaN.
         """
         array = np.asarray(clips)
         if array.dtype != np.uint8 or array.shape[1:] != self.info.clip_spec.shape:
@@ -60,7 +60,7 @@ def load_model(uri: str, trust_model: bool = False) -> Model:
         trust_model: load it even if its operations could read and write files or run programs as you.
 
     Raises:
-        UsageError: there is no model, it can't be loaded, or it does more than calculate.
+        UsageError: there is no model, or it can't be loaded or does more than calculate.
         UserError: its description is damaged, or from another version of this software.
 
     Example:

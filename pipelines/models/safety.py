@@ -1,8 +1,8 @@
-"""What the graphs of a SavedModel would do beside calculating, found out before TensorFlow loads them.
+"""What the graphs of a SavedModel would do besides calculating, found out before TensorFlow loads them.
 
 Loading a SavedModel and calling it run its graphs, and TensorFlow has operations that read and write any file or run
-Python. Only those that calculate are let through (`graph_ops`), and those that save and restore variables in the place
-where every SavedModel has them: behind what its `saver_def` names, and nowhere else.
+Python. Only operations that calculate are allowed (`graph_ops`), and those that save and restore variables where every
+SavedModel has them: in what its `saver_def` names, and nowhere else.
 """
 
 import os
@@ -15,7 +15,7 @@ from pipelines.models.graph_ops import CALCULATING
 _RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 _SAVING = _RESTORING | {"MergeV2Checkpoints", "Save", "SaveSlices", "SaveV2", "ShardedFilename", "ShardedFilespec"}
 _INIT_OPS = ("saved_model_main_op", "legacy_init_op")
-"""Collections of what a SavedModel of TensorFlow 1 runs when it is loaded."""
+"""Collections with the operations that a SavedModel of TensorFlow 1 runs when it is loaded."""
 _SHOWN = 10
 
 
@@ -23,12 +23,12 @@ def refuse_unsafe(folder: str, name: str) -> None:
     """Refuses a SavedModel with operations that do more than calculate.
 
     Args:
-        folder: where it is, on this machine.
-        name: what it is called in the message.
+        folder: its folder, on this machine.
+        name: its name in the message.
 
     Raises:
-        UsageError: it has some; they are named.
-        Exception: of the kinds that TensorFlow's own loading raises where its file can't be read.
+        UsageError: it has such operations; the message names them.
+        Exception: the file can't be read; of the kinds that TensorFlow's own loading raises.
     """
     if outside := assets_outside(folder):
         named = ", ".join(map(repr, outside[:_SHOWN]))
@@ -71,7 +71,7 @@ def _is_file_below(folder: str, name: str) -> bool:
 def _parse(folder: str) -> Any:
     import tensorflow as tf
 
-    # TensorFlow's own function, so that this is the file which it will load.
+    # TensorFlow's own function, so that this is the file that it will load.
     return tf.__internal__.saved_model.parse_saved_model(folder)
 
 
@@ -85,7 +85,7 @@ def _unsafe(meta_graph: Any) -> Iterator[str]:
 
     functions = {function.signature.name: function.node_def for function in graph.library.function}
     others = [node for name, node in nodes.items() if name not in restoring | saving]
-    # What is called by others, too, may not do what only the saver may; neither may what nobody calls.
+    # Functions that are also called elsewhere may not do what only the saver may, nor may functions that aren't called.
     named = {*_called(others), *meta_graph.object_graph_def.concrete_functions}
     for_restoring = _closure(functions, _called(nodes[name] for name in restoring))
     for_saving = _closure(functions, _called(nodes[name] for name in saving))
@@ -121,7 +121,7 @@ def _run_by_others(meta_graph: Any) -> Iterator[str]:
 
 
 def _ancestors(nodes: Mapping[str, Any], ends: Iterable[str]) -> set[str]:
-    """Names of the nodes on which some nodes or tensors depend, and of these themselves."""
+    """Names of the given nodes or tensors' nodes, and of all nodes on which they depend."""
     return _reached(map(_node_name, ends), lambda name: map(_node_name, nodes[name].input), nodes)
 
 
@@ -130,7 +130,7 @@ def _node_name(tensor: str) -> str:
 
 
 def _closure(functions: Mapping[str, Any], names: Iterable[str]) -> set[str]:
-    """The named functions and all that they call."""
+    """The named functions and all functions that they call."""
     return _reached(names, lambda name: _called(functions[name]), functions)
 
 
@@ -146,7 +146,7 @@ def _reached(starts: Iterable[str], following: Callable[[str], Iterable[str]], k
 
 
 def _called(nodes: Iterable[Any]) -> set[str]:
-    """Names of the functions that nodes call: in attributes, or as the operation itself."""
+    """Names of the functions that nodes call, in attributes or as the operation itself."""
     found = set()
     for node in nodes:
         found.add(node.op)

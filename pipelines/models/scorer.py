@@ -1,8 +1,8 @@
-"""A model directory in use: its SavedModel, loaded once, gives the probabilities of clips. TensorFlow is imported here
-alone, when a model is loaded.
+"""Scores clips with the SavedModel of a model directory, which is loaded once. TensorFlow is only imported here, when a
+model is loaded.
 
 A row of the result must not depend on which clips share its batch, or a second run would give other labels than the
-first: every batch has the same shape, and what is missing in it is filled up.
+first. So every batch has the same shape, and an incomplete one is filled up.
 """
 
 import contextlib
@@ -25,25 +25,25 @@ from pipelines.process.tensorflow_start import start_tensorflow
 _log = logging.getLogger(__name__)
 _BATCH_BYTES = 24 * 1024 * 1024
 _BATCH = 24
-"""Here a row doesn't depend on its place either. Kernels take rows in sixes or eights and treat what is left over in
-another way, which rounds otherwise: of 32 rows, with AVX2, the last two differ; of 12, the last four.
+"""With this size, a row doesn't depend on its place either. Kernels process rows in sixes or eights and the remaining
+ones in another way, which rounds differently: of 32 rows, with AVX2, the last two differ; of 12, the last four.
 """
 _SIGNATURE = "serving_default"
 _FULL = re.compile("out of memory|OUT_OF_MEMORY|ALLOC_FAILED|RESOURCE_EXHAUSTED")
-"""What libraries of a card say when its memory is full, other than by a `ResourceExhaustedError`."""
+"""What a GPU's libraries say when its memory is full, if not by a `ResourceExhaustedError`."""
 
 
 class ScoreError(Exception):
-    """A clip that the model gives no probabilities for. The class name is the reason that failure records show."""
+    """The model gives no probabilities for a clip. The class name is the reason that failure records show."""
 
 
 def batch_size(info: ModelInfo) -> int:
-    """Clips in a batch: 24, beyond which little gets faster, if these have 24 MB at most; larger ones go one by one."""
+    """Clips in a batch: 24, as more are hardly faster, if these have at most 24 MB; larger clips are scored singly."""
     return _BATCH if _BATCH * info.clip_spec.num_bytes <= _BATCH_BYTES else 1
 
 
 def read_model_info(folder: str) -> ModelInfo:
-    """What the model in a folder says about itself.
+    """The description of the model in a folder.
 
     Raises:
         UsageError: there is no model.
@@ -63,23 +63,23 @@ class Scorer:
     """A loaded model.
 
     Raises:
-        UsageError: what is in the folder can't be loaded, isn't what the description says, or does more than calculate.
-        WorkerError: there is no room for it.
+        UsageError: the model can't be loaded, doesn't match its description, or does more than calculate.
+        WorkerError: there isn't enough memory for it.
     """
 
     def __init__(self, folder: str, info: ModelInfo, threads: int = 0, trust: bool = False) -> None:
         """Loads a model.
 
         Args:
-            folder: of `model_info.json`.
-            info: its content.
-            threads: of TensorFlow, for all models of the process; 0 for as many as there are cores.
+            folder: folder of `model_info.json`.
+            info: content of that file.
+            threads: number of TensorFlow's threads, for all models of the process; 0 for as many as there are cores.
             trust: whether its graphs may do more than calculate.
         """
         start_tensorflow()
         import tensorflow as tf
 
-        with contextlib.suppress(RuntimeError):  # set before: then it stays
+        with contextlib.suppress(RuntimeError):  # already set, and stays as it is
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)
             for device in tf.config.list_physical_devices("GPU"):
@@ -95,7 +95,7 @@ class Scorer:
                 self._model = tf.saved_model.load(path)
         except UserError:
             raise
-        except Exception as error:  # TensorFlow, protobuf and file systems raise many classes
+        except Exception as error:  # TensorFlow, protobuf and file systems raise many classes of errors
             if isinstance(shortage := as_shortage(error), WorkerError):
                 raise shortage from error
             if self._is_full(error):
@@ -147,13 +147,13 @@ class Scorer:
                 self._shrink(error)
 
     def score(self, clips: Sequence[bytes]) -> list[np.ndarray | ScoreError]:
-        """Probabilities float32 [C] of each clip, or why there are none. One bad clip doesn't take others along.
+        """Probabilities float32 [C] of each clip, or why there are none. A bad clip doesn't affect the others.
 
         Args:
             clips: raw uint8 [T, H, W, 3] RGB each, at most `batch_size`.
 
         Raises:
-            WorkerError: the device has no memory left even for one clip, or scores no clip at all any more.
+            WorkerError: the device has no memory left even for one clip, or can't score any clip any more.
         """
         results: list[np.ndarray | ScoreError] = []
         while len(results) < len(clips):
@@ -177,13 +177,13 @@ class Scorer:
         return [row if _is_distribution(row) else ScoreError(_why_none(row)) for row in values]
 
     def _check_device(self, error: Exception) -> None:
-        """Tells a clip that can't be scored from a device that has failed: that one fails on a black clip, too."""
+        """Tells a clip that can't be scored from a device that has failed, which fails on a black clip, too."""
         if not isinstance(error, ValueError | self._tf.errors.InvalidArgumentError):
             try:
                 self._score_black()
             except self._tf.errors.OpError:
                 raise WorkerError(
-                    f"the device scores no clip any more ({_reason(error)}). Run the same command again"
+                    f"the device can't score clips any more ({_reason(error)}). Run the same command again"
                 ) from error
 
     def _is_full(self, error: Exception) -> bool:
@@ -198,9 +198,9 @@ class Scorer:
         )
 
     def _shrink(self, error: Exception) -> None:
-        """Has batches made half as large where the device is full. What else went wrong is raised again.
+        """Halves the batch size if the device's memory is full. Any other error is raised again.
 
-        The device is shared: it may be full of other programs' work. Rows of other batches may differ in the last bits.
+        Other programs may use the device, too. Rows of batches of another size may differ in the last bits.
         """
         if not self._is_full(error):
             raise error
@@ -210,7 +210,7 @@ class Scorer:
         _log.warning("the device's memory is full: clips are scored in batches of %d from here on", self._at_once)
 
     def _batch(self, clips: Sequence[bytes]) -> np.ndarray:
-        """The clips as one array of the fixed shape, filled up with the last of them: no clip that nobody asked for."""
+        """The clips as one array of the fixed shape, filled up with copies of the last clip."""
         size = self._info.clip_spec.num_bytes
         if wrong := [len(clip) for clip in clips if len(clip) != size]:
             raise ValueError(f"a clip of {wrong[0]} bytes, not {size}")
@@ -229,7 +229,7 @@ def _is_distribution(row: np.ndarray) -> bool:
 def _why_none(row: np.ndarray) -> str:
     if not np.isfinite(row).all():
         return "the model gives NaN or infinite values for this clip"
-    return f"the model gives values from {row.min():g} to {row.max():g} with the sum {row.sum():g}, no probabilities"
+    return f"the model gives values from {row.min():g} to {row.max():g} with the sum {row.sum():g}, not probabilities"
 
 
 def _reason(error: Exception) -> str:
@@ -238,7 +238,7 @@ def _reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _local_folder(uri: str) -> Iterator[str]:
-    """A local path of a folder, copied if it is remote."""
+    """A local path of a folder, which is copied if it is remote."""
     if files.is_local(uri):
         yield uri
         return
@@ -251,7 +251,7 @@ _loaded: dict[tuple[str, str], Scorer] = {}
 
 
 def shared_scorer(folder: str, info: ModelInfo, threads: int = 0, trust: bool = False) -> Scorer:
-    """The scorer of this process for a model: what was loaded to check it is used to score, too."""
+    """The scorer of this process for a model: one that was loaded for a check is then used for scoring, too."""
     place = (folder, info.fingerprint)
     if place not in _loaded:
         _loaded[place] = Scorer(folder, info, threads, trust)

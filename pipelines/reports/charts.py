@@ -1,7 +1,7 @@
 """Drawings for pages: histograms, curves, intervals, a confusion matrix. Inline SVG and tables, no script.
 
 Lengths are attributes or classes, never `style`, so a page that shows them can forbid inline styles. All text that is
-passed in is plain and becomes escaped.
+passed in is plain and is escaped here.
 """
 
 import math
@@ -13,7 +13,7 @@ from pipelines.reports.parts import key, soft, svg, text
 from pipelines.reports.text import plural
 
 MAX_MATRIX = 60
-"""Classes in a confusion matrix; more can't be read."""
+"""Most classes in a confusion matrix; more would be unreadable."""
 _WIDTH, _HEIGHT = 380, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 14, 34
 _NUM_TICKS = 5
@@ -23,7 +23,7 @@ _LABEL_LENGTH = 16
 
 Curve = Sequence[tuple[float, float]]
 Column = tuple[Sequence[tuple[str, int]], str]
-"""The bars of a column from below, each as the class of its colour and a count, and what a mouse on them is told."""
+"""The bars of a column from the bottom up, each as the class of its colour and a count, and the column's tooltip."""
 
 
 def histogram(
@@ -35,23 +35,23 @@ def histogram(
     facts: str = "",
     threshold: float | None = None,
 ) -> str:
-    """Counts in equal bins, as a plot; series stand on top of each other.
+    """A plot of counts in equal bins, with series stacked.
 
     Args:
         what: the quantity.
         noun: what is counted.
         columns: the bins from left to right.
         keys: what the colours mean, HTML of `key`s.
-        ticks: the values at equal distances from the beginning of the axis to its end.
-        facts: a line about the whole, shown below and read out in place of the plot.
-        threshold: where on the axis, from 0 to 1, a mark stands.
+        ticks: values at equal distances from the beginning of the axis to its end.
+        facts: a line about all of it, shown below and read out in place of the plot.
+        threshold: position of a mark on the axis, from 0 to 1.
     """
     peak = max((sum(count for _, count in bars) for bars, _ in columns), default=0)
     if not peak:
         return soft(f"No {noun}s.")
     width, drawn = 1000 / len(columns), []
     for index, (bars, says) in enumerate(columns):
-        # The bar behind reaches to the top, so that a mouse finds a short bar as well.
+        # The bar behind reaches to the top, so that a short bar's tooltip is easy to find.
         parts = [f'<rect class="band" x="{index * width:.1f}" y="0" width="{width:.1f}" height="100"/>']
         base = 100.0
         for color, count in bars:
@@ -87,14 +87,14 @@ def line_chart(
     best_epoch: float | None = None,
     top: float = 0.0,
 ) -> str:
-    """A panel with curves over epochs. Points that aren't finite are left out, and so are empty curves.
+    """A panel with curves over epochs. Points that aren't finite and empty curves are left out.
 
     Args:
         title: what the curves show.
         curves: name to points (epoch, value >= 0).
-        write: how a value is written.
-        best_epoch: where a mark stands; none where the curves don't reach it.
-        top: upper end of the axis at least.
+        write: formats a value.
+        best_epoch: epoch of a mark; there is none if the curves don't reach it.
+        top: least upper end of the axis.
     """
     curves = {name: [p for p in points if all(map(math.isfinite, p))] for name, points in curves.items()}
     curves = {name: points for name, points in curves.items() if points}
@@ -129,7 +129,7 @@ def line_chart(
         parts.append(f'<polyline class="s{index}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>')
         if len(epochs) <= _MAX_DOTS:
             parts += [f'<circle class="s{index}" cx="{x}" cy="{y}" r="2.2"/>' for x, y in places]
-    # Invisible bars, one for each epoch, that tell its values to a mouse that rests on them.
+    # Invisible bars, one for each epoch, with tooltips of its values.
     by_name = {name: dict(points) for name, points in curves.items()}
     edges = [left, *((at_x(a) + at_x(b)) / 2 for a, b in pairwise(epochs)), right]
     for epoch, (start, end) in zip(epochs, pairwise(edges), strict=True):
@@ -145,7 +145,7 @@ def line_chart(
 
 
 def nice_step(least: float) -> float:
-    """The smallest of 1, 2 and 5 times a power of ten that isn't below `least`."""
+    """The smallest number of the form 1, 2 or 5 times a power of ten that isn't below `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(nice * power for nice in (1, 2, 5, 10) if nice * power >= least * (1 - 1e-9))
 
@@ -164,7 +164,7 @@ def _epoch_ticks(first: float, last: float) -> list[float]:
 
 
 def interval_table(caption: str, rows: Sequence[tuple[str, Any, str]]) -> str:
-    """Scores with their intervals on a scale from 0 to 100%, below each other: overlaps are seen at a glance.
+    """Scores with their intervals on a scale from 0 to 100%, one below the other, so that overlaps are easy to see.
 
     Args:
         caption: what the scores are.
@@ -175,7 +175,7 @@ def interval_table(caption: str, rows: Sequence[tuple[str, Any, str]]) -> str:
     for name, interval, color in rows:
         low, high, value = (round(100 * share, 2) for share in (interval.low, interval.high, interval.value))
         limits = f"<small>{interval.limits}</small>" if interval.low < interval.high else ""
-        # A line without length and with round ends is a dot that keeps its shape however the drawing is stretched.
+        # A line of length 0 with round ends is a dot that keeps its shape however the drawing is stretched.
         drawing = _line(f"reach {color}", (low, high), (5, 5)) + _line(f"dot {color}", (value, value), (5, 5))
         body.append(
             f'<tr><th scope="row">{text(name)}</th><td class="track">{svg(100, 10, grid + drawing, stretched=True)}'
@@ -193,9 +193,9 @@ def _scrolled(kind: str, caption: str, head: str, rows: Sequence[str]) -> str:
 
 
 def heat_table(caption: str, labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
-    """A confusion matrix, rows are truth: the darker a cell, the greater its share of the row.
+    """A confusion matrix with the truth in rows: the darker a cell, the greater its share of the row.
 
-    Of more than `MAX_MATRIX` classes it shows those with the most errors.
+    If there are more than `MAX_MATRIX` classes, it shows those with the most errors.
 
     Args:
         caption: what the counts are.

@@ -26,7 +26,7 @@ def open_console(file: IO[str] | None) -> Console:
 
 
 def print_facts(console: Console, facts: Iterable[tuple[str, str, str]]) -> None:
-    """Prints lines of a key and a value in a style, broken where a terminal ends."""
+    """Prints lines of a key and a value in a style, wrapped to the width of a terminal."""
     for key, value, style in facts:
         width = console.width if console.is_terminal else sys.maxsize
         lines = textwrap.fill(
@@ -36,7 +36,7 @@ def print_facts(console: Console, facts: Iterable[tuple[str, str, str]]) -> None
 
 
 def print_unbroken(console: Console, key: str, value: str) -> None:
-    """Prints a path or a command, which is never broken, so that it can be copied."""
+    """Prints a path or a command, which is never wrapped, so that it can be copied."""
     _print_line(console, f"{key:<{_INDENT}}{as_called(value)}")
 
 
@@ -47,10 +47,10 @@ def _print_line(console: Console, line: str, style: str = "") -> None:
 
 
 def name_cell(name: str, console: Console) -> Text:
-    """A name in a table: without markup, and with escapes for what can't be seen or printed."""
+    """A name in a table, without markup, and with escapes for invisible and unprintable characters."""
     return Text(_encoded(visible(name), console))
 
 
 def _encoded(text: str, console: Console) -> str:
-    """The text with escapes for what the encoding of the output lacks."""
+    """The text with escapes for characters that the encoding of the output lacks."""
     return text.encode(console.encoding, "backslashreplace").decode(console.encoding)

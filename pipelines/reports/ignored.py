@@ -1,4 +1,4 @@
-"""Telling which files of an input are passed over."""
+"""Reports which files of an input are ignored."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from pipelines.reports.text import plural, visible
 
 
 def say_ignored(ignored: Sequence[IgnoredFile], output: str) -> None:
-    """Tells before a job starts which files are passed over, and where all of them will be named."""
+    """Says before a job starts which files are ignored, and where all of them will be listed."""
     if ignored:
         what = describe_ignored(ignored, visible)
         tool.say(f"note: {plural(len(ignored), 'file')} ignored: {what}. All will be in {output}/{IGNORED}")

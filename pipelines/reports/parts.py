@@ -1,4 +1,4 @@
-"""The parts that a page is made of: tiles, tables, folds, colours. All take plain text and escape it."""
+"""The parts of a page: tiles, tables, folded tables, colours. All take plain text and escape it."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -11,25 +11,25 @@ _NUM_COLORS = 6
 
 
 class Measure(str):
-    """Text that stands to the right in a table, as numbers do."""
+    """Text that is aligned to the right in a table, as numbers are."""
 
     __slots__ = ()
 
 
 class Best(Measure):
-    """A measure that is the best of its column."""
+    """The best measure of its column."""
 
     __slots__ = ()
 
 
 class Share(float):
-    """A share from 0 to 1, shown as a bar and as percent."""
+    """A share from 0 to 1, shown as a bar and in percent."""
 
     __slots__ = ()
 
 
 class SmallShare(Share):
-    """One of many shares that are small: with a digit more, and a bar that is full where the share is `full`."""
+    """One of many small shares, shown with one digit more and a bar that is full at the share `full`."""
 
     __slots__ = ("full",)
     full: float
@@ -42,7 +42,7 @@ class SmallShare(Share):
 
 
 def text(value: object) -> str:
-    """A value as it may stand in an element or in a quoted attribute."""
+    """A value, escaped for an element or a quoted attribute."""
     return escape(visible(str(value)), quote=True)
 
 
@@ -52,14 +52,14 @@ def tile(name: str, value: str, small: str) -> str:
 
 
 def notes(items: Sequence[str], otherwise: str, loud: Sequence[str] = ()) -> str:
-    """A list of what a person should know, the loud ones first; `otherwise` is said if there is nothing."""
+    """A list of what a person should know, with `loud` items first; or the text `otherwise` if there are none."""
     marked = [f'<li class="loud">{text(item)}</li>' for item in loud] + [f"<li>{text(item)}</li>" for item in items]
     content = "".join(marked) or f'<li class="good">{text(otherwise)}</li>'
     return f'<ul class="notes">{content}</ul>'
 
 
 def strip_image(strip: str, shown: str) -> str:
-    """A film strip, from a JPEG file in base64, with what it shows in words."""
+    """A film strip, from a JPEG file in base64, with a description of what it shows."""
     return (
         f'<img loading="lazy" decoding="async" src="data:image/jpeg;base64,{text(strip)}" '
         f'alt="Film strip of {text(shown)}">'
@@ -67,7 +67,8 @@ def strip_image(strip: str, shown: str) -> str:
 
 
 def search_box(label: str) -> str:
-    """A box that leaves those cards of its section that hold what is typed; its script, filter.js, shows it."""
+    """A search box that hides the cards of its section that don't contain the typed text. Its script, filter.js, makes
+    it visible."""
     return (
         f'<p class="search" hidden><label class="soft" for="search">{text(label)}</label> '
         '<input id="search" type="search"> <output class="soft" for="search"></output></p>'
@@ -81,7 +82,7 @@ def table(
     total: Sequence[object] = (),
     apart: Sequence[Sequence[object]] = (),
 ) -> str:
-    """A table whose first column names the rows; whole numbers stand to the right, in the head as in the body.
+    """A table whose first column names the rows; whole numbers are aligned to the right, as are their headers.
 
     Rows in `apart` come last, set off from the others.
     """
@@ -128,9 +129,9 @@ def folded(
     apart: Sequence[Sequence[object]] = (),
     num_rows: int = 0,
 ) -> str:
-    """A table that is closed if it is long; of rows beyond `max_rows` it gives the number, and `where` they are.
+    """A table that is closed if it is long; for rows beyond `max_rows` it gives their number and `where` they are.
 
-    Where there are more than one cares to make, `rows` are the first ones and `num_rows` says how many there are.
+    If making all rows would be too much, `rows` are the first ones and `num_rows` says how many there are.
     """
     num_rows = num_rows or len(rows)
     is_open = "" if num_rows > _FOLDED_ROWS else " open"
@@ -146,7 +147,7 @@ def key(color: str, label: str) -> str:
 
 
 def color_key(index: int, label: str) -> str:
-    """A label with the colour that a number stands for."""
+    """A label with the colour of the series of this number."""
     return key(series_color(index), label)
 
 
@@ -156,7 +157,7 @@ def soft(says: str) -> str:
 
 
 def svg(width: int, height: int, content: str, label: str = "", stretched: bool = False, kind: str = "") -> str:
-    """A drawing, `stretched` to the place that it is given; without a label it is decoration."""
+    """A drawing, `stretched` to the available space if asked for; without a label it is decoration."""
     said = f'role="img" aria-label="{text(label)}"' if label else 'aria-hidden="true"'
     kind = f'class="{kind}" ' if kind else ""
     fit = 'preserveAspectRatio="none" ' if stretched else ""

@@ -1,4 +1,4 @@
-"""Progress: a bar with facts and the time left on a terminal, a line now and then where there is none."""
+"""Progress: on a terminal, a bar with facts and the time left; elsewhere, a line now and then."""
 
 import contextlib
 import math
@@ -15,16 +15,16 @@ from pipelines.reports.text import human_bytes, human_seconds
 POLL_S = 0.5
 _LINE_EVERY_S = 30.0
 _PAUSES = 10
-"""Time between two questions, as a multiple of what an answer takes."""
+"""Least time between two calls of `done`, as a multiple of the time that a call takes."""
 
 
 class Progress:
-    """Shows, while its block runs, how much of something is done.
+    """Shows how much of something is done while its block runs.
 
     Args:
         title: what is being done.
         total: how much there is to do, in any unit.
-        quiet: shows nothing, for all but one of several workers; nor does it where this software is a library.
+        quiet: shows nothing, for all but one of several workers. Nor is anything shown if this software is a library.
         every_s: seconds from one line to the next.
         clock: gives the time in seconds.
     """
@@ -62,7 +62,7 @@ class Progress:
             self._bar.stop()
 
     def update(self, done: float, facts: str) -> None:
-        """So much is done; `facts` are shown beside it."""
+        """Sets how much is done; `facts` are shown next to it."""
         now = self._clock()
         start, before = self._first = self._first or (now, done)
         if self._bar:
@@ -72,7 +72,7 @@ class Progress:
             self.say(f"{self._title}: {facts}" + (f", about {human_seconds(left_s)} left" if left_s else ""))
 
     def say(self, line: str) -> None:
-        """Prints a line, above the bar where there is one."""
+        """Prints a line, above the bar if there is one."""
         self._shown = self._clock()
         if self._bar:
             self._bar.console.print(line, highlight=False)
@@ -81,7 +81,7 @@ class Progress:
 
 
 class LocalProgress:
-    """Counts what this process itself has done. Beam's in-memory mode runs the workers in it."""
+    """Counts what this process has done. Beam's in-memory mode runs the workers in it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -89,7 +89,7 @@ class LocalProgress:
         self.seconds = 0.0
 
     def add_video(self, share: float = 1.0, seconds: float = 0.0) -> None:
-        """One more video, or a share of a long one, is done, in whatever way, and so many seconds of video are."""
+        """Counts one more video, or a share of a long one, as done, whatever the result, with its seconds of video."""
         with self._lock:
             self.videos += share
             self.seconds += seconds
@@ -99,7 +99,7 @@ LOCAL_PROGRESS = LocalProgress()
 
 
 def videos_done(total: int, seconds: Callable[[], float] | None = None) -> Callable[[float, float], str]:
-    """Describes how many of `total` videos are done, and how many seconds of video where these are counted."""
+    """Describes how many of `total` videos are done, and the hours of video per minute if seconds are counted."""
 
     def describe(done: float, passed_s: float) -> str:
         facts = f"{int(done)} of {total} videos, {done / passed_s:.1f}/s"
@@ -109,7 +109,7 @@ def videos_done(total: int, seconds: Callable[[], float] | None = None) -> Calla
 
 
 def bytes_done(total: int, begun: int) -> Callable[[float, float], str]:
-    """Describes how many of `total` bytes are done, 0 where that isn't known, and how fast, from `begun` on."""
+    """Describes how many of `total` bytes (0 if unknown) are done, and how fast, counting from `begun`."""
 
     def describe(done: float, passed_s: float) -> str:
         of = f" of {human_bytes(total)}" if total else ""
@@ -122,14 +122,14 @@ def bytes_done(total: int, begun: int) -> Callable[[float, float], str]:
 def watching(
     title: str, total: float, done: Callable[[], float], poll_s: float, describe: Callable[[float, float], str]
 ) -> Iterator[None]:
-    """Shows, while its block runs, how much of `total` is done; nothing where this software is a library.
+    """Shows how much of `total` is done while its block runs; shows nothing if this software is a library.
 
     Args:
         title: what is being done.
-        total: how much there is to do; 0 where that isn't known.
-        done: asked now and then how much is done; it may look at a store.
-        poll_s: seconds between two questions, more where the answer takes long, or where there is no terminal.
-        describe: what is shown for so much, after so many seconds: `videos_done` or `bytes_done`.
+        total: how much there is to do; 0 if unknown.
+        done: gives how much is done; called now and then, and may ask a store.
+        poll_s: seconds between two calls of `done`, more if a call takes long or there is no terminal.
+        describe: the text for an amount done after so many seconds: `videos_done` or `bytes_done`.
     """
     if is_library():
         yield
@@ -144,9 +144,9 @@ def watching(
             while not stopped:
                 stopped = stop.wait(pause_s)
                 asked = time.monotonic()
-                with contextlib.suppress(OSError):  # a store that doesn't answer now will another time
+                with contextlib.suppress(OSError):  # a store that doesn't answer now may answer later
                     count = min(done(), total or math.inf)
-                # Of a large collection, the answer takes a store a while: a run must not mostly ask.
+                # A store takes a while to answer for a large collection: a run must not spend its time on asking.
                 pause_s = max(least_s, _PAUSES * (time.monotonic() - asked))
                 progress.update(count, describe(count, time.monotonic() - start))
 

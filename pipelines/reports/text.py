@@ -1,4 +1,4 @@
-"""What a person reads at the end of a run, and how numbers and names are written for people."""
+"""How numbers and names are written for people."""
 
 import re
 from collections.abc import Mapping
@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from pipelines.core import wording
 
 _NAMED = 8
-"""Names in one line of the summary; of more, the number is given."""
+"""Most names in one line of the summary; for more, it gives the number."""
 
-# Controls, lone surrogates, and the marks that turn the direction of text: they would garble a terminal or a page.
+# Control characters, lone surrogates, and marks that change the direction of text would garble a terminal or a page.
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
-    """Text that any UTF-8 file or terminal takes: what is no character to be seen becomes `\\uXXXX`, as in JSON."""
+    """Text that any UTF-8 file or terminal accepts: invisible characters become `\\uXXXX`, as in JSON."""
     return _INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def human_bytes(size_bytes: float) -> str:
-    """A size in the unit that suits it: `512 B`, `1.5 MiB`."""
+    """A size in a suitable unit: `512 B`, `1.5 MiB`."""
     units = iter(("KiB", "MiB", "GiB", "TiB"))
     unit = "B"
     while size_bytes >= 1023.95 and unit != "TiB":
@@ -38,7 +38,7 @@ def human_seconds(seconds: float) -> str:
 
 
 def short_count(number: int) -> str:
-    """A count in few digits: `950`, `24.6 k`, `3.1 M`."""
+    """A count in a few digits: `950`, `24.6 k`, `3.1 M`."""
     for unit, size in (("M", 1_000_000), ("k", 1000)):
         if number >= size:
             return f"{number / size:.{1 if number < 100 * size else 0}f} {unit}"
@@ -46,7 +46,7 @@ def short_count(number: int) -> str:
 
 
 def plural(number: int, noun: str, nouns: str = "") -> str:
-    """A number with its noun; `nouns` where an s doesn't do."""
+    """A number with its noun; `nouns` is the plural if it isn't formed with an s."""
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 

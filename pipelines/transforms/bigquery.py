@@ -1,4 +1,4 @@
-"""Labels into a BigQuery table, by Beam's own sink: files are loaded, so that the table changes at one stroke."""
+"""Writes labels to a BigQuery table with Beam's own sink, which loads files, so that the table changes in one step."""
 
 import os
 import re
@@ -22,18 +22,18 @@ _ASKING_S = 3.0
 
 
 def check_table(table: str, options: PipelineOptions) -> str:
-    """Finds out within seconds whether rows can go to a table at all. That it may be written is another matter.
+    """Checks within seconds that rows can go to a table. Whether the table may be written is not checked.
 
     Args:
         table: its name.
         options: of the pipeline.
 
     Returns:
-        A folder for the files that are loaded, of this run alone. Beam doesn't remove them.
+        A folder for the files to load, used by this run only. Beam doesn't remove them.
 
     Raises:
-        UsageError: the name is none of a table, its project or dataset is missing, or the place for temporary files;
-            the message says what to do.
+        UsageError: the name is not that of a table, or its project, its dataset, or the folder for temporary files is
+            missing; the message says what to do.
     """
     if not _TABLE.fullmatch(table):
         raise UsageError(f"--bigquery-table must be PROJECT:DATASET.TABLE or DATASET.TABLE, not {table!r}")
@@ -52,7 +52,7 @@ def check_table(table: str, options: PipelineOptions) -> str:
         )
     files.check_stores(place)
     client.spare_beam()
-    os.environ.setdefault("GOOGLE_CLOUD_PROJECT", project)  # Beam makes clients which refuse to do without a default
+    os.environ.setdefault("GOOGLE_CLOUD_PROJECT", project)  # Beam creates clients that require a default
     _check_dataset(table, project, reference.datasetId)
     return files.join(place, f"labels-{uuid.uuid4().hex}")
 
@@ -65,23 +65,23 @@ def _check_dataset(table: str, project: str, dataset: str) -> None:
         retry = bigquery.DEFAULT_RETRY.with_timeout(_ASKING_S)
         bigquery.Client(project=project).get_dataset(f"{project}.{dataset}", retry=retry, timeout=_ASKING_S)
     except Forbidden:
-        pass  # whoever may load rows need not be allowed to look at the dataset
+        pass  # permission to load rows doesn't include permission to see the dataset
     except NotFound as error:
         raise UsageError(
             f"--bigquery-table {table}: there is no dataset {project}:{dataset}. Create it or correct the name"
         ) from error
-    except Exception as error:  # Google's libraries raise many classes
+    except Exception as error:  # Google's libraries raise many classes of errors
         reason = files.reason(errors.as_os_error(_ADDRESS, error))
         raise UsageError(f"--bigquery-table {table}: {reason}") from error
 
 
 @dataclass
 class WriteRows(beam.PTransform):
-    """PCollection[Row] -> a table, whose content they replace.
+    """PCollection[Row] -> a table, whose content the rows replace.
 
     Attributes:
         table: `project:dataset.table`.
-        folder: for the files that are loaded.
+        folder: folder for the files to load.
     """
 
     table: str

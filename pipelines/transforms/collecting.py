@@ -1,5 +1,4 @@
-"""Results of windows gathered into entries: what is known of a video, or of a range of one, once all its windows are
-through."""
+"""Gathers the results of windows into entries, one for a video or a range of it, once all its windows are done."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from pipelines.video.windows import Window
 
 @dataclass
 class _Open:
-    """What has come of a video or range so far."""
+    """The results of a video or range so far."""
 
     covered: int = 0
     damaged: bool = False
@@ -28,10 +27,10 @@ class _Open:
 
 
 class CollectFn(beam.DoFn):
-    """Makes an entry of each video or range whose windows have all come; those of one come in one bundle.
+    """Makes an entry of each video or range, whose windows all arrive in the same bundle.
 
     Args:
-        key: of the model and the settings that decide about scores.
+        key: key of the model and of the settings that determine the scores.
     """
 
     def __init__(self, key: str) -> None:
@@ -53,14 +52,14 @@ class CollectFn(beam.DoFn):
 
     def finish_bundle(self) -> Any:
         if self._open:
-            raise RuntimeError(f"{len(self._open)} videos ended in the middle, for example {next(iter(self._open))[0]}")
+            raise RuntimeError(f"{len(self._open)} videos are incomplete, for example {next(iter(self._open))[0]}")
 
     def collected(self, source: VideoRange, entry: Entry) -> Iterable[Any]:
-        """What is emitted for an entry."""
+        """The elements to emit for an entry."""
         raise NotImplementedError
 
     def scored(self, item: Scorable, score: float) -> None:
-        """Told of each window that was scored, and the probability of its best class."""
+        """Called for each window that was scored, with the probability of its best class."""
 
     def _add(self, found: _Open, item: Scorable, values: np.ndarray | ScoreError | None) -> None:
         found.covered += item.covers
@@ -79,7 +78,7 @@ class CollectFn(beam.DoFn):
         self.scored(item, float(values.max()))
 
     def _entry(self, source: VideoRange, item: Scorable, found: _Open) -> Entry:
-        found.scored.sort(key=lambda pair: pair[0].index)  # they come in the order in which batches are filled
+        found.scored.sort(key=lambda pair: pair[0].index)  # they arrive in the order in which batches are filled
         found.failures.sort(key=lambda failure: failure.start_s or 0.0)
         rows = [row for _, row in found.scored]
         return Entry(

@@ -1,4 +1,4 @@
-"""Counters, named in one place."""
+"""Counters of the jobs."""
 
 from apache_beam.metrics import Metrics
 

@@ -25,7 +25,7 @@ class DecodeVideos(beam.PTransform):
 
     Attributes:
         job: how to decode.
-        workers: decoders of each Beam worker process.
+        workers: number of decoder processes of each Beam worker process.
     """
 
     job: WindowJob
@@ -37,7 +37,7 @@ class DecodeVideos(beam.PTransform):
 
 @dataclass
 class DecodeRanges(beam.PTransform):
-    """PCollection[RangeTask] -> PCollection[Scorable], spread over the workers first."""
+    """PCollection[RangeTask] -> PCollection[Scorable], after spreading the tasks over the workers."""
 
     job: WindowJob
     workers: int
@@ -61,7 +61,7 @@ class _DecodeFn(beam.DoFn):
         )
 
     def _decode(self, ranges: Iterable[VideoRange]) -> Iterator[Scorable | tuple[VideoRange, CutVideo]]:
-        """Each window once, as a clip or as a failure, in the order in which they come."""
+        """Each window once, as a clip or as a failure, in the order in which they arrive."""
         delivered: dict[VideoRange, Scorable] = {}
         counts: dict[VideoRange, int] = {}
         for item, result, last in self._stream(ranges):
@@ -110,7 +110,7 @@ def _missing(video: VideoRange, cut: CutVideo) -> list[VideoRange]:
 
 
 def _share_out(ranges: list[VideoRange], workers: int) -> Iterator[tuple[VideoRange, ...]]:
-    """As many ranges in one task as a worker has decoders."""
+    """Tasks with as many ranges as a worker has decoders."""
     for first in range(0, len(ranges), workers):
         yield tuple(ranges[first : first + workers])
 
@@ -121,7 +121,7 @@ def _to_scorable(item: VideoRange, result: DecodedWindow) -> Scorable:
 
 
 def _rest(item: VideoRange, before: Scorable | None, delivered: int, failure: Failure) -> Scorable:
-    """What stands for all windows of a range which won't come any more."""
+    """An element that stands for all windows of a range that won't arrive any more."""
     num_windows, duration_s = 1, 0.0
     if item.range is not None:
         num_windows, duration_s = item.range.num_windows, item.range.duration_s

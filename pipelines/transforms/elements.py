@@ -1,4 +1,4 @@
-"""What passes from step to step of the labelling job."""
+"""The elements that pass from step to step of the labelling job."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ class VideoRange:
     """A video, or a range of a long one, to be decoded.
 
     Attributes:
-        shard: where its labels will go.
+        shard: the shard that its labels go into.
         task: the video.
-        parts: names of all ranges of the video; empty where it was not cut.
+        parts: names of all ranges of the video; empty if it was not cut.
         range: the range.
     """
 
@@ -32,25 +32,25 @@ class VideoRange:
 
 @dataclass(frozen=True)
 class RangeTask:
-    """Ranges of one video that a worker decodes side by side."""
+    """Ranges of one video that a worker decodes in parallel."""
 
     ranges: tuple[VideoRange, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Scorable:
-    """What the decoder says of a window, or of all that won't come any more, on its way to the ledger.
+    """A decoded window, or the failure of one or more windows, on its way to the ledger.
 
     Attributes:
         source: the video or range to which it belongs.
-        window: None where it stands for several windows, or for none.
-        num_windows: of the range, those that failed included.
+        window: the window; None if it stands for several windows, or for none.
+        num_windows: windows of the range, including those that failed.
         covers: how many of these it stands for.
-        duration_s: of the video.
-        damaged: some of it could not be decoded.
-        remark: what a person should know of the video.
-        frames: raw uint8 [T, H, W, 3] RGB; empty where it failed.
-        failure: why.
+        duration_s: duration of the video in seconds.
+        damaged: whether some of the video could not be decoded.
+        remark: what a person should know about the video.
+        frames: raw uint8 [T, H, W, 3] RGB; empty if decoding failed.
+        failure: why decoding failed, if it did.
     """
 
     source: VideoRange

@@ -1,4 +1,4 @@
-"""`LabelVideos`: from addresses of videos to rows of labels, in anyone's pipeline."""
+"""`LabelVideos`: from addresses of videos to rows of labels, for use in any pipeline."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -26,14 +26,14 @@ from pipelines.video.windows import default_windows
 FAILURES = "failures"
 _BATCH = 16
 _KEY = "in memory"
-"""There is no ledger, so one key will do for all entries."""
+"""There is no ledger, so all entries can have the same key."""
 
 
 class RowsAndFailures(NamedTuple):
-    """What `LabelVideos(...).with_failures()` gives.
+    """The output of `LabelVideos(...).with_failures()`.
 
     Attributes:
-        rows: PCollection[dict], as those of `pipelines.label`.
+        rows: PCollection[dict], as written by `pipelines.label`.
         failures: PCollection[Failure], of whole videos and of windows.
     """
 
@@ -45,28 +45,28 @@ class RowsAndFailures(NamedTuple):
 class LabelVideos(beam.PTransform):
     """PCollection[str], local paths or addresses in stores -> PCollection[dict], a row for each segment.
 
-    Rows have the keys `video`, `uri`, `start_s`, `end_s`, `label`, `score`, `top_k`, `model` and `remark`; those of
-    `pipelines.label` for the same videos are equal, but for `video`, which here is the address. An address that comes
-    several times is labelled once. Only for bounded collections.
+    Rows have the keys `video`, `uri`, `start_s`, `end_s`, `label`, `score`, `top_k`, `model` and `remark`. They equal
+    the rows of `pipelines.label` for the same videos, except for `video`, which is the address here. An address that
+    occurs several times is labelled once. Only for bounded collections.
 
     Attributes:
         model: folder of a model, local or in a store, which the workers can reach.
         window_s: length of a window in seconds; 0 for the median of the training videos.
         stride_s: seconds from one window to the next; 0 for half a window.
-        range_s: longer videos are cut at key frames, so that workers share them.
-        min_score: segments with less are `unknown`.
-        smooth: windows over which scores are averaged, an odd number; 1 for none.
+        range_s: seconds; longer videos are cut at key frames, so that workers can share them.
+        min_score: segments with a lower score are `unknown`.
+        smooth: number of windows over which scores are averaged, an odd number; 1 for no smoothing.
         min_duration_s: shorter segments are joined to a neighbour.
-        top_k: classes that are listed with their scores.
-        workers: decoders of each worker process of the engine; 0 for one a core.
-        time_limit_s: seconds that one window may take to decode.
-        memory_limit_mb: memory that decoding may take.
+        top_k: number of classes that are listed with their scores.
+        workers: number of decoder processes of each worker process of the engine; 0 for one per core.
+        time_limit_s: seconds that decoding one window may take.
+        memory_limit_mb: megabytes of memory that decoding may take.
         trust_model: use the model even if its operations could read and write files or run programs as you.
 
     Raises:
-        UsageError: when it is applied, there is no model, or a value is out of range.
-        UserError: in the running job, a video or a window has no label. `with_failures()` gives these as a second
-            output instead.
+        UsageError: there is no model, or a value is out of range; raised when the transform is applied.
+        UserError: a video or a window has no label; raised in the running job. `with_failures()` gives these as a
+            second output instead.
 
     Example:
         >>> rows = p | beam.Create(uris) | pipelines.LabelVideos("runs/lrcn/model")
@@ -88,7 +88,7 @@ class LabelVideos(beam.PTransform):
     _apart: bool = False
 
     def with_failures(self) -> "LabelVideos":
-        """The same, but giving `RowsAndFailures`: what failed doesn't end the job."""
+        """The same with the output `RowsAndFailures`: failures don't end the job."""
         return replace(self, _apart=True)
 
     def expand(self, uris: beam.PCollection) -> Any:
@@ -141,7 +141,7 @@ class _AssembleFn(beam.DoFn):
         for failure in found.failures:
             if not self._apart:
                 what = f"{uri}: {failure.message} ({failure.type})"
-                raise UserError(f"{what}. LabelVideos(...).with_failures() gives what has no label as a second output")
+                raise UserError(f"{what}. LabelVideos(...).with_failures() gives failures as a second output instead")
             yield beam.pvalue.TaggedOutput(FAILURES, failure)
         for video in found.videos:
             yield from rows(video, self._info.fingerprint)

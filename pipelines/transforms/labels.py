@@ -1,4 +1,4 @@
-"""From the ledger to files of labels, a shard at a time."""
+"""From the ledger to label files, one shard at a time."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,18 +20,18 @@ from pipelines.labelling.types import LabelledVideo
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """What all files of labels have in common.
+    """The settings of all label files.
 
     Attributes:
-        output: folder.
-        num_shards: files of labels.
-        key: of the model and the settings that decide about scores.
+        output: folder of the labels.
+        num_shards: number of label files.
+        key: key of the model and of the settings that determine the scores.
         labels: names of the classes.
-        fingerprint: of the model.
+        fingerprint: fingerprint of the model.
         segments: how windows become segments.
-        format: of the files.
+        format: format of the files.
         webvtt: whether each video gets a subtitle track.
-        emit_rows: whether the rows go on, for a table.
+        emit_rows: whether to emit the rows, for a table.
     """
 
     output: str
@@ -48,7 +48,7 @@ class LabelSettings:
 @dataclass
 class ShardsDone(beam.PTransform):
     """PCollection[tuple[int, int]] -> PCollection[tuple[int, str]]: once everything is in the ledger, the shards whose
-    labels are to be written, each with the mark of what they are made from."""
+    labels are to be written, each with the mark of what the labels are made from."""
 
     marks: Mapping[int, str]
 
@@ -65,7 +65,7 @@ class ShardsDone(beam.PTransform):
 class WriteLabels(beam.PTransform):
     """PCollection[tuple[int, str]], shards with the mark of what their labels are made from -> PCollection[Row].
 
-    Labels of a shard are made from its ledger alone; doing it twice gives the same files.
+    The labels of a shard are made only from its ledger, so writing them twice gives the same files.
     """
 
     settings: LabelSettings
@@ -81,7 +81,7 @@ class _WriteLabelsFn(beam.DoFn):
     def process(self, shard_and_mark: tuple[int, str]) -> Iterable[Row]:
         shard, mark = shard_and_mark
         settings, output = self._settings, self._settings.output
-        # The id says all that others need to know of a local path.
+        # The id is all that others need to know about a local path.
         listed = [
             replace(v, uri=v.video_id) if files.is_local(v.uri) else v for v in folder.read_listing(output, shard)
         ]
@@ -96,7 +96,7 @@ class _WriteLabelsFn(beam.DoFn):
         folder.compact_ledger(output, shard, result.entries, stamps)
         label_shards.write_shard_report(output, shard, mark, result.report, stamps)
         if settings.emit_rows:
-            yield from map(encodable, self._rows(result))  # here, as Beam can't even pass on what has no encoding
+            yield from map(encodable, self._rows(result))  # here, as Beam can't pass on text that can't be encoded
 
     def _rows(self, result: ShardLabels) -> Iterable[Row]:
         return (row for video in result.videos for row in rows(video, self._settings.fingerprint))

@@ -1,4 +1,4 @@
-"""Results into the ledger, while the job runs, so that a killed one has lost little."""
+"""Writes results to the ledger while the job runs, so that little is lost if it is killed."""
 
 import base64
 import bisect
@@ -21,17 +21,17 @@ from pipelines.transforms.elements import Scorable, VideoRange
 from pipelines.video.images import film_strip
 
 _MIN_FLUSH, _MAX_FLUSH = 8, 512
-"""Entries of a file of the ledger: at first few, then as many as there are already, so that files stay few, too."""
+"""Entries in a file of the ledger: few at first, then as many as there are already, so that files stay few, too."""
 _FLUSH_S = 5.0
 
 
 @dataclass
 class RecordResults(beam.PTransform):
-    """PCollection[PredictionResult] -> PCollection[tuple[int, int]], shards and how many entries each was given.
+    """PCollection[PredictionResult] -> PCollection[tuple[int, int]], shards and how many entries each of them got.
 
     Attributes:
         output: folder of the labels.
-        key: of the model and the settings that decide about scores.
+        key: key of the model and of the settings that determine the scores.
         shape: [T, H, W, 3] of a clip.
     """
 
@@ -44,9 +44,9 @@ class RecordResults(beam.PTransform):
 
 
 class _Strips:
-    """Film strips of the least certain windows of a bundle so far; of equally certain ones, of the first by name.
+    """Film strips of the least certain windows of a bundle so far; of equally certain ones, the first by name.
 
-    One that is among the least certain of all is among them at any time, so the report is the same however a job went.
+    A window that is among the least certain of all is always among them, so the report doesn't depend on how a job ran.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class _RecordFn(CollectFn):
 
 
 def _count(entry: Entry) -> None:
-    """Counters for every runner, and the progress of this process."""
+    """Updates the counters, which every runner shows, and the progress of this process."""
     count("windows_scored", len(entry.windows), "label")
     count("failures", len(entry.failures), "label")
     share = 1 / max(1, len(entry.parts))

@@ -1,4 +1,4 @@
-"""The plan file: what there is to do, one piece of work a line, read by the workers themselves."""
+"""The plan file: what there is to do, one task per line, read by the workers themselves."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,6 +36,6 @@ class ReadPlan(beam.PTransform):
     parse: Callable[[str], Any]
 
     def expand(self, plans: beam.PCollection) -> beam.PCollection:
-        # Lines are spread, not what they stand for: a runner may hold all of them in memory, pickled.
+        # Lines are spread, not parsed objects: a runner may hold all elements in memory, pickled.
         lines = plans | "Read" >> beam.ParDo(_ReadLinesFn()) | "Spread" >> beam.Reshuffle()
         return lines | "Parse" >> beam.ParDo(_ParseFn(self.parse))

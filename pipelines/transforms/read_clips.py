@@ -1,4 +1,4 @@
-"""`ReadClips`: from addresses of videos to clips, in anyone's pipeline."""
+"""`ReadClips`: from addresses of videos to clips, for use in any pipeline."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -25,14 +25,14 @@ class VideoClip:
     """The clip of a video.
 
     Attributes:
-        uri: of the video.
+        uri: address of the video.
         frames: uint8 [T, H, W, 3], RGB, upright.
-        frame_indices: T indices of the source's frames in display order, repeated where the source is short.
+        frame_indices: T indices of the source's frames in display order, repeated if the source is short.
         timestamps_s: T times of the frames in seconds from the source's first frame.
-        num_source_frames: frames of the source.
+        num_source_frames: number of frames of the source.
         duration_s: length of the source in seconds.
-        damaged: frames are missing or broken; the clip shows what was decodable.
-        remark: what a person should know of the video, mostly empty.
+        damaged: whether frames are missing or broken; the clip shows what could be decoded.
+        remark: what a person should know about the video, mostly empty.
     """
 
     uri: str
@@ -46,7 +46,7 @@ class VideoClip:
 
 
 class ClipsAndFailures(NamedTuple):
-    """What `ReadClips(...).with_failures()` gives.
+    """The output of `ReadClips(...).with_failures()`.
 
     Attributes:
         clips: PCollection[VideoClip].
@@ -61,17 +61,18 @@ class ClipsAndFailures(NamedTuple):
 class ReadClips(beam.PTransform):
     """PCollection[str], local paths or addresses in stores -> PCollection[VideoClip].
 
-    Videos are decoded in processes of their own, as by `pipelines.preprocess`: one that hangs or crashes the decoder
-    costs its own clip alone.
+    Videos are decoded in separate processes, as by `pipelines.preprocess`: a video that hangs or crashes the decoder
+    only costs its own clip.
 
     Attributes:
         clip_spec: how the pixels of a clip are made.
-        workers: decoders of each worker process of the engine; 0 for one a core.
-        time_limit_s: seconds that one video may take.
-        memory_limit_mb: memory that decoding may take.
+        workers: number of decoder processes of each worker process of the engine; 0 for one per core.
+        time_limit_s: seconds that decoding one video may take.
+        memory_limit_mb: megabytes of memory that decoding may take.
 
     Raises:
-        UserError: in the running job, a video has no clip. `with_failures()` gives these as a second output instead.
+        UserError: a video has no clip; raised in the running job. `with_failures()` gives these as a second output
+            instead.
 
     Example:
         >>> clips = p | beam.Create(uris) | pipelines.ReadClips(pipelines.ClipSpec())
@@ -85,7 +86,7 @@ class ReadClips(beam.PTransform):
     _apart: bool = False
 
     def with_failures(self) -> "ReadClips":
-        """The same, but giving `ClipsAndFailures`: what failed doesn't end the job."""
+        """The same with the output `ClipsAndFailures`: failures don't end the job."""
         return replace(self, _apart=True)
 
     def expand(self, uris: beam.PCollection) -> Any:
@@ -109,10 +110,10 @@ class _ReadFn(beam.DoFn):
             if isinstance(result, DecodedClip):
                 yield self._clip(uri, result)
                 continue
-            assert isinstance(result, Failure), "nothing is filtered: any video has one frame"
+            assert isinstance(result, Failure), "nothing is filtered: every video has a frame"
             if not self._apart:
                 what = f"{uri}: {result.message} ({result.type})"
-                raise UserError(f"{what}. ReadClips(...).with_failures() gives such videos as a second output")
+                raise UserError(f"{what}. ReadClips(...).with_failures() gives failures as a second output instead")
             yield beam.pvalue.TaggedOutput(FAILURES, replace(result, video_id=uri, uri=uri))
 
     def _clip(self, uri: str, clip: DecodedClip) -> VideoClip:

@@ -1,7 +1,7 @@
 """Scoring clips with `RunInference`: a handler for the model directories that the trainer writes.
 
-Beam's own handler for TensorFlow would call the model eagerly, needs another package for loading, and gives up a whole
-batch for one bad clip.
+Beam's own handler for TensorFlow would call the model eagerly, needs another package for loading, and fails a whole
+batch because of one bad clip.
 """
 
 import resource
@@ -19,14 +19,14 @@ from pipelines.models.scorer import Scorer
 from pipelines.transforms.elements import Scorable
 
 if base.resource is None:
-    # Beam 2.72 gives this module up along with an optional part of its own, and then warns of it in every bundle.
+    # Beam 2.72 drops this module if an optional part of Beam is missing, and then warns about it in every bundle.
     base.resource = resource
 
 
 class SavedModelHandler(ModelHandler[Scorable, PredictionResult, Scorer]):
-    """Scores with the SavedModel of a model directory. What failed before passes through.
+    """Scores clips with the SavedModel of a model directory. Elements that failed before pass through.
 
-    The inference of a result is float32 [C], a `ScoreError`, or None where there was nothing to score.
+    The inference of a result is float32 [C], a `ScoreError`, or None if there was nothing to score.
     """
 
     def __init__(self, folder: str, info: ModelInfo, threads: int, trust: bool) -> None:
@@ -47,7 +47,7 @@ class SavedModelHandler(ModelHandler[Scorable, PredictionResult, Scorer]):
         return [PredictionResult(item, next(results) if item.failure is None else None) for item in batch]
 
     def get_num_bytes(self, batch: Sequence[Scorable]) -> int:
-        """Bytes of the batch's pixels; Beam's own way would be to pickle it."""
+        """Bytes of the batch's pixels; Beam's own method would pickle the batch."""
         return sum(len(item.frames) for item in batch)
 
     def batch_elements_kwargs(self) -> Mapping[str, Any]:
@@ -56,7 +56,7 @@ class SavedModelHandler(ModelHandler[Scorable, PredictionResult, Scorer]):
         return {"min_batch_size": size, "max_batch_size": size}
 
     def get_metrics_namespace(self) -> str:
-        """Where Beam counts batches and their times."""
+        """The namespace of Beam's counters of batches and their times."""
         return "label"
 
 
@@ -67,7 +67,7 @@ class ScoreClips(beam.PTransform):
     Attributes:
         folder: the model directory.
         info: its description.
-        threads: of TensorFlow in each worker process.
+        threads: number of TensorFlow's threads in each worker process.
         trust: whether the model may do more than calculate.
     """
 

@@ -1,4 +1,4 @@
-"""Writing shards in a Beam job: small tasks in, files out. Pixels pass through no shuffle."""
+"""Writing shards in a Beam job: small tasks in, files out. No pixels are shuffled."""
 
 import contextlib
 from collections.abc import Iterable
@@ -27,8 +27,8 @@ class WriteShards(beam.PTransform):
 
     Attributes:
         output: folder of the dataset.
-        settings: what all shards have in common.
-        workers: decoders of each Beam worker process.
+        settings: settings of all shards.
+        workers: number of decoder processes of each Beam worker process.
     """
 
     output: str

@@ -11,7 +11,7 @@ _pools_lock = threading.Lock()
 
 
 def shared_pool(workers: int, limits: DecodeLimits) -> DecoderPool:
-    """The decoders of this process: threads of a worker share them, and they outlive a bundle."""
+    """The decoders of this process: the threads of a worker share them, and they outlive a bundle."""
     with _pools_lock:
         if (workers, limits) not in _pools:
             _pools[workers, limits] = DecoderPool(workers, limits)

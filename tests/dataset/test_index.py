@@ -1,4 +1,4 @@
-"""The index of a split: the k-th line is the k-th record; one that is lost is made again, a wrong one is refused."""
+"""The index of a split: line k is record k; a lost index is made again, and a wrong one is refused."""
 
 import json
 import os
@@ -66,8 +66,11 @@ def changed(line: str, **values: object) -> str:
 WRONG: list[tuple[Callable[[list[str]], list[str]], str]] = [
     (lambda lines: lines[1:], "5 lines for 6 records"),
     (lambda lines: [*lines, lines[0]], "7 lines for 6 records"),
-    (lambda lines: [changed(line, label="Run") for line in lines], "its lines by label are not the examples by class"),
-    (lambda lines: [changed(line, group="g99") for line in lines], "its groups are not those of the split"),
+    (
+        lambda lines: [changed(line, label="Run") for line in lines],
+        "its labels differ from those of the split",
+    ),
+    (lambda lines: [changed(line, group="g99") for line in lines], "its groups differ from those of the split"),
     (lambda lines: [changed(lines[0], group=3), *lines[1:]], "line 1 doesn't hold the texts video_id, group and label"),
     (lambda lines: [*lines[:2], "[]\n", *lines[3:]], "line 3 doesn't hold the texts video_id, group and label"),
     (lambda lines: ["{\n", *lines[1:]], "Expecting"),
@@ -114,13 +117,13 @@ def test_a_damaged_index_is_found_by_verify_and_made_again(
     assert done.returncode == 1 and wrong.startswith("wrong: index-val.jsonl: ") and message in wrong
     assert "run the same pipelines.preprocess command again" in remedy
     done = preprocess("--input", tree, "--output", copy, *SMALL)
-    assert done.returncode == 0 and "8 of 8 shards are there already" in done.stderr, done.stderr
+    assert done.returncode == 0 and "8 of 8 shards already written" in done.stderr, done.stderr
     assert run_here("pipelines.verify", copy).returncode == 0
     assert (copy / "index-val.jsonl").read_bytes() == (dataset / "index-val.jsonl").read_bytes()
 
 
 def test_verify_compares_lines_with_records(copy: Path) -> None:
-    """Although the index is as the description says: two lines have changed places."""
+    """The index matches the description, but two lines are swapped."""
     first, second = (copy / "index-test.jsonl").read_text().splitlines()[:2]
     rewrite_index(copy, "test", lambda lines: [lines[1], lines[0], *lines[2:]])
     read_index(str(copy), describe(copy).splits["test"])

@@ -43,7 +43,7 @@ def test_dataset_info_round_trip_and_damage(dataset: Path) -> None:
     info = DatasetInfo.from_json(text)
     assert info.to_json() == text
     earlier = json.loads(text)
-    assert earlier["clip_spec"].pop("interpolation") == "area"  # earlier versions knew no other and didn't say so
+    assert earlier["clip_spec"].pop("interpolation") == "area"  # earlier versions had no other and didn't record it
     assert DatasetInfo.from_json(json.dumps(earlier)) == info
     for change, message in (
         (lambda v: v.update(schema_version=99), "schema version 99, this software reads version 1"),

@@ -1,4 +1,4 @@
-"""The plan of a dataset: every video in one shard, as it is listed, and fingerprints that tell what has changed."""
+"""The plan of a dataset: every listed video is in one shard, and fingerprints tell what has changed."""
 
 from dataclasses import replace
 
@@ -56,6 +56,6 @@ def test_fingerprints_tell_what_has_changed() -> None:
         after = make_plan(Catalog(videos), CONFIG)
         pairs = zip(before.shards, after.shards, strict=True)
         found.append(sum(old.fingerprint != new.fingerprint for old, new in pairs))
-    # Of the class's name all depend, as all labels are numbers; of the place where a file lies none.
+    # All depend on the class's name, as labels are numbers; none depends on where a file is.
     assert found == [1, 6, 0]
     assert make_plan(catalog, replace(CONFIG, size="32")).shards[0].fingerprint != before.shards[0].fingerprint

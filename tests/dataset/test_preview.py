@@ -43,7 +43,7 @@ def describe(reports: list[ShardReport], labels: tuple[str, ...], splits: tuple[
 
 @pytest.fixture
 def dataset() -> tuple[DatasetInfo, list[ShardReport]]:
-    """Two splits and three classes with hostile names; the last class is in train alone."""
+    """Two splits and three classes with hostile names; the last class is only in train."""
     reports = []
     for split, labels, per_class in (("train", HOSTILE, 3), ("test", HOSTILE[:2], 2)):
         videos = tuple(
@@ -184,7 +184,7 @@ def test_size_is_bounded() -> None:
     report = ShardReport("t", "train", "train", 1, "", videos, failed, (), {f"v{i:05}": big for i in range(1000)})
     page_text = preview.render_preview(describe([report], labels, ("train",)), [report], "x")
     page = Page(page_text)
-    # One strip of each class is shown even where these alone are more than there is room for.
+    # One strip of each class is shown even if there isn't enough room for all of these.
     shown = Counter(re.search(r"class\d+", img["alt"] or "")[0] for img in page.all("img"))
     assert shown == dict.fromkeys(labels, 1)
     assert len(page_text) < 250 * len(big) + 500_000

@@ -52,7 +52,7 @@ def test_places_are_text_to_sort_by(ids: list[str]) -> None:
 
 
 def test_places_are_stable() -> None:
-    # Fixed for ever: a change would make all shards of every dataset that is continued anew.
+    # Fixed for ever: a change would rebuild all shards of every dataset that is continued.
     assert [sharding.place_in_shard(f"v{i}")[:4] for i in range(4)] == ["6371", "6281", "4141", "86b9"]
 
 

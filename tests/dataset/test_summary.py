@@ -1,4 +1,4 @@
-"""The summary at the end of a run, in a log, in a terminal, and where the output takes ASCII alone."""
+"""The summary at the end of a run: in a log, on a terminal, and in ASCII-only output."""
 
 import io
 import re
@@ -16,7 +16,7 @@ NAMES = ("[red]a[/red]", "b \udcff\x1b[31m", "c")
 
 @pytest.fixture
 def dataset() -> DatasetInfo:
-    """Two splits; the second class is in train alone."""
+    """Two splits; the second class is only in train."""
     shards = tuple(ShardInfo(f"train-{i:05}-of-00003.tfrecord", 3, 500_000, "0" * 64) for i in range(3))
     return DatasetInfo(
         clip_spec=ClipSpec(),

@@ -156,7 +156,7 @@ def test_decoders_that_never_start_end_the_job_in_one_line(
     monkeypatch.setattr("sys.executable", python_that(tmp_path, does))
     done = preprocess("--input", tree, "--output", tmp_path / "out", "--num-frames", 2, "--size", 16, "--shards", 3)
     assert done.returncode == 4
-    (line,) = [line for line in done.stderr.splitlines() if " decoder process(es)" not in line and "videos" not in line]
+    (line,) = [line for line in done.stderr.splitlines() if "; using " not in line and "videos" not in line]
     assert line.startswith("error: a decoder process could not be started in 3 attempts: ") and why in line
 
 

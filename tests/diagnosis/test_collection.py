@@ -1,4 +1,4 @@
-"""An input, told from a sample of its videos."""
+"""The findings on an input, from a sample of its videos."""
 
 import shutil
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.support.gcs_server import google_environment
 
 
 def write_turned(path: Path) -> None:
-    """A video of a telephone that was held upright: landscape pictures, to be turned by a quarter."""
+    """A video from a phone that was held upright: landscape pictures, to be rotated by 90 degrees."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=30)

@@ -47,7 +47,7 @@ def test_a_slow_implementation_of_checksums_is_a_problem(monkeypatch: pytest.Mon
 
 def test_codecs_that_are_missing() -> None:
     found = check_codecs({"h264", "av1"})
-    assert found.value == "h264"  # FFmpeg's own decoder of AV1 works on graphics cards alone
+    assert found.value == "h264"  # FFmpeg's own decoder of AV1 only works on GPUs
     assert "hevc, av1, vp8" in found.problem and found.remedy
 
 

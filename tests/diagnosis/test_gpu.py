@@ -1,4 +1,4 @@
-"""GPUs, as a driver that is there, broken or missing tells of them."""
+"""Findings on GPUs with a driver that works, is broken, or is missing."""
 
 import os
 from pathlib import Path
@@ -45,7 +45,7 @@ def driver(machine: Path) -> Finding:
 
 def test_no_gpu(machine: Path) -> None:
     add_to_bus(machine, "0000:00:02.0", "0x8086", "0x030000")
-    add_to_bus(machine, "0000:00:03.0", "0x10de", "0x040300")  # the sound of a card
+    add_to_bus(machine, "0000:00:03.0", "0x10de", "0x040300")  # the audio device of a graphics card
     assert list(check_gpus(root=machine)) == [Finding("GPUs", "driver", "no NVIDIA GPU found")]
 
 

@@ -1,4 +1,4 @@
-"""Credentials by their source, and places that can be read and written, or not."""
+"""Sources of credentials, and places that can or can't be read and written."""
 
 import json
 import os
@@ -17,7 +17,7 @@ USER = {"type": "authorized_user", "client_id": "a", "client_secret": SECRET, "r
 
 def test_google_credentials_by_their_source(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
-    assert check_google({}, nowhere, nowhere).value == "none: public buckets alone can be read"
+    assert check_google({}, nowhere, nowhere).value == "none: only public buckets can be read"
     emulator = check_google({"STORAGE_EMULATOR_HOST": f"http://me:{SECRET}@127.0.0.1:1"}, nowhere, nowhere)
     assert "emulator" in emulator.value and SECRET not in emulator.value
     product = tmp_path / "sys/class/dmi/id/product_name"

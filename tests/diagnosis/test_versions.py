@@ -1,4 +1,4 @@
-"""Installed versions against what the package requires and against lock files."""
+"""Installed versions compared with the package's requirements and with lock files."""
 
 from importlib.metadata import version
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Both jobs are submitted to a stand-in of Dataflow, and executed from what they staged and nothing else."""
+"""Both jobs are submitted to a stand-in for Dataflow, and run from nothing but the files that they staged."""
 
 import io
 import tarfile
@@ -34,7 +34,7 @@ def dataflow() -> Iterator[DataflowServer]:
 
 @pytest.fixture(scope="module")
 def worker(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> Worker:
-    """Without this software: each job brings it along."""
+    """A worker without this software, which each job brings along."""
     return make_worker(tmp_path_factory.mktemp("worker"), {"STORAGE_EMULATOR_HOST": server.url})
 
 
@@ -78,7 +78,7 @@ def test_a_dataset_is_made_from_what_was_staged(
 
 
 def check_request(server: GcsServer, job: Job) -> None:
-    """The request says what the configuration and the command line do."""
+    """The request has the values of the configuration and the command line."""
     environment, pool, options = job.request["environment"], job.pool, job.options
     assert (job.project, job.region, job.request["type"]) == ("a-project", "europe-west4", "JOB_TYPE_BATCH")
     assert job.request["name"].startswith("preprocess-out-") and len(job.request["name"]) == 15 + 16
@@ -103,7 +103,7 @@ def check_request(server: GcsServer, job: Job) -> None:
 
 
 def check_package(data: bytes) -> None:
-    """What is installed on workers is what is here, with the files that are no Python."""
+    """The package that workers install is the one here, including files other than Python."""
     with tarfile.open(fileobj=io.BytesIO(data)) as package:
         found = {
             member.name.partition("/")[2]: package.extractfile(member).read()  # type: ignore[union-attr]

@@ -61,7 +61,7 @@ def submit(dataflow: DataflowServer, output: str) -> list[str]:
 
 
 def error_of(arguments: list[str], capfd: pytest.CaptureFixture[str], code: int) -> str:
-    """The one line with which a tool ends; no stack trace comes before it."""
+    """The single line with which a tool ends; there is no stack trace before it."""
     capfd.readouterr()
     assert tool.run_tool(preprocess.run, arguments) == code
     said = capfd.readouterr().err
@@ -102,9 +102,9 @@ NO_QUOTA = "Startup of the worker pool in zone x failed to bring up any of the d
         ),
         (
             ("JOB_STATE_CANCELLED",),
-            "the job ended on Dataflow as CANCELLED. Run the same command again to go on. The job's log: https://",
+            "the job ended on Dataflow as CANCELLED. Run the same command again to resume. The job's log: https://",
         ),
-        (("JOB_STATE_DONE",), "1 shards were not written, for example train-00000-of-00001.tfrecord; run"),
+        (("JOB_STATE_DONE",), "not written: 1 shard, for example train-00000-of-00001.tfrecord; run"),
     ],
     ids=["failed", "cancelled", "nothing done"],
 )
@@ -137,11 +137,11 @@ def test_the_reason_is_found(text: str, reason: str) -> None:
     [
         (
             (403, "(1a): Permission dataflow.jobs.create denied."),
-            "Permission dataflow.jobs.create denied. Mend that, then",
+            "Permission dataflow.jobs.create denied. Fix that, then",
         ),
         (
             (400, "(2b): The network x doesn't exist."),
-            "submitted to Dataflow: (2b): The network x doesn't exist. Mend that",
+            "submitted to Dataflow: (2b): The network x doesn't exist. Fix that",
         ),
     ],
 )
@@ -156,8 +156,8 @@ def test_a_job_that_is_refused(
 @pytest.mark.parametrize(
     ("status", "text", "message"),
     [
-        (403, "(1a): Permission denied.", "submitted to Dataflow: (1a): Permission denied. Mend that"),
-        (409, "(3c): There is already an active job", "the job a-job is at work already"),
+        (403, "(1a): Permission denied.", "submitted to Dataflow: (1a): Permission denied. Fix that"),
+        (409, "(3c): There is already an active job", "the job a-job is already running"),
     ],
 )
 @pytest.mark.parametrize("request_line", ["", "POST https://dataflow.googleapis.com/v1b3/projects/x/jobs: "])
@@ -175,11 +175,11 @@ def test_one_job_at_a_time_for_an_output(
         job = first.job
         job.state = "JOB_STATE_RUNNING"
         error = error_of(arguments, capfd, code=2)
-        assert f"the job {job.request['name']} is at work already. Wait for its end or cancel it" in error
+        assert f"the job {job.request['name']} is already running. Wait for its end or cancel it" in error
         dataflow.refuse = (409, "(3c): The workflow could not be created. There is already an active job")
-        assert "is at work already" in error_of(submit(dataflow, "gs://bucket/another/out"), capfd, code=2)
+        assert "is already running" in error_of(submit(dataflow, "gs://bucket/another/out"), capfd, code=2)
 
-        first.process.send_signal(signal.SIGINT)  # its job would go on, and nobody would check what it wrote
+        first.process.send_signal(signal.SIGINT)  # its job would continue, and nothing would check what it wrote
         code, said = first.end()
     assert code == 130 and said.splitlines()[-2:] == [
         "cancelling the job; what it has finished is kept",
@@ -199,7 +199,7 @@ def test_one_job_at_a_time_for_an_output(
             "need this software: --setup_file ./setup.py, or --sdk_container_image IMAGE",
         ),
         ({"--setup_file": "nowhere/setup.py"}, "no such file: --setup_file nowhere/setup.py"),
-        ({"--streaming": ""}, "--streaming can't be used: the job has an end"),
+        ({"--streaming": ""}, "--streaming can't be used: this is a batch job"),
         ({"--template_location": "gs://bucket/t"}, "--template_location can't be used: this program waits for the job"),
         ({"--no_auth": None}, "DataflowRunner needs Google credentials (an emulator needs none): `gcloud auth"),
         (

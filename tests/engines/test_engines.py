@@ -42,7 +42,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def videos(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Videos to label: short ones, one that is cut into ranges, and one that is none."""
+    """Videos to label: short ones, one that is cut into ranges, and a file that is not a video."""
     root = tmp_path_factory.mktemp("collection")
     for path in tree.rglob("*.avi"):
         shutil.copyfile(path, root / path.name)
@@ -57,7 +57,7 @@ def labels(model: Path, videos: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def label_them(model: Path, videos: Path, output: Path, *flags: str) -> dict[str, bytes]:
-    """Labels by name of their file, made in this process, which has TensorFlow loaded."""
+    """Labels by file name, made in this process, which has TensorFlow loaded."""
     where = ["--model", str(model), "--input", str(videos), "--output", str(output)]
     assert label.run([*where, "--range-s", "10", "--max-failure-rate", "0.1", *flags]) == 0
     return {name: data for name, data in contents(output).items() if name.startswith(("labels-", "failures"))}
@@ -65,7 +65,7 @@ def label_them(model: Path, videos: Path, output: Path, *flags: str) -> dict[str
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tree of videos that take some seconds, so that there is a middle in which something can be killed."""
+    """A tree of videos that takes a few seconds to process, so that something can be killed midway."""
     root = tmp_path_factory.mktemp("many")
     one = write_video(root / "one.avi", 120)
     for index in range(160):
@@ -113,7 +113,7 @@ def test_labels_are_the_same_everywhere(
 
 
 class Job:
-    """A preprocess job with workers in processes of their own, which is under way."""
+    """A running preprocess job with workers in processes of their own."""
 
     def __init__(self, engines: Engines, engine: str, many: Path, output: Path) -> None:
         self._finished = output / "_state" / "shards"
@@ -130,11 +130,11 @@ class Job:
 
     @property
     def reports(self) -> list[Path]:
-        """Of the shards that are whole."""
+        """Reports of the shards that are whole."""
         return list(self._finished.glob("*.json"))
 
     def end(self) -> tuple[int, str]:
-        """Its exit code and what it said."""
+        """The job's exit code and output."""
         _, told = self.process.communicate(timeout=300)
         return self.process.returncode, told
 
@@ -143,7 +143,7 @@ class Job:
 def test_a_killed_worker_leaves_a_job_that_goes_on(
     engine: str, engines: Engines, many: Path, many_shards: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """These two engines, as they run here, don't try again themselves; the same command does."""
+    """These two engines, as they run here, don't retry; running the same command again does."""
     output = tmp_path / "out"
     job = Job(engines, engine, many, output)
     workers = psutil.Process(engines.state("workers")["pids"]["workers"]).children()

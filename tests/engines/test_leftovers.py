@@ -1,4 +1,4 @@
-"""What a job leaves in its process and on its machine: nothing that it changed."""
+"""A job leaves its process and its machine unchanged."""
 
 import logging
 import os
@@ -37,7 +37,7 @@ def test_a_failed_job_whose_workers_are_threads_leaves_the_process_as_it_was(
 
 
 def test_no_folder_of_beam_stays_behind(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither from a job, nor from one that has nothing to do, nor from one that is refused."""
+    """Whether a job runs, has nothing to do, or is refused."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))

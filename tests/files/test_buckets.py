@@ -42,7 +42,7 @@ def test_a_dataset_is_the_same_from_bucket_to_bucket(place: Place, tree: Path, d
     assert place.server.contents(output) == with_place(contents(dataset), tree, source)
     assert not [name for name in (*before, *after) if "tmp" in name or "plan" in name]
     verified = run_here("pipelines.verify", output)
-    assert verified.returncode == 0 and f"All 30 records of {output} are as they should be." in verified.stdout
+    assert verified.returncode == 0 and f"All 30 records of {output} are intact." in verified.stdout
 
 
 def test_labels_are_the_same_from_bucket_to_bucket(place: Place, model: Path, greys: Path, tmp_path: Path) -> None:

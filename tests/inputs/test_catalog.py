@@ -211,9 +211,7 @@ def test_files_of_a_manifest_that_differ_in_case_or_form_alone(tmp_path: Path) -
         ("sub/X", "/sub/X.AVI", True),
         ("Sub/x", "/Sub/x.avi", False),
     }
-    assert catalog.notes[-1].startswith(
-        "files whose names differ from the manifest's in case or in the form of Unicode"
-    )
+    assert catalog.notes[-1].startswith("files whose names differ from the manifest's only in case or in Unicode form")
 
 
 def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:

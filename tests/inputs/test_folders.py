@@ -187,7 +187,7 @@ def test_splits_are_dealt_anew_if_asked_for() -> None:
     listed = tree(*OFFICIAL)
     catalog, config = choose_splits(listed, PreprocessConfig("/r", "/o", splits=DEFAULT_SPLITS))
     assert (catalog.splits_from, {video.split for video in catalog.videos}) == ("", {""})
-    assert catalog.notes[-1] == "--splits deals the videos anew; the splits that its folders would give are not used"
+    assert catalog.notes[-1] == "--splits overrides the splits that its folders would give"
     plan = make_plan(catalog, config)
     assert set(plan.layout.split_of_group) == {"s1", "s2", "s3"}
     assert plan.layout.configuration["splits"] == DEFAULT_SPLITS

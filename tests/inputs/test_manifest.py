@@ -157,7 +157,7 @@ def test_a_local_address_is_a_path(tmp_path: Path) -> None:
     (tmp_path / "m.tsv").write_text(f"path\tlabel\nfile://{tmp_path}/1.mp4\tx\n")
     (video,) = read_catalog(str(tmp_path / "m.tsv")).videos
     assert (video.uri, video.version != "missing") == (str(tmp_path / "1.mp4"), True)
-    with pytest.raises(UsageError, match="--class-level is about folders"):
+    with pytest.raises(UsageError, match="--class-level is for folders"):
         read_catalog(str(tmp_path / "m.tsv"), class_level=1)
 
 

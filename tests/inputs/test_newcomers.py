@@ -82,7 +82,7 @@ def test_what_is_no_input(source: str, words: str, here: Path, tmp_path: Path) -
         ),
         (["--input", ""], "--input is empty"),
         (["--input", "notes.txt"], "notes.txt is neither a folder nor a manifest whose name ends in .csv"),
-        (["--input", "*.mp4"], "no such folder or manifest: {0}/*.mp4. Patterns are no input here: give the folder"),
+        (["--input", "*.mp4"], "no such folder or manifest: {0}/*.mp4. A pattern can't be the input: give the folder"),
         (
             ["--input", "UCF50/Run/v_Run_g01_c01.avi", "UCF50/Run/v_Run_g01_c02.avi"],
             "'UCF50/Run/v_Run_g01_c02.avi': the shell expands a pattern into file names; put it in quotes",

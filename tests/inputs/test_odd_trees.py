@@ -204,7 +204,7 @@ def test_copies_of_a_video_are_told(copies: Path, tmp_path: Path) -> None:
         ["Run/v_gR0", "Run/v_gR3", "Swing/v_gS3"], ["Swing/v_gS1", "Swing/v_gS2"],
     ]  # fmt: skip
     text = " ".join(done.stdout.split())
-    assert "Warning videos of the very same content with different labels: Run/v_gR0 (" in text
+    assert "Warning videos of the same content with different labels: Run/v_gR0 (" in text
     assert ", Run) = Swing/v_gS3 (" in text and "--drop-duplicates leaves the later ones out" in text
     across = [group for group in groups if len({video["split"] for video in group}) > 1]
     assert (

@@ -1,4 +1,4 @@
-"""Accounts of labels add up, in any order and grouping, and keep the least certain, the longest and the first."""
+"""Reports of shards add up, in any order and grouping, and keep the least certain, the longest and the first."""
 
 from dataclasses import replace
 from random import Random

@@ -1,4 +1,4 @@
-"""What a command line of `pipelines.label` means, and what is said of one that means nothing."""
+"""How the command line of `pipelines.label` is parsed, and the errors for wrong ones."""
 
 import re
 from dataclasses import fields
@@ -16,7 +16,7 @@ EMPTY = LabelConfig("/in", "/out", "/m")
 
 
 def values_of(*arguments: str) -> dict[str, Any]:
-    """The settings that are not as without any flags."""
+    """The settings that differ from their defaults."""
     config = parse([*PATHS, *arguments]).config
     return {
         item.name: value
@@ -102,9 +102,9 @@ def test_what_means_nothing_is_refused(arguments: list[str], message: str) -> No
 @pytest.mark.parametrize(
     ("left_out", "message"),
     [
-        ("--model", "say which model labels: --model FOLDER"),
-        ("--input", "say what to label: --input PATH"),
-        ("--output", "say where the labels are to go: --output FOLDER"),
+        ("--model", "choose a model: --model FOLDER"),
+        ("--input", "choose videos to label: --input PATH"),
+        ("--output", "choose where to write the labels: --output FOLDER"),
     ],
 )
 def test_what_is_missing_is_asked_for(left_out: str, message: str) -> None:
@@ -165,7 +165,7 @@ def test_broken_yaml_is_refused(tmp_path: Path) -> None:
 
 
 def test_help_has_every_setting_and_its_default() -> None:
-    """Each field has a flag of its own, which says what it is for and what holds without it."""
+    """Each field has a flag of its own, whose help gives its purpose and its default."""
     text = re.sub(r"\s+", " ", make_parser().format_help()).partition("input and output:")[2]
     entries = dict(re.findall(r"(--[a-z-]+)[ ,](.*?)(?= --[a-z-]+[ ,]|$)", text))
     switches = set()

@@ -1,4 +1,4 @@
-"""What the ledger keeps comes back as it was, the right entries are chosen, and labels depend on nothing else."""
+"""The ledger returns what was written, the right entries are chosen, and labels depend on nothing else."""
 
 import random
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ def as_bytes(result: ShardLabels) -> tuple[Any, ...]:
 def test_labels_do_not_depend_on_order_or_files(chance: random.Random, per_file: int) -> None:
     """Each file keeps the strips of its own least certain windows, as the job writes them; some entries are twice."""
     listed, found = shard()
-    # What is not listed now is kept for another time.
+    # Entries of videos that are not listed now are kept.
     expected = as_bytes(assemble(listed, [*found, entry("gone")], KEY, LABELS, SPEC))
     found += chance.sample(found, 5)
     chance.shuffle(found)

@@ -1,4 +1,4 @@
-"""What an input names becomes a list of videos: each once, with nothing lost silently, or an error with a remedy."""
+"""An input becomes a list of videos, each once, with nothing lost silently, or an error with a remedy."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ ODD = (
 
 
 def listed(source: object) -> Listing:
-    """Lists a path as the command line does; what is true of every listing is checked here."""
+    """Lists a path as the command line does, and checks what is true of every listing."""
     listing = list_videos(files.normalise(os.fspath(source) if isinstance(source, Path) else str(source)))
     ids = [video.video_id for video in listing.videos]
     assert ids == sorted(set(ids))
@@ -78,7 +78,7 @@ def test_a_folder_that_leads_into_itself_is_listed_once(tmp_path: Path) -> None:
     ],
 )
 def test_a_glob_finds_videos(tmp_path: Path, pattern: str, ids: list[str], ignored: int) -> None:
-    """Ids are below the part without signs; what is passed over are files, not folders."""
+    """Ids are relative to the part without wildcards; only files count as ignored, not folders."""
     touch(tmp_path, "a.mp4", "notes.txt", "x/b.mp4", "x/y/c.avi", "x/y/d.srt", ".e.mp4")
     listing = listed(tmp_path / pattern)
     assert ([video.video_id for video in listing.videos], listing.num_ignored) == (ids, ignored)
@@ -191,7 +191,7 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
             "",
             "no videos in {0}: found 1 other file: extension .txt 1 (notes.txt). Videos are recognised",
         ),
-        (b"# a\n\n", "list", "{0}: no paths in this list. Give one in each line"),
+        (b"# a\n\n", "list", "{0}: no paths in this list. Give one path on each line"),
         (b"\0\1\2", "list", "{0} is neither a folder, nor a video by its extension, nor a list of paths: "),
         (b"", "m.csv", "{0}: the first line must name the column path, not ''"),
         (b"file,label\na.mp4,Run\n", "m.csv", "{0}: the first line must name the column path, not 'file,label'"),

@@ -57,7 +57,7 @@ def test_in_a_browser(tmp_path: Path) -> None:
     assert len(lanes) == 7 and all(lane["role"] == "slider" and lane["tabindex"] == "0" for lane in lanes)
     search = next(p for p in page.all("p") if p.get("class") == "search")
     assert "hidden" not in search and not any("hidden" in p for p in page.all("p"))
-    # That the console is silent means something: what gets through unescaped is reported, and doesn't run.
+    # A silent console means something: a script that gets through unescaped is reported, and doesn't run.
     attack = '<main><img src="//evil.example/x.png" onerror="document.title = 1"><script>document.title = 2</script>'
     page, console = browse(html.replace("<main>", attack), tmp_path)
     assert len([line for line in console if "Content Security Policy" in line]) >= 2

@@ -1,4 +1,4 @@
-"""What is to be labelled is shared out: each video once, in tasks of a good size, in shards that stay."""
+"""The videos are distributed: each once, in tasks of a good size, over shards that don't change."""
 
 import pytest
 from hypothesis import given

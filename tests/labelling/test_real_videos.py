@@ -1,4 +1,4 @@
-"""Real clips through preprocessing, training and labelling: what the trainer says of a clip, the labels say too."""
+"""Real clips through preprocessing, training and labelling: the labels of a clip are what the trainer predicts."""
 
 import csv
 import json

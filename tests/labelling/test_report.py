@@ -81,14 +81,14 @@ def test_the_page_says_what_is_in_the_report(hostile: LabelReport) -> None:
 @pytest.mark.parametrize(
     ("report", "said", "kind"),
     [
-        (account([video("a", (0, 1, "Run", 0.5))]), "decoded as a whole and has labels throughout", "good"),
+        (account([video("a", (0, 1, "Run", 0.5))]), "decoded completely and has labels throughout", "good"),
         (account([video("a", (0, 1, "Run", 1))], [failure("b")]), "1 video of 2 (50.0%) failed.", None),
         (account([], [failure("b")]), "No video has labels.", "loud"),
         (account([video("a", (0, 1, "Run", 1))], listed=3), "3 videos listed, but 1 accounted for.", "loud"),
         (account([video("a", (0, 3, UNKNOWN, 0.1), (3, 4, "Run", 1))]), "75.0% of the labelled time is", "loud"),
         (
             replace(account([video("a", (0, 1, "Run", 1))]), damaged=1),
-            "1 labelled video could be decoded in part",
+            "1 labelled video could only be decoded in part",
             None,
         ),
     ],
@@ -111,7 +111,7 @@ def test_size_is_bounded() -> None:
     assert len(page.tables["Labels, longest time first"]) == 2 + MAX_LABELS
     assert "500 more not shown here." in page.texts["p"] and "failures.jsonl has all of them." in page.texts["p"]
     assert len(page.tables["Failures by video"]) == 201 and "The first 200 of 400" in page.texts["summary"]
-    # A report that someone has put together without limits gets them here.
+    # The page applies the limits to a report that was made without them.
     many = replace(report, uncertain=account([video("a", *((k, k + 1, "Run", 0.5) for k in range(48)))]).uncertain * 3)
     assert len(render(many).all("img")) == MAX_UNCERTAIN
 

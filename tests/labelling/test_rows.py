@@ -1,4 +1,4 @@
-"""The table of labels in each format: exact bytes, what reads back, and names that are no text."""
+"""The table of labels in each format: exact bytes, what is read back, and names that can't be encoded."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ UNDECODABLE = "caf\udce9/\ud800"
 
 @st.composite
 def tables(draw: st.DrawFn) -> list[Row]:
-    """Rows with any text that UTF-8 can hold, line ends, quotes and NUL among it."""
+    """Rows with any text that UTF-8 can hold, including line ends, quotes and NUL."""
     tops = st.lists(st.fixed_dictionaries({"label": TEXT, "score": NUMBER}), max_size=3)
     kinds = {name: NUMBER if name in ("start_s", "end_s", "score") else TEXT for name in COLUMNS}
     return draw(st.lists(st.fixed_dictionaries({**kinds, "top_k": tops}), max_size=5))
@@ -164,7 +164,7 @@ def test_what_can_be_encoded_is_left_as_it_is(table: list[Row]) -> None:
 
 
 class Remote:
-    """As files of a remote store: nothing but writing."""
+    """Like a file of a remote store, it can only be written."""
 
     def __init__(self, room: int = 1 << 30) -> None:
         self.data, self.room = b"", room
@@ -189,7 +189,7 @@ def test_writing_where_nothing_but_writing_is_possible(format: str) -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_rows_are_written_as_they_come(format: str) -> None:
-    """No more than a group of rows is taken before something of it is written."""
+    """No more than a group of rows is read before it is written."""
     file, (row, _) = io.BytesIO(), rows(VIDEO, "00ff")
     positions = []
 
@@ -212,7 +212,7 @@ def test_what_was_written_before_stays() -> None:
 
 
 def test_an_unknown_format_and_a_number_that_json_lacks() -> None:
-    with pytest.raises(ValueError, match="format='xml' is none of jsonl, csv, parquet"):
+    with pytest.raises(ValueError, match="format='xml' is not one of jsonl, csv, parquet"):
         write_rows(io.BytesIO(), [], "xml")
     (row, _) = rows(VIDEO, "")
     with pytest.raises(ValueError, match="not JSON compliant"):

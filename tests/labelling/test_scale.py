@@ -1,4 +1,4 @@
-"""What keeps large collections cheap gives the same as the plain way, and does no more than it has to."""
+"""Optimisations for large collections give the same results as plain code, and do no unnecessary work."""
 
 import base64
 import csv
@@ -95,7 +95,7 @@ def test_an_error_of_one_item_ends_the_work() -> None:
 
 
 def test_text_in_parts_is_not_gathered(tmp_path: Path) -> None:
-    """While the last part is made, the first ones are in the file."""
+    """When the last part is made, the first ones are already in the file."""
     target, sizes = tmp_path / "a.txt", []
 
     def parts() -> Any:
@@ -192,7 +192,7 @@ def test_a_ledger_is_read_only_where_labels_are_missing(tmp_path: Path, monkeypa
     assert [task.video.video_id for task in more.pending[shard].videos()] == ["new"] and read == [shard]
     other = label_work_of(tmp_path, videos, min_score=0.9)
     assert other.num_pending == 0 and sorted(other.marks) == [0, 1, 2, 3]
-    (tmp_path / "summary.json").unlink()  # an interrupted run tries again what may have passed
+    (tmp_path / "summary.json").unlink()  # an interrupted run tries transient failures again
     read.clear()
     assert label_work_of(tmp_path, videos).num_pending == 0 and sorted(read) == [0, 1, 2, 3]
 

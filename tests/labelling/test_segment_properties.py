@@ -1,4 +1,4 @@
-"""Segments: what holds for all windows and probabilities."""
+"""Segments: properties that hold for all windows and probabilities."""
 
 from itertools import pairwise
 
@@ -38,7 +38,7 @@ def milliseconds(seconds: float) -> int:
 @settings(max_examples=200, deadline=None)
 @given(cases())
 def test_segments_cover_what_windows_do_and_neighbours_differ(case: Case) -> None:
-    """Time between windows that follow each other counts as covered, even if they don't touch."""
+    """Time between consecutive windows counts as covered, even if they don't touch."""
     windows, p, spec = case
     segments = make(windows, p, spec)
     covered: set[int] = set()

@@ -64,7 +64,7 @@ def test_windows_across_a_gap_are_not_smoothed() -> None:
         (tiles(0, 1, stride=3), [(0, 2.5), (2.5, 5)]),  # windows that don't touch, and none is missing
         (tiles(0, 2, stride=2), [(0, 2), (4, 6)]),
         (tiles(0, 3), [(0, 2), (3, 5)]),
-        (tiles(0, 2), [(0, 2), (2, 4)]),  # the one that is missing leaves no time without another
+        (tiles(0, 2), [(0, 2), (2, 4)]),  # the missing one leaves no time uncovered
         (tiles(0, 2, length=4), [(0, 3), (3, 6)]),
         (tiles(3, 4), [(3, 4.5), (4.5, 6)]),
         (tiles(0, 2, 3), [(0, 2), (2, 3.5), (3.5, 5)]),
@@ -200,16 +200,16 @@ def test_a_spec_names_the_value_that_is_out_of_range(options: dict[str, Any], me
     [
         (tiles(0, 1), saying(0), r"\[1, 3\] do not fit 2 windows and 3 classes"),
         (tiles(0), [[0.5, 0.5]], r"\[1, 2\] do not fit 1 windows and 3 classes"),
-        (tiles(0), [[float("nan"), 0, 0]], "no probabilities"),
+        (tiles(0), [[float("nan"), 0, 0]], "not probabilities"),
         (tiles(0), [[-2.5, 0, 3.5]], "from -2.5 to 3.5"),
         (tiles(0), [[-0.5, 0.5, 1]], "from -0.5 to 1.0"),
         (tiles(1, 0), saying(0, 0), "index=0.* comes after .*index=1"),
         (tiles(1, 1), saying(0, 0), "comes after"),
         ([Window(0, 1, 2), Window(1, 0, 2)], saying(0, 0), "comes after"),
         ([Window(0, 1, 3), Window(1, 2, 2.5)], saying(0, 0), "comes after"),
-        ([Window(0, 2, 1)], saying(0), "not a stretch"),
-        ([Window(0, 0, float("nan"))], saying(0), "not a stretch"),
-        ([Window(0, 0, float("inf"))], saying(0), "not a stretch"),
+        ([Window(0, 2, 1)], saying(0), "not a time range"),
+        ([Window(0, 0, float("nan"))], saying(0), "not a time range"),
+        ([Window(0, 0, float("inf"))], saying(0), "not a time range"),
     ],
 )
 def test_wrong_inputs(windows: list[Window], p: Any, message: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipelines.labelling.subtitles import subtitle_name, webvtt
 from pipelines.labelling.types import LabelledVideo, Segment
 
-ANY_TEXT = st.text(st.characters())  # lone surrogates among it
+ANY_TEXT = st.text(st.characters())  # including lone surrogates
 ODD_IDS = st.text(st.sampled_from("ab/.%\\:-2EF5~\0é\ud800\udce9 ")) | st.lists(
     st.sampled_from(
         ["a", "", ".", "..", "a.vtt", ".vtt", "%2E", "%", "gs:", "x" * 300, "é" * 150, "x" * 196, "x" * 197]
@@ -26,7 +26,7 @@ ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">"}
 
 
 def parse(text: str) -> list[tuple[int, int, str]]:
-    """Start and end in milliseconds and text of the cues; refuses all that isn't needed here."""
+    """Start and end in milliseconds and text of the cues; refuses everything that isn't needed here."""
     text.encode()
     assert text.endswith("\n")
     assert "\r" not in text

@@ -1,4 +1,4 @@
-"""Files of labels follow from the ledger alone: written when everything is in it, and the same however often."""
+"""Label files depend only on the ledger: they are written once it is complete, and are the same every time."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def add(output: Path, entries: list[Entry], per_file: int) -> None:
 
 
 def write_labels(to: LabelSettings, expected_rows: list[str] | None = None) -> None:
-    """Runs the last step for all shards; compares what it passes on with lines of JSON."""
+    """Runs the last step for all shards, and compares its output with lines of JSON."""
     marks = [(number, f"mark {number}") for number in range(SHARDS)]
     with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
         rows = pipeline | beam.Create(marks) | WriteLabels(to)
@@ -76,7 +76,7 @@ def write_labels(to: LabelSettings, expected_rows: list[str] | None = None) -> N
 
 
 def all_files(folder: Path) -> dict[str, bytes]:
-    """All but the stamps, which tell the time of each file."""
+    """All files except the stamps, which hold the time of each file."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "stamps")
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
@@ -86,10 +86,10 @@ def lines_of(output: Path) -> list[str]:
 
 
 def test_labels_written_again_are_the_same(tmp_path: Path) -> None:
-    """From the ledger that the first time leaves behind, and from the same entries in other files and order."""
+    """From the ledger that the first run leaves, and from the same entries in other files and another order."""
     listed, found = shard()
     prepare(tmp_path, listed)
-    add(tmp_path, [*found, entry("gone")], per_file=4)  # not listed now, and kept for another time
+    add(tmp_path, [*found, entry("gone")], per_file=4)  # not listed now, but kept
     write_labels(settings(tmp_path))
     before = all_files(tmp_path)
     names = [f"labels-0000{number}-of-00003.jsonl" for number in range(SHARDS)]
@@ -139,7 +139,7 @@ def test_the_account_of_a_shard_is_written_with_its_mark(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
 def test_stamps_are_of_what_is_in_the_files(tmp_path: Path, format: str) -> None:
-    """So that files which were copied, and are of another time, are still believed."""
+    """So that files that were copied, and have another time, are still trusted."""
     listed, found = shard()
     prepare(tmp_path, listed)
     add(tmp_path, found, per_file=100)

@@ -30,7 +30,7 @@ Values = Callable[[tf.Tensor], tf.Tensor]
 
 
 def save(folder: Path, change: Callable[[tf.Module, tf.Tensor], tf.Tensor], prepare: Any = None) -> Path:
-    """A SavedModel of clips that does something beside giving thirds."""
+    """A SavedModel for clips that does something besides giving thirds."""
     module = tf.Module()
     module.weight = tf.Variable(1 / 3)
     if prepare:
@@ -126,7 +126,7 @@ def test_graphs_that_do_more_than_calculate(name: str, tmp_path: Path, monkeypat
 
 
 def test_tables_out_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are read when the model is loaded, whether or not anybody calls it."""
+    """They are read when the model is loaded, even if it is never called."""
     monkeypatch.chdir(tmp_path)
     Path("words.txt").write_text("a\nb\n")
     save(tmp_path, lambda _, x: x, vocabulary)
@@ -134,7 +134,7 @@ def test_tables_out_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_what_only_the_saver_may_do_is_refused_elsewhere(tmp_path: Path) -> None:
-    """Also where the saver is said to be what others run, and in functions that nobody calls."""
+    """Also if the saver is declared to be something that other code runs, and in functions that are never called."""
     path = save(tmp_path / "m", lambda _, x: x) / "saved_model.pb"
     assert unsafe_operations(str(tmp_path / "m")) == []
     original = saved_model_pb2.SavedModel.FromString(path.read_bytes())
@@ -175,7 +175,7 @@ def test_what_only_the_saver_may_do_is_refused_elsewhere(tmp_path: Path) -> None
         graph.saver_def.Clear()
 
     def hidden(graph: Any) -> None:
-        """In the function that restores, something that no saver needs."""
+        """An operation that no saver needs, in the function that restores."""
         node = next(node for node in graph.graph_def.node if node.name == graph.saver_def.restore_op_name)
         name = node.attr["f"].func.name
         body = next(function for function in graph.graph_def.library.function if function.signature.name == name)
@@ -332,7 +332,7 @@ def test_names_of_the_list_are_operations() -> None:
 
 @pytest.mark.parametrize("filename", ["../../../../../../../../etc/hostname", "/etc/hostname", "gone.txt"])
 def test_assets_are_files_of_the_model(filename: str, tmp_path: Path) -> None:
-    """Saving a model again copies its assets: those of others would be told."""
+    """Saving a model again copies its assets, which would disclose other people's files."""
     (tmp_path / "words.txt").write_text("a\n")
 
     def prepare(module: tf.Module) -> None:

@@ -35,7 +35,7 @@ SMALL = ClipSpec(num_frames=4, height=32, width=32)
 
 @pytest.fixture(scope="module")
 def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
-    """Fails for batches with a grey of 100 to 109, and has no number for one of 150 to 159."""
+    """Fails for batches with a grey of 100 to 109, and gives NaN for one of 150 to 159."""
     folder = tmp_path_factory.mktemp("poisoned")
     return Scorer(str(folder), make_model(folder, poison=POISON, nan=NAN))
 
@@ -100,7 +100,7 @@ def test_a_model_trained_on_jpeg_sees_clips_as_its_dataset_would_hold_them(tmp_p
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_bad_clips_cost_nothing_but_themselves(poisoned: Scorer, data: st.DataObject) -> None:
-    """Any mixture of good clips, such that fail the whole batch, such without a number and such of a wrong size."""
+    """Any mixture of good clips, clips that fail the whole batch, clips that give NaN, and clips of a wrong size."""
     good, bad, none = st.sampled_from((0, 40, 99, 110, 200, 255)), st.just(105), st.just(155)
     clips = st.one_of(good.map(grey_clip), bad.map(grey_clip), none.map(grey_clip), st.just(b"short"), st.just(b""))
     batch = data.draw(st.lists(clips, max_size=poisoned.batch_size))
@@ -144,7 +144,7 @@ def test_a_device_that_fails_is_no_clips_failure(poisoned: Scorer, monkeypatch: 
         raise tf.errors.InternalError(None, None, "CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure")
 
     monkeypatch.setattr(poisoned, "_run", lost)
-    with pytest.raises(WorkerError, match="the device scores no clip any more .*CUDA_ERROR_LAUNCH_FAILED"):
+    with pytest.raises(WorkerError, match="the device can't score clips any more .*CUDA_ERROR_LAUNCH_FAILED"):
         poisoned.score([grey_clip(40)])
 
 
@@ -152,7 +152,7 @@ def test_all_of_a_batch_may_be_bad(poisoned: Scorer) -> None:
     results = poisoned.score([grey_clip(105)] * poisoned.batch_size)
     assert len(results) == poisoned.batch_size and all(isinstance(result, ScoreError) for result in results)
     assert poisoned.score([]) == []
-    assert rows(poisoned.score([grey_clip(level_of("Run"))]))  # and the model goes on
+    assert rows(poisoned.score([grey_clip(level_of("Run"))]))  # and the model still works
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_batches_are_bounded_by_bytes(spec: ClipSpec, size: int) -> None:
 
 
 def test_values_that_are_no_probabilities_are_errors(tmp_path: Path) -> None:
-    """An imported model may give what it likes: this one the hundredth of a pixel less 50."""
+    """An imported model may give any values: this one gives the hundredth of a pixel minus 50."""
 
     def serve(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"probabilities": (tf.cast(frames[:, 0, 0, 0], tf.float32) - 50) / 100}
@@ -176,8 +176,8 @@ def test_values_that_are_no_probabilities_are_errors(tmp_path: Path) -> None:
     pixels = [(60, 70, 120), (40, 110, 100), (60, 70, 121), (70, 60, 120)]
     results = scorer.score([bytes(pixel) * (SMALL.num_bytes // 3) for pixel in pixels])
     assert rows([results[0], results[3]])
-    assert str(results[1]) == "the model gives values from -0.1 to 0.6 with the sum 1, no probabilities"
-    assert str(results[2]) == "the model gives values from 0.1 to 0.71 with the sum 1.01, no probabilities"
+    assert str(results[1]) == "the model gives values from -0.1 to 0.6 with the sum 1, not probabilities"
+    assert str(results[2]) == "the model gives values from 0.1 to 0.71 with the sum 1.01, not probabilities"
 
 
 def save(folder: Path, serve: Callable[..., Any], shape: Sequence[int | None] = SMALL.shape, **other: Any) -> ModelInfo:

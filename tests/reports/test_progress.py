@@ -1,4 +1,4 @@
-"""Progress where there is no terminal: lines, not too many of them, and the time that is left."""
+"""Progress without a terminal: lines, but not too many, with the time left."""
 
 import time
 

@@ -73,7 +73,7 @@ def the_error(capfd: pytest.CaptureFixture[str]) -> TheError:
     def run(module: str, *words: object) -> tuple[int, str]:
         capfd.readouterr()
         code = tool.run_tool(importlib.import_module(module).run, list(map(str, words)))
-        (line,) = (line for line in capfd.readouterr().err.splitlines() if " decoder process(es)" not in line)
+        (line,) = (line for line in capfd.readouterr().err.splitlines() if "; using " not in line)
         return code, line
 
     return run

@@ -246,7 +246,7 @@ def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Pa
         "the classes are folders below videos",
         "no videos in videos/Train/Empty: this is not used as a class",
         "official splits kept, according to its folders: train 24, test 6. "
-        "--splits train=0.8,val=0.1,test=0.1 deals the videos anew",
+        "--splits train=0.8,val=0.1,test=0.1 overrides them",
         "no videos are in the split val: the trainer takes some groups of train instead",
     )
     info = json.loads((data / "dataset_info.json").read_text())

@@ -83,7 +83,7 @@ def run_label(
 
 
 def written(output: Path) -> list[dict[str, object]]:
-    """The rows of the files, in order, with the bytes of names that are no text spelt out."""
+    """The rows of the files, in order, with the bytes of names that are not UTF-8 spelled out."""
     lines = [line for path in output.glob("labels-*.jsonl") for line in path.open()]
     return in_order(json.loads(line.replace("\\udcff", "\\\\udcff")) for line in lines)
 

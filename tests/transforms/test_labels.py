@@ -1,4 +1,4 @@
-"""The steps of the labelling job on Beam: all videos that come in are in the ledger, each window once."""
+"""The steps of the labelling job on Beam: all videos end up in the ledger, each window once."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,7 +42,7 @@ def no_decoders_left() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """One that a grey of 105 makes fail, and that has no number for one of 155."""
+    """A model that fails on a grey of 105 and gives NaN for a grey of 155."""
     folder = tmp_path_factory.mktemp("model")
     return folder, make_model(folder, poison=(POISON - 3, POISON + 3), nan=(NAN - 3, NAN + 3))
 
@@ -74,7 +74,7 @@ def tasks_of(videos: Sequence[ListedVideo], num_shards: int) -> list[LabelTask]:
 
 
 def label(tasks: Iterable[LabelTask], model: Model, output: Path, wanted: WindowJob) -> list[Entry]:
-    """Decodes, scores and records; gives what is then in the ledger."""
+    """Decodes, scores and records; returns the entries of the ledger."""
     folder, info = model
     with test_pipeline.TestPipeline(runner=FnApiRunner()) as pipeline:
         found = pipeline | beam.Create(list(tasks)) | DecodeVideos(wanted, WORKERS)
@@ -89,7 +89,7 @@ def label(tasks: Iterable[LabelTask], model: Model, output: Path, wanted: Window
 
 
 def check_account(entries: Sequence[Entry], videos: Sequence[ListedVideo]) -> None:
-    """Each video, and each range of those that were cut, is there once, with a fate for each of its windows."""
+    """Each video, and each range of a video that was cut, is there once, with a result for each of its windows."""
     assert {entry.key for entry in entries} == {KEY}
     chosen = choose(entries, KEY, {video.video_id: video.version for video in videos})
     assert chosen.keys() == {video.video_id for video in videos} and all(map(is_complete, chosen.values()))
@@ -144,7 +144,7 @@ def test_a_clip_that_cannot_be_scored_becomes_a_record(
 
 @pytest.mark.process
 def test_a_decoder_that_is_lost_costs_the_rest_of_a_video(model: Model, tmp_path: Path) -> None:
-    """It is killed once three windows have passed, of far more than wait between it and the model."""
+    """It is killed after three windows; far more windows follow than are queued between it and the model."""
     path = write_grey(tmp_path / "long.mp4", [JUMP] * 500)
     wanted = WindowJob(CLIP_SPEC, WindowSpec(1.0, 0.04, 1.5), DecodeLimits(20, 256))
 

@@ -166,7 +166,7 @@ def test_the_record_the_report_and_the_page_say_what_is_wrong(tmp_path: Path) ->
     assert {line["video_id"]: line["remark"] for line in remarks} == {name: text for name, (_, text) in said.items()}
     notes = json.loads((output / "dataset_info.json").read_text())["notes"]
     assert any(note.startswith("2 videos are damaged: ") for note in notes)
-    assert any(note.startswith("1 video has times that were corrected: Jump/joined") for note in notes)
+    assert any(note.startswith("1 video has corrected times: Jump/joined") for note in notes)
     assert any(note.startswith("WARNING: 1 video is a single picture: Jump/one") for note in notes)
     assert "1 video is a single picture" in done.stdout
 

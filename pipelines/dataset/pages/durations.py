@@ -13,11 +13,11 @@ _NUM_BINS = 32
 
 
 def durations(seconds: Mapping[str, Sequence[float]], facts: str) -> str:
-    """Durations as a plot, the splits on top of each other. What is NaN, infinite or below 0 is left out.
+    """A plot of durations, with the splits stacked. Values that are NaN, infinite or below 0 are left out.
 
     Args:
-        seconds: name of a split to its durations.
-        facts: a line about the whole.
+        seconds: name of a split to its durations in seconds.
+        facts: a line about all of them.
     """
     known = {name: [value for value in values if 0 <= value < math.inf] for name, values in seconds.items()}
     together = [value for values in known.values() for value in values]
@@ -48,7 +48,7 @@ def _shown(seconds: float) -> str:
 
 
 def choose_bins(values: Sequence[float]) -> tuple[float, int]:
-    """Width and number of equal bins from 0 on; the last is open where a few videos are much longer than all others."""
+    """Width and number of equal bins from 0 on; the last is open if a few videos are much longer than all others."""
     ordered = sorted(values)
     top, most = ordered[-1], ordered[int(0.99 * (len(ordered) - 1))]
     if top > 3 * most > 0:

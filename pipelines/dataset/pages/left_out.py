@@ -1,4 +1,4 @@
-"""The part of a dataset's preview that says what is not in it, and why."""
+"""The part of a dataset's preview that shows what is not in the dataset, and why."""
 
 import heapq
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ MAX_ROWS = 200
 
 
 def left_out(info: DatasetInfo, reports: Sequence[ShardReport], catalog: Catalog) -> str:
-    """Failures by reason and one by one, what was filtered, remarks on clips, and which files were no videos."""
+    """Failures by reason and one by one, filtered videos, remarks on clips, and files that are not videos."""
     parts = []
     if info.failures_by_reason:
         parts.append(table("Failures by reason", ("Reason", "Videos"), by_count(info.failures_by_reason)))

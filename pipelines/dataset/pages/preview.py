@@ -1,7 +1,7 @@
 """The preview of a dataset: a page with film strips of every class, the counts, and what was left out and why.
 
 The page is one file that loads nothing else, and is the same for the same dataset. Every name in it comes from outside
-and is escaped by `text`.
+and is escaped with `text`.
 """
 
 import heapq
@@ -33,13 +33,13 @@ MAX_ROWS = 200
 """Rows of a table of groups or of videos that were left out."""
 MAX_CLASSES = 1000
 MAX_STRIPS_BYTES = 4_000_000
-"""All film strips together in base64; the first one of each class is there whatever its size."""
+"""Size of all film strips together, in base64; the first strip of each class is included whatever its size."""
 _COUNTS = {
     "listed": "videos found",
     "written": "clips in the dataset",
     "failed": "could not be used",
     "filtered": "left out on purpose",
-    "damaged": "of the written, decoded in part",
+    "damaged": "of those written, only partly decoded",
     "ignored": "other files, not listed",
 }
 _HEADINGS = {
@@ -64,9 +64,9 @@ def render_preview(
 
     Args:
         info: its description.
-        reports: those of its shards.
-        title: what it is called.
-        catalog: what was listed, of which the page shows what is in no shard.
+        reports: the reports of its shards.
+        title: its name.
+        catalog: what was listed; the page shows what is in no shard.
     """
     strips = {video_id: strip for report in reports for video_id, strip in report.strips.items()}
     splits = list(info.splits)
@@ -101,12 +101,12 @@ def _placed(reports: Iterable[ShardReport]) -> Iterator[_Placed]:
 
 
 class _Groups:
-    """The groups, of which there may be as many as videos: a table of counts is made for those alone that are shown.
+    """The groups. There may be as many as videos, so counts are only made for those that are shown.
 
     Attributes:
-        number: how many there are.
-        shared: those that lie in more than one split, by name.
-        first: clips by group and split of the first ones: any that is shared, then by name.
+        number: number of groups.
+        shared: names of the groups that are in more than one split, sorted.
+        first: clips by group and split, for the groups that are shown: shared ones first, then by name.
     """
 
     def __init__(self, reports: Sequence[ShardReport]) -> None:
@@ -200,7 +200,7 @@ def _classes(
 def _choose_strips(
     labels: Sequence[str], splits: Sequence[str], reports: Sequence[ShardReport], strips: Mapping[str, str]
 ) -> dict[str, list[_Placed]]:
-    """The videos of each class whose strip is shown: one of each class, then more while there is room."""
+    """The videos whose strips are shown: one of each class, then more while there is room."""
     waiting: dict[str, list[_Placed]] = {label: [] for label in labels}
     for split, video in _placed(reports):
         if video.video_id in strips and video.label in waiting:
@@ -231,7 +231,7 @@ def _figure(split: str, video: WrittenVideo, strip: str) -> str:
 def _matrix(
     noun: str, nouns: str, counts: _Counts, splits: Sequence[str], max_rows: int, num_rows: int, totals: _Counts
 ) -> str:
-    """Clips by class or group and split, of the first of `num_rows`; they add up to what `totals` adds up to."""
+    """A table of clips by class or group and split: the first of `num_rows` rows, with the sums of `totals`."""
     rows = [(name, *(by[split] for split in splits), sum(by.values())) for name, by in counts.items()]
     last = [sum(by[split] for by in totals.values()) for split in splits]
     total = ("Total", *last, sum(last)) if rows else ("Total",)

@@ -99,7 +99,7 @@ def test_hmdb51_as_published() -> None:
     ]
     catalog = chosen(HMDB, *files)
     assert splits(catalog) == {"#122_Cleaning_Up_(1)": "train", "A_wave_1": "train", "show_-)_wave_2": "test"}
-    assert catalog.notes[0] == "videos of no split by pick_test_split1.txt, wave_test_split1.txt, left out: 1"
+    assert catalog.notes[0] == "videos without a split in pick_test_split1.txt, wave_test_split1.txt, left out: 1"
 
 
 def test_names_that_begin_like_a_comment() -> None:
@@ -118,7 +118,7 @@ def test_what_is_named_and_not_there_is_told_unless_nothing_is() -> None:
     assert "WARNING: videos named by testlist.txt but not in the input: 1 (Archery/gone.avi)" in catalog.notes
     with pytest.raises(UsageError, match="s.csv: the only video that it names is not in the input, for example x.avi"):
         chosen(UCF, ("s.csv", "path,split\nx.avi,test\n"))
-    with pytest.raises(UsageError, match="s.csv: no videos are of group g77. The groups are: g01, g08, g09"):
+    with pytest.raises(UsageError, match="s.csv: no videos are in group g77. The groups are: g01, g08, g09"):
         chosen(UCF, ("s.csv", "group,split\ng77,test\n"))
 
 
@@ -182,7 +182,7 @@ def test_files_folders_patterns_and_lists_of_files(tmp_path: Path) -> None:
     (tmp_path / "trainlist02.txt").write_text(UCF_TRAIN)
     for source, message in (
         (str(tmp_path), "lists of 2 official splits"),
-        (f"{tmp_path}/*03.txt", "no split files are called"),
+        (f"{tmp_path}/*03.txt", "no split files match"),
         (f"{tmp_path}/gone.csv", "no such split file: .*gone.csv"),
     ):
         with pytest.raises(UsageError, match=message):

@@ -222,7 +222,7 @@ def test_the_remedy_works(tree: Path, copy: Path) -> None:
     path.unlink()
     arguments = ("--input", tree, "--output", copy, "--num-frames", 4, "--size", 32, "--shards", 8)
     done = preprocess(*arguments)
-    assert done.returncode == 0 and "7 of 8 shards are there already" in done.stderr, done.stderr
+    assert done.returncode == 0 and "7 of 8 shards already written" in done.stderr, done.stderr
     assert problems(copy) == ""
 
 
