@@ -1,0 +1,97 @@
+"""The folds of a cross-validation together: their predictions on one scale, and the mean of their accuracies."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pipelines.core.errors import UserError
+from pipelines.core.relative import relative_to
+from trainer.config import TrainConfig
+from trainer.evaluation.intervals import bootstrap_over_groups
+from trainer.evaluation.metrics import baseline_to_json, evaluate
+from trainer.evaluation.predictions import Predictions
+from trainer.evaluation.results import PREDICTIONS, SINGLE_FRAME_PREDICTIONS
+from trainer.files import storage
+
+
+def summarise(
+    configs: Sequence[TrainConfig], runs: Sequence[Mapping[str, Any]], folds: int
+) -> tuple[dict[str, Any], Predictions]:
+    """The content of crossval.json: all folds' predictions together, and the mean of the folds' accuracies.
+
+    Clips of a group stay together in the intervals, whatever the number of seeds, which are no independent evidence.
+    """
+    labels = runs[0]["dataset"]["labels"]
+    tested = [_read(config, PREDICTIONS, labels) for config in configs]
+    # Each fold has a temperature of its own: with it, the logits of all folds are on one scale.
+    scaled = [
+        replace(part, logits=(part.logits / metrics["calibration"]["temperature"]).astype(np.float32))
+        for part, metrics in zip(tested, runs, strict=True)
+    ]
+    predictions = _pool(scaled, configs)
+    pooled = evaluate(predictions, labels)
+    majority = [
+        part.always(labels.index(metrics["baselines"]["majority"]["label"]))
+        for part, metrics in zip(tested, runs, strict=True)
+    ]
+    single = None
+    if all(metrics["baselines"]["single_frame"] for metrics in runs):
+        parts = [_read(config, SINGLE_FRAME_PREDICTIONS, labels) for config in configs]
+        single = baseline_to_json(predictions, _pool(parts, configs))
+    accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
+    epochs = [metrics["training"]["epochs"] for metrics in runs]
+    sums = np.stack([accuracies, np.ones(folds)], axis=1)
+    # A fold's paths are relative to its own folder, which lies inside that of the summary.
+    place = {"uri": relative_to(configs[0].data, os.path.dirname(configs[0].output))}
+    summary = {
+        "schema_version": 1,
+        "folds": folds,
+        "seeds": sorted({config.seed for config in configs}),
+        "model": runs[0]["model"],
+        "dataset": {
+            **runs[0]["dataset"],
+            **place,
+            "protocol": f"{folds} folds of groups",
+            "note": "",
+            "missing_classes": {},
+        },
+        "pooled": pooled.to_json(),
+        "mean": bootstrap_over_groups(sums, lambda total: total[:, 0] / total[:, 1]).to_json(),
+        "fold_top1": [float(accuracy) for accuracy in accuracies],
+        "baselines": {
+            "chance": runs[0]["baselines"]["chance"],
+            "majority": {"label": "of each fold", **baseline_to_json(predictions, _pool(majority, configs))},
+            "single_frame": single,
+        },
+        "speed": runs[0]["speed"],
+        "training": {
+            "seconds": sum(metrics["training"]["seconds"] for metrics in runs),
+            "epochs": {"fewest": min(epochs), "most": max(epochs)},
+        },
+        "configuration": {**runs[0]["configuration"], "data": place["uri"]},
+        "versions": runs[0]["versions"],
+    }
+    return summary, predictions
+
+
+def _read(config: TrainConfig, name: str, labels: Sequence[str]) -> Predictions:
+    uri = storage.join(config.output, name)
+    try:
+        return Predictions.from_jsonl(storage.read_text(uri), labels)
+    except UserError:
+        raise
+    except (ValueError, TypeError, KeyError) as error:
+        remedy = f"Remove {config.output} and run the same command again, which trains this fold again"
+        raise UserError(f"{uri} is damaged: {error}. {remedy}") from error
+
+
+def _pool(parts: Sequence[Predictions], configs: Sequence[TrainConfig]) -> Predictions:
+    """All predictions together; a clip that was tested with several seeds appears once for each."""
+    named = [
+        replace(part, video_ids=tuple(f"{video_id} (seed {config.seed})" for video_id in part.video_ids))
+        for part, config in zip(parts, configs, strict=True)
+    ]
+    return Predictions.concatenate(named)
