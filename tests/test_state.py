@@ -113,7 +113,7 @@ def test_state_of_earlier_versions_has_no_checksums(job: Job, tmp_path: Path) ->
         path.write_bytes(b"".join(line.partition(b"\tcrc32:")[0] for line in lines))
     done = run(work)
     assert done.returncode == 0, done.stderr
-    assert "of an earlier version of this software" in done.stderr
+    assert "from an earlier version of this software" in done.stderr
     assert results(work) == results(reference)
 
 

@@ -224,7 +224,7 @@ def _inside(root: str, found: list[FileInfo]) -> list[FileInfo]:
     """
     for file in found:
         if problem := why_not_below(file.path):
-            what = f"the name {file.path!r} is invalid or leads out of its folder: it {problem}. Rename or remove it"
+            what = f"the name {file.path!r} leads out of its folder or is invalid: it {problem}. Rename or remove it"
             raise OSError(errno.EINVAL, what, root)
     return found
 
