@@ -137,7 +137,7 @@ def test_verify_finds_what_the_description_gets_wrong(dataset: Path, tmp_path: P
     for number, (change, message) in enumerate(
         (
             (lambda v: v["counts"].update(failed=3), "failures.jsonl doesn't hold the 3 failures"),
-            (lambda v: v.update(labels=["Jump", "Run", "Walk"]), "is not that of"),
+            (lambda v: v.update(labels=["Jump", "Run", "Walk"]), "is not the id of"),
             (lambda v: v["clip_spec"].update(num_frames=5, fingerprint=None), "another version of this software"),
             (lambda v: v["splits"]["val"].update(shards=[]), "files belong to no split"),
             (lambda v: v["splits"]["val"].update(groups=["g77"]), "val: the groups differ from"),
