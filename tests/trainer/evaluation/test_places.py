@@ -72,7 +72,7 @@ def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp
 @pytest.mark.process
 def test_a_cross_validation_has_a_default_folder_of_its_own() -> None:
     assert "(default: runs/MODEL-crossval)" in run_tool("trainer.crossval", "--help").stdout
-    assert "(runs/MODEL)" in run_tool("trainer.task", "--help").stdout
+    assert "(default: runs/MODEL)" in run_tool("trainer.task", "--help").stdout
 
 
 def test_nothing_is_written_into_a_dataset(tmp_path: Path) -> None:
