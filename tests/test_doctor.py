@@ -10,6 +10,8 @@ import pytest
 from tests import ROOT
 from tests.conftest import run_here, run_tool, write_video
 
+pytestmark = [pytest.mark.process]
+
 
 def without_environment(findings: list[dict[str, str]]) -> list[dict[str, str]]:
     """The findings that depend on what a test gave, not on the machine that runs it."""

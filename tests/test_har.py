@@ -22,11 +22,13 @@ def run_har(*arguments: str, code: str = "") -> "subprocess.CompletedProcess[str
     return subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, cwd=ROOT, env=environment)
 
 
+@pytest.mark.process
 def test_pip_makes_a_script_of_it() -> None:
     [script] = entry_points(group="console_scripts", name="har")
     assert script.load() is har.main
 
 
+@pytest.mark.process
 def test_help_lists_the_commands_and_starts_fast() -> None:
     done = run_har("--help", code=f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)")
     assert (done.returncode, done.stderr) == (0, "[]\n")
@@ -35,6 +37,7 @@ def test_help_lists_the_commands_and_starts_fast() -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "preprocess"])
+@pytest.mark.process
 def test_the_help_of_a_command_is_that_of_its_module(name: str) -> None:
     module = commands.COMMANDS[name][0]
     command = [sys.executable, "-m", module, "--help"]
@@ -45,6 +48,7 @@ def test_the_help_of_a_command_is_that_of_its_module(name: str) -> None:
     assert done.stdout == direct.stdout.replace(f"python -m {module}", f"har {name}")
 
 
+@pytest.mark.process
 def test_exit_code_and_remedy_of_a_command() -> None:
     done = run_har("train", "--model", "lrcn", "--data", "/nowhere")
     assert done.returncode == 2
@@ -80,6 +84,7 @@ def complete(script: str, *words: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.process
 def test_completion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "_names", {})
     script = run_here("pipelines.har", "--print-completion", "bash").stdout

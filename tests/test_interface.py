@@ -59,6 +59,7 @@ def test_docstrings_have_an_example(value: Any) -> None:
     assert "Example:\n" in value.__doc__ and ">>> " in value.__doc__
 
 
+@pytest.mark.process
 def test_importing_loads_nothing() -> None:
     heavy = ("numpy", "apache_beam", "tensorflow", "cv2", "av")
     code = f"import sys, pipelines, trainer; print([name for name in {heavy} if name in sys.modules])"
@@ -111,6 +112,7 @@ def test_preprocess_and_open(unchanged: Watch, tree: Path, tmp_path: Path, datas
 
 
 @pytest.mark.parametrize("more", [{"compression": "gzip"}, {"encoding": "png"}])
+@pytest.mark.process
 def test_datasets_of_other_forms(more: dict[str, str], tree: Path, tmp_path: Path, dataset: Path) -> None:
     pipelines.preprocess(input=str(tree), output=str(tmp_path), num_frames=4, size=32, shards=8, **more)
     clips, plain = (list(pipelines.open_dataset(str(folder)).clips("test")) for folder in (tmp_path, dataset))
@@ -160,6 +162,7 @@ def test_mistakes_are_usage_errors(
         assert isinstance(refused.value, ValueError) and isinstance(refused.value, pipelines.UserError)
 
 
+@pytest.mark.process
 def test_clips_and_failures_in_a_pipeline(tmp_path: Path) -> None:
     uris = [str(write_video(tmp_path / f"{count}.avi", count)) for count in (8, 16)]
     (tmp_path / "broken.avi").write_bytes(b"no video")
@@ -180,6 +183,7 @@ def test_clips_and_failures_in_a_pipeline(tmp_path: Path) -> None:
         pipeline | beam.Create([str(tmp_path / "broken.avi")]) | pipelines.ReadClips(spec, workers=1)
 
 
+@pytest.mark.process
 def test_rows_are_those_of_the_job(tmp_path: Path) -> None:
     """Of short videos, and of a long one that is cut into ranges."""
     make_model(tmp_path / "model", durations_s={"min": 1, "median": 1, "max": 1})
@@ -231,6 +235,7 @@ def run_example(name: str, *arguments: object) -> str:
     return done.stdout
 
 
+@pytest.mark.process
 def test_example_of_training_and_of_labelling(tree: Path, tmp_path: Path) -> None:
     said = run_example("train_from_python", tree, tmp_path)
     assert "accuracy on unseen groups" in said and "v_Jump_g01_c01.avi: " in said
@@ -242,6 +247,7 @@ def test_example_of_training_and_of_labelling(tree: Path, tmp_path: Path) -> Non
     assert said.count(" s ") == 2
 
 
+@pytest.mark.process
 def test_example_of_pytorch(dataset: Path) -> None:
     if find_spec("torch") is None:
         pytest.skip("needs PyTorch")

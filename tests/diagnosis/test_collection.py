@@ -18,6 +18,8 @@ from pipelines.video.source import Source, read_source
 from tests.conftest import preprocess, write_video
 from tests.support.gcs_server import google_environment
 
+pytestmark = [pytest.mark.process]
+
 
 def write_turned(path: Path) -> None:
     """A video from a phone that was held upright: landscape pictures, to be rotated by 90 degrees."""

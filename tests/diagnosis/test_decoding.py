@@ -36,6 +36,7 @@ def test_the_runner_is_the_one_of_the_jobs(monkeypatch: pytest.MonkeyPatch) -> N
     assert check_runner().value == f"DirectRunner (Beam's FnApiRunner, in_memory, 1 Beam worker) with {count}"
 
 
+@pytest.mark.process
 def test_a_slow_implementation_of_checksums_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 

@@ -8,6 +8,8 @@ import pytest
 from pipelines.diagnosis.finding import Finding
 from pipelines.diagnosis.gpu import check_driver, check_gpus, check_tensorflow
 
+pytestmark = [pytest.mark.process]
+
 SMI = "#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559 MiB, 550.54.15'\n"
 BROKEN_SMI = "#!/bin/sh\necho 'Failed to initialize NVML: Driver/library version mismatch'\nexit 18\n"
 

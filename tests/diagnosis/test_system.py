@@ -100,6 +100,7 @@ def test_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity")
+@pytest.mark.process
 def test_cores_that_this_process_may_use() -> None:
     code = (
         "import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])\n"

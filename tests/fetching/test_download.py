@@ -19,6 +19,8 @@ from tests.support.archive_server import Answer, archive_site
 from tests.support.certificates import make_chain
 from tests.support.packing import KINDS, pack
 
+pytestmark = [pytest.mark.process, pytest.mark.server]
+
 TOOL = "pipelines.download"
 
 

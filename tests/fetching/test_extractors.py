@@ -15,6 +15,8 @@ from pipelines.fetching.python_archives import DamagedArchiveError
 from tests import ROOT
 from tests.support.rar_files import Member, make_rar
 
+pytestmark = [pytest.mark.process, pytest.mark.server]
+
 ARCHIVES = ROOT / "tests" / "data" / "archives"
 DATA = hashlib.sha256(b"some").digest() * 10_000
 SHA = "334d8b7fd1ca9e18"

@@ -13,6 +13,8 @@ from pipelines.fetching.records import load_archive, part_of
 from pipelines.fetching.transfer import Patience
 from tests.support.archive_server import Answer, ArchiveSite, archive_site
 
+pytestmark = [pytest.mark.process, pytest.mark.server]
+
 DATA = b"PK\x03\x04" + b"".join(hashlib.sha256(bytes([n % 251, n % 13])).digest() for n in range(20_000))
 OTHER = DATA[:4] + DATA[:3:-1]
 QUICK = Patience(attempts=4, first_pause_s=0.01, longest_pause_s=0.02)

@@ -5,6 +5,8 @@ import sys
 
 from tests import ROOT
 
+pytestmark = [pytest.mark.process]
+
 
 def import_on_windows(program: str) -> "subprocess.CompletedProcess[str]":
     code = f"import sys; sys.platform = 'win32'; sys.argv = [{program!r}]; import pipelines"

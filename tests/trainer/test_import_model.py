@@ -439,5 +439,5 @@ def test_other_folders_are_left_alone(tmp_path: Path) -> None:
     colours().save(tmp_path / "m.keras")
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "a").touch()
-    with pytest.raises(UsageError, match="videos is there already and is no model"):
+    with pytest.raises(UsageError, match="videos already exists and is not a model"):
         run("--keras", tmp_path / "m.keras", "--scale", "0-1", "--output", tmp_path / "videos", folder=tmp_path)

@@ -5,17 +5,17 @@ import itertools
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.hashing import fingerprint
 from pipelines.core.names import special_kind
 from pipelines.core.video_files import is_video
 from pipelines.dataset.info import DatasetInfo, ShardInfo
-from pipelines.core.file_names import DATASET_INFO
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from pipelines.inputs.folder_kinds import kind_of_folder, no_data
 from pipelines.inputs.source_hints import nearest

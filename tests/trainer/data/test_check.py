@@ -1,6 +1,5 @@
 """Datasets before training: unusable ones are refused with a reason, damage is found and named."""
 
-from tests import ROOT
 import json
 import shutil
 import struct
@@ -15,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import UsageError, UserError
+from tests import ROOT
 from tests.conftest import preprocess, settle
 from trainer.data.check import check_shards, class_counts, num_clips, open_dataset
 

@@ -58,7 +58,9 @@ def test_an_index_says_what_the_records_say(dataset: Path, change: dict[str, str
 def test_no_shard_is_read_for_ids(copy: Path) -> None:
     """The shards of val and test are gone, and everything is still known; without indexes, they are needed."""
     opened = open_dataset(str(copy))
-    before = {name: rows(Clips(opened.info, part, Reading(1)).index()) for name, part in sides(opened.info, copy).items()}
+    before = {
+        name: rows(Clips(opened.info, part, Reading(1)).index()) for name, part in sides(opened.info, copy).items()
+    }
     forget = Path(shutil.copytree(copy, copy.parent / "earlier"))
     forget_indexes(forget)
     whole = Run(replace(CONFIG, data=str(forget)), open_dataset(str(forget)), make_devices("cpu", "float32"))
@@ -107,7 +109,9 @@ def test_a_wrong_index_is_refused_in_a_line(copy: Path, tool: tuple[str, ...]) -
         done = run_here(f"trainer.{name}", "--model", "lrcn", "--data", copy, "--output", copy.parent / "run", *more)
         (line,) = done.stderr.splitlines()
         assert done.returncode == 1 and not (copy.parent / "run" / "checkpoints").exists()
-        assert line.endswith("run the same pipelines.preprocess command again, which writes it again and keeps the shards")
+        assert line.endswith(
+            "run the same pipelines.preprocess command again, which writes it again and keeps the shards"
+        )
         return line
 
     start = f"error: {copy}/index-test.jsonl does not match dataset_info.json: "

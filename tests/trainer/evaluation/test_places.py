@@ -62,7 +62,7 @@ def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp
     fill(tmp_path, ["checkpoints/last.npz", "model/notes.txt"])
     foreign = run_tool("trainer.task", "--model", "lrcn", "--data", dataset, "--output", tmp_path)
     assert foreign.returncode == 2
-    assert "model is there already and is no model" in foreign.stderr
+    assert "model already exists and is not a model" in foreign.stderr
     crossval = run_tool("trainer.crossval", "--model", "lrcn", "--folds", 2, "--data", dataset, "--output", tmp_path)
     assert crossval.returncode == 2
     assert "holds a training run, so a cross-validation can't be written there" in crossval.stderr
@@ -71,8 +71,8 @@ def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp
 
 @pytest.mark.process
 def test_a_cross_validation_has_a_default_folder_of_its_own() -> None:
-    assert "runs/MODEL-crossval" in run_tool("trainer.crossval", "--help").stdout
-    assert "(runs/MODEL)" in run_tool("trainer.task", "--help").stdout
+    assert "(default: runs/MODEL-crossval)" in run_tool("trainer.crossval", "--help").stdout
+    assert "(default: runs/MODEL)" in run_tool("trainer.task", "--help").stdout
 
 
 def test_nothing_is_written_into_a_dataset(tmp_path: Path) -> None:
