@@ -162,6 +162,7 @@ def test_a_dataset_is_removed_with_its_indexes(copy: Path) -> None:
     assert sorted(path.name for path in copy.iterdir()) == ["_state", "index.jsonl"]
 
 
+@pytest.mark.process
 def test_no_index_stays_where_the_dataset_is_no_longer_complete(tree: Path, tmp_path: Path) -> None:
     """Readers must not find an index of shards that are being written again."""
     videos, output = Path(shutil.copytree(tree, tmp_path / "videos")), tmp_path / "out"
