@@ -89,7 +89,9 @@ def unchanged(capfd: pytest.CaptureFixture[str]) -> Watch:
         for now, then in zip(state(), before, strict=True):
             assert now == then
         printed = capfd.readouterr()
-        assert (printed.out, printed.err) == ("", "")
+        # A program that had loaded TensorFlow before sees as much of its log as it chose to.
+        lines = [line for line in printed.err.splitlines() if " tensorflow/core/" not in line]
+        assert (printed.out, lines) == ("", [])
 
     return watched
 

@@ -48,14 +48,14 @@ def test_dataset_info_round_trip_and_damage(dataset: Path) -> None:
     for change, message in (
         (lambda v: v.update(schema_version=99), "schema version 99, this software reads version 1"),
         (lambda v: v["clip_spec"].update(fingerprint="0"), "another version of this software"),
-        (lambda v: v.pop("labels"), "damaged or no description"),
-        (lambda v: v.update(more=1), "damaged or no description"),
+        (lambda v: v.pop("labels"), "damaged or doesn't describe a dataset"),
+        (lambda v: v.update(more=1), "damaged or doesn't describe a dataset"),
     ):
         value = json.loads(text)
         change(value)
         with pytest.raises(UserError, match=message):
             DatasetInfo.from_json(json.dumps(value))
-    with pytest.raises(UserError, match="damaged or no description"):
+    with pytest.raises(UserError, match="damaged or doesn't describe a dataset"):
         DatasetInfo.from_json(text[:100])
 
 
