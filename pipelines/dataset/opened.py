@@ -1,9 +1,8 @@
 """Reading a finished dataset, as NumPy arrays or as `tf.data`."""
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.dataset import example
 from pipelines.dataset.info import DatasetInfo, ShardInfo
-from pipelines.dataset.tfrecord import read_records
+from pipelines.dataset.tfrecord import read_records, unpacked
 from pipelines.video.images import decode_frames
 
 if TYPE_CHECKING:
@@ -122,8 +121,7 @@ class Dataset:
 
     def _records(self, shard: ShardInfo) -> Iterator[bytes]:
         with files.open_read(files.join(self.uri, shard.name)) as file:
-            unpacked = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if self.info.compression == "gzip" else file
-            yield from read_records(unpacked)
+            yield from read_records(unpacked(file, self.info.compression))
 
     def _clip(self, record: bytes) -> StoredClip:
         found = example.decode(record)

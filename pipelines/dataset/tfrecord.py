@@ -4,9 +4,10 @@ A record is its length (uint64, little-endian), the masked CRC-32C of these 8 by
 the data (https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details).
 """
 
+import gzip
 import struct
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import google_crc32c
 
@@ -30,6 +31,11 @@ def frame_record(data: bytes) -> tuple[bytes, bytes]:
     """The header and the footer around `data` in the file."""
     length = _LENGTH.pack(len(data))
     return length + _CRC.pack(_masked_crc(length)), _CRC.pack(_masked_crc(data))
+
+
+def unpacked(file: BinaryIO, compression: str) -> BinaryIO:
+    """The TFRecord stream in an open shard, whose compression is "gzip" or "none"."""
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if compression == "gzip" else file
 
 
 def read_records(file: BinaryIO) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from pipelines.dataset.config import OFFICIAL_SPLITS
 from pipelines.dataset.example import Example, decode
 from pipelines.dataset.index import read_index
 from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
-from pipelines.dataset.tfrecord import CorruptRecordError, read_records
+from pipelines.dataset.tfrecord import CorruptRecordError, read_records, unpacked
 from pipelines.video.images import decode_frames
 
 
@@ -79,9 +79,8 @@ def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) ->
 
 
 def _check_records(file: BinaryIO, info: DatasetInfo, check: ShardCheck) -> None:
-    records = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if info.compression == "gzip" else file
     try:
-        for number, record in enumerate(read_records(records)):
+        for number, record in enumerate(read_records(unpacked(file, info.compression))):
             check.num_records += 1
             try:
                 example = decode(record)

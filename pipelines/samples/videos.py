@@ -19,6 +19,7 @@ from av.codec.context import Flags
 from pipelines.core.errors import UsageError
 from pipelines.core.settings.fields import Name, SettingError, check_settings, setting
 from pipelines.files import local
+from pipelines.process.cores import num_cores
 from pipelines.samples.motion import ACTIVITIES, HEIGHT_PX, WIDTH_PX, Pixels, render_clip
 
 VERSION = 1  # of the videos: raise it whenever the same configuration gives different bytes
@@ -163,7 +164,7 @@ def _check_marker(config: SampleDataConfig, content: bytes) -> None:
 
 def _make_all(config: SampleDataConfig, videos: list[Video]) -> Iterator[Video]:
     """Makes the videos and yields each once it is written, in any order."""
-    workers = min(config.workers or _cores(), len(videos))
+    workers = min(config.workers or num_cores(), len(videos))
     if workers <= 1:
         for video in videos:
             _make(config.output, video)
@@ -202,10 +203,6 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
     os._exit(1)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _make(output: str, video: Video) -> None:
