@@ -85,9 +85,14 @@ setup(
             # A server of the Google Cloud Storage protocol on loopback, for tests.
             "gcp-storage-emulator",
             "hypothesis",
+            # The notebook: its kernel, and what runs it in tests.
+            "ipykernel",
+            # The documentation's pages.
+            "mkdocs-material>=9.6,<10",
             # A server of the S3 protocol on loopback, for tests.
             "moto[server]",
             "mypy",
+            "nbclient",
             "psutil",
             "pytest",
             "pytest-timeout",
