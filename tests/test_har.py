@@ -95,3 +95,11 @@ def test_completion(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in commands.COMMANDS:
         assert "--version" in complete(script, "har", name, "--ver")
     assert run_here("pipelines.har", "--print-completion", "zsh").stdout.startswith("#compdef har\n")
+
+
+@pytest.mark.process
+def test_a_reader_that_wants_no_more_is_no_error() -> None:
+    """`har ... | true` ends quietly, with the exit code that a shell gives to other programs then."""
+    command = f"{sys.executable} -m pipelines.har --print-completion bash | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("141\n", "")

@@ -2,12 +2,13 @@
 
 import logging
 import os
+import select
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 
 from pipelines.cli.commands import as_called
-from pipelines.core.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, UserError, as_shortage
+from pipelines.core.errors import EXIT_CLOSED_PIPE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, UserError, as_shortage
 from pipelines.core.secrets import redact
 from pipelines.core.wording import some
 from pipelines.process import extras, interrupts
@@ -30,6 +31,28 @@ def quiet_libraries() -> None:
 def run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Runs a tool and returns its exit code; a user's mistake or a failing remote store becomes a line on stderr, not a
     stack trace."""
+    try:
+        try:
+            return _until_interrupted(run, arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _output_is_closed():
+            raise
+        return EXIT_CLOSED_PIPE
+
+
+def _output_is_closed() -> bool:
+    """Whether nothing reads the standard output any more. Then what Python still holds back of it is dropped."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    if not output.poll(0):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
+
+
+def _until_interrupted(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     try:
         return _run_tool(run, arguments)
     except KeyboardInterrupt:

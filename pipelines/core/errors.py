@@ -21,6 +21,8 @@ EXIT_PREEMPTED = 75
 """Asked to stop by SIGTERM; a checkpoint was written, run it again to resume (EX_TEMPFAIL of sysexits.h)."""
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C; run it again to resume."""
+EXIT_CLOSED_PIPE = 141
+"""What reads the output, such as `head`, wants no more of it; a shell gives this code to programs that SIGPIPE ends."""
 
 
 SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.ENOBUFS)

@@ -261,3 +261,9 @@ def test_building() -> None:
             build(Whole, wrong)
     with pytest.raises(ValueError, match="nested too deeply"):
         load_json(DEEP)
+
+
+def test_odd_keys_are_shown_on_one_line() -> None:
+    with pytest.raises(ValueError) as refused:
+        build(Part, {"name": "a", "two\nlines" + "x" * 999: 1})
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 100

@@ -172,6 +172,11 @@ def _read_items(
         for name, item in value.items():
             found[name] = item if type(item) is plain.get(name) else reader_of(name)(item)
     except _Wrong as wrong:
-        wrong.places.append(f".{name}")
+        wrong.places.append(f".{_shown(name)}")
         raise
     return found
+
+
+def _shown(name: str) -> str:
+    """A key as a message shows it, on one line and of a bounded length."""
+    return name if name.isprintable() and len(name) <= 60 else reprlib.repr(name)
