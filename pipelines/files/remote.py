@@ -1,6 +1,7 @@
 """Files in stores: `gs://` and `s3://`. Other modules use `pipelines.files`.
 
-Every error there becomes an OSError whose `filename` is the address and whose `strerror` says what to do.
+Every error there becomes an OSError whose `filename` is the address and whose `strerror` says what to do. Each function
+may raise one: the store doesn't answer, or refuses.
 """
 
 import contextlib
@@ -104,11 +105,7 @@ def fetch(uri: str, copy: BinaryIO) -> None:
 
 
 def exists(uri: str) -> bool:
-    """Whether a file exists. A bucket is not a file.
-
-    Raises:
-        OSError: the store doesn't answer, or refuses.
-    """
+    """Whether a file exists. A bucket is not a file."""
     with _explained(uri):
         return _store(uri).stat(uri) is not None
 
@@ -140,22 +137,14 @@ def delete(uris: Iterable[str]) -> None:
 
 
 def stat(uri: str) -> FileInfo:
-    """Size and version of a file; the version is None if there is no such file.
-
-    Raises:
-        OSError: the store doesn't answer, or refuses.
-    """
+    """Size and version of a file; the version is None if there is no such file."""
     with _explained(uri):
         found = _store(uri).stat(uri)
     return FileInfo(uri, *found) if found else FileInfo(uri, 0, None)
 
 
 def match(root: str, pattern: str) -> list[FileInfo]:
-    """The files that match a pattern, by path relative to `root`: `*` stops at a slash, `**` doesn't.
-
-    Raises:
-        OSError: the store doesn't answer, or refuses.
-    """
+    """The files that match a pattern, by path relative to `root`: `*` stops at a slash, `**` doesn't."""
     from apache_beam.io.filesystem import FileSystem
 
     wanted = re.compile(FileSystem.translate_pattern(pattern))
@@ -166,43 +155,27 @@ def match(root: str, pattern: str) -> list[FileInfo]:
 
 
 def list_tree(folder: str) -> list[FileInfo]:
-    """All files below a folder, by path relative to it.
-
-    Raises:
-        OSError: the store doesn't answer, or refuses.
-    """
+    """All files below a folder, by path relative to it."""
     with _explained(folder, needs_bucket=True):
         found = _below(folder, _store(folder).list_files(folder + "/"))
     return _inside(folder, found)
 
 
 def list_folder(folder: str) -> list[FileInfo]:
-    """The files directly in a folder, by name.
-
-    Raises:
-        OSError: the store doesn't answer, or refuses.
-    """
+    """The files directly in a folder, by name."""
     with _explained(folder, needs_bucket=True):
         found = _below(folder, _store(folder).list_files(folder + "/", below=False))
     return _inside(folder, found)
 
 
 def list_names(folder: str) -> list[str]:
-    """Sorted names of the files and folders directly in a folder.
-
-    Raises:
-        OSError: the store doesn't answer, or refuses.
-    """
+    """Sorted names of the files and folders directly in a folder."""
     with _explained(folder, needs_bucket=True):
         return sorted(set(_store(folder).list_names(folder + "/")) - {""})
 
 
 def is_folder(uri: str) -> bool:
-    """Whether there are files below an address.
-
-    Raises:
-        OSError: the store doesn't answer, or refuses.
-    """
+    """Whether there are files below an address."""
     with _explained(uri, needs_bucket=True):
         return next(iter(_store(uri).list_files(uri + "/")), None) is not None
 

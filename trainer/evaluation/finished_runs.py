@@ -77,7 +77,6 @@ class Run:
         folds = int(value.get("folds", 0))
         model, data, baselines, speed = value["model"], value["dataset"], value["baselines"], value.get("speed")
         single = baselines["single_frame"]
-        test = Evaluation.from_json(value["pooled" if folds else "test"])
         return cls(
             name=name,
             model=model["name"] if model["variant"] == "default" else f"{model['name']} / {model['variant']}",
@@ -87,7 +86,7 @@ class Run:
             protocol=str(data.get("protocol", f"{folds} folds of groups" if folds else "groups")),
             labels=tuple(data["labels"]),
             test_groups=frozenset(() if folds else data["groups"]["test"]),
-            test=replace(test, ece=float(test.ece), num_clips=int(test.num_clips), num_groups=int(test.num_groups)),
+            test=Evaluation.from_json(value["pooled" if folds else "test"]),
             majority=Interval.from_json(baselines["majority"]["top1"]),
             single_frame=Interval.from_json(single["top1"]) if single else None,
             parameters=int(model["parameters"]),

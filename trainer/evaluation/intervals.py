@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from pipelines.core.stored.typed_json import build
+
 NUM_RESAMPLES = 1000
 _RESAMPLES_AT_ONCE = 100
 _TAIL = 0.025
@@ -48,9 +50,9 @@ class Interval:
         """Reads what `to_json` returned.
 
         Raises:
-            TypeError, ValueError: the value is something else.
+            ValueError: the value is something else.
         """
-        return cls(**value)
+        return build(cls, value)
 
 
 def is_clearly_worse(baseline: Interval, model: Interval, difference: Interval | None) -> bool:
@@ -73,7 +75,6 @@ def worse_by(baseline: Mapping[str, Any] | None) -> Interval | None:
 def bootstrap_over_groups(
     counts: np.ndarray,
     statistic: Callable[[np.ndarray], np.ndarray],
-    seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Interval:
@@ -92,7 +93,6 @@ def bootstrap_over_groups(
     Args:
         counts: [G, ...], for each group what the statistic is computed from; counts of several groups add up.
         statistic: computes values [R] from sums of counts, float64 [R, ...].
-        seed: the same seed gives the same draws.
         num_resamples: how often groups are drawn.
         bounds: least and greatest value that the statistic can take.
 
@@ -106,7 +106,7 @@ def bootstrap_over_groups(
     value = float(statistic(counts.sum(axis=0, keepdims=True))[0])
     if num_groups == 1:
         return Interval(value, *bounds)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     values = []
     for start in range(0, num_resamples, _RESAMPLES_AT_ONCE):
         rows = min(_RESAMPLES_AT_ONCE, num_resamples - start)

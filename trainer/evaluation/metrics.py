@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from pipelines.core.stored.typed_json import build
 from trainer.evaluation.calibration import cross_entropy, expected_calibration_error
 from trainer.evaluation.intervals import NUM_RESAMPLES, Interval, bootstrap_over_groups
 from trainer.evaluation.predictions import Predictions, check_names
@@ -73,28 +74,13 @@ class Evaluation:
         """Reads what `to_json` returned.
 
         Raises:
-            KeyError, TypeError, ValueError: the value is something else.
+            ValueError: the value is something else; the message gives the place.
         """
-        top5 = value["top5"]
-        read = {
-            "top1": Interval.from_json(value["top1"]),
-            "top5": None if top5 is None else Interval.from_json(top5),
-            "macro_f1": Interval.from_json(value["macro_f1"]),
-            "per_class": tuple(ClassScores(**item) for item in value["per_class"]),
-            "confusion": tuple(tuple(row) for row in value["confusion"]),
-            "confused": tuple(
-                ConfusedPair(**{**item, "video_ids": tuple(item["video_ids"])}) for item in value["confused"]
-            ),
-        }
-        return cls(**{**value, **read})
+        return build(cls, value)
 
 
 def evaluate(
-    predictions: Predictions,
-    label_names: Sequence[str],
-    temperature: float = 1.0,
-    seed: int = 0,
-    num_resamples: int = NUM_RESAMPLES,
+    predictions: Predictions, label_names: Sequence[str], temperature: float = 1.0, num_resamples: int = NUM_RESAMPLES
 ) -> Evaluation:
     """All figures about predictions; the order of the clips makes no difference.
 
@@ -102,7 +88,6 @@ def evaluate(
         predictions: of one split.
         label_names: a name for each class.
         temperature: for `ece`, `cross_entropy` and the confidence of errors; the other figures don't depend on it.
-        seed: of the intervals.
         num_resamples: of the intervals.
 
     Raises:
@@ -121,7 +106,7 @@ def evaluate(
     ]
 
     def share(hits: np.ndarray) -> Interval:
-        return bootstrap_over_groups(_sums_by_group(groups, hits), _ratio, seed, num_resamples)
+        return bootstrap_over_groups(_sums_by_group(groups, hits), _ratio, num_resamples)
 
     confusion = _count_pairs(labels, predicted, num_classes, num_classes)
     return Evaluation(
@@ -129,7 +114,7 @@ def evaluate(
         num_groups=num_groups,
         top1=share(correct),
         top5=share(predictions.in_top(5)) if num_classes > 5 else None,
-        macro_f1=bootstrap_over_groups(np.stack(parts, axis=1), _macro_f1, seed, num_resamples),
+        macro_f1=bootstrap_over_groups(np.stack(parts, axis=1), _macro_f1, num_resamples),
         ece=expected_calibration_error(predictions.logits, labels, temperature),
         cross_entropy=cross_entropy(predictions.logits, labels, temperature),
         per_class=_class_scores(confusion, label_names),

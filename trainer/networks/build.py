@@ -60,7 +60,7 @@ def reference_convlstm(shape: Shape, num_classes: int) -> keras.Model:
     inputs = keras.Input(shape, dtype="uint8", name="frames")
     x = layers.Rescaling(1 / 255)(inputs)
     for filters in (4, 8, 14, 16):
-        x = FastConvLSTM2D(filters, 3, recurrent_dropout=0.2, return_sequences=True)(x)
+        x = FastConvLSTM2D(filters, 3, recurrent_dropout=0.2)(x)
         x = _unfold(layers.MaxPooling2D(2, padding="same")(_fold(x)), shape[0])
         if filters < 16:
             x = layers.Dropout(0.2)(x)
@@ -84,7 +84,7 @@ def default_convlstm(shape: Shape, num_classes: int) -> keras.Model:
     """A stem that shrinks the frames' differences, ConvLSTM2D on its features, and attention over time."""
     inputs = keras.Input(shape, dtype="uint8", name="frames")
     x = _unfold(_stem(_fold(_see(inputs)), ((32, 7, 4),)), shape[0])
-    x = _norm(FastConvLSTM2D(24, 3, padding="same", return_sequences=True)(x))
+    x = _norm(FastConvLSTM2D(24, 3, padding="same")(x))
     x = _unfold(_features(_fold(x)), shape[0])
     x = layers.Dropout(_DROPOUT)(x)
     x = layers.Dropout(_DROPOUT)(_read_out(x))

@@ -21,20 +21,6 @@ from tensorflow import Tensor
 GATES = 4  # input, forget, cell, output: Keras' order
 
 
-def _hard_sigmoid_gradient(y: Tensor, dy: Tensor) -> Tensor:
-    return tf.raw_ops.Relu6Grad(gradients=dy * (1 / 6), features=6 * y)
-
-
-# The gradient of an activation from its output, so that its input need not be kept.
-GRADIENTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "tanh": lambda y, dy: tf.raw_ops.TanhGrad(y=y, dy=dy),
-    "sigmoid": lambda y, dy: tf.raw_ops.SigmoidGrad(y=y, dy=dy),
-    "hard_sigmoid": _hard_sigmoid_gradient,
-    "relu": lambda y, dy: tf.raw_ops.ReluGrad(gradients=dy, features=y),
-    "linear": lambda y, dy: dy,
-}
-
-
 class Kept(NamedTuple):
     """What the backward pass needs of one step: [B, h, w, F] each, the masked state [B, h, w, F or 4F]."""
 
@@ -51,8 +37,6 @@ class Recurrence(NamedTuple):
     """The computation apart from the layer: tensors in, tensors out."""
 
     padding: str
-    activation: Callable[[Tensor], Tensor]
-    recurrent_activation: Callable[[Tensor], Tensor]
     mask: Tensor | None  # [B, h, w, 4F]: dropout of the state, a mask for each gate, the same at all steps
 
     def forward(self, xs: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> tuple[list[Tensor], list[Kept]]:
@@ -72,33 +56,30 @@ class Recurrence(NamedTuple):
                 # In this order, Grappler fuses the convolution and both sums into one operation.
                 z = tf.nn.bias_add(in_groups(convolve, masked, recurrent), bias) + z
             z_i, z_f, z_g, z_o = tf.split(z, GATES, -1)
-            i, f, o = (self.recurrent_activation(part) for part in (z_i, z_f, z_o))
-            g = self.activation(z_g)
+            i, f, o, g = tf.sigmoid(z_i), tf.sigmoid(z_f), tf.sigmoid(z_o), tf.tanh(z_g)
             c_before = c
             c = i * g if c_before is None else f * c_before + i * g
-            c_active = self.activation(c)
+            c_active = tf.tanh(c)
             h = o * c_active
             states.append(h)
             kept.append(Kept(i, f, g, o, c_before, c_active, masked))
         return states, kept
 
     def backward(
-        self, dhs: Sequence[Tensor | None], kept: Sequence[Kept], xs: Sequence[Tensor], weights: Sequence[Tensor]
+        self, dhs: Sequence[Tensor], kept: Sequence[Kept], xs: Sequence[Tensor], weights: Sequence[Tensor]
     ) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
-        """Gradients of inputs (for each step), kernel, recurrent kernel and bias from those of the states (or None)."""
+        """Gradients of inputs (for each step), kernel, recurrent kernel and bias from those of the states."""
         kernel, recurrent, bias = weights
         at_once = has_gpu()
-        gradient = GRADIENTS[name_of(self.activation)]
-        gate_gradient = GRADIENTS[name_of(self.recurrent_activation)]
         dxs, d_kernel, d_recurrent, d_bias = [], [], [tf.zeros_like(recurrent)], [tf.zeros_like(bias)]
         dzs: list[Tensor] = []
         dh = dc = None
         for x, step, from_above in zip(reversed(xs), reversed(kept), reversed(dhs), strict=True):
             dh = _sum(dh, from_above)
-            dc = _sum(dc, gradient(step.c_active, dh * step.o))
-            d_f = tf.zeros_like(dc) if step.c_before is None else gate_gradient(step.f, dc * step.c_before)
-            d_i, d_o = gate_gradient(step.i, dc * step.g), gate_gradient(step.o, dh * step.c_active)
-            dz = tf.concat([d_i, d_f, gradient(step.g, dc * step.i), d_o], -1)
+            dc = _sum(dc, _tanh_gradient(step.c_active, dh * step.o))
+            d_f = tf.zeros_like(dc) if step.c_before is None else _sigmoid_gradient(step.f, dc * step.c_before)
+            d_i, d_o = _sigmoid_gradient(step.i, dc * step.g), _sigmoid_gradient(step.o, dh * step.c_active)
+            dz = tf.concat([d_i, d_f, _tanh_gradient(step.g, dc * step.i), d_o], -1)
             dzs.append(dz)
             if not at_once:
                 dxs.append(input_gradient(x, kernel, dz, self.padding))
@@ -131,12 +112,19 @@ class Recurrence(NamedTuple):
         return tf.reduce_sum(by_gate, 3)
 
 
-def _sum(first: Tensor | None, second: Tensor | None) -> Tensor:
-    return second if first is None else first if second is None else first + second
+def _sum(first: Tensor | None, second: Tensor) -> Tensor:
+    return second if first is None else first + second
 
 
-def name_of(activation: Callable[[Tensor], Tensor]) -> str:
-    return getattr(activation, "__name__", "")
+# The gradient of an activation from its output, so that its input need not be kept.
+
+
+def _tanh_gradient(y: Tensor, dy: Tensor) -> Tensor:
+    return tf.raw_ops.TanhGrad(y=y, dy=dy)
+
+
+def _sigmoid_gradient(y: Tensor, dy: Tensor) -> Tensor:
+    return tf.raw_ops.SigmoidGrad(y=y, dy=dy)
 
 
 def has_gpu() -> bool:

@@ -2,6 +2,8 @@
 
 Beam's file system for it retries for too long, makes a new client for each request, and treats addresses as patterns. A
 file written here appears as a whole or not at all, without a rename.
+
+Each function, and reading, may raise an error of the many kinds that `as_os_error` knows.
 """
 
 import contextlib
@@ -29,11 +31,7 @@ def _blob(uri: str) -> Any:
 
 
 def check(uri: str) -> None:
-    """Makes one small request to check that the store answers and the bucket exists. It doesn't check permissions.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
-    """
+    """Makes one small request to check that the store answers and the bucket exists. It doesn't check permissions."""
     from google.api_core.exceptions import Forbidden, Unauthorized
     from google.cloud.storage.retry import DEFAULT_RETRY
 
@@ -45,11 +43,7 @@ def check(uri: str) -> None:
 
 
 def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
-    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows; so does reading.
-    """
+    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`."""
     blob = _blob(uri)
     blob.reload(timeout=_SILENCE_S)  # from now on the blob stands for this version
 
@@ -62,11 +56,7 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
 
 
 def stat(uri: str) -> tuple[int, str] | None:
-    """Size and version of a file; None if there is no such file.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
-    """
+    """Size and version of a file; None if there is no such file."""
     from google.api_core.exceptions import NotFound
 
     if not bucket_and_path(uri)[1]:
@@ -91,9 +81,6 @@ def upload(uri: str, file: BinaryIO, size_bytes: int) -> None:
         uri: its address.
         file: the content, positioned at its beginning.
         size_bytes: its size.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
     """
     from google.cloud.storage.retry import DEFAULT_RETRY
 
@@ -109,9 +96,6 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
     Args:
         prefix: an address, or the first part of one.
         below: whether to include files whose addresses have another slash after the prefix.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
     """
     bucket, path = bucket_and_path(prefix)
     for blob in client().list_blobs(bucket, prefix=path, delimiter=None if below else "/", timeout=_SILENCE_S):
@@ -119,11 +103,7 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
 
 
 def list_names(prefix: str) -> Iterator[str]:
-    """Names of the files and folders directly in a folder; `prefix` is its address with a slash at the end.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
-    """
+    """Names of the files and folders directly in a folder; `prefix` is its address with a slash at the end."""
     bucket, path = bucket_and_path(prefix)
     pages = client().list_blobs(bucket, prefix=path, delimiter="/", timeout=_SILENCE_S)
     for blob in pages:
@@ -133,11 +113,7 @@ def list_names(prefix: str) -> Iterator[str]:
 
 
 def delete(uris: Sequence[str]) -> None:
-    """Removes files; missing ones are skipped.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
-    """
+    """Removes files; missing ones are skipped."""
     from google.cloud.exceptions import from_http_response
     from google.cloud.storage.retry import DEFAULT_RETRY
 

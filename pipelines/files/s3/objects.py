@@ -3,6 +3,8 @@
 Beam's own file system for it makes a new client for each request, can't write empty files, treats addresses as
 patterns, and leaves the parts of a failed upload behind. A file written here appears as a whole or not at all, without
 a rename, which in S3 would be another copy.
+
+Each function, and reading, may raise an error of the many kinds that `as_os_error` knows.
 """
 
 import contextlib
@@ -88,9 +90,6 @@ def check(uri: str) -> None:
     """Makes one small request to check that the store answers, accepts the credentials, and has the bucket.
 
     It doesn't check permissions: a user who may not list a bucket may still read it.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
     """
     bucket, key = bucket_and_path(uri)
     try:
@@ -101,11 +100,7 @@ def check(uri: str) -> None:
 
 
 def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
-    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows; so does reading.
-    """
+    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`."""
     bucket, key = bucket_and_path(uri)
     client, place = _client(), {"Bucket": bucket, "Key": key}
     found = _head(client, place)
@@ -145,11 +140,7 @@ def _repeated(fetch: Callable[[], _T]) -> _T:
 
 
 def stat(uri: str) -> tuple[int, str] | None:
-    """Size and version of a file; None if there is no such file.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
-    """
+    """Size and version of a file; None if there is no such file."""
     bucket, key = bucket_and_path(uri)
     if not key:
         return None
@@ -174,9 +165,6 @@ def upload(uri: str, file: BinaryIO, size_bytes: int) -> None:
         uri: its address.
         file: the content, positioned at its beginning.
         size_bytes: not needed here.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
     """
     bucket, key = bucket_and_path(uri)
     _client().upload_fileobj(file, bucket, key, Config=_transfer())
@@ -196,9 +184,6 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
     Args:
         prefix: an address, or the first part of one.
         below: whether to include files whose addresses have another slash after the prefix.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
     """
     bucket, key = bucket_and_path(prefix)
     only = {} if below else {"Delimiter": "/"}
@@ -208,11 +193,7 @@ def list_files(prefix: str, below: bool = True) -> Iterator[tuple[str, int, str]
 
 
 def list_names(prefix: str) -> Iterator[str]:
-    """Names of the files and folders directly in a folder; `prefix` is its address with a slash at the end.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
-    """
+    """Names of the files and folders directly in a folder; `prefix` is its address with a slash at the end."""
     bucket, key = bucket_and_path(prefix)
     for page in _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key, Delimiter="/"):
         yield from (item["Key"].removeprefix(key) for item in page.get("Contents", ()))
@@ -220,11 +201,7 @@ def list_names(prefix: str) -> Iterator[str]:
 
 
 def delete(uris: Sequence[str]) -> None:
-    """Removes files; missing ones are skipped.
-
-    Raises:
-        Exception: of the many kinds that `as_os_error` knows.
-    """
+    """Removes files; missing ones are skipped."""
     from botocore.exceptions import ClientError
 
     keys: dict[str, list[str]] = {}
