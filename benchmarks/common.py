@@ -20,7 +20,7 @@ from pipelines.core.video_files import is_video
 
 _T = TypeVar("_T")
 REPOSITORY = Path(__file__).resolve().parents[1]
-_VIDEOS_HELP = (
+VIDEOS_HELP = (
     "folder with videos at any depth; default: ucf-clips in the folder that HAR_TEST_DATA names, else sample videos, "
     "which are made for the run"
 )
@@ -139,29 +139,31 @@ def positive_list(text: str) -> list[int]:
     return [positive(item) for item in text.split(",")]
 
 
-def interleaved(methods: Mapping[str, Callable[[], _T]], rounds: int) -> dict[str, list[_T]]:
+def interleaved(methods: Mapping[str, Callable[[], _T]], rounds: int, warm_up: int = 0) -> dict[str, list[_T]]:
     """What each method returns in each round. Each round begins with a different method, so that a disturbance of the
-    machine affects them all, and none always runs after the same other."""
+    machine affects them all, and none always runs after the same other. Results of warm-up rounds are dropped."""
     names = list(methods)
     found: dict[str, list[_T]] = {name: [] for name in names}
-    for number in range(rounds):
+    for number in range(rounds + warm_up):
         start = number % len(names)
         for name in [*names[start:], *names[:start]]:
             gc.collect()
-            found[name].append(methods[name]())
-        log(f"round {number + 1} of {rounds}")
+            result = methods[name]()
+            if number >= warm_up:
+                found[name].append(result)
+        log(f"round {number + 1} of {rounds + warm_up}")
     return found
 
 
 def make_parser(
-    name: str, description: str | None, videos: int | str, rounds: int = 0, table: bool = True, epilog: str = ""
+    name: str, description: str | None, videos: int | str = 0, rounds: int = 0, table: bool = True, epilog: str = ""
 ) -> argparse.ArgumentParser:
     """A parser with the flags that several benchmarks have.
 
     Args:
         name: name of the benchmark.
         description: its docstring.
-        videos: how many folders of videos it takes: one (1), or several ("+").
+        videos: how many folders of videos it takes: none (0), one (1), or several ("+").
         rounds: default number of rounds; 0 for no such flag.
         table: whether it prints a table.
         epilog: text below the flags.
@@ -171,7 +173,8 @@ def make_parser(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add = parser.add_argument
-    add("--videos", nargs=videos, metavar="DIR", default=[], help=_VIDEOS_HELP)
+    if videos:
+        add("--videos", nargs=videos, metavar="DIR", default=[], help=VIDEOS_HELP)
     if rounds:
         add("--rounds", type=positive, default=rounds, metavar="N", help="rounds of all methods (default %(default)s)")
     if table:
