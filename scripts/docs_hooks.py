@@ -1,8 +1,8 @@
 """What MkDocs does while it builds the documentation: see `hooks` in mkdocs.yml.
 
-Pages link to files outside `docs/` as they do on the disk, such as `../../configs/dataflow.yaml`. Each file that is
-linked to becomes a page below `repository/`. `<!-- made by: flags -->` stands for text that is made from the code, and a
-page that would load anything from a network fails the build.
+Pages link to files outside `docs/` as they do on the disk, such as `../../configs/dataflow.yaml`: each such file becomes a
+page below `repository/`. `<!-- made by: flags -->` stands for text that is made from the code. A page that would load
+anything from a network fails the build.
 """
 
 import posixpath
