@@ -101,14 +101,8 @@ def test_a_missing_header_is_asked_for() -> None:
             "start end time_start time_end start_s end_s begin stop t_start StartTime startFrame END_FRAME first_frame",
             True,
         ),
-        (
-            "tstart end_time from to t0 t1 duration duration_s fps FPS frame_rate framerate frames frame weights",
-            True,
-        ),
-        (
-            "sample_weight class_weight onset begin_sec segment trim clip_start clip_end start(s) timestamp bbox",
-            True,
-        ),
+        ("tstart end_time from to t0 t1 duration duration_s fps FPS frame_rate framerate frames frame weights", True),
+        ("sample_weight class_weight onset begin_sec segment trim clip_start clip_end start(s) timestamp bbox", True),
         (
             "num_frames frame_count nframes frame_width weekend gender attendance camera notes id video_id recorded",
             False,

@@ -186,11 +186,7 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
         (None, "gone.csv", "no such folder, video, list or manifest: {0}"),
         (None, "*.mp4", "no videos in {0}: found nothing. Videos are recognised by their extension (.avi, .mkv, "),
         (b"", "", "no videos in {0}: found nothing. "),
-        (
-            b"x",
-            "",
-            "no videos in {0}: found 1 other file: extension .txt 1 (notes.txt). Videos are recognised",
-        ),
+        (b"x", "", "no videos in {0}: found 1 other file: extension .txt 1 (notes.txt). Videos are recognised"),
         (b"# a\n\n", "list", "{0}: no paths in this list. Give one path on each line"),
         (b"\0\1\2", "list", "{0} is neither a folder, nor a video by its extension, nor a list of paths: "),
         (b"", "m.csv", "{0}: the first line must name the column path, not ''"),

@@ -57,7 +57,7 @@ def test_each_command_finds_what_those_before_it_made(section: str, monkeypatch:
 
 def test_five_commands() -> None:
     assert [module for module, _ in commands("Five commands")] == [
-        *("pipelines.download", "pipelines.preprocess", "pipelines.verify", "trainer.crossval", "trainer.compare"),
+        *("pipelines.download", "pipelines.preprocess", "pipelines.verify", "trainer.crossval", "trainer.compare")
     ]
 
 
