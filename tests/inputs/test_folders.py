@@ -102,10 +102,7 @@ def test_class_level_leaves_splits_where_they_are_or_takes_them_for_classes() ->
     [
         (["train/A/1.mp4", "test/A/1.mp4", "extra/A/1.mp4"], r"splits \(test, train\) lie beside others \(extra\)"),
         (["A/train/1.mp4", "A/test/1.mp4", "B/1.mp4"], r"splits \(test, train\) lie beside others \(videos in no such"),
-        (
-            ["train/1.mp4", "test/1.mp4"],
-            "test, train in /r: videos lie directly in a folder that is named like a split",
-        ),
+        (["train/1.mp4", "test/1.mp4"], "test, train in /r: videos lie directly in a folder that is named like a"),
         (["train/1.mp4", "test/A/1.mp4"], "train in /r: videos lie directly in a folder that is named like a split"),
         (["train_256/A/1.mp4", "val_256/A/1.mp4"], "folders train_256, val_256 seem to be splits"),
         (["g/train/A/1.mp4", "g/eval/A/1.mp4"], "folders eval, train seem to be splits.*--class-level 2 for these"),
