@@ -201,7 +201,7 @@ def dataset(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dataset of `tree`, made without interruption. Not to be changed."""
     output = tmp_path_factory.mktemp("dataset") / "out"
     size = ("--num-frames", 4, "--size", 32, "--shards", 8)
-    done = run_tool("pipelines.preprocess", "--input", tree, "--output", output, *size)
+    done = preprocess("--input", tree, "--output", output, *size)
     assert done.returncode == 0, done.stderr
     return output
 

@@ -127,7 +127,7 @@ def test_storage(tree: Path, tmp_path: Path, storage: list[str]) -> None:
     assert contents(tmp_path / "a").items() >= {
         (name, data) for name, data in contents(tmp_path / "b").items() if name.endswith(".tfrecord")
     }
-    assert run_tool("pipelines.verify", tmp_path / "a").returncode == 0
+    assert run_here("pipelines.verify", tmp_path / "a").returncode == 0
 
 
 def test_failures_filters_and_the_verdict(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_failures_filters_and_the_verdict(tmp_path: Path) -> None:
     assert read_info(tmp_path / "out").counts == {
         "listed": 10, "written": 6, "failed": 2, "filtered": 2, "ignored": 1, "damaged": 0,
     }  # fmt: skip
-    assert run_tool("pipelines.verify", tmp_path / "out").returncode == 0
+    assert run_here("pipelines.verify", tmp_path / "out").returncode == 0
 
 
 def test_hanging_and_huge_videos_fail_and_the_job_goes_on(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_flags_come_before_the_configuration_file(tmp_path: Path) -> None:
 
 
 def test_help_names_every_setting() -> None:
-    done = run_tool("pipelines.preprocess", "--help")
+    done = preprocess("--help")
     assert done.returncode == 0
     for flag in own_flags():
         assert flag in done.stdout
@@ -297,7 +297,7 @@ def test_real_clips(real_data: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     info = read_info(tmp_path / "ucf")
     assert (info.counts["written"], len(info.labels), info.counts["damaged"]) == (11, 11, 0)
-    assert run_tool("pipelines.verify", tmp_path / "ucf").returncode == 0
+    assert run_here("pipelines.verify", tmp_path / "ucf").returncode == 0
 
 
 def test_real_manifest(real_data: Path, tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def test_real_manifest(real_data: Path, tmp_path: Path) -> None:
     assert (info.counts["written"], info.labels) == (175, ("fight", "noFight"))
     groups = {line.split(",")[2] for line in manifest.read_text().split()[1:]}
     assert {group for split in info.splits.values() for group in split.groups} == groups
-    assert run_tool("pipelines.verify", tmp_path / "fight").returncode == 0
+    assert run_here("pipelines.verify", tmp_path / "fight").returncode == 0
 
 
 def test_odd_videos_are_all_accounted_for(real_data: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def names_in(path: Path) -> set[str]:
 def test_every_test_that_is_named_exists() -> None:
     """A test without a file belongs to the file named before it on its line."""
     found = 0
-    for line in (ROOT / "docs" / "reliability.md").read_text().splitlines():
+    for line in (ROOT / "docs" / "reference" / "reliability.md").read_text().splitlines():
         path = None
         for file, test in re.findall(r"`([\w/]+\.py)?(?:::)?(test_\w+)?`", line):
             path = TESTS / file if file else path

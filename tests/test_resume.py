@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import contents, make_tree, preprocess, run_tool, settle, write_endless_video, write_video
+from tests.conftest import contents, make_tree, preprocess, run_here, run_tool, settle, write_endless_video, write_video
 
 pytestmark = pytest.mark.process
 
@@ -76,7 +76,7 @@ def test_changed_added_and_removed_videos_rewrite_only_their_shards(tmp_path: Pa
         before = {path.name: path.stat().st_mtime_ns for path in output.glob("*.tfrecord")}
         done = preprocess(*arguments)
         assert done.returncode == 0, done.stderr
-        assert run_tool("pipelines.verify", output).returncode == 0
+        assert run_here("pipelines.verify", output).returncode == 0
         return {path.name for path in output.glob("*.tfrecord") if path.stat().st_mtime_ns != before.get(path.name)}
 
     def shard_with(video_id: str) -> str:
@@ -108,7 +108,7 @@ def test_damaged_or_missing_shard_is_made_again(tree: Path, dataset: Path, tmp_p
     shards = sorted(output.glob("*.tfrecord"))
     shards[0].unlink()
     shards[1].write_bytes(shards[1].read_bytes()[:-7])
-    checked = run_tool("pipelines.verify", output)
+    checked = run_here("pipelines.verify", output)
     assert checked.returncode == 1
     assert f"{shards[0].name}: the file is missing" in checked.stderr
     assert f"{shards[1].name}: ends within" in checked.stderr
@@ -124,7 +124,7 @@ def test_verify_finds_a_changed_byte_and_its_remedy_works(tree: Path, dataset: P
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)
-    checked = run_tool("pipelines.verify", output)
+    checked = run_here("pipelines.verify", output)
     assert checked.returncode == 1
     assert f"{shard.name}: wrong checksum of the record" in checked.stderr
     assert f"remove these shards from {output} ({shard.name})" in checked.stderr
@@ -153,9 +153,9 @@ def test_verify_finds_what_the_description_gets_wrong(dataset: Path, tmp_path: P
         value = json.loads((output / "dataset_info.json").read_text())
         change(value)
         (output / "dataset_info.json").write_text(json.dumps(settle(value)))
-        checked = run_tool("pipelines.verify", output)
+        checked = run_here("pipelines.verify", output)
         assert checked.returncode == 1 and message in checked.stderr, (message, checked.stderr)
-    assert run_tool("pipelines.verify", tmp_path).returncode == 2
+    assert run_here("pipelines.verify", tmp_path).returncode == 2
 
 
 def test_other_settings_are_refused_until_overwritten(tree: Path, dataset: Path, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_other_settings_are_refused_until_overwritten(tree: Path, dataset: Path,
     assert preprocess(*other, "--overwrite").returncode == 0
     assert len(list(output.glob("*.tfrecord"))) == 3
     assert (output / "notes.txt").read_text() == "mine"
-    assert run_tool("pipelines.verify", output).returncode == 0
+    assert run_here("pipelines.verify", output).returncode == 0
 
 
 def test_overwriting_loses_nothing_before_or_while_it_works(tree: Path, dataset: Path, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_overwriting_loses_nothing_before_or_while_it_works(tree: Path, dataset:
     again = preprocess(*other)
     assert again.returncode == 0, again.stderr
     assert all((output / name).stat().st_mtime_ns == kept[name] for name in whole)
-    assert run_tool("pipelines.verify", output).returncode == 0
+    assert run_here("pipelines.verify", output).returncode == 0
 
 
 def test_folder_with_other_things_is_refused(tree: Path, tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
     yield Finding(SECTION, "listed", f"{', '.join(parts)} in {source}")
     if catalog.num_ungrouped:
         count = catalog.num_ungrouped
-        yield Finding(SECTION, "without group", f"{plural(count, 'video')}, each a group of its own (docs/dataset.md)")
+        yield Finding(
+            SECTION, "without group", f"{plural(count, 'video')}, each a group of its own (docs/reference/dataset.md)"
+        )
     if catalog.ignored:
         what = describe_ignored(catalog.ignored, visible)
         yield Finding(SECTION, "not videos", f"{plural(len(catalog.ignored), 'file')}: {what}")

@@ -45,10 +45,7 @@ def test_a_model_from_before_there_was_a_choice_of_interpolation() -> None:
         (lambda v: v["clip_spec"].update(fingerprint="0"), "m.json: .* another version .* fingerprint '0', here"),
         (lambda v: v["clip_spec"].update(height=16), "another version of this software"),
         (lambda v: v["clip_spec"].update(height=1), "damaged .*height must be"),
-        (
-            lambda v: v.pop("labels"),
-            "m.json is damaged or not .* model .labels is missing.; export",
-        ),
+        (lambda v: v.pop("labels"), "m.json is damaged or not .* model .labels is missing.; export"),
         (lambda v: v.update(labels=["Run", "Jump", "Wave"]), "damaged .*labels must be sorted"),
         (lambda v: v.update(labels=["Jump", "Jump", "Wave"]), "damaged .*labels must be sorted"),
         (lambda v: v.update(labels=[]), "damaged .*labels must be sorted"),

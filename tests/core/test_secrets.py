@@ -9,7 +9,7 @@ from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import redact, refuse_secrets
 from pipelines.files.errors import something_else, why_unreachable
-from tests.conftest import run_here, run_tool
+from tests.conftest import run_here
 
 SECRET = "wJalrXUtnFEMI/K7MDENG"
 WITH_SECRETS = [
@@ -85,6 +85,6 @@ def test_lists_and_manifests(module: str, tmp_path: Path) -> None:
         from tests.support.label_model import make_model
 
         make_model(tmp_path / "model")
-    done = run_tool(module, "--input", tmp_path / "m.csv", "--output", tmp_path / "out", *more)
+    done = run_here(module, "--input", tmp_path / "m.csv", "--output", tmp_path / "out", *more)
     assert done.returncode == 2 and SECRET not in done.stderr + done.stdout
     assert f"error: {tmp_path}/m.csv, line 2: https://***@example.org/a.mp4: " in done.stderr

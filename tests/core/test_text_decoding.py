@@ -40,10 +40,7 @@ def test_utf8_is_always_read_as_such(text: str) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (
-            b"path,label\nv/1.mp4,marche \xe0 pied\n",
-            r"m.csv, line 2: byte 0xe0 \(byte 27 of the file\) is not UTF-8; in .*à",
-        ),
+        (b"path,label\nv/1.mp4,marche \xe0 pied\n", r"m.csv, line 2: byte 0xe0 \(byte 27 of the file\) is not UTF-8;"),
         (b"a\r\nb\r\xff\n", r"m.csv, line 3: byte 0xff \(byte 6 of the file\) is not UTF-8"),
         (codecs.BOM_UTF8 + b"a\n\xe9t\xe9", r"m.csv, line 2: byte 0xe9 \(byte 6 of the file\)"),
         (b"\x81\n", r"line 1: byte 0x81 \(byte 1 of the file\) is not UTF-8. Save the file as UTF-8"),

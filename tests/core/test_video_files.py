@@ -176,10 +176,7 @@ def test_ids_are_unique_short_and_no_matter_of_order(paths: list[str]) -> None:
     [
         ([], "no videos in S: found nothing. Videos are recognised by their extension (.avi, "),
         (["UCF50.rar", "README"], "archive 1 (UCF50.rar), no extension 1 (README). Unpack UCF50.rar, then give"),
-        (
-            ["a/1.jpg", "a/2.jpg", "x.txt"],
-            "Pictures can't be read; make a video of each clip, for example with",
-        ),
+        (["a/1.jpg", "a/2.jpg", "x.txt"], "Pictures can't be read; make a video of each clip, for example with"),
         (["dataset_info.json", "train-00000-of-00001.tfrecord"], "S is a dataset, which pipelines.preprocess made"),
         (["model_info.json", "saved_model/saved_model.pb"], "S is a model. Give the folder of the videos; to label"),
         (["model/model_info.json", "metrics.json"], "S is the folder of a training run. Give the folder of the videos"),

@@ -66,10 +66,7 @@ def changed(line: str, **values: object) -> str:
 WRONG: list[tuple[Callable[[list[str]], list[str]], str]] = [
     (lambda lines: lines[1:], "5 lines for 6 records"),
     (lambda lines: [*lines, lines[0]], "7 lines for 6 records"),
-    (
-        lambda lines: [changed(line, label="Run") for line in lines],
-        "its labels differ from those of the split",
-    ),
+    (lambda lines: [changed(line, label="Run") for line in lines], "its labels differ from those of the split"),
     (lambda lines: [changed(line, group="g99") for line in lines], "its groups differ from those of the split"),
     (lambda lines: [changed(lines[0], group=3), *lines[1:]], "line 1 doesn't hold the texts video_id, group and label"),
     (lambda lines: [*lines[:2], "[]\n", *lines[3:]], "line 3 doesn't hold the texts video_id, group and label"),

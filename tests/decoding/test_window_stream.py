@@ -16,14 +16,7 @@ from pipelines.core.errors import WorkerError
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec
 from pipelines.decoding import server
-from pipelines.decoding.messages import (
-    CutVideo,
-    DecodedWindow,
-    DecodeLimits,
-    Request,
-    WindowJob,
-    WindowResult,
-)
+from pipelines.decoding.messages import CutVideo, DecodedWindow, DecodeLimits, Request, WindowJob, WindowResult
 from pipelines.decoding.pool import DecoderPool
 from pipelines.video.clip import read_clip
 from pipelines.video.windows import WindowSpec, count_windows

@@ -120,11 +120,7 @@ def test_without_network_and_credentials_it_is_given_up_soon(
 
 @pytest.mark.usefixtures("here")
 def test_a_permission_that_goes_later_is_no_stack_trace(
-    server: GcsServer,
-    model: Path,
-    greys: Path,
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    server: GcsServer, model: Path, greys: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a worker writes, while a worker reads, and in the tool itself."""
     begun: list[str] = []

@@ -82,11 +82,7 @@ def test_levels_are_found(paths: list[str], expected: list[tuple[str, str, str]]
 
 
 @pytest.mark.parametrize(
-    ("level", "expected"),
-    [
-        (1, [("in", "A", ""), ("out", "B", "")]),
-        (2, [("A", "in/A/1", ""), ("B", "out/B/2", "")]),
-    ],
+    ("level", "expected"), [(1, [("in", "A", ""), ("out", "B", "")]), (2, [("A", "in/A/1", ""), ("B", "out/B/2", "")])]
 )
 def test_class_level_decides(level: int, expected: list[tuple[str, str, str]]) -> None:
     assert meanings(tree("in/A/1.mp4", "out/B/2.mp4", level=level)) == expected
@@ -106,16 +102,10 @@ def test_class_level_leaves_splits_where_they_are_or_takes_them_for_classes() ->
     [
         (["train/A/1.mp4", "test/A/1.mp4", "extra/A/1.mp4"], r"splits \(test, train\) lie beside others \(extra\)"),
         (["A/train/1.mp4", "A/test/1.mp4", "B/1.mp4"], r"splits \(test, train\) lie beside others \(videos in no such"),
-        (
-            ["train/1.mp4", "test/1.mp4"],
-            "test, train in /r: videos lie directly in a folder that is named like a split",
-        ),
+        (["train/1.mp4", "test/1.mp4"], "test, train in /r: videos lie directly in a folder that is named like a"),
         (["train/1.mp4", "test/A/1.mp4"], "train in /r: videos lie directly in a folder that is named like a split"),
         (["train_256/A/1.mp4", "val_256/A/1.mp4"], "folders train_256, val_256 seem to be splits"),
-        (
-            ["g/train/A/1.mp4", "g/eval/A/1.mp4"],
-            "folders eval, train seem to be splits.*--class-level 2 for these",
-        ),
+        (["g/train/A/1.mp4", "g/eval/A/1.mp4"], "folders eval, train seem to be splits.*--class-level 2 for these"),
         (["dev/A/1.mp4", "holdout/A/1.mp4"], "folders dev, holdout seem to be splits"),
         (["TrainVal/A/1.mp4", "Test/A/1.mp4"], "folders Test, TrainVal seem to be splits"),
         (["split1/train/A/1.mp4", "split1/test/A/1.mp4", "split2/train/A/1.mp4"], "folders split1, split2 seem to be"),

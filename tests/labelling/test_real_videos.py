@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.video_files import is_video
-from tests.conftest import preprocess, run_here, run_tool
+from tests.conftest import preprocess, run_here
 
 pytestmark = pytest.mark.process
 
@@ -28,7 +28,7 @@ def test_labels_are_what_the_trainer_evaluated(real_data: Path, tmp_path: Path) 
     split = ("--splits", "train=0.4,val=0.2,test=0.4")
     assert preprocess("--input", manifest, "--output", data, *split).returncode == 0
     training = ("--epochs", 1, "--no-baseline", "--model", "lrcn", "--variant", "reference")
-    trained = run_tool("trainer.task", "--data", data, "--output", run, *training)
+    trained = run_here("trainer.task", "--data", data, "--output", run, *training)
     assert trained.returncode == 0, trained.stderr
     predictions = [json.loads(line) for line in (run / "predictions.jsonl").open()]
     assert len(predictions) > 10

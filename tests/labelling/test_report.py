@@ -86,11 +86,7 @@ def test_the_page_says_what_is_in_the_report(hostile: LabelReport) -> None:
         (account([], [failure("b")]), "No video has labels.", "loud"),
         (account([video("a", (0, 1, "Run", 1))], listed=3), "3 videos listed, but 1 accounted for.", "loud"),
         (account([video("a", (0, 3, UNKNOWN, 0.1), (3, 4, "Run", 1))]), "75.0% of the labelled time is", "loud"),
-        (
-            replace(account([video("a", (0, 1, "Run", 1))]), damaged=1),
-            "1 labelled video could only be decoded in part",
-            None,
-        ),
+        (replace(account([video("a", (0, 1, "Run", 1))]), damaged=1), "1 labelled video could only be decoded", None),
     ],
 )
 def test_notes(report: LabelReport, said: str, kind: str | None) -> None:

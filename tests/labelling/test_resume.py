@@ -122,7 +122,7 @@ def test_a_second_run_at_the_same_time_is_refused(model: Path, videos: Path, tmp
 )
 def test_mistakes_are_one_line(model: Path, videos: Path, tmp_path: Path, change: dict[str, str], message: str) -> None:
     flags = dict(zip(*[iter(arguments(model, videos, tmp_path / "out"))] * 2, strict=True)) | change
-    done = run_tool("pipelines.label", *[part for pair in flags.items() for part in pair])
+    done = run_here("pipelines.label", *[part for pair in flags.items() for part in pair])
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()

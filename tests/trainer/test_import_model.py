@@ -285,11 +285,7 @@ def classifier(*parts: layers.Layer, shape: tuple[int | None, ...] = SHAPE, **op
         (lambda: keras.Sequential([keras.Input(SHAPE), layers.Dense(3)]), [], "gives .3, 4, 32, 40, 3. for 3 clips"),
         (lambda: classifier(layers.Lambda(lambda x: x)), [], "cannot load .*Lambda.*--saved-model DIR"),
         (lambda: classifier(layers.Dense(3, activation="sigmoid")), [], "from a sigmoid .* --outputs logits"),
-        (
-            lambda: classifier(layers.Dense(3)),
-            ["--outputs", "probabilities"],
-            "doesn't give probabilities: .*add up to",
-        ),
+        (lambda: classifier(layers.Dense(3)), ["--outputs", "probabilities"], "doesn't give probabilities: .*add up"),
         (lambda: classifier(layers.Rescaling(1e38)), ["--scale", "0-255"], "values that aren't finite"),
         (lambda: keras.Model(a := keras.Input(SHAPE), [colours()(a)] * 2), [], "one input and one output"),
     ],

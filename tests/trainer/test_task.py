@@ -27,7 +27,9 @@ from trainer.training import checkpoint
 
 pytestmark = [pytest.mark.process, pytest.mark.training]
 
-SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 3, "--deterministic")
+TINY = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8)
+SMALL = (*TINY, "--epochs", 3, "--deterministic")  # for processes of their own, as TensorFlow stays deterministic
+SHORT = (*TINY, "--epochs", 1, "--no-baseline")
 
 
 def command(data: Path, output: Path, *more: object) -> list[object]:
@@ -163,14 +165,18 @@ def finished_here(dataset: Path, output: Path) -> object:
     return results.finished(replace(config, deterministic=True), open_dataset(str(dataset)))
 
 
-def interrupt(arguments: Sequence[object], last: Path, step: int, number: int) -> int:
-    """Starts a run, sends it a signal once its checkpoint has reached a step, and returns its exit code."""
-    before = checkpoint.load(str(last))
-    step = max(step, before[1].global_step + 1 if before else 0)  # the process must have entered its loop
+def interrupt(arguments: Sequence[object], run: Path, step: int, number: int) -> int:
+    """Starts a run, sends it a signal once a checkpoint of it has reached a step, and returns its exit code."""
+
+    def reached() -> int:  # the metrics of an earlier run go last: a checkpoint without them is a new one
+        found = None if (run / "metrics.json").exists() else checkpoint.load(str(run / "checkpoints" / "last.npz"))
+        return found[1].global_step if found else -1
+
+    step = max(step, reached() + 1)  # the process must have entered its loop
     command = [sys.executable, "-m", "trainer.task", *map(str, arguments)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     while process.poll() is None:
-        if last.exists() and (found := checkpoint.load(str(last))) and found[1].global_step >= step:
+        if reached() >= step:
             process.send_signal(number)
             break
         time.sleep(0.01)
@@ -183,12 +189,16 @@ def files_beside(path: Path) -> set[str]:
 
 @pytest.mark.timeout(900)  # five processes with TensorFlow, one after the other
 def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path) -> None:
-    """After SIGKILL and SIGTERM, and after a disk that was full, which loses no checkpoint."""
+    """After SIGKILL and SIGTERM, and after a disk that was full, which loses no checkpoint. A finished run is
+    overwritten, once: the same command resumes."""
     output = tmp_path / "run"
-    last = output / "checkpoints" / "last.npz"
-    arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline")
+    shutil.copytree(finished, output)
+    last, mark = output / "checkpoints" / "last.npz", output / "checkpoints" / "mark"
+    arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline", "--overwrite")
     steps = sorted(random.Random(9).sample(range(1, 7), 2))
-    assert interrupt(arguments, last, steps[0], signal.SIGKILL) == -signal.SIGKILL
+    assert interrupt(arguments, output, steps[0], signal.SIGKILL) == -signal.SIGKILL
+    assert not (output / "metrics.json").exists()
+    mark.touch()  # a run that starts over removes the folder
     before, names = last.read_bytes(), files_beside(last)  # perhaps with half of a file that the kill left
     full = run_tool("trainer.task", *arguments, max_file_bytes=200_000)
     assert full.returncode == 4
@@ -196,36 +206,14 @@ def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path)
     assert "Traceback" not in full.stderr
     assert last.read_bytes() == before
     assert files_beside(last) <= names | {"best.npz"}
-    assert interrupt(arguments, last, steps[1], signal.SIGTERM) == 75
+    assert interrupt(arguments, output, steps[1], signal.SIGTERM) == 75
     done = run_tool("trainer.task", *arguments)
     assert done.returncode == 0, done.stderr
     assert_same_weights(output, finished)
     mine, its = ((run / "history.csv").read_text().splitlines()[3].split(",")[:7] for run in (output, finished))
     assert mine == its
-
-
-def test_overwriting_begins_anew_once_and_is_resumed(dataset: Path, finished: Path, tmp_path: Path) -> None:
-    output = tmp_path / "run"
-    shutil.copytree(finished, output)
-    arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline", "--overwrite")
-    last, mark = output / "checkpoints" / "last.npz", output / "checkpoints" / "mark"
-    process = subprocess.Popen([sys.executable, "-m", "trainer.task", *map(str, arguments)], stderr=subprocess.DEVNULL)
-
-    def has_begun() -> bool:  # the metrics go last: a checkpoint without them is a new one
-        found = None if (output / "metrics.json").exists() else checkpoint.load(str(last))
-        return found is not None and found[1].global_step > 0
-
-    while process.poll() is None and not has_begun():
-        time.sleep(0.001)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(120) == 75
-    assert not (output / "metrics.json").exists()
-    mark.touch()
-    done = run_tool("trainer.task", *arguments)
-    assert done.returncode == 0, done.stderr
-    assert mark.exists()  # a run that starts over removes the folder
-    assert_same_weights(output, finished)
-    assert run_tool("trainer.task", *arguments).returncode == 0
+    assert mark.exists()
+    assert interrupt(arguments, output, 0, signal.SIGKILL) == -signal.SIGKILL
     assert not mark.exists()
 
 
@@ -259,7 +247,7 @@ def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Pa
     for sentence in said:
         assert f"note: {sentence}\n" in done.stderr
         assert sentence[1:] in page and sentence.split(":")[0] in " ".join(done.stdout.split())
-    done = run_tool("trainer.task", *command(data, run, "--epochs", 1, "--no-baseline"))
+    done = run_here("trainer.task", *SHORT, "--data", data, "--output", run)
     assert done.returncode == 0, done.stderr
     metrics = json.loads((run / "metrics.json").read_text())["dataset"]
     assert metrics["num_clips"] == {"train": 18, "val": 6, "test": 6}
@@ -270,7 +258,7 @@ def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Pa
 
 
 def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path) -> None:
-    done = run_tool("trainer.task", *command(dataset, tmp_path, "--split", "random", "--no-baseline", "--epochs", 1))
+    done = run_here("trainer.task", *SHORT, "--data", dataset, "--output", tmp_path, "--split", "random")
     assert done.returncode == 0, done.stderr
     assert "random split" in done.stderr
     assert "random split" in done.stdout
@@ -279,8 +267,8 @@ def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path
 
 
 def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset: Path, tmp_path: Path) -> None:
-    arguments = [*SMALL[:-3], "--epochs", 1, "--no-baseline", "--data", dataset, "--output", tmp_path, "--folds", 2]
-    done = run_tool("trainer.crossval", *arguments)
+    arguments = [*SHORT, "--data", dataset, "--output", tmp_path, "--folds", 2]
+    done = run_here("trainer.crossval", *arguments)
     assert done.returncode == 0, done.stderr
     summary = json.loads((tmp_path / "crossval.json").read_text())
     assert summary["pooled"]["num_clips"] == 30
@@ -294,7 +282,7 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
         assert not set(groups["val"]) & set(groups["train"])
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*/metrics.json")}
     (tmp_path / "fold02-seed0" / "metrics.json").unlink()
-    again = run_tool("trainer.crossval", *arguments)
+    again = run_here("trainer.crossval", *arguments)
     assert again.returncode == 0, again.stderr
     assert json.loads((tmp_path / "crossval.json").read_text())["pooled"] == summary["pooled"]
     changed = [path.parent.name for path, time_ns in before.items() if path.stat().st_mtime_ns != time_ns]
@@ -302,7 +290,7 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     (tmp_path / "crossval.json").unlink()  # as if it had been killed under --overwrite, with both folds done
     for is_kept in (True, False):
         before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*/metrics.json")}
-        done = run_tool("trainer.crossval", *arguments, "--overwrite")
+        done = run_here("trainer.crossval", *arguments, "--overwrite")
         assert done.returncode == 0, done.stderr
         assert json.loads((tmp_path / "crossval.json").read_text())["pooled"] == summary["pooled"]
         assert {path.stat().st_mtime_ns == time_ns for path, time_ns in before.items()} == {is_kept}

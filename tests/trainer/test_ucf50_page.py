@@ -1,4 +1,4 @@
-"""docs/ucf50.md: its commands are understood by the tools they call, and follow from one another."""
+"""docs/how-to/ucf50.md: its commands are understood by the tools they call, and follow from one another."""
 
 import re
 import shlex
@@ -12,7 +12,7 @@ from tests import ROOT
 from trainer import compare, crossval, flags
 from trainer.evaluation.markdown import is_comparison
 
-PAGE = (ROOT / "docs" / "ucf50.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "ucf50.md").read_text()
 
 
 def commands(section: str) -> list[tuple[str, list[str]]]:
@@ -57,7 +57,7 @@ def test_each_command_finds_what_those_before_it_made(section: str, monkeypatch:
 
 def test_five_commands() -> None:
     assert [module for module, _ in commands("Five commands")] == [
-        *("pipelines.download", "pipelines.preprocess", "pipelines.verify", "trainer.crossval", "trainer.compare"),
+        *("pipelines.download", "pipelines.preprocess", "pipelines.verify", "trainer.crossval", "trainer.compare")
     ]
 
 
@@ -83,8 +83,8 @@ def test_the_arithmetic() -> None:
             "|    114.2 |",
             "(87 and 95 videos a second)",
         ),
-        "docs/results.md": ("| 205 s |", "| 334 s |", "(360, 72 and 168 clips)"),
-        "docs/training.md": ("| 3,348 | 2,820 |",),
+        "docs/explanation/results.md": ("| 205 s |", "| 334 s |", "(360, 72 and 168 clips)"),
+        "docs/how-to/train.md": ("| 3,348 | 2,820 |",),
     }
     for name, figures in measured.items():
         text = (ROOT / name).read_text()

@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.dataset import tfrecord
 from pipelines.dataset.example import decode
-from tests.conftest import make_tree, preprocess, run_tool
+from tests.conftest import make_tree, preprocess, run_here
 from tests.support.mutation import KINDS, write_mutated
 
 pytestmark = pytest.mark.process
@@ -29,7 +29,7 @@ def check(sources: list[Path], folder: Path, count: int, seed: int) -> dict[str,
             with open(output / shard["name"], "rb") as file:
                 written += [decode(record).video_id for record in tfrecord.read_records(file)]
     assert sorted([*written, *(failure["video_id"] for failure in failed)]) == ids
-    assert run_tool("pipelines.verify", output).returncode == 0
+    assert run_here("pipelines.verify", output).returncode == 0
     unexpected = [f for f in failed if f["type"] in ("UnexpectedError", "DecoderKilled", "DecodeTimeout")]
     assert not unexpected, unexpected[:3]
     shutil.rmtree(folder)

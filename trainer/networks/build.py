@@ -1,8 +1,8 @@
 """The networks: functions from a clip's shape to a Keras model that takes uint8 clips and gives logits.
 
 Each of the two ideas comes in two variants. `reference` is what public notebooks on UCF50 build, with their parameter
-counts; `default` is the best that was found of the same idea at this resolution, see docs/results.md for what each
-part of it is worth. All scaling is inside: frames go in as uint8 [B, T, H, W, 3] RGB, float32 logits [B, C] come out.
+counts; `default` is the best that was found of the same idea at this resolution; docs/explanation/results.md tells what
+each part is worth. All scaling is inside: frames go in as uint8 [B, T, H, W, 3] RGB, float32 logits [B, C] come out.
 
 No network normalises over a batch: a clip's logits depend on nothing but the clip, so the result is the same for any
 number of devices, and a batch may be filled up with empty clips.

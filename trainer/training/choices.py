@@ -1,6 +1,6 @@
 """What a run chooses where the user doesn't: its batch, the learning rate for it, and whether steps are compiled.
 
-Pure: knows neither files nor TensorFlow. The measurements behind it are in docs/training.md.
+Pure: knows neither files nor TensorFlow. The measurements behind it are in docs/how-to/train.md.
 """
 
 import math

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import UsageError
-from tests.conftest import run_tool
+from tests.conftest import run_here
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_output, kind_of
 
 FOLDERS = {
@@ -56,14 +56,14 @@ def test_an_empty_folder_is_good_for_either(names: list[str], tmp_path: Path) ->
 
 
 def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp_path: Path) -> None:
-    into_dataset = run_tool("trainer.task", "--model", "lrcn", "--data", dataset, "--output", dataset)
+    into_dataset = run_here("trainer.task", "--model", "lrcn", "--data", dataset, "--output", dataset)
     assert into_dataset.returncode == 2
     assert f"--output {dataset} lies in --data {dataset}: a dataset" in into_dataset.stderr
     fill(tmp_path, ["checkpoints/last.npz", "model/notes.txt"])
-    foreign = run_tool("trainer.task", "--model", "lrcn", "--data", dataset, "--output", tmp_path)
+    foreign = run_here("trainer.task", "--model", "lrcn", "--data", dataset, "--output", tmp_path)
     assert foreign.returncode == 2
     assert "model already exists and is not a model" in foreign.stderr
-    crossval = run_tool("trainer.crossval", "--model", "lrcn", "--folds", 2, "--data", dataset, "--output", tmp_path)
+    crossval = run_here("trainer.crossval", "--model", "lrcn", "--folds", 2, "--data", dataset, "--output", tmp_path)
     assert crossval.returncode == 2
     assert "holds a training run, so a cross-validation can't be written there" in crossval.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "model"]
@@ -71,8 +71,8 @@ def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp
 
 @pytest.mark.process
 def test_a_cross_validation_has_a_default_folder_of_its_own() -> None:
-    assert "(default: runs/MODEL-crossval)" in run_tool("trainer.crossval", "--help").stdout
-    assert "(default: runs/MODEL)" in run_tool("trainer.task", "--help").stdout
+    assert "(default: runs/MODEL-crossval)" in run_here("trainer.crossval", "--help").stdout
+    assert "(default: runs/MODEL)" in run_here("trainer.task", "--help").stdout
 
 
 def test_nothing_is_written_into_a_dataset(tmp_path: Path) -> None:

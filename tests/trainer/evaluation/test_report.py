@@ -105,11 +105,7 @@ def test_names_do_not_become_markup_and_nothing_is_loaded() -> None:
     ("change", "said", "kind"),
     [
         ({"leaky": True, "protocol": "random"}, "Random split: clips of one group are on both sides", "loud"),
-        (
-            {"single": interval(0.9)},
-            "A single frame is as good: the labels may be readable from the background",
-            "loud",
-        ),
+        ({"single": interval(0.9)}, "A single frame is as good: the labels may be readable from the", "loud"),
         ({"single": interval(0.6, 0.4)}, "A single frame may be as good", "loud"),
         ({"majority": interval(0.9)}, "is not clearly better than always predicting Jump", "loud"),
         ({"single": None}, "No single-frame baseline", None),

@@ -60,11 +60,20 @@ def test_one_machine_looks_at_it_too_as_tensorflow_does(strategy: str, monkeypat
         check_cluster(strategy)
 
 
-@pytest.mark.parametrize("tool", [["task"], ["crossval", "--folds", "2"]])
-def test_the_trainers_tools_say_so_first(tool: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+NO_CLUSTER = "the environment variable TF_CONFIG is 'not json', which isn't a cluster"
+
+
+@pytest.mark.parametrize(
+    ("tool", "said"),
+    [
+        ("task", NO_CLUSTER),
+        ("crossval --folds 2", NO_CLUSTER),
+        ("task --strategy multi_worker", "--strategy multi_worker needs the environment variable TF_CONFIG"),
+    ],
+)
+def test_the_trainers_tools_say_so_first(tool: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CONFIG", "not json")
-    name, *more = tool
-    done = run_here(f"trainer.{name}", "--model", "lrcn", "--data", "/nowhere", *more)
+    done = run_here(*f"trainer.{tool} --model lrcn --data /nowhere".split())
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: the environment variable TF_CONFIG is 'not json', which isn't a cluster")
+    assert line.startswith(f"error: {said}")

@@ -1,4 +1,4 @@
-"""Several devices and several workers: the same losses, equal weights, resuming after a worker is lost."""
+"""Several devices lose as one does; several workers wait, stop, and sum up together. How they train: test_manifests."""
 
 import json
 import os
@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import run_tool
-from tests.support.workers import finish, free_addresses, start_worker
-from trainer.training import checkpoint
+from tests.support.workers import free_addresses, start_worker
 
 pytestmark = [pytest.mark.process, pytest.mark.training]
 
@@ -76,43 +75,6 @@ def test_two_devices_lose_as_one_does(dataset: Path) -> None:
     np.testing.assert_allclose(two, one, atol=1e-4)
 
 
-def start_workers(dataset: Path, output: Path) -> list["subprocess.Popen[str]"]:
-    addresses = free_addresses(2)
-    command = [
-        sys.executable, "-m", "trainer.task", "--model", "lrcn", "--variant", "reference", "--data", dataset,
-        "--output", output, "--batch-size", 8, "--epochs", 3, "--deterministic", "--checkpoint-every-s", 0,
-        "--no-baseline", "--strategy", "multi_worker",
-    ]  # fmt: skip
-    tasks = [{"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}} for index in range(2)]
-    return [start_worker(command, {"TF_CONFIG": json.dumps(task)}) for task in tasks]
-
-
-@pytest.mark.timeout(600)
-def test_two_workers_end_with_equal_weights_and_go_on_after_a_loss(dataset: Path, tmp_path: Path) -> None:
-    whole = finish(start_workers(dataset, tmp_path / "whole"))
-    assert whole[0] == whole[1]
-    metrics = json.loads((tmp_path / "whole" / "metrics.json").read_text())
-    assert metrics["configuration"]["global_batch_size"] == 8
-    assert metrics["test"]["num_clips"] == 6
-
-    output = tmp_path / "killed"
-    workers = start_workers(dataset, output)
-    last = str(output / "checkpoints" / "last.npz")
-    while not os.path.exists(last) or checkpoint.load(last)[1].global_step < 4:  # type: ignore[index]
-        assert all(worker.poll() is None for worker in workers)
-        time.sleep(0.01)
-    workers[1].kill()
-    try:
-        text = workers[0].communicate(timeout=60)[1]
-        assert workers[0].returncode == 4, text
-        assert "start all workers again" in text
-    except subprocess.TimeoutExpired:  # the transport may wait for the lost one: a scheduler would end it
-        workers[0].kill()
-        workers[0].communicate()
-    workers[1].communicate()
-    assert finish(start_workers(dataset, output)) == whole
-
-
 @pytest.mark.parametrize(
     ("tool", "index", "number", "code"),
     [("task", 0, signal.SIGINT, 130), ("crossval --folds 3", 1, signal.SIGTERM, 75)],
@@ -135,20 +97,6 @@ def test_a_worker_that_waits_for_others_can_be_stopped(
     assert worker.returncode == code
     assert len(said) == 1 and "run the same command again" in said[0], said
     assert not Path(f"/proc/{child}").exists()
-
-
-@pytest.mark.parametrize(
-    "value", ["", "{}", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 3}}']
-)
-def test_several_workers_need_a_cluster(dataset: Path, tmp_path: Path, value: str) -> None:
-    environment = {**os.environ, "TF_CONFIG": value}
-    done = run_tool(
-        "trainer.task", "--model", "lrcn", "--data", dataset, "--output", tmp_path, "--strategy", "multi_worker",
-        env=environment,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "needs the environment variable TF_CONFIG" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.timeout(600)

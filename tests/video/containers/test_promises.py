@@ -109,8 +109,7 @@ def test_whole_and_cut(name: str, sources: dict[str, bytes], tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
-    [("x.mkv", " of 100 frames"), ("m.avi", " of 100 frames"), ("fragments.mp4", "of at least")],
+    ("name", "message"), [("x.mkv", " of 100 frames"), ("m.avi", " of 100 frames"), ("fragments.mp4", "of at least")]
 )
 def test_holes_in_the_structure(name: str, message: str, sources: dict[str, bytes], tmp_path: Path) -> None:
     data, path = sources[name], tmp_path / name
