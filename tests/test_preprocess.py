@@ -14,7 +14,7 @@ from pipelines.core.errors import UsageError
 from pipelines.dataset import folder, tfrecord
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.example import decode
-from pipelines.dataset.flags import own_flags, parse
+from pipelines.dataset.flags import make_parser, parse
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.plan import ShardTask, make_plan
 from pipelines.dataset.shard_writer import ShardSettings
@@ -256,7 +256,7 @@ def test_unknown_flags_of_other_runners_are_passed_on() -> None:
     from pipelines.engines.engine import make_engine
 
     flags = ["--flink_master=localhost:1", "--flink_submit_uber_jar", "--job_server_knows_this=3", "--parallelism=7"]
-    engine = make_engine("FlinkRunner", flags, own_flags(), "preprocess", {"--output": "/out"})
+    engine = make_engine("FlinkRunner", flags, make_parser().flags, "preprocess", {"--output": "/out"})
     assert (engine.description, engine.parallelism) == ("FlinkRunner", 7)
 
 
@@ -286,7 +286,7 @@ def test_flags_come_before_the_configuration_file(tmp_path: Path) -> None:
 def test_help_names_every_setting() -> None:
     done = run_tool("pipelines.preprocess", "--help")
     assert done.returncode == 0
-    for flag in own_flags():
+    for flag in make_parser().flags:
         assert flag in done.stdout
     for word in ("exit codes", "DataflowRunner", "UCF50"):
         assert word in done.stdout
