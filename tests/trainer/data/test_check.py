@@ -123,7 +123,7 @@ def test_wrong_json(copy: Path, text: str) -> None:
 
 def test_description_that_is_no_text(copy: Path) -> None:
     (copy / "dataset_info.json").write_bytes(b"\xff\x00")
-    with pytest.raises(UserError, match=f"{copy}/dataset_info.json is damaged or not a text file"):
+    with pytest.raises(UserError, match=f"{copy}/dataset_info.json is damaged"):
         open_dataset(str(copy))
 
 
