@@ -1,7 +1,6 @@
 """Datasets before training: unusable ones are refused with a reason, damage is found and named."""
 
 import json
-import shutil
 import struct
 import subprocess
 import sys
@@ -19,12 +18,6 @@ from tests.conftest import preprocess, settle
 from trainer.data.check import check_shards, class_counts, num_clips, open_dataset
 
 HEADER_BYTES = 12
-
-
-@pytest.fixture
-def copy(dataset: Path, tmp_path: Path) -> Path:
-    """A copy of the dataset that may be damaged."""
-    return Path(shutil.copytree(dataset, tmp_path / "copy"))
 
 
 def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
