@@ -18,11 +18,15 @@ from pipelines.video.errors import (
     VideoReadError,
     VideoTooShort,
 )
+from pipelines.video.long_video import read_windows
+from pipelines.video.pieces import Piece
 from pipelines.video.resize import scaled_size
+from pipelines.video.survey import survey
 from tests.conftest import HEIGHT, WIDTH, paint, read_index, write_video
 from tests.support.sound import write_sound
 
 SPEC = ClipSpec(num_frames=16, height=HEIGHT // 2, width=WIDTH // 2)
+NO_PIECE = Piece((), None, 0, ())
 VARIABLE_PTS = [int(40 * i + 600 * (i // 10) + 7 * (i % 3)) for i in range(75)]
 
 
@@ -146,9 +150,10 @@ def test_what_is_no_video(tmp_path: Path) -> None:
         (".", VideoReadError),
         ("sound.mp4", NoVideoStreamError),
     ):
-        with pytest.raises(error) as caught:
-            read_clip(str(tmp_path / name), SPEC)
-        assert str(tmp_path) not in str(caught.value)
+        for read in (read_clip, lambda path, _: survey(path), lambda *source: list(read_windows(*source, NO_PIECE))):
+            with pytest.raises(error) as caught:
+                read(str(tmp_path / name), SPEC)
+            assert str(tmp_path) not in str(caught.value)
 
 
 def test_colon_in_a_name_is_no_protocol(tmp_path: Path) -> None:
