@@ -31,10 +31,6 @@ def model(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store_model(server, tmp_path_factory.mktemp("model"), "gs://bucket/model")
 
 
-def scored(server: GcsServer, output: str) -> int:
-    return int(json.loads(server.get(f"{output}/summary.json"))["rates"]["videos_scored"])
-
-
 @pytest.mark.usefixtures("here")
 def test_a_killed_job_goes_on(
     server: GcsServer, environment: dict[str, str], bucket_of_videos: str, tree: Path, dataset: Path

@@ -134,7 +134,7 @@ def test_a_ledger_that_cannot_be_read_is_told(place: Place, greys: str, model: P
     with place.proxy.faulty(lambda *request: denied if is_content(*request) and "/ledger/" in request[1] else None):
         for _ in ("in a worker", "in the tool itself"):
             code, error = the_error("pipelines.label", "--model", model, "--input", greys, "--output", output)
-            assert code == 4 and error.startswith(f"error: cannot read {output}/_state/ledger/00000/"), error
+            assert code == 4 and error.startswith(f"error: cannot read {output}/_state/ledger/00000"), error
             assert "permission denied" in error and error.count("run the same command again") == 1
 
 
