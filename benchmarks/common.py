@@ -10,12 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
 
+from pipelines.core.versions import installed
 from pipelines.core.video_files import is_video
 
 _T = TypeVar("_T")
@@ -81,7 +81,7 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "load_average_1min": round(os.getloadavg()[0], 2),
-        "packages": {name: found for name in packages if (found := _version(name))},
+        "packages": installed(packages),
     }
 
 
@@ -91,13 +91,6 @@ def _cpu_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def print_machine(facts: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from pipelines.files.lock import exclusive
 from pipelines.inputs.tables import check_address
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.config import LabelConfig
-from pipelines.labelling.flags import LabelRequest, own_flags, parse
+from pipelines.labelling.flags import LabelRequest, parse
 from pipelines.labelling.flags import make_parser as make_parser
 from pipelines.labelling.listing import list_videos
 from pipelines.labelling.pending import Work, make_work
@@ -126,7 +126,7 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     from pipelines.engines.engine import make_engine
 
     places = {"--model": config.model, "--output": config.output}
-    engine = make_engine(request.runner, request.beam_arguments, own_flags(), "label", places)
+    engine = make_engine(request.runner, request.beam_arguments, make_parser().flags, "label", places)
     engine.check_reach("--input", (video.uri for video in listing.videos))
     start = time.monotonic()
     windows = _windows(config, info)

@@ -16,7 +16,7 @@ from pipelines.dataset import folder
 from pipelines.dataset.account import check_all_accounted, check_failure_rate, describe
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.duplicates import find_copies
-from pipelines.dataset.flags import Request, own_flags, parse
+from pipelines.dataset.flags import Request, parse
 from pipelines.dataset.flags import make_parser as make_parser
 from pipelines.dataset.info import DatasetInfo, ShardReport
 from pipelines.dataset.listing import check_input, read_catalog, read_split_files, without_duplicates
@@ -89,7 +89,7 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     places = {"--output": config.output}
     if request.use_sample_data:
         places["--input"] = config.input
-    engine = make_engine(request.runner, request.beam_arguments, own_flags(), "preprocess", places)
+    engine = make_engine(request.runner, request.beam_arguments, make_parser().flags, "preprocess", places)
     if request.use_sample_data:
         _make_sample_videos(config)
     start = time.monotonic()

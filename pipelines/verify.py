@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from pipelines import files
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
-from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
-from pipelines.core.file_names import DATASET_INFO
+from pipelines.core.errors import EXIT_INVALID, EXIT_OK
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.verification import ShardCheck, check_shard, check_whole
-from pipelines.inputs.source_hints import nearest
 
 _SHOWN = 20
 _DESCRIPTION = """\
@@ -39,17 +37,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     folder = files.normalise(make_parser().parse_own(arguments)["dataset"], "the folder")
     files.check_stores(folder)
-    try:
-        text = files.read_text(files.join(folder, DATASET_INFO))
-    except OSError as error:
-        raise UsageError(f"cannot read {folder}: {error.strerror or error}") from error
-    if text is None:
-        if files.is_local(folder) and not files.exists(folder):
-            raise UsageError(f"no such folder: {folder}{nearest(folder)}")
-        raise UsageError(
-            f"no complete dataset in {folder}: {DATASET_INFO} is missing. Run pipelines.preprocess until it is complete"
-        )
-    info = DatasetInfo.from_json(text, files.join(folder, DATASET_INFO))
+    info = DatasetInfo.read(folder)
     checks = [check_shard(folder, name, s, info) for name, split in info.splits.items() for s in split.shards]
     problems = check_whole(folder, info, checks)
     _print_table(info, checks)

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -204,6 +205,12 @@ def dataset(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = preprocess("--input", tree, "--output", output, *size)
     assert done.returncode == 0, done.stderr
     return output
+
+
+@pytest.fixture
+def copy(dataset: Path, tmp_path: Path) -> Path:
+    """A copy of `dataset` that may be changed."""
+    return Path(shutil.copytree(dataset, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ def test_train_load_and_label(unchanged: Watch, tree: Path, dataset: Path, tmp_p
         (lambda p: pipelines.preprocess(input=str(p), output=str(p / "out")), "lies in"),
         (lambda p: pipelines.preprocess(input=str(p), output="/out", num_frames=0), "frames"),
         (lambda p: pipelines.preprocess(input=str(p), output="/out", num_frame=4), "num_frame"),
-        (lambda p: pipelines.open_dataset(str(p)), "not a complete dataset"),
+        (lambda p: pipelines.open_dataset(str(p)), "not a dataset"),
         (lambda p: pipelines.load_model(str(p)), "model"),
         (lambda p: pipelines.label(model=str(p / "m"), input=str(p / "i"), output=str(p / "o")), "model"),
         (lambda p: pipelines.label(model="m", input="i", output="o", dry_run=True), "dry_run"),

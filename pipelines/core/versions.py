@@ -6,6 +6,8 @@ OF_DATASET = ("apache-beam", "av", "numpy", "opencv-python-headless", "protobuf"
 OF_LABELS = ("apache-beam", "av", "numpy", "tensorflow")
 OF_MODEL = ("keras", "numpy", "tensorflow")
 SHOWN = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
+OF_DOCTOR = (*SHOWN, "keras", "tensorflow-io")
+NOT_INSTALLED = "not installed"
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:
@@ -13,8 +15,13 @@ def versions(names: tuple[str, ...]) -> dict[str, str]:
     return {name: _version(name) for name in names}
 
 
+def installed(names: tuple[str, ...]) -> dict[str, str]:
+    """The versions of those packages that are installed."""
+    return {name: found for name, found in versions(names).items() if found != NOT_INSTALLED}
+
+
 def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED

@@ -93,12 +93,10 @@ def drop_duplicates(
     if not dropped:
         return catalog
     kept = tuple(video for video in catalog.videos if video.video_id not in dropped)
-    ungrouped = sum(1 for video in kept if video.group == video.video_id)
     left_out = replace(catalog.left_out, filtered=(*catalog.left_out.filtered, *dropped.values()))
     return replace(
         catalog,
         videos=kept,
-        num_ungrouped=ungrouped,
         left_out=left_out,
         notes=(*catalog.notes, *_on_contradictions([(kept, copy) for kept, *left in copies.values() for copy in left])),
         copies=tuple(map(tuple, copies.values())),

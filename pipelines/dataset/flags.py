@@ -45,11 +45,6 @@ def make_parser() -> Parser:
     return parser
 
 
-def own_flags() -> list[str]:
-    """All flags of this tool."""
-    return make_parser().flags
-
-
 def parse(arguments: Sequence[str]) -> Request:
     """Parses a command line.
 

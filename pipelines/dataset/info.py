@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from sys import intern
 from typing import Any, Self
 
-from pipelines.core.errors import UserError
+from pipelines import files
+from pipelines.core.errors import UsageError, UserError
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.spec import ClipSpec, FrameEncoding
@@ -17,12 +18,11 @@ from pipelines.core.stored.sealed import load_json
 from pipelines.core.stored.typed_json import Amount, Count, PlainName, build
 from pipelines.dataset.description_check import check_dataset, take_stated
 from pipelines.inputs.records import Filtered
+from pipelines.inputs.source_hints import why_no_dataset
 
 SCHEMA_VERSION = 1
 REMARKS = "remarks.jsonl"
 PREVIEW = "preview.html"
-
-
 _WARNING = "WARNING: "
 
 
@@ -191,6 +191,24 @@ class DatasetInfo:
         value = {"schema_version": value.pop("schema_version"), **value}
         yield from pretty_json(value, 2)
         yield "\n"
+
+    @classmethod
+    def read(cls, folder: str) -> Self:
+        """The description of the dataset in a folder, local or in a store.
+
+        Raises:
+            UsageError: there is no complete dataset, or its description can't be read.
+            UserError: the description is damaged, or from another version of this software.
+        """
+        uri = files.join(folder, DATASET_INFO)
+        try:
+            text = files.read_text(uri)
+            if text is None:
+                raise UsageError(why_no_dataset(folder))
+        except OSError as error:
+            remedy = ". Give permission, or correct the path" if files.is_local(uri) else ""
+            raise UsageError(f"cannot read {uri}: {error.strerror or error}{remedy}") from error
+        return cls.from_json(text, uri)
 
     @classmethod
     def from_json(cls, text: str, name: str = DATASET_INFO) -> Self:

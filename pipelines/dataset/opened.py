@@ -8,7 +8,6 @@ import numpy as np
 
 from pipelines import files
 from pipelines.core.errors import UsageError
-from pipelines.core.file_names import DATASET_INFO
 from pipelines.dataset import example
 from pipelines.dataset.info import DatasetInfo, ShardInfo
 from pipelines.dataset.tfrecord import read_records, unpacked
@@ -124,18 +123,10 @@ class Dataset:
             yield from read_records(unpacked(file, self.info.compression))
 
     def _clip(self, record: bytes) -> StoredClip:
-        found = example.decode(record)
-        return StoredClip(
-            decode_frames(found.frames, self.info.clip_spec, self.info.encoding),
-            found.label,
-            found.label_name,
-            found.video_id,
-            found.group,
-            tuple(found.timestamps_s),
-            tuple(found.frame_indices),
-            found.num_source_frames,
-            found.remark,
-        )
+        found = vars(example.decode(record))
+        frames = decode_frames(found["frames"], self.info.clip_spec, self.info.encoding)
+        times, indices = tuple(found["timestamps_s"]), tuple(found["frame_indices"])
+        return StoredClip(**{**found, "frames": frames, "timestamps_s": times, "frame_indices": indices})
 
 
 def open_dataset(uri: str) -> Dataset:
@@ -153,14 +144,4 @@ def open_dataset(uri: str) -> Dataset:
         >>> batches = data.as_tf("train", batch_size=8, shuffle_buffer=256)
     """
     folder = files.normalise(uri, "the dataset")
-    name = files.join(folder, DATASET_INFO)
-    try:
-        text = files.read_text(name)
-    except OSError as error:
-        raise UsageError(f"cannot read the dataset {folder}: {files.reason(error)}") from error
-    if text is None:
-        raise UsageError(
-            f"{folder} is not a complete dataset: it has no {DATASET_INFO}, which preprocessing writes last. Correct "
-            "the path, or make the dataset with python -m pipelines.preprocess"
-        )
-    return Dataset(folder, DatasetInfo.from_json(text, name))
+    return Dataset(folder, DatasetInfo.read(folder))

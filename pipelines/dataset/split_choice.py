@@ -159,14 +159,7 @@ def _without_comments(entries: Sequence[Entry], videos: Iterable[VideoRecord], g
 
 
 def _placed(catalog: Catalog, videos: Sequence[VideoRecord], where: str, notes: Sequence[str]) -> Catalog:
-    ungrouped = sum(1 for video in videos if video.group == video.video_id)
-    return replace(
-        catalog,
-        videos=tuple(videos),
-        num_ungrouped=ungrouped,
-        splits_from=where,
-        notes=(*catalog.notes, *notes),
-    )
+    return replace(catalog, videos=tuple(videos), splits_from=where, notes=(*catalog.notes, *notes))
 
 
 def _plain(entry: Entry) -> Entry:

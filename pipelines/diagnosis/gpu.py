@@ -4,14 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pipelines.core.versions import installed
 from pipelines.diagnosis.finding import Finding
 from pipelines.reports.text import plural, some
 
 SECTION = "GPUs"
-_DRIVER_S, TENSORFLOW_S = 20.0, 180.0
+_DRIVER_S, _TENSORFLOW_S = 20.0, 180.0
 _ASK_TENSORFLOW = """
 import json
 from pipelines.process.tensorflow_start import start_tensorflow
@@ -23,20 +23,19 @@ print(json.dumps({"version": tf.__version__, "cuda": tf.test.is_built_with_cuda(
 """
 
 
-def check_gpus(ask_tensorflow: bool = False, root: Path = Path("/"), time_s: float = TENSORFLOW_S) -> Iterator[Finding]:
+def check_gpus(ask_tensorflow: bool = False, root: Path = Path("/")) -> Iterator[Finding]:
     """Asks NVIDIA's driver and, if it knows a GPU or `ask_tensorflow` is set, TensorFlow in a separate process.
 
     Args:
         ask_tensorflow: whether to ask TensorFlow in any case.
         root: folder of `proc`.
-        time_s: seconds to wait for TensorFlow.
     """
     known = _in_proc(root)
     listed, problem = _from_nvidia_smi()
     names = listed or known
     yield check_driver(names, known, _on_bus(root), problem)
     if names or ask_tensorflow:
-        yield check_tensorflow(len(names), time_s)
+        yield check_tensorflow(len(names))
 
 
 def check_driver(names: list[str], known: list[str], on_bus: int, problem: str) -> Finding:
@@ -99,7 +98,7 @@ def _from_nvidia_smi() -> tuple[list[str], str]:
     return [f"{name} ({', driver '.join(others)})" for name, *others in rows], ""
 
 
-def check_tensorflow(num_gpus: int, time_s: float = TENSORFLOW_S) -> Finding:
+def check_tensorflow(num_gpus: int, time_s: float = _TENSORFLOW_S) -> Finding:
     """Imports TensorFlow in another process and lists its GPUs.
 
     Args:
@@ -134,8 +133,5 @@ def check_tensorflow(num_gpus: int, time_s: float = TENSORFLOW_S) -> Finding:
 
 
 def _install_cuda() -> str:
-    try:
-        wanted = f"tensorflow[and-cuda]=={version('tensorflow')}"
-    except PackageNotFoundError:
-        wanted = "tensorflow[and-cuda]"
-    return f"pip install '{wanted}' adds CUDA's libraries; look at CUDA_VISIBLE_DEVICES, too"
+    pinned = "".join(f"=={version}" for version in installed(("tensorflow",)).values())
+    return f"pip install 'tensorflow[and-cuda]{pinned}' adds CUDA's libraries; look at CUDA_VISIBLE_DEVICES, too"

@@ -19,14 +19,13 @@ PATHS = "paths"
 _PROBE = b"written by pipelines.doctor, to be removed at once\n"
 
 
-def check_credentials(stores: set[str], root: Path = Path("/")) -> Iterator[Finding]:
+def check_credentials(stores: set[str]) -> Iterator[Finding]:
     """Which source the credentials for `gs://` and `s3://` would come from. The credentials are never shown.
 
     Args:
         stores: schemes that will be used. Only for these are network services asked.
-        root: folder of `sys`.
     """
-    yield check_google(dict(os.environ), Path.home(), root)
+    yield check_google(dict(os.environ), Path.home())
     yield _check_s3("s3" in stores)
 
 

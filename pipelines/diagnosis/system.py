@@ -57,12 +57,10 @@ def check_cores(present: int, usable: int, quota: float | None) -> Finding:
 
 
 def _memory(root: Path) -> Iterator[Finding]:
-    try:
-        lines = (root / "proc/meminfo").read_text().splitlines()
-    except OSError:
+    sizes = _meminfo(root)
+    if not sizes:
         yield Finding(SECTION, "memory", f"not known on {platform.system()}")
         return
-    sizes = {line.partition(":")[0]: int(line.split()[1]) << 10 for line in lines}
     total, available = sizes["MemTotal"], sizes.get("MemAvailable", sizes["MemFree"])
     yield _enough_memory("memory", f"{human_bytes(available)} available of {human_bytes(total)}", available)
     limit = memory_limit(root)
@@ -71,6 +69,15 @@ def _memory(root: Path) -> Iterator[Finding]:
         yield _enough_memory(
             "memory limit", f"{human_bytes(left)} left of {human_bytes(limit.limit_bytes)} (control group)", left
         )
+
+
+def _meminfo(root: Path) -> dict[str, int]:
+    """Sizes in bytes by name; empty on systems without `proc`."""
+    try:
+        lines = (root / "proc/meminfo").read_text().splitlines()
+    except OSError:
+        return {}
+    return {line.partition(":")[0]: int(line.split()[1]) << 10 for line in lines}
 
 
 def _enough_memory(name: str, value: str, available: int) -> Finding:
@@ -82,13 +89,7 @@ def _enough_memory(name: str, value: str, available: int) -> Finding:
 
 def usable_memory(root: Path = Path("/")) -> int | None:
     """Bytes that this process may still use; None if the system doesn't tell."""
-    found = []
-    try:
-        for line in (root / "proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                found.append(int(line.split()[1]) << 10)
-    except OSError:
-        return None
+    found = [size for name, size in _meminfo(root).items() if name == "MemAvailable"]
     if limit := memory_limit(root):
         found.append(limit.limit_bytes - limit.used_bytes)
     return min(found, default=None)

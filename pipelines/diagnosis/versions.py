@@ -2,10 +2,11 @@
 
 import platform
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipelines.core.versions import OF_DOCTOR, installed
 from pipelines.diagnosis.finding import INSTALL_AGAIN, Finding, load
 from pipelines.reports.text import plural, some
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 SECTION = "versions"
 _PACKAGE = "har-pipelines"
-_SHOWN = ("apache-beam", "tensorflow", "keras", "numpy", "av", "opencv-python-headless", "tensorflow-io")
 _EXTRA, _MARK_OF_EXTRA = "tfio", "tensorflow-io"
 """The extra whose requirements count if its package is installed."""
 CHECKOUT = Path(__file__).parents[2]
@@ -40,23 +40,12 @@ def check_versions(checkout: Path = CHECKOUT) -> Iterator[Finding]:
         yield packaging
         return
     yield check_python(package.metadata["Requires-Python"] or "", platform.python_version())
-    found = installed(_SHOWN)
-    yield Finding(SECTION, "packages", ", ".join(f"{name} {found[name]}" for name in _SHOWN if name in found))
+    found = installed(OF_DOCTOR)
+    yield Finding(SECTION, "packages", ", ".join(f"{name} {number}" for name, number in found.items()))
     yield check_required(package.requires or [])
     locks = sorted(checkout.glob("requirements*.lock"))
     if locks:
         yield check_locks({path.name: path.read_text() for path in locks})
-
-
-def installed(names: tuple[str, ...]) -> dict[str, str]:
-    """The versions of some packages, as far as they are installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def check_python(specifier: str, running: str) -> Finding:

@@ -1,5 +1,6 @@
 """ZIP and tar archives, read with Python's own library."""
 
+import contextlib
 import lzma
 import stat
 import tarfile
@@ -24,6 +25,15 @@ READ_ERRORS = (
 """Errors that reading a damaged archive may raise. gzip and bz2 raise OSError."""
 
 
+@contextlib.contextmanager
+def _damage_told() -> Iterator[None]:
+    """Turns errors caused by damage, in its block, into a DamagedArchiveError."""
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise DamagedArchiveError(f"{type(error).__name__}: {error}".strip(": ")) from error
+
+
 class ZipArchive:
     """A ZIP archive."""
 
@@ -36,11 +46,8 @@ class ZipArchive:
         Raises:
             DamagedArchiveError: the archive can't be read.
         """
-        try:
-            with zipfile.ZipFile(self._path) as archive:
-                return [_zip_entry(info) for info in archive.infolist()]
-        except READ_ERRORS as error:
-            raise DamagedArchiveError(_reason(error)) from error
+        with _damage_told(), zipfile.ZipFile(self._path) as archive:
+            return [_zip_entry(info) for info in archive.infolist()]
 
     def contents(self) -> Iterator[Reader]:
         """The content of each regular file, in the order of the entries.
@@ -48,14 +55,11 @@ class ZipArchive:
         Raises:
             DamagedArchiveError: a file can't be read.
         """
-        try:
-            with zipfile.ZipFile(self._path) as archive:
-                for info in archive.infolist():
-                    if _zip_entry(info).kind == FILE:
-                        with archive.open(info) as file:
-                            yield guarded(file.read)
-        except READ_ERRORS as error:
-            raise DamagedArchiveError(_reason(error)) from error
+        with _damage_told(), zipfile.ZipFile(self._path) as archive:
+            for info in archive.infolist():
+                if _zip_entry(info).kind == FILE:
+                    with archive.open(info) as file:
+                        yield guarded(file.read)
 
 
 def _zip_entry(info: zipfile.ZipInfo) -> Entry:
@@ -76,21 +80,15 @@ class TarArchive:
 
     def entries(self) -> list[Entry]:
         """As in `ZipArchive`. If the archive is compressed, this reads all of it."""
-        try:
-            with tarfile.open(self._path) as archive:
-                return [tar_entry(member) for member in archive]
-        except READ_ERRORS as error:
-            raise DamagedArchiveError(_reason(error)) from error
+        with _damage_told(), tarfile.open(self._path) as archive:
+            return [tar_entry(member) for member in archive]
 
     def contents(self) -> Iterator[Reader]:
         """As in `ZipArchive`."""
-        try:
-            with tarfile.open(self._path) as archive:
-                for member in archive:
-                    if member.isreg() and (file := archive.extractfile(member)):
-                        yield guarded(file.read)
-        except READ_ERRORS as error:
-            raise DamagedArchiveError(_reason(error)) from error
+        with _damage_told(), tarfile.open(self._path) as archive:
+            for member in archive:
+                if member.isreg() and (file := archive.extractfile(member)):
+                    yield guarded(file.read)
 
 
 def tar_entry(member: tarfile.TarInfo) -> Entry:
@@ -105,15 +103,4 @@ def tar_entry(member: tarfile.TarInfo) -> Entry:
 
 def guarded(read: Reader) -> Reader:
     """The same reader, but errors caused by damage become a DamagedArchiveError."""
-
-    def read_guarded(size: int) -> bytes:
-        try:
-            return read(size)
-        except READ_ERRORS as error:
-            raise DamagedArchiveError(_reason(error)) from error
-
-    return read_guarded
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".strip(": ")
+    return _damage_told()(read)

@@ -5,9 +5,9 @@ Existing files of the right size are kept. So a run after a kill, or one for mor
 
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pipelines import files
 from pipelines.core.errors import OutputError, UsageError
@@ -21,16 +21,8 @@ from pipelines.reports.text import visible
 
 _CHUNK_BYTES = 1 << 20
 _T = TypeVar("_T")
-
-
-class Archive(Protocol):
-    """Something that can list and read an archive."""
-
-    def entries(self) -> list[Entry]:
-        """The entries of the archive."""
-
-    def contents(self) -> Iterator[Reader]:
-        """The content of each regular file, in the order of the entries."""
+Archive = ZipArchive | TarArchive | RarArchive
+"""Something that can list and read an archive."""
 
 
 def readers(path: str) -> dict[str, Archive]:

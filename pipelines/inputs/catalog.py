@@ -53,7 +53,6 @@ class Catalog:
     Attributes:
         videos: the videos to decode, sorted by id.
         ignored: files that are not videos, sorted by path.
-        num_ungrouped: number of videos that form a group of their own.
         left_out: what is known, before decoding, not to become part of the dataset.
         splits_from: what assigns the splits, for the user; empty if they are to be assigned by fractions.
         notes: sentences on how the input was understood, for the user.
@@ -62,11 +61,15 @@ class Catalog:
 
     videos: tuple[VideoRecord, ...]
     ignored: tuple[IgnoredFile, ...] = ()
-    num_ungrouped: int = 0
     left_out: LeftOut = field(default_factory=LeftOut)
     splits_from: str = ""
     notes: tuple[str, ...] = ()
     copies: tuple[tuple[VideoRecord, ...], ...] = ()
+
+    @property
+    def num_ungrouped(self) -> int:
+        """Number of videos that form a group of their own, as nothing names one."""
+        return sum(video.group == video.video_id for video in self.videos)
 
     @property
     def num_ignored(self) -> int:
@@ -117,7 +120,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
     paths = {folder: tuple(folder.split("/")) for folder in {file.path.rpartition("/")[0] for file in videos}}
     levels = find_levels(root, paths.values(), class_level)
     meaning_of = {folder: levels.meaning(path) for folder, path in paths.items()}
-    records, ungrouped, by_folder, prefix = [], 0, 0, posixpath.join(root, "")
+    records, by_folder, prefix = [], 0, posixpath.join(root, "")
     # There may be millions: posixpath's functions would take longer than everything else.
     stems = [file.path.rpartition(".")[0] for file in videos]
     for file, path, video_id in zip(videos, stems, unique_ids(stems, [file.path for file in videos]), strict=True):
@@ -128,7 +131,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         elif meaning.group:
             group, by_folder = meaning.group, by_folder + 1
         else:
-            group, ungrouped = path, ungrouped + 1  # videos with the same name are likely to have the same content
+            group = path  # videos with the same name are likely to have the same content
         version = file.version or "missing"
         records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
     deepest = max(map(len, paths.values()))
@@ -136,7 +139,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
     notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
     splits_from = "" if levels.split is None else INPUTS[0]
     left_out = LeftOut(unreadable(root, found.lost))
-    return Catalog(_checked(records, root), found.ignored, ungrouped, left_out, splits_from, tuple(notes))
+    return Catalog(_checked(records, root), found.ignored, left_out, splits_from, tuple(notes))
 
 
 def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
@@ -184,7 +187,6 @@ def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris
         notes.append(f"repeated lines of the manifest that count once: {manifest.num_repeated:,}")
     return Catalog(
         _checked(records, name),
-        num_ungrouped=sum(1 for row in rows if not row.group),
         splits_from=INPUTS[1] if rows[0].split else "",
         notes=tuple(notes),
     )
@@ -218,8 +220,7 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             kept[video.label, video.split] += 1
             rounds.append(kept[video.label, video.split])
         chosen = [chosen[i] for i in sorted(range(len(chosen)), key=rounds.__getitem__)[:limit]]
-    ungrouped = sum(1 for video in chosen if video.group == video.video_id)
-    return replace(catalog, videos=tuple(sorted(chosen, key=attrgetter("video_id"))), num_ungrouped=ungrouped)
+    return replace(catalog, videos=tuple(sorted(chosen, key=attrgetter("video_id"))))
 
 
 def _there_are(number: int) -> str:

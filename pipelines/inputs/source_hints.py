@@ -1,14 +1,18 @@
 """Messages about an input before it is listed: that it can't contain videos, or which existing name is nearest."""
 
+import itertools
 import os
 import posixpath
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from pipelines import files
 from pipelines.core.errors import UsageError
+from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import MODEL_INFO
-from pipelines.core.video_files import sort_out
-from pipelines.inputs.folder_kinds import kind_of_folder, no_input, no_model, no_source
+from pipelines.core.video_files import is_video, sort_out
+from pipelines.files.output_folder import STATE
+from pipelines.inputs.folder_kinds import kind_of_folder, no_data, no_input, no_model, no_source
 from pipelines.inputs.tables import check_address
 
 
@@ -44,6 +48,35 @@ def why_no_model(folder: str) -> str:
         f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from `python -m trainer.task` (in the "
         "folder `model` of its output) or from `python -m trainer.import_model`"
     )
+
+
+def why_no_dataset(folder: str) -> str:
+    """The message for a path where a dataset is expected and there is none."""
+    again = f"python -m pipelines.preprocess --input VIDEOS --output {folder}"
+    if files.is_local(folder) and os.path.isfile(folder):
+        return f"{folder} is a file. Give the folder of a dataset, the one that holds {DATASET_INFO}"
+    names = files.list_names(folder)
+    if not names and not (files.is_local(folder) and files.exists(folder)):
+        return f"there is no folder {folder}{nearest(folder) or '.'} Correct the path, or make a dataset there: {again}"
+    if message := no_data(folder, kind_of_folder(lambda name: _holds(folder, names, name))):
+        return message
+    if STATE in names:
+        return (
+            f"the dataset in {folder} is incomplete: preprocessing was interrupted or is still at work. Wait for it, "
+            f"or run the same command again ({again}): it resumes where it stopped"
+        )
+    inside = itertools.chain(names, *(files.list_names(files.join(folder, name)) for name in names[:3]))
+    if any(is_video(name) for name in inside):
+        return (
+            f"{folder} is a folder of videos, not a dataset. Make a dataset of it first: "
+            f"python -m pipelines.preprocess --input {folder} --output DATASET"
+        )
+    return f"{folder} is not a dataset: it has no {DATASET_INFO}, which preprocessing writes last. Make one: {again}"
+
+
+def _holds(folder: str, names: Sequence[str], path: str) -> bool:
+    """Whether a path exists in a folder with these names, which may be in a store."""
+    return path in names or ("/" in path and files.exists(files.join(folder, path)))
 
 
 def nearest(path: str) -> str:

@@ -42,11 +42,6 @@ def make_parser() -> Parser:
     return parser
 
 
-def own_flags() -> list[str]:
-    """All flags of this tool."""
-    return make_parser().flags
-
-
 def parse(arguments: Sequence[str]) -> LabelRequest:
     """Parses a command line.
 

@@ -23,11 +23,6 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
-def written(threshold: float) -> str:
-    """A threshold in percent, with all its digits."""
-    return f"{100 * threshold:g}%"
-
-
 def time_range(start_s: float, end_s: float) -> str:
     """A time range of a video in words."""
     return f"{clock(start_s)} to {clock(end_s)}"

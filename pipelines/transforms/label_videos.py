@@ -11,6 +11,7 @@ from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import ModelInfo
 from pipelines.decoding.messages import DecodeLimits, WindowJob
 from pipelines.labelling.assembly import assemble
+from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.ledger import Entry
 from pipelines.labelling.plan import LabelTask, ListedVideo, VideoTask
 from pipelines.labelling.rows import rows
@@ -20,10 +21,10 @@ from pipelines.process.cores import num_cores
 from pipelines.transforms.collecting import CollectFn
 from pipelines.transforms.decoding import RANGES, DecodeRanges, DecodeVideos
 from pipelines.transforms.elements import VideoRange
+from pipelines.transforms.read_clips import FAILURES
 from pipelines.transforms.scoring import ScoreClips
 from pipelines.video.windows import default_windows
 
-FAILURES = "failures"
 _BATCH = 16
 _KEY = "in memory"
 """There is no ledger, so all entries can have the same key."""
@@ -74,17 +75,17 @@ class LabelVideos(beam.PTransform):
     """
 
     model: str
-    window_s: float = 0.0
-    stride_s: float = 0.0
-    range_s: float = 600.0
-    min_score: float = 0.0
-    smooth: int = 3
-    min_duration_s: float = 0.0
-    top_k: int = 5
-    workers: int = 0
-    time_limit_s: float = 300.0
-    memory_limit_mb: int = 2048
-    trust_model: bool = False
+    window_s: float = LabelConfig.window_s
+    stride_s: float = LabelConfig.stride_s
+    range_s: float = LabelConfig.range_s
+    min_score: float = LabelConfig.min_score
+    smooth: int = LabelConfig.smooth
+    min_duration_s: float = LabelConfig.min_duration_s
+    top_k: int = LabelConfig.top_k
+    workers: int = LabelConfig.workers
+    time_limit_s: float = LabelConfig.time_limit_s
+    memory_limit_mb: int = LabelConfig.memory_limit_mb
+    trust_model: bool = LabelConfig.trust_model
     _apart: bool = False
 
     def with_failures(self) -> "LabelVideos":

@@ -17,6 +17,7 @@ from pipelines.transforms.worker import shared_pool
 from pipelines.video.images import decode_frames
 
 FAILURES = "failures"
+"""The tag of a second output, here and in `LabelVideos`."""
 _BATCH = 64
 
 
@@ -81,8 +82,8 @@ class ReadClips(beam.PTransform):
 
     clip_spec: ClipSpec
     workers: int = 0
-    time_limit_s: float = 300.0
-    memory_limit_mb: int = 2048
+    time_limit_s: float = DecodeLimits.time_s
+    memory_limit_mb: int = DecodeLimits.memory_mb
     _apart: bool = False
 
     def with_failures(self) -> "ReadClips":

@@ -174,15 +174,15 @@ def test_a_setting_like_another_has_its_range_and_default() -> None:
     ],
 )
 def test_words_of_others_lead_to_our_flags(tool: str, words: str) -> None:
-    from pipelines.dataset.flags import own_flags as of_preprocess
-    from pipelines.labelling.flags import own_flags as of_label
+    from pipelines.dataset.flags import make_parser as of_preprocess
+    from pipelines.labelling.flags import make_parser as of_label
     from trainer.flags import make_parser as of_task
 
     known = {
-        "trainer.task": of_task("trainer.task", "").flags,
+        "trainer.task": of_task("trainer.task", ""),
         "pipelines.label": of_label(),
         "pipelines.preprocess": of_preprocess(),
-    }[tool]
+    }[tool].flags
     for pair in words.split(", "):
         word, flag = pair.split()
         assert near_flag(f"--{word}", known) == f"; did you mean --{flag}?"

@@ -40,11 +40,7 @@ def test_people_are_told_all_but_whether_to_try_again() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        5,
-        "text",
-        {},
-        {"video": "v"},
-        {**OF_VIDEO.to_json(), "more": 1},
+        *(5, "text", {}, {"video": "v"}, {**OF_VIDEO.to_json(), "more": 1}),
         {**OF_VIDEO.to_json(), "video_id": "v"},
         {name: value for name, value in OF_DATASET.to_json().items() if name != "video_id"},
     ],

@@ -46,11 +46,9 @@ def test_a_model_from_before_there_was_a_choice_of_interpolation() -> None:
         (lambda v: v["clip_spec"].update(height=16), "another version of this software"),
         (lambda v: v["clip_spec"].update(height=1), "damaged .*height must be"),
         (lambda v: v.pop("labels"), "m.json is damaged or not .* model .labels is missing.; export"),
-        (lambda v: v.update(labels=["Run", "Jump", "Wave"]), "damaged .*labels must be sorted"),
         (lambda v: v.update(labels=["Jump", "Jump", "Wave"]), "damaged .*labels must be sorted"),
         (lambda v: v.update(labels=[]), "damaged .*labels must be sorted"),
         (lambda v: v.update(temperature=0), "damaged .*temperature must be a positive number, not 0"),
-        (lambda v: v.update(more=1), "damaged or not a description"),
     ],
 )
 def test_damage(change: Callable[[dict[str, Any]], object], message: str) -> None:
@@ -58,12 +56,6 @@ def test_damage(change: Callable[[dict[str, Any]], object], message: str) -> Non
     change(value)
     with pytest.raises(UserError, match=message):
         ModelInfo.from_json(json.dumps(value), "m.json")
-
-
-@pytest.mark.parametrize("text", ["", "[]", "3", INFO.to_json()[:200]])
-def test_something_else(text: str) -> None:
-    with pytest.raises(UserError, match="damaged or not a description of a model"):
-        ModelInfo.from_json(text)
 
 
 @pytest.mark.parametrize("temperature", [-1.0, float("nan"), float("inf")])

@@ -24,21 +24,11 @@ def test_golden_table_of_sampled_frames() -> None:
             assert list(ClipSpec(num_frames=int(num_frames), sampling=rule).sample(n)) == row, (key, n)
 
 
-@pytest.mark.parametrize(
-    ("rule", "n", "t", "indices"),
-    [
-        ("uniform", 100, 4, (12, 37, 62, 87)),
-        ("uniform", 4, 4, (0, 1, 2, 3)),
-        ("uniform", 2, 4, (0, 0, 1, 1)),
-        ("uniform", 1, 3, (0, 0, 0)),
-        ("uniform", 39, 1, (19,)),
-        ("notebook", 100, 4, (0, 25, 50, 75)),
-        ("notebook", 7, 4, (0, 1, 2, 3)),
-        ("notebook", 3, 4, (0, 1, 2, 2)),
-    ],
-)
-def test_by_hand(rule: str, n: int, t: int, indices: tuple[int, ...]) -> None:
-    assert ClipSpec(num_frames=t, sampling=rule).sample(n) == indices
+def test_by_hand() -> None:
+    uniform = {(100, 4): (12, 37, 62, 87), (4, 4): (0, 1, 2, 3), (2, 4): (0, 0, 1, 1), (1, 2): (0, 0), (39, 1): (19,)}
+    notebook = {(100, 4): (0, 25, 50, 75), (7, 4): (0, 1, 2, 3), (3, 4): (0, 1, 2, 2)}
+    for rule, expected in (("uniform", uniform), ("notebook", notebook)):
+        assert {(n, t): ClipSpec(num_frames=t, sampling=rule).sample(n) for n, t in expected} == expected
 
 
 @given(st.sampled_from(sorted(SAMPLING_RULES)), st.integers(1, 10**9), st.integers(1, 64))
@@ -59,14 +49,8 @@ def test_uniform_is_symmetric_and_even(n: int, t: int) -> None:
 
 
 def test_fingerprint_tells_specs_apart() -> None:
-    specs = [
-        ClipSpec(),
-        ClipSpec(num_frames=16),
-        ClipSpec(width=65),
-        ClipSpec(sampling="notebook"),
-        ClipSpec(resize="pad"),
-        ClipSpec(interpolation="bilinear"),
-    ]
+    changes = {"num_frames": 16, "width": 65, "sampling": "notebook", "resize": "pad", "interpolation": "bilinear"}
+    specs = [ClipSpec(), *(ClipSpec(**{name: value}) for name, value in changes.items())]  # type: ignore[arg-type]
     assert len({spec.fingerprint() for spec in specs}) == len(specs)
     # Stored in datasets and models: must never change by accident.
     assert ClipSpec().fingerprint() == "90f8d825202f8ae6"

@@ -28,8 +28,9 @@ def test_unicode_with_a_mark(encoding: str, mark: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_utf16_without_a_mark(encoding: str) -> None:
-    assert decode(TEXT.encode(encoding), "m.csv") == TEXT
+@pytest.mark.parametrize("text", [TEXT, "path,label\n" + "一丁/视频集合中的片段一.mp4,举重运动\n" * 9])
+def test_utf16_without_a_mark(encoding: str, text: str) -> None:
+    assert decode(text.encode(encoding), "m.csv") == text
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +27,6 @@ from trainer.data.check import check_shards, open_dataset
 Change = Callable[[dict[str, Any]], object]
 MODEL = ModelInfo("lrcn", "default", ClipSpec(4, 32, 32), ("Jump", "Run"), durations_s={"median": 2.5})
 DEEP = "[" * 100_000
-
-
-@pytest.fixture
-def copy(dataset: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(dataset, tmp_path / "copy"))
 
 
 def shard(value: dict[str, Any]) -> dict[str, Any]:

@@ -19,12 +19,6 @@ from tests.support.indexes import forget_indexes, rewrite_index
 SMALL = ("--num-frames", 4, "--size", 32, "--shards", 8)
 
 
-@pytest.fixture
-def copy(dataset: Path, tmp_path: Path) -> Path:
-    """A copy of the dataset that may be changed."""
-    return Path(shutil.copytree(dataset, tmp_path / "copy"))
-
-
 def describe(folder: Path) -> DatasetInfo:
     return DatasetInfo.from_json((folder / "dataset_info.json").read_text())
 

@@ -45,18 +45,12 @@ def test_dataset_info_round_trip_and_damage(dataset: Path) -> None:
     earlier = json.loads(text)
     assert earlier["clip_spec"].pop("interpolation") == "area"  # earlier versions had no other and didn't record it
     assert DatasetInfo.from_json(json.dumps(earlier)) == info
-    for change, message in (
-        (lambda v: v.update(schema_version=99), "schema version 99, this software reads version 1"),
-        (lambda v: v["clip_spec"].update(fingerprint="0"), "another version of this software"),
-        (lambda v: v.pop("labels"), "damaged or doesn't describe a dataset"),
-        (lambda v: v.update(more=1), "damaged or doesn't describe a dataset"),
+    for wrong, message in (
+        ({"schema_version": 99}, "schema version 99, this software reads version 1"),
+        ({"clip_spec": {**info.clip_spec.to_json(), "fingerprint": "0"}}, "another version of this software"),
     ):
-        value = json.loads(text)
-        change(value)
         with pytest.raises(UserError, match=message):
-            DatasetInfo.from_json(json.dumps(value))
-    with pytest.raises(UserError, match="damaged or doesn't describe a dataset"):
-        DatasetInfo.from_json(text[:100])
+            DatasetInfo.from_json(json.dumps({**json.loads(text), **wrong}))
 
 
 @pytest.mark.parametrize(

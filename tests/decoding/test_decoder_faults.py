@@ -148,12 +148,12 @@ def killed_at_start(count: int, chance: random.Random) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("does", "why"),
     [("kill -9 $$", "SIGKILL"), ("echo first >&2; echo ModuleNotFoundError: no cv2 >&2; exit 1", "no cv2"),
-     ("exit 3", "exit code 3")],
+     ("exit 3", "exit code 3"), ("", "No such file")],
 )  # fmt: skip
 def test_decoders_that_never_start_end_the_job_in_one_line(
     tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, why: str
 ) -> None:
-    monkeypatch.setattr("sys.executable", python_that(tmp_path, does))
+    monkeypatch.setattr("sys.executable", python_that(tmp_path, does) if does else str(tmp_path / "none"))
     done = preprocess("--input", tree, "--output", tmp_path / "out", "--num-frames", 2, "--size", 16, "--shards", 3)
     assert done.returncode == 4
     (line,) = [line for line in done.stderr.splitlines() if "; using " not in line and "videos" not in line]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.core.errors import WorkerError
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.decoding.messages import DecodedClip, DecodedWindow, DecodeFiltered, DecodeJob, DecodeLimits, WindowJob
@@ -118,23 +117,6 @@ def test_no_more_children_than_workers_and_none_left(tmp_path: Path) -> None:
         for _ in pool.map(paths, job(), same_path):
             assert 1 <= len(decoders()) <= 3
     assert not decoders()
-
-
-def test_a_consumer_that_stops_early_leaves_the_pool_usable(tmp_path: Path) -> None:
-    paths = [write_video(tmp_path / f"{i}.avi", 5) for i in range(8)]
-    with pool_of(2) as pool:
-        results = pool.map(paths, job(), same_path)
-        next(results)
-        results.close()
-        assert len(list(pool.map(paths, job(), same_path))) == 8
-
-
-def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.executable", str(tmp_path / "no-python"))
-    with pool_of(2) as pool, pytest.raises(WorkerError, match="a decoder process could not be started"):
-        list(pool.map([tmp_path / "a.avi", tmp_path / "b.avi", tmp_path / "c.avi"], job(), same_path))
 
 
 @pytest.mark.parametrize("values", [{"time_s": 0}, {"time_s": float("nan")}, {"memory_mb": 10}])

@@ -12,7 +12,6 @@ import av
 import numpy as np
 import pytest
 
-from pipelines.core.errors import WorkerError
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec
 from pipelines.decoding import server
@@ -238,14 +237,6 @@ def test_damaged_frames_cost_their_windows(pool: DecoderPool, tmp_path: Path) ->
             assert result.failure is None and result.damaged == (lost > 0)
             assert lost or result == whole[index]
     assert {result.failure is None for result in found.values()} == {True, False}
-
-
-def test_decoders_that_cannot_be_started_are_an_error_and_no_hang(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.executable", str(tmp_path / "no-python"))
-    with pool_of(2) as broken, pytest.raises(WorkerError, match="a decoder process could not be started"):
-        list(broken.stream([tmp_path / f"{i}.avi" for i in range(30)], job(), same_path))
 
 
 def test_a_video_that_is_decoded_to_be_counted_says_that_all_is_well(pool: DecoderPool, tmp_path: Path) -> None:

@@ -9,34 +9,17 @@ from pipelines.fetching.answers import Range, Version, parse_range, retry_after_
 from pipelines.fetching.kinds import kind_of, why_no_archive
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("bytes 5-9/10", Range(5, 10, 10)),
-        ("bytes 0-0/*", Range(0, 1, 0)),
-        ("bytes */77", Range(-1, -1, 77)),
-        ("bytes 5-9", None),
-        ("items 5-9/10", None),
-        ("", None),
-    ],
-)
-def test_content_range(value: str, expected: Range | None) -> None:
-    assert parse_range(value) == expected
+def test_content_range() -> None:
+    ranges = {"bytes 5-9/10": Range(5, 10, 10), "bytes 0-0/*": Range(0, 1, 0), "bytes */77": Range(-1, -1, 77)}
+    others = dict.fromkeys(("bytes 5-9", "items 5-9/10", ""))
+    assert {value: parse_range(value) for value in (*ranges, *others)} == {**ranges, **others}
 
 
-@pytest.mark.parametrize(
-    ("value", "expected_s"),
-    [
-        ("120", 120.0),
-        ("Sat, 01 Jan 2011 00:01:00 GMT", 60.0),
-        ("Fri, 31 Dec 2010 00:00:00 GMT", 0.0),
-        ("soon", 0.0),
-        ("", 0.0),
-        ("-5", 0.0),
-    ],
-)
-def test_retry_after(value: str, expected_s: float) -> None:
-    assert retry_after_s(value, datetime(2011, 1, 1, tzinfo=UTC)) == expected_s
+def test_retry_after() -> None:
+    now = datetime(2011, 1, 1, tzinfo=UTC)
+    assert (retry_after_s("120", now), retry_after_s("Sat, 01 Jan 2011 00:01:00 GMT", now)) == (120, 60)
+    for value in ("Fri, 31 Dec 2010 00:00:00 GMT", "soon", "", "-5"):
+        assert retry_after_s(value, now) == 0
 
 
 @pytest.mark.parametrize(
@@ -75,22 +58,11 @@ def test_another_version(other: Version, said: str) -> None:
     assert Version(5, '"a"', "then").differs(other) == said
 
 
-@pytest.mark.parametrize(
-    ("start", "kind"),
-    [
-        (b"Rar!\x1a\x07\x00....", "rar"),
-        (b"Rar!\x1a\x07\x01\x00", "rar"),
-        (b"PK\x03\x04", "zip"),
-        (b"\x1f\x8b\x08", "tar"),
-        (b"BZh9", "tar"),
-        (b"\xfd7zXZ\x00", "tar"),
-        (b"a" * 257 + b"ustar\x0000", "tar"),
-        (b"<!DOCTYPE html>", ""),
-        (b"", ""),
-    ],
-)
-def test_kind_of_archive(start: bytes, kind: str) -> None:
-    assert kind_of(start) == kind
+def test_kind_of_archive() -> None:
+    kinds = {b"Rar!\x1a\x07\x00....": "rar", b"Rar!\x1a\x07\x01\x00": "rar", b"PK\x03\x04": "zip"}
+    kinds |= {b"\x1f\x8b\x08": "tar", b"BZh9": "tar", b"\xfd7zXZ\x00": "tar", b"a" * 257 + b"ustar\x0000": "tar"}
+    kinds |= {b"<!DOCTYPE html>": "", b"": ""}
+    assert {start: kind_of(start) for start in kinds} == kinds
 
 
 def test_what_is_no_archive() -> None:

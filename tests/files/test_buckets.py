@@ -1,12 +1,13 @@
 """Both jobs from bucket to bucket, on both stores: the same results as on local files, one clear line for mistakes."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from pipelines import files
-from pipelines.core.errors import UsageError
+from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.video_files import FileInfo
 from tests.conftest import contents, run_here, run_tool
 from tests.support.fault_proxy import Fault
@@ -121,6 +122,32 @@ def test_files_of_a_bucket(place: Place) -> None:
     assert not files.exists(place.root.replace("bucket", "dotted.bucket")) and not files.exists(folder)
     with pytest.raises(FileNotFoundError, match="No such file or directory"):
         files.open_read(f"{folder}/none.mp4")
+
+
+def test_a_file_appears_whole_or_not_at_all(place: Place) -> None:
+    folder = f"{place.root}/w"
+    uri, temporary = f"{folder}/a", f"{folder}/tmp"
+    place.proxy.requests.clear()
+    with pytest.raises(ValueError), files.write_atomically(uri, temporary) as file:
+        file.write(b"half")
+        raise ValueError
+    assert not place.proxy.requests
+    files.write_text(uri, "", temporary)
+    assert place.server.get(uri) == b"" and files.read_text(uri) == ""
+    files.write_text(uri, "old", temporary)
+    denied = f"cannot write {uri}: permission denied: somebody.*, then run the same command again"
+    with place.proxy.faulty(lambda method, path: Fault(status=403)), pytest.raises(OutputError, match=denied):
+        files.write_text(uri, "new", temporary)
+    assert place.server.get(uri) == b"old" and set(place.server.generations(folder)) == {"a"}
+    large = os.urandom(17 << 20)  # in parts
+    with files.write_atomically(uri, temporary) as file:
+        file.write(large)
+    assert place.server.get(uri) == large
+    with files.open_read(uri) as stream:
+        assert stream.read(10) == large[:10] and stream.read() == large[10:]
+    gone = place.root.replace("bucket", "gone")
+    with pytest.raises(OutputError, match=rf"cannot write {gone}/a: there is no bucket gone\. Create it"):
+        files.write_text(f"{gone}/a", "new", f"{gone}/tmp")
 
 
 def test_a_bad_bucket_is_named_among_others(place: Place) -> None:

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import files, label
-from pipelines.core.errors import OutputError
 from tests.conftest import contents, run_tool
-from tests.support.gcs_server import GcsServer, Intervene, silent_server, use_environment
+from tests.support.gcs_server import GcsServer, silent_server, use_environment
 from tests.support.gcs_server import bucket_of_videos as bucket_of_videos
 from tests.support.gcs_server import environment as environment
 from tests.support.gcs_server import server as server
@@ -31,10 +29,6 @@ def here(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def model(server: GcsServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store_model(server, tmp_path_factory.mktemp("model"), "gs://bucket/model")
-
-
-def scored(server: GcsServer, output: str) -> int:
-    return int(json.loads(server.get(f"{output}/summary.json"))["rates"]["videos_scored"])
 
 
 @pytest.mark.usefixtures("here")
@@ -116,71 +110,3 @@ def test_without_network_and_credentials_it_is_given_up_soon(
     (error,) = done.stderr.splitlines()
     assert "cannot use gs://bucket/videos: the store does not answer (" in error and "Check the network" in error
     assert "default credentials were not found" in error and "GOOGLE_APPLICATION_CREDENTIALS" in error
-
-
-@pytest.mark.usefixtures("here")
-def test_a_permission_that_goes_later_is_no_stack_trace(
-    server: GcsServer, model: Path, greys: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While a worker writes, while a worker reads, and in the tool itself."""
-    begun: list[str] = []
-
-    def deny_writing_in_workers(method: str, path: str) -> int | None:
-        if method == "GET" and "plan.jsonl" in path:
-            begun.append(path)
-        return 403 if begun and path.startswith("/upload") else None
-
-    def deny_reading(method: str, path: str) -> int | None:
-        return 403 if method == "GET" and "/o/late/2/_state/ledger/" in path else None
-
-    def error_of(output: str, intervene: Intervene) -> str:
-        words = ["label", "--model", model, "--input", greys / "a", "--output", output]
-        monkeypatch.setattr(sys, "argv", list(map(str, words)))
-        with server.intervening(intervene):
-            assert label.main() == 4
-        (line,) = (line for line in capfd.readouterr().err.splitlines() if "; model" not in line)
-        assert "permission denied: somebody@example.com does not" in line and line.endswith("finished shards are kept")
-        assert line.count("run the same command again") == 1
-        return str(line)
-
-    assert error_of("gs://bucket/late/1", deny_writing_in_workers).startswith(
-        "error: cannot write gs://bucket/late/1/_state/ledger/00000/"
-    )
-    for _ in ("in a worker", "here"):
-        assert error_of("gs://bucket/late/2", deny_reading).startswith(
-            "error: cannot read gs://bucket/late/2/_state/ledger/00000/"
-        )
-
-
-@pytest.mark.usefixtures("here")
-def test_what_is_written_in_part_does_not_appear(server: GcsServer) -> None:
-    uploads: list[str] = []
-
-    def note(method: str, path: str) -> None:
-        uploads.extend([path] if path.startswith("/upload") else [])
-
-    with (
-        server.intervening(note),
-        pytest.raises(ValueError),
-        files.write_atomically("gs://bucket/w/a", "gs://bucket/w/tmp") as file,
-    ):
-        file.write(b"half")
-        raise ValueError
-    assert uploads == [] and server.generations("gs://bucket/w") == {}
-    files.write_text("gs://bucket/w/a", "old", "gs://bucket/w/tmp")
-    with (
-        server.intervening(lambda method, path: 403 if path.startswith("/upload") else None),
-        pytest.raises(OutputError, match=r"cannot write gs://bucket/w/a: permission denied.*, then run the same"),
-    ):
-        files.write_text("gs://bucket/w/a", "new", "gs://bucket/w/tmp")
-    assert server.get("gs://bucket/w/a") == b"old" and set(server.generations("gs://bucket/w")) == {"a"}
-    large = os.urandom(17 << 20)  # in parts
-    with files.write_atomically("gs://bucket/w/a", "gs://bucket/w/tmp") as file:
-        file.write(large)
-    assert server.get("gs://bucket/w/a") == large
-    with files.open_read("gs://bucket/w/a") as stream:
-        assert stream.read(10) == large[:10] and stream.read() == large[10:]
-    files.write_text("gs://bucket/w/a", "", "gs://bucket/w/tmp")
-    assert files.read_text("gs://bucket/w/a") == ""
-    with pytest.raises(OutputError, match=r"cannot write gs://gone/a: there is no bucket gone\. Create it"):
-        files.write_text("gs://gone/a", "new", "gs://gone/tmp")

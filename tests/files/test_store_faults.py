@@ -128,6 +128,16 @@ def test_a_permission_that_is_lost_while_videos_are_labelled(
     assert no_leftovers(place, output)
 
 
+def test_a_ledger_that_cannot_be_read_is_told(place: Place, greys: str, model: Path, the_error: TheError) -> None:
+    output = f"{place.root}/unreadable/labels"
+    denied = Fault(status=403)
+    with place.proxy.faulty(lambda *request: denied if is_content(*request) and "/ledger/" in request[1] else None):
+        for _ in ("in a worker", "in the tool itself"):
+            code, error = the_error("pipelines.label", "--model", model, "--input", greys, "--output", output)
+            assert code == 4 and error.startswith(f"error: cannot read {output}/_state/ledger/00000"), error
+            assert "permission denied" in error and error.count("run the same command again") == 1
+
+
 def test_no_room_for_what_is_fetched(
     place: Place, videos: str, tree: Path, dataset: Path, tmp_path: Path, the_error: TheError
 ) -> None:

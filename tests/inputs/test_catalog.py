@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.core.errors import UsageError
 from pipelines.core.text_decoding import decode
-from pipelines.core.video_files import FileInfo, is_video
+from pipelines.core.video_files import FileInfo
 from pipelines.dataset.duplicates import drop_duplicates
 from pipelines.dataset.listing import read_catalog
 from pipelines.inputs.catalog import from_tree, select
@@ -21,34 +21,11 @@ def files(*paths: str) -> list[FileInfo]:
     return [FileInfo(path, 1, "1-1") for path in paths]
 
 
-@pytest.mark.parametrize(
-    ("path", "group"),
-    [
-        ("Biking/v_Biking_g07_c02.avi", "g07"),
-        ("Billiards/v_Billards_g01_c01.avi", "g01"),
-        ("a/x_g3.mp4", "g3"),
-        ("a/clip_gone.mp4", None),
-        ("a_g05_/clip.mp4", None),
-    ],
-)
-def test_group_is_read_from_the_file_name(path: str, group: str | None) -> None:
-    (video,) = from_tree("/data", files(path)).videos
-    assert video.group == (group or video.video_id)
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("a/b.AVI", True),
-        ("a/b.mp4", True),
-        ("a/.b.mp4", False),
-        ("a/._b.avi", False),
-        ("a/b.txt", False),
-        ("a/avi", False),
-    ],
-)
-def test_is_video(path: str, expected: bool) -> None:
-    assert is_video(path) is expected
+def test_group_is_read_from_the_file_name() -> None:
+    groups = {"Biking/v_Biking_g07_c02": "g07", "Billiards/v_Billards_g01_c01": "g01", "a/x_g3": "g3"}
+    groups |= {name: name for name in ("a/clip_gone", "a_g05_/clip")}
+    catalog = from_tree("/data", files(*(f"{name}.avi" for name in groups)))
+    assert {video.video_id: video.group for video in catalog.videos} == groups
 
 
 def test_tree_in_the_layout_of_ucf50() -> None:
@@ -59,13 +36,6 @@ def test_tree_in_the_layout_of_ucf50() -> None:
         ("B/v_B_g02_c01", "B", "g02", "/ucf/B/v_B_g02_c01.avi"),
     ]
     assert (catalog.num_ignored, catalog.num_ungrouped, catalog.labels) == (2, 1, ("A", "B"))
-
-
-def test_class_is_the_folder_that_holds_the_video_at_any_depth() -> None:
-    assert from_tree("/r", files("UCF50/A/v.avi", "UCF50/B/w.avi"), ["UCF50", "UCF50/A", "UCF50/B"]).labels == (
-        "A",
-        "B",
-    )
 
 
 @pytest.mark.parametrize(
@@ -82,40 +52,9 @@ def test_trees_that_are_refused(paths: list[str], folders: list[str], message: s
         from_tree("/r", files(*paths), folders)
 
 
-def test_hidden_folders_are_no_classes() -> None:
-    assert from_tree("/r", files("A/v.avi"), ["A", ".git", ".git/refs", "__MACOSX"]).labels == ("A",)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "the first line must name the columns path,label"),
-        ("file,label\na.avi,A\n", "the first line must name the columns path,label"),
-        ("path,label,group\n", "no videos in this manifest"),
-        ("path,label\na.avi,A\nb.avi,\n", "line 3: no label"),
-        ("path,label\n,A\n", "line 2: no path"),
-        ("path,label\na.avi\n", "line 2: no label"),
-    ],
-)
-def test_manifests_that_are_refused(text: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        parse_manifest(text, "m.csv")
-
-
-def test_manifest_as_spreadsheets_write_it() -> None:
-    rows = parse_manifest('\ufeffPath, Label ,GROUP\r\nc.avi,Run,\r\n"a, b.avi", Running,g1\r\n', "m.csv").rows
-    assert [(row.path, row.label, row.group) for row in rows] == [("a, b.avi", "Running", "g1"), ("c.avi", "Run", "")]
-
-
 def test_a_first_line_that_is_there_again_counts_as_repeated() -> None:
     manifest = parse_manifest("path,label\na.avi,A\n Path , label\nb.avi,B\npath,label\n", "m.csv")
     assert ([row.path for row in manifest.rows], manifest.num_repeated) == (["a.avi", "b.avi"], 2)
-
-
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_other_scripts_in_utf16_without_a_mark(encoding: str) -> None:
-    text = "path,label\n" + "一丁/视频集合中的片段一.mp4,举重运动\n" * 9
-    assert decode(text.encode(encoding), "m.csv") == text
 
 
 def test_tables_that_were_put_together_or_are_spreadsheets() -> None:

@@ -22,36 +22,15 @@ def meanings(catalog: Catalog) -> list[tuple[str, str, str]]:
     return [(video.label, video.group, video.split) for video in catalog.videos]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("train", "train"), ("Training", "train"), ("VAL", "val"), ("valid", "val"), ("validation", "val"),
-     ("testing", "test"), (" Test ", "test"), ("tests", ""), ("trainer", ""), ("", "")],
-)  # fmt: skip
-def test_names_of_splits(text: str, expected: str) -> None:
-    assert split_name(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("trainlist01", "train"),
-        ("kinetics_val_256", "val"),
-        ("testset", "test"),
-        ("train_test", ""),
-        ("hmdb_split", ""),
-    ],
-)
-def test_splits_in_longer_names(text: str, expected: str) -> None:
-    assert split_in(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("tset", "test"), ("Trian", "train"), ("vaild", "valid"), ("tests", "test"), ("rest", ""), ("test_b", ""),
-     ("eval", ""), ("extra", ""), ("none", "")],
-)  # fmt: skip
-def test_misspelt_splits(text: str, expected: str) -> None:
-    assert near_split(text) == expected
+def test_names_of_splits() -> None:
+    names = {"train": "train", "Training": "train", "VAL": "val", "valid": "val", "validation": "val"}
+    names |= {"testing": "test", " Test ": "test", "tests": "", "trainer": "", "": ""}
+    assert {text: split_name(text) for text in names} == names
+    longer = {"trainlist01": "train", "kinetics_val_256": "val", "testset": "test", "train_test": "", "hmdb_split": ""}
+    assert {text: split_in(text) for text in longer} == longer
+    misspelt = {"tset": "test", "Trian": "train", "vaild": "valid", "tests": "test"}
+    others = dict.fromkeys(("rest", "test_b", "eval", "extra", "none"), "")
+    assert {text: near_split(text) for text in (*misspelt, *others)} == misspelt | others
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_what_is_no_data(tool: list[str], data: list[str], words: str, here: Pat
 @pytest.mark.parametrize(
     ("module", "arguments", "words"),
     [
-        ("pipelines.verify", ["datset"], "no such folder: {0}/datset; did you mean {0}/dataset?"),
+        ("pipelines.verify", ["datset"], "there is no folder {0}/datset; did you mean {0}/dataset?"),
         ("pipelines.verify", [""], "the folder is empty ('')"),
         ("trainer.task", ["--model", "lrcn", "--data", ""], "--data is empty"),
         ("trainer.import_model", [*IMPORT, "--keras", "", "--labels", "notes.txt"], "--keras is empty"),

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.core.errors import UsageError
 from pipelines.labelling.config import LabelConfig
-from pipelines.labelling.flags import make_parser, own_flags, parse
+from pipelines.labelling.flags import make_parser, parse
 
 PATHS = ["--model", "/m", "--input", "/in", "--output", "/out"]
 EMPTY = LabelConfig("/in", "/out", "/m")
@@ -66,10 +66,7 @@ def test_flags_become_settings(arguments: list[str], values: dict[str, Any]) -> 
     [
         (["--stride-s", "5", "--window-s", "4"], "--stride-s is 5, more than --window-s, 4: parts of the video"),
         (["--window-s", "-1"], "--window-s must be a number, 0 or more, not -1"),
-        (["--window-s", "nan"], "--window-s must be a number, 0 or more, not nan"),
-        (["--stride-s", "inf"], "--stride-s must be a number, 0 or more, not inf"),
         (["--range-s", "0"], "--range-s must be a number greater than 0, not 0"),
-        (["--range-s", "nan"], "--range-s must be a number greater than 0, not nan"),
         (["--min-score", "1.1"], "--min-score must be a number from 0 to 1, not 1.1"),
         (["--min-duration-s", "-1"], "--min-duration-s must be a number, 0 or more, not -1"),
         (["--smooth", "2"], "--smooth must be an odd number of windows, not 2"),
@@ -86,11 +83,8 @@ def test_flags_become_settings(arguments: list[str], values: dict[str, Any]) -> 
         (["--output", "/m/labels"], "--output /m/labels lies in --model /m; choose another folder"),
         (["--input", "gs://b/in", "--output", "gs://b/in/out/"], "--output gs://b/in/out lies in --input gs://b/in; "),
         (["--input", "/", "--output", "/labels"], "--output /labels lies in --input /; choose another folder"),
-        (["--limit", "many"], "--limit must be a whole number, 0 or more, not 'many'. See --help"),
-        (["--limit"], "--limit needs a value. See --help"),
         (["--lim", "3", "--input"], "--input needs a value. See --help"),
         (["--format", "xml"], "--format must be one of jsonl, csv, parquet, not 'xml'. See --help"),
-        (["--webvtt=yes"], "--webvtt takes no value, but got 'yes'. See --help"),
         (["--config", "/no/such.yaml"], "no such configuration file: /no/such.yaml"),
         (["--config", "/"], "cannot read the configuration file /: Is a directory"),
     ],
@@ -143,12 +137,8 @@ def test_settings_come_from_a_file_and_flags_before_them(tmp_path: Path) -> None
     ("text", "message"),
     [
         ("topk: 3", "{0}: unknown key 'topk'; did you mean top_k? Known keys: input, output, model, window_s, "),
-        ("classes: [a]", "{0}: unknown key 'classes'. Known keys: "),
         ("runner: FlinkRunner", "{0}: unknown key 'runner'"),
-        ("top_k: many", "top_k in {0} must be a whole number, 1 or more, not 'many'"),
-        ("top_k: 2.0", "top_k in {0} must be a whole number, 1 or more, not 2.0"),
         ("webvtt: 1", "webvtt in {0} must be true or false, not 1"),
-        ("format: xml", "format in {0} must be one of jsonl, csv, parquet, not 'xml'"),
         ("format: [csv]", "format in {0} must be one of jsonl, csv, parquet, not ('csv',)"),
         ("window_s: yes", "window_s in {0} must be a number, 0 or more, not True"),
         ("- top_k", "{0} must contain lines `name: value`, not list"),
@@ -157,11 +147,6 @@ def test_settings_come_from_a_file_and_flags_before_them(tmp_path: Path) -> None
 def test_a_file_that_means_nothing_is_refused(tmp_path: Path, text: str, message: str) -> None:
     name = write(tmp_path / "c.yaml", text)
     assert message_of(*PATHS, "--config", name).startswith(message.format(name))
-
-
-def test_broken_yaml_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="c.yaml is not valid YAML: "):
-        parse([*PATHS, "--config", write(tmp_path / "c.yaml", "a: [")])
 
 
 def test_help_has_every_setting_and_its_default() -> None:
@@ -178,13 +163,10 @@ def test_help_has_every_setting_and_its_default() -> None:
             shown = f"{default:g}" if isinstance(default, float) else str(default)
             expected = rf"\(default: {shown}(, [^)]+)?\)" if shown else r"\(default: [^)]+\)"
             assert re.search(expected, entries[flag]), entries[flag]
-    assert set(own_flags()) == {f"--{item.name.replace('_', '-')}" for item in fields(LabelConfig)} | switches | {
+    own = set(make_parser().flags)
+    assert own == {f"--{item.name.replace('_', '-')}" for item in fields(LabelConfig)} | switches | {
         "--help", "--version", "--runner", "--config",
     }  # fmt: skip
-
-
-def test_flags_that_are_not_given_hide_no_value_of_a_file() -> None:
-    assert vars(make_parser().parse_args([])) == {}
 
 
 def test_output_that_a_link_leads_into_the_input_is_refused(tmp_path: Path) -> None:

@@ -60,13 +60,6 @@ def test_odd_names_are_listed_and_found(tmp_path: Path, monkeypatch: pytest.Monk
         assert ids_of(tmp_path / name) == [name], name
 
 
-def test_a_folder_that_leads_into_itself_is_listed_once(tmp_path: Path) -> None:
-    touch(tmp_path, "in/a.mp4")
-    (tmp_path / "in" / "again").symlink_to(tmp_path)
-    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere")
-    assert ids_of(tmp_path) == ["gone.mp4", "in/a.mp4"]
-
-
 @pytest.mark.parametrize(
     ("pattern", "ids", "ignored"),
     [

@@ -26,7 +26,6 @@ from tensorflow.core.protobuf import saved_model_pb2  # noqa: E402
 from tensorflow.python.framework import op_def_registry  # noqa: E402 - TensorFlow has no public list of its operations
 
 v1 = tf.compat.v1
-Values = Callable[[tf.Tensor], tf.Tensor]
 
 
 def save(folder: Path, change: Callable[[tf.Module, tf.Tensor], tf.Tensor], prepare: Any = None) -> Path:
@@ -149,27 +148,22 @@ def test_what_only_the_saver_may_do_is_refused_elsewhere(tmp_path: Path) -> None
     def add(graph: Any, operation: str, name: str = "more") -> None:
         graph.graph_def.node.append(node_def_pb2.NodeDef(name=name, op=operation))
 
+    def saver(graph: Any) -> Any:
+        name = graph.saver_def.save_tensor_name.split(":")[0]
+        return next(node for node in graph.graph_def.node if node.name == name)
+
     def call_saver(graph: Any) -> None:
         """The signature runs what saves."""
-        saves = next(
-            node for node in graph.graph_def.node if node.name == graph.saver_def.save_tensor_name.split(":")[0]
-        )
         output = next(iter(graph.signature_def["serving_default"].outputs.values())).name.split(":")[0]
-        next(node for node in graph.graph_def.node if node.name == output).input.append(f"^{saves.name}")
+        next(node for node in graph.graph_def.node if node.name == output).input.append(f"^{saver(graph).name}")
 
     def call_its_function(graph: Any) -> None:
-        saves = next(
-            node for node in graph.graph_def.node if node.name == graph.saver_def.save_tensor_name.split(":")[0]
-        )
         other = graph.graph_def.node.add()
-        other.CopyFrom(saves)
+        other.CopyFrom(saver(graph))
         other.name = "other"
 
     def name_its_function(graph: Any) -> None:
-        saves = next(
-            node for node in graph.graph_def.node if node.name == graph.saver_def.save_tensor_name.split(":")[0]
-        )
-        _ = graph.object_graph_def.concrete_functions[saves.attr["f"].func.name]
+        _ = graph.object_graph_def.concrete_functions[saver(graph).attr["f"].func.name]
 
     def no_saver(graph: Any) -> None:
         graph.saver_def.Clear()

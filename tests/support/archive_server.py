@@ -15,50 +15,29 @@ DATE = "Sat, 01 Jan 2011 00:00:00 GMT"
 
 @dataclass(frozen=True)
 class Answer:
-    """How one request is answered; by default with the file, or with the range that was asked for.
+    """How one request is answered; by default with the file, or with the range that was asked for."""
 
-    Attributes:
-        status: HTTP status; anything but 200 is sent in place of the file.
-        headers: headers added to the answer.
-        body: content sent in place of the file, whatever range was asked for.
-        cut_after: the connection ends after this many bytes of the body.
-        length: length declared in place of the true one.
-        ignore_range: the whole file is sent.
-        wrong_range: the range begins this many bytes later than was asked for.
-        drip_s: seconds between two blocks of 64 KiB.
-        chunked: the length isn't declared.
-    """
-
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    cut_after: int | None = None
-    length: int | None = None
-    ignore_range: bool = False
-    wrong_range: int = 0
-    drip_s: float = 0.0
-    chunked: bool = False
+    status: int = 200  # HTTP status; anything but 200 is sent in place of the file
+    headers: dict[str, str] = field(default_factory=dict)  # headers added to the answer
+    body: bytes | None = None  # content sent in place of the file, whatever range was asked for
+    cut_after: int | None = None  # the connection ends after this many bytes of the body
+    length: int | None = None  # length declared in place of the true one
+    ignore_range: bool = False  # the whole file is sent
+    wrong_range: int = 0  # the range begins this many bytes later than was asked for
+    drip_s: float = 0.0  # seconds between two blocks of 64 KiB
+    chunked: bool = False  # the length isn't declared
 
 
 @dataclass
 class ArchiveSite:
-    """A running site.
+    """A running site."""
 
-    Attributes:
-        data: its file, at any path.
-        etag: ETag of the file; empty for none.
-        last_modified: date of the file; empty for none.
-        answers: how the next requests are answered; `Answer()` when none is left.
-        url: address of the site.
-        requests: the headers of each request, with its path as `path`.
-    """
-
-    data: bytes
-    etag: str = '"one"'
-    last_modified: str = DATE
-    answers: list[Answer] = field(default_factory=list)
-    url: str = ""
-    requests: list[dict[str, str]] = field(default_factory=list)
+    data: bytes  # its file, at any path
+    etag: str = '"one"'  # ETag of the file; empty for none
+    last_modified: str = DATE  # date of the file; empty for none
+    answers: list[Answer] = field(default_factory=list)  # to the next requests; `Answer()` when none is left
+    url: str = ""  # address of the site
+    requests: list[dict[str, str]] = field(default_factory=list)  # the headers of each request, with its path as `path`
 
     def ranges(self) -> list[str]:
         """The range of each request, empty where none was asked for."""

@@ -37,23 +37,14 @@ class Table:
 
 @dataclass
 class BigQueryServer:
-    """A running server.
+    """A running server."""
 
-    Attributes:
-        read: gives the content of a `gs://` address.
-        url: address of the API, in place of Google's `https://bigquery.googleapis.com`.
-        datasets: tables of the datasets of `PROJECT`, by name.
-        jobs: the jobs that were requested, by id.
-        tokens: how many access tokens were issued.
-        refuse: error messages with which jobs fail (key `job`), or requests for jobs are refused (key `request`).
-    """
-
-    read: Callable[[str], bytes]
-    url: str = ""
-    datasets: dict[str, dict[str, Table]] = field(default_factory=dict)
-    jobs: dict[str, Json] = field(default_factory=dict)
-    tokens: int = 0
-    refuse: dict[str, str] = field(default_factory=dict)
+    read: Callable[[str], bytes]  # gives the content of a `gs://` address
+    url: str = ""  # address of the API, in place of Google's `https://bigquery.googleapis.com`.
+    datasets: dict[str, dict[str, Table]] = field(default_factory=dict)  # tables of the datasets of `PROJECT`, by name
+    jobs: dict[str, Json] = field(default_factory=dict)  # the jobs that were requested, by id
+    tokens: int = 0  # how many access tokens were issued
+    refuse: dict[str, str] = field(default_factory=dict)  # errors, by `job` or `request`
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def credentials(self, folder: Path) -> Path:

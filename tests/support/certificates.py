@@ -13,19 +13,12 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Chain:
-    """PEM files.
+    """PEM files."""
 
-    Attributes:
-        root: the authority's certificate.
-        whole: the site's certificate, the intermediate one and the site's key.
-        incomplete: the same without the intermediate one.
-        lone: a self-signed certificate and its key.
-    """
-
-    root: Path
-    whole: Path
-    incomplete: Path
-    lone: Path
+    root: Path  # the authority's certificate
+    whole: Path  # the site's certificate, the intermediate one and the site's key
+    incomplete: Path  # the same without the intermediate one
+    lone: Path  # a self-signed certificate and its key
 
 
 _Key = ec.EllipticCurvePrivateKey

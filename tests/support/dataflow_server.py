@@ -41,23 +41,14 @@ _ENDED = ("JOB_STATE_DONE", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
 
 @dataclass
 class Job:
-    """A job that was submitted.
+    """A job that was submitted."""
 
-    Attributes:
-        project: project in which it was submitted.
-        region: where it should run.
-        request: the job as it was sent.
-        job_id: the service's id of it.
-        state: its state, as reported.
-        errors: the errors in its log.
-    """
-
-    project: str
-    region: str
-    request: dict[str, Any]
-    job_id: str
-    state: str = "JOB_STATE_PENDING"
-    errors: list[str] = field(default_factory=list)
+    project: str  # project in which it was submitted
+    region: str  # where it should run
+    request: dict[str, Any]  # the job as it was sent
+    job_id: str  # the service's id of it
+    state: str = "JOB_STATE_PENDING"  # its state, as reported
+    errors: list[str] = field(default_factory=list)  # the errors in its log
 
     @property
     def options(self) -> dict[str, Any]:
@@ -92,19 +83,12 @@ class Job:
 
 @dataclass
 class DataflowServer:
-    """A running stand-in.
+    """A running stand-in."""
 
-    Attributes:
-        url: where it listens, for `--dataflow_endpoint`.
-        jobs: the submitted jobs, the latest last.
-        refuse: status and message with which jobs are refused; None to accept them.
-        fate: state and errors with which every job ends as soon as it is queried; None to leave jobs alone.
-    """
-
-    url: str = ""
-    jobs: list[Job] = field(default_factory=list)
-    refuse: tuple[int, str] | None = None
-    fate: tuple[str, ...] = ()
+    url: str = ""  # where it listens, for `--dataflow_endpoint`
+    jobs: list[Job] = field(default_factory=list)  # the submitted jobs, the latest last
+    refuse: tuple[int, str] | None = None  # status and message with which jobs are refused; None to accept them
+    fate: tuple[str, ...] = ()  # state and errors with which every job ends once it is queried
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def submit(self, project: str, region: str, request: dict[str, Any]) -> Job:

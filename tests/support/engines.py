@@ -19,13 +19,9 @@ MISSING, NOT_FETCHED = 2, 3
 
 @dataclass(frozen=True)
 class Engines:
-    """Engines, each started at its first use.
+    """Engines, each started at its first use."""
 
-    Attributes:
-        folder: folder of their logs and process ids.
-    """
-
-    folder: Path
+    folder: Path  # folder of their logs and process ids
 
     def start(self, engine: str) -> str:
         """The address of an engine's job service. Skips the test where the engine isn't available."""

@@ -17,25 +17,15 @@ _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length")
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a request.
+    """What happens to a request."""
 
-    Attributes:
-        delay_s: seconds to wait before anything else.
-        status: HTTP status sent in place of the store's answer.
-        reset: the connection is closed without an answer; the store has not seen the request.
-        stall_after: after this many bytes of the answer's body, nothing comes for `stall_s`, then the connection ends.
-        stall_s: see `stall_after`.
-        cut: this many bytes are missing at the end of the answer's body, and its headers agree.
-        stale: a listing is answered as it was last time, whatever has been written or removed since.
-    """
-
-    delay_s: float = 0.0
-    status: int = 0
-    reset: bool = False
-    stall_after: int | None = None
-    stall_s: float = 0.0
-    cut: int = 0
-    stale: bool = False
+    delay_s: float = 0.0  # seconds to wait before anything else
+    status: int = 0  # HTTP status sent in place of the store's answer
+    reset: bool = False  # the connection is closed without an answer; the store has not seen the request
+    stall_after: int | None = None  # after this many bytes of the body nothing comes for `stall_s`, then the end
+    stall_s: float = 0.0  # see `stall_after`
+    cut: int = 0  # this many bytes are missing at the end of the answer's body, and its headers agree
+    stale: bool = False  # a listing is answered as it was last time, whatever has been written or removed since
 
 
 Decide = Callable[[str, str], Fault | None]
@@ -47,21 +37,13 @@ Google's library names a file that it stores in the body; here the name is appen
 
 @dataclass
 class FaultProxy:
-    """A running proxy.
+    """A running proxy."""
 
-    Attributes:
-        target: address of the store, `http://...`.
-        url: where the proxy listens.
-        decide: what happens to each request; see `Decide`.
-        requests: methods and paths of the requests, in order.
-        listings: the last answer to each request for a listing.
-    """
-
-    target: str
-    url: str = ""
-    decide: Decide = lambda method, path: None
-    requests: list[tuple[str, str]] = field(default_factory=list)
-    listings: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
+    target: str  # address of the store, `http://...`.
+    url: str = ""  # where the proxy listens
+    decide: Decide = lambda method, path: None  # what happens to each request; see `Decide`
+    requests: list[tuple[str, str]] = field(default_factory=list)  # methods and paths of the requests, in order
+    listings: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)  # answers by path
 
     @contextlib.contextmanager
     def faulty(self, decide: Decide) -> Iterator[None]:

@@ -46,15 +46,10 @@ def use_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 
 @dataclass
 class GcsServer:
-    """A running server. Its methods bypass the code under test.
+    """A running server. Its methods bypass the code under test."""
 
-    Attributes:
-        url: where it listens, `http://127.0.0.1:<port>`.
-        intervene: called for each request; see `Intervene`.
-    """
-
-    url: str = ""
-    intervene: Intervene = lambda method, path: None
+    url: str = ""  # where it listens, `http://127.0.0.1:<port>`.
+    intervene: Intervene = lambda method, path: None  # called for each request; see `Intervene`
     _storage: Storage = field(default_factory=lambda: Storage(use_memory_fs=True))
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -168,15 +163,10 @@ def serving(server: HTTPServer) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class SilentServer:
-    """An address that accepts connections and never answers, as if the network lost all packets.
+    """An address that accepts connections and never answers, as if the network lost all packets."""
 
-    Attributes:
-        address: `127.0.0.1:<port>`.
-        connections: the connections made to it, in order. A client that gives up soon makes few.
-    """
-
-    address: str
-    connections: list[socket.socket] = field(default_factory=list)
+    address: str  # `127.0.0.1:<port>`.
+    connections: list[socket.socket] = field(default_factory=list)  # a client that gives up soon makes few
 
 
 @contextlib.contextmanager

@@ -25,13 +25,9 @@ reaches_s3 = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class S3Server:
-    """A running server.
+    """A running server."""
 
-    Attributes:
-        url: where it listens, `http://127.0.0.1:<port>`.
-    """
-
-    url: str
+    url: str  # where it listens, `http://127.0.0.1:<port>`.
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a process that should use this server, in the variables of the AWS tools."""

@@ -27,17 +27,11 @@ from tests.support.gcs_server import GcsServer
 
 @dataclass(frozen=True)
 class Worker:
-    """A machine that could be a worker.
+    """A machine that could be a worker."""
 
-    Attributes:
-        folder: working directory of its processes.
-        python: the interpreter of its environment.
-        variables: environment variables of its processes, in addition to those of this process.
-    """
-
-    folder: Path
-    python: Path
-    variables: dict[str, str]
+    folder: Path  # working directory of its processes
+    python: Path  # the interpreter of its environment
+    variables: dict[str, str]  # environment variables of its processes, in addition to those of this process
 
     def command(self, *arguments: object) -> str:
         """The shell command that runs the worker's interpreter."""

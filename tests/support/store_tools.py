@@ -81,19 +81,12 @@ def the_error(capfd: pytest.CaptureFixture[str]) -> TheError:
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket behind a proxy.
+    """A bucket behind a proxy."""
 
-    Attributes:
-        server: the store's server.
-        proxy: the proxy in front of it.
-        root: address of the bucket.
-        environment: environment of a process that uses the bucket.
-    """
-
-    server: GcsServer | S3Server
-    proxy: FaultProxy
-    root: str
-    environment: dict[str, str]
+    server: GcsServer | S3Server  # the store's server
+    proxy: FaultProxy  # the proxy in front of it
+    root: str  # address of the bucket
+    environment: dict[str, str]  # environment of a process that uses the bucket
 
 
 @pytest.fixture(scope="module", params=["gs", "s3"])

@@ -27,27 +27,18 @@ _VOP = b"\0\0\1\xb6"
 
 @dataclass(frozen=True)
 class Case:
-    """A file to be written.
+    """A file to be written."""
 
-    Attributes:
-        name: name of the file; its suffix gives the container.
-        codec: name of the encoder.
-        options: options of the encoder.
-        pix_fmt: pixel format.
-        times: times of the frames, in units of 1 / `rate`; None for evenly spaced ones.
-        packed: packs B-frames as DivX and XviD do, for MPEG-4 with `bf`.
-    """
-
-    name: str
-    codec: str
-    options: Mapping[str, str] = field(default_factory=dict)
-    pix_fmt: str = "yuv420p"
+    name: str  # name of the file; its suffix gives the container
+    codec: str  # name of the encoder
+    options: Mapping[str, str] = field(default_factory=dict)  # options of the encoder
+    pix_fmt: str = "yuv420p"  # pixel format
     rate: Fraction | int = 25
     size: tuple[int, int] = SIZE
-    times: Sequence[int] | None = None
+    times: Sequence[int] | None = None  # times of the frames, in units of 1 / `rate`; None for evenly spaced ones
     num_frames: int = NUM_FRAMES
     muxing: Mapping[str, str] = field(default_factory=dict)
-    packed: bool = False
+    packed: bool = False  # packs B-frames as DivX and XviD do, for MPEG-4 with `bf`
 
 
 def sweep(folder: Path, skipped: list[str]) -> Iterator[tuple[str, Path]]:

@@ -18,11 +18,15 @@ from pipelines.video.errors import (
     VideoReadError,
     VideoTooShort,
 )
+from pipelines.video.long_video import read_windows
+from pipelines.video.pieces import Piece
 from pipelines.video.resize import scaled_size
+from pipelines.video.survey import survey
 from tests.conftest import HEIGHT, WIDTH, paint, read_index, write_video
 from tests.support.sound import write_sound
 
 SPEC = ClipSpec(num_frames=16, height=HEIGHT // 2, width=WIDTH // 2)
+NO_PIECE = Piece((), None, 0, ())
 VARIABLE_PTS = [int(40 * i + 600 * (i // 10) + 7 * (i % 3)) for i in range(75)]
 
 
@@ -106,20 +110,11 @@ def test_colours_are_rgb_and_exact_averages(tmp_path: Path) -> None:
     assert np.abs(frame[:, 17:].astype(int) - (20, 60, 210)).max() <= 3
 
 
-@pytest.mark.parametrize(
-    ("resize", "width", "height", "expected"),
-    [
-        ("stretch", 320, 240, (64, 48)),
-        ("crop", 320, 240, (64, 48)),
-        ("crop", 640, 240, (128, 48)),
-        ("crop", 240, 320, (64, 85)),
-        ("pad", 640, 240, (64, 24)),
-        ("pad", 240, 320, (36, 48)),
-        ("pad", 10_000, 8, (64, 1)),
-    ],
-)
-def test_scaled_size(resize: str, width: int, height: int, expected: tuple[int, int]) -> None:
-    assert scaled_size(ClipSpec(1, 48, 64, resize=resize), width, height) == expected
+def test_scaled_size() -> None:
+    sizes = {("stretch", 320, 240): (64, 48), ("crop", 320, 240): (64, 48), ("crop", 640, 240): (128, 48)}
+    sizes |= {("crop", 240, 320): (64, 85), ("pad", 640, 240): (64, 24), ("pad", 240, 320): (36, 48)}
+    sizes |= {("pad", 10_000, 8): (64, 1)}
+    assert {key: scaled_size(ClipSpec(1, 48, 64, resize=key[0]), *key[1:]) for key in sizes} == sizes
 
 
 def test_crop_and_pad_keep_the_shape_of_things(tmp_path: Path) -> None:
@@ -146,9 +141,10 @@ def test_what_is_no_video(tmp_path: Path) -> None:
         (".", VideoReadError),
         ("sound.mp4", NoVideoStreamError),
     ):
-        with pytest.raises(error) as caught:
-            read_clip(str(tmp_path / name), SPEC)
-        assert str(tmp_path) not in str(caught.value)
+        for read in (read_clip, lambda path, _: survey(path), lambda *source: list(read_windows(*source, NO_PIECE))):
+            with pytest.raises(error) as caught:
+                read(str(tmp_path / name), SPEC)
+            assert str(tmp_path) not in str(caught.value)
 
 
 def test_colon_in_a_name_is_no_protocol(tmp_path: Path) -> None:

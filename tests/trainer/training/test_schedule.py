@@ -5,20 +5,10 @@ import pytest
 from trainer.training.schedule import choose_length, learning_rate
 
 
-@pytest.mark.parametrize(
-    ("epochs", "patience", "steps", "expected"),
-    [
-        (0, 0, 1000, (30, 15)),
-        (0, 0, 28, (30, 15)),
-        (0, 0, 13, (54, 27)),
-        (0, 0, 1, (700, 350)),
-        (40, 0, 13, (40, 20)),
-        (40, 3, 13, (40, 3)),
-        (0, 3, 1000, (30, 3)),
-    ],
-)
-def test_length(epochs: int, patience: int, steps: int, expected: tuple[int, int]) -> None:
-    assert choose_length(epochs, patience, steps) == expected
+def test_length() -> None:
+    lengths = {(0, 0, 1000): (30, 15), (0, 0, 28): (30, 15), (0, 0, 13): (54, 27), (0, 0, 1): (700, 350)}
+    lengths |= {(40, 0, 13): (40, 20), (40, 3, 13): (40, 3), (0, 3, 1000): (30, 3)}
+    assert {key: choose_length(*key) for key in lengths} == lengths
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_a_hundredth() -> None:
