@@ -1,7 +1,7 @@
 """What MkDocs does while it builds the documentation: see `hooks` in mkdocs.yml.
 
-Pages link to files outside `docs/` as they do on the disk, such as `../../configs/dataflow.yaml`: each such file becomes a
-page below `repository/`. `<!-- made by: flags -->` stands for text that is made from the code. A page that would load
+Pages link to files outside `docs/` as they lie on the disk, such as `../../configs/dataflow.yaml`: each becomes a page
+below `repository/`. `<!-- made by: flags -->` stands for text that is made from the code. A page that would load
 anything from a network fails the build.
 """
 

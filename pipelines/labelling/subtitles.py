@@ -44,20 +44,25 @@ def _cue_text(text: str) -> str:
 
 
 def subtitle_name(video_id: str) -> str:
-    """The path of a video's track, relative to the output: `subtitles/a/b/clip.mp4.vtt` for `a/b/clip.mp4`.
+    """The path of a video's track, relative to the output: `subtitles/a/b/clip.mp4.vtt` for `a/b/clip.mp4`."""
+    return f"{FOLDER}/{path_of_video(video_id, _SUFFIX)}"
+
+
+def path_of_video(video_id: str, suffix: str) -> str:
+    """A relative path for a file about a video: `a/b/clip.mp4.vtt` for `a/b/clip.mp4` and the suffix `.vtt`.
 
     Different ids have different paths; none leaves the folder, and none is a folder of another path. Characters that
     are special in paths are escaped as `%XX`, an empty part becomes `%`, and the end of a part that is too long is
     replaced with a hash.
     """
     *folders, name = video_id.split("/")
-    return "/".join([FOLDER, *(_folder(part) for part in folders), _shorten(_escape(name), _SUFFIX)])
+    return "/".join([*(_folder(part, suffix) for part in folders), _shorten(_escape(name), suffix)])
 
 
-def _folder(part: str) -> str:
+def _folder(part: str, suffix: str) -> str:
     name = _shorten(_escape(part))
-    # A folder named like a track would be in the way of the track of that name.
-    return name.removesuffix(_SUFFIX) + _quote(".") + _SUFFIX[1:] if name.endswith(_SUFFIX) else name
+    # A folder named like such a file would be in the way of the file of that name.
+    return name.removesuffix(suffix) + _quote(".") + suffix[1:] if name.endswith(suffix) else name
 
 
 def _escape(part: str) -> str:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pipelines.core.errors import UsageError
 
 _EXTRAS = {
-    "beam": ("Apache Beam", ("apache_beam",)),
+    "beam": ("Apache Beam", ("apache_beam", "pyarrow")),
     "train": ("TensorFlow", ("tensorflow", "keras", "absl", "h5py")),
     "gcp": ("Google's client libraries", ("google.cloud.storage", "google.cloud", "google.auth", "google.api_core")),
     "aws": ("boto3", ("boto3", "botocore")),

@@ -1,0 +1,61 @@
+"""Writes finished labels in a form that another program reads: `python -m pipelines.export`, see `--help`."""
+
+import sys
+from collections.abc import Sequence
+
+from pipelines import files
+from pipelines.cli import tool
+from pipelines.cli.parser import Parser
+from pipelines.core.errors import EXIT_OK
+
+_DESCRIPTION = """\
+Writes finished labels in a form that another program reads.
+
+  python -m pipelines.export --labels labels/ --format video-intelligence --output responses/
+
+video-intelligence: for each video a JSON file in the form of the responses of Google's Video Intelligence API, with
+labels of segments; docs/how-to/from-video-intelligence.md describes it."""
+_EPILOG = """\
+exit codes: 0 the export is complete; 1 unexpected error; 2 wrong usage, or labels that are incomplete or damaged;
+4 incomplete (full disk, lost permission): run the same command again; 130 interrupted, likewise."""
+
+
+def make_parser() -> Parser:
+    """The parser."""
+    from pipelines.labelling.exports.writing import EXPORTS
+
+    parser = Parser("pipelines.export", _DESCRIPTION, _EPILOG)
+    parser.add_argument("--labels", metavar="FOLDER", required=True, help="labels: a folder that pipelines.label wrote")
+    parser.add_argument("--format", required=True, choices=tuple(EXPORTS), help="form to write")
+    parser.add_argument(
+        "--output", metavar="FOLDER", required=True, help="folder to write to; it must be empty or not exist"
+    )
+    return parser
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Exports what a command line asks for and returns the exit code.
+
+    Raises:
+        UserError: the labels can't be read, or the export can't be written.
+    """
+    from pipelines.labelling.exports.writing import write_export
+    from pipelines.reports.text import plural, visible
+
+    given = make_parser().parse_own(arguments)
+    labels, output = (files.normalise(given[name], f"--{name}") for name in ("labels", "output"))
+    files.check_stores(labels, output)
+    videos, failed, written = write_export(labels, given["format"], output)
+    told = f"{plural(videos, 'video')}, {failed} with failures" if failed else plural(videos, "video")
+    print(f"{told}: {plural(written, 'file')} in {visible(output)}")
+    return EXIT_OK
+
+
+def main() -> int:
+    """Entry point of the command line."""
+    tool.quiet_libraries()
+    return tool.run_tool(run, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

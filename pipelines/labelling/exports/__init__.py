@@ -1,0 +1,1 @@
+"""Finished labels in the forms that other programs read."""
