@@ -25,7 +25,7 @@ ADDED = {
     "pipelines.preprocess": CLIP,
     "trainer.task": TRAINING,
     "trainer.crossval": (*TRAINING, "--folds", "2", "--seeds", "0"),
-    "pipelines.sample_data": ("--groups", "3", "--clips", "1"),
+    "pipelines.sample_data": ("--groups", "3", "--clips-per-group", "1"),
 }
 """Flags that a command gets in addition, so that it takes seconds: they override the same flags of the document."""
 CHANGED = {
@@ -147,7 +147,7 @@ def _run_python(block: Block, names: dict[str, object]) -> str:
         text = re.sub(pattern, replacement, text)
     with _captured() as out:
         exec(compile(text, block.place, "exec"), names)
-    return out.getvalue()
+        return out.getvalue()
 
 
 def _run_line(line: str, place: str) -> str:
@@ -166,7 +166,7 @@ def _run_line(line: str, place: str) -> str:
     if words[0] == "python" and words[1].endswith(".py"):
         with _captured() as out, _arguments(words[1:]):
             runpy.run_path(words[1], run_name="__main__")
-        return out.getvalue()
+            return out.getvalue()
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{place}: {line}\n{done.stderr}"
     return done.stdout
