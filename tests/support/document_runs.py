@@ -1,0 +1,188 @@
+"""Runs the code blocks of a Markdown file in a folder that looks like a fresh clone."""
+
+import builtins
+import contextlib
+import io
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pipelines.core.spec import ClipSpec
+from tests import ROOT
+from tests.conftest import make_tree, run_here, write_video
+from tests.support.documents import Block, tool_calls
+
+CLASSES = ("HorseRace", "Swing", "TaiChi", "WalkingWithDog")
+CLIP = ("--num-frames", "4", "--size", "32")
+TRAINING = ("--epochs", "1", "--variant", "reference", "--no-baseline", "--batch-size", "4")
+ADDED = {
+    "pipelines.preprocess": CLIP,
+    "trainer.task": TRAINING,
+    "trainer.crossval": (*TRAINING, "--folds", "2", "--seeds", "0"),
+    "pipelines.sample_data": ("--groups", "3", "--clips-per-group", "1"),
+}
+"""Flags that a command gets in addition, so that it takes seconds: they override the same flags of the document."""
+CHANGED = {
+    r"\bsize=64\b": "size=32",
+    r"\bnum_frames=20, size\b": "num_frames=4, size",
+    r"\bepochs=\d+": "epochs=1, variant='reference', baseline=False, batch_size=4",
+}
+"""What is changed in Python, for the same reason."""
+CODES = {"pipelines.doctor": (0, 1)}
+"""Exit codes other than 0 alone: the doctor may find a problem of the machine that runs the tests."""
+_SHELL = re.compile(r"[|&;<>$`*~]|^\w+=|^(cd|source|\.) ")
+
+
+def _videos(folder: Path) -> None:
+    make_tree(folder, CLASSES, groups=5, clips=1)
+
+
+def _collection(folder: Path) -> None:
+    for name in ("a.avi", "b.avi", "gym/clip_07.mp4"):
+        write_video(folder / name, 20)
+
+
+def _dataset(folder: Path) -> None:
+    videos = folder.with_name(f"{folder.name}-videos")
+    _videos(videos)
+    _succeed("pipelines.preprocess", "--input", str(videos), "--output", str(folder), *CLIP)
+    shutil.rmtree(videos)
+
+
+def _model(folder: Path) -> None:
+    from tests.support.label_model import make_model  # loads TensorFlow, which most tests here don't need
+
+    make_model(folder, CLASSES, ClipSpec(num_frames=20, height=64, width=64))
+
+
+def _run(folder: Path) -> None:
+    dataset = folder.with_name(f"{folder.name}-dataset")
+    _dataset(dataset)
+    _succeed("trainer.task", "--model", "lrcn", "--data", str(dataset), "--output", str(folder), *TRAINING)
+
+
+GIVEN: dict[str, Callable[[Path], None]] = {
+    "data/UCF50": _videos,
+    "videos": _videos,
+    "collection": _collection,
+    "new": _collection,
+    "jump.avi": lambda path: _ignore(write_video(path, 30)),
+    "data/UCF50_dataset": _dataset,
+    "data/ucf50": _dataset,
+    "runs/lrcn": _run,
+    "runs/lrcn/model": _model,
+}
+"""What a document may say that its reader has, and what makes a small version of it."""
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+def _succeed(module: str, *arguments: str) -> str:
+    """Runs a tool in this process, and returns what it printed."""
+    done = run_here(module, *arguments)
+    wanted = CODES.get(module, (0,))
+    assert done.returncode in wanted, f"{module} {shlex.join(arguments)} ended with {done.returncode}:\n{done.stderr}"
+    return done.stdout
+
+
+def prepare(folder: Path, given: Sequence[str]) -> None:
+    """Fills a folder with links to the repository's files, and with what the reader has."""
+    for path in ROOT.iterdir():
+        if not path.name.startswith(".") and path.name not in ("data", "runs"):
+            (folder / path.name).symlink_to(path)
+    (folder / ".venv").symlink_to(sys.prefix)
+    for name in given:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        GIVEN[name](folder / name)
+
+
+def run_blocks(blocks: Sequence[Block], folder: Path) -> list[str]:
+    """Runs the blocks of a document in order, in its folder, which is the current one meanwhile.
+
+    Returns:
+        What each block printed; empty for blocks that don't run.
+
+    Raises:
+        AssertionError: a command has failed.
+        Exception: what a Python block raises.
+    """
+    names: dict[str, object] = {"__name__": "__main__", "__builtins__": builtins}
+    printed = []
+    with contextlib.chdir(folder):
+        for block in blocks:
+            printed.append("")
+            if block.file:
+                _write(Path(block.file), block)
+            elif block.not_run:
+                continue
+            elif block.language == "python":
+                printed[-1] = _run_python(block, names)
+            elif block.language == "bash":
+                printed[-1] = "".join(_run_line(line, block.place) for line in block.commands)
+    return printed
+
+
+def _write(path: Path, block: Block) -> None:
+    """Writes a file; the videos that a manifest lists are made, unless they are there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(block.text)
+    if block.text.startswith("path,"):
+        for line in block.text.splitlines()[1:]:
+            video = path.parent / line.partition(",")[0]
+            if not video.exists():
+                write_video(video, 30)
+
+
+def _run_python(block: Block, names: dict[str, object]) -> str:
+    text = block.text
+    for pattern, replacement in CHANGED.items():
+        text = re.sub(pattern, replacement, text)
+    with _captured() as out:
+        exec(compile(text, block.place, "exec"), names)
+        return out.getvalue()
+
+
+def _run_line(line: str, place: str) -> str:
+    if _SHELL.search(line.partition(" #")[0]):
+        path = f"{sys.prefix}/bin:{os.environ['PATH']}"
+        environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", line], capture_output=True, text=True, env=environment, check=False
+        )
+        assert done.returncode == 0, f"{place}: {line}\n{done.stderr}"
+        return done.stdout
+    if calls := tool_calls(line):
+        [(module, arguments)] = calls
+        return _succeed(module, *arguments, *ADDED.get(module, ()))
+    words = shlex.split(line, comments=True)
+    if words[0] == "python" and words[1].endswith(".py"):
+        with _captured() as out, _arguments(words[1:]):
+            runpy.run_path(words[1], run_name="__main__")
+            return out.getvalue()
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{place}: {line}\n{done.stderr}"
+    return done.stdout
+
+
+@contextlib.contextmanager
+def _captured() -> Iterator[io.StringIO]:
+    with io.StringIO() as out, contextlib.redirect_stdout(out):
+        yield out
+
+
+@contextlib.contextmanager
+def _arguments(words: Sequence[str]) -> Iterator[None]:
+    before = sys.argv
+    sys.argv = [*words]
+    try:
+        yield
+    finally:
+        sys.argv = before

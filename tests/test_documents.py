@@ -1,0 +1,83 @@
+"""README and all other pages: code blocks work as they are written, links and commands are right."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT
+from tests.support.document_runs import GIVEN, prepare, run_blocks
+from tests.support.documents import (
+    CANNOT_RUN, KNOWN, RUN, Block, documents, given, name_of, needs, read_blocks, tool_calls, unknown_flags,
+)  # fmt: skip
+from tests.support.links import anchors, links
+
+DOCUMENTS = documents()
+BLOCKS = [block for document in DOCUMENTS for block in read_blocks(document)]
+PROGRAMS = [
+    document
+    for document in DOCUMENTS
+    if any(block.language in RUN and not block.not_run and not block.file for block in read_blocks(document))
+]
+COMMAND = re.compile(r"^(har|python -m|scripts/|pip|docker|kubectl|gcloud|apt|source|\$) ?", re.M)
+
+
+@pytest.mark.parametrize("document", PROGRAMS, ids=name_of)
+@pytest.mark.process
+@pytest.mark.training
+def test_the_code_blocks_run_in_order(document: Path, tmp_path: Path) -> None:
+    prepare(tmp_path, given(document))
+    run_blocks(read_blocks(document), tmp_path)
+
+
+def test_no_block_is_overlooked() -> None:
+    assert {block.language for block in BLOCKS} <= KNOWN
+    for block in BLOCKS:
+        assert block.language in RUN or block.file or not COMMAND.search(block.text), f"{block.place} has commands"
+        assert not block.not_run or block.language in RUN, f"{block.place} isn't run anyway"
+    for document in DOCUMENTS:
+        text = document.read_text()
+        assert len(re.findall(r"^ *```\S", text, re.M)) == sum(bool(b.language) for b in read_blocks(document)), document
+        assert len(re.findall(r"<!-- (?:not run|file):", text)) == sum(
+            bool(b.not_run or b.file) for b in read_blocks(document)
+        ), f"{document}: a comment isn't on the line before a block"
+        assert not set(given(document)) - GIVEN.keys(), f"{document}: nothing makes what is given"
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.not_run], ids=lambda block: block.place)
+def test_only_what_cannot_run_is_not_run(block: Block) -> None:
+    assert len(block.not_run.split()) > 1
+    could = [command for command, need in zip(block.commands, needs(block), strict=False) if not need]
+    assert not could, f"{block.place}: this could be run, in a block of its own, or needs a line in {[*CANNOT_RUN]}"
+
+
+def calls() -> Iterator[tuple[str, str, list[str]]]:
+    """Every command of this project in blocks and in backticks, with the place where it stands."""
+    for block in BLOCKS:
+        if block.language == "bash":
+            for line in block.commands:
+                yield from ((block.place, *call) for call in tool_calls(line))
+    for document in DOCUMENTS:
+        text = re.sub(r"^ *```.*?^ *```$", "", document.read_text(), flags=re.M | re.S)
+        for span in re.findall(r"`([^`]+)`", text):
+            if span.startswith(("har ", "python -m ")):
+                yield from ((name_of(document), *call) for call in tool_calls(span.replace("\n", " ")))
+
+
+def test_every_flag_exists() -> None:
+    found = [*calls()]
+    assert len(found) > 60
+    wrong = [(place, module, flags) for place, module, words in found if (flags := unknown_flags(module, words))]
+    assert not wrong
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in links(document.read_text()):
+        path, _, anchor = target.partition("#")
+        there = (document.parent / path).resolve() if path else document
+        assert there.exists(), f"{name_of(document)}: {target}"
+        assert there.is_relative_to(ROOT), f"{name_of(document)}: {target} leads out of the repository"
+        if anchor and there.suffix == ".md":
+            assert anchor in anchors(there.read_text()), f"{name_of(document)}: {target}"
