@@ -43,18 +43,14 @@ class Layout:
     num_shards: Mapping[str, Count]
     split_of_group: Mapping[str, str]
 
-    def to_json(self) -> str:
-        """The text of the layout file."""
-        return "".join(self.json_parts())
-
     def json_parts(self) -> Iterator[str]:
-        """The same in parts, as it is as long as the listing if each video is a group of its own."""
+        """The text of the layout file in parts, as it is as long as the listing if each video is a group of its own."""
         yield from pretty_json({item.name: getattr(self, item.name) for item in fields(self)}, 1, sort_keys=True)
         yield "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote.
+        """Reads what `json_parts` gave.
 
         Raises:
             ValueError: the text has another form; the message says how.
