@@ -50,17 +50,6 @@ def build(
     from pipelines.transforms.plan import ReadPlan
     from pipelines.transforms.scoring import ScoreClips
 
-    settings = LabelSettings(
-        output=work.config.output,
-        num_shards=work.layout.num_shards,
-        key=work.key,
-        labels=work.info.labels,
-        fingerprint=work.info.fingerprint,
-        segments=work.config.segments,
-        format=work.config.format,
-        webvtt=work.config.webvtt,
-        emit_rows=bool(work.config.bigquery_table),
-    )
     config, info, shape = work.config, work.info, work.info.clip_spec.shape
     job = WindowJob(info.clip_spec, work.windows, config.limits)
     videos = (
@@ -84,7 +73,7 @@ def build(
         (of_videos, of_ranges)
         | "AllRecorded" >> beam.Flatten()
         | "ShardsDone" >> ShardsDone(work.marks)
-        | "WriteLabels" >> WriteLabels(settings)
+        | "WriteLabels" >> WriteLabels(LabelSettings(config, info, work.key, work.layout.num_shards))
     )
     if config.bigquery_table:
         from pipelines.transforms.bigquery import WriteRows

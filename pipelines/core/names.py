@@ -6,6 +6,7 @@ import stat
 import unicodedata
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+_KINDS = {stat.S_IFREG: "", stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 
 
 def why_not_plain(name: str) -> str:
@@ -42,11 +43,13 @@ def special_kind(path: str) -> str:
     Raises:
         OSError: there is nothing at the path, or it can't be inspected.
     """
-    mode = os.stat(path).st_mode
-    if stat.S_ISREG(mode):
-        return ""
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
-    return kinds.get(stat.S_IFMT(mode), "a device")
+    kind = kind_of(os.stat(path))
+    return kind and f"a {kind}"
+
+
+def kind_of(status: os.stat_result) -> str:
+    """What a file is if it isn't a regular one: `pipe`, `device` ...; empty for a regular file."""
+    return _KINDS.get(stat.S_IFMT(status.st_mode), "device")
 
 
 def alike(name: str) -> str:

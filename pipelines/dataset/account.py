@@ -84,7 +84,7 @@ def describe(
         clip_spec=config.clip_spec,
         encoding=config.frame_encoding,
         compression=config.compression,
-        labels=plan.labels.names,
+        labels=plan.labels,
         splits=summarise_splits(reports, plan.splits, indexes),
         counts={
             "listed": catalog.num_listed,

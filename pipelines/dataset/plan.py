@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
-from pipelines.core.labels import LabelMap
 from pipelines.core.stored.json_text import pretty_json
 from pipelines.core.stored.lines import LineCodec, extend
 from pipelines.core.stored.sealed import load_json
@@ -44,18 +43,14 @@ class Layout:
     num_shards: Mapping[str, Count]
     split_of_group: Mapping[str, str]
 
-    def to_json(self) -> str:
-        """The text of the layout file."""
-        return "".join(self.json_parts())
-
     def json_parts(self) -> Iterator[str]:
-        """The same in parts, as it is as long as the listing if each video is a group of its own."""
+        """The text of the layout file in parts, as it is as long as the listing if each video is a group of its own."""
         yield from pretty_json({item.name: getattr(self, item.name) for item in fields(self)}, 1, sort_keys=True)
         yield "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Reads what `to_json` wrote.
+        """Reads what `json_parts` gave.
 
         Raises:
             ValueError: the text has another form; the message says how.
@@ -140,7 +135,7 @@ class Plan:
     """All shards of a dataset, by split and number."""
 
     layout: Layout
-    labels: LabelMap
+    labels: tuple[str, ...]
     splits: tuple[str, ...]
     shards: tuple[PlannedShard, ...]
 
@@ -180,18 +175,17 @@ def make_plan(
     for split in splits:
         if counts[split]:
             num_shards[split] = num_shards.get(split) or 1
-    labels = LabelMap.of(catalog.labels)
     layout = Layout(config.identity(), num_shards, {**(earlier.split_of_group if earlier else {}), **split_of_group})
     pixels = [config.clip_spec.fingerprint(), version("av"), version("opencv-python-headless")]
     storage = [config.frame_encoding.to_json(), config.compression]
-    settings = fingerprint([pixels, storage, config.min_frames, labels.names])
+    settings = fingerprint([pixels, storage, config.min_frames, catalog.labels])
     strips = _choose_strips(catalog)
     shards = [
         shard
         for split in splits
         for shard in _shards_of_split(split, by_split[split], num_shards.get(split, 0), settings, strips)
     ]
-    return Plan(layout, labels, splits, tuple(shards))
+    return Plan(layout, catalog.labels, splits, tuple(shards))
 
 
 def _num_shards(counts: Mapping[str, int], config: PreprocessConfig, beam_workers: int) -> dict[str, int]:

@@ -4,12 +4,11 @@ import base64
 import contextlib
 import gzip
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
 from pipelines.core.failure import Failure
-from pipelines.core.labels import LabelMap
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.plan import ShardTask
@@ -27,7 +26,7 @@ class ShardSettings:
     """What all shards of a run have in common."""
 
     job: DecodeJob
-    labels: LabelMap
+    labels: tuple[str, ...]
     compression: str = "none"
 
 
@@ -110,10 +109,10 @@ def write_shard(
     )
 
 
-def _example(video: VideoRecord, clip: DecodedClip, labels: LabelMap) -> Example:
+def _example(video: VideoRecord, clip: DecodedClip, labels: Sequence[str]) -> Example:
     return Example(
         frames=clip.frames,
-        label=labels.id_of(video.label),
+        label=labels.index(video.label),
         label_name=video.label,
         video_id=video.video_id,
         group=video.group,

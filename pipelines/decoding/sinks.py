@@ -1,11 +1,15 @@
-"""Where the results of decoding go, and who waits for them."""
+"""Where the results of decoding go, and who waits for them.
+
+A sink has three methods: `wanted` tells whether results are still wanted, and is asked once, before the task starts;
+`put` delivers a result, or None if the task ends without another one; `fail` says that there is no result, and why.
+"""
 
 import contextlib
 import queue
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from pipelines.decoding.messages import ClipResult, WindowResult
 
@@ -13,19 +17,6 @@ _GIVEN_UP_POLL_S = 0.1
 AnyResult = ClipResult | WindowResult
 Arrived = tuple[Any, Any, bool]
 """An item, one of its results or None, and whether it was the last."""
-
-
-class Sink(Protocol):
-    """Where the results of a task go."""
-
-    def wanted(self) -> bool:
-        """Whether the results are still wanted; asked once, before the task starts."""
-
-    def put(self, result: AnyResult | None, last: bool) -> None:
-        """Delivers a result; None if the task ends without another one."""
-
-    def fail(self, error: Exception) -> None:
-        """Tells whoever waits that there is no result, and why."""
 
 
 class OneResult:
@@ -86,3 +77,6 @@ class ToArrivals:
 
     def fail(self, error: Exception) -> None:
         self.arrivals.put(error)
+
+
+Sink = OneResult | ToArrivals

@@ -6,31 +6,18 @@ from pipelines.diagnosis.finding import INSTALL_AGAIN, Finding, load
 from pipelines.reports.text import plural
 
 SECTION = "decoding"
-_CODECS = {
-    "h264": ("h264",),
-    "hevc": ("hevc",),
+_CODECS = (
+    *("h264", "hevc", "av1", "vp8", "vp9", "mpeg1video", "mpeg2video", "mpeg4", "mjpeg", "prores", "dnxhd", "dvvideo"),
+    *("msmpeg4v3", "wmv1", "wmv2", "wmv3", "vc1", "h263", "flv1", "theora", "gif", "ffv1"),
+)
+"""Codecs of videos. H.264 is also called AVC, HEVC H.265."""
+_DECODERS = {
+    **{codec: (codec,) for codec in _CODECS},
     "av1": ("libdav1d", "libaom-av1"),  # FFmpeg's own `av1` needs a GPU
-    "vp8": ("vp8",),
-    "vp9": ("vp9",),
-    "mpeg1video": ("mpeg1video",),
-    "mpeg2video": ("mpeg2video",),
-    "mpeg4": ("mpeg4",),
-    "mjpeg": ("mjpeg",),
-    "prores": ("prores",),
-    "dnxhd": ("dnxhd",),
-    "dvvideo": ("dvvideo",),
     "msmpeg4v3": ("msmpeg4",),
-    "wmv1": ("wmv1",),
-    "wmv2": ("wmv2",),
-    "wmv3": ("wmv3",),
-    "vc1": ("vc1",),
-    "h263": ("h263",),
     "flv1": ("flv",),
-    "theora": ("theora",),
-    "gif": ("gif",),
-    "ffv1": ("ffv1",),
 }
-"""Codecs of videos, with FFmpeg's decoders that run on any processor. H.264 is also called AVC, HEVC H.265."""
+"""FFmpeg's decoders of each codec that run on any processor."""
 
 
 def check_runner() -> Finding:
@@ -71,7 +58,7 @@ def check_decoders() -> Iterator[Finding]:
     else:
         parts = ", ".join(f"{name} {'.'.join(map(str, numbers))}" for name, numbers in av.library_versions.items())
         yield Finding(SECTION, "PyAV", f"{av.__version__}, FFmpeg {av.ffmpeg_version_info} ({parts})")
-        yield check_codecs({name for names in _CODECS.values() for name in names if _can_decode(av, name)})
+        yield check_codecs({name for names in _DECODERS.values() for name in names if _can_decode(av, name)})
     yield _check_opencv()
 
 
@@ -89,7 +76,7 @@ def check_codecs(decoders: set[str]) -> Finding:
     Args:
         decoders: names of FFmpeg's decoders that are available.
     """
-    readable = [codec for codec, names in _CODECS.items() if decoders.intersection(names)]
+    readable = [codec for codec, names in _DECODERS.items() if decoders.intersection(names)]
     missing = [codec for codec in _CODECS if codec not in readable]
     value = ", ".join(readable)
     if not missing:

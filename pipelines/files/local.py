@@ -6,14 +6,13 @@ from collections import deque
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
-from stat import S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK, S_ISREG
 from typing import BinaryIO
 
 from pipelines.core.errors import UsageError
+from pipelines.core.names import kind_of
 from pipelines.core.video_files import BROKEN_LINK, LISTED_ALREADY, FileInfo, extension
 
 _OPENED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
-_KINDS = {S_IFIFO: "pipe", S_IFSOCK: "socket", S_IFDIR: "folder"}
 
 
 @contextlib.contextmanager
@@ -50,9 +49,9 @@ def stat(uri: str, path: str) -> FileInfo:
 
 
 def _regular(status: os.stat_result, path: str) -> FileInfo:
-    if S_ISREG(status.st_mode):
-        return FileInfo(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
-    return FileInfo(path, 0, None, _KINDS.get(S_IFMT(status.st_mode), "device"))
+    if kind := kind_of(status):
+        return FileInfo(path, 0, None, kind)
+    return FileInfo(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
 
 
 def refuse_special(path: str) -> None:
@@ -61,12 +60,9 @@ def refuse_special(path: str) -> None:
     Raises:
         UsageError: the path is a device, a socket or a named pipe.
     """
-    kind = S_IFMT(os.stat(path).st_mode)
-    if kind in (S_IFREG, S_IFDIR) or path.startswith(_OPENED):
-        return
-    raise UsageError(
-        f"{path} is a {_KINDS.get(kind, 'device')}, not a file. Write its content to a file, and give that"
-    )
+    kind = kind_of(os.stat(path))
+    if kind not in ("", "folder") and not path.startswith(_OPENED):
+        raise UsageError(f"{path} is a {kind}, not a file. Write its content to a file, and give that")
 
 
 def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:

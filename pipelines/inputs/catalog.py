@@ -83,7 +83,7 @@ class Catalog:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the classes, sorted."""
+        """Names of the classes, sorted by code point; the position of each is its id."""
         return tuple(sorted({video.label for video in self.videos}))
 
 

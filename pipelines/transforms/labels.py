@@ -7,13 +7,14 @@ import apache_beam as beam
 
 from pipelines import files
 from pipelines.core.errors import OutputError
+from pipelines.core.model_info import ModelInfo
 from pipelines.files.output_folder import temporary_folder
 from pipelines.files.stamps import Stamp, write_stamped
 from pipelines.labelling import folder
 from pipelines.labelling import shards as label_shards
 from pipelines.labelling.assembly import ShardLabels, assemble
+from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.rows import Row, encodable, rows, write_rows
-from pipelines.labelling.segments import SegmentSpec
 from pipelines.labelling.subtitles import subtitle_name, webvtt
 from pipelines.labelling.types import LabelledVideo
 
@@ -23,26 +24,16 @@ class LabelSettings:
     """The settings of all label files.
 
     Attributes:
-        output: folder of the labels.
-        num_shards: number of label files.
+        config: the settings of the job.
+        info: the model.
         key: key of the model and of the settings that determine the scores.
-        labels: names of the classes.
-        fingerprint: fingerprint of the model.
-        segments: how windows become segments.
-        format: format of the files.
-        webvtt: whether each video gets a subtitle track.
-        emit_rows: whether to emit the rows, for a table.
+        num_shards: number of label files.
     """
 
-    output: str
-    num_shards: int
+    config: LabelConfig
+    info: ModelInfo
     key: str
-    labels: tuple[str, ...]
-    fingerprint: str
-    segments: SegmentSpec
-    format: str
-    webvtt: bool
-    emit_rows: bool
+    num_shards: int
 
 
 @dataclass
@@ -80,14 +71,14 @@ class _WriteLabelsFn(beam.DoFn):
 
     def process(self, shard_and_mark: tuple[int, str]) -> Iterable[Row]:
         shard, mark = shard_and_mark
-        settings, output = self._settings, self._settings.output
+        config, output = self._settings.config, self._settings.config.output
         # The id is all that others need to know about a local path.
         listed = [
             replace(v, uri=v.video_id) if files.is_local(v.uri) else v for v in folder.read_listing(output, shard)
         ]
         entries = folder.read_ledger(output, shard)
         try:
-            result = assemble(listed, entries, settings.key, settings.labels, settings.segments)
+            result = assemble(listed, entries, self._settings.key, self._settings.info.labels, config.segments)
         except LookupError as error:
             raise OutputError(f"{error} is not in the ledger; run the same command again") from error
         stamps: dict[str, Stamp] = {}
@@ -95,19 +86,19 @@ class _WriteLabelsFn(beam.DoFn):
         label_shards.write_shard_failures(output, shard, result.failures, stamps)
         folder.compact_ledger(output, shard, result.entries, stamps)
         label_shards.write_shard_report(output, shard, mark, result.report, stamps)
-        if settings.emit_rows:
+        if config.bigquery_table:
             yield from map(encodable, self._rows(result))  # here, as Beam can't pass on text that can't be encoded
 
     def _rows(self, result: ShardLabels) -> Iterable[Row]:
-        return (row for video in result.videos for row in rows(video, self._settings.fingerprint))
+        return (row for video in result.videos for row in rows(video, self._settings.info.fingerprint))
 
     def _write(self, shard: int, result: ShardLabels, stamps: dict[str, Stamp]) -> None:
-        settings, temporary = self._settings, temporary_folder(self._settings.output)
-        name = folder.labels_name(shard, settings.num_shards, settings.format)
-        with write_stamped(stamps, settings.output, name, temporary) as file:
-            write_rows(file, self._rows(result), settings.format)
-        if settings.webvtt:
-            _write_subtitles(settings.output, result, stamps)
+        config = self._settings.config
+        name = folder.labels_name(shard, self._settings.num_shards, config.format)
+        with write_stamped(stamps, config.output, name, temporary_folder(config.output)) as file:
+            write_rows(file, self._rows(result), config.format)
+        if config.webvtt:
+            _write_subtitles(config.output, result, stamps)
 
 
 def _write_subtitles(output: str, result: ShardLabels, stamps: dict[str, Stamp]) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.failure import Failure
-from pipelines.core.labels import LabelMap
 from pipelines.core.settings.build import build, read_yaml
 from pipelines.dataset.config import PreprocessConfig, parse_size
 from pipelines.dataset.flags import parse
@@ -17,15 +16,6 @@ from pipelines.inputs.records import Filtered
 from tests import ROOT
 
 KNOWN = ("input", "num_frames", "size", "classes")
-
-
-def test_label_map_is_sorted_and_immutable() -> None:
-    labels = LabelMap.of(["b", "a", "C", "a"])
-    assert labels.names == ("C", "a", "b") and len(labels) == 3
-    assert [labels.id_of(name) for name in labels.names] == [0, 1, 2]
-    assert labels == LabelMap.of("abC")
-    with pytest.raises(KeyError, match="no class 'x'; there are: C, a, b"):
-        labels.id_of("x")
 
 
 def test_shard_report_round_trip() -> None:

@@ -15,14 +15,16 @@ from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines.core.errors import OutputError
+from pipelines.core.model_info import ModelInfo
+from pipelines.core.spec import ClipSpec
 from pipelines.core.stored.sealed import unseal
 from pipelines.dataset.sharding import shard_of
 from pipelines.labelling import folder as label_store
 from pipelines.labelling import shards
+from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.ledger import Entry
 from pipelines.labelling.plan import LabelLayout, ListedVideo, by_shard
 from pipelines.labelling.rows import encodable
-from pipelines.labelling.segments import SegmentSpec
 from pipelines.labelling.subtitles import subtitle_name
 from pipelines.transforms.labels import LabelSettings, ShardsDone, WriteLabels
 from tests.support.ledger_entries import KEY, LABELS, entry, shard
@@ -52,7 +54,9 @@ def test_shards_are_done_where_nothing_was_to_be_recorded() -> None:
 
 
 def settings(output: Path, format: str = "jsonl", emit_rows: bool = False) -> LabelSettings:
-    return LabelSettings(str(output), SHARDS, KEY, LABELS, "model", SegmentSpec(smooth=1), format, True, emit_rows)
+    table = "dataset.table" if emit_rows else ""
+    config = LabelConfig("in", str(output), "model", smooth=1, format=format, webvtt=True, bigquery_table=table)
+    return LabelSettings(config, ModelInfo("tiny", "default", ClipSpec(), LABELS, fingerprint="model"), KEY, SHARDS)
 
 
 def prepare(output: Path, listed: list[ListedVideo]) -> None:

@@ -4,7 +4,6 @@ import reprlib
 from typing import Any
 
 from pipelines.core.errors import UserError
-from pipelines.core.labels import LabelMap
 from pipelines.core.spec import ClipSpec
 from pipelines.core.stored.sealed import load_json
 from pipelines.core.stored.typed_json import build
@@ -43,10 +42,10 @@ def check_clip_spec(value: Any, problem: str, remedy: str) -> dict[str, Any]:
 
 
 def check_labels(labels: tuple[str, ...]) -> None:
-    """Checks that labels are those of a `LabelMap`: sorted and unique.
+    """Checks that labels are sorted by code point and unique, so that the same set has the same ids everywhere.
 
     Raises:
         ValueError: they aren't, or there are none; the message shows them.
     """
-    if not labels or labels != LabelMap.of(labels).names:
+    if not labels or labels != tuple(sorted(set(labels))):
         raise ValueError(f"labels must be sorted names, each once, not {reprlib.repr(list(labels))}")
