@@ -295,12 +295,12 @@ def test_real_clips(real_data: Path, tmp_path: Path) -> None:
 
 def test_real_manifest(real_data: Path, tmp_path: Path) -> None:
     manifest = real_data / "fight-surv" / "manifest.csv"
-    done = preprocess("--input", manifest, "--output", tmp_path / "fight", "--max-failure-rate", 0)
+    done = preprocess("--input", manifest, "--output", tmp_path / "fight", "--max-failure-rate", 0, "--limit", 60)
     assert done.returncode == 0, done.stderr
     info = read_info(tmp_path / "fight")
-    assert (info.counts["written"], info.labels) == (175, ("fight", "noFight"))
+    assert (info.counts["written"], info.labels) == (60, ("fight", "noFight"))
     groups = {line.split(",")[2] for line in manifest.read_text().split()[1:]}
-    assert {group for split in info.splits.values() for group in split.groups} == groups
+    assert {group for split in info.splits.values() for group in split.groups} <= groups
     assert run_here("pipelines.verify", tmp_path / "fight").returncode == 0
 
 

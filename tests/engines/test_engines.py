@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from pipelines import label
-from tests.conftest import contents, preprocess, run_tool, write_video
+from tests.conftest import contents, preprocess, write_video
 from tests.support.engines import Engines, job_flags, running_engines
 from tests.support.label_model import make_model
 
@@ -93,7 +93,7 @@ def test_shards_are_the_same_everywhere(
 ) -> None:
     output = tmp_path / "out"
     flags = job_flags(engines.start(engine))
-    done = run_tool("pipelines.preprocess", "--input", tree, "--output", output, *SMALL, *flags, "--parallelism=2")
+    done = preprocess("--input", tree, "--output", output, *SMALL, *flags, "--parallelism=2")
     assert done.returncode == 0, done.stderr
     told = [line for line in done.stderr.splitlines() if " of 30 videos, " not in line]
     assert len(told) == 1 and "PortableRunner" in told[0], done.stderr

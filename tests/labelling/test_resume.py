@@ -31,9 +31,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 short videos, a tenth of them broken in one way or another, and a long one."""
+    """120 short videos, a tenth of them broken in one way or another, and a long one."""
     root = tmp_path_factory.mktemp("videos")
-    for i in range(300):
+    for i in range(120):
         path = root / f"{i % 7}" / f"{i:03d}.mp4"
         write_grey(path, [level_of(LABELS[i % 3]) if i % 20 else 155] * (6 + i % 5))
         if i % 20 == 3:
@@ -64,7 +64,7 @@ def entries(output: Path) -> int:
     return sum(len(path.read_text().splitlines()) for path in (output / "_state" / "ledger").rglob("*.jsonl"))
 
 
-@pytest.mark.parametrize("after", [1, 200])
+@pytest.mark.parametrize("after", [1, 80])
 def test_killed_and_run_again(
     model: Path, videos: Path, reference: dict[str, bytes], tmp_path: Path, after: int
 ) -> None:
@@ -84,7 +84,7 @@ def test_killed_and_run_again(
     assert again.returncode == 0, again.stderr
     assert results_of(output) == reference
     scored = json.loads((output / "summary.json").read_text())["rates"]["videos_scored"]
-    assert scored <= 301 - (kept - 10)  # of the long one, ten parts at most count as one video
+    assert scored <= 121 - (kept - 10)  # of the long one, ten parts at most count as one video
 
 
 def test_full_disk_is_told_and_what_was_done_is_kept(
@@ -100,7 +100,7 @@ def test_full_disk_is_told_and_what_was_done_is_kept(
     kept = entries(output)
     assert run_here("pipelines.label", *arguments(model, videos, output)).returncode == 0
     assert results_of(output) == reference
-    assert json.loads((output / "summary.json").read_text())["rates"]["videos_scored"] <= 301 - kept
+    assert json.loads((output / "summary.json").read_text())["rates"]["videos_scored"] <= 121 - kept
 
 
 def test_a_second_run_at_the_same_time_is_refused(model: Path, videos: Path, tmp_path: Path) -> None:

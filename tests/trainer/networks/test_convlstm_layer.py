@@ -63,21 +63,25 @@ def assert_same(ours: list[np.ndarray], theirs: list[np.ndarray], tolerance: flo
         assert np.abs(first - second).max() <= tolerance * np.abs(second).max()
 
 
-@pytest.mark.parametrize("training", [True, False])
+BACKWARDS: dict[str, Any] = {"go_backwards": True, "return_sequences": False}
+
+
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "training"),
     [
-        {},
-        {"padding": "same", "kernel_size": (5, 3), "filters": 6},
-        {"recurrent_activation": "hard_sigmoid"},
-        {"recurrent_activation": "hard_sigmoid", "padding": "same", "return_sequences": False},
-        {"go_backwards": True},
-        {"go_backwards": True, "return_sequences": False},
-        {"activation": "relu"},
-        {"activation": "linear", "recurrent_activation": "tanh"},
-        {"recurrent_activation": "linear"},
-        {"activation": "softsign"},
-        {"kernel_size": 1},
+        ({}, True),
+        ({}, False),
+        ({"padding": "same", "kernel_size": (5, 3), "filters": 6}, True),
+        ({"recurrent_activation": "hard_sigmoid"}, True),
+        ({"recurrent_activation": "hard_sigmoid", "padding": "same", "return_sequences": False}, False),
+        ({"go_backwards": True}, True),
+        (BACKWARDS, True),
+        (BACKWARDS, False),
+        ({"activation": "relu"}, True),
+        ({"activation": "linear", "recurrent_activation": "tanh"}, True),
+        ({"recurrent_activation": "linear"}, False),
+        ({"activation": "softsign"}, True),
+        ({"kernel_size": 1}, True),
     ],
     ids=str,
 )

@@ -239,7 +239,7 @@ def test_every_frame_of_a_packed_clip(real_data: Path) -> None:
 
 @pytest.mark.slow
 def test_real_h264(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = sorted((real_data / "fight-surv").rglob("*.mp4"))[::5]
+    paths = sorted((real_data / "fight-surv").rglob("*.mp4"))[::12]
     for path in paths:
         read_both(path, ClipSpec(8, 32, 32), monkeypatch)
     assert sum(plan_of(path) is not None for path in paths) > 0.9 * len(paths)
@@ -272,7 +272,7 @@ def test_damaged_videos(real_data: Path, tmp_path: Path, monkeypatch: pytest.Mon
             return None
 
     undamaged = 0
-    for path in mutated(real_data, tmp_path, copies=200):
+    for path in mutated(real_data, tmp_path, copies=120):
         clip = read(path)
         with monkeypatch.context() as patch:
             patch.setattr(drop_plan, "plan", lambda *_: None)
@@ -284,7 +284,7 @@ def test_damaged_videos(real_data: Path, tmp_path: Path, monkeypatch: pytest.Mon
                 # Pixels aren't compared: decoders conceal holes, sometimes silently, with pictures skipped here.
                 for field in ("frame_indices", "timestamps_s", "num_source_frames", "damaged"):
                     assert getattr(clip, field) == getattr(plain, field), field
-    assert undamaged > 20
+    assert undamaged > 12
 
 
 # --- Headers ------------------------------------------------------------------------------------------------------
