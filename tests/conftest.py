@@ -20,6 +20,7 @@ import pytest
 from pipelines.cli import tool
 from pipelines.process import tensorflow_start
 from tests import ROOT
+from tests.support.films import write_film
 from tests.support.quick import Quick
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -86,22 +87,8 @@ def write_video(
     size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> Path:
     """Writes a video of painted frames; `pts`, in units of 1/1000 s, makes its frame rate variable."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, options=options or {})
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        stream.codec_context.thread_count = 1
-        stream.bit_rate = 2_000_000
-        if pts is not None:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        for index in range(num_frames):
-            frame = av.VideoFrame.from_ndarray(paint(index, *size), format="rgb24")
-            if pts is not None:
-                frame.pts, frame.time_base = pts[index], Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    pictures = [paint(index, *size) for index in range(num_frames)]
+    return write_film(path, pictures, codec, options, pts, rate, bit_rate=2_000_000)
 
 
 def write_endless_video(path: Path, side: int = 3000) -> Path:

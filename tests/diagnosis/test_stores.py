@@ -43,7 +43,7 @@ def test_a_variable_that_names_no_credentials(tmp_path: Path) -> None:
 
 def s3_of(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     use_environment(google_environment(tmp_path), monkeypatch)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "S3_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name, value in environment.items():

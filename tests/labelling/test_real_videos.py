@@ -13,7 +13,7 @@ pytestmark = pytest.mark.process
 
 
 def test_labels_are_what_the_trainer_evaluated(real_data: Path, tmp_path: Path) -> None:
-    """Trained on some groups of the surveillance clips; others, and some of all other videos, are labelled in one run."""
+    """Trained on some groups of the surveillance clips; others and some of all other videos are labelled in one run."""
     source = real_data / "fight-surv"
     with (source / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

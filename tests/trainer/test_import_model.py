@@ -20,7 +20,8 @@ from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.video.clip import read_clip
 from tests import ROOT
 from tests.conftest import run_here, run_tool
-from tests.support.long_videos import moving_pictures, write
+from tests.support.films import write_film
+from tests.support.long_videos import moving_pictures
 from tests.support.notebook_loop import notebook_frames
 from trainer import import_flags, import_model
 
@@ -83,9 +84,9 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Videos of a moving texture, followed by the real clips if they are available."""
     folder, pictures = tmp_path_factory.mktemp("films"), moving_pictures()
     made = [
-        write(folder / "a.avi", pictures[:75], "mpeg4", {"bf": "2", "g": "30"}),
-        write(folder / "b.mp4", pictures[60:99], "libx264", {"bf": "3", "g": "24"}),
-        write(folder / "c.avi", pictures[::-8], "mjpeg", {}),
+        write_film(folder / "a.avi", pictures[:75], "mpeg4", {"bf": "2", "g": "30"}),
+        write_film(folder / "b.mp4", pictures[60:99], "libx264", {"bf": "3", "g": "24"}),
+        write_film(folder / "c.avi", pictures[::-8], "mjpeg", {}),
     ]
     real = sorted(Path(os.environ.get("HAR_TEST_DATA", folder), "ucf-clips").rglob("*.avi"))
     return list(map(str, made + real))

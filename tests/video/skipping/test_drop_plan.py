@@ -20,6 +20,7 @@ from pipelines.video.skipping import drop_plan, h264, mpeg4
 from pipelines.video.skipping.bits import Bits, NoPlan, Part
 from pipelines.video.skipping.drop_plan import DropPlan, Picture
 from tests.conftest import paint, read_index
+from tests.support.films import write_film
 
 WIDTH, HEIGHT = 96, 64
 NUM_FRAMES = 43
@@ -42,20 +43,8 @@ def pictures() -> list[np.ndarray]:
 
 
 def write(path: Path, pictures: list[np.ndarray], codec: str, options: dict[str, str], variable: bool = False) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options)
-        stream.width, stream.height = WIDTH, HEIGHT
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        stream.codec_context.thread_count = 1
-        if variable:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        for index, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            if variable:
-                frame.pts, frame.time_base = 40 * index + 600 * (index // 10) + 7 * (index % 3), Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    pts = [40 * index + 600 * (index // 10) + 7 * (index % 3) for index in range(len(pictures))] if variable else None
+    return write_film(path, pictures, codec, options, pts, bit_rate=0)
 
 
 def plan_of(path: Path | str) -> DropPlan | None:
