@@ -135,20 +135,22 @@ def run_tool(
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)  # type: ignore[call-overload]
 
 
-def run_here(module: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """Runs a tool in this process, if a process of its own isn't needed: imports take longer than most jobs."""
+def run_here(module: str, *arguments: object, code: int | None = None) -> "subprocess.CompletedProcess[str]":
+    """Runs a tool in this process, if a process of its own isn't needed: imports take longer than most jobs. It must
+    end with `code`, if that is given."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = tool.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
+            ended = tool.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
         except SystemExit as end:  # of argparse
-            code = int(end.code or 0)
-    return subprocess.CompletedProcess([module, *map(str, arguments)], code, out.getvalue(), err.getvalue())
+            ended = int(end.code or 0)
+    assert code in (None, ended), err.getvalue()
+    return subprocess.CompletedProcess([module, *map(str, arguments)], ended, out.getvalue(), err.getvalue())
 
 
-def preprocess(*arguments: object) -> "subprocess.CompletedProcess[str]":
+def preprocess(*arguments: object, code: int | None = None) -> "subprocess.CompletedProcess[str]":
     """Runs `pipelines.preprocess` in this process."""
-    return run_here("pipelines.preprocess", *arguments)
+    return run_here("pipelines.preprocess", *arguments, code=code)
 
 
 def settle(value: dict[str, Any]) -> dict[str, Any]:
@@ -189,8 +191,7 @@ def dataset(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dataset of `tree`, made without interruption. Not to be changed."""
     output = tmp_path_factory.mktemp("dataset") / "out"
     size = ("--num-frames", 4, "--size", 32, "--shards", 8)
-    done = preprocess("--input", tree, "--output", output, *size)
-    assert done.returncode == 0, done.stderr
+    preprocess("--input", tree, "--output", output, *size, code=0)
     return output
 
 

@@ -80,8 +80,7 @@ def test_killed_and_run_again(
     process.wait()
     kept = entries(output)
     assert kept >= after or process.returncode == 0
-    again = run_here("pipelines.label", *arguments(model, videos, output))
-    assert again.returncode == 0, again.stderr
+    run_here("pipelines.label", *arguments(model, videos, output), code=0)
     assert results_of(output) == reference
     scored = json.loads((output / "summary.json").read_text())["rates"]["videos_scored"]
     assert scored <= 121 - (kept - 10)  # of the long one, ten parts at most count as one video
