@@ -110,23 +110,6 @@ def test_a_second_run_at_the_same_time_is_refused(model: Path, videos: Path, tmp
     assert "another run is writing to" in refused.stderr and "Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"--model": "nowhere"}, "no model in"),
-        ({"--input": "nowhere"}, "no such folder, video, list or manifest"),
-        ({"--format": "xml"}, "--format must be one of jsonl, csv, parquet, not 'xml'"),
-        ({"--window-s": "-1"}, "--window-s must be a number, 0 or more, not -1"),
-    ],
-)
-def test_mistakes_are_one_line(model: Path, videos: Path, tmp_path: Path, change: dict[str, str], message: str) -> None:
-    flags = dict(zip(*[iter(arguments(model, videos, tmp_path / "out"))] * 2, strict=True)) | change
-    done = run_here("pipelines.label", *[part for pair in flags.items() for part in pair])
-    assert done.returncode == 2
-    assert message in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_full_card_is_no_videos_failure(tmp_path: Path) -> None:
     """Not even one clip, of two megabytes, fits: the job stays unfinished, and resumes where there is enough memory."""
     spec = ClipSpec(16, 224, 224)

@@ -173,19 +173,13 @@ def differences_to_notebook(name: str, interpolation: str, keras_2: Path, films:
 
 
 @pytest.mark.parametrize("name", ["convlstm", "lrcn"])
-def test_models_differences_to_notebook_what_they_said_in_their_notebook(
+def test_models_say_what_they_said_in_their_notebook(
     name: str, keras_2: Path, films: list[str], tmp_path: Path
 ) -> None:
-    assert differences_to_notebook(name, "bilinear", keras_2, films[:NUM_MADE], tmp_path).max() < 1e-5
+    """Of made videos to the last digits, and of real ones, if they are available, nearly."""
+    found = differences_to_notebook(name, "bilinear", keras_2, films, tmp_path)
+    assert found[:NUM_MADE].max() < 1e-5 and found.max() < 1e-3
     assert differences_to_notebook(name, "area", keras_2, films[:NUM_MADE], tmp_path).min() > 1e-3
-
-
-@pytest.mark.parametrize("name", ["convlstm", "lrcn"])
-def test_models_say_of_real_clips_what_they_said_in_their_notebook(
-    name: str, keras_2: Path, films: list[str], real_data: Path, tmp_path: Path
-) -> None:
-    assert len(films) > NUM_MADE, real_data
-    assert differences_to_notebook(name, "bilinear", keras_2, films, tmp_path).max() < 1e-3
 
 
 @pytest.mark.parametrize(

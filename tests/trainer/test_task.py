@@ -295,9 +295,7 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     [
         ("", "--model convlstm or --model lrcn"),
         ("--model lrcn --data nowhere", "there is no folder"),
-        ("--model lrcn --epochs -1", "--epochs must be a whole number from 0 to 100000, not -1"),
         ("--model lrcn --epoch 3", "did you mean --epochs?"),
-        ("--model lrcn --config none.yaml", "no such configuration file: none.yaml"),
         ("--config train.yaml", "did you mean learning_rate?"),
     ],
 )

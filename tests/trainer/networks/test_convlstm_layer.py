@@ -192,15 +192,8 @@ def test_shapes() -> None:
 def test_settings_that_are_not_supported(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FastConvLSTM2D(4, 3, **settings)
-
-
-def test_states_cannot_be_given() -> None:
-    layer = FastConvLSTM2D(4, 3)
     with pytest.raises(ValueError, match="takes no initial_state"):
-        layer(clips(), initial_state=[tf.zeros((2, 7, 6, 4))] * 2)
-
-
-def test_length_of_clips_must_be_known() -> None:
+        FastConvLSTM2D(4, 3)(clips(), initial_state=[tf.zeros((2, 7, 6, 4))] * 2)
     with pytest.raises(ValueError, match="frames, height, width and channels must be known"):
         FastConvLSTM2D(4, 3)(keras.Input((None, 9, 8, 3)))
 

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pipelines.video.skipping.bits import Bits, NoPlan, Part
 from pipelines.video.skipping.drop_plan import DropPlan, Picture
 from tests.conftest import paint, read_index
 from tests.support.films import write_film
+from tests.support.mutation import mutate
 
 WIDTH, HEIGHT = 96, 64
 NUM_FRAMES = 43
@@ -234,22 +234,6 @@ def test_real_h264(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(plan_of(path) is not None for path in paths) > 0.9 * len(paths)
 
 
-def mutated(real_data: Path, folder: Path, copies: int) -> Iterator[Path]:
-    """Copies of the smallest clips with some bits flipped."""
-    avis = sorted((real_data / "ucf-clips").rglob("*.avi"), key=lambda path: path.stat().st_size)
-    mp4s = sorted((real_data / "fight-surv").rglob("*.mp4"), key=lambda path: path.stat().st_size)
-    sources = 3 * avis[:4] + mp4s[:2]
-    for seed in range(copies):
-        rng = random.Random(seed)
-        data = bytearray(sources[seed % len(sources)].read_bytes())
-        for _ in range(rng.choice((1, 3, 10, 100))):
-            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-        path = folder / f"{seed}{sources[seed % len(sources)].suffix}"
-        path.write_bytes(data)
-        yield path
-        path.unlink()
-
-
 @pytest.mark.slow
 def test_damaged_videos(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = ClipSpec(6, 16, 16)
@@ -260,8 +244,14 @@ def test_damaged_videos(real_data: Path, tmp_path: Path, monkeypatch: pytest.Mon
         except (VideoError, VideoTooShort, MemoryError):
             return None
 
+    avis = sorted((real_data / "ucf-clips").rglob("*.avi"), key=lambda path: path.stat().st_size)
+    mp4s = sorted((real_data / "fight-surv").rglob("*.mp4"), key=lambda path: path.stat().st_size)
     undamaged = 0
-    for path in mutated(real_data, tmp_path, copies=120):
+    for number in range(120):
+        draw = random.Random(number)
+        source = draw.choice(3 * avis[:4] + mp4s[:2])
+        path = tmp_path / f"{number}{source.suffix}"
+        path.write_bytes(mutate(source.read_bytes(), b"", "bits", draw))
         clip = read(path)
         with monkeypatch.context() as patch:
             patch.setattr(drop_plan, "plan", lambda *_: None)
