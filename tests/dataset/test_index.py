@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pipelines.dataset.example import decode
-from pipelines.dataset.folder import remove_dataset
 from pipelines.dataset.index import index_lines, read_index
 from pipelines.dataset.info import DatasetInfo, WrittenVideo
 from pipelines.dataset.tfrecord import read_records
@@ -144,12 +143,6 @@ def test_indexes_go_with_their_dataset(tree: Path, copy: Path) -> None:
     preprocess(*arguments, code=0)
     assert sorted(path.name for path in copy.glob("index*")) == ["index-test.jsonl", "index-train.jsonl", "index.jsonl"]
     assert run_here("pipelines.verify", copy).returncode == 0
-
-
-def test_a_dataset_is_removed_with_its_indexes(copy: Path) -> None:
-    (copy / "index.jsonl").write_text("mine")
-    remove_dataset(str(copy))
-    assert sorted(path.name for path in copy.iterdir()) == ["_state", "index.jsonl"]
 
 
 @pytest.mark.process

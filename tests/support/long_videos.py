@@ -16,6 +16,12 @@ WIDTH, HEIGHT = 120, 64
 NUM_FRAMES = 200
 SPEC = ClipSpec(num_frames=6, height=HEIGHT, width=WIDTH)
 
+OPEN_265 = {
+    "x265-params": "keyint=12:bframes=3:open-gop=1:log-level=none:pools=1:frame-threads=1",
+    "preset": "ultrafast",
+}
+QUICK = {"deadline": "realtime", "cpu-used": "8", "g": "12"}
+
 
 def windows(range_s: float = 1e6) -> WindowSpec:
     """Windows of one second that overlap by 0.6 s."""

@@ -20,14 +20,20 @@ from pipelines.video.survey import survey
 from pipelines.video.windows import PlannedWindow, Window, plan_windows
 from tests.conftest import read_index
 from tests.support.films import write_film
-from tests.support.long_videos import NUM_FRAMES, SPEC, clips, moving_pictures, read, same, windows, x264
+from tests.support.long_videos import (
+    NUM_FRAMES,
+    OPEN_265,
+    QUICK,
+    SPEC,
+    clips,
+    moving_pictures,
+    read,
+    same,
+    windows,
+    x264,
+)
 from tests.support.mutation import KINDS, write_mutated
 
-OPEN_265 = {
-    "x265-params": "keyint=12:bframes=3:open-gop=1:log-level=none:pools=1:frame-threads=1",
-    "preset": "ultrafast",
-}
-QUICK = {"deadline": "realtime", "cpu-used": "8", "g": "12"}
 DAMAGED_FRAMES = range(45, 62)
 """All frames that can depend on key frame 48; in an open group these include three frames before and after it."""
 

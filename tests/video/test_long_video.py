@@ -20,15 +20,21 @@ from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec, plan_windows
 from tests.conftest import read_index
 from tests.support.films import write_film
-from tests.support.long_videos import NUM_FRAMES, SPEC, clips, moving_pictures, read, same, windows, x264
+from tests.support.long_videos import (
+    NUM_FRAMES,
+    OPEN_265,
+    QUICK,
+    SPEC,
+    clips,
+    moving_pictures,
+    read,
+    same,
+    windows,
+    x264,
+)
 
 NTSC = Fraction(30000, 1001)
 VARIABLE_PTS = [40 * i + 300 * (i // 10) + 7 * (i % 3) for i in range(NUM_FRAMES)]
-OPEN_265 = {
-    "x265-params": "keyint=12:bframes=3:open-gop=1:log-level=none:pools=1:frame-threads=1",
-    "preset": "ultrafast",
-}
-QUICK = {"deadline": "realtime", "cpu-used": "8", "g": "12"}
 VIDEOS: list[Any] = [
     # name, codec, options, presentation times or frame rate, whether it can be cut
     ("closed.mp4", "libx264", x264("bframes=3:keyint=12"), 25, True),

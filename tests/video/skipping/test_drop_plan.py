@@ -18,28 +18,18 @@ from pipelines.video.frames import decode_needed, open_video, scan
 from pipelines.video.skipping import drop_plan, h264, mpeg4
 from pipelines.video.skipping.bits import Bits, NoPlan, Part
 from pipelines.video.skipping.drop_plan import DropPlan, Picture
-from tests.conftest import paint, read_index
+from tests.conftest import read_index
 from tests.support.films import write_film
+from tests.support.long_videos import HEIGHT, WIDTH, moving_pictures
 from tests.support.mutation import mutate
 
-WIDTH, HEIGHT = 96, 64
 NUM_FRAMES = 43
 SPECS = [ClipSpec(t, 16, 16, rule) for t, rule in itertools.product((1, 2, 5, 16, 40), SAMPLING_RULES)]
 
 
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
-    """Frames that show their number in blocks, and a moving texture to give motion prediction something to do."""
-    texture = np.random.default_rng(1).integers(0, 256, (HEIGHT, 2 * WIDTH), np.uint8)
-    texture = (texture // 2 + np.roll(texture, 1, 1) // 2).astype(np.uint8)
-    frames = []
-    for index in range(NUM_FRAMES):
-        frame = paint(index, WIDTH, HEIGHT)
-        shift = int(30 + 25 * np.sin(index / 5))
-        frame[3 * HEIGHT // 4 :] = texture[3 * HEIGHT // 4 :, shift : shift + WIDTH, None]
-        frame[: HEIGHT // 4] = texture[: HEIGHT // 4, 2 * shift % 60 : 2 * shift % 60 + WIDTH, None]
-        frames.append(frame)
-    return frames
+    return moving_pictures()[:NUM_FRAMES]
 
 
 def write(path: Path, pictures: list[np.ndarray], codec: str, options: dict[str, str], variable: bool = False) -> Path:
