@@ -20,6 +20,7 @@ import pytest
 from pipelines.cli import tool
 from pipelines.process import tensorflow_start
 from tests import ROOT
+from tests.support.films import write_film
 from tests.support.quick import Quick
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -86,22 +87,8 @@ def write_video(
     size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> Path:
     """Writes a video of painted frames; `pts`, in units of 1/1000 s, makes its frame rate variable."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, options=options or {})
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        stream.codec_context.thread_count = 1
-        stream.bit_rate = 2_000_000
-        if pts is not None:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        for index in range(num_frames):
-            frame = av.VideoFrame.from_ndarray(paint(index, *size), format="rgb24")
-            if pts is not None:
-                frame.pts, frame.time_base = pts[index], Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    pictures = [paint(index, *size) for index in range(num_frames)]
+    return write_film(path, pictures, codec, options, pts, rate, bit_rate=2_000_000)
 
 
 def write_endless_video(path: Path, side: int = 3000) -> Path:
@@ -148,20 +135,22 @@ def run_tool(
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)  # type: ignore[call-overload]
 
 
-def run_here(module: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """Runs a tool in this process, if a process of its own isn't needed: imports take longer than most jobs."""
+def run_here(module: str, *arguments: object, code: int | None = None) -> "subprocess.CompletedProcess[str]":
+    """Runs a tool in this process, if a process of its own isn't needed: imports take longer than most jobs. It must
+    end with `code`, if that is given."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = tool.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
+            ended = tool.run_tool(importlib.import_module(module).run, list(map(str, arguments)))
         except SystemExit as end:  # of argparse
-            code = int(end.code or 0)
-    return subprocess.CompletedProcess([module, *map(str, arguments)], code, out.getvalue(), err.getvalue())
+            ended = int(end.code or 0)
+    assert code in (None, ended), err.getvalue()
+    return subprocess.CompletedProcess([module, *map(str, arguments)], ended, out.getvalue(), err.getvalue())
 
 
-def preprocess(*arguments: object) -> "subprocess.CompletedProcess[str]":
+def preprocess(*arguments: object, code: int | None = None) -> "subprocess.CompletedProcess[str]":
     """Runs `pipelines.preprocess` in this process."""
-    return run_here("pipelines.preprocess", *arguments)
+    return run_here("pipelines.preprocess", *arguments, code=code)
 
 
 def settle(value: dict[str, Any]) -> dict[str, Any]:
@@ -202,8 +191,7 @@ def dataset(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The dataset of `tree`, made without interruption. Not to be changed."""
     output = tmp_path_factory.mktemp("dataset") / "out"
     size = ("--num-frames", 4, "--size", 32, "--shards", 8)
-    done = preprocess("--input", tree, "--output", output, *size)
-    assert done.returncode == 0, done.stderr
+    preprocess("--input", tree, "--output", output, *size, code=0)
     return output
 
 

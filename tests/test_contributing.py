@@ -1,10 +1,14 @@
-"""CONTRIBUTING.md names files that exist, and the continuous integration runs what it says."""
+"""CONTRIBUTING.md and docs/reference/reliability.md name what exists; locks and the continuous integration are as they say."""
 
+import ast
 import itertools
 import re
-from importlib.metadata import metadata
+from importlib.metadata import metadata, requires
+from pathlib import Path
 
+import pytest
 import yaml
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from tests import ROOT
@@ -48,3 +52,53 @@ def test_hooks_are_those_of_the_test_command() -> None:
     script = (ROOT / "scripts/test").read_text()
     for hook in hooks:
         assert hook["entry"].removesuffix(" --force-exclude") in script
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Name to version."""
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ]+) ", (ROOT / lock).read_text(), re.M))
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"), [("requirements.lock", ("dev", "tfio")), ("requirements-newest.lock", ("dev",))]
+)
+def test_a_lock_has_what_the_metadata_ask_for(lock: str, extras: tuple[str, ...]) -> None:
+    asked = [Requirement(text) for text in requires("har-pipelines") or ()]
+    found = pins(lock)
+    for item in asked:
+        if item.marker is None or any(item.marker.evaluate({"extra": extra}) for extra in extras):
+            assert item.specifier.contains(found[item.name.lower()]), item
+    assert len(asked) > 30
+
+
+def test_tensorflow_io_comes_with_the_tensorflow_that_it_was_built_for() -> None:
+    """The one requirement that pip doesn't check."""
+    default, newest = pins("requirements.lock"), pins("requirements-newest.lock")
+    assert (default["tensorflow-io"], default["tensorflow"]) == ("0.37.1", "2.16.2")
+    assert "tensorflow-io" not in newest
+    assert any(
+        requirement.startswith("tensorflow==2.16") and "tfio" in requirement
+        for requirement in requires("har-pipelines") or ()
+    )
+
+
+TESTS = ROOT / "tests"
+
+
+def names_in(path: Path) -> set[str]:
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_test_that_is_named_exists() -> None:
+    """A test without a file belongs to the file named before it on its line."""
+    found = 0
+    for line in (ROOT / "docs" / "reference" / "reliability.md").read_text().splitlines():
+        path = None
+        for file, test in re.findall(r"`([\w/]+\.py)?(?:::)?(test_\w+)?`", line):
+            path = TESTS / file if file else path
+            if path is None or not (file or test):
+                continue
+            assert path.is_file(), f"{path} of: {line}"
+            assert not test or test in names_in(path), f"{test} of {path} of: {line}"
+            found += 1
+    assert found > 40, "what is written about tests isn't understood"

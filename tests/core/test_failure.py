@@ -1,11 +1,13 @@
-"""Records of failures: what both jobs store and show of them, and that reading returns what was written."""
+"""Records: what both jobs store and show of failures, lines of text, and that reading returns what was written."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from pipelines.core.failure import Failure
+from pipelines.core.stored.lines import LineCodec, extend
 
 OF_DATASET = Failure("decode", "VideoDecodeError", "no frame", True, "A/v", "/A/v.avi", "A")
 OF_FOLDER = Failure("list", "UnreadableError", "Permission denied", False, "A/", "/A", "")
@@ -48,3 +50,27 @@ def test_people_are_told_all_but_whether_to_try_again() -> None:
 def test_what_is_not_a_failure_is_refused(value: Any) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
         Failure.from_json(value)
+
+
+@dataclass(frozen=True)
+class Record:
+    size: int
+    name: str
+
+
+CODEC = LineCodec(lambda name, size: Record(size, name), "name", "size")
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        (Record(5, "a"), '["a",5]'),
+        (Record(0, 'tab\t"line\n'), r'["tab\t\"line\n",0]'),
+        (Record(2**60, "é\udcff"), rf'["\u00e9\udcff",{2**60}]'),
+    ],
+)
+def test_a_record_comes_back_from_its_line(record: Record, line: str) -> None:
+    assert CODEC.encode(record) == line
+    assert CODEC.decode(*json.loads(line)) == record
+    *values, first, second = json.loads(extend(line, '[],"more"'))
+    assert (CODEC.decode(*values), first, second) == (record, [], "more")

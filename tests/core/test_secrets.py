@@ -1,12 +1,14 @@
-"""Secrets in addresses are neither shown nor accepted."""
+"""Messages: secrets in addresses are neither shown nor accepted; of a library's message, the reason is kept."""
 
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from pipelines import files
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError
+from pipelines.core.reasons import first_line
 from pipelines.core.secrets import redact, refuse_secrets
 from pipelines.files.errors import something_else, why_unreachable
 from tests.conftest import run_here
@@ -88,3 +90,27 @@ def test_lists_and_manifests(module: str, tmp_path: Path) -> None:
     done = run_here(module, "--input", tmp_path / "m.csv", "--output", tmp_path / "out", *more)
     assert done.returncode == 2 and SECRET not in done.stderr + done.stdout
     assert f"error: {tmp_path}/m.csv, line 2: https://***@example.org/a.mp4: " in done.stderr
+
+
+PLACES = """Graph execution error:
+
+Detected at node MultiDeviceIteratorGetNextFromShard defined at (most recent call last):
+<stack traces unavailable>
+truncated record at 37542' failed
+\t [[{{node IteratorGetNext}}]]"""
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (tf.errors.DataLossError(None, None, PLACES), "truncated record at 37542' failed"),
+        (tf.errors.DataLossError(None, None, "\n: corrupted record at 12.\nmore"), "corrupted record at 12"),
+        (ValueError("a\nb"), "a"),
+        (ValueError(), "ValueError"),
+        (OSError(5, "Input/output error", "/a"), "[Errno 5] Input/output error: '/a'"),
+        (ValueError("at https://me:key@host/a?token=b of it"), "at https://***@host/a?token=*** of it"),
+        (ValueError("x" * 400), "x" * 300 + "..."),
+    ],
+)  # fmt: skip
+def test_first_line(error: Exception, line: str) -> None:
+    assert first_line(error) == line

@@ -99,16 +99,6 @@ def test_a_folder_of_an_earlier_version_with_fewer_settings_can_be_continued() -
     ]
 
 
-def test_interpolation_from_flags_and_files(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text("interpolation: bilinear\n")
-    where = ["--input", "i", "--output", "o"]
-    assert parse(where).config.clip_spec.interpolation == "area"
-    assert parse([*where, "--interpolation", "bilinear"]).config.clip_spec.interpolation == "bilinear"
-    assert parse([*where, "--config", str(tmp_path / "c.yaml")]).config.clip_spec.interpolation == "bilinear"
-    with pytest.raises(UsageError, match="interpolation must be one of area, bilinear, not 'cubic'"):
-        build(PreprocessConfig, {"input": "i", "output": "o", "interpolation": "cubic"})
-
-
 def test_shipped_configurations_are_valid() -> None:
     paths = sorted((ROOT / "configs").glob("preprocess*.yaml"))
     assert paths

@@ -13,7 +13,7 @@ from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.decoding.messages import DecodedClip, DecodedWindow, DecodeFiltered, DecodeJob, DecodeLimits, WindowJob
 from pipelines.video.windows import WindowSpec
 from tests.conftest import write_endless_video, write_video
-from tests.support.decoders import LIMITS, SPEC, decoders, job, pool_of, same_path, wait_until_read, write_huge_picture
+from tests.support.decoders import LIMITS, SPEC, decoders, job, pool_of, same_path, wait_until_read
 
 pytestmark = pytest.mark.process
 
@@ -61,16 +61,6 @@ def test_killed_decoder_costs_one_record_and_is_replaced(tmp_path: Path) -> None
     killer.join()
     assert isinstance(results[0], Failure)
     assert (results[0].type, results[0].transient) == ("DecoderKilled", True)
-    assert isinstance(results[1], DecodedClip)
-
-
-def test_memory_eater_costs_one_record(tmp_path: Path) -> None:
-    huge = write_huge_picture(tmp_path / "huge.mov")
-    assert huge.stat().st_size < 5_000_000
-    good = write_video(tmp_path / "good.avi", 10)
-    with pool_of(1) as pool:
-        results = [result for _, result in pool.map([huge, good], job(), same_path)]
-    assert results[0] == Failure("decode", "DecodeOutOfMemory", "needs more than 256 MB of memory", transient=True)
     assert isinstance(results[1], DecodedClip)
 
 

@@ -101,19 +101,9 @@ def test_a_long_video_gives_windows_of_the_right_frames(pool: DecoderPool, long:
         assert shown == [first + i for i in SPEC.sample(count)]
 
 
-@pytest.mark.parametrize(
-    ("name", "codec", "options"),
-    [
-        ("v.mp4", "mpeg4", {"g": "10", "bf": "2"}),
-        ("v.mp4", "libx264", {"g": "25", "bf": "3"}),
-        ("v.mov", "mjpeg", {}),
-        ("v.mkv", "libx264", {"g": "40", "x264-params": "open-gop=1:bframes=3"}),
-    ],
-)
-def test_ranges_give_what_the_whole_video_gives(
-    pool: DecoderPool, tmp_path: Path, name: str, codec: str, options: dict[str, str]
-) -> None:
-    path = write_video(tmp_path / name, 330, codec=codec, options=options)
+def test_ranges_give_what_the_whole_video_gives(pool: DecoderPool, tmp_path: Path) -> None:
+    open_gop = {"g": "40", "x264-params": "open-gop=1:bframes=3"}
+    path = write_video(tmp_path / "v.mkv", 330, codec="libx264", options=open_gop)
     whole = windows_of(stream_all(pool, [path], job())[path])
     for range_s in (1.0, 2.0, 5.0):
         (cut,) = stream_all(pool, [path], job(range_s=range_s))[path]
@@ -222,21 +212,16 @@ def test_damaged_frames_cost_their_windows(pool: DecoderPool, tmp_path: Path) ->
     for start, size in places[broken.start : broken.stop]:
         data[start : start + size] = bytes(size)
     path.write_bytes(data)
-    found: dict[int, DecodedWindow] = {}
-    for result in stream_all(pool, [path], job())[path]:
+    found = sorted(stream_all(pool, [path], job())[path], key=lambda result: result.window.index)  # type: ignore[union-attr]
+    for result, sound in zip(found, whole, strict=True):
         assert isinstance(result, DecodedWindow) and result.num_windows == 19
-        found[result.window.index] = result
-    assert sorted(found) == list(range(19))
-    for index, result in found.items():
-        lost = sum(read_index(frame) in broken for frame in pictures(whole[index]))
-        if lost > 2:
-            assert result.failure and (result.window, result.frames) == (whole[index].window, b"")
-            assert result.failure.message == f"only {4 - lost} of 4 frames could be decoded"
-            assert (result.failure.start_s, result.failure.end_s) == (result.window.start_s, result.window.end_s)
+        lost = sum(read_index(frame) in broken for frame in pictures(sound))
+        assert (result.failure is not None) == (lost > 2) and result.window == sound.window
+        if result.failure:
+            assert result.failure.message == f"only {4 - lost} of 4 frames could be decoded" and not result.frames
         else:
-            assert result.failure is None and result.damaged == (lost > 0)
-            assert lost or result == whole[index]
-    assert {result.failure is None for result in found.values()} == {True, False}
+            assert result.damaged == (lost > 0) and (lost or result == sound)
+    assert {result.failure is None for result in found} == {True, False}  # type: ignore[union-attr]
 
 
 def test_a_video_that_is_decoded_to_be_counted_says_that_all_is_well(pool: DecoderPool, tmp_path: Path) -> None:

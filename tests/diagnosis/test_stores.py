@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipelines.diagnosis.stores import check_credentials, check_google, check_path, schemes
 from tests.support.gcs_server import google_environment, use_environment
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.s3_server import S3Server
+from tests.support.s3_server import server as server
 
 SECRET = "hush-hush"
 USER = {"type": "authorized_user", "client_id": "a", "client_secret": SECRET, "refresh_token": SECRET}
@@ -43,7 +43,7 @@ def test_a_variable_that_names_no_credentials(tmp_path: Path) -> None:
 
 def s3_of(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     use_environment(google_environment(tmp_path), monkeypatch)
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+    for name in [name for name in os.environ if name.startswith(("AWS_", "S3_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name, value in environment.items():
@@ -87,13 +87,6 @@ def test_a_path_below_a_file_or_a_link_to_nowhere(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "none")
     assert check_path(str(tmp_path / "a" / "b")).problem == "Not a directory"
     assert check_path(str(tmp_path / "link")).problem == "No such file or directory"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as running:
-        running.make_bucket("bucket")
-        yield running
 
 
 def test_a_bucket(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

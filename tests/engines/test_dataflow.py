@@ -132,16 +132,8 @@ def test_labels_are_made_from_what_was_staged(
     (tmp_path / "greys" / "broken.mp4").write_bytes(b"not a video at all")
     make_model(tmp_path / "model", durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
     settings = ("--max-failure-rate", "1", "--range-s", "2", "--webvtt")
-    arguments = [
-        "--model",
-        tmp_path / "model",
-        "--input",
-        tmp_path / "greys",
-        "--output",
-        tmp_path / "labels",
-        *settings,
-    ]
-    assert label.run(list(map(str, arguments))) == 0
+    here = {"--model": tmp_path / "model", "--input": tmp_path / "greys", "--output": tmp_path / "labels"}
+    assert label.run([*(str(word) for pair in here.items() for word in pair), *settings]) == 0
     server.put_tree(tmp_path / "model", "gs://bucket/model")
     server.put_tree(tmp_path / "greys", "gs://bucket/greys")
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from pipelines import label
-from tests.conftest import contents, preprocess, run_tool, write_video
+from tests.conftest import contents, preprocess, write_video
 from tests.support.engines import Engines, job_flags, running_engines
 from tests.support.label_model import make_model
 
@@ -78,8 +78,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def many_shards(many: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     output = tmp_path_factory.mktemp("undisturbed") / "out"
-    done = preprocess("--input", many, "--output", output, *LARGE)
-    assert done.returncode == 0, done.stderr
+    preprocess("--input", many, "--output", output, *LARGE, code=0)
     return shards(output)
 
 
@@ -93,8 +92,7 @@ def test_shards_are_the_same_everywhere(
 ) -> None:
     output = tmp_path / "out"
     flags = job_flags(engines.start(engine))
-    done = run_tool("pipelines.preprocess", "--input", tree, "--output", output, *SMALL, *flags, "--parallelism=2")
-    assert done.returncode == 0, done.stderr
+    done = preprocess("--input", tree, "--output", output, *SMALL, *flags, "--parallelism=2", code=0)
     told = [line for line in done.stderr.splitlines() if " of 30 videos, " not in line]
     assert len(told) == 1 and "PortableRunner" in told[0], done.stderr
     assert shards(output) == shards(dataset)
@@ -156,8 +154,7 @@ def test_a_killed_worker_leaves_a_job_that_goes_on(
     assert "\tat " not in told and "Traceback" not in told
     assert 2 <= len(job.reports) < 40
     kept = {path.stem: (output / path.stem).stat().st_mtime_ns for path in job.reports}
-    done = preprocess("--input", many, "--output", output, *LARGE)
-    assert done.returncode == 0, done.stderr
+    preprocess("--input", many, "--output", output, *LARGE, code=0)
     assert shards(output) == many_shards
     assert {name: (output / name).stat().st_mtime_ns for name in kept} == kept  # whole shards are not made again
 

@@ -25,6 +25,13 @@ def fetch(site: ArchiveSite, output: Path, size_bytes: int = 0, path: str = NAME
     return Path(download(str(output), Source(f"{site.url}/{path}", "videos", size_bytes), False, 1.0, patience=QUICK))
 
 
+def break_off(site: ArchiveSite, output: Path) -> None:
+    """Downloads the first part."""
+    site.answers += [Answer(cut_after=300_000), *[Answer(503)] * 4]
+    with pytest.raises(IncompleteError, match="answers 503.*Gave up after 4 attempts.*293.0 KiB are kept"):
+        fetch(site, output)
+
+
 @pytest.mark.parametrize(
     ("answers", "ranges"),
     [
@@ -64,9 +71,7 @@ def test_a_file_that_changes_in_between(mark: str, change: bytes, tmp_path: Path
     with archive_site(DATA) as site:
         site.etag = {"etag": '"one"', "weak etag": 'W/"one"'}.get(mark, "")
         site.last_modified = "" if mark in ("nothing", "weak etag") else site.last_modified
-        site.answers += [Answer(cut_after=300_000), *[Answer(503)] * 4]
-        with pytest.raises(IncompleteError):
-            fetch(site, tmp_path)
+        break_off(site, tmp_path)
         site.data = change
         site.etag = site.etag.replace("one", "two")
         site.last_modified = site.last_modified.replace("2011", "2012")
@@ -91,9 +96,7 @@ def test_a_site_that_ignores_if_range(tmp_path: Path) -> None:
 
 def test_a_later_run_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with archive_site(DATA) as site:
-        site.answers += [Answer(cut_after=300_000), *[Answer(503)] * 4]
-        with pytest.raises(IncompleteError, match="answers 503.*Gave up after 4 attempts.*293.0 KiB are kept"):
-            fetch(site, tmp_path)
+        break_off(site, tmp_path)
         assert Path(part_of(str(tmp_path), NAME)).read_bytes() == DATA[:300_000]
         capsys.readouterr()
         site.requests.clear()
@@ -105,18 +108,14 @@ def test_a_later_run_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_damage_to_what_is_there(tmp_path: Path) -> None:
     """As after a power cut: the end of the written part is zeros."""
     with archive_site(DATA) as site:
-        site.answers += [Answer(cut_after=300_000), *[Answer(503)] * 4]
-        with pytest.raises(IncompleteError):
-            fetch(site, tmp_path)
+        break_off(site, tmp_path)
         Path(part_of(str(tmp_path), NAME)).write_bytes(DATA[:299_000] + bytes(1000))
         assert fetch(site, tmp_path).read_bytes() == DATA
 
 
 def test_what_is_there_of_another_address_is_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with archive_site(DATA) as site:
-        site.answers += [Answer(cut_after=300_000), *[Answer(503)] * 4]
-        with pytest.raises(IncompleteError):
-            fetch(site, tmp_path)
+        break_off(site, tmp_path)
         site.requests.clear()
         assert fetch(site, tmp_path, path=f"mirror/{NAME}").read_bytes() == DATA
     assert site.ranges() == [""] and "is from another or unknown address" in capsys.readouterr().err

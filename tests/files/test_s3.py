@@ -12,19 +12,13 @@ from pipelines.core.errors import OutputError
 from pipelines.files.s3 import objects
 from tests.support.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.support.gcs_server import silent_server, use_environment
-from tests.support.s3_server import S3Server, s3_server
+from tests.support.s3_server import S3Server
+from tests.support.s3_server import server as server
 from tests.support.store_tools import TheError, store_model
 from tests.support.store_tools import greys as greys
 from tests.support.store_tools import the_error as the_error
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as running:
-        running.make_bucket("bucket")
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -204,7 +204,11 @@ def test_an_answer_that_stops_in_the_middle_is_asked_for_again(
     assert place.server.get(f"{output}/{LABELS}") == labels(place, greys)
 
 
-def failure_of_jump(place: Place, output: str) -> Any:
+def failure_of_jump(place: Place, greys: str, model: Path, fault: Fault) -> Any:
+    """The record of the failure of a video whose content is fetched with a fault."""
+    output = f"{place.root}/of-jump/{fault.cut}"
+    with place.proxy.faulty(lambda *request: fault if "jump.mp4" in request[1] and is_content(*request) else None):
+        run_label(model, greys, output)
     failures = [json.loads(line) for line in place.server.get(f"{output}/failures.jsonl").splitlines()]
     (failure,) = (failure for failure in failures if failure["video"] == "a/jump.mp4")
     return failure
@@ -214,14 +218,7 @@ def test_a_store_that_only_keeps_one_waiting_is_a_failure_record(
     place: Place, greys: str, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "_STALLED_S", 2.0)
-
-    def decide(method: str, path: str) -> Fault | None:
-        return Fault(delay_s=10) if "jump.mp4" in path and is_content(method, path) else None
-
-    output = f"{place.root}/waiting/labels"
-    with place.proxy.faulty(decide):
-        run_label(model, greys, output)
-    failure = failure_of_jump(place, output)
+    failure = failure_of_jump(place, greys, model, Fault(delay_s=10))
     assert (failure["stage"], failure["type"]) == ("read", "TimeoutError")
     assert failure["message"] == "no more data came within 2 s. Check the network"
 
@@ -250,14 +247,8 @@ def test_an_answer_that_ends_early_is_asked_for_again(place: Place, size_bytes: 
 
 
 def test_a_file_that_comes_short_is_a_failure_record(place: Place, greys: str, model: Path) -> None:
-    def decide(method: str, path: str) -> Fault | None:
-        return Fault(cut=1500) if "jump.mp4" in path and is_content(method, path) else None
-
-    output = f"{place.root}/short/labels"
-    with place.proxy.faulty(decide):
-        run_label(model, greys, output)
-    failure = failure_of_jump(place, output)
+    failure = failure_of_jump(place, greys, model, Fault(cut=1500))
     assert (failure["stage"], failure["type"]) == ("read", "OSError")
     assert re.match(r"the store sent [\d,]+ bytes instead of [\d,]+ \(from byte 0 on\)\. Check", failure["message"])
-    rows = [json.loads(line) for line in place.server.get(f"{output}/{LABELS}").splitlines()]
+    rows = [json.loads(line) for line in place.server.get(f"{place.root}/of-jump/1500/{LABELS}").splitlines()]
     assert {row["video"] for row in rows} == {"a/run [1].mp4", "b/long.mp4"}

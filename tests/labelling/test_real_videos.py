@@ -13,7 +13,7 @@ pytestmark = pytest.mark.process
 
 
 def test_labels_are_what_the_trainer_evaluated(real_data: Path, tmp_path: Path) -> None:
-    """Trained on some groups of the surveillance clips; all others, UCF clips and odd files are labelled in one run."""
+    """Trained on some groups of the surveillance clips; others and some of all other videos are labelled in one run."""
     source = real_data / "fight-surv"
     with (source / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -34,13 +34,12 @@ def test_labels_are_what_the_trainer_evaluated(real_data: Path, tmp_path: Path) 
     assert len(predictions) > 10
 
     tested = {prediction["video_id"] for prediction in predictions}
-    others = [p for p in real_data.rglob("*") if is_video(p.name) and "fight-surv" not in p.parts]
+    others = [p for p in sorted(real_data.rglob("*")) if is_video(p.name) and "fight-surv" not in p.parts][::4]
     paths = [source / row["path"] for row in known if str((source / row["path"]).with_suffix("")).lstrip("/") in tested]
     assert len(paths) == len(predictions) and others
     listed = tmp_path / "list.txt"
     listed.write_text("".join(f"{path}\n" for path in [*paths, *others]))
-    done = run_here("pipelines.label", "--model", run / "model", "--input", listed, "--output", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
+    run_here("pipelines.label", "--model", run / "model", "--input", listed, "--output", tmp_path / "out", code=0)
 
     labels = [json.loads(line) for line in (tmp_path / "out" / "labels-00000-of-00001.jsonl").open()]
     failures = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").open()]

@@ -4,7 +4,6 @@ import os
 import posixpath
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -68,16 +67,6 @@ def test_a_track_by_hand() -> None:
     )
 
 
-def test_a_track_without_cues() -> None:
-    assert track() == "WEBVTT\n"
-    assert parse(track()) == []
-
-
-def test_segments_of_no_time_have_no_cue() -> None:
-    found = parse(track(say(0, 1), say(1, 1.0004), say(1.0004, 2), say(2, 2)))
-    assert found == [(0, 1000, "Run 50 %"), (1000, 2000, "Run 50 %")]
-
-
 @pytest.mark.parametrize(
     ("label", "shown"),
     [
@@ -130,19 +119,6 @@ def test_every_segment_has_its_cue(cues: Sequence[tuple[int, str, float]]) -> No
 )
 def test_names(video_id: str, name: str) -> None:
     assert subtitle_name(video_id) == f"subtitles/{name}"
-
-
-def test_long_names_are_cut_and_stay_different(tmp_path: Path) -> None:
-    ids = [f"{'d' * 300}/{'é' * number}{end}.mp4" for number in (96, 97, 98, 200) for end in "ab"]
-    ids += ["x" * 196, "x" * 197]
-    names = [subtitle_name(video_id) for video_id in ids]
-    assert len(set(names)) == len(ids)
-    assert names[-2] == f"subtitles/{'x' * 196}.vtt"
-    assert names[-1].startswith(f"subtitles/{'x' * 160}")
-    for name in names:
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("")
 
 
 @given(IDS)

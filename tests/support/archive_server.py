@@ -3,12 +3,14 @@
 import contextlib
 import re
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from tests.support.fault_proxy import QuietServer
+from tests.support.gcs_server import serving
 
 DATE = "Sat, 01 Jan 2011 00:00:00 GMT"
 
@@ -91,13 +93,6 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *arguments: object) -> None:
-        """Says nothing: clients that disconnect early are what tests are about."""
-
-
 @contextlib.contextmanager
 def archive_site(data: bytes, chain: Path | None = None) -> Iterator[ArchiveSite]:
     """Starts a site, and stops it at the end of the block.
@@ -107,15 +102,11 @@ def archive_site(data: bytes, chain: Path | None = None) -> Iterator[ArchiveSite
         chain: a PEM file with its certificates and key, for https.
     """
     site = ArchiveSite(data)
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": site}))
+    server = QuietServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": site}))
     if chain:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    site.url = f"{'https' if chain else 'http'}://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving(server) as url:
+        site.url = url.replace("http:", "https:") if chain else url
         yield site
-    finally:
-        server.shutdown()
-        server.server_close()

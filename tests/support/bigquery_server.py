@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.gcs_server import serving
+from tests.support.gcs_server import answer_json, serving
 
 PROJECT = "project"
 _TYPES: dict[str, type | tuple[type, ...]] = {"STRING": str, "FLOAT": (int, float), "RECORD": dict}
@@ -199,12 +199,7 @@ def bigquery_server(read: Callable[[str], bytes]) -> Iterator[BigQueryServer]:
             except ApiError as error:
                 status = error.status
                 content = {"error": {"code": status, "message": str(error), "errors": [error.content]}}
-            answer = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            answer_json(self, status, content)
 
         do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
 

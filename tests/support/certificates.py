@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +25,13 @@ class Chain:
 _Key = ec.EllipticCurvePrivateKey
 
 
-def make_chain(folder: Path) -> Chain:
-    """Makes the files in a folder."""
+def make_chain(folder: Path, *hosts: str) -> Chain:
+    """Makes the files in a folder; the site has this machine's address, and these names."""
     root_key, middle_key, key, lone_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(4))
     root, middle, leaf = "authority of a test", "intermediate authority of a test", "site of a test"
     signed_root = _sign(root, root_key, root, root_key, authority=True)
     signed_middle = _sign(middle, middle_key, root, root_key, authority=True)
-    signed_leaf = _sign(leaf, key, middle, middle_key)
+    signed_leaf = _sign(leaf, key, middle, middle_key, hosts)
     signed_lone = _sign(leaf, lone_key, leaf, lone_key)
     chain = Chain(*(folder / name for name in ("root.pem", "whole.pem", "incomplete.pem", "lone.pem")))
     chain.root.write_bytes(signed_root)
@@ -40,14 +41,16 @@ def make_chain(folder: Path) -> Chain:
     return chain
 
 
-def _sign(name: str, key: _Key, issuer: str, issuer_key: _Key, authority: bool = False) -> bytes:
+def _sign(
+    name: str, key: _Key, issuer: str, issuer_key: _Key, hosts: Sequence[str] = (), authority: bool = False
+) -> bytes:
     now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     builder = x509.CertificateBuilder(_name(issuer), _name(name), key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - day).not_valid_after(now + day)
     builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     if not authority:
-        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests import ROOT
-from tests.support.gcs_server import serving
+from tests.support.gcs_server import answer_json, serving
 
 _JOBS = re.compile(r"/sandbox/v1b3/projects/([^/]+)/locations/([^/]+)/jobs(?:/([^/]+))?(?:/(\w+))?")
 _HEARS_CTRL_C = """
@@ -136,32 +136,24 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         match = _JOBS.fullmatch(urlsplit(self.path).path)
         if not match:
-            self._answer(404, {"error": {"code": 404, "message": f"no such thing: {self.path}"}})
+            answer_json(self, 404, {"error": {"code": 404, "message": f"no such thing: {self.path}"}})
             return
         project, region, job_id, what = match.groups()
         if self.command == "POST" and not job_id:
             if self._served.refuse:
                 status, message = self._served.refuse
-                self._answer(status, {"error": {"code": status, "message": message}})
+                answer_json(self, status, {"error": {"code": status, "message": message}})
             else:
-                self._answer(200, self._served.submit(project, region, _read(body)).described())
+                answer_json(self, 200, self._served.submit(project, region, _read(body)).described())
             return
         job = next(job for job in self._served.jobs if job.job_id == job_id)
         if self._served.fate and not what:
             job.end(*self._served.fate)
         if self.command == "PUT":
             job.end(_read(body)["requestedState"])
-        self._answer(200, {"jobMessages": job.messages()} if what == "messages" else job.described())
+        answer_json(self, 200, {"jobMessages": job.messages()} if what == "messages" else job.described())
 
     do_GET = do_POST = do_PUT = _handle
-
-    def _answer(self, status: int, value: object) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
         """Logs nothing."""

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 from tests.support.gcs_server import FORBIDDEN, serving
+from tests.support.gcs_server import denial as google_denial
 
 _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length")
 
@@ -63,8 +64,7 @@ def is_listing(method: str, path: str) -> bool:
 def denial(is_google: bool, status: int) -> bytes:
     """The body of an error in the store's format."""
     if is_google:
-        errors = [{"message": FORBIDDEN, "reason": "forbidden"}]
-        return json.dumps({"error": {"code": status, "message": FORBIDDEN, "errors": errors}}).encode()
+        return json.dumps(google_denial(status)).encode()
     code = {403: "AccessDenied", 503: "SlowDown"}.get(status, "InternalError")
     return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{FORBIDDEN}</Message></Error>".encode()
 
@@ -157,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class _Server(ThreadingHTTPServer):
+class QuietServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
@@ -170,5 +170,5 @@ def fault_proxy(target: str, kind: type[Handler] = Handler) -> Iterator[FaultPro
     """Starts a proxy in front of a store, and stops it at the end of the block."""
     proxy = FaultProxy(target)
     handler = type("Handler", (kind,), {"proxy": proxy})
-    with serving(_Server(("127.0.0.1", 0), handler)) as proxy.url:
+    with serving(QuietServer(("127.0.0.1", 0), handler)) as proxy.url:
         yield proxy

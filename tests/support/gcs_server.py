@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -107,6 +108,22 @@ def _parts(uri: str) -> tuple[str, str]:
     return bucket, name
 
 
+def denial(status: int) -> dict[str, Any]:
+    """Google's answer to a request that is refused."""
+    errors = [{"message": FORBIDDEN, "reason": "forbidden"}]
+    return {"error": {"code": status, "message": FORBIDDEN, "errors": errors}}
+
+
+def answer_json(handler: BaseHTTPRequestHandler, status: int, value: object) -> None:
+    """Answers a request with JSON."""
+    data = json.dumps(value).encode()
+    handler.send_response(status)
+    handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
 class _HttpServer(HTTPServer):
     request_queue_size = 128  # many connections arrive at once, and the emulator's own queue holds five
 
@@ -126,13 +143,7 @@ class _Handler(RequestHandler):
 
     def _refuse(self, status: int) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        errors = [{"message": FORBIDDEN, "reason": "forbidden"}]
-        data = json.dumps({"error": {"code": status, "message": FORBIDDEN, "errors": errors}}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        answer_json(self, status, denial(status))
 
     def handle(self) -> None:
         with self._served._lock:

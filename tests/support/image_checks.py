@@ -92,10 +92,8 @@ def _preprocess_on_workers(image: "Image", copied: Path, arguments: Sequence[str
 
 def _run(image: "Image", arguments: Sequence[str], entrypoint: bool = True, **more: str) -> str:
     """The output of a command, which must succeed."""
-    start = time.monotonic()
     command = image.command([*(image.entrypoint if entrypoint else []), *arguments], more)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
-    print(f"run {' '.join(arguments)[:90]}: {done.returncode}, {time.monotonic() - start:.1f} s", flush=True)
     assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout.strip()
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import av
 import numpy as np
 
 from pipelines.core.hashing import fingerprint, stable_hash
@@ -11,6 +10,7 @@ from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.core.versions import OF_MODEL, versions
 from pipelines.process.tensorflow_start import start_tensorflow
+from tests.support.films import write_film
 
 start_tensorflow()
 
@@ -79,17 +79,8 @@ def write_grey(
     path: Path, levels: Sequence[int], rate: int = 25, codec: str = "mpeg4", options: Mapping[str, str] | None = None
 ) -> Path:
     """Writes a video of 64x48 pixels, each frame plain grey; decoded values are within 2 of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, options=dict(options or {}))
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.codec_context.thread_count = 1
-        for level in levels:
-            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), level, np.uint8), format="rgb24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    pictures = [np.full((48, 64, 3), level, np.uint8) for level in levels]
+    return write_film(path, pictures, codec, options, rate=rate, bit_rate=0)
 
 
 def grey_clip(level: int, clip_spec: ClipSpec = CLIP_SPEC) -> bytes:

@@ -1,10 +1,8 @@
 """What tests of long videos share: moving videos, their windows, and comparisons."""
 
 import json
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
 from pipelines.core.spec import ClipSpec
@@ -17,6 +15,12 @@ from tests.conftest import paint
 WIDTH, HEIGHT = 120, 64
 NUM_FRAMES = 200
 SPEC = ClipSpec(num_frames=6, height=HEIGHT, width=WIDTH)
+
+OPEN_265 = {
+    "x265-params": "keyint=12:bframes=3:open-gop=1:log-level=none:pools=1:frame-threads=1",
+    "preset": "ultrafast",
+}
+QUICK = {"deadline": "realtime", "cpu-used": "8", "g": "12"}
 
 
 def windows(range_s: float = 1e6) -> WindowSpec:
@@ -34,32 +38,6 @@ def moving_pictures() -> list[np.ndarray]:
         frame[3 * HEIGHT // 4 :] = texture[3 * HEIGHT // 4 :, shift : shift + WIDTH]
         frames.append(frame)
     return frames
-
-
-def write(
-    path: Path,
-    pictures: list[np.ndarray],
-    codec: str,
-    options: dict[str, str],
-    pts: list[int] | None = None,
-    rate: Fraction | int = 25,
-) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, options=options)
-        stream.height, stream.width, _ = pictures[0].shape
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        stream.codec_context.thread_count = 1
-        stream.bit_rate = 1_000_000
-        if pts is not None:
-            stream.codec_context.time_base = Fraction(1, 1000)
-        for index, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            if pts is not None:
-                frame.pts, frame.time_base = pts[index], Fraction(1, 1000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
 
 
 def x264(params: str) -> dict[str, str]:

@@ -21,7 +21,8 @@ from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import Clip, read_clip
 from pipelines.video.errors import VideoError, VideoTooShort
 from pipelines.video.frames import demux, open_video
-from tests.support.long_videos import write, x264
+from tests.support.films import write_film
+from tests.support.long_videos import x264
 from tests.support.mutation import mutate
 
 KINDS = ("bits", "zeros", "noise", "truncated", "removed", "bits", "bits")
@@ -58,7 +59,7 @@ def make_sources(folder: Path, names: Sequence[str] = tuple(SOURCES)) -> list[Pa
     texture = np.random.default_rng(0).integers(0, 256, (96, 400, 3), np.uint8)
     texture = texture.repeat(2, 0).repeat(2, 1)[:96]
     pictures = [np.ascontiguousarray(texture[:, 5 * i : 5 * i + 128]) for i in range(NUM_FRAMES)]
-    return [write(folder / name, pictures, *SOURCES[name]) for name in names]
+    return [write_film(folder / name, pictures, *SOURCES[name]) for name in names]
 
 
 def damaged_parts(path: Path) -> tuple[list[int], list[tuple[int, int]]] | None:

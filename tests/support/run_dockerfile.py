@@ -11,11 +11,9 @@ Exit codes: 0 if all is well, 77 if this machine can't do it (with the reason), 
 import argparse
 import contextlib
 import os
-import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,12 +28,6 @@ _NETWORK = (  # passed on to a build's commands, as by `docker build --build-arg
     "UV_DEFAULT_INDEX", "PIP_DEFAULT_TIMEOUT",
 )  # fmt: skip
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-
-
-def cpu_s() -> float:
-    """CPU time in seconds of the commands that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 @dataclass
@@ -74,38 +66,36 @@ class Build:
 
     def run(self, stage: Stage) -> None:
         for instruction in stage.instructions:
-            start, used = time.monotonic(), cpu_s()
             print(f"line {instruction.line}: {instruction.name} {instruction.text[:90]}", flush=True)
             text = instruction.text
             if instruction.name in EXPANDED:
                 text = expand(text, {**self._arguments, **self.image.environment})
-            getattr(self, f"_{instruction.name.lower()}")(instruction, text)
-            if (seconds := time.monotonic() - start) > 1:
-                print(f"  {seconds:.1f} s, {cpu_s() - used:.1f} s of CPU", flush=True)
+            self._execute(instruction, text)
 
-    def _arg(self, _: Instruction, text: str) -> None:
-        self._arguments.update(pairs(text))
+    def _execute(self, instruction: Instruction, text: str) -> None:
+        image, command = self.image, instruction.arguments() or ["/bin/sh", "-c", instruction.text]
+        match instruction.name:
+            case "ARG":
+                self._arguments.update(pairs(text))
+            case "ENV":
+                image.environment.update(pairs(text))
+            case "LABEL":
+                image.labels.update(pairs(text))
+            case "USER":
+                image.user = text
+            case "WORKDIR":
+                image.folder = os.path.join(image.folder, text)
+                self._inside(image.folder).mkdir(parents=True, exist_ok=True)
+            case "HEALTHCHECK":
+                image.healthcheck = command
+            case "ENTRYPOINT":
+                image.entrypoint = command
+            case "RUN":
+                self._run(instruction)
+            case "COPY":
+                self._copy(instruction, text)
 
-    def _env(self, _: Instruction, text: str) -> None:
-        self.image.environment.update(pairs(text))
-
-    def _label(self, _: Instruction, text: str) -> None:
-        self.image.labels.update(pairs(text))
-
-    def _user(self, _: Instruction, text: str) -> None:
-        self.image.user = text
-
-    def _workdir(self, _: Instruction, text: str) -> None:
-        self.image.folder = os.path.join(self.image.folder, text)
-        self._inside(self.image.folder).mkdir(parents=True, exist_ok=True)
-
-    def _healthcheck(self, instruction: Instruction, _: str) -> None:
-        self.image.healthcheck = instruction.arguments() or ["/bin/sh", "-c", instruction.text]
-
-    def _entrypoint(self, instruction: Instruction, _: str) -> None:
-        self.image.entrypoint = instruction.arguments() or ["/bin/sh", "-c", instruction.text]
-
-    def _run(self, instruction: Instruction, _: str) -> None:
+    def _run(self, instruction: Instruction) -> None:
         network = {name: os.environ[name] for name in _NETWORK if name in os.environ}
         for name in ("PIP_CERT", "SSL_CERT_FILE"):
             network[name] = _CERTIFICATES
@@ -203,11 +193,9 @@ def main() -> int:
         sys.stdout.flush()
         command = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
         os.execvp("unshare", [*command, sys.executable, "-m", "tests.support.run_dockerfile", *sys.argv[1:]])
-    start = time.monotonic()
     options.output.mkdir(parents=True, exist_ok=True)
     image = build(options.output / "image")
     image_checks.check(image, options.videos, options.output, options.arguments.split())
-    print(f"all is well: {time.monotonic() - start:.0f} s, {cpu_s():.0f} s of CPU")
     return 0
 
 

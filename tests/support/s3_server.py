@@ -128,3 +128,11 @@ def s3_server(**environment: str) -> Iterator[S3Server]:
         finally:
             giving_up.cancel()
             process.kill()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    """A server with a bucket for the tests of a module."""
+    with s3_server() as running:
+        running.make_bucket("bucket")
+        yield running

@@ -93,7 +93,9 @@ def artifacts_of(
 
 
 def install(worker: Worker, artifacts: dict[str, bytes]) -> None:
-    """Installs the staged package with the command of Beam's own start script."""
+    """Installs the staged package, once, with the command of Beam's own start script."""
+    if (worker.python.parent / "har").exists():
+        return
     package = worker.folder / "workflow.tar.gz"
     package.write_bytes(artifacts[package.name])
     worker.run("-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", package)

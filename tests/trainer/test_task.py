@@ -228,8 +228,7 @@ def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Pa
     (videos / "Train" / "Empty").mkdir()
     data, run = tmp_path / "data", tmp_path / "run"
     size = ("--num-frames", 4, "--size", 32, "--shards", 4)
-    done = preprocess("--input", tmp_path / "wrapped", "--output", data, *size)
-    assert done.returncode == 0, done.stderr
+    done = preprocess("--input", tmp_path / "wrapped", "--output", data, *size, code=0)
     said = (
         "the classes are folders below videos",
         "no videos in videos/Train/Empty: this is not used as a class",
@@ -247,8 +246,7 @@ def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Pa
     for sentence in said:
         assert f"note: {sentence}\n" in done.stderr
         assert sentence[1:] in page and sentence.split(":")[0] in " ".join(done.stdout.split())
-    done = run_here("trainer.task", *SHORT, "--data", data, "--output", run)
-    assert done.returncode == 0, done.stderr
+    done = run_here("trainer.task", *SHORT, "--data", data, "--output", run, code=0)
     metrics = json.loads((run / "metrics.json").read_text())["dataset"]
     assert metrics["num_clips"] == {"train": 18, "val": 6, "test": 6}
     assert set(metrics["groups"]["train"] + metrics["groups"]["val"]) == {"g01", "g02", "g03", "g04"}
@@ -258,8 +256,7 @@ def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Pa
 
 
 def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path) -> None:
-    done = run_here("trainer.task", *SHORT, "--data", dataset, "--output", tmp_path, "--split", "random")
-    assert done.returncode == 0, done.stderr
+    done = run_here("trainer.task", *SHORT, "--data", dataset, "--output", tmp_path, "--split", "random", code=0)
     assert "random split" in done.stderr
     assert "random split" in done.stdout
     assert json.loads((tmp_path / "metrics.json").read_text())["dataset"]["leaky"] is True
@@ -268,8 +265,7 @@ def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path
 
 def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset: Path, tmp_path: Path) -> None:
     arguments = [*SHORT, "--data", dataset, "--output", tmp_path, "--folds", 2]
-    done = run_here("trainer.crossval", *arguments)
-    assert done.returncode == 0, done.stderr
+    run_here("trainer.crossval", *arguments, code=0)
     summary = json.loads((tmp_path / "crossval.json").read_text())
     assert summary["pooled"]["num_clips"] == 30
     assert summary["pooled"]["num_groups"] == 5
@@ -282,16 +278,14 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
         assert not set(groups["val"]) & set(groups["train"])
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*/metrics.json")}
     (tmp_path / "fold02-seed0" / "metrics.json").unlink()
-    again = run_here("trainer.crossval", *arguments)
-    assert again.returncode == 0, again.stderr
+    run_here("trainer.crossval", *arguments, code=0)
     assert json.loads((tmp_path / "crossval.json").read_text())["pooled"] == summary["pooled"]
     changed = [path.parent.name for path, time_ns in before.items() if path.stat().st_mtime_ns != time_ns]
     assert changed == ["fold02-seed0"]
     (tmp_path / "crossval.json").unlink()  # as if it had been killed under --overwrite, with both folds done
     for is_kept in (True, False):
         before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fold*/metrics.json")}
-        done = run_here("trainer.crossval", *arguments, "--overwrite")
-        assert done.returncode == 0, done.stderr
+        run_here("trainer.crossval", *arguments, "--overwrite", code=0)
         assert json.loads((tmp_path / "crossval.json").read_text())["pooled"] == summary["pooled"]
         assert {path.stat().st_mtime_ns == time_ns for path, time_ns in before.items()} == {is_kept}
 
@@ -301,9 +295,7 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     [
         ("", "--model convlstm or --model lrcn"),
         ("--model lrcn --data nowhere", "there is no folder"),
-        ("--model lrcn --epochs -1", "--epochs must be a whole number from 0 to 100000, not -1"),
         ("--model lrcn --epoch 3", "did you mean --epochs?"),
-        ("--model lrcn --config none.yaml", "no such configuration file: none.yaml"),
         ("--config train.yaml", "did you mean learning_rate?"),
     ],
 )

@@ -19,14 +19,21 @@ from pipelines.video.pieces import Piece
 from pipelines.video.survey import survey
 from pipelines.video.windows import PlannedWindow, Window, plan_windows
 from tests.conftest import read_index
-from tests.support.long_videos import NUM_FRAMES, SPEC, clips, moving_pictures, read, same, windows, write, x264
+from tests.support.films import write_film
+from tests.support.long_videos import (
+    NUM_FRAMES,
+    OPEN_265,
+    QUICK,
+    SPEC,
+    clips,
+    moving_pictures,
+    read,
+    same,
+    windows,
+    x264,
+)
 from tests.support.mutation import KINDS, write_mutated
 
-OPEN_265 = {
-    "x265-params": "keyint=12:bframes=3:open-gop=1:log-level=none:pools=1:frame-threads=1",
-    "preset": "ultrafast",
-}
-QUICK = {"deadline": "realtime", "cpu-used": "8", "g": "12"}
 DAMAGED_FRAMES = range(45, 62)
 """All frames that can depend on key frame 48; in an open group these include three frames before and after it."""
 
@@ -72,7 +79,7 @@ def planned(path: Path) -> list[PlannedWindow]:
 def test_bytes_in_the_middle(
     name: str, codec: str, options: dict[str, str], how: str, pictures: list[np.ndarray], tmp_path: Path
 ) -> None:
-    path = write(tmp_path / name, pictures, codec, options)
+    path = write_film(tmp_path / name, pictures, codec, options)
     sound = clips(read(path))
     begin, size = max(places(path)[44:54], key=lambda place: place[1])  # the key frame 48
     overwrite(path, [(begin + size // 2, size // 2) if how == "half" else (begin, size)], 0x5A)
@@ -98,7 +105,7 @@ def test_bytes_in_the_middle(
 
 
 def test_neighbours_stand_for_what_cannot_be_decoded(pictures: list[np.ndarray], tmp_path: Path) -> None:
-    path = write(tmp_path / "v.mov", pictures, "mjpeg", {})
+    path = write_film(tmp_path / "v.mov", pictures, "mjpeg", {})
     lost = {*range(75, 100), 120, 121, 140}
     overwrite(path, [place for index, place in enumerate(places(path)) if index in lost])
     results = read(path)
@@ -123,7 +130,7 @@ def test_neighbours_stand_for_what_cannot_be_decoded(pictures: list[np.ndarray],
 
 
 def test_frames_that_the_decoder_marks_are_not_used(pictures: list[np.ndarray], tmp_path: Path) -> None:
-    path = write(tmp_path / "v.mp4", pictures, "mpeg4", {"bf": "0", "g": "12"})
+    path = write_film(tmp_path / "v.mp4", pictures, "mpeg4", {"bf": "0", "g": "12"})
     overwrite(path, [(begin + size // 2, size // 2) for begin, size in places(path)[100:150:3]], 0x5A)
     with open_video(str(path)) as (container, stream):
         frames = list(decode_packets(stream.codec_context, demux(container, stream), errors=[]))
@@ -173,7 +180,7 @@ def test_order_in_which_frames_come(order: list[int], expected: list[tuple[int, 
 
 def test_a_disk_that_fails(pictures: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames that the decoder still holds when reading breaks off are not lost."""
-    path = write(tmp_path / "v.mp4", pictures, "libx264", x264("bframes=3:keyint=12"))
+    path = write_film(tmp_path / "v.mp4", pictures, "libx264", x264("bframes=3:keyint=12"))
     sound = clips(read(path))
 
     with open_video(str(path)) as (container, stream):
@@ -192,7 +199,7 @@ def test_a_disk_that_fails(pictures: list[np.ndarray], tmp_path: Path, monkeypat
 
 def test_a_frame_that_does_not_come_keeps_its_number(pictures: list[np.ndarray], tmp_path: Path) -> None:
     """Where frames are counted, those after a lost one keep their numbers."""
-    path = write(tmp_path / "v.avi", pictures, "mpeg4", {"bf": "0", "g": "12"})
+    path = write_film(tmp_path / "v.avi", pictures, "mpeg4", {"bf": "0", "g": "12"})
     sound = clips(read(path))
     overwrite(path, [places(path)[index] for index in (50, 51, 52)])
     assert survey(str(path)).pts is None
@@ -212,7 +219,7 @@ def test_a_frame_that_does_not_come_keeps_its_number(pictures: list[np.ndarray],
     ],
 )
 def test_truncated(name: str, codec: str, options: dict[str, str], pictures: list[np.ndarray], tmp_path: Path) -> None:
-    path = write(tmp_path / name, pictures, codec, options)
+    path = write_film(tmp_path / name, pictures, codec, options)
     sound, data = clips(read(path)), path.read_bytes()
     for share in (0.35, 0.6, 0.9):
         path.write_bytes(data[: int(share * len(data))])
@@ -244,7 +251,7 @@ def test_anything_may_be_damaged(
     name: str, codec: str, options: dict[str, str], pictures: list[np.ndarray], tmp_path: Path
 ) -> None:
     """Every window is yielded once, as a clip or a failure, unless the whole video is refused."""
-    source = write(tmp_path / "sources" / "Jump" / name, pictures, codec, options)
+    source = write_film(tmp_path / "sources" / "Jump" / name, pictures, codec, options)
     write_mutated([source], tmp_path / "damaged", 4 * len(KINDS))
     outcomes: dict[str, int] = {"read": 0, "refused": 0}
     for path in sorted((tmp_path / "damaged").rglob("*.*")):
@@ -261,7 +268,7 @@ def test_anything_may_be_damaged(
 
 
 def test_where_nothing_is_reordered_a_lost_frame_is_missed_at_once(pictures: list[np.ndarray], tmp_path: Path) -> None:
-    path = write(tmp_path / "v.avi", pictures, "mjpeg", {})
+    path = write_film(tmp_path / "v.avi", pictures, "mjpeg", {})
     lost = {50, 51, 120}
     overwrite(path, [place for index, place in enumerate(places(path)) if index in lost])
     for plan, clip in zip(planned(path), clips(read(path)), strict=True):

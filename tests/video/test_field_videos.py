@@ -12,7 +12,7 @@ import pytest
 from av.stream import Disposition
 
 from pipelines.core.spec import ClipSpec
-from pipelines.video.clip import Clip, read_clip
+from pipelines.video.clip import read_clip
 from pipelines.video.errors import NoVideoStreamError
 from pipelines.video.long_video import read_windows
 from pipelines.video.survey import survey
@@ -182,11 +182,6 @@ def test_one_mad_video_does_not_set_the_windows_of_a_model() -> None:
     usual = default_windows({"min": 1.0, "median": 4.0, "max": 9.0})
     assert (usual.window_s, usual.whole_up_to_s) == (4.0, 13.5)
     assert default_windows({"min": 1.0, "median": 4.0, "max": 3600.0}).whole_up_to_s == 60.0
-
-
-def test_a_clip_has_no_remarks_as_a_rule(tmp_path: Path) -> None:
-    clip: Clip = read_clip(str(write_video(tmp_path / "v.mp4", 20)), SPEC)
-    assert clip.remarks == ()
 
 
 def cut_at(source: Path, target: Path, first: int | None) -> Path:

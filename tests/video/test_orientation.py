@@ -12,6 +12,7 @@ from pipelines.video.long_video import read_windows
 from pipelines.video.orientation import Turn, orientation
 from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
+from tests.support.films import write_film
 
 ONE = 1 << 16
 WIDTH, HEIGHT = 96, 64
@@ -38,13 +39,8 @@ def write_turned(path: Path, matrix: tuple[int, int, int, int]) -> None:
         if columns == 0:
             picture[rows * HEIGHT // 2 :, : WIDTH // 2] = colour
     a, b, c, d = (value * ONE for value in matrix)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv444p"
-        stream.set_display_matrix((a, b, 0, c, d, 0, 0, 0, 1 << 30))
-        for _ in range(40):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    matrix_3x3 = (a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    write_film(path, [picture] * 40, "libx264", bit_rate=0, pix_fmt="yuv444p", matrix=matrix_3x3)
 
 
 def corners(picture: np.ndarray) -> str:

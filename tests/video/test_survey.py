@@ -18,7 +18,7 @@ from pipelines.video.streams import shows_picture
 from pipelines.video.survey import Survey, clip_or_survey, survey
 from pipelines.video.windows import WindowSpec
 from tests.conftest import write_video
-from tests.support.long_videos import write
+from tests.support.films import write_film
 from tests.support.packet_lines import line
 
 
@@ -101,7 +101,7 @@ def test_packets_are_kept_or_watched(kept: int, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize("buffer_bytes", [frames._MAX_BUFFERED_BYTES, 0])
 def test_a_long_file_is_read_once(buffer_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = list(np.random.default_rng(0).integers(0, 256, (40, 120, 160, 3), np.uint8))
-    path = write(tmp_path / "v.mov", noise, "mjpeg", {"qmin": "1", "qmax": "1"})
+    path = write_film(tmp_path / "v.mov", noise, "mjpeg", {"qmin": "1", "qmax": "1"})
     size_bytes = path.stat().st_size
     monkeypatch.setattr(frames, "_MAX_BUFFERED_BYTES", buffer_bytes)
     before = bytes_read()

@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,37 +99,6 @@ def test_layers_do_not_use_cudnn() -> None:
     graph = tf.function(logits, input_signature=[tf.TensorSpec([None, *SPEC.shape], tf.uint8)]).get_concrete_function()
     assert [layer.use_cudnn for layer in model.layers if hasattr(layer, "use_cudnn")] == [False]
     assert not [node for node in graph.graph.as_graph_def().node if "Cudnn" in node.op]
-
-
-@pytest.mark.process
-def test_network_on_several_devices(tmp_path: Path) -> None:
-    """In a process of its own, because logical devices are set before anything runs; and it must print nothing."""
-    code = f"""
-from pipelines.process.tensorflow_start import start_tensorflow  # noqa: E402
-start_tensorflow()
-import numpy as np, tensorflow as tf  # noqa: E402
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from trainer.export import keras_model  # noqa: E402
-from tests.support.small_network import INFO, SPEC, make_model  # noqa: E402
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-with strategy.scope():
-    model = make_model()
-assert len(model.trainable_variables[0].value.values) == 2
-clips = np.random.default_rng(0).integers(0, 256, (4, *SPEC.shape), np.uint8)
-info = keras_model.export_model(model, {str(tmp_path / "model")!r}, INFO, clips)
-try:
-    with strategy.scope():
-        keras_model.export_model(model, {str(tmp_path / "again")!r}, INFO, clips)
-except RuntimeError as error:
-    assert "outside of a strategy's scope" in str(error)
-else:
-    raise AssertionError
-print(info.fingerprint)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.strip() == keras_model.model_fingerprint(make_model(), INFO)
 
 
 def test_model_that_gives_something_else_when_read_back_is_refused(tmp_path: Path, clips: np.ndarray) -> None:

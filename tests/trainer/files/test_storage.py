@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ import pytest
 from pipelines.core.errors import OutputError, UsageError, UserError
 from tests import ROOT
 from tests.support.gcs_server import use_environment
-from tests.support.s3_server import S3Server, reaches_s3, s3_server
+from tests.support.s3_server import S3Server, reaches_s3
+from tests.support.s3_server import server as server
 from trainer.files import storage
 
 pytestmark = pytest.mark.process
@@ -24,12 +24,6 @@ def run_code(code: str, *arguments: object, env: dict[str, str] | None = None) -
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
     env = {**(env or os.environ), "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, env=env)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3Server]:
-    with s3_server() as running:
-        yield running
 
 
 def test_local_files(tmp_path: Path) -> None:

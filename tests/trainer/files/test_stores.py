@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import run_tool
+from tests.conftest import run_here, run_tool
 from tests.support.fault_proxy import Fault
 from tests.support.gcs_server import silent_server, use_environment
 from tests.support.store_tools import Place, TheError, is_content, lost_after, run_label
@@ -94,10 +94,9 @@ def test_a_run_in_a_bucket_goes_on_after_lost_permissions(
     assert {"report.html", "predictions.jsonl", "model/model_info.json", "model/saved_model/saved_model.pb"} <= {*names}
     assert json.loads(place.server.get(f"{run}/model/model_info.json"))["labels"] == ["Jump", "Run", "Wave"]
 
-    again = run_tool("trainer.task", *words, env=place.environment)
-    assert again.returncode == 0 and "is complete" in again.stderr
-
     use_environment(place.environment, monkeypatch)
+    again = run_here("trainer.task", *words)
+    assert again.returncode == 0 and "is complete" in again.stderr
     assert compare.run([run]) == 0
     assert "lrcn" in capsys.readouterr().out
     output = f"{place.root}/labels"

@@ -1,7 +1,6 @@
-"""The loop when training goes wrong."""
+"""The loop when training goes wrong, and steps compiled by XLA, which change weights as other steps do."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,18 +17,37 @@ from trainer.data.check import OpenDataset, open_dataset
 from trainer.data.clips import Clips, Reading
 from trainer.data.parts import Index, Part, cut_parts
 from trainer.files.storage import join
-from trainer.networks.build import build_model
 from trainer.training import checkpoint
-from trainer.training.devices import Devices, make_devices
+from trainer.training.devices import Devices, make_devices, why_no_compiler
 from trainer.training.learner import Learner, Learning
 from trainer.training.loop import Loop
 from trainer.training.schedule import Plan
 
-REFERENCE = partial(build_model, "lrcn", "reference")
-
 
 def no_index(part: Part) -> Index:
     raise AssertionError(f"the stored splits need no index of {part}")
+
+
+@keras.saving.register_keras_serializable(package="test")
+class FailsInBfloat16(keras.layers.Layer):
+    """Returns its input; when computing in bfloat16, NaN from the fifth step on."""
+
+    def build(self, shape: tuple[int, ...]) -> None:
+        self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        if not training:
+            return x
+        self.steps.assign(self.steps + 1)
+        fails = tf.logical_and(tf.constant(self.compute_dtype == "bfloat16"), tf.convert_to_tensor(self.steps) >= 5)
+        return tf.where(fails, tf.cast(np.nan, x.dtype), x)
+
+
+def network(shape: tuple[int, ...], classes: int) -> keras.Model:
+    inputs = keras.Input(shape, dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(keras.layers.Flatten()(inputs))
+    x = keras.layers.Dense(8, activation="relu")(FailsInBfloat16()(x))
+    return keras.Model(inputs, keras.layers.Dense(classes, dtype="float32")(x))
 
 
 def make_loop(
@@ -38,7 +56,6 @@ def make_loop(
     weights: tuple[float, ...],
     epochs: int = 2,
     precision: str = "float32",
-    build: Callable[..., keras.Model] = REFERENCE,
     ahead: int = 0,
 ) -> Loop:
     info, devices = dataset.info, make_devices("cpu", precision)
@@ -46,8 +63,8 @@ def make_loop(
     clips = {name: Clips(info, part, Reading(8)) for name, part in sides.items()}
 
     def learner(devices: Devices) -> Learner:
-        network = partial(build, info.clip_spec.shape, len(info.labels))
-        return Learner(devices, network, Learning(0.05, 0.1, 1.0, 0.99, weights), 0)
+        build = partial(network, info.clip_spec.shape, len(info.labels))
+        return Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, weights), 0)
 
     plan = Plan("test", str(folder), epochs, 1e-3, 1.0, 5, 0.0, {"epochs": epochs}, ahead)
     in_float32 = partial(learner, replace(devices, precision="float32")) if precision == "bfloat16" else None
@@ -72,27 +89,12 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path,
     assert DivergedError.exit_code == 5
 
 
-@keras.saving.register_keras_serializable(package="test")
-class FailsInBfloat16(keras.layers.Layer):
-    """Returns its input; when computing in bfloat16, NaN from the fifth step on."""
-
-    def build(self, shape: tuple[int, ...]) -> None:
-        self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
-
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        if not training:
-            return x
-        self.steps.assign(self.steps + 1)
-        fails = tf.logical_and(tf.constant(self.compute_dtype == "bfloat16"), tf.convert_to_tensor(self.steps) >= 5)
-        return tf.where(fails, tf.cast(np.nan, x.dtype), x)
-
-
 @pytest.mark.parametrize("ahead", [0, 2])
 def test_nan_in_bfloat16_goes_on_in_float32(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ahead: int
 ) -> None:
     opened = open_dataset(str(dataset))
-    done = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), 3, "bfloat16", failing, ahead)
+    done = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), 3, "bfloat16", ahead)
     state = done.run()
     says = capsys.readouterr().err
     assert says.count("WARNING") == 1
@@ -103,17 +105,10 @@ def test_nan_in_bfloat16_goes_on_in_float32(
     assert (state.stopped, state.global_step, state.float32_from) == ("finished", 9, 4 if not ahead else 3)
     assert {layer.compute_dtype for layer in done.learner.model.layers} == {"float32"}
     assert all(np.isfinite(row["train_loss"]) for row in state.history)
-    again = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), 3, "bfloat16", failing, ahead)
+    again = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), 3, "bfloat16", ahead)
     assert again.run().float32_from == state.float32_from
     assert {layer.compute_dtype for layer in again.learner.model.layers} == {"float32"}, "it stays so when it goes on"
     assert keras.config.dtype_policy().name == "float32", "what is made elsewhere isn't touched"
-
-
-def failing(shape: tuple[int, ...], classes: int) -> keras.Model:
-    inputs = keras.Input(shape, dtype="uint8")
-    x = keras.layers.Rescaling(1 / 255)(keras.layers.Flatten()(inputs))
-    x = keras.layers.Dense(8, activation="relu")(FailsInBfloat16()(x))
-    return keras.Model(inputs, keras.layers.Dense(classes, dtype="float32")(x))
 
 
 def test_a_checkpoint_of_other_settings_is_refused(dataset: Path, tmp_path: Path) -> None:
@@ -155,3 +150,42 @@ def test_damaged_best_weights_are_found_at_the_start_and_the_remedy_works(datase
     shutil.rmtree(folder)
     make_loop(opened, folder, (1.0, 1.0, 1.0), epochs=1).run()
     assert checkpoint.load(str(best)) is not None
+
+
+SHAPE, CLASSES, BATCH = (3, 8, 8, 3), 3, 4
+
+
+def with_lstm() -> keras.Model:
+    """With an LSTM, whose cuDNN operations XLA can't compile."""
+    inputs = keras.Input(SHAPE, dtype="uint8")
+    x = keras.layers.Reshape((SHAPE[0], -1))(keras.layers.Rescaling(1 / 255)(inputs))
+    return keras.Model(inputs, keras.layers.Dense(CLASSES)(keras.layers.LSTM(4)(x)))
+
+
+def train(compiled: bool) -> tuple[list[float], list[np.ndarray]]:
+    devices = make_devices("cpu", "float32")
+    rng = np.random.default_rng(0)
+    batch = (
+        rng.integers(0, 256, (BATCH, *SHAPE), np.uint8),
+        np.array([0, 1, 2, 0]),
+        np.array([1, 1, 1, 0], np.float32),  # the last, empty one fills the batch
+    )
+    batches = devices.batches(lambda: tf.data.Dataset.from_tensors(batch).repeat())
+    learner = Learner(devices, with_lstm, Learning(0.05, 0.1, 1.0, 0.9, (1.0, 2.0, 1.0)), 0, compiled)
+    under_way = [learner.train_step(batches, 1e-2, stop=step == 3, save=step == 4) for step in range(5)]
+    results = [step.result() for step in under_way]
+    assert [result.clips for result in results] == [3.0] * 5
+    assert [(result.stop, result.save) for result in results[2:]] == [(False, False), (True, False), (False, True)]
+    assert all(result.finite for result in results)
+    return [result.loss for result in results], [variable.numpy() for variable in learner.variables()]
+
+
+@pytest.mark.training
+def test_compiled_steps_change_weights_and_their_average_as_others_do() -> None:
+    assert not why_no_compiler()
+    losses, weights = train(compiled=False)
+    assert losses[-1] < losses[0]
+    compiled_losses, compiled_weights = train(compiled=True)
+    np.testing.assert_allclose(compiled_losses, losses, rtol=1e-4)
+    for mine, its in zip(compiled_weights, weights, strict=True):
+        np.testing.assert_allclose(mine, its, rtol=1e-3, atol=1e-4)

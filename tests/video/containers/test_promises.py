@@ -19,6 +19,7 @@ from pipelines.video.frames import open_video, scan
 from pipelines.video.remarks import Shortfall
 from pipelines.video.survey import survey
 from tests import ROOT
+from tests.support.films import write_film
 from tests.support.long_videos import moving_pictures, x264
 from tests.support.mutation import KINDS, mutate
 
@@ -45,15 +46,7 @@ SOURCES: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def write_video(path: Path, codec: str, options: dict[str, str], container_options: dict[str, str]) -> Path:
-    with av.open(str(path), "w", options=container_options) as container:
-        stream = container.add_stream(codec, rate=25, options=options)
-        stream.width, stream.height, stream.pix_fmt = 120, 64, "rgb8" if codec == "gif" else "yuv420p"
-        stream.codec_context.thread_count = 1
-        stream.bit_rate = 600_000
-        for picture in moving_pictures()[:NUM_FRAMES]:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+    return write_film(path, moving_pictures()[:NUM_FRAMES], codec, options, bit_rate=600_000, muxing=container_options)
 
 
 @pytest.fixture(scope="module")
