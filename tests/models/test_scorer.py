@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pipelines.core.errors import UsageError, WorkerError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.models.scorer import ScoreError, Scorer, batch_size, read_model_info
+from pipelines.models.scorer import Scorer, batch_size, read_model_info
+from pipelines.models.scores import ScoreError
 from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.video.images import as_stored, decode_frames, encode_frames
 from tests.support.label_model import CLIP_SPEC, LABELS, grey_clip, label_of, level_of, make_model
