@@ -86,7 +86,7 @@ def _facts(report: LabelReport, seconds: float | None) -> list[tuple[str, str, s
     if report.remarked:
         facts.append(("Remarks", visible(f"{some_remarks(report)}; the column remark has all"), "yellow"))
     if is_worth_a_warning(report):
-        facts.append(("Unfamiliar", f"{share_sentence(report)}; the column is_unfamiliar tells which", "yellow"))
+        facts.append(("Warning", f"{share_sentence(report)}; the column is_unfamiliar tells which", "yellow"))
     scored = f"{plural(report.windows, 'window')} in {human_seconds(report.duration_s)} of video"
     facts.append(("Scored", scored, ""))
     if seconds is not None:

@@ -45,8 +45,8 @@ class RowsAndFailures(NamedTuple):
 class LabelVideos(beam.PTransform):
     """PCollection[str], local paths or addresses in stores -> PCollection[dict], a row for each segment.
 
-    Rows have the keys `video`, `uri`, `start_s`, `end_s`, `label`, `score`, `top_k`, `model`, `remark`,
-    `unfamiliar` and `is_unfamiliar`. They equal the rows of `pipelines.label` for the same videos, except for `video`, which is the
+    Rows have the keys `video`, `uri`, `start_s`, `end_s`, `label`, `score`, `top_k`, `model`, `remark`, `unfamiliar`
+    and `is_unfamiliar`. They equal the rows of `pipelines.label` for the same videos, except for `video`, which is the
     address here. An address that occurs several times is labelled once. Only for bounded collections.
 
     Attributes:

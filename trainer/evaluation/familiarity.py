@@ -79,7 +79,8 @@ class Moments:
         covariance = self._products / self._count - np.outer(mean, mean)
         spread = np.sqrt(np.maximum(np.diag(covariance), 0))
         spread = np.maximum(spread, _SMALLEST_SPREAD * math.sqrt(np.square(spread).mean()) or 1.0)
-        correlation = (1 - _SHRINKAGE) * covariance / np.outer(spread, spread) + _SHRINKAGE * np.eye(len(mean))
+        correlation = (1 - _SHRINKAGE) * covariance / np.outer(spread, spread)
+        np.fill_diagonal(correlation, 1)
         # x' C^-1 x = |L^-1 x|^2 with C = L L'.
         whiten = np.linalg.inv(np.linalg.cholesky(correlation)).T / spread[:, None]
         return Gaussian((self._origin + mean).astype(np.float32), whiten.astype(np.float32))
