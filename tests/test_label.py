@@ -7,7 +7,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from pyarrow import parquet
 
@@ -84,6 +83,35 @@ def test_every_video_ends_in_the_labels_or_in_the_failures(model: Path, videos: 
     assert track.startswith("WEBVTT\n\n00:00:00.000 --> ") and "Wave" in track
     page = (tmp_path / "out" / "report.html").read_text()
     assert "run &lt;b&gt;.mp4" in page and "run <b>.mp4" not in page
+
+
+def test_videos_unlike_those_of_training(
+    model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model that has never seen anything bright: one short video is, and a third of the long one."""
+    make_model(tmp_path / "wary", durations_s=DURATIONS, far=(180, 256))
+    run(tmp_path / "wary", videos, tmp_path / "out")
+    rows = rows_of(tmp_path / "out")
+    short = [row for row in rows if row["video"] != "b/long.mp4"]
+    assert {row["video"]: (row["unfamiliar"], row["is_unfamiliar"]) for row in short} == {
+        "a/jump.mp4": (0.5, False), "a/run <b>.mp4": (0.5, False), "b/wave.mp4": (2.0, True)
+    }  # fmt: skip
+    long = [row for row in rows if row["video"] == "b/long.mp4"]
+    assert {row["label"] for row in long if row["is_unfamiliar"]} == {"Wave"}
+    assert all(0.5 <= float(str(row["unfamiliar"])) <= 2 for row in long)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["unfamiliar"] == {"videos": 1, "segments": 2, "reason": ""}
+    sentence = "25 % of these videos are unlike what the model has seen: don't trust their labels"
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"{sentence.replace(chr(39), '&#x27;')} (2 segments)." in page and "unlike training" in page
+    assert sentence in " ".join(capsys.readouterr().out.split())
+
+    run(model, videos, tmp_path / "untold")
+    assert {(row["unfamiliar"], row["is_unfamiliar"]) for row in rows_of(tmp_path / "untold")} == {(None, None)}
+    untold = json.loads((tmp_path / "untold" / "summary.json").read_text())["unfamiliar"]
+    assert (untold["videos"], untold["segments"]) == (None, None) and "has no record of how far" in untold["reason"]
+    assert untold["reason"] in (tmp_path / "untold" / "report.html").read_text()
+    assert "are unlike" not in capsys.readouterr().out
 
 
 def test_what_a_list_names_is_a_video_or_a_failure(model: Path, videos: Path, tmp_path: Path) -> None:
@@ -320,6 +348,7 @@ def test_labels_have_the_pixels_of_training(model: Path, videos: Path, tmp_path:
     from pipelines.dataset import example
     from pipelines.dataset.info import DatasetInfo
     from pipelines.models.scorer import Scorer, read_model_info
+    from pipelines.models.scores import Scored
     from tests.conftest import preprocess
 
     short = tmp_path / "short"
@@ -334,8 +363,9 @@ def test_labels_have_the_pixels_of_training(model: Path, videos: Path, tmp_path:
     for path in sorted((tmp_path / "data").glob("*.tfrecord")):
         for record in tf.data.TFRecordDataset(str(path)):
             parsed = example.parse(record, info.clip_spec, info.encoding)
-            (row,) = scorer.score([parsed["frames"].numpy().tobytes()])
-            expected[parsed["video_id"].numpy().decode()] = np.asarray(row)
+            (scored,) = scorer.score([parsed["frames"].numpy().tobytes()])
+            assert isinstance(scored, Scored)
+            expected[parsed["video_id"].numpy().decode()] = scored.probabilities
     run(model, short, tmp_path / "out", "--top-k", 3)
     from pipelines.labelling.folder import read_ledger
 

@@ -3,10 +3,11 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from pipelines.core.errors import UserError
+from pipelines.core.familiarity import Familiarity
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.stored.descriptions import check_clip_spec, check_labels, read_versioned
 from pipelines.core.stored.typed_json import Amount, Count, PlainName, build
@@ -37,6 +38,7 @@ class ModelInfo:
         imported: for an imported model, how its input and outputs were adapted.
         encoding: how the frames that it was trained on were stored; clips to be labelled go through the same encoding,
             so that they lose the same detail.
+        unfamiliar: from which distance on a clip is unlike those of its training.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -58,6 +60,7 @@ class ModelInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     imported: Mapping[str, Any] = field(default_factory=dict)
     encoding: FrameEncoding = field(default_factory=FrameEncoding)
+    unfamiliar: Familiarity = field(default_factory=Familiarity)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -70,6 +73,7 @@ class ModelInfo:
         value = {item.name: getattr(self, item.name) for item in fields(self)}
         value["clip_spec"] = {**self.clip_spec.to_json(), "fingerprint": self.clip_spec.fingerprint()}
         value["encoding"] = self.encoding.to_json()
+        value["unfamiliar"] = asdict(self.unfamiliar)
         value = {"schema_version": value.pop("schema_version"), **value}
         return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
 

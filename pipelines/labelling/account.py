@@ -21,7 +21,7 @@ MAX_FAILURES = 200
 """Failure records in a report."""
 MAX_REMARKS = 200
 """Remarks in a report, of which the page and the summary show some."""
-_COUNTS = ("videos", "labelled", "failed", "damaged", "remarked", "windows")
+_COUNTS = ("videos", "labelled", "failed", "damaged", "remarked", "unfamiliar", "unfamiliar_segments", "windows")
 _DIGITS = 3
 
 _Item = TypeVar("_Item")
@@ -52,7 +52,11 @@ def summarise(
         bins[score_bin(segment.score)] += 1
     failed = {failure.video_id for failure in failures} | {video.video for video in videos}
     examples = [
-        Example(video.video, s.start_s, s.end_s, s.label, s.score, s.top, strips[video.video, s.start_s])
+        Example(
+            *(video.video, s.start_s, s.end_s, s.label, s.score, s.top),
+            strip=strips[video.video, s.start_s],
+            is_unfamiliar=bool(s.is_unfamiliar),
+        )
         for video in labelled
         for s in video.segments
         if (video.video, s.start_s) in strips
@@ -63,6 +67,8 @@ def summarise(
         failed=len(failed - {video.video for video in labelled}),
         damaged=sum(video.damaged for video in labelled),
         remarked=sum(bool(video.remark) for video in labelled),
+        unfamiliar=sum(video.is_unfamiliar for video in labelled),
+        unfamiliar_segments=sum(bool(segment.is_unfamiliar) for segment in segments),
         windows=windows,
         duration_s=_total(video.duration_s for video in labelled),
         segments_by_label={label: len(seconds[label]) for label in sorted(seconds)},
@@ -146,7 +152,7 @@ def _failure_order(failure: Failure) -> tuple[Any, ...]:
 
 def _example_order(example: Example) -> tuple[Any, ...]:
     e = example
-    return e.score, e.video, e.start_s, e.end_s, e.label, e.top, e.strip
+    return e.score, e.video, e.start_s, e.end_s, e.label, e.top, e.strip, e.is_unfamiliar
 
 
 def _timeline_order(video: LabelledVideo) -> tuple[int, str]:

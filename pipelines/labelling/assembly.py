@@ -72,7 +72,9 @@ def _label(video: ListedVideo, parts: Sequence[Entry], labels: Sequence[str], sp
     windows = [window for entry in scored for window in entry.windows]
     probabilities = np.concatenate([entry.probabilities for entry in scored])
     duration_s, total = scored[0].duration_s, sum(entry.num_windows for entry in parts)
-    segments = make_segments(windows, probabilities, labels, spec, duration_s, total)
+    told = [entry.unfamiliar for entry in scored if entry.unfamiliar is not None]
+    unfamiliar = np.concatenate(told) if len(told) == len(scored) else None
+    segments = make_segments(windows, probabilities, labels, spec, duration_s, total, unfamiliar)
     damaged = any(entry.damaged for entry in parts)
     said = next((entry.remark for entry in parts if entry.remark), "")
     if damaged and not said:

@@ -39,7 +39,7 @@ def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> Lab
         name: str(value) for name, value in {**summary["model"], **summary["settings"], **summary["versions"]}.items()
     }
     title = f"Labels of {posixpath.basename(config.input)}"
-    page = render_label_report(report, settings, title, config.min_score, work.info.labels)
+    page = render_label_report(report, settings, title, config.min_score, work.info.labels, work.info.unfamiliar.reason)
     label_store.finish(config.output, json.dumps(summary, indent=2) + "\n", page)
     return report
 
@@ -65,6 +65,11 @@ def _summary(
         "segments_by_label": dict(report.segments_by_label),
         "seconds_by_label": dict(report.seconds_by_label),
         "failures_by_reason": dict(report.failures_by_reason),
+        "unfamiliar": {
+            "videos": report.unfamiliar if info.unfamiliar.is_known else None,
+            "segments": report.unfamiliar_segments if info.unfamiliar.is_known else None,
+            "reason": info.unfamiliar.reason,
+        },
         "model": {
             "model": info.name,
             "variant": info.variant,

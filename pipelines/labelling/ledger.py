@@ -39,6 +39,8 @@ class Entry:
         failures: failures of the video or of its windows.
         strips: film strips, JPEG in base64, by index of the window.
         remark: what a person should know about the video.
+        unfamiliar: float32 [len(windows)], how far each is from the clips of training, over the largest usual distance;
+            None if the model can't tell.
     """
 
     video: str
@@ -54,6 +56,7 @@ class Entry:
     failures: tuple[Failure, ...]
     strips: Mapping[int, str] = field(default_factory=dict)
     remark: str = ""
+    unfamiliar: np.ndarray | None = None
 
     @property
     def transient(self) -> bool:
@@ -68,7 +71,9 @@ class Entry:
         """One line; `from_json` reads it."""
         value = {name: getattr(self, name) for name in _PLAIN}
         value["windows"] = [[w.index, w.start_s, w.end_s] for w in self.windows]
-        value["probabilities"] = base64.b64encode(self.probabilities.astype("<f4").tobytes()).decode()
+        value["probabilities"] = _dump(self.probabilities)
+        if self.unfamiliar is not None:
+            value[_UNFAMILIAR] = _dump(self.unfamiliar)
         value["failures"] = [failure.to_json() for failure in self.failures]
         value["strips"] = self.strips
         return json.dumps(value)
@@ -82,18 +87,31 @@ class Entry:
         """
         value: dict[str, Any] = dict(load_json(line))
         windows = tuple(Window(*item) for item in value.pop("windows"))
-        flat = np.frombuffer(base64.b64decode(value.pop("probabilities")), "<f4")
+        flat = _load(value.pop("probabilities"))
+        told = _load(value.pop(_UNFAMILIAR)) if _UNFAMILIAR in value else None
+        if told is not None and len(told) != len(windows):
+            raise ValueError("windows and distances don't fit")
         return cls(
             windows=windows,
             probabilities=flat.reshape(len(windows), -1) if windows else flat.reshape(0, 0),
             failures=tuple(map(Failure.from_json, value.pop("failures"))),
             parts=tuple(value.pop("parts")),
             strips={int(index): strip for index, strip in value.pop("strips").items()},
+            unfamiliar=told,
             **value,
         )
 
 
-_FIELDS = {item.name for item in fields(Entry)}
+def _dump(values: np.ndarray) -> str:
+    return base64.b64encode(values.astype("<f4").tobytes()).decode()
+
+
+def _load(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+_UNFAMILIAR = "unfamiliar"
+_FIELDS = {item.name for item in fields(Entry)} - {_UNFAMILIAR}
 _WINDOW_FIELDS = len(fields(Window))
 
 
@@ -117,11 +135,13 @@ class Outline:
             ValueError, TypeError, KeyError: the line is something else or cut off.
         """
         value: dict[str, Any] = dict(load_json(line))
-        if value.keys() != _FIELDS:
+        if value.keys() - {_UNFAMILIAR} != _FIELDS:
             raise KeyError(f"not the fields of an entry: {', '.join(sorted(value))}")
         windows, size = value["windows"], len(base64.b64decode(value["probabilities"]))
         if any(len(item) != _WINDOW_FIELDS for item in windows) or (size % (4 * len(windows)) if windows else size):
             raise ValueError("windows and probabilities don't fit")
+        if _UNFAMILIAR in value and len(base64.b64decode(value[_UNFAMILIAR])) != 4 * len(windows):
+            raise ValueError("windows and distances don't fit")
         _ = [int(index) for index in value["strips"]]
         transient = any(Failure.from_json(item).transient for item in value["failures"])
         return cls(

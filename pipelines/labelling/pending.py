@@ -24,6 +24,7 @@ from pipelines.labelling.plan import (
     shard_count,
     task_size,
 )
+from pipelines.labelling.rows import COLUMNS
 from pipelines.process.gc_pause import no_collection
 from pipelines.reports.text import plural
 from pipelines.video.windows import WindowSpec
@@ -103,7 +104,7 @@ def make_work(
     layout = LabelLayout(num_shards, info.fingerprint, info.name, scoring)
     shards = by_shard(videos, num_shards)
     again = earlier is not None and not finished
-    result = [config.segments.identity(), config.format, config.webvtt]
+    result = [config.segments.identity(), config.format, config.webvtt, COLUMNS]
 
     damaged: list[str] = []
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
 from pipelines.labelling.account import merge_reports
+from pipelines.labelling.familiarity import mark, note_on_page
 from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
 from pipelines.labelling.timelines import choose_colors, time_range, timeline
 from pipelines.labelling.types import UNKNOWN, Example, LabelReport
@@ -40,6 +41,7 @@ def render_label_report(
     title: str,
     min_score: float = 0.0,
     labels: Sequence[str] = (),
+    cannot_tell: str = "",
 ) -> str:
     """The page for a run.
 
@@ -49,6 +51,7 @@ def render_label_report(
         title: name of the run.
         min_score: the threshold below which a segment is `UNKNOWN`, from 0 to 1; 0 if there was none.
         labels: all labels of the model, to say which never occur; empty if unknown.
+        cannot_tell: why the model can't tell unfamiliar videos; empty if it can.
     """
     report = merge_reports([report])  # sorted and within limits, whatever made it
     sections = {
@@ -62,7 +65,7 @@ def render_label_report(
     return render_page(
         title,
         _subtitle(report),
-        f'<dl class="tiles">{_tiles(report)}</dl>{_notes(report, min_score, labels)}',
+        f'<dl class="tiles">{_tiles(report)}</dl>{_notes(report, min_score, labels, cannot_tell)}',
         sections,
         "Made from the reports of the shards.",
         style=asset("labels.css"),
@@ -90,7 +93,7 @@ def _tiles(report: LabelReport) -> str:
     return "".join(tile(*values) for values in tiles)
 
 
-def _notes(report: LabelReport, min_score: float, labels: Sequence[str]) -> str:
+def _notes(report: LabelReport, min_score: float, labels: Sequence[str], cannot_tell: str) -> str:
     """What a person should know before using the labels."""
     loud, items = [], []
     listed, labelled, failed = report.videos, report.labelled, report.failed
@@ -98,6 +101,8 @@ def _notes(report: LabelReport, min_score: float, labels: Sequence[str]) -> str:
         loud.append(f"{plural(listed, 'video')} listed, but {labelled + failed:,} accounted for.")
     if listed and not labelled:
         loud.append("No video has labels.")
+    said, is_loud = note_on_page(report, cannot_tell)
+    (loud if is_loud else items).extend([said] if said else [])
     if failed:
         items.append(f"{plural(failed, 'video')} of {listed:,} ({failed / max(listed, 1):.1%}) failed.")
     if report.damaged:
@@ -172,7 +177,8 @@ def _figure(example: Example) -> str:
         rest = f", then {others[0]}" if others else ""
     return (
         f'<figure class="item">{strip_image(example.strip, f"{example.video}, {when}, {example.label}")}'
-        f"<figcaption><b>{text(example.video)}</b>{when} · {label}{text(rest)}</figcaption></figure>"
+        f"<figcaption><b>{text(example.video)}</b>{when} · {label}{text(rest)}"
+        f"{mark(example.is_unfamiliar)}</figcaption></figure>"
     )
 
 

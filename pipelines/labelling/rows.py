@@ -10,8 +10,13 @@ from typing import Any, BinaryIO
 from pipelines.labelling.types import LabelledVideo
 
 FORMATS = ("jsonl", "csv", "parquet")
-COLUMNS = ("video", "uri", "start_s", "end_s", "label", "score", "top_k", "model", "remark")
-_NUMBERS = ("start_s", "end_s", "score")
+COLUMNS = (
+    *("video", "uri", "start_s", "end_s", "label", "score", "top_k", "model", "remark"),
+    *("unfamiliar", "is_unfamiliar"),
+)
+_NUMBERS = ("start_s", "end_s", "score", "unfamiliar")
+_FLAG = "is_unfamiliar"
+_MAY_BE_NULL = ("unfamiliar", "is_unfamiliar")
 _ROW_GROUP = 10_000
 """Number of rows of a Parquet file that are in memory at a time."""
 
@@ -27,7 +32,8 @@ def rows(video: LabelledVideo, fingerprint: str) -> Iterator[Row]:
 
     Yields:
         Dicts with the keys of `COLUMNS`: `video`, `uri`, `label`, `model` and `remark` (mostly empty) are str,
-        `start_s`, `end_s` and `score` are float, and `top_k` is a list of `{"label": str, "score": float}`, best first.
+        `start_s`, `end_s` and `score` are float, `top_k` is a list of `{"label": str, "score": float}`, best first, and
+        `unfamiliar` (float) and `is_unfamiliar` (bool) are None if the model can't tell.
     """
     for segment in video.segments:
         yield {
@@ -40,6 +46,8 @@ def rows(video: LabelledVideo, fingerprint: str) -> Iterator[Row]:
             "top_k": [{"label": label, "score": score} for label, score in segment.top],
             "model": fingerprint,
             "remark": video.remark,
+            "unfamiliar": segment.unfamiliar,
+            "is_unfamiliar": segment.is_unfamiliar,
         }
 
 
@@ -82,7 +90,8 @@ def bigquery_schema() -> dict[str, Any]:
     def column(name: str) -> dict[str, Any]:
         if name == "top_k":
             return {"name": name, "type": "RECORD", "mode": "REPEATED", "fields": [column("label"), column("score")]}
-        return {"name": name, "type": "FLOAT" if name in _NUMBERS else "STRING", "mode": "REQUIRED"}
+        kind = "FLOAT" if name in _NUMBERS else "BOOLEAN" if name == _FLAG else "STRING"
+        return {"name": name, "type": kind, "mode": "NULLABLE" if name in _MAY_BE_NULL else "REQUIRED"}
 
     return {"fields": [column(name) for name in COLUMNS]}
 
@@ -100,8 +109,9 @@ def _write_csv(file: BinaryIO, rows: Iterable[Row]) -> int:
     writer.writerow(COLUMNS)
     count = 0
     for row in map(encodable, rows):
-        top = json.dumps(row["top_k"], ensure_ascii=False, allow_nan=False)
-        writer.writerow([top if name == "top_k" else row[name] for name in COLUMNS])
+        as_json = {name: json.dumps(row[name], ensure_ascii=False, allow_nan=False) for name in ("top_k", _FLAG)}
+        as_json[_FLAG] = "" if row[_FLAG] is None else as_json[_FLAG]  # true, false or nothing
+        writer.writerow([as_json.get(name, row[name]) for name in COLUMNS])
         count += 1
     return count
 
@@ -111,10 +121,10 @@ def _write_parquet(file: BinaryIO, rows: Iterable[Row]) -> int:
     from pyarrow import parquet
 
     def column(name: str) -> Any:
-        kind = pa.float64() if name in _NUMBERS else pa.string()
+        kind = pa.float64() if name in _NUMBERS else pa.bool_() if name == _FLAG else pa.string()
         if name == "top_k":
             kind = pa.list_(pa.field("element", pa.struct([column("label"), column("score")]), nullable=False))
-        return pa.field(name, kind, nullable=False)
+        return pa.field(name, kind, nullable=name in _MAY_BE_NULL)
 
     schema = pa.schema([column(name) for name in COLUMNS])
     remaining = map(encodable, rows)

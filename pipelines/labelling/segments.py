@@ -17,6 +17,7 @@ from pipelines.labelling.types import UNKNOWN, Segment
 from pipelines.video.windows import Window
 
 _DIGITS = 6
+_DISTANCE_DIGITS = 3
 _TOLERANCE = 1e-3
 """By how much a probability may exceed 1, as those of half-precision models do."""
 
@@ -80,6 +81,7 @@ def make_segments(
     spec: SegmentSpec,
     duration_s: float,
     num_windows: int | None = None,
+    unfamiliar: np.ndarray | None = None,
 ) -> tuple[Segment, ...]:
     """The segments of a video, in order of time; each ends where the next one starts, unless windows are missing there.
 
@@ -91,6 +93,7 @@ def make_segments(
         duration_s: duration of the video in seconds.
         num_windows: how many windows the video has, including those that failed; None if all were scored. A video of
             a single window is one segment from 0 to `duration_s`.
+        unfamiliar: float [N], how far each window is from the clips of training; None if the model can't tell.
 
     Returns:
         Segments with times rounded to milliseconds and scores to 6 decimals; none if there are no windows.
@@ -109,7 +112,7 @@ def make_segments(
     surely = np.round(smoothed.max(axis=1), _DIGITS) >= spec.min_score
     runs = _runs(np.where(surely, smoothed.argmax(axis=1), unknown).tolist(), shares)
     runs = _absorb_short(runs, _ms(spec.min_duration_s))
-    return tuple(_segment(run, smoothed, shares, labels, spec.top_k) for run in runs)
+    return tuple(_segment(run, smoothed, shares, labels, spec.top_k, unfamiliar) for run in runs)
 
 
 def _check(windows: Sequence[Window], probabilities: np.ndarray, labels: Sequence[str]) -> None:
@@ -224,7 +227,12 @@ def _absorb_short(runs: Sequence[_Run], min_ms: int) -> list[_Run]:
 
 
 def _segment(
-    run: _Run, smoothed: np.ndarray, shares: Sequence[tuple[int, int]], labels: Sequence[str], top_k: int
+    run: _Run,
+    smoothed: np.ndarray,
+    shares: Sequence[tuple[int, int]],
+    labels: Sequence[str],
+    top_k: int,
+    unfamiliar: np.ndarray | None,
 ) -> Segment:
     rows = slice(run.first, run.last + 1)
     weights = np.array([end - start for start, end in shares[rows]], np.float64)
@@ -242,4 +250,9 @@ def _segment(
         label=label,
         score=scores[best[0] if label == UNKNOWN else run.label],
         top=tuple((labels[i], scores[i]) for i in best),
+        unfamiliar=None if unfamiliar is None else round(_mean(unfamiliar[rows], weights), _DISTANCE_DIGITS),
     )
+
+
+def _mean(values: np.ndarray, weights: np.ndarray) -> float:
+    return math.fsum((values.astype(np.float64) * weights).tolist()) / math.fsum(weights.tolist())

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.core.file_names import FAILURES
+from pipelines.labelling.familiarity import is_worth_a_warning, share_sentence
 from pipelines.labelling.folder import REPORT
 from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.console import name_cell, open_console, print_facts, print_unbroken
@@ -84,6 +85,8 @@ def _facts(report: LabelReport, seconds: float | None) -> list[tuple[str, str, s
         facts.append(("Failures", f"{some_counts(report.failures_by_reason)}; each is in {FAILURES}", "yellow"))
     if report.remarked:
         facts.append(("Remarks", visible(f"{some_remarks(report)}; the column remark has all"), "yellow"))
+    if is_worth_a_warning(report):
+        facts.append(("Warning", f"{share_sentence(report)}; the column is_unfamiliar tells which", "yellow"))
     scored = f"{plural(report.windows, 'window')} in {human_seconds(report.duration_s)} of video"
     facts.append(("Scored", scored, ""))
     if seconds is not None:

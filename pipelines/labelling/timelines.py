@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from pipelines.labelling.familiarity import MARK
 from pipelines.labelling.types import UNKNOWN, LabelledVideo, Segment
 from pipelines.reports.charts import scale
 from pipelines.reports.parts import Measure, key, svg, table, text
@@ -63,7 +64,7 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str]) -> str:
     more = ""
     if len(segments) < len(video.segments):
         more = f'<p class="more">The first {len(segments):,} are shown here, up to {clock(end_s)}.</p>'
-    rows = [(time_range(s.start_s, s.end_s), s.label, Measure(f"{s.score:.1%}")) for s in segments]
+    rows = [(time_range(s.start_s, s.end_s), _marked(s), Measure(f"{s.score:.1%}")) for s in segments]
     content = table(f"Segments of {video.video}", ("Time", "Label", "Score"), rows)
     damaged = ' <span class="tag">damaged</span>' if video.damaged else ""
     return (
@@ -75,5 +76,10 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str]) -> str:
     )
 
 
+def _marked(segment: Segment) -> str:
+    return f"{segment.label} ({MARK})" if segment.is_unfamiliar else segment.label
+
+
 def _says(segment: Segment) -> str:
-    return f"{segment.label}, {time_range(segment.start_s, segment.end_s)}, {segment.score:.1%}"
+    far = f", {MARK}" if segment.is_unfamiliar else ""
+    return f"{segment.label}, {time_range(segment.start_s, segment.end_s)}, {segment.score:.1%}{far}"

@@ -23,6 +23,8 @@ class Segment:
         label: name of the class, or `UNKNOWN`.
         score: mean probability of the best class over the segment, after smoothing; calibrated if the model is.
         top: the best classes with their mean probabilities, best first.
+        unfamiliar: mean over the segment of how far its windows are from the clips of training, in units of the
+            largest usual distance; None if the model can't tell.
     """
 
     start_s: float
@@ -30,6 +32,12 @@ class Segment:
     label: str
     score: float
     top: tuple[tuple[str, float], ...]
+    unfamiliar: float | None = None
+
+    @property
+    def is_unfamiliar(self) -> bool | None:
+        """Whether it is unlike the clips of training; None if the model can't tell."""
+        return None if self.unfamiliar is None else self.unfamiliar > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,15 @@ class LabelledVideo:
     segments: tuple[Segment, ...]
     remark: str = ""
 
+    @property
+    def is_unfamiliar(self) -> bool:
+        """Whether more than half of its labelled time is unlike the clips of training."""
+        total = sum(segment.end_s - segment.start_s for segment in self.segments)
+        far = [segment for segment in self.segments if segment.is_unfamiliar]
+        if total <= 0:  # a video without duration, which has one segment
+            return bool(far)
+        return sum(segment.end_s - segment.start_s for segment in far) > total / 2
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -58,6 +75,7 @@ class Example:
     score: float
     top: tuple[tuple[str, float], ...]
     strip: str
+    is_unfamiliar: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,8 @@ class LabelReport:
         failed: number of videos without segments.
         damaged: number of labelled videos of which only a part could be decoded.
         remarked: number of labelled videos with a remark.
+        unfamiliar: number of labelled videos that are unlike the clips of training.
+        unfamiliar_segments: number of segments that are.
         windows: number of clips that were scored.
         duration_s: total duration of the labelled videos in seconds.
         segments_by_label: label to number of segments, `UNKNOWN` among them.
@@ -87,6 +107,8 @@ class LabelReport:
     failed: int = 0
     damaged: int = 0
     remarked: int = 0
+    unfamiliar: int = 0
+    unfamiliar_segments: int = 0
     windows: int = 0
     duration_s: float = 0.0
     segments_by_label: Mapping[str, int] = field(default_factory=dict)

@@ -5,7 +5,8 @@ import numpy as np
 from pipelines import files
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import ModelInfo
-from pipelines.models.scorer import ScoreError, Scorer, read_model_info
+from pipelines.models.scorer import Scorer, read_model_info
+from pipelines.models.scores import ScoreError
 from pipelines.process.embedding import as_library
 
 
@@ -45,10 +46,11 @@ class Model:
         if array.dtype != np.uint8 or array.shape[1:] != self.info.clip_spec.shape:
             wanted = ", ".join(map(str, self.info.clip_spec.shape))
             raise UsageError(f"the model takes clips uint8 [B, {wanted}], not {array.dtype} {list(array.shape)}")
-        rows = self._scorer.score([clip.tobytes() for clip in array])
-        for number, row in enumerate(rows):
-            if isinstance(row, ScoreError):
-                raise UserError(f"clip {number} can't be scored: {row}")
+        rows = []
+        for number, scored in enumerate(self._scorer.score([clip.tobytes() for clip in array])):
+            if isinstance(scored, ScoreError):
+                raise UserError(f"clip {number} can't be scored: {scored}")
+            rows.append(scored.probabilities)
         return np.array(rows, np.float32).reshape(len(array), len(self.info.labels))
 
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from pipelines import files
 from pipelines.core.errors import UsageError, UserError, WorkerError, as_shortage
+from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.reasons import first_line
 from pipelines.inputs.source_hints import why_no_model
 from pipelines.models.safety import refuse_unsafe
+from pipelines.models.scores import Scored, ScoreError, scored
 from pipelines.process import interrupts
 from pipelines.process.tensorflow_start import start_tensorflow
 
@@ -31,10 +33,6 @@ ones in another way, which rounds differently: of 32 rows, with AVX2, the last t
 _SIGNATURE = "serving_default"
 _FULL = re.compile("out of memory|OUT_OF_MEMORY|ALLOC_FAILED|RESOURCE_EXHAUSTED")
 """What a GPU's libraries say when its memory is full, if not by a `ResourceExhaustedError`."""
-
-
-class ScoreError(Exception):
-    """The model gives no probabilities for a clip. The class name is the reason that failure records show."""
 
 
 def batch_size(info: ModelInfo) -> int:
@@ -86,6 +84,7 @@ class Scorer:
                 tf.config.experimental.set_memory_growth(device, True)
         self._tf = tf
         self._info = info
+        self._outputs = [info.output_name, *[UNFAMILIAR_OUTPUT] * info.unfamiliar.is_known]
         self.batch_size = self._at_once = batch_size(info)
         saved_model = files.join(folder, info.saved_model)
         try:
@@ -124,30 +123,33 @@ class Scorer:
             )
         self._has_fixed_batch = given.shape.rank is not None and given.shape[0] is not None
         outputs = self._signature.structured_outputs
-        if info.output_name not in outputs:
-            refuse(f"it gives {', '.join(sorted(outputs))}, not {info.output_name}")
+        for name in self._outputs:
+            if name not in outputs:
+                refuse(f"it gives {', '.join(sorted(outputs))}, not {name}")
         try:
-            values = self._score_black()  # compiles, too
+            values, *distances = self._score_black()  # compiles, too
         except (ValueError, tf.errors.OpError) as error:
             refuse(f"it fails on a black clip ({_reason(error)})")
         if values.shape != (self._at_once, len(info.labels)):
             is_row = values.ndim == 2 and len(values) == self._at_once
             what = f"{values.shape[1]} probabilities" if is_row else f"values {list(values.shape)}"
             refuse(f"it gives {what}, there are {len(info.labels)} labels")
+        if any(distance.shape != (self._at_once,) for distance in distances):
+            refuse(f"it gives {UNFAMILIAR_OUTPUT} {list(distances[0].shape)}, not a number for each clip")
 
-    def _run(self, frames: np.ndarray) -> np.ndarray:
+    def _run(self, frames: np.ndarray) -> list[np.ndarray]:
         outputs = self._signature(**{self._info.input_name: self._tf.constant(frames)})
-        return np.asarray(outputs[self._info.output_name].numpy(), np.float32)
+        return [np.asarray(outputs[name].numpy(), np.float32) for name in self._outputs]
 
-    def _score_black(self) -> np.ndarray:
+    def _score_black(self) -> list[np.ndarray]:
         while True:
             try:
                 return self._run(np.zeros((self._at_once, *self._info.clip_spec.shape), np.uint8))
             except Exception as error:
                 self._shrink(error)
 
-    def score(self, clips: Sequence[bytes]) -> list[np.ndarray | ScoreError]:
-        """Probabilities float32 [C] of each clip, or why there are none. A bad clip doesn't affect the others.
+    def score(self, clips: Sequence[bytes]) -> list[Scored | ScoreError]:
+        """What the model says of each clip, or why it says nothing. A bad clip doesn't affect the others.
 
         Args:
             clips: raw uint8 [T, H, W, 3] RGB each, at most `batch_size`.
@@ -155,7 +157,7 @@ class Scorer:
         Raises:
             WorkerError: the device has no memory left even for one clip, or can't score any clip any more.
         """
-        results: list[np.ndarray | ScoreError] = []
+        results: list[Scored | ScoreError] = []
         while len(results) < len(clips):
             try:
                 results += self._score_at_once(clips[len(results) : len(results) + self._at_once])
@@ -163,9 +165,9 @@ class Scorer:
                 self._shrink(error)
         return results
 
-    def _score_at_once(self, clips: Sequence[bytes]) -> list[np.ndarray | ScoreError]:
+    def _score_at_once(self, clips: Sequence[bytes]) -> list[Scored | ScoreError]:
         try:
-            values = self._run(self._batch(clips))[: len(clips)]
+            found = self._run(self._batch(clips))
         except (ValueError, self._tf.errors.OpError) as error:
             if self._is_full(error):
                 raise
@@ -174,7 +176,7 @@ class Scorer:
                 return [ScoreError(_reason(error))]
             half = len(clips) // 2
             return [*self._score_at_once(clips[:half]), *self._score_at_once(clips[half:])]
-        return [row if _is_distribution(row) else ScoreError(_why_none(row)) for row in values]
+        return [scored(*values) for values in zip(*(values[: len(clips)] for values in found), strict=True)]
 
     def _check_device(self, error: Exception) -> None:
         """Tells a clip that can't be scored from a device that has failed, which fails on a black clip, too."""
@@ -220,16 +222,6 @@ class Scorer:
             clips = [as_stored(clip, self._info.clip_spec, self._info.encoding) for clip in clips]
         joined = b"".join([*clips, *[clips[-1]] * (self._at_once - len(clips))])
         return np.frombuffer(joined, np.uint8).reshape(self._at_once, *self._info.clip_spec.shape)
-
-
-def _is_distribution(row: np.ndarray) -> bool:
-    return bool(np.isfinite(row).all() and row.min() >= 0 and abs(float(row.sum()) - 1) < 1e-3)
-
-
-def _why_none(row: np.ndarray) -> str:
-    if not np.isfinite(row).all():
-        return "the model gives NaN or infinite values for this clip"
-    return f"the model gives values from {row.min():g} to {row.max():g} with the sum {row.sum():g}, not probabilities"
 
 
 def _reason(error: Exception) -> str:

@@ -10,7 +10,7 @@ from apache_beam.ml.inference.base import PredictionResult
 
 from pipelines.core.failure import Failure
 from pipelines.labelling.ledger import Entry
-from pipelines.models.scorer import ScoreError
+from pipelines.models.scores import Scored, ScoreError
 from pipelines.transforms.elements import Scorable, VideoRange
 from pipelines.video.windows import Window
 
@@ -22,7 +22,7 @@ class _Open:
     covered: int = 0
     damaged: bool = False
     remark: str = ""
-    scored: list[tuple[Window, np.ndarray]] = field(default_factory=list)
+    scored: list[tuple[Window, Scored]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -61,7 +61,7 @@ class CollectFn(beam.DoFn):
     def scored(self, item: Scorable, score: float) -> None:
         """Called for each window that was scored, with the probability of its best class."""
 
-    def _add(self, found: _Open, item: Scorable, values: np.ndarray | ScoreError | None) -> None:
+    def _add(self, found: _Open, item: Scorable, values: Scored | ScoreError | None) -> None:
         found.covered += item.covers
         found.damaged |= item.damaged
         found.remark = found.remark or item.remark
@@ -75,12 +75,13 @@ class CollectFn(beam.DoFn):
             found.failures.append(replace(error, start_s=window.start_s, end_s=window.end_s))
             return
         found.scored.append((window, values))
-        self.scored(item, float(values.max()))
+        self.scored(item, float(values.probabilities.max()))
 
     def _entry(self, source: VideoRange, item: Scorable, found: _Open) -> Entry:
         found.scored.sort(key=lambda pair: pair[0].index)  # they arrive in the order in which batches are filled
         found.failures.sort(key=lambda failure: failure.start_s or 0.0)
-        rows = [row for _, row in found.scored]
+        rows = [scored.probabilities for _, scored in found.scored]
+        distances = [scored.unfamiliar for _, scored in found.scored if scored.unfamiliar is not None]
         return Entry(
             video=source.task.video.video_id,
             version=source.task.video.version,
@@ -94,4 +95,5 @@ class CollectFn(beam.DoFn):
             windows=tuple(window for window, _ in found.scored),
             probabilities=np.stack(rows) if rows else np.zeros((0, 0), np.float32),
             failures=tuple(found.failures),
+            unfamiliar=np.array(distances, np.float32) if distances else None,
         )

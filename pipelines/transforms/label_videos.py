@@ -46,9 +46,9 @@ class RowsAndFailures(NamedTuple):
 class LabelVideos(beam.PTransform):
     """PCollection[str], local paths or addresses in stores -> PCollection[dict], a row for each segment.
 
-    Rows have the keys `video`, `uri`, `start_s`, `end_s`, `label`, `score`, `top_k`, `model` and `remark`. They equal
-    the rows of `pipelines.label` for the same videos, except for `video`, which is the address here. An address that
-    occurs several times is labelled once. Only for bounded collections.
+    Rows have the keys `video`, `uri`, `start_s`, `end_s`, `label`, `score`, `top_k`, `model`, `remark`, `unfamiliar`
+    and `is_unfamiliar`. They equal the rows of `pipelines.label` for the same videos, except for `video`, which is the
+    address here. An address that occurs several times is labelled once. Only for bounded collections.
 
     Attributes:
         model: folder of a model, local or in a store, which the workers can reach.

@@ -26,7 +26,7 @@ if base.resource is None:
 class SavedModelHandler(ModelHandler[Scorable, PredictionResult, Scorer]):
     """Scores clips with the SavedModel of a model directory. Elements that failed before pass through.
 
-    The inference of a result is float32 [C], a `ScoreError`, or None if there was nothing to score.
+    The inference of a result is `Scored`, a `ScoreError`, or None if there was nothing to score.
     """
 
     def __init__(self, folder: str, info: ModelInfo, threads: int, trust: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines.core.errors import UserError
+from pipelines.core.familiarity import Familiarity
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 
@@ -38,6 +39,16 @@ def test_a_model_from_before_there_was_a_choice_of_interpolation() -> None:
     assert ModelInfo.from_json(bilinear.to_json()) == bilinear
 
 
+def test_a_model_that_can_tell_unfamiliar_clips_and_one_from_before_there_were_such() -> None:
+    known = Familiarity("a distance", 1.5, {"0.5": 0.25}, num_clips=40, num_groups=4, reason="")
+    info = replace(INFO, unfamiliar=known)
+    assert ModelInfo.from_json(info.to_json()) == info and known.is_known
+    value = json.loads(INFO.to_json())
+    del value["unfamiliar"]
+    found = ModelInfo.from_json(json.dumps(value)).unfamiliar
+    assert not found.is_known and found.reason.startswith("the model has no record of how far")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -49,6 +60,8 @@ def test_a_model_from_before_there_was_a_choice_of_interpolation() -> None:
         (lambda v: v.update(labels=["Jump", "Jump", "Wave"]), "damaged .*labels must be sorted"),
         (lambda v: v.update(labels=[]), "damaged .*labels must be sorted"),
         (lambda v: v.update(temperature=0), "damaged .*temperature must be a positive number, not 0"),
+        (lambda v: v["unfamiliar"].update(threshold=1.0), "damaged .*threshold must be above 0, or there must be"),
+        (lambda v: v["unfamiliar"].update(reason=""), "damaged .*threshold must be above 0, or there must be"),
     ],
 )
 def test_damage(change: Callable[[dict[str, Any]], object], message: str) -> None:

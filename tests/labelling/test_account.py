@@ -35,6 +35,32 @@ def test_a_shard_is_summed_up() -> None:
     assert LabelReport.from_json(report.to_json()) == report
 
 
+def told(made: LabelledVideo, *distances: float) -> LabelledVideo:
+    return replace(
+        made, segments=tuple(replace(s, unfamiliar=d) for s, d in zip(made.segments, distances, strict=True))
+    )
+
+
+def test_a_video_is_unfamiliar_if_more_than_half_of_its_labelled_time_is() -> None:
+    videos = [
+        told(video("a", (0, 2, "Run", 0.5), (2, 4, "Sit", 0.95)), 1.001, 1.0),  # half
+        told(video("b", (0, 2, "Run", 0.5), (2, 4.001, "Sit", 0.95)), 0.9, 7.0),
+        told(video("c", (0, 0, "Run", 0.5)), 1.5),  # a single picture
+        video("d", (0, 2, "Run", 0.5)),
+    ]
+    assert [made.is_unfamiliar for made in videos] == [False, True, True, False]
+    report = account(videos)
+    assert (report.unfamiliar, report.unfamiliar_segments) == (2, 3)
+    assert {(e.video, e.is_unfamiliar) for e in report.uncertain} == {
+        ("a", True),
+        ("b", False),
+        ("c", True),
+        ("d", False),
+    }
+    both = merge_reports([account(videos[:2]), account(videos[2:])])
+    assert both == report and LabelReport.from_json(report.to_json()) == report
+
+
 def test_caps_keep_the_least_certain_the_longest_and_the_first() -> None:
     videos = [video(f"v{i:03}", *((k, k + 1, "Run", 0.5 - i / 1000) for k in range(2 + i % 5))) for i in range(60)]
     report = account(videos[::-1], [failure(f"f{i:03}") for i in range(300)][::-1])

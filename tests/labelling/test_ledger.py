@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.labelling.assembly import ShardLabels, assemble
-from pipelines.labelling.ledger import MAX_STRIPS, Entry, choose, is_complete
+from pipelines.labelling.ledger import MAX_STRIPS, Entry, Outline, choose, is_complete
 from pipelines.labelling.segments import SegmentSpec
 from tests.support.ledger_entries import KEY, LABELS, PARTS, entries, entry, failed, shard, strip, whole_failure
 
 SPEC = SegmentSpec(smooth=1)
+SHORT = entry(unfamiliar=np.ones(3, np.float32)).to_json()
+"""A line with three distances for four windows."""
 
 
 @given(entries())
@@ -25,13 +27,18 @@ def test_an_entry_comes_back_as_it_was(made: Entry) -> None:
     back = Entry.from_json(line)
     assert back.probabilities.dtype == np.float32 and back.probabilities.shape == made.probabilities.shape
     assert back.probabilities.tobytes() == made.probabilities.tobytes()
-    assert {**vars(back), "probabilities": 0} == {**vars(made), "probabilities": 0}
+    told = [None if e.unfamiliar is None else e.unfamiliar.astype(np.float32).tobytes() for e in (back, made)]
+    assert told[0] == told[1] and (made.unfamiliar is None) == ("unfamiliar" not in line)
+    apart = {"probabilities": 0, "unfamiliar": 0}
+    assert {**vars(back), **apart} == {**vars(made), **apart}
+    assert Outline.from_json(line).num_windows == made.num_windows
 
 
-@pytest.mark.parametrize("line", ["", "{}", "[1]", "null", entry().to_json()[:-9], '{"video": "a"}'])
+@pytest.mark.parametrize("line", ["", "{}", "[1]", "null", entry().to_json()[:-9], '{"video": "a"}', SHORT])
 def test_other_lines_are_told_apart(line: str) -> None:
-    with pytest.raises((ValueError, TypeError, KeyError)):
-        Entry.from_json(line)
+    for kind in (Entry, Outline):
+        with pytest.raises((ValueError, TypeError, KeyError)):
+            kind.from_json(line)
 
 
 def lines(*found: Entry) -> list[str]:

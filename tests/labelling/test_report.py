@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.labelling import timelines
+from pipelines.labelling import familiarity, timelines
 from pipelines.labelling.account import MAX_UNCERTAIN
+from pipelines.labelling.familiarity import MARK
 from pipelines.labelling.report import MAX_LABELS, render_label_report
 from pipelines.labelling.summary import print_label_summary
 from pipelines.labelling.types import UNKNOWN, LabelReport
@@ -173,3 +174,37 @@ def test_summary(hostile: LabelReport, monkeypatch: pytest.MonkeyPatch) -> None:
     many = printed(account([video("a", *((k, k + 1, f"L{k:02}", 0.95) for k in range(30)))]), "out", 0.0)
     assert "10 more labels 10 33.3% 0.00" in many and "L20" not in " ".join(many)
     assert printed(LabelReport(), "out", None)[0].startswith("Videos 0 listed")
+
+
+@pytest.mark.parametrize(
+    ("far", "labelled", "sentence"),
+    [
+        (0, 10, ""),
+        (1, 10, "10 % of these videos are unlike what the model has seen"),
+        (2, 10, "20 % of these videos are unlike what the model has seen: don't trust their labels"),
+        (71, 100, "71 % of these videos are unlike what the model has seen: don't trust their labels"),
+        (1, 300, "less than 1 % of these videos are unlike what the model has seen"),
+    ],
+)
+def test_how_many_videos_are_unlike_those_of_training(far: int, labelled: int, sentence: str) -> None:
+    report = LabelReport(videos=labelled, labelled=labelled, unfamiliar=far, unfamiliar_segments=far)
+    assert familiarity.share_sentence(report) == sentence
+    notes = render(report).texts["li"]
+    assert [note for note in notes if "unlike" in note] == (
+        [f"{sentence} ({summary.plural(far, 'segment')})."] if far else []
+    )
+    out = io.StringIO()
+    print_label_summary(report, "labels", None, out)
+    assert ("Warning" in out.getvalue()) == ("trust" in sentence)
+
+
+def test_a_model_that_cannot_tell_and_marks_of_segments() -> None:
+    notes = render(LabelReport(videos=1, labelled=1), cannot_tell="it is <b>old</b>").texts["li"]
+    assert "Whether these videos are like those that the model has seen is not known: it is <b>old</b>." in notes
+    made = video("v", (0, 4, "Run", 0.5), (4, 9, "Sit", 0.4))
+    segments = tuple(replace(s, unfamiliar=d) for s, d in zip(made.segments, (0.5, 1.5), strict=True))
+    page = render(account([replace(made, segments=segments)]))
+    marked = [" ".join(figure.split()) for figure in page.texts["figcaption"]]
+    assert [MARK in figure for figure in marked] == [True, False]  # the least certain first
+    assert [row[1] for row in page.tables["Segments of v"]] == ["Label", "Run", f"Sit ({MARK})"]
+    assert f"Sit, 0:04.0 to 0:09.0, 40.0%, {MARK}" in page.texts["title"]

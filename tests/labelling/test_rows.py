@@ -19,7 +19,7 @@ VIDEO = LabelledVideo(
     "gs://bucket/a/b.mp4",
     4.0,
     False,
-    (Segment(0.0, 2.5, "Walk, slowly", 0.875, TOP), Segment(2.5, 4.0, "unknown", 0.5, (("Run", 0.5),))),
+    (Segment(0.0, 2.5, "Walk, slowly", 0.875, TOP, 1.25), Segment(2.5, 4.0, "unknown", 0.5, (("Run", 0.5),))),
     "390 of 720 frames are there",
 )
 NUMBER = st.floats(0, 1e6)
@@ -32,6 +32,7 @@ def tables(draw: st.DrawFn) -> list[Row]:
     """Rows with any text that UTF-8 can hold, including line ends, quotes and NUL."""
     tops = st.lists(st.fixed_dictionaries({"label": TEXT, "score": NUMBER}), max_size=3)
     kinds = {name: NUMBER if name in ("start_s", "end_s", "score") else TEXT for name in COLUMNS}
+    kinds |= {"unfamiliar": st.none() | NUMBER, "is_unfamiliar": st.none() | st.booleans()}
     return draw(st.lists(st.fixed_dictionaries({**kinds, "top_k": tops}), max_size=5))
 
 
@@ -48,7 +49,9 @@ def read_back(data: bytes, format: str) -> list[Row]:
         lines = csv.DictReader(io.StringIO(data.decode(), newline=""), strict=True)
         numbers = ("start_s", "end_s", "score")
         return [
-            {**line, "top_k": json.loads(line["top_k"])} | {name: float(line[name]) for name in numbers}
+            {**line, "top_k": json.loads(line["top_k"])}
+            | {name: float(line[name]) for name in numbers}
+            | {name: json.loads(line[name] or "null") for name in ("unfamiliar", "is_unfamiliar")}
             for line in lines
         ]
     from pyarrow import parquet
@@ -68,6 +71,8 @@ def test_a_row_is_a_segment() -> None:
             "top_k": [{"label": "Walk, slowly", "score": 0.875}, {"label": "Run", "score": 0.125}],
             "model": "00ff",
             "remark": "390 of 720 frames are there",
+            "unfamiliar": 1.25,
+            "is_unfamiliar": True,
         },
         {
             "video": "a/b.mp4",
@@ -79,6 +84,8 @@ def test_a_row_is_a_segment() -> None:
             "top_k": [{"label": "Run", "score": 0.5}],
             "model": "00ff",
             "remark": "390 of 720 frames are there",
+            "unfamiliar": None,
+            "is_unfamiliar": None,
         },
     ]
     assert all(tuple(row) == COLUMNS for row in rows(VIDEO, ""))
@@ -89,20 +96,20 @@ def test_bytes_of_jsonl() -> None:
     assert second == (
         b'{"video": "a/b.mp4", "uri": "gs://bucket/a/b.mp4", "start_s": 2.5, "end_s": 4.0, "label": "unknown", '
         b'"score": 0.5, "top_k": [{"label": "Run", "score": 0.5}], "model": "00ff", '
-        b'"remark": "390 of 720 frames are there"}\n'
+        b'"remark": "390 of 720 frames are there", "unfamiliar": null, "is_unfamiliar": null}\n'
     )
     assert first.endswith(b"\n")
 
 
 def test_bytes_of_csv() -> None:
-    header = b"video,uri,start_s,end_s,label,score,top_k,model,remark\r\n"
+    header = b"video,uri,start_s,end_s,label,score,top_k,model,remark,unfamiliar,is_unfamiliar\r\n"
     assert written([], "csv") == header
     assert written(list(rows(VIDEO, "00ff")), "csv") == header + (
         b'a/b.mp4,gs://bucket/a/b.mp4,0.0,2.5,"Walk, slowly",0.875,'
         b'"[{""label"": ""Walk, slowly"", ""score"": 0.875}, {""label"": ""Run"", ""score"": 0.125}]",00ff,'
-        b"390 of 720 frames are there\r\n"
+        b"390 of 720 frames are there,1.25,true\r\n"
         b'a/b.mp4,gs://bucket/a/b.mp4,2.5,4.0,unknown,0.5,"[{""label"": ""Run"", ""score"": 0.5}]",00ff,'
-        b"390 of 720 frames are there\r\n"
+        b"390 of 720 frames are there,,\r\n"
     )
 
 
@@ -121,13 +128,11 @@ def test_types_and_row_groups_of_parquet(number: int) -> None:
     assert {group.column(0).compression for group in groups} <= {"ZSTD"}
     types = {field.name: field.type for field in file.schema_arrow}
     top = types.pop("top_k")
-    assert types == {
-        name: pa.float64() if name in ("start_s", "end_s", "score") else pa.string()
-        for name in COLUMNS
-        if name != "top_k"
-    }
+    numbers = dict.fromkeys(("start_s", "end_s", "score", "unfamiliar"), pa.float64())
+    texts = dict.fromkeys(("video", "uri", "label", "model", "remark"), pa.string())
+    assert types == {**numbers, **texts, "is_unfamiliar": pa.bool_()}
     assert {field.name: field.type for field in top.value_type} == {"label": pa.string(), "score": pa.float64()}
-    assert not any(field.nullable for field in file.schema_arrow)
+    assert [field.name for field in file.schema_arrow if field.nullable] == ["unfamiliar", "is_unfamiliar"]
 
 
 @settings(deadline=None)
@@ -155,6 +160,7 @@ def test_names_that_are_no_text(format: str) -> None:
     assert row == {
         **dict.fromkeys(("video", "uri", "label", "model"), expected),
         **{"start_s": 0.0, "end_s": 1.0, "score": 0.5, "top_k": [{"label": expected, "score": 0.5}], "remark": ""},
+        **dict.fromkeys(("unfamiliar", "is_unfamiliar")),
     }
 
 
@@ -230,8 +236,11 @@ def test_the_schema_of_bigquery_is_that_of_the_rows() -> None:
                 for part in item:
                     check(field["fields"], part)
             else:
-                assert field["mode"] == "REQUIRED"
-                assert field["type"] == {str: "STRING", float: "FLOAT"}[type(item)]
+                may_be_null = field["name"].endswith("unfamiliar")
+                assert field["mode"] == ("NULLABLE" if may_be_null else "REQUIRED")
+                assert may_be_null or item is not None
+                kinds = {str: "STRING", float: "FLOAT", bool: "BOOLEAN"}
+                assert item is None or field["type"] == kinds[type(item)]
 
     schema = bigquery_schema()
     assert list(schema) == ["fields"]

@@ -294,3 +294,15 @@ def test_constant_probabilities_are_what_they_are(case: Case, row: int) -> None:
     segments = make(windows, constant, spec)
     assert {(s.label, s.score, s.top) for s in segments} == {(label, top[0][1], top)}
     assert all(a.end_s < b.start_s for a, b in pairwise(segments))
+
+
+def test_how_unfamiliar_a_segment_is() -> None:
+    """The mean over its time, not smoothed: 1.5 s of 0.5 and 1 s of 3, then 1.5 s of 1."""
+    p = [[0.5, 0.25, 0.25], [0.5, 0.5, 0.0], [0.0, 0.25, 0.75]]
+    told = make(tiles(0, 1, 2), p, SegmentSpec(smooth=1), unfamiliar=np.array([0.5, 3, 1], np.float32))
+    assert [(s.end_s, s.unfamiliar, s.is_unfamiliar) for s in told] == [(2.5, 1.5, True), (4.0, 1.0, False)]
+    # The flag is that of the number as it is written.
+    (one,) = make(tiles(0), p[:1], SegmentSpec(smooth=1), unfamiliar=np.array([1.0004], np.float32))
+    assert (one.unfamiliar, one.is_unfamiliar) == (1.0, False)
+    (untold,) = make(tiles(0), p[:1], SegmentSpec(smooth=1))
+    assert untold.unfamiliar is None and untold.is_unfamiliar is None

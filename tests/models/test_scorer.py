@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.core.errors import UsageError, WorkerError
+from pipelines.core.familiarity import Familiarity
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.models.scorer import ScoreError, Scorer, batch_size, read_model_info
+from pipelines.models.scorer import Scorer, batch_size, read_model_info
+from pipelines.models.scores import Scored, ScoreError
 from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.video.images import as_stored, decode_frames, encode_frames
 from tests.support.label_model import CLIP_SPEC, LABELS, grey_clip, label_of, level_of, make_model
@@ -26,11 +28,14 @@ start_tensorflow()
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from trainer.evaluation.familiarity import Moments, calibrate  # noqa: E402
+from trainer.export.features import features_of  # noqa: E402
 from trainer.export.keras_model import export_model  # noqa: E402
 from trainer.networks.build import build_model  # noqa: E402
 
 POISON, NAN = (100, 110), (150, 160)
 SMALL = ClipSpec(num_frames=4, height=32, width=32)
+KNOWN = Familiarity("any", 1.0, reason="")
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +47,20 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
 
 @pytest.fixture(scope="module", params=["projection", "lrcn", "convlstm"])
 def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ModelInfo, Scorer]:
-    """A model directory of each kind."""
+    """A model directory of each kind; those of networks tell unfamiliar clips."""
     folder = tmp_path_factory.mktemp("models") / request.param
     if request.param == "projection":
         info = make_model(folder, rule="projection")
     else:
         keras.utils.set_random_seed(1)
         network = build_model(request.param, "default", SMALL.shape, len(LABELS))
-        info = ModelInfo(request.param, "default", SMALL, LABELS)
-        info = export_model(network, str(folder), info, np.stack(noise(range(2))))
+        clips = np.stack(noise(range(60)))
+        moments = Moments()
+        moments.add(features_of(network)(clips[:40]).numpy())
+        distances = moments.fit().distances(features_of(network)(clips[40:]).numpy())
+        known = calibrate(distances, [str(number // 4) for number in range(20)])
+        info = ModelInfo(request.param, "default", SMALL, LABELS, unfamiliar=known)
+        info = export_model(network, str(folder), info, clips[:2], moments.fit())
     return folder, info, Scorer(str(folder), info)
 
 
@@ -58,19 +68,24 @@ def noise(seeds: Sequence[int]) -> list[np.ndarray]:
     return [np.random.default_rng(seed).integers(0, 256, SMALL.shape, np.uint8) for seed in seeds]
 
 
-def rows(results: Sequence[np.ndarray | ScoreError]) -> list[bytes]:
-    """The bits of probabilities; fails where there are none."""
-    assert all(isinstance(row, np.ndarray) and row.shape == (3,) and row.dtype == np.float32 for row in results)
-    return [np.asarray(row).tobytes() for row in results]
+def rows(results: Sequence[Scored | ScoreError]) -> list[bytes]:
+    """The bits of probabilities and distances; fails where there are none."""
+    found = [(row.probabilities, row.unfamiliar) for row in results if isinstance(row, Scored)]
+    assert len(found) == len(results) and all(p.shape == (3,) and p.dtype == np.float32 for p, _ in found)
+    return [p.tobytes() + (b"" if far is None else np.float32(far).tobytes()) for p, far in found]
 
 
 def test_probabilities_are_those_of_the_signature(sound: tuple[Path, ModelInfo, Scorer]) -> None:
     folder, info, scorer = sound
     clips = noise(range(5))
     signature = tf.saved_model.load(str(folder / info.saved_model)).signatures["serving_default"]
-    expected = signature(**{info.input_name: tf.constant(np.stack(clips))})[info.output_name].numpy()
+    outputs = signature(**{info.input_name: tf.constant(np.stack(clips))})
+    expected = [outputs[info.output_name].numpy()]
+    if info.unfamiliar.is_known:
+        expected.append(outputs["unfamiliar"].numpy()[:, None])
     results = rows(scorer.score([clip.tobytes() for clip in clips]))
-    np.testing.assert_allclose([np.frombuffer(row, np.float32) for row in results], expected, atol=1e-6)
+    found = [np.frombuffer(row, np.float32) for row in results]
+    np.testing.assert_allclose(found, np.concatenate(expected, 1), atol=1e-5)
     assert len(set(results)) == 5, "the model tells no clips apart: the other tests would prove nothing"
 
 
@@ -114,8 +129,8 @@ def test_bad_clips_cost_nothing_but_themselves(poisoned: Scorer, data: st.DataOb
         elif clip[0] == 155:
             assert isinstance(result, ScoreError) and "NaN" in str(result)
         else:
-            assert isinstance(result, np.ndarray) and LABELS[int(result.argmax())] == label_of(clip[0])
-            assert result.tobytes() == rows(poisoned.score([clip]))[0]
+            assert isinstance(result, Scored) and LABELS[int(result.probabilities.argmax())] == label_of(clip[0])
+            assert rows([result]) == rows(poisoned.score([clip]))
 
 
 def overcommits() -> str:
@@ -133,14 +148,14 @@ def test_a_device_that_is_full_gets_smaller_batches(tmp_path: Path, caplog: pyte
     scorer = Scorer(str(tmp_path), make_model(tmp_path, hungry=(100, 110), clip_gib=part))
     clips = [grey_clip(105) if i % 5 == 3 else grey_clip(level_of(LABELS[i % 3])) for i in range(24)]
     results = scorer.score(clips)
-    found = [LABELS[int(np.argmax(row))] for row in results if isinstance(row, np.ndarray)]
+    found = [LABELS[int(result.probabilities.argmax())] for result in results if isinstance(result, Scored)]
     assert found == [label_of(clip[0]) for clip in clips]
     (message,) = [record.getMessage() for record in caplog.records if record.name == "pipelines.models.scorer"]
     assert message == "the device's memory is full: clips are scored in batches of 12 from here on"
 
 
 def test_a_device_that_fails_is_no_clips_failure(poisoned: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(frames: np.ndarray) -> np.ndarray:
+    def lost(frames: np.ndarray) -> list[np.ndarray]:
         raise tf.errors.InternalError(None, None, "CUDA_ERROR_LAUNCH_FAILED: unspecified launch failure")
 
     monkeypatch.setattr(poisoned, "_run", lost)
@@ -180,6 +195,22 @@ def test_values_that_are_no_probabilities_are_errors(tmp_path: Path) -> None:
     assert str(results[2]) == "the model gives values from 0.1 to 0.71 with the sum 1.01, not probabilities"
 
 
+def test_how_far_a_clip_is_from_those_of_training(tmp_path: Path) -> None:
+    """This model says a tenth of a pixel minus 1, and NaN for white."""
+
+    def serve(frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        pixel = tf.cast(frames[:, 0, 0, 0, 0], tf.float32)
+        return {**thirds(frames), "unfamiliar": tf.where(pixel < 255, pixel / 10 - 1, np.nan)}
+
+    scorer = Scorer(str(tmp_path), save(tmp_path, serve, unfamiliar=KNOWN))
+    far, none, negative = scorer.score([grey_clip(level, SMALL) for level in (30, 255, 5)])
+    assert isinstance(far, Scored) and far.unfamiliar == 2
+    assert str(none) == "the model gives nan as the distance of this clip from those of training"
+    assert str(negative) == "the model gives -0.5 as the distance of this clip from those of training"
+    (untold,) = Scorer(str(tmp_path), save(tmp_path / "b", serve)).score([grey_clip(30, SMALL)])
+    assert isinstance(untold, Scored) and untold.unfamiliar is None
+
+
 def save(folder: Path, serve: Callable[..., Any], shape: Sequence[int | None] = SMALL.shape, **other: Any) -> ModelInfo:
     """A model directory with any SavedModel; `signature`, `dtype` and `input_name` are those of the SavedModel."""
     module = tf.Module()
@@ -194,6 +225,10 @@ def save(folder: Path, serve: Callable[..., Any], shape: Sequence[int | None] = 
 
 def thirds(frames: tf.Tensor) -> dict[str, tf.Tensor]:
     return {"probabilities": tf.ones([tf.shape(frames)[0], 3]) / 3}
+
+
+def far_and_wrong(frames: tf.Tensor) -> dict[str, tf.Tensor]:
+    return {**thirds(frames), "unfamiliar": tf.ones([tf.shape(frames)[0], 1])}
 
 
 def of_two(frames: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -227,6 +262,8 @@ def needs_light(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         (thirds, {"batch": 1}, ("(1, 4, 32, 32, 3)", "[B, 4, 32, 32, 3]")),
         (thirds, {"input_name": "clips"}, ("it takes clips, not frames",)),
         (thirds, {"output_name": "scores"}, ("it gives probabilities, not scores",)),
+        (thirds, {"unfamiliar": KNOWN}, ("it gives probabilities, not unfamiliar",)),
+        (far_and_wrong, {"unfamiliar": KNOWN}, ("it gives unfamiliar [24, 1], not a number for each clip",)),
         (of_two, {}, ("it gives 2 probabilities", "there are 3 labels")),
         (of_frames, {}, ("it gives values [24, 4, 3]", "there are 3 labels")),
         (of_all, {}, ("it gives values []", "there are 3 labels")),

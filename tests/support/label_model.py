@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipelines.core.familiarity import Familiarity
 from pipelines.core.hashing import fingerprint, stable_hash
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
@@ -35,6 +36,7 @@ def make_model(
     nan: Range | None = None,
     hungry: Range | None = None,
     clip_gib: int = 1 << 16,
+    far: Range | None = None,
 ) -> ModelInfo:
     """Writes a model directory that `pipelines.label` takes, in about a second.
 
@@ -49,8 +51,11 @@ def make_model(
         nan: clips of this brightness get NaN.
         hungry: batches with a clip of this brightness allocate memory without using it: `clip_gib` GiB each.
         clip_gib: see `hungry`; by default more than any machine has.
+        far: clips of this brightness are twice as far from those of training as is usual, the others half as far; by
+            default the model can't tell.
     """
     what = [rule, poison, nan, list(labels), clip_spec.fingerprint(), *([hungry, clip_gib] if hungry else [])]
+    what += [far] if far else []
     info = ModelInfo(
         "tiny",
         rule,
@@ -59,8 +64,11 @@ def make_model(
         durations_s=dict(durations_s or {}),
         fingerprint=fingerprint(what),
         versions=versions(OF_MODEL),
+        unfamiliar=Familiarity("brightness", 1.0, num_clips=20, num_groups=3, reason="") if far else Familiarity(),
     )
-    write_saved_model(str(folder / info.saved_model), _logits(info, poison, nan, hungry, clip_gib), [], info)
+    logits = _logits(info, poison, nan, hungry, clip_gib)
+    outputs = (lambda frames: (logits(frames), _distances(frames, far))) if far else logits
+    write_saved_model(str(folder / info.saved_model), outputs, [], info)
     (folder / MODEL_INFO).write_text(info.to_json())
     return info
 
@@ -86,6 +94,11 @@ def write_grey(
 def grey_clip(level: int, clip_spec: ClipSpec = CLIP_SPEC) -> bytes:
     """A plain grey clip as the decoder gives it."""
     return bytes([level]) * clip_spec.num_bytes
+
+
+def _distances(frames: tf.Tensor, far: Range) -> tf.Tensor:
+    brightness = tf.reduce_mean(tf.cast(frames, tf.float32), [1, 2, 3, 4])
+    return tf.where((brightness >= far[0]) & (brightness < far[1]), 2.0, 0.5)
 
 
 def _logits(

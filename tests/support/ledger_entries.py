@@ -69,6 +69,7 @@ def entries(draw: st.DrawFn) -> Entry:
         draw(st.integers(0, 99)), draw(times), draw(st.booleans()), windows,
         np.array(values, np.float32).reshape(len(windows), count), tuple(draw(st.lists(failures, max_size=2))),
         draw(st.dictionaries(st.integers(0, 99), TEXT, max_size=2)),
+        unfamiliar=np.array(values[: len(windows)], np.float32) if windows and draw(st.booleans()) else None,
     )  # fmt: skip
 
 

@@ -7,13 +7,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.core.familiarity import USUAL_SHARE
 from pipelines.reports.charts import MAX_MATRIX, heat_table, interval_table, line_chart
 from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import Measure, Share, folded, notes, strip_image, table, text, tile
 from pipelines.reports.text import human_bytes, human_seconds, plural, short_count, some
 from trainer.evaluation.intervals import Interval, is_clearly_worse, worse_by
 from trainer.evaluation.metrics import Evaluation
-from trainer.evaluation.results import only_class
+from trainer.evaluation.results import only_class, said_of_unfamiliar
 
 MIN_GROUPS = 5
 """With fewer groups in test, an interval over groups says little."""
@@ -136,6 +137,10 @@ def _notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
         others.append(f"{note[:1].upper()}{note[1:]}.")
     if untested := [scores.label for scores in test.per_class if not scores.support]:
         others.append(f"Test has no clip of {plural(len(untested), 'class', 'classes')}: {some(untested)}.")
+    far = metrics.get("unfamiliar") or {}
+    if said := said_of_unfamiliar(far, test.num_clips, test.num_groups):
+        usual = "test" in far and far["test"]["share_of_clips"] <= USUAL_SHARE
+        others += [] if usual else [f"Clips unlike those of training: {said}."]
     if not single:
         others.append("No single-frame baseline: whether the model needs more than the background is not known.")
     return notes(others, "No group is in both train and test, and a single frame does clearly worse.", loud)
@@ -160,6 +165,8 @@ def _scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
         "Clips": [f"{e.num_clips:,}" for e in columns.values()],
         "Groups": [f"{e.num_groups:,}" for e in columns.values()],
     }
+    if tested := (metrics.get("unfamiliar") or {}).get("test"):
+        rows["Clips unlike those of training"] = [f"{tested['share_of_clips']:.1%}", *["\u2013"] * (len(columns) - 1)]
     cells = [(name, *map(Measure, values)) for name, values in rows.items() if values]
     drawn = interval_table("Top-1 accuracy with 95% intervals over groups", bars)
     return f'<div class="halves">{drawn}{table("All scores", ("Score", *columns), cells)}</div>'

@@ -102,6 +102,22 @@ def only_class(per_class: Sequence[Mapping[str, Any]]) -> str:
     return tested[0] if len(tested) == 1 else ""
 
 
+def said_of_unfamiliar(found: Mapping[str, Any], num_clips: int, num_groups: int) -> str:
+    """How many test clips the model takes for unlike those of its training, or why it can't tell; empty if unknown.
+
+    Args:
+        found: `unfamiliar` of metrics.json.
+        num_clips, num_groups: of the test split.
+    """
+    if "test" not in found:
+        return f"can't be told: {found['reason']}" if found else ""
+    test = found["test"]
+    return (
+        f"{test['clips']:,} of {plural(num_clips, 'test clip')} ({test['share_of_clips']:.1%}) and "
+        f"{test['groups']:,} of {plural(num_groups, 'group')} are farther from the training clips than is usual"
+    )
+
+
 def print_result(metrics: Mapping[str, Any], output: str) -> None:
     """Prints the summary that a run ends with."""
     test, data, baselines = metrics["test"], metrics["dataset"], metrics["baselines"]
@@ -113,6 +129,7 @@ def print_result(metrics: Mapping[str, Any], output: str) -> None:
         ("Calibration", f"expected error {test['ece']:.3f} at temperature {metrics['calibration']['temperature']:.2f}"),
         ("One frame", str(Interval.from_json(single["top1"])) if single else "not measured"),
         ("Majority", f"{Interval.from_json(baselines['majority']['top1'])}; chance is {baselines['chance']:.1%}"),
+        ("Unfamiliar", said_of_unfamiliar(metrics.get("unfamiliar") or {}, test["num_clips"], test["num_groups"])),
         ("Training", f"{plural(metrics['training']['epochs'], 'epoch')} in {metrics['training']['seconds']:.0f} s"),
         ("Model", storage.join(output, MODEL)),
         ("Report", storage.join(output, REPORT)),
@@ -125,5 +142,5 @@ def print_result(metrics: Mapping[str, Any], output: str) -> None:
         how = "random split" if data.get("protocol") == "random" else "the dataset's own splits"
         rows.insert(0, ("WARNING", f"{how}, clips of one group on both sides: these scores are too good"))
     width = max(len(name) for name, _ in rows)
-    for name, value in rows:
+    for name, value in filter(all, rows):
         print(f"{name.ljust(width)}  {value}")

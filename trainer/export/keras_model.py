@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.versions import OF_MODEL, versions
+from trainer.evaluation.familiarity import Gaussian
+from trainer.export.features import Unfamiliar, clip_features, features_of, tapped
 from trainer.export.model_folder import (
     KERAS_MODEL,
     check_equal,
@@ -27,7 +29,9 @@ HALF_TOLERANCE = 0.1
 """Largest difference that computing in 16 bits may make to a logit, in units of the largest one."""
 
 
-def export_model(model: keras.Model, folder: str, info: ModelInfo, check_clips: np.ndarray) -> ModelInfo:
+def export_model(
+    model: keras.Model, folder: str, info: ModelInfo, check_clips: np.ndarray, gaussian: Gaussian | None = None
+) -> ModelInfo:
     """Writes a model directory, after reading it back and comparing it with the network. Replaces an older model there.
 
     What is written computes in float32 on any device, whatever the network was trained in and on. Optimizer and
@@ -38,6 +42,8 @@ def export_model(model: keras.Model, folder: str, info: ModelInfo, check_clips: 
         folder: local, or an address that TensorFlow can write to.
         info: everything but fingerprint, parameters and versions, which are filled in.
         check_clips: uint8 [N, T, H, W, 3], some clips to compare with.
+        gaussian: where the features of training clips are; not needed if `info` says that the model can't tell
+            unfamiliar clips.
 
     Returns:
         `info` as written to `model_info.json`.
@@ -52,22 +58,26 @@ def export_model(model: keras.Model, folder: str, info: ModelInfo, check_clips: 
         raise RuntimeError("export_model must be called outside of a strategy's scope")
     with exact_float32(), staged(folder) as built:
         portable = portable_copy(model)
+        told = gaussian if info.unfamiliar.is_known else None
         info = replace(
             info,
             parameters=portable.count_params(),
-            fingerprint=model_fingerprint(portable, info),
+            fingerprint=model_fingerprint(portable, info, told),
             versions=versions(OF_MODEL),
         )
         keras_file, saved_model = f"{built}/{KERAS_MODEL}", f"{built}/{info.saved_model}"
         portable.save(keras_file)
-        write_saved_model(saved_model, *serving_parts(portable), info)
+        write_saved_model(saved_model, *serving_parts(portable, told, info.unfamiliar.threshold), info)
 
         logits = predict(portable, check_clips)
         tolerance = {"tolerance": HALF_TOLERANCE} if _is_half_precision(model) else {}
         check_equal("the logits of the copy in float32", logits, predict(model, check_clips), **tolerance)
         reloaded = keras.models.load_model(keras_file, compile=False)
         check_equal(f"the logits of {KERAS_MODEL}", predict(reloaded, check_clips), logits)
-        check_saved_model(saved_model, info, check_clips, logits)
+        distances = None
+        if told:
+            distances = told.distances(features_of(portable)(check_clips).numpy()) / info.unfamiliar.threshold
+        check_saved_model(saved_model, info, check_clips, logits, distances)
         Path(built, MODEL_INFO).write_text(info.to_json())
     return info
 
@@ -84,21 +94,38 @@ def portable_copy(model: keras.Model) -> keras.Model:
     return copy
 
 
-def serving_parts(model: keras.Model) -> tuple[Any, list[Any]]:
+def serving_parts(
+    model: keras.Model, gaussian: Gaussian | None = None, threshold: float = 1.0
+) -> tuple[Any, list[Any]]:
     """What `write_saved_model` needs of a Keras model: a function of its inputs, and its variables.
 
     Recurrent layers don't use cuDNN, whose operations would make a SavedModel that runs only on GPUs.
+
+    Args:
+        model: gives logits.
+        gaussian: where the features of training clips are, if the function is to return distances, too.
+        threshold: what distances are divided by.
     """
     without_cudnn(model)
-    return (lambda inputs: model(inputs, training=False)), [variable.value for variable in model.variables]
+    variables = [variable.value for variable in model.variables]
+    if gaussian is None:
+        return (lambda inputs: model(inputs, training=False)), variables
+    network, unfamiliar = tapped(model), Unfamiliar(gaussian, threshold)
+
+    def outputs(frames: Any) -> tuple[Any, Any]:
+        logits, *taps = network(frames, training=False)
+        return logits, unfamiliar(clip_features(frames, taps))
+
+    return outputs, [*variables, unfamiliar]
 
 
-def model_fingerprint(model: keras.Model, info: ModelInfo) -> str:
+def model_fingerprint(model: keras.Model, info: ModelInfo, gaussian: Gaussian | None = None) -> str:
     """16 hexadecimal digits of a network's weights and architecture and of what its inputs and outputs mean.
 
     The architecture includes the names of layers, which Keras numbers in the order in which a process makes them.
     """
-    return weights_fingerprint(configuration(model), model.get_weights(), info)
+    told = [gaussian.mean, gaussian.whiten] if gaussian else []
+    return weights_fingerprint(configuration(model), [*model.get_weights(), *told], info)
 
 
 def weights_fingerprint(architecture: str, weights: Iterable[np.ndarray], info: ModelInfo) -> str:
@@ -106,6 +133,7 @@ def weights_fingerprint(architecture: str, weights: Iterable[np.ndarray], info: 
     digest = hashlib.blake2b(digest_size=8)
     meaning = [info.clip_spec.fingerprint(), list(info.labels), info.temperature]
     meaning += [info.encoding.to_json()] if info.encoding.format == "jpeg" else []
+    meaning += [info.unfamiliar.threshold] if info.unfamiliar.is_known else []
     for array in map(np.ascontiguousarray, weights):
         digest.update(f"{array.dtype.str} {array.shape}\n".encode())
         digest.update(array.tobytes())

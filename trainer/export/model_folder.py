@@ -2,7 +2,8 @@
 
 | in the folder | |
 |---|---|
-| `saved_model/` | `serving_default`: uint8 `frames` [B, T, H, W, 3] to float32 `probabilities` and `logits` [B, C] |
+| `saved_model/` | `serving_default`: uint8 `frames` [B, T, H, W, 3] to float32 `probabilities` and `logits` [B, C], \
+and if the model can tell, `unfamiliar` [B]: the distance from the clips of training over the threshold |
 | `model.keras` | the Keras model, where there is one |
 | `model_info.json` | written last; names the other parts |
 """
@@ -19,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.core.errors import OutputError, UserError
+from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.process import interrupts
 from trainer.evaluation.places import refuse_other_folder
@@ -27,17 +29,20 @@ from trainer.files import storage
 KERAS_MODEL = "model.keras"
 TOLERANCE = 1e-5
 """Largest difference of a probability between a model and its written copy."""
+_DISTANCES = 1e-3
+"""The same for distances, whose features are sums over a clip, which are rounded differently in another order."""
 
 
 def write_saved_model(
-    folder: str, logits: Callable[[tf.Tensor], tf.Tensor], resources: Sequence[Any], info: ModelInfo
+    folder: str, outputs: Callable[[tf.Tensor], Any], resources: Sequence[Any], info: ModelInfo
 ) -> None:
     """Writes a SavedModel that gives probabilities of any number of clips.
 
     Args:
         folder: a new folder to write to.
-        logits: uint8 [B, T, H, W, 3] to float [B, C], in TensorFlow's operations.
-        resources: the variables, or what holds them, on which `logits` depends.
+        outputs: uint8 [B, T, H, W, 3] to logits, float [B, C], in TensorFlow's operations; for a model that can tell
+            unfamiliar clips, to a tuple of logits and their distances over the threshold, float32 [B].
+        resources: the variables, or what holds them, on which `outputs` depends.
         info: shapes, names and temperature.
     """
     module = tf.Module()
@@ -45,8 +50,10 @@ def write_saved_model(
     spec = tf.TensorSpec([None, *info.clip_spec.shape], tf.uint8, name=info.input_name)
 
     def serve(frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        values = tf.ensure_shape(tf.cast(logits(frames), tf.float32), [None, len(info.labels)])
-        return {info.output_name: tf.nn.softmax(values / info.temperature), "logits": values}
+        logits, *distances = found if isinstance(found := outputs(frames), tuple) else (found,)
+        values = tf.ensure_shape(tf.cast(logits, tf.float32), [None, len(info.labels)])
+        named = {info.output_name: tf.nn.softmax(values / info.temperature), "logits": values}
+        return named | ({UNFAMILIAR_OUTPUT: tf.ensure_shape(distances[0], [None])} if distances else {})
 
     module.serve = tf.function(serve, input_signature=[spec])
     # Without the gradients of custom operations: a SavedModel isn't trained any more.
@@ -54,7 +61,13 @@ def write_saved_model(
     tf.saved_model.save(module, folder, signatures=module.serve, options=options)
 
 
-def check_saved_model(folder: str, info: ModelInfo, clips: np.ndarray, expected_logits: np.ndarray) -> None:
+def check_saved_model(
+    folder: str,
+    info: ModelInfo,
+    clips: np.ndarray,
+    expected_logits: np.ndarray,
+    expected_unfamiliar: np.ndarray | None = None,
+) -> None:
     """Loads a SavedModel and compares its outputs with those expected.
 
     Args:
@@ -62,6 +75,7 @@ def check_saved_model(folder: str, info: ModelInfo, clips: np.ndarray, expected_
         info: names and temperature.
         clips: uint8 [N, T, H, W, 3].
         expected_logits: float32 [N, C].
+        expected_unfamiliar: float [N], where the model can tell.
 
     Raises:
         UserError: they differ.
@@ -73,10 +87,12 @@ def check_saved_model(folder: str, info: ModelInfo, clips: np.ndarray, expected_
     shares = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     shares /= shares.sum(axis=-1, keepdims=True)
     check_equal("the SavedModel's probabilities", outputs[info.output_name].numpy(), shares)
+    if expected_unfamiliar is not None:
+        check_equal("the SavedModel's distances", outputs[UNFAMILIAR_OUTPUT].numpy(), expected_unfamiliar, _DISTANCES)
 
 
 def check_equal(what: str, values: np.ndarray, expected: np.ndarray, tolerance: float = TOLERANCE) -> None:
-    """Compares two arrays of outputs [N, C], in units of the largest expected one where that is above 1.
+    """Compares two arrays of outputs, in units of the largest expected one where that is above 1.
 
     Raises:
         UserError: they differ by more than the tolerance, within which the best class can differ only in a tie.

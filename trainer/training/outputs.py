@@ -12,8 +12,10 @@ from trainer.evaluation import results
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
 from trainer.evaluation.metrics import baseline_to_json, evaluate, majority_baseline
 from trainer.evaluation.report import render_report
-from trainer.export.keras_model import export_model
+from trainer.export.keras_model import export_model, portable_copy
+from trainer.export.model_folder import exact_float32
 from trainer.files import storage
+from trainer.training.familiarity import learn
 from trainer.training.logs import history_table
 from trainer.training.predict import clips_per_second, film_strips, sample_clips
 from trainer.training.run import Run, Trained
@@ -104,6 +106,8 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     temperature = metrics["calibration"]["temperature"]
     clips = sample_clips(run.sides["test"], _CHECK_CLIPS)
     model = storage.join(config.output, results.MODEL)
+    with exact_float32():
+        learnt = learn(run, portable_copy(main.learner.average))
     info = export_model(
         main.learner.average,
         model,
@@ -117,8 +121,10 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
             durations_s=run.info.durations_s,
             encoding=run.info.encoding,
             metrics={name: metrics["test"][name] for name in ("top1", "macro_f1", "ece")},
+            unfamiliar=learnt.familiarity,
         ),
         clips,
+        learnt.gaussian,
     )
     folder = storage.join(model, info.saved_model)
     metrics["model"] |= {
@@ -126,6 +132,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
         "size_bytes": storage.size_of_tree(folder),
         "fingerprint": info.fingerprint,
     }
+    metrics["unfamiliar"] = learnt.metrics
     batch = min(run.global_batch, 64)
     metrics["speed"] = {"clips_per_s": clips_per_second(main.learner.average, batch), "batch_size": batch}
     history = main.state.history

@@ -1,0 +1,49 @@
+"""What a model says of one clip, and the check that it makes sense."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Scored(NamedTuple):
+    """What a model says of a clip.
+
+    Attributes:
+        probabilities: float32 [C], of the classes.
+        unfamiliar: how far the clip is from those of training, over the largest usual distance: above 1 it is unlike
+            them; None if the model can't tell.
+    """
+
+    probabilities: np.ndarray
+    unfamiliar: float | None = None
+
+
+class ScoreError(Exception):
+    """The model gives no probabilities for a clip. The class name is the reason that failure records show."""
+
+
+def scored(row: np.ndarray, unfamiliar: np.float32 | None = None) -> Scored | ScoreError:
+    """The outputs of a model for a clip, or the error that they are.
+
+    Args:
+        row: float32 [C], what should be probabilities.
+        unfamiliar: the distance over the threshold; None if the model can't tell.
+    """
+    if not _is_distribution(row):
+        return ScoreError(_why_none(row))
+    if unfamiliar is None:
+        return Scored(row)
+    if not (math.isfinite(unfamiliar) and unfamiliar >= 0):
+        return ScoreError(f"the model gives {unfamiliar:g} as the distance of this clip from those of training")
+    return Scored(row, float(unfamiliar))
+
+
+def _is_distribution(row: np.ndarray) -> bool:
+    return bool(np.isfinite(row).all() and row.min() >= 0 and abs(float(row.sum()) - 1) < 1e-3)
+
+
+def _why_none(row: np.ndarray) -> str:
+    if not np.isfinite(row).all():
+        return "the model gives NaN or infinite values for this clip"
+    return f"the model gives values from {row.min():g} to {row.max():g} with the sum {row.sum():g}, not probabilities"
