@@ -1,6 +1,6 @@
 """A list that a reader sorts and filters with menus. No script: style rules follow what is chosen.
 
-The rules need `:has()`, which browsers have since 2023; in older ones the menus are hidden and the list keeps its order.
+The rules need `:has()`, which browsers have had since 2023. Older ones hide the menus and show the list as it is.
 """
 
 from collections import Counter

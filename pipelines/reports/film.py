@@ -11,8 +11,8 @@ from pipelines.reports.parts import soft, text
 STRIP_FRAMES = 8
 """Most frames in a film strip."""
 _HOW_TO_PLAY = (
-    "Point at a strip, or go to it with Tab, and it plays (not at the video's own speed). Click it, or press Enter, for "
-    "larger frames."
+    "Point at a strip, or go to it with Tab, and it plays, though not at the video's own speed. Click it, or press "
+    "Enter, for larger frames."
 )
 _ROW = 4
 """Frames side by side where they are shown larger."""
