@@ -81,9 +81,9 @@ def alike(shown: Sequence[Shown], num_frames: int) -> str:
     compared = min(len(shown), MAX_COMPARED)
     intro = (
         "Clips of one source belong in one group; otherwise a model is tested on what it was trained on. These are the "
-        f"pairs of clips of different groups that look most alike, among {compared:,} with film strips here; a clip is in "
-        "one pair at most. Check whether they are of one source. The difference is that of small grey pictures of their "
-        f"frames, from 0 (the same) to 255; half of all such pairs differ by more than {usual:.1f}."
+        f"pairs of clips of different groups that look most alike, among {compared:,} with film strips here; a clip is "
+        "in one pair at most. Check whether they are of one source. The difference is that of small grey pictures of "
+        f"their frames, from 0 (the same) to 255; half of all such pairs differ by more than {usual:.1f}."
     )
     return f'{soft(intro)}<div class="pairs">{"".join(_pair(pair, num_frames) for pair in pairs)}</div>'
 

@@ -49,13 +49,14 @@ def video_link(video: str, uri: str, folder: str, start_s: float, end_s: float) 
 
 
 def player(uri: str, folder: str, start_s: float, end_s: float) -> str:
-    """A player for a part of a video, which loads nothing before it is opened and started; empty if there can be none."""
+    """A player for a part of a video, which loads nothing before it is started; empty if there can be none."""
     address = address_at(uri, folder, start_s, end_s)
     if not address or extension(uri) not in _PLAYABLE:
         return ""
     return (
         f'<details class="watch"><summary>Play here</summary><video controls preload="none" src="{text(address)}">'
-        '</video><p class="soft">If nothing plays, this browser lacks the codec: open the video in a player.</p></details>'
+        '</video><p class="soft">If nothing plays, this browser lacks the codec: open the video in a player.</p>'
+        "</details>"
     )
 
 

@@ -1,4 +1,4 @@
-"""Segments one by one, with menus to sort and filter them: all kinds with links, and the least certain with film strips."""
+"""Segments one by one, with menus to sort and filter them; the least certain ones with film strips."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def segment_list(segments: Sequence[ListedSegment], number: int, folder: str) ->
     ]
     content, rules = choices("segments-list", "segment", _ORDERS, _FILTERS, items, "segments panel")
     said = f"All {plural(number, 'segment')}." if number <= len(segments) else (
-        f"{len(segments):,} of {plural(number, 'segment')}: of each label those with the lowest and the highest scores. "
+        f"{len(segments):,} of {plural(number, 'segment')}: of each label those with the lowest and highest scores. "
         "The files of labels have all."
     )  # fmt: skip
     return f"{soft(f'{said} {_how_links_work(segments, folder)}')}{content}", rules
