@@ -19,23 +19,24 @@ RANGES = (
     "ranges would hold the true value. Few groups give wide ranges."
 )
 CLASSES = (
-    "Recall: how many of the clips of a class are recognised. Precision: how many of the clips that are said to be of a "
-    "class are. F1: high only where both are."
+    "Recall: share of the clips of a class that are recognised. Precision: share of the clips said to be of a class "
+    "that are. F1: high only where both are."
 )
 CONFUSION = (
-    "A row has the clips of one class, by what the model says. Right answers are on the diagonal, in blue; errors are in "
-    "red. The darker, the greater the share of the row."
+    "A row has the clips of one class, by what the model says: right answers in blue on the diagonal, errors in red. "
+    "The stronger the colour, the greater the share of the row."
 )
 ACCURACY = (
-    "Share of clips whose most probable class is right. Train is measured while the weights change, on augmented clips; "
-    "val after each epoch, with the averaged weights that are kept."
+    "Share of clips whose most probable class is right: train while the weights change, on augmented clips; val after "
+    "each epoch, with the weights that are kept."
 )
 LEARNING_RATE = "How far a step changes the weights: it rises at first, then falls."
 
 
 def cross_entropy(num_classes: int) -> str:
     """What the cross-entropy means."""
-    return f"minus the log of the right class's probability, on average: 0 is perfect, guessing gives {math.log(num_classes):.2f}"
+    guessing = math.log(num_classes)
+    return f"minus the log of the right class's probability, on average: 0 is perfect, guessing gives {guessing:.2f}"
 
 
 def smoothing_floor(smoothing: float, num_classes: int) -> float:
@@ -52,8 +53,8 @@ def loss(configuration: Mapping[str, Any], num_classes: int) -> str:
     if smoothing:
         floor = smoothing_floor(smoothing, num_classes)
         says += (
-            f"Train is with smoothing: {smoothing:.0%} of each label is spread over all classes, so that the network "
-            f"doesn't become too sure, and its loss can't fall below {floor:.2f}. The curve without smoothing is lower by "
-            "just that, so that 0 is perfect. Val is never smoothed. "
+            f"Train is with label smoothing: {smoothing:.0%} of each label is spread evenly over all classes, so that "
+            f"the network doesn't become too sure. That alone makes a loss of {floor:.2f}, which is taken off in the "
+            "curve without it; there, 0 is perfect. Val is never smoothed. "
         )
-    return says + "Train is measured while the weights change, on augmented clips; val with the averaged weights."
+    return says + "Train is measured while the weights change, on augmented clips; val with the weights that are kept."
