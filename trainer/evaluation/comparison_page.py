@@ -148,9 +148,9 @@ def _classes(best: Run, other: Run) -> str:
     found.sort(key=lambda item: (-item.difference.value, item.label))
     clear = sum(item.difference.low > 0 or item.difference.high < 0 for item in found)
     intro = (
-        f"Recall of {best.name} minus that of {other.name}, in points, with 95% intervals over groups: right of the line, "
-        f"{best.name} is better. {clear:,} of {plural(len(found), 'class', 'classes')} differ clearly, in colour; by "
-        f"chance alone about {len(found) * 0.05:.0f} would. A class of a single group has no interval of use."
+        f"Recall of {best.name} minus that of {other.name}, in points, with 95% intervals over groups: right of the "
+        f"line at 0, {best.name} is better. {clear:,} of {plural(len(found), 'class', 'classes')} differ clearly, in "
+        f"colour; by chance alone about {len(found) * 0.05:.0f} would. A class of a single group has no interval of use."
     )
     left_out = ""
     if len(found) > MAX_ROWS:

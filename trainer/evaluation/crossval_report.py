@@ -78,8 +78,8 @@ def _folds(summary: Mapping[str, Any], test: Evaluation, folds: Sequence[Fold]) 
         )  # fmt: skip
     alone = sum(len(fold.metrics["dataset"]["groups"]["test"]) == 1 for fold in folds)
     intro = (
-        "Every fold is a network of its own, tested on groups that it wasn't trained on; a name leads to its report. All "
-        "clips together count each clip alike, the mean of the folds each fold. Folds that differ much mean that the "
+        "Every fold is a network of its own, tested on groups that it wasn't trained on; a name leads to its report. "
+        "All clips together count each clip alike, the mean of the folds each fold. Where folds differ much, the "
         "result depends on the people and places in test."
     )
     if alone:
