@@ -131,7 +131,9 @@ def _labels(report: LabelReport) -> str:
         return soft("No segments.")
     foot = ("Total", sum(report.segments_by_label.values()), Measure(human_seconds(total)), Measure(""))
     headers, caption = ("Label", "Segments", "Time", "Share"), "Labels, longest time first"
-    return folded(plural(len(rows), "label"), caption, headers, rows, MAX_LABELS, foot, apart=apart)
+    return folded(
+        plural(len(rows), "label"), caption, headers, rows, MAX_LABELS, foot, apart=apart, kind="bars by-label"
+    )
 
 
 def _scores(counts: Sequence[int], min_score: float) -> str:

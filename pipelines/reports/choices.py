@@ -35,7 +35,13 @@ class Item:
 
 
 def choices(
-    name: str, noun: str, orders: Sequence[str], filters: Sequence[str], items: Sequence[Item], kind: str = ""
+    name: str,
+    noun: str,
+    orders: Sequence[str],
+    filters: Sequence[str],
+    items: Sequence[Item],
+    kind: str = "",
+    window: str = "",
 ) -> tuple[str, str]:
     """A list with a menu for its order and one for each filter.
 
@@ -46,6 +52,7 @@ def choices(
         filters: what the filters are called; one whose items all have the same value has no menu.
         items: the items; where keys are equal, they keep their sequence.
         kind: class names of the list.
+        window: name of a window in which a long list scrolls; empty for none.
 
     Returns:
         the list, HTML; and its rules, which have to be in a style sheet of the page.
@@ -80,7 +87,8 @@ def choices(
     number = sum(not item.is_heading for item in items)
     form = f'<form class="choices">{"".join(menus)}<button type="reset">Reset</button></form>' if menus else ""
     end = f'<p class="soft">End of {plural(number, noun)}; fewer are shown where a filter is set.</p>' if menus else ""
-    return f'<div id="{name}">{form}<div class="items {kind}">{entries}</div>{end}</div>', "\n".join(rules)
+    scrolls = f' role="region" tabindex="0" aria-label="{text(window)}"' if window else ""
+    return f'<div id="{name}">{form}<div class="items {kind}"{scrolls}>{entries}</div>{end}</div>', "\n".join(rules)
 
 
 def _ranked(items: Sequence[Item], order: int) -> list[int]:

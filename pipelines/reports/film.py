@@ -53,7 +53,8 @@ def how_to_play() -> str:
 def _window(x: float, width: float, height: float, content: str, label: str = "", kind: str = "stills") -> str:
     """A part of a strip as a drawing."""
     said = f'role="img" aria-label="{text(label)}"' if label else 'aria-hidden="true"'
-    return f'<svg class="{kind}" viewBox="{x:g} 0 {width:g} {height:g}" {said}>{content}</svg>'
+    box = f'viewBox="{x:g} 0 {width:g} {height:g}" preserveAspectRatio="xMinYMid"'
+    return f'<svg class="{kind}" {box} {said}>{content}</svg>'
 
 
 def _jpeg_size(encoded: str) -> tuple[int, int] | None:

@@ -150,7 +150,7 @@ def _classes(best: Run, other: Run) -> str:
     intro = (
         f"Recall of {best.name} minus that of {other.name}, in points, with 95% intervals over groups: right of the "
         f"line at 0, {best.name} is better. {clear:,} of {plural(len(found), 'class', 'classes')} differ clearly, in "
-        f"colour; by chance alone about {len(found) * 0.05:.0f} would. A class of a single group has no interval of use."
+        f"colour; by chance alone about {len(found) * 0.05:.0f} would. Those of a single group have no useful interval."
     )
     left_out = ""
     if len(found) > MAX_ROWS:

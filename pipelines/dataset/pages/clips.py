@@ -62,9 +62,10 @@ def _figure(clip: Shown, num_frames: int, *, again: bool = False) -> str:
     video = clip.video
     tag = '<span class="tag">damaged</span> ' if video.damaged else ""
     remark = f" {tag}{text(video.remark)}" if video.remark or tag else ""
+    facts = " · ".join(f'<span class="fact">{text(fact)}</span>' for fact in _facts(clip.split, video))
     return (
         f"<figure>{clip.film(num_frames, again=again)}<figcaption><b>{text(video.video_id)}</b>"
-        f"{text(' · '.join(_facts(clip.split, video)))}{remark}</figcaption></figure>"
+        f"{facts}{remark}</figcaption></figure>"
     )
 
 

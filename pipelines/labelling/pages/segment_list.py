@@ -30,7 +30,7 @@ def segment_list(segments: Sequence[ListedSegment], number: int, folder: str) ->
         Item(_row(segment, folder), _keys(segment), (segment.label, _band(segment.score), group_of(segment.video)))
         for segment in segments
     ]
-    content, rules = choices("segments-list", "segment", _ORDERS, _FILTERS, items, "segments panel")
+    content, rules = choices("segments-list", "segment", _ORDERS, _FILTERS, items, "segments panel", window="Segments")
     said = f"All {plural(number, 'segment')}." if number <= len(segments) else (
         f"{len(segments):,} of {plural(number, 'segment')}: of each label those with the lowest and highest scores. "
         "The files of labels have all."
@@ -64,7 +64,8 @@ def _row(segment: ListedSegment, folder: str) -> str:
     place = s.uri, folder, s.start_s, s.end_s
     return (
         f'{_label(s.label)}<span class="n">{s.score:.1%}</span><div class="where">{video_link(s.video, *place)} '
-        f'<span class="soft">{time_range(s.start_s, s.end_s)} · group {text(group_of(s.video))}</span>'
+        f'<span class="soft"><span class="fact">{time_range(s.start_s, s.end_s)}</span> · '
+        f'<span class="fact">group {text(group_of(s.video))}</span></span> '
         f"{player(*place)}</div>"
     )
 
