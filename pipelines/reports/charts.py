@@ -12,7 +12,7 @@ from pipelines.reports.parts import key, soft, svg, text
 from pipelines.reports.text import plural
 
 _WIDTH, _HEIGHT = 380, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 14, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 14, 34
 _NUM_TICKS = 5
 _MAX_DOTS = 40
 MAX_CURVES = 12

@@ -39,8 +39,8 @@ def difference_table(caption: str, noun: str, rows: Sequence[Row], beside: Seque
         drawn = _track(
             [round(50 + 50 * share, 2) for share in (interval.low, interval.value, interval.high)], color, 50
         )
-        ends = f"{100 * interval.low:+.0f} to {100 * interval.high:+.0f}"
-        body.append(_row(text(name), drawn, f"{100 * interval.value:+.1f}<small>{ends}</small>", text(says)))
+        ends = f"{_points(interval.low, 0)} to {_points(interval.high, 0)}"
+        body.append(_row(text(name), drawn, f"{_points(interval.value, 1)}<small>{ends}</small>", text(says)))
     head = _head(noun, ("-100", "-50", "0", "+50", "+100"), "points")
     return scrolled("intervals differences", caption, head, body)
 
@@ -48,6 +48,12 @@ def difference_table(caption: str, noun: str, rows: Sequence[Row], beside: Seque
 def _row(name: str, drawn: str, value: str, says: str = "") -> str:
     below = f'<small class="means">{says}</small>' if says else ""
     return f'<tr><th scope="row">{name}{below}</th><td class="track">{drawn}</td><td class="n">{value}</td></tr>'
+
+
+def _points(share: float, digits: int) -> str:
+    """A difference of shares in points, with its sign, which 0 hasn't."""
+    points = round(100 * share, digits)
+    return f"{points:+.{digits}f}" if points else f"{0:.{digits}f}"
 
 
 def _head(noun: str, ticks: Sequence[str], unit: str) -> str:

@@ -36,7 +36,9 @@ def render_crossval(summary: Mapping[str, Any], folds: Sequence[Fold], title: st
     test = Evaluation.from_json(summary["pooled"])
     # The first fold's sides say nothing about all folds.
     dataset = {key: value for key, value in summary["dataset"].items() if key not in ("num_clips", "groups")}
-    metrics = {**summary, "test": summary["pooled"], "dataset": dataset}
+    majority = {**summary["baselines"]["majority"], "label": "the most frequent class of each fold"}
+    baselines = {**summary["baselines"], "majority": majority}
+    metrics = {**summary, "test": summary["pooled"], "dataset": dataset, "baselines": baselines}
     sections = {
         "Scores": scores(metrics, test),
         "Folds": _folds(summary, test, folds),

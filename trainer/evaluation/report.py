@@ -77,7 +77,7 @@ def _curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) 
         # Weights of classes, which are 1 on average over the clips, don't change this difference.
         floor = meanings.smoothing_floor(smoothing, num_classes)
         without = [(epoch, max(value - floor, 0.0)) for epoch, value in loss["train"]]
-        loss = {"train, with smoothing": loss["train"], "val": loss["val"], "train, without": without}
+        loss = {"train, with smoothing": loss["train"], "val": loss["val"], "train, without smoothing": without}
     accuracy = {"train": points("train_accuracy"), "val": points("val_accuracy")}
     charts = (
         line_chart("Loss", loss, general, best_epoch, says=meanings.loss(configuration, num_classes)),

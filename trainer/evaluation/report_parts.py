@@ -115,7 +115,7 @@ def scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
     }
     cells = [(name, *map(Measure, values)) for name, values in rows.items() if values]
     drawn = interval_table("Top-1 accuracy with 95% intervals over groups", bars)
-    listed = table("All scores", ("Score", *columns), cells, kind="scores")
+    listed = table("All scores", ("Score", *columns), cells, kind="bars scores")
     return f'{soft(meanings.RANGES)}<div class="halves">{drawn}{listed}</div>'
 
 
