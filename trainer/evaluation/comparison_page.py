@@ -147,10 +147,12 @@ def _classes(best: Run, other: Run) -> str:
     found = class_differences(best.predictions, other.predictions, best.labels)
     found.sort(key=lambda item: (-item.difference.value, item.label))
     clear = sum(item.difference.low > 0 or item.difference.high < 0 for item in found)
+    by_chance = round(len(found) * 0.05)
+    expected = f" (by chance alone, about {by_chance:,} would)" if by_chance else ""
     intro = (
         f"Recall of {best.name} minus that of {other.name}, in points, with 95% intervals over groups: right of the "
         f"line at 0, {best.name} is better. {clear:,} of {plural(len(found), 'class', 'classes')} differ clearly, in "
-        f"colour; by chance alone about {len(found) * 0.05:.0f} would. Those of a single group have no useful interval."
+        f"colour{expected}. Those of a single group have no useful interval."
     )
     left_out = ""
     if len(found) > MAX_ROWS:

@@ -20,6 +20,7 @@ from trainer.evaluation.results import only_class
 
 MIN_GROUPS = 5
 """With fewer groups in test, an interval over groups says little."""
+_NO_BREAK = "\u00a0"
 _MAX_ROWS = 1000
 
 
@@ -103,9 +104,9 @@ def scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
     bars += [("Chance", Interval(chance, chance, chance), "s5")]
     columns = {"Test": test, **({"Val": val} if val else {})}
     rows = {
-        Explained("Top-1", meanings.TOP1): [str(e.top1) for e in columns.values()],
-        Explained("Top-5", meanings.TOP5): [str(e.top5) for e in columns.values() if e.top5],
-        Explained("Macro-F1", meanings.MACRO_F1): [str(e.macro_f1) for e in columns.values()],
+        Explained("Top-1", meanings.TOP1): [_whole(e.top1) for e in columns.values()],
+        Explained("Top-5", meanings.TOP5): [_whole(e.top5) for e in columns.values() if e.top5],
+        Explained("Macro-F1", meanings.MACRO_F1): [_whole(e.macro_f1) for e in columns.values()],
         Explained("Calibration error (ECE)", meanings.ECE): [f"{e.ece:.1%}" for e in columns.values()],
         Explained("Cross-entropy", meanings.cross_entropy(len(test.per_class))): [
             f"{e.cross_entropy:.3f}" for e in columns.values()
@@ -117,6 +118,12 @@ def scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
     drawn = interval_table("Top-1 accuracy with 95% intervals over groups", bars)
     listed = table("All scores", ("Score", *columns), cells, kind="bars scores")
     return f'{soft(meanings.RANGES)}<div class="halves">{drawn}{listed}</div>'
+
+
+def _whole(interval: Interval) -> str:
+    """An interval whose limits stay on one line."""
+    value, _, limits = str(interval).partition(" ")
+    return f"{value} {limits.replace(' ', _NO_BREAK)}"
 
 
 def classes(test: Evaluation) -> str:

@@ -36,7 +36,7 @@ def clips(
         by_group = (video.group, video.label, number)
         keys = (_place(labels[video.label], number), by_group, (video.duration_s, number), (-video.duration_s, number))
         items.append(Item(_figure(clip, num_frames), keys, (video.label, video.group, clip.split)))
-    content, rules = choices("clips", "clip", _ORDERS, _FILTERS, items, "strips panel")
+    content, rules = choices("clips-list", "clip", _ORDERS, _FILTERS, items, "strips panel")
     total = sum(sum(counts.values()) for counts in by_class.values())
     said = f"Film strips of {len(shown):,} of {plural(total, 'clip')}, some of every class."
     more = len(by_class) - len(labels)
