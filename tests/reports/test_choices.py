@@ -1,5 +1,7 @@
-"""Lists with menus: what the style rules say about the order and about filters. `tests/labelling/test_page.py` uses them
-in a browser."""
+"""Lists with menus: what the style rules say about the order and about filters.
+
+`tests/labelling/test_page.py` uses them in a browser.
+"""
 
 import re
 
