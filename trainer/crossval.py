@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
@@ -16,10 +17,11 @@ from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset, check_shards, open_dataset
 from trainer.data.index import check_indexes
+from trainer.evaluation.crossval_report import Fold, render_crossval
 from trainer.evaluation.intervals import Interval
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.evaluation.pooling import summarise
-from trainer.evaluation.results import CROSSVAL, PREDICTIONS, finished, remove_run
+from trainer.evaluation.results import CROSSVAL, PREDICTIONS, REPORT, finished, remove_run
 from trainer.files import storage
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
@@ -97,9 +99,20 @@ def run(arguments: Sequence[str]) -> int:
     summary, predictions = summarise(configs, [metrics for metrics in done if metrics], count)
     text = predictions.to_jsonl(dataset.info.labels)
     storage.write_text(storage.join(base.output, PREDICTIONS), text)
+    folds = [
+        Fold(_name(config), quote(f"{storage.base_name(config.output)}/{REPORT}"), metrics)
+        for config, metrics in zip(configs, done, strict=True)
+        if metrics
+    ]
+    title = f"Cross-validation of {base.model} on {storage.base_name(base.data)}"
+    storage.write_text(storage.join(base.output, REPORT), render_crossval(summary, folds, title))
     storage.write_text(storage.join(base.output, CROSSVAL), json.dumps(summary, indent=2) + "\n")
     _print(summary, base.output)
     return EXIT_OK
+
+
+def _name(config: TrainConfig) -> str:
+    return f"Fold {config.fold.partition('/')[0]}, seed {config.seed}"
 
 
 def _overwrite(configs: Sequence[TrainConfig], output: str, dataset: OpenDataset) -> list[TrainConfig]:
@@ -108,6 +121,7 @@ def _overwrite(configs: Sequence[TrainConfig], output: str, dataset: OpenDataset
     if storage.exists(summary):
         for config in configs:
             remove_run(config.output)
+        storage.delete(storage.join(output, REPORT))
         storage.delete(summary)  # last: until then, another start removes everything again
         return list(configs)
     return [replace(config, overwrite=not _is_done(config, dataset)) for config in configs]
@@ -166,6 +180,7 @@ def _print(summary: Mapping[str, Any], output: str) -> None:
     print(f"One frame    {Interval.from_json(single['top1']) if single else 'not measured'}")
     print(f"Majority     {majority}; chance is {baselines['chance']:.1%}")
     print(f"Details      {storage.join(output, CROSSVAL)}")
+    print(f"Report       {storage.join(output, REPORT)}")
 
 
 def main() -> int:

@@ -87,7 +87,8 @@ class Catalog:
         return tuple(sorted({video.label for video in self.videos}))
 
 
-def _group_in(stem: str) -> str | None:
+def group_in(stem: str) -> str | None:
+    """The group that the name of a video gives as `_gNN_`, such as `g07`; None if it gives none."""
     match = _GROUP.search(stem)
     return f"g{match[1]}" if match else None
 
@@ -125,7 +126,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
     stems = [file.path.rpartition(".")[0] for file in videos]
     for file, path, video_id in zip(videos, stems, unique_ids(stems, [file.path for file in videos]), strict=True):
         folder, _, stem = path.rpartition("/")
-        meaning, group = meaning_of[folder], _group_in(stem)
+        meaning, group = meaning_of[folder], group_in(stem)
         if group is not None:
             group = intern(group)
         elif meaning.group:

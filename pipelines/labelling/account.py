@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pipelines.core.failure import Failure
-from pipelines.labelling.types import SCORE_BINS, Example, LabelledVideo, LabelReport
+from pipelines.labelling.types import SCORE_BINS, Example, LabelledVideo, LabelReport, ListedSegment
 
 MAX_UNCERTAIN = 48
 """Segments with film strips in a report."""
+MAX_SEGMENTS = 600
+"""Segments in a report's list."""
 MAX_TIMELINES = 20
 """Videos in a report that are shown with all of their segments."""
 MAX_FAILURES = 200
@@ -56,11 +58,17 @@ def summarise(
             *(video.video, s.start_s, s.end_s, s.label, s.score, s.top),
             strip=strips[video.video, s.start_s],
             is_unfamiliar=bool(s.is_unfamiliar),
+            uri=video.uri,
         )
         for video in labelled
         for s in video.segments
         if (video.video, s.start_s) in strips
     ]
+    listed_segments = (
+        ListedSegment(video.video, video.uri, s.start_s, s.end_s, s.label, s.score, bool(s.is_unfamiliar))
+        for video in labelled
+        for s in video.segments
+    )
     return LabelReport(
         videos=listed,
         labelled=len(labelled),
@@ -78,6 +86,7 @@ def summarise(
         failures=_first(MAX_FAILURES, failures, _failure_order),
         uncertain=_first(MAX_UNCERTAIN, examples, _example_order),
         timelines=_first(MAX_TIMELINES, (v for v in labelled if len(v.segments) > 1), _timeline_order),
+        segments=_lowest_and_highest(listed_segments),
         remarks=_first(MAX_REMARKS, ((video.video, video.remark) for video in labelled if video.remark), tuple),
     )
 
@@ -94,6 +103,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
     failures: tuple[Failure, ...] = ()
     uncertain: tuple[Example, ...] = ()
     timelines: tuple[LabelledVideo, ...] = ()
+    listed_segments: tuple[ListedSegment, ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
     for report in reports:
         counts.update({name: getattr(report, name) for name in _COUNTS})
@@ -108,6 +118,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
         uncertain = _first(MAX_UNCERTAIN, (*uncertain, *report.uncertain), _example_order)
         several = (video for video in report.timelines if len(video.segments) > 1)
         timelines = _first(MAX_TIMELINES, (*timelines, *several), _timeline_order)
+        listed_segments = _lowest_and_highest((*listed_segments, *report.segments))
         remarks = _first(MAX_REMARKS, (*remarks, *report.remarks), tuple)
     return LabelReport(
         **counts,
@@ -119,6 +130,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
         failures=failures,
         uncertain=uncertain,
         timelines=timelines,
+        segments=listed_segments,
         remarks=remarks,
     )
 
@@ -140,6 +152,24 @@ def _first(number: int, items: Iterable[_Item], order: Callable[[_Item], Any]) -
     return tuple(heapq.nsmallest(number, items, key=order))
 
 
+def _lowest_and_highest(segments: Iterable[ListedSegment]) -> tuple[ListedSegment, ...]:
+    """Of each label as many segments with the lowest as with the highest scores, `MAX_SEGMENTS` in all; sorted.
+
+    What is left out of a part would also be left out of the whole: a segment's rank from either end of its label can
+    only grow when others are added.
+    """
+    by_label: dict[str, list[ListedSegment]] = defaultdict(list)
+    for segment in segments:
+        by_label[segment.label].append(segment)
+    ranked = []
+    for label, members in by_label.items():
+        members.sort(key=_segment_order)
+        last = len(members) - 1
+        ranked += [(min(i, last - i), label, i, segment) for i, segment in enumerate(members)]
+    chosen = heapq.nsmallest(MAX_SEGMENTS, ranked, key=lambda item: item[:3])
+    return tuple(segment for *_, segment in sorted(chosen, key=lambda item: item[1:3]))
+
+
 # Each order is total: its later parts break ties between the earlier ones, which a person sees.
 
 
@@ -153,6 +183,11 @@ def _failure_order(failure: Failure) -> tuple[Any, ...]:
 def _example_order(example: Example) -> tuple[Any, ...]:
     e = example
     return e.score, e.video, e.start_s, e.end_s, e.label, e.top, e.strip, e.is_unfamiliar
+
+
+def _segment_order(segment: ListedSegment) -> tuple[Any, ...]:
+    s = segment
+    return s.score, s.video, s.start_s, s.end_s, s.uri
 
 
 def _timeline_order(video: LabelledVideo) -> tuple[int, str]:

@@ -39,7 +39,12 @@ def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> Lab
         name: str(value) for name, value in {**summary["model"], **summary["settings"], **summary["versions"]}.items()
     }
     title = f"Labels of {posixpath.basename(config.input)}"
-    page = render_label_report(report, settings, title, config.min_score, work.info.labels, work.info.unfamiliar.reason)
+    page = render_label_report(
+        *(report, settings, title, config.min_score, work.info.labels),
+        cannot_tell=work.info.unfamiliar.reason,
+        folder=config.output,
+        num_frames=work.info.clip_spec.num_frames,
+    )
     label_store.finish(config.output, json.dumps(summary, indent=2) + "\n", page)
     return report
 

@@ -9,25 +9,15 @@ from itertools import pairwise
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
 from pipelines.labelling.account import merge_reports
-from pipelines.labelling.familiarity import mark, note_on_page
+from pipelines.labelling.familiarity import note_on_page
+from pipelines.labelling.pages.segment_list import gallery, segment_list
 from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
 from pipelines.labelling.timelines import choose_colors, time_range, timeline
-from pipelines.labelling.types import UNKNOWN, Example, LabelReport
+from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.charts import histogram
+from pipelines.reports.film import STRIP_FRAMES
 from pipelines.reports.page import asset, render_page
-from pipelines.reports.parts import (
-    Measure,
-    SmallShare,
-    folded,
-    key,
-    notes,
-    search_box,
-    soft,
-    strip_image,
-    table,
-    text,
-    tile,
-)
+from pipelines.reports.parts import Measure, SmallShare, folded, key, notes, soft, table, tile
 from pipelines.reports.text import by_count, human_seconds, plural, some
 
 MAX_LABELS = 1000
@@ -42,6 +32,8 @@ def render_label_report(
     min_score: float = 0.0,
     labels: Sequence[str] = (),
     cannot_tell: str = "",
+    folder: str = "",
+    num_frames: int = STRIP_FRAMES,
 ) -> str:
     """The page for a run.
 
@@ -52,13 +44,19 @@ def render_label_report(
         min_score: the threshold below which a segment is `UNKNOWN`, from 0 to 1; 0 if there was none.
         labels: all labels of the model, to say which never occur; empty if unknown.
         cannot_tell: why the model can't tell unfamiliar videos; empty if it can.
+        folder: where the page will be, for links to local videos.
+        num_frames: of a clip of the model.
     """
     report = merge_reports([report])  # sorted and within limits, whatever made it
+    number = sum(report.segments_by_label.values())
+    segments, rules = segment_list(report.segments, number, folder)
+    examples, more_rules = gallery(report.uncertain, folder, num_frames)
     sections = {
         "Labels": _labels(report),
         "Scores": _scores(report.score_histogram, min_score),
-        "Least certain": _gallery(report.uncertain),
-        "Timelines": _timelines(report),
+        "Segments": segments,
+        "Least certain": examples,
+        "Timelines": _timelines(report, folder),
         "Failures": _failures(report),
         "Settings": table("Settings of the run", (), list(settings.items())) if settings else soft("Not recorded."),
     }
@@ -68,8 +66,8 @@ def render_label_report(
         f'<dl class="tiles">{_tiles(report)}</dl>{_notes(report, min_score, labels, cannot_tell)}',
         sections,
         "Made from the reports of the shards.",
-        style=asset("labels.css"),
-        script=asset("filter.js") + asset("labels.js"),
+        styles=(asset("labels.css"), rules, more_rules),
+        plays_videos=True,
     )
 
 
@@ -138,7 +136,9 @@ def _labels(report: LabelReport) -> str:
         return soft("No segments.")
     foot = ("Total", sum(report.segments_by_label.values()), Measure(human_seconds(total)), Measure(""))
     headers, caption = ("Label", "Segments", "Time", "Share"), "Labels, longest time first"
-    return folded(plural(len(rows), "label"), caption, headers, rows, MAX_LABELS, foot, apart=apart)
+    return folded(
+        plural(len(rows), "label"), caption, headers, rows, MAX_LABELS, foot, apart=apart, kind="bars by-label"
+    )
 
 
 def _scores(counts: Sequence[int], min_score: float) -> str:
@@ -156,37 +156,14 @@ def _scores(counts: Sequence[int], min_score: float) -> str:
     return histogram("scores", "segment", columns, key("s0", "segments"), ticks)
 
 
-def _gallery(examples: Sequence[Example]) -> str:
-    """Film strips of the segments with the lowest scores."""
-    if not examples:
-        return soft("No film strips.")
-    figures = "".join(map(_figure, examples))
-    intro = soft("Segments with the lowest scores, lowest first.")
-    box = search_box("Show segments with")
-    return f'{intro}{box}<div class="panel"><div class="strips">{figures}</div></div>'
-
-
-def _figure(example: Example) -> str:
-    when = time_range(example.start_s, example.end_s)
-    others = [f"{label} {score:.1%}" for label, score in example.top if label != example.label]
-    if example.label == UNKNOWN:
-        label, others = f'<span class="tag">{UNKNOWN}</span>', others[:2]
-        rest = f", best {', then '.join(others)}" if others else ""
-    else:
-        label = f"<strong>{text(example.label)}</strong> {example.score:.1%}"
-        rest = f", then {others[0]}" if others else ""
-    return (
-        f'<figure class="item">{strip_image(example.strip, f"{example.video}, {when}, {example.label}")}'
-        f"<figcaption><b>{text(example.video)}</b>{when} · {label}{text(rest)}"
-        f"{mark(example.is_unfamiliar)}</figcaption></figure>"
-    )
-
-
-def _timelines(report: LabelReport) -> str:
+def _timelines(report: LabelReport, folder: str) -> str:
     if not report.timelines:
         return soft("No video has more than one segment.")
     colors = choose_colors(report.timelines)
-    return soft("The videos with the most segments.") + "".join(timeline(video, colors) for video in report.timelines)
+    intro = soft(
+        "The videos with the most segments. A part of a bar, or a time in the table, leads to it in the video."
+    )
+    return intro + "".join(timeline(video, colors, folder) for video in report.timelines)
 
 
 def _failures(report: LabelReport) -> str:

@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from pipelines.labelling.familiarity import MARK
+from pipelines.labelling.pages.links import address_at
 from pipelines.labelling.types import UNKNOWN, LabelledVideo, Segment
 from pipelines.reports.charts import scale
-from pipelines.reports.parts import Measure, key, svg, table, text
+from pipelines.reports.parts import Link, Measure, key, svg, table, text
 from pipelines.reports.text import plural
 
 MAX_SEGMENTS = 300
@@ -40,21 +41,27 @@ def choose_colors(videos: Sequence[LabelledVideo]) -> dict[str, str]:
     return {label: f"c{index}" for index, label in enumerate(ordered[:NUM_COLORS])} | {UNKNOWN: "unknown"}
 
 
-def timeline(video: LabelledVideo, colors: Mapping[str, str]) -> str:
+def timeline(video: LabelledVideo, colors: Mapping[str, str], folder: str = "") -> str:
     """A card with the segments of a video on a bar, a legend, and the same as a table, which is closed at first.
 
     Args:
         video: a video with segments.
         colors: the colours from `choose_colors`.
+        folder: that of the page, for links to the video.
     """
     segments = video.segments[:MAX_SEGMENTS]
     # If only some segments are drawn, the bar ends with the last of them: the rest would look empty.
     end_s = segments[-1].end_s if len(segments) < len(video.segments) else max(video.duration_s, segments[-1].end_s)
     units = _UNITS / (end_s or 1)
+    addresses = [address_at(video.uri, folder, s.start_s, s.end_s) for s in segments]
+    # The table has the same links, in which a keyboard goes from one to the next; here they would be hundreds of stops.
     bars = "".join(
-        f'<rect class="{colors.get(s.label, "other")}" x="{s.start_s * units:.0f}" '
-        f'width="{max((s.end_s - s.start_s) * units, 1):.0f}" height="10"><title>{text(_says(s))}</title></rect>'
-        for s in segments
+        _linked(
+            f'<rect class="{colors.get(s.label, "other")}" x="{s.start_s * units:.0f}" '
+            f'width="{max((s.end_s - s.start_s) * units, 1):.0f}" height="10"><title>{text(_says(s))}</title></rect>',
+            address,
+        )
+        for s, address in zip(segments, addresses, strict=True)
     )
     shown = {label: kind for label, kind in colors.items() if any(s.label == label for s in segments)}
     if any(s.label not in colors for s in segments):
@@ -64,20 +71,27 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str]) -> str:
     more = ""
     if len(segments) < len(video.segments):
         more = f'<p class="more">The first {len(segments):,} are shown here, up to {clock(end_s)}.</p>'
-    rows = [(time_range(s.start_s, s.end_s), _marked(s), Measure(f"{s.score:.1%}")) for s in segments]
+    rows = [
+        (Link(time_range(s.start_s, s.end_s), address), _marked(s), Measure(f"{s.score:.1%}"))
+        for s, address in zip(segments, addresses, strict=True)
+    ]
     content = table(f"Segments of {video.video}", ("Time", "Label", "Score"), rows)
     damaged = ' <span class="tag">damaged</span>' if video.damaged else ""
     return (
         f'<article class="panel timeline"><h3>{text(video.video)}</h3><p class="soft">{facts}{damaged}</p>'
         f"{svg(_UNITS, 10, bars, f'Timeline of {video.video}: {facts}', stretched=True, kind='lane')}"
         f"{scale([clock(0), clock(end_s / 2), clock(end_s)])}"
-        f'<p class="legend">{keys}</p><p class="says" hidden></p>{more}'
+        f'<p class="legend">{keys}</p>{more}'
         f"<details><summary>As a table</summary>{content}</details></article>"
     )
 
 
 def _marked(segment: Segment) -> str:
     return f"{segment.label} ({MARK})" if segment.is_unfamiliar else segment.label
+
+
+def _linked(drawing: str, address: str) -> str:
+    return f'<a href="{text(address)}" tabindex="-1">{drawing}</a>' if address else drawing
 
 
 def _says(segment: Segment) -> str:

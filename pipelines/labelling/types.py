@@ -76,6 +76,20 @@ class Example:
     top: tuple[tuple[str, float], ...]
     strip: str
     is_unfamiliar: bool = False
+    uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSegment:
+    """A segment in the list of a page, with where to find its video."""
+
+    video: str
+    uri: str
+    start_s: float
+    end_s: float
+    label: str
+    score: float
+    is_unfamiliar: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,8 @@ class LabelReport:
         uncertain: the segments with the lowest scores, the lowest first, `UNKNOWN` ones among them.
         remarks: the first videos with a remark, each with the remark.
         timelines: the videos with the most segments, if more than one, most first.
+        segments: of each label the segments with the lowest and the highest scores, by label, score and place; all, if
+            they are few.
     """
 
     videos: int = 0
@@ -118,6 +134,7 @@ class LabelReport:
     failures: tuple[Failure, ...] = ()
     uncertain: tuple[Example, ...] = ()
     timelines: tuple[LabelledVideo, ...] = ()
+    segments: tuple[ListedSegment, ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> str:
@@ -135,6 +152,7 @@ class LabelReport:
         value["score_histogram"] = tuple(value["score_histogram"])
         value["failures"] = tuple(map(Failure.from_json, value["failures"]))
         value["uncertain"] = tuple(Example(**{**item, "top": _pairs(item["top"])}) for item in value["uncertain"])
+        value["segments"] = tuple(ListedSegment(**item) for item in value.get("segments", ()))
         value["timelines"] = tuple(_video(item) for item in value["timelines"])
         value["remarks"] = tuple((video, remark) for video, remark in value["remarks"])
         return cls(**value)

@@ -1,25 +1,23 @@
-"""Drawings for pages: histograms, curves, intervals, a confusion matrix. Inline SVG and tables, no script.
+"""Drawings for pages: histograms and curves, in inline SVG.
 
-Lengths are attributes or classes, never `style`, so a page that shows them can forbid inline styles. All text that is
-passed in is plain and is escaped here.
+Lengths are attributes or classes, never `style`, as pages forbid inline styles. All text that is passed in is plain and
+is escaped here.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
 from pipelines.reports.parts import key, soft, svg, text
 from pipelines.reports.text import plural
 
-MAX_MATRIX = 60
-"""Most classes in a confusion matrix; more would be unreadable."""
 _WIDTH, _HEIGHT = 380, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 14, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 14, 34
 _NUM_TICKS = 5
 _MAX_DOTS = 40
-_SHADES = 10
-_LABEL_LENGTH = 16
+MAX_CURVES = 12
+"""Most curves in a plot that can be told apart."""
+_DASHES = 3
 
 Curve = Sequence[tuple[float, float]]
 Column = tuple[Sequence[tuple[str, int]], str]
@@ -86,16 +84,21 @@ def line_chart(
     write: Callable[[float], str],
     best_epoch: float | None = None,
     top: float = 0.0,
+    least: tuple[str, float] | None = None,
+    says: str = "",
 ) -> str:
     """A panel with curves over epochs. Points that aren't finite and empty curves are left out.
 
     Args:
         title: what the curves show.
-        curves: name to points (epoch, value >= 0).
+        curves: name to points (epoch, value >= 0). The first `MAX_CURVES` have colours of their own; give no more.
         write: formats a value.
         best_epoch: epoch of a mark; there is none if the curves don't reach it.
         top: least upper end of the axis.
+        least: name and value of a level that the first curve can't go below.
+        says: what the curves mean, shown below.
     """
+    colors = {name: f"c{index % MAX_CURVES} dash{index % _DASHES}" for index, name in enumerate(curves)}
     curves = {name: [p for p in points if all(map(math.isfinite, p))] for name, points in curves.items()}
     curves = {name: points for name, points in curves.items() if points}
     if not curves:
@@ -124,11 +127,13 @@ def line_chart(
         side, shift = ("right", -5) if x > _WIDTH * 0.7 else ("left", 5)
         parts += [_line("mark", (x, x), (_TOP, bottom))]
         parts += [label(f"{side} strong", x + shift, _TOP - 3, f"best: {best_epoch:g}")]
-    for index, points in enumerate(curves.values()):
+    if least is not None:
+        parts.append(_line("least c0", (left, right), (at_y(least[1]),) * 2))
+    for name, points in curves.items():
         places = [(at_x(x), at_y(y)) for x, y in points]
-        parts.append(f'<polyline class="s{index}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>')
+        parts.append(f'<polyline class="{colors[name]}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>')
         if len(epochs) <= _MAX_DOTS:
-            parts += [f'<circle class="s{index}" cx="{x}" cy="{y}" r="2.2"/>' for x, y in places]
+            parts += [f'<circle class="{colors[name]}" cx="{x}" cy="{y}" r="2.2"/>' for x, y in places]
     # Invisible bars, one for each epoch, with tooltips of its values.
     by_name = {name: dict(points) for name, points in curves.items()}
     edges = [left, *((at_x(a) + at_x(b)) / 2 for a, b in pairwise(epochs)), right]
@@ -139,9 +144,12 @@ def line_chart(
             f"<title>{text(' · '.join([f'epoch {epoch:g}', *values]))}</title></rect>"
         )
     ends = ", ".join(f"{name} {write(points[-1][1])}" for name, points in curves.items())
-    keys = "".join(key(f"s{index}", name) for index, name in enumerate(curves))
+    keys = "".join(key(colors[name], name) for name in curves)
+    if least is not None:
+        keys += key("c0 least", f"{least[0]} {write(least[1])}")
     drawing = svg(_WIDTH, _HEIGHT, "".join(parts), f"{title} by epoch; at the end: {ends}")
-    return f'<div class="panel chart"><h3>{text(title)}</h3><p class="legend">{keys}</p>{drawing}</div>'
+    below = soft(says) if says else ""
+    return f'<div class="panel chart"><h3>{text(title)}</h3><p class="legend">{keys}</p>{drawing}{below}</div>'
 
 
 def nice_step(least: float) -> float:
@@ -161,72 +169,3 @@ def _epoch_ticks(first: float, last: float) -> list[float]:
     step = max(1, math.ceil(nice_ticks(max(last - first, 1), 8)[1]))
     inner = range(math.ceil(first / step) * step, math.floor(last) + 1, step)
     return [first, *(x for x in inner if x - first > step / 2)]
-
-
-def interval_table(caption: str, rows: Sequence[tuple[str, Any, str]]) -> str:
-    """Scores with their intervals on a scale from 0 to 100%, one below the other, so that overlaps are easy to see.
-
-    Args:
-        caption: what the scores are.
-        rows: name, interval (`value`, `low`, `high` from 0 to 1, and `limits` in words), and the class of its colour.
-    """
-    grid = "".join(_line("grid", (x, x), (0, 10)) for x in (0, 25, 50, 75, 100))
-    body = []
-    for name, interval, color in rows:
-        low, high, value = (round(100 * share, 2) for share in (interval.low, interval.high, interval.value))
-        limits = f"<small>{interval.limits}</small>" if interval.low < interval.high else ""
-        # A line of length 0 with round ends is a dot that keeps its shape however the drawing is stretched.
-        drawing = _line(f"reach {color}", (low, high), (5, 5)) + _line(f"dot {color}", (value, value), (5, 5))
-        body.append(
-            f'<tr><th scope="row">{text(name)}</th><td class="track">{svg(100, 10, grid + drawing, stretched=True)}'
-            f'</td><td class="n">{interval.value:.1%}{limits}</td></tr>'
-        )
-    head = "".join(f"<span>{x}</span>" for x in ("0", "25", "50", "75", "100%"))
-    return _scrolled("intervals", caption, f'<td></td><td class="scale">{head}</td><td></td>', body)
-
-
-def _scrolled(kind: str, caption: str, head: str, rows: Sequence[str]) -> str:
-    return (
-        f'<div class="scroll {kind}" role="region" tabindex="0" aria-label="{text(caption)}"><table>'
-        f"<caption>{text(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def heat_table(caption: str, labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
-    """A confusion matrix with the truth in rows: the darker a cell, the greater its share of the row.
-
-    If there are more than `MAX_MATRIX` classes, it shows those with the most errors.
-
-    Args:
-        caption: what the counts are.
-        labels: class names, by class id.
-        confusion: counts, [truth][predicted].
-    """
-    shown = list(range(len(labels)))
-    if len(shown) > MAX_MATRIX:
-        wrong = [sum(row) + sum(r[i] for r in confusion) - 2 * row[i] for i, row in enumerate(confusion)]
-        shown = sorted(sorted(shown, key=lambda i: -wrong[i])[:MAX_MATRIX])
-        caption += f"; the {MAX_MATRIX} of {len(labels):,} classes with the most errors"
-    names = {i: (text(labels[i]), text(_shorten(labels[i]))) for i in shown}
-    heads = "".join(f'<th scope="col" title="{names[i][0]}"><span>{names[i][1]}</span></th>' for i in shown)
-    rows = []
-    for truth in shown:
-        total = sum(confusion[truth])
-        cells = "".join(_heat_cell(labels, truth, column, confusion[truth][column], total) for column in shown)
-        full, short = names[truth]
-        rows.append(f'<tr><th scope="row" title="{full}">{short}</th>{cells}</tr>')
-    size = next(name for name, most in (("small", 12), ("medium", 30), ("large", MAX_MATRIX)) if len(shown) <= most)
-    return _scrolled(f"heat {size}", caption, f'<td class="corner">truth \u2193 predicted \u2192</td>{heads}', rows)
-
-
-def _heat_cell(labels: Sequence[str], truth: int, predicted: int, count: int, total: int) -> str:
-    kind = "hit" if truth == predicted else "miss"
-    if not count:
-        return f'<td class="{kind}"></td>'
-    shade = math.ceil(_SHADES * count / total)
-    says = f"{labels[truth]} \u2192 {labels[predicted]}: {count:,} of {total:,} ({count / total:.1%})"
-    return f'<td class="{kind} h{shade}" title="{text(says)}">{count}</td>'
-
-
-def _shorten(label: str) -> str:
-    return label if len(label) <= _LABEL_LENGTH else f"{label[: _LABEL_LENGTH - 1]}\u2026"

@@ -1,16 +1,19 @@
 """The frame of all pages: head, policy, headings with links to them, footer.
 
-A page is one file that loads nothing else: its policy lets the browser run the page's own script and apply its own
-styles, and nothing else, even if a name got through unescaped.
+A page is one file without scripts. Its policy lets the browser apply the page's own style sheets, show the pictures in
+it and, where a page links to videos, play those beside it; nothing else, even if a name got through unescaped.
 """
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from string import Template
 
 from pipelines.reports.parts import text
+
+_COMMON = ("style.css", "film.css")
+_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:;"
 
 
 def render_page(
@@ -20,10 +23,9 @@ def render_page(
     sections: Mapping[str, str],
     footer: str,
     *,
-    style: str = "",
-    script: str = "",
+    styles: Sequence[str] = (),
     headings: Mapping[str, str] | None = None,
-    style_attributes: bool = False,
+    plays_videos: bool = False,
 ) -> str:
     """A page: a top part, then sections with a heading and a link to each.
 
@@ -33,22 +35,21 @@ def render_page(
         top: content before the first section, HTML.
         sections: name, as shown in the list of links, to content, which is HTML.
         footer: what the page was made from, plain text.
-        style: style sheet of the page, in addition to the one that all pages have.
-        script: script of the page, run at its end; empty for none.
+        styles: style rules, in addition to those that all pages have.
         headings: headings of sections whose heading is longer than the name.
-        style_attributes: whether elements have `style` attributes, which needs a weaker policy.
+        plays_videos: whether the page has players for videos on this machine or beside the page.
     """
-    common = asset("style.css")
+    sheet = "\n".join((*map(asset, _COMMON), *styles))
     ids = {name: name.lower().replace(" ", "-") for name in sections}
     headings = {name: name for name in sections} | dict(headings or {})
-    styles = "'unsafe-inline'" if style_attributes else f"{_allowed(common)} {_allowed(style)}"
-    policy = f"default-src 'none'; img-src data:; style-src {styles}"
+    media = " media-src 'self' file:;" if plays_videos else ""
+    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+    policy = f"{_POLICY}{media} style-src 'sha256-{digest}'"
     # Inserted text is not searched for placeholders again: a `$` in a name stays as it is.
     return Template(asset("frame.html")).substitute(
-        policy=f"{policy}; script-src {_allowed(script)}" if script else policy,
+        policy=policy,
         title=text(title),
-        common=common,
-        style=style,
+        style=sheet,
         subtitle=text(subtitle),
         nav="".join(f'<a href="#{anchor}">{text(name)}</a>' for name, anchor in ids.items()),
         top=top,
@@ -58,15 +59,9 @@ def render_page(
             for name, content in sections.items()
         ),
         footer=text(footer),
-        script=f"<script>{script}</script>\n" if script else "",
     )
 
 
 def asset(name: str) -> str:
-    """The text of a style sheet, script or template for pages."""
+    """The text of a style sheet or template for pages."""
     return files("pipelines.reports").joinpath("assets", name).read_text("utf-8")
-
-
-def _allowed(content: str) -> str:
-    """The source expression that makes a content security policy allow just this script or style sheet."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"

@@ -1,6 +1,6 @@
 """The parts of a page: tiles, tables, folded tables, colours. All take plain text and escape it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Self
 
@@ -41,14 +41,46 @@ class SmallShare(Share):
         return share
 
 
+class Explained(str):
+    """A name with a line that says what it means."""
+
+    __slots__ = ("means",)
+    means: str
+
+    def __new__(cls, name: str, means: str) -> Self:
+        """The name, and the line."""
+        explained = super().__new__(cls, name)
+        explained.means = means
+        return explained
+
+
+class Link(str):
+    """A name that leads to an address."""
+
+    __slots__ = ("address",)
+    address: str
+
+    def __new__(cls, name: str, address: str) -> Self:
+        """The name, and the address; without one, it is plain text."""
+        link = super().__new__(cls, name)
+        link.address = address
+        return link
+
+
 def text(value: object) -> str:
     """A value, escaped for an element or a quoted attribute."""
     return escape(visible(str(value)), quote=True)
 
 
-def tile(name: str, value: str, small: str) -> str:
-    """A figure with its name and a line below it, all plain text."""
-    return f"<div><dt>{text(name)}</dt><dd>{text(value)}<small>{text(small)}</small></dd></div>"
+def tile(name: str, value: str, small: str, means: str = "") -> str:
+    """A figure with its name, a line below it, and what it means, all plain text."""
+    meaning = f'<dd class="means">{text(means)}</dd>' if means else ""
+    return f"<div><dt>{text(name)}</dt><dd>{text(value)}<small>{text(small)}</small></dd>{meaning}</div>"
+
+
+def link(name: str, address: str) -> str:
+    """A link, or the plain name if there is no address."""
+    return f'<a href="{text(address)}">{text(name)}</a>' if address else text(name)
 
 
 def notes(items: Sequence[str], otherwise: str, loud: Sequence[str] = ()) -> str:
@@ -58,33 +90,17 @@ def notes(items: Sequence[str], otherwise: str, loud: Sequence[str] = ()) -> str
     return f'<ul class="notes">{content}</ul>'
 
 
-def strip_image(strip: str, shown: str) -> str:
-    """A film strip, from a JPEG file in base64, with a description of what it shows."""
-    return (
-        f'<img loading="lazy" decoding="async" src="data:image/jpeg;base64,{text(strip)}" '
-        f'alt="Film strip of {text(shown)}">'
-    )
-
-
-def search_box(label: str) -> str:
-    """A search box that hides the cards of its section that don't contain the typed text. Its script, filter.js, makes
-    it visible."""
-    return (
-        f'<p class="search" hidden><label class="soft" for="search">{text(label)}</label> '
-        '<input id="search" type="search"> <output class="soft" for="search"></output></p>'
-    )
-
-
 def table(
     caption: str,
     headers: Sequence[str],
     rows: Sequence[Sequence[object]],
     total: Sequence[object] = (),
     apart: Sequence[Sequence[object]] = (),
+    kind: str = "",
 ) -> str:
     """A table whose first column names the rows; whole numbers are aligned to the right, as are their headers.
 
-    Rows in `apart` come last, set off from the others.
+    Rows in `apart` come last, set off from the others. `kind` is further class names.
     """
     first = next(iter([*rows[:1], *apart[:1]]), headers)
     cells = "".join(
@@ -95,8 +111,23 @@ def table(
     end = f'<tbody class="apart">{"".join(map(_row, apart))}</tbody>' if apart else ""
     foot = f"<tfoot>{_row(total)}</tfoot>" if total else ""
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}"><table><caption>{text(caption)}'
-        f"</caption>{head}<tbody>{''.join(map(_row, rows))}</tbody>{end}{foot}</table></div>"
+        f'<div class="{f"scroll {kind}".strip()}" role="region" tabindex="0" aria-label="{text(caption)}"><table>'
+        f"<caption>{text(caption)}</caption>{head}<tbody>{''.join(map(_row, rows))}</tbody>{end}{foot}</table></div>"
+    )
+
+
+def scrolled(kind: str, caption: str, head: str, rows: Sequence[str]) -> str:
+    """A table that scrolls where it is wider than the page.
+
+    Args:
+        kind: class names.
+        caption: what the table shows, plain text.
+        head: cells of the row of headers, HTML.
+        rows: the other rows, HTML.
+    """
+    return (
+        f'<div class="scroll {kind}" role="region" tabindex="0" aria-label="{text(caption)}"><table>'
+        f"<caption>{text(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -111,11 +142,18 @@ def _cell(value: object) -> str:
         full, digits = (value.full, 1) if isinstance(value, SmallShare) else (1.0, 0)
         bar = f'<rect width="{100 * value / full if full else 0:.1f}" height="8"/>'
         return f'<td class="share">{svg(100, 8, bar, stretched=True)}{value:.{digits}%}</td>'
-    return f'<td class="{_side(value)}{" best" if isinstance(value, Best) else ""}">{text(value)}</td>'
+    return f'<td class="{_side(value)}{" best" if isinstance(value, Best) else ""}">{_inside(value)}</td>'
+
+
+def _inside(value: object) -> str:
+    """The content of a cell of text."""
+    if isinstance(value, Explained):
+        return f'{text(value)}<small class="means">{text(value.means)}</small>'
+    return link(value, value.address) if isinstance(value, Link) else text(value)
 
 
 def _row(row: Sequence[object]) -> str:
-    return f'<tr><th scope="row">{text(row[0])}</th>{"".join(map(_cell, row[1:]))}</tr>'
+    return f'<tr><th scope="row">{_inside(row[0])}</th>{"".join(map(_cell, row[1:]))}</tr>'
 
 
 def folded(
@@ -128,6 +166,7 @@ def folded(
     where: str = "",
     apart: Sequence[Sequence[object]] = (),
     num_rows: int = 0,
+    kind: str = "",
 ) -> str:
     """A table that is closed if it is long; for rows beyond `max_rows` it gives their number and `where` they are.
 
@@ -135,7 +174,7 @@ def folded(
     """
     num_rows = num_rows or len(rows)
     is_open = "" if num_rows > _FOLDED_ROWS else " open"
-    content = table(caption, headers, rows[:max_rows], total, apart)
+    content = table(caption, headers, rows[:max_rows], total, apart, kind)
     if (left_out := num_rows - max_rows) > 0:
         content += f'<p class="more">{left_out:,} more not shown here{text(where)}.</p>'
     return f"<details{is_open}><summary>{text(summary)}</summary>{content}</details>"
@@ -164,10 +203,16 @@ def svg(width: int, height: int, content: str, label: str = "", stretched: bool 
     return f'<svg {kind}viewBox="0 0 {width} {height}" {fit}{said}>{content}</svg>'
 
 
-def share_bar(counts: Iterable[int]) -> str:
+def share_bar(counts: Sequence[int]) -> str:
     """A thin bar that shows the shares of some counts by colour."""
-    parts = (f'<i class="{series_color(i)}" style="flex:{count}"></i>' for i, count in enumerate(counts) if count)
-    return f'<div class="bar">{"".join(parts)}</div>'
+    total, start, parts = sum(counts) or 1, 0.0, []
+    for index, count in enumerate(counts):
+        width = 1000 * count / total
+        parts.append(
+            f'<rect class="{series_color(index)}" x="{start:.1f}" width="{width:.1f}" height="5"/>' * (count > 0)
+        )
+        start += width
+    return svg(1000, 5, "".join(parts), stretched=True, kind="bar")
 
 
 def series_color(index: int) -> str:

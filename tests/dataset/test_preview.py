@@ -1,16 +1,18 @@
 """The preview page: its numbers are those of the data, and no name of the data becomes markup."""
 
 import base64
+import hashlib
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo, summarise_splits
+from pipelines.dataset.pages import alike, preview, strips
 from pipelines.dataset.pages import durations as plots
-from pipelines.dataset.pages import preview
 from pipelines.inputs.records import Filtered
 from pipelines.reports import text as summary
 from tests.support.pages import HOSTILE, Page, strip
@@ -69,36 +71,40 @@ def render(dataset: tuple[DatasetInfo, list[ShardReport]], title: str = "clips")
 def test_names_do_not_become_markup(dataset: tuple[DatasetInfo, list[ShardReport]]) -> None:
     page = render(dataset, title=HOSTILE[0])
     harmless = render((describe([], ("a",), ("train",)), []))
-    assert len(page.all("script")) == 1 and page.texts["script"] == harmless.texts["script"]
-    assert "alert" not in page.texts["script"][0]
+    assert not page.all("script") and len(page.all("style")) == len(harmless.all("style")) == 1
+    assert "alert" not in page.texts["style"][0]
     names = {name for _, attrs in page.elements for name in attrs}
     assert not {name for name in names if name.startswith("on")}
     assert names <= {
-        *("lang", "charset", "name", "content", "http-equiv", "class", "id", "for", "type", "hidden", "open", "href"),
-        *("aria-label", "aria-labelledby", "role", "tabindex", "scope", "style", "loading", "decoding", "src", "alt"),
+        *("lang", "charset", "name", "content", "http-equiv", "class", "id", "type", "open", "href", "aria-hidden"),
+        *("aria-label", "aria-labelledby", "role", "tabindex", "scope"),
         *("viewbox", "preserveaspectratio", "x", "y", "width", "height"),
     }
-    assert all(src.startswith("data:image/jpeg;base64,") for img in page.all("img") if (src := img["src"] or "-"))
-    styles = {attrs["style"] for _, attrs in page.elements if "style" in attrs}
-    assert all(re.fullmatch(r"(flex:\d+|left:[\d.]+%)", style or "") for style in styles)
+    assert page.all("image") and all((i["href"] or "").startswith("data:image/jpeg;base64,") for i in page.all("image"))
     assert page.texts["h1"] == page.texts["title"][:1] == [HOSTILE[0]]
 
 
 def test_nothing_is_loaded(dataset: tuple[DatasetInfo, list[ShardReport]]) -> None:
     page = render(dataset)
     references = [v for _, attrs in page.elements for k, v in attrs.items() if k in ("src", "href", "srcset", "action")]
-    assert all(re.match(r"#[a-z-]+$|data:image/jpeg;base64,", value or "") for value in references)
+    assert all(re.match(r"#[a-z0-9-]+$|data:image/jpeg;base64,", value or "") for value in references)
     assert not page.all("link") and not page.all("iframe") and "url(" not in page.texts["style"][0]
     assert "@import" not in page.texts["style"][0]
     policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv")) or ""
-    assert policy.startswith("default-src 'none'; img-src data:;") and "script-src 'sha256-" in policy
-    ids = {attrs["id"] for _, attrs in page.elements if "id" in attrs}
-    assert {link["href"] for link in page.all("a")} <= {f"#{name}" for name in ids}
+    (sheet,) = page.texts["style"]
+    digest = base64.b64encode(hashlib.sha256(sheet.encode()).digest()).decode()
+    nothing = "default-src 'none'; base-uri 'none'; form-action 'none'"
+    assert policy == f"{nothing}; img-src data:; style-src 'sha256-{digest}'"
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(set(ids)) == len(ids)
+    assert {link["href"] for tag in ("a", "use") for link in page.all(tag)} <= {f"#{name}" for name in ids}
 
 
 def test_every_clip_and_failure_is_named(dataset: tuple[DatasetInfo, list[ShardReport]]) -> None:
-    page = render(dataset)
     info, reports = dataset
+    html = preview.render_preview(info, reports, "clips")
+    start, end = (html.index(f'<section aria-labelledby="{name}">') for name in ("clips", "most-alike"))
+    page = Page(html[start:end])
     written = [video for report in reports for video in report.written]
     captions = dict(zip(page.texts["b"], page.texts["figcaption"], strict=True))
     assert set(captions) == {summary.visible(video.video_id) for video in written}
@@ -108,15 +114,15 @@ def test_every_clip_and_failure_is_named(dataset: tuple[DatasetInfo, list[ShardR
             for fact in (report.split, f"group {summary.visible(video.group)}", f"{video.num_source_frames} frames"):
                 assert fact in caption
             assert f"{video.duration_s:.2f} s" in caption and ("damaged" in caption) == video.damaged
-    for image, (video_id, data) in zip(
-        sorted(page.all("img"), key=lambda img: img["alt"] or ""),
-        sorted((s for r in reports for s in r.strips.items()), key=lambda item: summary.visible(item[0])),
-        strict=True,
-    ):
-        assert summary.visible(video_id) in (image["alt"] or "") and image["loading"] == "lazy"
-        jpeg = base64.b64decode((image["src"] or "").partition(",")[2], validate=True)
-        assert jpeg == base64.b64decode(data) and jpeg[:3] == b"\xff\xd8\xff" and jpeg[-2:] == b"\xff\xd9"
+    said = [svg["aria-label"] or "" for svg in page.all("svg") if svg.get("class") == "stills"]
+    stored = {video_id: data for report in reports for video_id, data in report.strips.items()}
+    assert len(said) == len(page.all("image")) == len(stored)
+    for label, image in zip(said, page.all("image"), strict=True):
+        (data,) = [data for video_id, data in stored.items() if f"strip of {summary.visible(video_id)}," in label]
+        assert (image["href"] or "").removeprefix("data:image/jpeg;base64,") == data
+        assert (image["width"], image["height"]) == ("512", "64")
     assert page.texts["h3"] == [summary.visible(label) for label in info.labels]
+    page = render(dataset)
     rows = {tuple(row) for row in page.tables["Failures"][1:]}
     assert rows == {
         tuple(map(summary.visible, (f.video_id, f.label, f.stage, f.type, f.message)))
@@ -175,7 +181,7 @@ def test_same_page_for_the_same_dataset(dataset: tuple[DatasetInfo, list[ShardRe
 
 
 def test_size_is_bounded() -> None:
-    big = "A" * 20_000
+    big = base64.b64encode(base64.b64decode(strip(9)).ljust(15_000)).decode()  # bytes after the end are ignored
     labels = tuple(f"class{i:03}" for i in range(250))
     videos = tuple(WrittenVideo(f"v{i:05}", labels[i % 250], f"group{i:05}", 30, 1.0, False) for i in range(5000))
     failed = tuple(
@@ -185,23 +191,50 @@ def test_size_is_bounded() -> None:
     page_text = preview.render_preview(describe([report], labels, ("train",)), [report], "x")
     page = Page(page_text)
     # One strip of each class is shown even if there isn't enough room for all of these.
-    shown = Counter(re.search(r"class\d+", img["alt"] or "")[0] for img in page.all("img"))
-    assert shown == dict.fromkeys(labels, 1)
-    assert len(page_text) < 250 * len(big) + 500_000
+    stills = [svg["aria-label"] or "" for svg in page.all("svg") if svg.get("class") == "stills"]
+    shown = Counter(re.search(r"class\d+", said)[0] for said in stills[: len(page.all("image"))])
+    assert shown == dict.fromkeys(labels, 1) and len(page.all("image")) == 250
+    assert len(page_text) < 250 * len(big) + 800_000
     assert len(page.tables["Failures"]) == 1 + preview.MAX_ROWS
     assert len(page.tables["Clips by group and split"]) == 2 + preview.MAX_ROWS
     assert page.tables["Clips by group and split"][-1] == ["Total", "5,000", "5,000"]
     assert any("4,800 more not shown here; failures.jsonl has all of them" in text for text in page.texts["p"])
     # Long tables are closed at first.
-    assert [details for details in page.all("details") if "open" in details] == []
+    closed = [details for details in page.all("details") if details.get("class") != "film"]
+    assert len(closed) == 3 and not any("open" in details for details in closed)
+
+
+def test_pairs_that_look_alike() -> None:
+    """Each clip in one pair, only with clips of other groups, the most alike first."""
+    shades = {"a1": 10, "a2": 10, "b1": 12, "b2": 40, "c1": 100, "c2": 130, "d1": 250}
+    videos = tuple(WrittenVideo(name, "x", name[0], 30, 1.0, False) for name in shades)
+    report = ShardReport("t", "", "train", 1, "", videos, strips={name: strip(shade) for name, shade in shades.items()})
+    clips = strips.choose_strips(["x"], ["train"], [report])
+    pairs, usual = alike.most_alike(clips, 20)
+    found = [(pair.first.video.video_id, pair.second.video.video_id, round(pair.difference)) for pair in pairs]
+    assert found == [("a1", "b1", 2), ("a2", "b2", 30), ("c2", "d1", 120)]
+    assert pairs == alike.most_alike(clips, 20)[0] and 90 < usual < 120
+    broken = replace(clips[0], strip="no picture"), replace(clips[1], strip="AAAA")
+    assert alike.most_alike([*broken, *clips[2:3]], 20) == ([], 0.0)
+
+
+def test_the_page_compares_a_bounded_number_of_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alike, "MAX_COMPARED", 3)
+    monkeypatch.setattr(alike, "MAX_PAIRS", 1)
+    videos = tuple(WrittenVideo(f"v{i}", "x", f"g{i}", 30, 1.0, False) for i in range(6))
+    report = ShardReport("t", "", "train", 1, "", videos, strips={f"v{i}": strip(10 * i) for i in range(6)})
+    pairs, _ = alike.most_alike(strips.choose_strips(["x"], ["train"], [report]), 20)
+    assert [(pair.first.video.video_id, pair.second.video.video_id) for pair in pairs] == [("v0", "v1")]
 
 
 def test_more_strips_of_a_class_while_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "MAX_STRIPS_BYTES", 500)
+    picture = strip(9)
+    monkeypatch.setattr(strips, "MAX_STRIPS_BYTES", 5 * len(picture))
     videos = tuple(WrittenVideo(f"{label}{i}", label, "g", 30, 1.0, False) for label in "ab" for i in range(4))
-    report = ShardReport("t", "train", "train", 1, "", videos, strips={video.video_id: "A" * 100 for video in videos})
+    report = ShardReport("t", "train", "train", 1, "", videos, strips={video.video_id: picture for video in videos})
     page = render((describe([report], ("a", "b"), ("train",)), [report]))
-    assert sorted(page.texts["b"]) == ["a0", "a1", "a2", "b0", "b1"]
+    assert page.texts["b"] == ["a0", "a1", "a2", "b0", "b1"]
+    assert "No two clips with film strips are in different groups." in page.texts["p"]
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,17 @@ def test_caps_keep_the_least_certain_the_longest_and_the_first() -> None:
     assert sum(report.failures_by_reason.values()) == 300
 
 
+def test_of_each_label_the_lowest_and_the_highest_scores_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.labelling.account.MAX_SEGMENTS", 7)
+    rare, often = [("Sit", 0.5), ("Sit", 0.9)], [("Run", k / 100) for k in range(60)]
+    videos = [video(f"v{i:02}", (0, 1, *what)) for i, what in enumerate([*often, *rare])]
+    listed = account(videos).segments
+    shown = [(segment.label, segment.score) for segment in listed]
+    assert shown == [("Run", 0.0), ("Run", 0.01), ("Run", 0.02), ("Run", 0.58), ("Run", 0.59), *rare]
+    assert (listed[0].video, listed[0].uri, listed[0].start_s, listed[0].end_s) == ("v00", "/v00", 0, 1)
+    assert [segment.label for segment in account(videos[:3]).segments] == ["Run"] * 3
+
+
 @pytest.mark.parametrize("index", range(SCORE_BINS + 1))
 def test_bins_are_closed_below(index: int) -> None:
     assert score_bin(index / SCORE_BINS) == min(index, SCORE_BINS - 1)
@@ -84,7 +95,7 @@ shards = st.lists(st.lists(st.tuples(segments, times, st.booleans(), st.integers
 @given(shards, st.randoms(use_true_random=False))
 def test_merging_is_associative_and_knows_no_order(shards: list[list[Any]], random: Random) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("MAX_UNCERTAIN", "MAX_TIMELINES", "MAX_FAILURES"):
+        for name in ("MAX_UNCERTAIN", "MAX_TIMELINES", "MAX_FAILURES", "MAX_SEGMENTS"):
             patch.setattr(f"pipelines.labelling.account.{name}", 3)
         parts = []
         for i, shard in enumerate(shards):

@@ -1,4 +1,4 @@
-"""The report of labels in a real browser without a network: nothing is refused, and keys, mouse and search work."""
+"""The report of labels in a real browser without a network: nothing is refused, lists are sorted and filtered."""
 
 import json
 import shutil
@@ -8,28 +8,30 @@ from pathlib import Path
 import pytest
 
 from pipelines.labelling.report import render_label_report
-from pipelines.labelling.types import UNKNOWN
-from pipelines.reports import page as page_frame
 from tests.support.accounts import account, video
 from tests.support.label_reports import NAMES, hostile_report
 from tests.support.pages import Page
 
-DRIVER = """
-const press = (lane, key) => lane.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-const [lane, other] = document.querySelectorAll(".lane");
-lane.dispatchEvent(new FocusEvent("focus"));
-const steps = [lane.parentElement.querySelector(".says").textContent];
-for (const key of ["ArrowRight", "End", "ArrowRight", "Home", "a"]) {
-  press(lane, key);
-  steps.push(lane.getAttribute("aria-valuetext"));
-}
-other.querySelectorAll("rect")[1].dispatchEvent(new PointerEvent("pointerover", { bubbles: true }));
-steps.push(other.parentElement.querySelector(".says").textContent);
-const box = document.getElementById("search");
-box.value = " RUN ";
-box.dispatchEvent(new Event("input"));
-const shown = [...document.querySelectorAll("figure")].filter((figure) => figure.getClientRects().length).length;
-document.title = JSON.stringify([steps, shown, box.parentElement.querySelector("output").textContent]);
+PROBE = """
+const list = document.getElementById("segments-list");
+const seen = () => [...list.querySelectorAll(".item")].filter((item) => item.getClientRects().length)
+  .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
+  .map((item) => item.querySelector("a").textContent + " " + item.querySelector(".n").textContent);
+const choose = (menu, start) => {
+  const select = list.querySelectorAll("select")[menu];
+  select.selectedIndex = [...select.options].findIndex((option) => option.text.startsWith(start));
+};
+const steps = [seen()];
+choose(0, "score, highest"); steps.push(seen());
+choose(1, "Run"); steps.push(seen());
+choose(0, "video"); choose(3, "east"); steps.push(seen());
+list.querySelector("form").reset(); steps.push(seen());
+const film = document.querySelector(".film");
+const play = () => [...film.querySelectorAll(".play")].map((svg) => svg.checkVisibility());
+steps.push(play());
+film.open = true; steps.push(play());
+steps.push(getComputedStyle(film.querySelector(".large use")).animationTimingFunction);
+document.title = JSON.stringify(steps);
 """
 
 
@@ -52,28 +54,35 @@ def test_in_a_browser(tmp_path: Path) -> None:
     html = render_label_report(hostile_report(), {"Model": NAMES[0]}, NAMES[0], 0.35)
     page, console = browse(html, tmp_path)
     assert console == [] and page.texts["h1"] == [NAMES[0]]
-    assert len(page.all("section")) == 6 and len(page.all("figure")) == 21
-    lanes = [svg for svg in page.all("svg") if svg.get("class") == "lane"]
-    assert len(lanes) == 7 and all(lane["role"] == "slider" and lane["tabindex"] == "0" for lane in lanes)
-    search = next(p for p in page.all("p") if p.get("class") == "search")
-    assert "hidden" not in search and not any("hidden" in p for p in page.all("p"))
-    # A silent console means something: a script that gets through unescaped is reported, and doesn't run.
+    assert len(page.all("section")) == 7 and len(page.all("figure")) == 21
+    assert len([svg for svg in page.all("svg") if svg.get("class") == "lane"]) == 7
+    # A silent console means something: what gets through unescaped is reported, and does nothing.
     attack = '<main><img src="//evil.example/x.png" onerror="document.title = 1"><script>document.title = 2</script>'
     page, console = browse(html.replace("<main>", attack), tmp_path)
     assert len([line for line in console if "Content Security Policy" in line]) >= 2
     assert page.texts["title"][0] == NAMES[0]
 
 
-def test_keys_pointer_and_search_in_a_browser(tmp_path: Path) -> None:
-    walk = (("Run", 0.8), (UNKNOWN, 0.3), ("Sit", 0.5))
-    videos = [video(name, *((4 * k, 4 * k + 4, *what) for k, what in enumerate(walk))) for name in "ab"]
+def test_sorting_filtering_and_playing_in_a_browser(tmp_path: Path) -> None:
+    """Menus work by style rules alone: the script here only uses them."""
+    scores = {"east/a": 0.2, "east/b": 0.9, "west/c": 0.6}
+    videos = [
+        video(name, (0, 4, "Run", score), (4, 8, "Sit", round(1 - score, 1)), second="Sit")
+        for name, score in scores.items()
+    ]
     html = render_label_report(account(videos), {}, "run")
-    html = html.replace("script-src ", f"script-src {page_frame._allowed(DRIVER)} ")
-    page, console = browse(html.replace("</body>", f"<script>{DRIVER}</script></body>"), tmp_path)
+    start, _, rest = html.partition("style-src ")
+    html = f"{start}script-src 'unsafe-inline'; style-src {rest}"
+    page, console = browse(html.replace("</body>", f"<script>{PROBE}</script></body>"), tmp_path)
     assert console == []
-    run, unknown, sit = (
-        f"{label}, 0:{4 * k:02}.0 to 0:{4 * k + 4:02}.0, {score:.1%}" for k, (label, score) in enumerate(walk)
-    )
-    steps, shown, count = json.loads(page.texts["title"][0])
-    assert steps == [run, unknown, sit, sit, run, run, unknown]
-    assert (shown, count) == (2, "2 of 6")
+    first, highest, runs, east, reset, *films, timing = json.loads(page.texts["title"][0])
+    assert first == [
+        "east/b 10.0%", "east/a 20.0%", "west/c 40.0%", "west/c 60.0%", "east/a 80.0%", "east/b 90.0%",
+    ]  # fmt: skip
+    assert highest == first[::-1] and reset == first
+    assert runs == ["east/b 90.0%", "west/c 60.0%", "east/a 20.0%"]
+    assert east == ["east/a 20.0%", "east/b 90.0%"]
+    # Closed, it plays when pointed at or reached by keyboard, neither of which happens here; open, larger.
+    assert films == [[False, False], [False, True]]
+    assert ".film:not([open]) summary:is(:hover, :focus-visible) .play { display: block;" in html
+    assert timing == "steps(8, jump-none)"

@@ -51,7 +51,7 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         for tag in set(self._open):
             self.texts[tag][-1] += data
-        if self._open and self._open[-1] in ("th", "td"):
+        if self._open and self._open[-1] in ("th", "td", "a") and {"th", "td"} & set(self._open):
             self._rows[-1][-1] += data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:

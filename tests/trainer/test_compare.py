@@ -7,20 +7,24 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipelines.core.errors import UsageError
 from tests import ROOT
 from tests.conftest import run_tool
-from tests.support.metrics import LABELS, interval, make_metrics, predictions
+from tests.support.metrics import HISTORY, LABELS, interval, make_metrics, predictions
 from tests.support.pages import HOSTILE, Page
 from trainer import compare
+from trainer.evaluation.class_differences import class_differences
 from trainer.evaluation.finished_runs import find_flags, paired_differences, read_runs
 from trainer.evaluation.metrics import evaluate, paired_difference
 from trainer.evaluation.predictions import Predictions
+from trainer.training.logs import history_table
 
 
 @pytest.fixture
@@ -196,10 +200,55 @@ def test_page(runs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureF
     assert len(marked) == 3  # top-1, macro-F1 and ECE; everything else is equal
     bars = page.tables["Top-1 on test with 95% intervals over groups; grey: not comparable"]
     assert [row[0] for row in bars[1:]] == ["<b onclick=x>", "worse", "leaky"]
-    assert [re.findall(r"s\d", line["class"] or "") for line in page.all("line") if "dot" in (line["class"] or "")] == [
-        ["s0"], ["s0"], ["s5"],
-    ]  # fmt: skip
+    dots = [re.findall(r"s\d", line["class"] or "") for line in page.all("line") if "dot" in (line["class"] or "")]
+    assert dots[:3] == [["s0"], ["s0"], ["s5"]]
+    # Without a report in the folders of these runs, names lead to the folders; with one, to it.
+    links = [a["href"] for a in page.all("a") if not (a["href"] or "").startswith("#")]
+    assert links[:3] == ["../%3Cb%20onclick%3Dx%3E", "../worse", "../leaky"] and links[3:] == links[:3]
+    (leaky / "report.html").write_text("")
+    printed(capsys, better, leaky, "--html", file)
+    assert "../leaky/report.html" in {a["href"] for a in Page(file.read_text("utf-8")).all("a")}
     assert any("<b onclick=x> is better than worse by 19.4 points" in text for text in page.texts["p"])
+
+
+def test_curves_lie_on_top_of_each_other(runs: Callable[..., Path], tmp_path: Path) -> None:
+    first, second, third = runs("first"), runs("second", 4), runs("without")
+    for folder, rows in ((first, HISTORY), (second, HISTORY[:2])):
+        (folder / "history.csv").write_text(history_table(rows))
+    five = crossval(tmp_path / "five", predictions(LABELS, num_groups=25, every=5))
+    file = tmp_path / "page.html"
+    compare.run([*map(str, (first, second, third, five)), "--html", str(file)])
+    page = Page(file.read_text("utf-8"))
+    assert len(page.all("polyline")) == 2 * 4  # accuracy and loss, of val and train
+    assert {line["class"] for line in page.all("polyline")} == {"c0 dash0", "c1 dash1"}
+    assert "epoch 2 \u00b7 first 36% \u00b7 second 36%" in page.texts["title"]
+    assert "epoch 3 \u00b7 first 54%" in page.texts["title"]
+    said = next(text for text in page.texts["p"] if text.startswith("One curve"))
+    assert "in the reports of its folds: five." in said and "Without a history.csv: without." in said
+    (first / "history.csv").write_text("epoch,val_loss\n1,x\n")
+    with pytest.raises(UsageError, match=r"history\.csv is damaged: .*Remove it to compare without its curves"):
+        compare.run([str(first), "--html", str(file)])
+
+
+def test_differences_class_by_class(runs: Callable[..., Path], tmp_path: Path) -> None:
+    a, b = predictions(LABELS, every=20), predictions(LABELS, every=4)
+    found = {item.label: item for item in class_differences(a, b, LABELS)}
+    assert set(found) == set(LABELS) and sum(item.support for item in found.values()) == len(a.labels)
+    for number, label in enumerate(LABELS):
+        own = a.labels == number
+        assert found[label].first == pytest.approx(a.correct[own].mean())
+        assert found[label].second == pytest.approx(b.correct[b.labels == number].mean())
+        assert found[label].difference.value == pytest.approx(found[label].first - found[label].second)
+    fewer = [*LABELS, "Never"]
+    wider = [replace(p, logits=np.pad(p.logits, ((0, 0), (0, 1)), constant_values=-9)) for p in (a, b)]
+    assert [item.label for item in class_differences(*wider, fewer)] == list(LABELS), "without clips there is none"
+    file = tmp_path / "page.html"
+    compare.run([str(runs("better", 20)), str(runs("worse", 4)), "--html", str(file)])
+    rows = Page(file.read_text("utf-8")).tables["better minus worse"][1:]
+    ordered = sorted(found.values(), key=lambda item: (-item.difference.value, item.label))
+    assert [row[0] for row in rows] == [item.label for item in ordered]
+    values = [round(100 * item.difference.value, 1) for item in ordered]
+    assert [float(row[2]) for row in rows] == values
 
 
 def markdown_rows(text: str) -> list[dict[str, str]]:

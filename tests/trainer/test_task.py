@@ -271,6 +271,8 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     assert summary["pooled"]["num_groups"] == 5
     assert len(summary["fold_top1"]) == 2
     assert summary["training"]["epochs"] == {"fewest": 1, "most": 1}
+    report = (tmp_path / "report.html").read_text()
+    assert 'href="fold01-seed0/report.html"' in report and f"Report       {tmp_path / 'report.html'}" in done.stdout
     tested = [json.loads((fold / "metrics.json").read_text())["dataset"]["groups"] for fold in tmp_path.glob("fold*")]
     assert sorted(group for groups in tested for group in groups["test"]) == ["g01", "g02", "g03", "g04", "g05"]
     for groups in tested:

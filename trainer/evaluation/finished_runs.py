@@ -44,6 +44,7 @@ class Run:
         fold_mean: mean top-1 of the folds.
         single_frame_worse_by: how much worse a single frame is on the same clips; None where it wasn't measured.
         predictions: those for each test clip, if they were kept.
+        folder: where its files are.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Run:
     fold_mean: Interval | None = None
     single_frame_worse_by: Interval | None = None
     predictions: Predictions | None = None
+    folder: str = ""
 
     @classmethod
     def from_json(cls, name: str, value: Mapping[str, Any]) -> Self:
@@ -134,7 +136,7 @@ def _read_run(folder: str, name: str) -> Run:
             raise UsageError(
                 f"{source} has schema version {version!r}, but this software reads {SCHEMA_VERSION}. {again}"
             )
-        run = Run.from_json(name, value)
+        run = replace(Run.from_json(name, value), folder=folder)
     except UserError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -144,7 +144,8 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     confused = [video for pair in metrics["test"]["confused"] for video in pair["video_ids"]]
     strips = film_strips(run.sides["test"], run.indices["test"], confused)
     title = f"{config.model} on {storage.base_name(config.data)}"
-    storage.write_text(storage.join(config.output, results.REPORT), render_report(metrics, history, strips, title))
+    page = render_report(metrics, history, strips, title, run.info.clip_spec.num_frames)
+    storage.write_text(storage.join(config.output, results.REPORT), page)
     # Written again, as after the last epoch: the run may have been resumed because this file was damaged.
     storage.write_text(storage.join(config.output, results.HISTORY), history_table(history))
     storage.write_text(storage.join(config.output, results.METRICS), json.dumps(metrics, indent=2) + "\n")

@@ -7,33 +7,22 @@ and is escaped with `text`.
 import heapq
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from pipelines.dataset.info import DatasetInfo, Note, ShardReport, WrittenVideo
+from pipelines.dataset.info import DatasetInfo, Note, ShardReport
+from pipelines.dataset.pages.clips import Counts, alike, clips
 from pipelines.dataset.pages.durations import durations
 from pipelines.dataset.pages.left_out import left_out
+from pipelines.dataset.pages.strips import choose_strips, placed
 from pipelines.dataset.summary import describe_clips, missing_classes
 from pipelines.inputs.catalog import Catalog
-from pipelines.reports.page import asset, render_page
-from pipelines.reports.parts import (
-    Measure,
-    color_key,
-    folded,
-    notes,
-    search_box,
-    share_bar,
-    strip_image,
-    table,
-    text,
-    tile,
-)
+from pipelines.reports.page import render_page
+from pipelines.reports.parts import Measure, folded, notes, table, tile
 from pipelines.reports.text import human_bytes, human_seconds, plural, some
 
 MAX_ROWS = 200
 """Rows of a table of groups or of videos that were left out."""
 MAX_CLASSES = 1000
-MAX_STRIPS_BYTES = 4_000_000
-"""Size of all film strips together, in base64; the first strip of each class is included whatever its size."""
 _COUNTS = {
     "listed": "videos found",
     "written": "clips in the dataset",
@@ -43,15 +32,12 @@ _COUNTS = {
     "ignored": "other files, not listed",
 }
 _HEADINGS = {
+    "Clips": "Clips by class, group or duration",
+    "Most alike": "Clips that look most alike",
     "Tables": "Clips by class and by group",
     "Left out": "Videos left out or damaged",
     "Settings": "How the dataset was made",
 }
-
-_Counts = Mapping[str, Counter[str]]
-"""Class or group to split to number of clips."""
-_Placed = tuple[str, WrittenVideo]
-"""A split and one of its videos."""
 
 
 def render_preview(
@@ -68,17 +54,20 @@ def render_preview(
         title: its name.
         catalog: what was listed; the page shows what is in no shard.
     """
-    strips = {video_id: strip for report in reports for video_id, strip in report.strips.items()}
     splits = list(info.splits)
     groups = _Groups(reports)
     by_class = {
         label: Counter({name: split.num_examples_by_class.get(label, 0) for name, split in info.splits.items()})
         for label in info.labels
     }
+    num_frames = info.clip_spec.num_frames
+    shown = choose_strips(info.labels[:MAX_CLASSES], splits, reports)
+    content, rules = clips(shown, by_class, splits, num_frames, MAX_CLASSES)
     sections = {
         "Splits": _splits(info),
         "Durations": _durations(info, reports),
-        "Classes": search_box("Show classes and videos with") + _classes(by_class, splits, reports, strips),
+        "Clips": content,
+        "Most alike": alike(shown, num_frames),
         "Tables": _matrix("class", "classes", by_class, splits, MAX_CLASSES, len(by_class), by_class)
         + _matrix("group", "groups", groups.first, splits, MAX_ROWS, groups.number, by_class),
         "Left out": left_out(info, reports, catalog or Catalog(())),
@@ -90,14 +79,9 @@ def render_preview(
         f'<dl class="tiles">{_tiles(info.counts)}</dl>{_notes(info, groups)}',
         sections,
         "Made from dataset_info.json and the reports of the shards.",
-        script=asset("filter.js"),
+        styles=(rules,),
         headings=_HEADINGS,
-        style_attributes=True,
     )
-
-
-def _placed(reports: Iterable[ShardReport]) -> Iterator[_Placed]:
-    return ((report.split, video) for report in reports for video in report.written)
 
 
 class _Groups:
@@ -112,14 +96,14 @@ class _Groups:
     def __init__(self, reports: Sequence[ShardReport]) -> None:
         split_of: dict[str, str] = {}
         shared = set()
-        for split, video in _placed(reports):
+        for split, video in placed(reports):
             if split_of.setdefault(video.group, split) != split:
                 shared.add(video.group)
         self.number = len(split_of)
         self.shared = sorted(shared)
         names = heapq.nsmallest(MAX_ROWS, split_of, key=lambda name: (name not in shared, name))
-        self.first: _Counts = {name: Counter() for name in names}
-        for split, video in _placed(reports):
+        self.first: dict[str, Counter[str]] = {name: Counter() for name in names}
+        for split, video in placed(reports):
             if video.group in self.first:
                 self.first[video.group][split] += 1
 
@@ -173,63 +157,13 @@ def _splits(info: DatasetInfo) -> str:
 
 def _durations(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
     by_split: dict[str, list[float]] = {name: [] for name in info.splits}
-    for split, video in _placed(reports):
+    for split, video in placed(reports):
         by_split[split].append(video.duration_s)
     return durations(by_split, " · ".join(f"{key} {human_seconds(value)}" for key, value in info.durations_s.items()))
 
 
-def _classes(
-    by_class: _Counts, splits: Sequence[str], reports: Sequence[ShardReport], strips: Mapping[str, str]
-) -> str:
-    """A card for each class: its clips by split, and the film strips."""
-    chosen = _choose_strips(list(by_class)[:MAX_CLASSES], splits, reports, strips)
-    cards = []
-    for label, videos in chosen.items():
-        counts = [by_class[label][split] for split in splits]
-        keys = "".join(color_key(i, f"{split} {counts[i]:,}") for i, split in enumerate(splits))
-        figures = "".join(_figure(split, video, strips[video.video_id]) for split, video in videos)
-        cards.append(
-            f'<article class="class panel item"><header><h3>{text(label)}</h3>'
-            f'<span>{plural(sum(counts), "clip")}</span><span class="legend soft">{keys}</span></header>'
-            f'{share_bar(counts)}<div class="strips">{figures}</div></article>'
-        )
-    more = len(by_class) - len(cards)
-    return "\n".join(cards) + (f'<p class="more">{more:,} more classes not shown here.</p>' if more else "")
-
-
-def _choose_strips(
-    labels: Sequence[str], splits: Sequence[str], reports: Sequence[ShardReport], strips: Mapping[str, str]
-) -> dict[str, list[_Placed]]:
-    """The videos whose strips are shown: one of each class, then more while there is room."""
-    waiting: dict[str, list[_Placed]] = {label: [] for label in labels}
-    for split, video in _placed(reports):
-        if video.video_id in strips and video.label in waiting:
-            waiting[video.label].append((split, video))
-    for videos in waiting.values():
-        videos.sort(key=lambda item: (splits.index(item[0]), item[1].video_id))
-    chosen: dict[str, list[_Placed]] = {label: [] for label in labels}
-    room = MAX_STRIPS_BYTES
-    for rank in range(max(map(len, waiting.values()), default=0)):
-        for label, videos in waiting.items():
-            size = len(strips[videos[rank][1].video_id]) if rank < len(videos) else 0
-            if size and (rank == 0 or size <= room):
-                chosen[label].append(videos[rank])
-                room -= size
-    return chosen
-
-
-def _figure(split: str, video: WrittenVideo, strip: str) -> str:
-    facts = (split, f"group {video.group}", plural(video.num_source_frames, "frame"), f"{video.duration_s:.2f} s")
-    tag = '<span class="tag">damaged</span> ' if video.damaged else ""
-    remark = f" {tag}{text(video.remark)}" if video.remark or tag else ""
-    return (
-        f"<figure>{strip_image(strip, f'{video.video_id}, {video.label}')}"
-        f"<figcaption><b>{text(video.video_id)}</b>{text(' · '.join(facts))}{remark}</figcaption></figure>"
-    )
-
-
 def _matrix(
-    noun: str, nouns: str, counts: _Counts, splits: Sequence[str], max_rows: int, num_rows: int, totals: _Counts
+    noun: str, nouns: str, counts: Counts, splits: Sequence[str], max_rows: int, num_rows: int, totals: Counts
 ) -> str:
     """A table of clips by class or group and split: the first of `num_rows` rows, with the sums of `totals`."""
     rows = [(name, *(by[split] for split in splits), sum(by.values())) for name, by in counts.items()]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.reports import charts
+from pipelines.reports import charts, matrix
 from pipelines.reports import text as summary
 from tests.support.metrics import HISTORY, LABELS, interval, make_metrics, predictions
 from tests.support.pages import HOSTILE, Page, strip
-from trainer.evaluation import report, results
+from trainer.evaluation import meanings, report, results
 from trainer.evaluation.intervals import Interval
 from trainer.evaluation.metrics import evaluate
 from trainer.evaluation.predictions import Predictions
@@ -39,7 +39,11 @@ def notes(page: Page) -> dict[str, str | None]:
 def test_numbers_are_those_of_the_metrics() -> None:
     metrics = make_metrics()
     page = render(metrics)
-    tiles = dict(zip(page.texts["dt"], page.texts["dd"], strict=True))
+    tiles = dict(zip(page.texts["dt"], page.texts["dd"][::2], strict=True))
+    assert page.texts["dd"][1::2] == [
+        meanings.TOP1, meanings.TOP5, meanings.MACRO_F1, meanings.ECE, meanings.SINGLE_FRAME, meanings.MAJORITY,
+        meanings.CHANCE, meanings.PARAMETERS,
+    ]  # fmt: skip
     test = metrics["test"]
     low, high = (100 * test["top1"][key] for key in ("low", "high"))
     assert tiles["Test top-1"] == f"87.5%{low:.1f} to {high:.1f}%"
@@ -89,16 +93,18 @@ def test_names_do_not_become_markup_and_nothing_is_loaded() -> None:
     names = {name for _, attrs in page.elements for name in attrs}
     assert not {name for name in names if name.startswith("on") or name in ("style", "action", "srcset")}
     assert page.texts["h1"] == [HOSTILE[0]]
-    assert all((img["src"] or "").startswith("data:image/jpeg;base64,") for img in page.all("img"))
+    assert page.all("image") and all((i["href"] or "").startswith("data:image/jpeg;base64,") for i in page.all("image"))
     policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv")) or ""
     hashes = [base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in page.texts["style"]]
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    assert policy == f"default-src 'none'; img-src data:; style-src {allowed}" and len(hashes) == 2
+    assert len(hashes) == 1
+    assert policy == f"default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; style-src {allowed}"
     assert not any("url(" in style or "@import" in style for style in page.texts["style"])
     ids_of_page = {attrs["id"] for _, attrs in page.elements if "id" in attrs}
-    assert {link["href"] for link in page.all("a")} == {f"#{name}" for name in ids_of_page}
-    full = {attrs.get("title") for attrs in page.all("th")}
-    assert {summary.visible(label) for label in HOSTILE} <= full
+    assert {link["href"] for link in page.all("a")} == {f"#{h['id']}" for h in page.all("h2")}
+    assert {use["href"] for use in page.all("use")} <= {f"#{name}" for name in ids_of_page}
+    heads = {attrs.get("title") for attrs in page.all("th")}
+    assert {summary.visible(label) for label in HOSTILE} <= heads
 
 
 @pytest.mark.parametrize(
@@ -179,8 +185,9 @@ def test_confused_pairs_with_and_without_strips() -> None:
     ids = [video_id for pair in pairs for video_id in pair["video_ids"]]
     page = render(metrics, strips={video_id: strip(50) for video_id in ids[::2]} | {"unused": strip(1)})
     assert page.texts["h3"][-len(pairs) :] == [f"{pair['truth']} \u2192 {pair['predicted']}" for pair in pairs]
-    assert page.texts["b"] == ids and len(page.all("img")) == len(ids[::2])
-    assert [img["alt"] for img in page.all("img")] == [f"Film strip of {video_id}" for video_id in ids[::2]]
+    assert page.texts["b"] == ids and len(page.all("image")) == len(ids[::2])
+    stills = [svg["aria-label"] for svg in page.all("svg") if svg.get("class") == "stills"]
+    assert stills == [f"Film strip of {video_id}" for video_id in ids[::2]]
     assert sum("no film strip" in figure for figure in page.texts["figure"]) == len(ids[1::2])
     # A classifier without errors has no pairs.
     perfect = render(make_metrics(every=1))
@@ -199,6 +206,29 @@ def test_what_is_not_there_is_left_out() -> None:
         assert "Test top-5" not in page.texts["dt"] and len(page.tables["All scores"]) == 7
         assert len(page.all("polyline")) == (3 if rows else 0)
     assert sum(text == "Not recorded." for text in page.texts["p"]) == 3
+
+
+@pytest.mark.parametrize(("smoothing", "num_classes", "floor"), [(0.1, 2, 0.198515), (0.1, 50, 0.702065), (0.0, 6, 0)])
+def test_the_least_loss_with_smoothing(smoothing: float, num_classes: int, floor: float) -> None:
+    """It is the cross-entropy of a network that says exactly what the smoothed labels say."""
+    labels = np.full(num_classes, smoothing / num_classes)
+    labels[0] += 1 - smoothing
+    positive = labels[labels > 0]
+    assert meanings.smoothing_floor(smoothing, num_classes) == pytest.approx(-(positive * np.log(positive)).sum())
+    assert meanings.smoothing_floor(smoothing, num_classes) == pytest.approx(floor, abs=1e-6)
+
+
+def test_the_loss_with_and_without_smoothing() -> None:
+    metrics = make_metrics()
+    assert len(render(metrics).all("polyline")) == 5
+    metrics["configuration"]["label_smoothing"] = 0.1
+    page = render(metrics)
+    floor = meanings.smoothing_floor(0.1, len(LABELS))
+    assert len(page.all("polyline")) == 6
+    first = f"epoch 1 \u00b7 train, with smoothing 2 \u00b7 val 2.5 \u00b7 train, without smoothing {2 - floor:.3g}"
+    assert first in page.texts["title"]
+    said = next(text for text in page.texts["p"] if text.startswith("Cross-entropy"))
+    assert "10% of each label is spread evenly over all classes" in said and f"a loss of {floor:.2f}" in said
 
 
 def test_classes_without_test_clips() -> None:
@@ -221,13 +251,17 @@ def test_confusion_of_many_classes(num_classes: int, size: str) -> None:
     for i in range(num_classes):
         confusion[i][i] = 500 if i == 58 else 9  # right predictions are no errors
     confusion[num_classes - 1][num_classes - 2] = 1  # the last two have an error
-    page = Page(charts.heat_table("Matrix", labels, confusion))
+    page = Page(matrix.heat_table("Matrix", labels, confusion))
     ((caption, rows),) = page.tables.items()
-    shown = [th["title"] for th in page.all("th") if th["scope"] == "row"]
+    shown = [th["title"] for th in page.all("th") if th["scope"] == "col"]
     expected = labels if num_classes <= 60 else [*labels[:58], *labels[59:]]
     assert shown == expected and len(rows) == len(expected) + 1
     assert ("the 60 of 61 classes with the most errors" in caption) == (num_classes > 60)
-    assert all(len(row[0]) <= 16 for row in rows[1:])
+    # Names are never cut off. Where they are too close to each other, the columns have the numbers of the rows.
+    assert [row[0].strip() for row in rows[1:]] == expected
+    numbers = [str(number + 1) for number in range(len(expected))]
+    assert page.texts["span"] == (numbers if size == "large" else expected)
+    assert page.texts.get("b", []) == (numbers if size == "large" else [])
     assert size in (page.all("div")[0]["class"] or "").split()
     titles = [td["title"] for td in page.all("td") if td.get("title")]
     assert f"{labels[-1]} \u2192 {labels[-2]}: 1 of 10 (10.0%)" in titles and len(titles) == len(expected) + (
@@ -236,7 +270,7 @@ def test_confusion_of_many_classes(num_classes: int, size: str) -> None:
 
 
 def test_shade_follows_the_share_of_the_row() -> None:
-    page = Page(charts.heat_table("M", ["a", "b"], [[19, 1], [500, 500]]))
+    page = Page(matrix.heat_table("M", ["a", "b"], [[19, 1], [500, 500]]))
     assert [td["class"] for td in page.all("td") if td.get("title")] == ["hit h10", "miss h1", "miss h5", "hit h5"]
 
 

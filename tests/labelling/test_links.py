@@ -1,0 +1,85 @@
+"""From a segment on a page to its video at its time, wherever both are."""
+
+from os.path import normpath
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from pipelines.labelling.pages.links import address_at, group_of, player, video_link
+from pipelines.labelling.pages.segment_list import segment_list
+from pipelines.labelling.types import ListedSegment
+from tests.support.pages import HOSTILE, Page
+
+
+@pytest.mark.parametrize(
+    ("uri", "folder", "address"),
+    [
+        ("/data/videos/a b.mp4", "/data/labels", "../videos/a%20b.mp4#t=4,8.5"),
+        ("/data/videos/a#1?.mp4", "/data/labels", "../videos/a%231%3F.mp4#t=4,8.5"),
+        ("/data/labels/javascript:x.mp4", "/data/labels", "javascript%3Ax.mp4#t=4,8.5"),
+        ("/data/\udcff\u00fc.mp4", "/data", "%FF%C3%BC.mp4#t=4,8.5"),
+        ("/data/a.mp4", "gs://bucket/labels", "file:///data/a.mp4#t=4,8.5"),
+        ("/data/a.mp4", "", "file:///data/a.mp4#t=4,8.5"),
+        ("gs://bucket/a.mp4", "/data/labels", ""),
+        ("s3://bucket/a.mp4", "s3://bucket/labels", ""),
+        ("", "/data/labels", ""),
+    ],
+)
+def test_addresses(uri: str, folder: str, address: str) -> None:
+    assert address_at(uri, folder, 4.0, 8.5) == address
+
+
+def test_times_are_plain_numbers() -> None:
+    assert address_at("/a.mp4", "/", 0.0, 100_000.0).endswith("#t=0,100000")
+    assert address_at("/a.mp4", "/", 0.00004, 1 / 3).endswith("#t=0,0.333")
+
+
+@pytest.mark.parametrize(
+    ("video", "group"),
+    [
+        ("Biking/v_Biking_g07_c02.avi", "g07"),
+        ("cam1/2026/x.mp4", "cam1/2026"),
+        ("x.mp4", "none"),
+        ("gs://bucket/cam2/x.mp4", "gs://bucket/cam2"),
+        ("cam1/v_g12.mp4", "g12"),
+    ],
+)
+def test_groups(video: str, group: str) -> None:
+    assert group_of(video) == group
+
+
+@pytest.mark.parametrize(
+    ("uri", "plays"), [("/a.MP4", True), ("/a.webm", True), ("/a.avi", False), ("gs://b/a.mp4", False)]
+)
+def test_a_player_where_a_browser_has_one(uri: str, plays: bool) -> None:
+    page = Page(player(uri, "/", 1, 2))
+    assert bool(page.all("video")) == plays
+    assert not plays or (page.all("video")[0]["preload"] == "none" and "open" not in page.all("details")[0])
+
+
+def test_a_video_in_a_store_is_named_in_place_of_a_dead_link() -> None:
+    page = Page(f"<p>{video_link('a.mp4', 'gs://bucket/x/a.mp4', '/data', 1, 2)}</p>")
+    assert not page.all("a") and "".join(page.texts["p"]) == "a.mp4 gs://bucket/x/a.mp4"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_names(name: str) -> None:
+    segment = ListedSegment(name, f"/data/{name}.mp4", 1.0, 2.0, name, 0.5)
+    content, rules = segment_list([segment] * 3, 3, "/data")
+    page = Page(content)
+    for address in (page.all("a")[0]["href"] or "", page.all("video")[0]["src"] or ""):
+        parts = urlsplit(address)
+        assert not parts.scheme and not parts.netloc and parts.fragment == "t=1,2"
+        assert unquote(parts.path, errors="surrogateescape") == normpath(f"{name}.mp4")
+    assert name not in rules and not page.all("script") + page.all("img")
+
+
+def test_what_is_left_out_is_said() -> None:
+    segments = [ListedSegment(f"cam{i}/a.avi", f"/data/cam{i}/a.avi", 0, 1, "Run", i / 10) for i in range(9)]
+    said = " ".join(Page(segment_list(segments, 1200, "/data")[0]).texts["p"])
+    assert "9 of 1,200 segments: of each label those with the lowest and highest scores." in said
+    assert "Browsers don't play files such as .avi" in said
+    stored = [ListedSegment("a.mp4", "gs://bucket/a.mp4", 0, 1, "Run", 0.5)]
+    content, rules = segment_list(stored, 1, "/data")
+    assert "The videos are in a store, where a browser can't play them" in " ".join(Page(content).texts["p"])
+    assert segment_list([], 0, "/data") == ('<p class="soft">No segments.</p>', "") and "checked" in rules

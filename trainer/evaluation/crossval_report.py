@@ -1,0 +1,106 @@
+"""The report of a cross-validation: all folds together, and each of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.reports.intervals import interval_table
+from pipelines.reports.page import asset, render_page
+from pipelines.reports.parts import Link, Measure, folded, soft, table
+from pipelines.reports.text import human_seconds, plural, some
+from trainer.evaluation.intervals import Interval
+from trainer.evaluation.metrics import Evaluation
+from trainer.evaluation.report_parts import classes, confusion, notes, scores, settings, tiles
+
+_MAX_GROUPS = 6
+_MAX_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One of the runs: `name` says which fold and seed, `link` leads to its report, `metrics` is its metrics.json."""
+
+    name: str
+    link: str
+    metrics: Mapping[str, Any]
+
+
+def render_crossval(summary: Mapping[str, Any], folds: Sequence[Fold], title: str) -> str:
+    """The page for a cross-validation.
+
+    Args:
+        summary: what crossval.json holds.
+        folds: the runs, in order.
+        title: what it is called.
+    """
+    test = Evaluation.from_json(summary["pooled"])
+    # The first fold's sides say nothing about all folds.
+    dataset = {key: value for key, value in summary["dataset"].items() if key not in ("num_clips", "groups")}
+    majority = {**summary["baselines"]["majority"], "label": "the most frequent class of each fold"}
+    baselines = {**summary["baselines"], "majority": majority}
+    metrics = {**summary, "test": summary["pooled"], "dataset": dataset, "baselines": baselines}
+    sections = {
+        "Scores": scores(metrics, test),
+        "Folds": _folds(summary, test, folds),
+        "Confusion": confusion(test),
+        "Classes": classes(test),
+        "Confused pairs": _confused(test),
+        "Settings": settings(metrics),
+    }
+    top = f'<dl class="tiles">{tiles(metrics, test)}</dl>{notes(metrics, test)}'
+    made_from = "Made from crossval.json and metrics.json of each fold."
+    return render_page(title, _subtitle(summary, test), top, sections, made_from, styles=(asset("training.css"),))
+
+
+def _subtitle(summary: Mapping[str, Any], test: Evaluation) -> str:
+    model, data, training = (summary[key] for key in ("model", "dataset", "training"))
+    seeds = f", with {plural(len(summary['seeds']), 'seed')}" if len(summary["seeds"]) > 1 else ""
+    return (
+        f"{model['name']} ({model['variant']}) on {data['uri']}, {plural(summary['folds'], 'fold')} of groups{seeds}: "
+        f"{plural(test.num_clips, 'test')} of clips of {plural(len(data['labels']), 'class', 'classes')} in "
+        f"{plural(test.num_groups, 'group')}. Training took {human_seconds(training['seconds'])} in all."
+    )
+
+
+def _folds(summary: Mapping[str, Any], test: Evaluation, folds: Sequence[Fold]) -> str:
+    """The accuracy of each fold beside that of all clips together, and what each fold tested."""
+    mean = Interval.from_json(summary["mean"])
+    bars = [("All clips together", test.top1, "s0", ""), ("Mean of the folds", mean, "s2", "")]
+    rows = []
+    for fold in folds:
+        found = Evaluation.from_json(fold.metrics["test"])
+        training, groups = fold.metrics["training"], list(fold.metrics["dataset"]["groups"]["test"])
+        top1 = found.top1 if found.num_groups > 1 else Interval(*(found.top1.value,) * 3)
+        bars.append((fold.name, top1, "s5", fold.link))
+        rows.append(
+            (
+                Link(fold.name, fold.link), some(groups, _MAX_GROUPS), found.num_clips, Measure(f"{top1.value:.1%}"),
+                Measure(f"{found.macro_f1.value:.1%}"), training["epochs"], training["best_epoch"],
+            )
+        )  # fmt: skip
+    alone = sum(len(fold.metrics["dataset"]["groups"]["test"]) == 1 for fold in folds)
+    intro = (
+        "Every fold is a network of its own, tested on groups that it wasn't trained on; a name leads to its report. "
+        "All clips together count each clip alike, the mean of the folds each fold. Where folds differ much, the "
+        "result depends on the people and places in test."
+    )
+    if alone:
+        intro += f" {plural(alone, 'fold')} tested a single group: that has no interval."
+    drawn = interval_table("Top-1 accuracy of each fold", [bar[:3] for bar in bars], [link for *_, link in bars])
+    headers = ("Fold", "Groups in test", "Clips", "Top-1", "Macro-F1", "Epochs", "Best epoch")
+    listed = folded(plural(len(rows), "run"), "What each fold tested", headers, rows, _MAX_ROWS)
+    return f"{soft(intro)}{drawn}{listed}"
+
+
+def _confused(test: Evaluation) -> str:
+    """The pairs of classes that are mistaken for one another, most frequent first."""
+    if not test.confused:
+        return soft("None: every test clip is classified correctly.")
+    support = {item.label: item.support for item in test.per_class}
+    rows = [
+        (pair.truth, pair.predicted, pair.count, Measure(f"{pair.count / support[pair.truth]:.1%}"))
+        for pair in test.confused
+    ]
+    headers = ("Truth", "Prediction", "Clips", "Share of the class")
+    intro = soft("Film strips of the errors are in the reports of the folds.")
+    return intro + table("Classes that are mistaken for one another", headers, rows)
