@@ -16,6 +16,7 @@ _STRIP_FRAMES = 8
 _STRIP_HEIGHT = 64
 _STRIP_QUALITY = 80
 _SHOWN_HEIGHT = 128
+_MOST_SHOWN = 60
 
 
 def encode_frames(frames: np.ndarray, encoding: FrameEncoding) -> list[bytes]:
@@ -73,12 +74,17 @@ def decode_frames(frames: list[bytes], spec: ClipSpec, encoding: FrameEncoding) 
 
 
 def animation(frames: np.ndarray, duration_s: float) -> bytes:
-    """Frames uint8 [T, H, W, 3] RGB as an animated WebP picture that is repeated for ever, once in `duration_s`."""
-    count = len(frames)
-    times_s = [duration_s * index / count for index in range(count + 1)]
-    # The encoder shows a frame until the next one: without another at the end, the last would have no duration.
-    frames = np.concatenate([frames, frames[-1:]])
-    return encode_video(frames, times_s, "webp", "libwebp_anim", {"quality": "80"}, {"loop": "0"})
+    """Up to 60 frames of a clip, uint8 [T, H, W, 3] RGB, as an animated WebP picture 128 pixels high.
+
+    It is repeated for ever, once in `duration_s`.
+    """
+    count = min(len(frames), _MOST_SHOWN)
+    picks = [(2 * i + 1) * len(frames) // (2 * count) for i in range(count)]
+    size = max(1, frames.shape[2] * _SHOWN_HEIGHT // frames.shape[1]), _SHOWN_HEIGHT
+    way = cv2.INTER_AREA if frames.shape[1] > _SHOWN_HEIGHT else cv2.INTER_CUBIC
+    shown = [cv2.resize(frames[i], size, interpolation=way) for i in picks]
+    times_s = [duration_s * i / count for i in range(count)]
+    return encode_video(np.stack(shown), times_s, "webp", "libwebp_anim", {"quality": "80"}, {"loop": "0"})
 
 
 def encode_video(
@@ -116,6 +122,6 @@ def clip_html(frames: np.ndarray, duration_s: float, caption: str) -> str:
     moving = data_uri(animation(frames, duration_s), "image/webp")
     strip = data_uri(film_strip(frames), "image/jpeg")
     return (
-        f'<figure style="margin: 8px 0"><img src="{moving}" alt="{said}" height="{_SHOWN_HEIGHT}"> '
-        f'<img src="{strip}" alt="Film strip" height="{_STRIP_HEIGHT}"><figcaption>{said}</figcaption></figure>'
+        f'<figure style="margin: 8px 0"><img src="{moving}" alt="{said}"> <img src="{strip}" alt="Film strip">'
+        f"<figcaption>{said}</figcaption></figure>"
     )
