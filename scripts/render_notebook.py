@@ -2,7 +2,7 @@
 
 Run it by hand after changing the notebook or what it shows; it takes about ten minutes. It needs the extra `dev` and
 Chromium, which takes the pictures of pages: `--chromium PATH` names it. `--folder DIR` keeps what the notebook makes,
-so that the next run only draws.
+so that the next run only draws, if no code was changed.
 """
 
 import argparse
@@ -112,6 +112,21 @@ def _text(text: str) -> str:
     return "\n".join(["```text", *lines, "```"]) if lines else ""
 
 
+def executed(folder: Path) -> NotebookNode:
+    """The notebook with the outputs of a run in a folder; of an earlier run, if its code was the same."""
+    notebook, kept = nbformat.read(NOTEBOOK, as_version=4), folder / "executed.ipynb"
+    if kept.exists():
+        outputs = {(cell.id, cell.source): cell.get("outputs") for cell in nbformat.read(kept, as_version=4).cells}
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        if all((cell.id, cell.source) in outputs for cell in code):
+            for cell in code:
+                cell.outputs = outputs[cell.id, cell.source]
+            return notebook
+    NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    nbformat.write(notebook, kept)
+    return notebook
+
+
 def main() -> None:
     """Runs and renders the notebook."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -121,8 +136,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(options.folder or temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        notebook = nbformat.read(NOTEBOOK, as_version=4)
-        NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+        notebook = executed(folder)
         shutil.rmtree(PICTURES, ignore_errors=True)
         PICTURES.mkdir()
         renderer = Renderer(options.chromium, Path(temporary))
