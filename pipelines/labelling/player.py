@@ -22,10 +22,8 @@ from pipelines.video.source import read_source
 MAX_PICTURES = 600
 """Of a video, whatever its length: what a notebook stores with a cell should stay small."""
 _RATE = 15
-_HEIGHT_PX = 240
+_HEIGHT_PX, _MOST_WIDTH_PX = 240, 1280
 _TOLERANCE_S = 1.0
-# VP8 is what every browser plays, and so do the notebooks of editors, which lack codecs with patents.
-_ENCODER = ("webm", "libvpx", {"deadline": "good", "cpu-used": "5", "crf": "20", "b": "500k"}, {})
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,9 @@ def play(video: str, labels: str) -> LabelPlayer:
         Segment(row["start_s"], row["end_s"], row["label"], row["score"], ()) for row in rows if row["video"] == name
     )
     source = read_source(path)
-    size = {"height": _HEIGHT_PX, "width": max(8, 2 * round(source.width * _HEIGHT_PX / source.height / 2))}
+    width = min(
+        max(8, 2 * round(source.width * _HEIGHT_PX / source.height / 2)), _MOST_WIDTH_PX
+    )  # even, for the encoder
     duration_s = read_clip(path, ClipSpec(1, 8, 8)).duration_s
     if segments[-1].end_s > duration_s + _TOLERANCE_S:
         raise UsageError(
@@ -84,10 +84,10 @@ def play(video: str, labels: str) -> LabelPlayer:
             "s: they are those of another video. Label this one"
         )
     count = max(1, min(MAX_PICTURES, round(duration_s * _RATE)))
-    clip = read_clip(path, ClipSpec(count, **size, sampling=UNIFORM_TIME))
+    clip = read_clip(path, ClipSpec(count, _HEIGHT_PX, width, UNIFORM_TIME))
     times_s = [index * duration_s / count for index in range(count)]
-    container, codec, options, more = _ENCODER
-    webm = encode_video(clip.frames, times_s, container, codec, options, more)
+    # VP8 plays in every browser, and in the notebooks of editors, which lack codecs that need a licence.
+    webm = encode_video(clip.frames, times_s, "webm", "libvpx", {"deadline": "good", "cpu-used": "5", "b": "500k"})
     return LabelPlayer(LabelledVideo(name, path, duration_s, clip.damaged, segments), webm)
 
 

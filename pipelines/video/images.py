@@ -93,11 +93,11 @@ def encode_video(
     container: str,
     codec: str,
     codec_options: dict[str, str],
-    container_options: dict[str, str],
+    container_options: dict[str, str] | None = None,
 ) -> bytes:
     """Encodes frames uint8 [T, H, W, 3] RGB, each with the time in seconds at which it is first shown."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=container, options=container_options) as file:
+    with av.open(buffer, "w", format=container, options=container_options or {}) as file:
         stream = file.add_stream(codec, options=codec_options)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
