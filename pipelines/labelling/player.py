@@ -22,7 +22,7 @@ from pipelines.video.source import read_source
 MAX_PICTURES = 600
 """Of a video, whatever its length: what a notebook stores with a cell should stay small."""
 _RATE = 15
-_HEIGHT_PX, _MOST_WIDTH_PX = 240, 1280
+_HEIGHT_PX, _WIDTHS_PX = 240, (8, 1280)
 _TOLERANCE_S = 1.0
 
 
@@ -74,9 +74,8 @@ def play(video: str, labels: str) -> LabelPlayer:
         Segment(row["start_s"], row["end_s"], row["label"], row["score"], ()) for row in rows if row["video"] == name
     )
     source = read_source(path)
-    width = min(
-        max(8, 2 * round(source.width * _HEIGHT_PX / source.height / 2)), _MOST_WIDTH_PX
-    )  # even, for the encoder
+    width = 2 * round(source.width * _HEIGHT_PX / source.height / 2)  # even, as the encoder needs
+    width = min(max(width, _WIDTHS_PX[0]), _WIDTHS_PX[1])
     duration_s = read_clip(path, ClipSpec(1, 8, 8)).duration_s
     if segments[-1].end_s > duration_s + _TOLERANCE_S:
         raise UsageError(
