@@ -101,7 +101,7 @@ def _clip(content: str, name: str) -> str:
         written.append(f"![{html.unescape(alt)}](notebook/{file})")
     caption = re.search(r"<figcaption>(.*)</figcaption>", content)
     assert written and caption, name
-    return f"{' '.join(written)}\\\n{caption[1]}"
+    return f"{' '.join(written)}\n\n{caption[1]}"
 
 
 def _text(text: str) -> str:
