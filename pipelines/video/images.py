@@ -16,7 +16,7 @@ _STRIP_FRAMES = 8
 _STRIP_HEIGHT = 64
 _STRIP_QUALITY = 80
 _SHOWN_HEIGHT = 128
-_MOST_SHOWN = 60
+_MOST_SHOWN, _MOST_WIDTH = 60, 1024
 
 
 def encode_frames(frames: np.ndarray, encoding: FrameEncoding) -> list[bytes]:
@@ -76,11 +76,12 @@ def decode_frames(frames: list[bytes], spec: ClipSpec, encoding: FrameEncoding) 
 def animation(frames: np.ndarray, duration_s: float) -> bytes:
     """Up to 60 frames of a clip, uint8 [T, H, W, 3] RGB, as an animated WebP picture 128 pixels high.
 
-    It is repeated for ever, once in `duration_s`.
+    It plays endlessly, once in `duration_s`.
     """
     count = min(len(frames), _MOST_SHOWN)
     picks = [(2 * i + 1) * len(frames) // (2 * count) for i in range(count)]
-    size = max(1, frames.shape[2] * _SHOWN_HEIGHT // frames.shape[1]), _SHOWN_HEIGHT
+    width = frames.shape[2] * _SHOWN_HEIGHT // frames.shape[1]
+    size = min(max(width, 1), _MOST_WIDTH), _SHOWN_HEIGHT
     way = cv2.INTER_AREA if frames.shape[1] > _SHOWN_HEIGHT else cv2.INTER_CUBIC
     shown = [cv2.resize(frames[i], size, interpolation=way) for i in picks]
     times_s = [duration_s * i / count for i in range(count)]

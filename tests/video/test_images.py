@@ -9,7 +9,12 @@ from pipelines.video.images import animation
 
 @pytest.mark.parametrize(
     ("shape", "count", "size"),
-    [((20, 64, 64), 20, (128, 128)), ((1, 48, 96), 1, (256, 128)), ((200, 256, 128), 60, (64, 128))],
+    [
+        ((20, 64, 64), 20, (128, 128)),
+        ((1, 48, 96), 1, (256, 128)),
+        ((200, 256, 128), 60, (64, 128)),
+        ((3, 8, 4096), 3, (1024, 128)),
+    ],
 )
 def test_an_animation_is_small_and_takes_the_time_of_the_clip(
     shape: tuple[int, int, int], count: int, size: tuple[int, int]
