@@ -52,6 +52,8 @@ setup(
     name="har-pipelines",
     version="0.1.0",
     description="Human activity recognition on video as a distributed batch system",
+    # OWNER stands for whoever publishes this project: tests/test_notebook.py names the other places to change.
+    url="https://github.com/OWNER/har-pipelines",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["pipelines", "pipelines.*", "trainer", "trainer.*"]),

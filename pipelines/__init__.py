@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from pipelines.core.spec import ClipSpec
     from pipelines.dataset.info import DatasetInfo
     from pipelines.dataset.opened import Dataset, open_dataset
-    from pipelines.interface import label, preprocess
+    from pipelines.inputs.video_folder import VideoFolder
+    from pipelines.interface import download, label, preprocess, sample_data
+    from pipelines.labelling.player import LabelPlayer, play
     from pipelines.labelling.types import LabelReport
     from pipelines.models.loaded import Model, load_model
     from pipelines.transforms.label_videos import LabelVideos
@@ -33,6 +35,7 @@ _PLACES = {
     "ClipSpec": "core.spec",
     "Dataset": "dataset.opened",
     "DatasetInfo": "dataset.info",
+    "LabelPlayer": "labelling.player",
     "LabelReport": "labelling.types",
     "LabelVideos": "transforms.label_videos",
     "Model": "models.loaded",
@@ -41,11 +44,15 @@ _PLACES = {
     "UsageError": "core.errors",
     "UserError": "core.errors",
     "VideoClip": "transforms.read_clips",
+    "VideoFolder": "inputs.video_folder",
+    "download": "",
     "label": "",
     "load_model": "models.loaded",
     "open_dataset": "dataset.opened",
+    "play": "labelling.player",
     "preprocess": "",
     "read_clip": "video.clip",
+    "sample_data": "",
 }
 """Public name to the module below this package that defines it; empty where the name is that of a tool's module."""
 
@@ -54,6 +61,7 @@ __all__ = [
     "ClipSpec",
     "Dataset",
     "DatasetInfo",
+    "LabelPlayer",
     "LabelReport",
     "LabelVideos",
     "Model",
@@ -62,11 +70,15 @@ __all__ = [
     "UsageError",
     "UserError",
     "VideoClip",
+    "VideoFolder",
+    "download",
     "label",
     "load_model",
     "open_dataset",
+    "play",
     "preprocess",
     "read_clip",
+    "sample_data",
 ]
 
 

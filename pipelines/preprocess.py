@@ -177,10 +177,10 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
 
 
 def _make_sample_videos(config: PreprocessConfig) -> None:
-    from pipelines import sample_data
+    from pipelines.sample_data import run as make_videos
 
     tool.say(f"No --input given: using sample videos in {config.input}")
-    sample_data.run(["--output", config.input, *(["--workers", str(config.workers)] if config.workers else [])])
+    make_videos(["--output", config.input, *(["--workers", str(config.workers)] if config.workers else [])])
 
 
 def _log_start(

@@ -14,6 +14,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
 
 from pipelines.cli import tool
 from pipelines.cli.commands import as_called
@@ -21,6 +22,7 @@ from pipelines.cli.flags import add_flags, read_given
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK, UserError
 from pipelines.process import interrupts
+from pipelines.process.callable_module import make_callable
 from pipelines.reports.progress import Progress
 from pipelines.samples.motion import ACTIVITIES
 from pipelines.samples.videos import SampleDataConfig, generate, is_complete, list_videos
@@ -57,6 +59,24 @@ def _summary(config: SampleDataConfig, verb: str) -> str:
     )
 
 
+def make_videos(config: SampleDataConfig) -> bool:
+    """Makes the videos that don't exist yet; returns whether there were any to make.
+
+    Raises:
+        UsageError: the output folder holds something else.
+        UserError: the videos can't be written.
+    """
+    try:
+        if is_complete(config):
+            return False
+        with interrupts.tidying_up(), Progress("Making videos", len(list_videos(config)), every_s=5.0) as progress:
+            generate(config, _Counts(progress))
+    except (OSError, BrokenProcessPool) as error:
+        reason = str(error).rstrip(".")
+        raise UserError(f"cannot make the videos: {reason}; run the same command again to resume") from error
+    return True
+
+
 def run(arguments: Sequence[str]) -> int:
     """Makes the videos that a command line asks for and returns the exit code.
 
@@ -66,16 +86,8 @@ def run(arguments: Sequence[str]) -> int:
     """
     config = read_given(make_parser(), arguments, SampleDataConfig).build(SampleDataConfig)
     start_s = time.monotonic()
-    try:
-        if is_complete(config):
-            print(_summary(config, "already there"))
-            return EXIT_OK
-        with interrupts.tidying_up(), Progress("Making videos", len(list_videos(config)), every_s=5.0) as progress:
-            generate(config, _Counts(progress))
-    except (OSError, BrokenProcessPool) as error:
-        reason = str(error).rstrip(".")
-        raise UserError(f"cannot make the videos: {reason}; run the same command again to resume") from error
-    print(_summary(config, f"made in {time.monotonic() - start_s:.0f} s"))
+    made = make_videos(config)
+    print(_summary(config, f"made in {time.monotonic() - start_s:.0f} s" if made else "already there"))
     return EXIT_OK
 
 
@@ -86,3 +98,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+make_callable(__name__, lambda: import_module("pipelines.interface").sample_data)  # `pipelines.sample_data(...)`

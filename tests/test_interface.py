@@ -13,6 +13,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -29,21 +30,25 @@ from pipelines import interface
 from tests import ROOT
 from tests.conftest import read_index, run_here, write_video
 from tests.support.label_model import LABELS, grey_clip, level_of, make_model, write_grey
+from tests.support.packing import pack
+from trainer import interface as trainer_interface
 
 NAMES = [
-    "Clip", "ClipSpec", "Dataset", "DatasetInfo", "LabelReport", "LabelVideos", "Model", "ModelInfo", "ReadClips",
-    "UsageError", "UserError", "VideoClip", "label", "load_model", "open_dataset", "preprocess", "read_clip",
+    "Clip", "ClipSpec", "Dataset", "DatasetInfo", "LabelPlayer", "LabelReport", "LabelVideos", "Model", "ModelInfo",
+    "ReadClips", "UsageError", "UserError", "VideoClip", "VideoFolder", "download", "label", "load_model",
+    "open_dataset", "play", "preprocess", "read_clip", "sample_data",
 ]  # fmt: skip
+NAMES_OF_TRAINER = ["Comparison", "Metrics", "compare", "train"]
 
 
 Watch = Callable[[], contextlib.AbstractContextManager[None]]
 
 
 def test_the_public_names() -> None:
-    assert pipelines.__all__ == NAMES and trainer.__all__ == ["train"]
-    assert set(NAMES) <= set(dir(pipelines)) and "train" in dir(trainer)
-    for value in [*(getattr(pipelines, name) for name in NAMES), trainer.train]:
-        assert value.__doc__
+    for package, names in ((pipelines, NAMES), (trainer, NAMES_OF_TRAINER)):
+        assert package.__all__ == names and set(names) <= set(dir(package))
+        for name in names:
+            assert getattr(package, name).__doc__
     for module in (pipelines, trainer):
         with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
             _ = module.nothing  # type: ignore[attr-defined]
@@ -52,8 +57,9 @@ def test_the_public_names() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        interface.preprocess, interface.label, pipelines.open_dataset, pipelines.load_model, pipelines.Dataset,
-        pipelines.Model, pipelines.ReadClips, pipelines.LabelVideos, pipelines.read_clip, trainer.train,
+        interface.preprocess, interface.label, interface.sample_data, interface.download, pipelines.open_dataset,
+        pipelines.load_model, pipelines.Dataset, pipelines.Model, pipelines.ReadClips, pipelines.LabelVideos,
+        pipelines.read_clip, pipelines.play, trainer.train, trainer_interface.compare,
     ],
 )  # fmt: skip
 def test_docstrings_have_an_example(value: Any) -> None:
@@ -101,7 +107,10 @@ def test_preprocess_and_open(unchanged: Watch, tree: Path, tmp_path: Path, datas
     with unchanged():
         info = pipelines.preprocess(input=str(tree), output=str(tmp_path / "out"), num_frames=4, size=32, shards=8)
         assert info == pipelines.open_dataset(str(dataset)).info
+        assert info._repr_html_().count("<tr>") == 1 + len(info.labels) + 1
         data = pipelines.open_dataset(str(tmp_path / "out"))
+        assert escape((tmp_path / "out" / "preview.html").read_text()) in data._repr_html_()
+        assert "Jump/v_Jump_g0" in "".join(clip._repr_html_() for clip in data.clips("train"))
         for split, entry in data.info.splits.items():
             clips = list(data.clips(split))
             assert len(clips) == entry.num_examples
@@ -129,15 +138,22 @@ def test_train_load_and_label(unchanged: Watch, tree: Path, dataset: Path, tmp_p
     with unchanged():
         words = {"epochs": 1, "variant": "reference", "batch_size": 8, "baseline": False}
         metrics = trainer.train(model="lrcn", data=str(dataset), output=str(tmp_path / "run"), **words)
-        assert metrics == json.loads((tmp_path / "run" / "metrics.json").read_text())
+        assert metrics == json.loads((tmp_path / "run" / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
+        assert escape((tmp_path / "run" / "report.html").read_text()) in metrics._repr_html_()
+        comparison = trainer.compare(str(tmp_path / "run"))
+        assert [run.name for run in comparison.runs] == ["run"] and "Comparison of runs" in comparison._repr_html_()
         model = pipelines.load_model(str(tmp_path / "run" / "model"))
-        clip = pipelines.read_clip(str(tree / "Jump" / "v_Jump_g01_c01.avi"), model.info.clip_spec)
+        video = str(tree / "Jump" / "v_Jump_g01_c01.avi")
+        clip = pipelines.read_clip(video, model.info.clip_spec)
         rows = model.predict(np.stack([clip.frames] * 3))
         assert rows.shape == (3, 3) and rows.dtype == np.float32 and np.allclose(rows.sum(axis=1), 1)
         report = pipelines.label(
             model=str(tmp_path / "run" / "model"), input=str(tree), output=str(tmp_path / "labels")
         )
         assert (report.videos, report.labelled, report.failed) == (30, 30, 0)
+        assert "Every listed video was decoded completely" in report._repr_html_()
+        player = pipelines.play(video, labels=str(tmp_path / "labels"))
+        assert player.labels.video == "Jump/v_Jump_g01_c01.avi" and player.labels.segments[0].label in model.info.labels
 
 
 @pytest.mark.parametrize(
@@ -154,6 +170,13 @@ def test_train_load_and_label(unchanged: Watch, tree: Path, dataset: Path, tmp_p
         (lambda p: trainer.train(model="lrcn", data=str(p), output=str(p / "run")), "dataset"),
         (lambda p: trainer.train(model="resnet", data=str(p)), "resnet"),
         (lambda p: trainer.train(model="lrcn", data=str(p), strategy="multi_worker"), "multi_worker"),
+        (lambda p: trainer.compare(str(p / "none")), "no such run"),
+        (lambda p: trainer.compare(), "at least one run"),
+        (lambda p: pipelines.sample_data("gs://bucket/videos"), "local folder"),
+        (lambda p: pipelines.sample_data(str(p), groups=0), "groups"),
+        (lambda p: pipelines.download(str(p), "ucf51"), "one of ucf50, .* not 'ucf51'"),
+        (lambda p: pipelines.download(str(p), archive=str(p / "mine.zip")), "no such file"),
+        (lambda p: pipelines.download(str(p), classes=["Swinging"]), "no class 'Swinging'"),
     ],
 )
 def test_mistakes_are_usage_errors(
@@ -163,6 +186,18 @@ def test_mistakes_are_usage_errors(
         with pytest.raises(pipelines.UsageError, match=message) as refused:
             call(tmp_path)
         assert isinstance(refused.value, ValueError) and isinstance(refused.value, pipelines.UserError)
+
+
+def test_videos_are_made_and_unpacked(unchanged: Watch, tmp_path: Path) -> None:
+    with unchanged():
+        made = pipelines.sample_data(str(tmp_path / "made"), groups=1, clips_per_group=1, workers=1)
+        assert len(made.videos) == 8 and all(Path(path).is_file() for (path,) in made.videos.values())
+        assert made == pipelines.sample_data(str(tmp_path / "made"), groups=1, clips_per_group=1)
+        names = [f"mine/{label}/{label}.avi" for label in ("Swing", "Wave")]
+        (tmp_path / "mine.zip").write_bytes(pack(dict.fromkeys(names, b"x"), "zip"))
+        found = pipelines.download(str(tmp_path), archive=str(tmp_path / "mine.zip"))
+        assert found.videos == {name.split("/")[1]: (str(tmp_path / name),) for name in names}
+        assert "<td>2</td>" in found._repr_html_()
 
 
 @pytest.mark.process

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from rich.console import Console
 from rich.table import Table
@@ -12,10 +13,11 @@ from rich.text import Text
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK, OutputError, UsageError, UserError
+from pipelines.process.callable_module import make_callable
 from pipelines.reports.text import visible
-from trainer.evaluation.comparison import COLUMNS, best_of, describe_difference, find_notes
-from trainer.evaluation.comparison_page import render_comparison
-from trainer.evaluation.finished_runs import Run, find_flags, paired_differences, read_runs
+from trainer.evaluation.compared_runs import Comparison
+from trainer.evaluation.comparison import COLUMNS, best_of
+from trainer.evaluation.finished_runs import Run
 from trainer.evaluation.markdown import is_comparison, render_markdown
 from trainer.files import storage
 
@@ -85,12 +87,10 @@ def run(arguments: Sequence[str]) -> int:
     alone = markdown == "-"
     if markdown and not alone:
         _check_replaceable(markdown)
-    runs = read_runs(options["runs"])
-    flags = find_flags(runs)
-    notes, differences = find_notes(runs, flags), paired_differences(runs)
-    sentences = [*notes, *(describe_difference(*difference) for difference in differences)]
+    found = Comparison.of(options["runs"])
+    runs, flags, sentences = found.runs, found.flags, found.sentences
     if page:
-        _write("--html", page, render_comparison(runs, flags, notes, differences, os.path.abspath(page)))
+        _write("--html", page, found.page(os.path.abspath(page)))
     if markdown and not alone:
         _write("--markdown", markdown, render_markdown(runs, sentences))
     if alone:
@@ -135,3 +135,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+make_callable(__name__, lambda: import_module("trainer.interface").compare)  # `trainer.compare(...)`

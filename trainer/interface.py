@@ -1,16 +1,17 @@
-"""Training as a function: it returns the metrics, raises `UserError`, prints nothing and changes nothing else."""
+"""Training and comparing as functions: they return objects, raise `UserError`, and print and change nothing else."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from pipelines.cli.flags import Given
 from pipelines.core.errors import UsageError
 from pipelines.process.embedding import as_library
 from pipelines.process.tensorflow_start import start_tensorflow
+from trainer.evaluation.compared_runs import Comparison
+from trainer.evaluation.results import Metrics
 from trainer.flags import DEFAULT_OUTPUT, make_config
 
 
-def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) -> Mapping[str, Any]:
+def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) -> Metrics:
     """Trains a network on a dataset, evaluates and exports it, as `python -m trainer.task` does.
 
     Messages go to the logger `pipelines`, at the level INFO. Call it again after an error or a kill: it resumes at the
@@ -23,7 +24,8 @@ def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) 
         settings: all other settings, see `TrainConfig` or `--help` of the tool: `epochs=20`, `batch_size=16`.
 
     Returns:
-        The content of metrics.json: accuracy with intervals, baselines, calibration, configuration.
+        The content of metrics.json: accuracy with intervals, baselines, calibration, configuration. A notebook shows
+        the report of the run.
 
     Raises:
         UsageError: a setting, the dataset or the output can't be used; nothing was started.
@@ -44,4 +46,26 @@ def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) 
         from trainer.training.seeds import global_seed_kept
 
         with global_seed_kept():
-            return train_run(config)
+            return Metrics(train_run(config), config.output)
+
+
+def compare(*runs: str) -> Comparison:
+    """Compares finished runs, as `python -m trainer.compare` does.
+
+    Args:
+        runs: folders of finished runs or of cross-validations, local or in a store.
+
+    Returns:
+        The runs and how they differ. A notebook shows the page of the comparison.
+
+    Raises:
+        UsageError: a run is missing, unfinished or damaged, or none is given.
+
+    Example:
+        >>> comparison = trainer.compare("runs/convlstm", "runs/lrcn")
+        >>> comparison.sentences
+    """
+    if not runs:
+        raise UsageError("compare needs the folder of at least one run")
+    with as_library():
+        return Comparison.of(runs)

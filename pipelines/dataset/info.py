@@ -142,6 +142,8 @@ class SplitInfo:
 class DatasetInfo:
     """All that a reader of a dataset needs to know. Its file is written last: if it exists, the dataset is complete.
 
+    A notebook shows the number of clips by class and split.
+
     Attributes:
         clip_spec: how the pixels of a clip were made.
         encoding: how its frames are stored.
@@ -168,6 +170,11 @@ class DatasetInfo:
     versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
+
+    def _repr_html_(self) -> str:
+        from pipelines.dataset.summary import counts_html
+
+        return counts_html(self)
 
     def to_json(self) -> str:
         """The text of `dataset_info.json`: the same for the same dataset, without times or host names."""

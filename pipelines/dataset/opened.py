@@ -9,9 +9,11 @@ import numpy as np
 from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.dataset import example
-from pipelines.dataset.info import DatasetInfo, ShardInfo
+from pipelines.dataset.info import PREVIEW, DatasetInfo, ShardInfo
 from pipelines.dataset.tfrecord import read_records, unpacked
-from pipelines.video.images import decode_frames
+from pipelines.reports.embed import framed
+from pipelines.reports.text import visible
+from pipelines.video.images import clip_html, decode_frames
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -22,7 +24,7 @@ _CYCLE = 16
 
 @dataclass(frozen=True)
 class StoredClip:
-    """A clip of a dataset.
+    """A clip of a dataset. A notebook shows it in motion.
 
     Attributes:
         frames: uint8 [T, H, W, 3], RGB.
@@ -46,10 +48,17 @@ class StoredClip:
     num_source_frames: int
     remark: str
 
+    def _repr_html_(self) -> str:
+        first_s, last_s = self.timestamps_s[0], self.timestamps_s[-1]
+        shown = last_s - first_s  # the time of the last frame is not known: it is taken to be as long as the others
+        duration_s = shown * len(self.frames) / max(len(self.frames) - 1, 1) or 1.0
+        says = f"{self.label_name}: {self.video_id}" + (f" ({self.remark})" if self.remark else "")
+        return clip_html(self.frames, duration_s, visible(says))
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset that `pipelines.preprocess` has made.
+    """A dataset that `pipelines.preprocess` has made. A notebook shows its preview.
 
     Attributes:
         uri: its folder, local or in a store.
@@ -112,6 +121,10 @@ class Dataset:
             return parsed[example.FRAMES], parsed[example.LABEL]
 
         return records.map(parse, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def _repr_html_(self) -> str:
+        page = files.read_text(files.join(self.uri, PREVIEW))
+        return self.info._repr_html_() if page is None else framed(page)
 
     def _shards(self, split: str) -> tuple[ShardInfo, ...]:
         if split not in self.info.splits:

@@ -9,6 +9,7 @@ from rich.table import Table
 from pipelines.core.file_names import FAILURES
 from pipelines.dataset.info import PREVIEW, DatasetInfo, Note
 from pipelines.reports.console import name_cell, open_console, print_facts, print_unbroken
+from pipelines.reports.parts import soft, table
 from pipelines.reports.text import human_bytes, human_seconds, plural, some, some_counts, visible
 
 
@@ -48,6 +49,15 @@ def print_summary(info: DatasetInfo, output: str, seconds: float | None, file: I
     folder = visible(output)
     print_unbroken(console, "Preview", f"{folder.rstrip('/')}/{PREVIEW}")
     print_unbroken(console, "Next", f"python -m pipelines.verify {shlex.quote(folder)}")
+
+
+def counts_html(info: DatasetInfo) -> str:
+    """The numbers of clips by class and split as a table, with the notes below it."""
+    rows = [(label, *(s.num_examples_by_class.get(label, 0) for s in info.splits.values())) for label in info.labels]
+    total = ("all", *(split.num_examples for split in info.splits.values()))
+    return table(f"Clips: {describe_clips(info)}", ("class", *info.splits), rows, total) + "".join(
+        map(soft, info.notes)
+    )
 
 
 def _splits_table(info: DatasetInfo, console: Console) -> Table:

@@ -31,6 +31,7 @@ from pipelines.cli.stray_words import refuse_unknown_flags
 from pipelines.core.errors import IncompleteError, OutputError, UsageError
 from pipelines.engines import dataflow, job_server
 from pipelines.engines.errors import errors_once, ignore_hang_ups, known_message, reason
+from pipelines.engines.notebooks import PlainPipeline
 from pipelines.process.cores import num_cores
 from pipelines.reports.text import plural
 
@@ -167,7 +168,7 @@ def resources(wanted: int, engine: Engine) -> str:
 
 def _make_pipeline(runner: Any, options: PipelineOptions) -> beam.Pipeline:
     try:
-        pipeline = beam.Pipeline(runner=runner, options=options)
+        pipeline = PlainPipeline(runner=runner, options=options)
     except (ValueError, ImportError) as error:  # an unknown runner, or options that it needs are missing
         raise UsageError(" ".join(str(error).split())) from error
     # This folder is for the files of cross-language transforms, of which there are none. Beam removes it after a run,

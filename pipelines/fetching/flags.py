@@ -1,8 +1,9 @@
 """The command line of `pipelines.download`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipelines import files
 from pipelines.cli.parser import Parser
@@ -74,7 +75,15 @@ def parse(arguments: Sequence[str]) -> Request:
     Raises:
         UsageError: a value is wrong; nothing has been written.
     """
-    values = make_parser().parse_own(arguments)
+    return make_request(make_parser().parse_own(arguments))
+
+
+def make_request(values: Mapping[str, Any]) -> Request:
+    """The request that settings ask for, given by the names of their flags; those that aren't given are absent.
+
+    Raises:
+        UsageError: a value is wrong; nothing has been written.
+    """
     output = files.normalise(values["output"], "--output")
     if not files.is_local(output):
         raise UsageError(

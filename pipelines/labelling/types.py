@@ -96,6 +96,8 @@ class ListedSegment:
 class LabelReport:
     """The report on one shard of labels, or on all of them: what the summary and the page are made from.
 
+    A notebook shows the page.
+
     Attributes:
         videos: number of videos listed for the shard.
         labelled: number of videos with at least one segment.
@@ -136,6 +138,12 @@ class LabelReport:
     timelines: tuple[LabelledVideo, ...] = ()
     segments: tuple[ListedSegment, ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
+
+    def _repr_html_(self) -> str:
+        from pipelines.labelling.report import render_label_report
+        from pipelines.reports.embed import framed
+
+        return framed(render_label_report(self, {}, "Labels"))
 
     def to_json(self) -> str:
         """One line of JSON; `from_json` reads it."""

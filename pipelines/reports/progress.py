@@ -1,4 +1,7 @@
-"""Progress: on a terminal, a bar with facts and the time left; elsewhere, a line now and then."""
+"""Progress: on a terminal, a bar with facts and the time left; elsewhere, a line now and then.
+
+Where this software runs as a library, in a notebook for example, the lines go to its log.
+"""
 
 import contextlib
 import math
@@ -24,7 +27,7 @@ class Progress:
     Args:
         title: what is being done.
         total: how much there is to do, in any unit.
-        quiet: shows nothing, for all but one of several workers. Nor is anything shown if this software is a library.
+        quiet: shows nothing, for all but one of several workers.
         every_s: seconds from one line to the next.
         clock: gives the time in seconds.
     """
@@ -37,14 +40,14 @@ class Progress:
         every_s: float = _LINE_EVERY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._title, self._total, self._quiet = title, total, quiet or is_library()
+        self._title, self._total, self._quiet = title, total, quiet
         self._every_s, self._clock = every_s, clock
         self._bar: Any = None
         self._first: tuple[float, float] | None = None
         self._shown = clock()
 
     def __enter__(self) -> Self:
-        if not self._quiet and sys.stderr.isatty():
+        if not self._quiet and _has_bar():
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -78,6 +81,10 @@ class Progress:
             self._bar.console.print(line, highlight=False)
         elif not self._quiet:
             tool.say(line)
+
+
+def _has_bar() -> bool:
+    return sys.stderr.isatty() and not is_library()
 
 
 class LocalProgress:
@@ -122,7 +129,7 @@ def bytes_done(total: int, begun: int) -> Callable[[float, float], str]:
 def watching(
     title: str, total: float, done: Callable[[], float], poll_s: float, describe: Callable[[float, float], str]
 ) -> Iterator[None]:
-    """Shows how much of `total` is done while its block runs; shows nothing if this software is a library.
+    """Shows how much of `total` is done while its block runs.
 
     Args:
         title: what is being done.
@@ -131,11 +138,8 @@ def watching(
         poll_s: seconds between two calls of `done`, more if a call takes long or there is no terminal.
         describe: the text for an amount done after so many seconds: `videos_done` or `bytes_done`.
     """
-    if is_library():
-        yield
-        return
     stop = threading.Event()
-    least_s = poll_s if sys.stderr.isatty() else _LINE_EVERY_S
+    least_s = poll_s if _has_bar() else _LINE_EVERY_S
 
     def watch() -> None:
         start, pause_s, count, stopped = time.monotonic(), least_s, 0.0, False

@@ -26,6 +26,7 @@ from pipelines.video.frames import (
     refuse_stump,
     scan,
 )
+from pipelines.video.images import clip_html
 from pipelines.video.remarks import Shortfall
 from pipelines.video.resize import Resizer
 from pipelines.video.timing.times import Timeline
@@ -36,7 +37,7 @@ MIN_DECODABLE_SHARE = MIN_SHARE
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip and where it was taken from.
+    """A clip and where it was taken from. A notebook shows it in motion.
 
     Attributes:
         frames: uint8 [T, H, W, 3], RGB, upright.
@@ -59,6 +60,11 @@ class Clip:
     remarks: tuple[str, ...] = ()
     damage: str = ""
     missing: Shortfall | None = None
+
+    def _repr_html_(self) -> str:
+        count, height, width = self.frames.shape[:3]
+        says = f"{count} frames of {width}x{height} from {self.num_source_frames:,} in {self.duration_s:.1f} s"
+        return clip_html(self.frames, self.duration_s, says + (f"; damaged: {self.damage}" if self.damaged else ""))
 
 
 def read_clip(path: str, spec: ClipSpec, min_frames: int = 1) -> Clip:

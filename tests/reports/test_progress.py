@@ -1,9 +1,11 @@
 """Progress without a terminal: lines, but not too many, with the time left."""
 
+import logging
 import time
 
 import pytest
 
+from pipelines.process.embedding import as_library
 from pipelines.reports.progress import Progress, videos_done, watching
 
 
@@ -13,6 +15,16 @@ def test_lines_come_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> Non
         for done in (20, 30, 32, 36, 40):
             progress.update(done, f"{done} of 40")
     assert capsys.readouterr().err.splitlines() == ["Making: 32 of 40, about 3.3 s left", "Making: 40 of 40"]
+
+
+def test_in_a_library_the_lines_go_to_the_log(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)  # even on a terminal: no bar
+    with caplog.at_level(logging.INFO, "pipelines"), as_library(), Progress("Making", 40, every_s=0.0) as progress:
+        progress.update(20, "20 of 40")
+        progress.say("epoch 1")
+    assert caplog.messages == ["Making: 20 of 40", "epoch 1"] and capsys.readouterr() == ("", "")
 
 
 def test_one_of_several_workers_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

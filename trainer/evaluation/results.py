@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.stored.sealed import load_json
+from pipelines.reports.embed import framed
 from pipelines.reports.text import plural
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
@@ -22,6 +23,22 @@ HISTORY = "history.csv"
 CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
 LAST, BEST = "last.npz", "best.npz"
 _SHOWN = 5
+
+
+class Metrics(dict[str, Any]):
+    """The content of metrics.json. A notebook shows the report of the run.
+
+    Args:
+        values: the content.
+        folder: of the run; also an attribute.
+    """
+
+    def __init__(self, values: Mapping[str, Any], folder: str) -> None:
+        super().__init__(values)
+        self.folder = folder
+
+    def _repr_html_(self) -> str:
+        return framed(storage.read_bytes(storage.join(self.folder, REPORT)).decode())
 
 
 def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None:

@@ -1,0 +1,107 @@
+"""A labelled video that plays in a notebook, with its labels as subtitles."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines import files
+from pipelines.core.errors import UsageError
+from pipelines.core.spec import UNIFORM_TIME, ClipSpec
+from pipelines.core.stored.sealed import load_json
+from pipelines.labelling.folder import SUMMARY
+from pipelines.labelling.subtitles import webvtt
+from pipelines.labelling.timelines import time_range
+from pipelines.labelling.types import LabelledVideo, Segment
+from pipelines.reports.parts import Measure, table
+from pipelines.video.clip import read_clip
+from pipelines.video.images import data_uri, encode_video
+from pipelines.video.source import read_source
+
+MAX_PICTURES = 600
+"""Of a video, whatever its length: what a notebook stores with a cell should stay small."""
+_RATE = 15
+_HEIGHT_PX, _WIDTHS_PX = 240, (8, 1280)
+_TOLERANCE_S = 1.0
+
+
+@dataclass(frozen=True)
+class LabelPlayer:
+    """A video with its labels. A notebook plays it.
+
+    Attributes:
+        labels: the video's segments, in order.
+        webm: the video as it is played, 240 pixels high, with at most 15 pictures a second and 600 in all.
+    """
+
+    labels: LabelledVideo
+    webm: bytes
+
+    def _repr_html_(self) -> str:
+        rows = [(time_range(s.start_s, s.end_s), s.label, Measure(f"{s.score:.1%}")) for s in self.labels.segments]
+        track = data_uri(webvtt(self.labels).encode(), "text/vtt")
+        return (
+            f'<video controls loop muted autoplay playsinline height="{_HEIGHT_PX}" '
+            f'src="{data_uri(self.webm, "video/webm")}"><track default kind="subtitles" label="labels" srclang="en" '
+            f'src="{track}"></video>{table(self.labels.video, ("time", "label", "score"), rows)}'
+        )
+
+
+def play(video: str, labels: str) -> LabelPlayer:
+    """Shows a labelled video, with its labels as subtitles.
+
+    Args:
+        video: a local video file that was labelled.
+        labels: folder of the labels, in the format `jsonl`. Of all names in them, the one counts that the path ends in.
+
+    Raises:
+        UsageError: there are no complete labels, they have another format, or none of them are those of the video.
+        VideoError: the video can't be read.
+
+    Example:
+        >>> pipelines.label(model="runs/lrcn/model", input="new/", output="labels/")
+        >>> pipelines.play("new/jump.avi", labels="labels/")
+    """
+    path, folder = files.normalise(video, "the video"), files.normalise(labels, "the labels")
+    if not files.is_local(path):
+        raise UsageError(f"{video} is in a store. Download it to play it")
+    rows = [row for row in _rows(folder) if f"/{path}".endswith(f"/{row['video']}")]
+    if not rows:
+        raise UsageError(f"{folder} has no labels of {video}. Label it, or choose another folder or video")
+    name = max((row["video"] for row in rows), key=len)
+    segments = tuple(
+        Segment(row["start_s"], row["end_s"], row["label"], row["score"], ()) for row in rows if row["video"] == name
+    )
+    source = read_source(path)
+    width = 2 * round(source.width * _HEIGHT_PX / source.height / 2)  # even, as the encoder needs
+    width = min(max(width, _WIDTHS_PX[0]), _WIDTHS_PX[1])
+    duration_s = read_clip(path, ClipSpec(1, 8, 8)).duration_s
+    if segments[-1].end_s > duration_s + _TOLERANCE_S:
+        raise UsageError(
+            f"{video} is {duration_s:.1f} s long, but the labels of {name} in {folder} end at {segments[-1].end_s:.1f} "
+            "s: they are those of another video. Label this one"
+        )
+    count = max(1, min(MAX_PICTURES, round(duration_s * _RATE)))
+    clip = read_clip(path, ClipSpec(count, _HEIGHT_PX, width, UNIFORM_TIME))
+    times_s = [index * duration_s / count for index in range(count)]
+    # VP8 plays in every browser, and in the notebooks of editors, which lack codecs that need a licence.
+    webm = encode_video(clip.frames, times_s, "webm", "libvpx", {"deadline": "good", "cpu-used": "5", "b": "500k"})
+    return LabelPlayer(LabelledVideo(name, path, duration_s, clip.damaged, segments), webm)
+
+
+def _rows(folder: str) -> Iterator[dict[str, Any]]:
+    name = files.join(folder, SUMMARY)
+    text = files.read_text(name)
+    if text is None:
+        raise UsageError(f"{folder} has no complete labels: there is no {SUMMARY}, which labelling writes last")
+    try:
+        summary = load_json(text)
+        form, names = summary["settings"]["format"], summary["files"]["labels"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{name} is damaged. Label the videos again") from error
+    if form != "jsonl":
+        raise UsageError(f"the labels in {folder} have the format {form}. Label the videos with the format jsonl")
+    for part in names:
+        with files.open_read(files.join(folder, os.path.basename(part))) as file:
+            yield from map(json.loads, file)
