@@ -12,6 +12,7 @@ from pipelines.labelling.exports.video_intelligence import response
 from pipelines.labelling.rows import FORMATS, rows, write_rows
 from pipelines.labelling.types import LabelledVideo, Segment
 from tests.conftest import contents, run_here
+from tests.support.format_examples import examples
 
 
 def segment(start_s: float, end_s: float, label: str, score: float = 0.875) -> Segment:
@@ -74,6 +75,15 @@ def test_a_response_by_hand() -> None:
             }
         ]
     }
+
+
+def test_the_page_has_the_response_to_the_rows_of_the_labels_page(tmp_path: Path) -> None:
+    lines, (wanted,) = examples()["labels.jsonl"], examples()["video-intelligence"]
+    (tmp_path / "labels-00000-of-00001.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "summary.json").write_text('{"files": {"labels": ["labels-00000-of-00001.jsonl"]}}')
+    (tmp_path / "failures.jsonl").touch()
+    (video,) = read_labels(str(tmp_path))
+    assert response(video) == wanted
 
 
 def test_googles_client_reads_every_file(tmp_path: Path) -> None:
