@@ -37,7 +37,7 @@ def test_every_command_flag_and_setting_is_there(site: Path) -> None:
     flags, settings = ((site / "reference" / f"{name}.html").read_text() for name in ("flags", "settings"))
     for name in COMMANDS:
         assert f'<h2 id="har-{name}">' in flags
-    for flag in ("--num-frames N", "--drop-duplicates, --no-drop-duplicates", "--folds K|logo", "RUN"):
+    for flag in ("--num-frames N", "--drop-duplicates, --no-drop-duplicates", "--folds K|logo", "RUN ..."):
         assert f"<td><code>{flag}</code></td>" in html.unescape(flags)
     assert (
         "<td><code>num_frames</code></td>\n<td><code>20</code></td>\n<td>a whole number from 1 to 4096</td>" in settings
