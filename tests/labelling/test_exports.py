@@ -135,6 +135,11 @@ def test_an_unfinished_export_is_resumed(tmp_path: Path) -> None:
     assert code == 2 and error.startswith(f"error: {last} is damaged (") and error.count("\n") == 1
     assert "run the same pipelines.label command again" in error
     last.write_bytes(whole)
+    summary = (labels / "summary.json").read_text()
+    (labels / "summary.json").write_text(summary + "\n")  # as if other labels had been made since
+    code, _, error = export(labels, tmp_path / "out")
+    assert code == 2 and "out is not empty (found " in error
+    (labels / "summary.json").write_text(summary)
     assert export(labels, tmp_path / "out")[0] == export(labels, tmp_path / "fresh")[0] == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
     code, _, error = export(labels, tmp_path / "out")
