@@ -1,4 +1,4 @@
-# One image for Beam workers and for training: docs/how-to/dataflow.md, "The container image", tells how to build it.
+# One image for Beam workers and for training: docs/how-to/image.md explains how to build and use it.
 # tests/support/run_dockerfile.py runs these instructions without Docker.
 
 # Beam's own image of the version in requirements.lock. Only the worker launcher is taken from it: its packages are other

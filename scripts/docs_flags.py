@@ -2,6 +2,7 @@
 files."""
 
 import argparse
+import html
 import importlib
 import re
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def _command(name: str) -> Iterator[str]:
             if group.description:
                 yield f"{group.description}\n"
             yield "| flag | default | |\n|---|---|---|"
-            yield from (f"| `{_usage(action)}` | {_default(name, action)} | {_meaning(action)} |" for action in actions)
+            yield from (f"| {_usage(action)} | {_default(name, action)} | {_meaning(action)} |" for action in actions)
             yield ""
     if parser.epilog:
         yield from _paragraphs(parser.epilog[0].upper() + parser.epilog[1:])
@@ -64,13 +65,13 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _usage(action: argparse.Action) -> str:
-    """How the flag is written, such as `--size PIXELS`."""
+    """How the flag is written, such as `--size PIXELS`, as HTML, since a bar in Markdown's code would end the cell."""
     parts = [", ".join(action.option_strings)]
     if action.nargs != 0:
         parts.append(str(action.metavar or ("VALUE" if action.option_strings else action.dest)))
     if action.nargs == "+":
         parts.append("...")
-    return _escape_bars(" ".join(parts).strip())
+    return f"<code>{html.escape(' '.join(parts).strip(), quote=False).replace('|', '&#124;')}</code>"
 
 
 def _meaning(action: argparse.Action) -> str:
@@ -110,7 +111,3 @@ def _yaml(value: Any) -> str:
 def _escape(text: str) -> str:
     """A text without anything that is special in Markdown; what is between backticks stays code."""
     return re.sub(r"([\\*_\[\]])", r"\\\1", re.sub("[<>|]", lambda match: _ENTITIES[match[0]], text))
-
-
-def _escape_bars(text: str) -> str:
-    return text.replace("|", "\\|")

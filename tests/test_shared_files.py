@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.core.relative import name_of, path_below, relative_to
 from tests.conftest import preprocess
+from tests.support.format_examples import check_like_the_example
 from tests.support.label_model import level_of, make_model, write_grey
 from tests.support.store_tools import run_label
 
@@ -53,6 +54,21 @@ def test_relative_paths_lead_there(place: Path) -> None:
         uris += [place / "videos" / json.loads(line)["uri"] for line in (folder / name).read_text().splitlines()]
     assert len(uris) == 1 + 1 + 8 and all(path.is_file() for path in uris)
     assert (labels / json.loads((labels / "summary.json").read_text())["model"]["uri"]).resolve() == place / "model"
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("dataset_info.json", "dataset/dataset_info.json"),
+        ("index-train.jsonl", "dataset/index-train.jsonl"),
+        ("dataset/failures.jsonl", "dataset/failures.jsonl"),
+        ("labels.jsonl", "out/labels/labels-00000-of-00001.jsonl"),
+        ("labels/failures.jsonl", "out/labels/failures.jsonl"),
+        ("summary.json", "out/labels/summary.json"),
+    ],
+)
+def test_they_look_like_the_examples_in_the_documentation(place: Path, name: str, file: str) -> None:
+    check_like_the_example(name, (place / file).read_text())
 
 
 def test_they_are_the_same_wherever_they_are_made(place: Path, tmp_path: Path) -> None:

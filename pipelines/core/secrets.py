@@ -30,5 +30,5 @@ def refuse_secrets(address: str, where: str = "") -> None:
     if "://" in address and (shown := redact(address)) != address:
         raise UsageError(
             f"{where and where + ': '}{shown}: an address must not contain a user, key or token. Remove it, and give "
-            "credentials in the environment or in the store's own credentials file (see docs/how-to/dataflow.md)"
+            "credentials in the environment or in the store's own credentials file (see docs/how-to/object-stores.md)"
         )

@@ -57,7 +57,7 @@ def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
     if catalog.num_ungrouped:
         count = catalog.num_ungrouped
         yield Finding(
-            SECTION, "without group", f"{plural(count, 'video')}, each a group of its own (docs/reference/dataset.md)"
+            SECTION, "without group", f"{plural(count, 'video')}, each a group of its own (docs/reference/input.md)"
         )
     if catalog.ignored:
         what = describe_ignored(catalog.ignored, visible)

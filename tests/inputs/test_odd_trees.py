@@ -14,6 +14,7 @@ from pipelines.inputs.catalog import Catalog
 from pipelines.labelling.listing import list_videos
 from pipelines.labelling.plan import Listing
 from tests.conftest import preprocess, run_here, write_video
+from tests.support.format_examples import check_like_the_example
 from tests.support.listings import forbidden as forbidden
 from tests.support.listings import nobody, touch, write_list
 
@@ -142,6 +143,7 @@ def test_the_job_accounts_for_all_of_it(odd: Path, tmp_path: Path) -> None:
     assert {kind for kind, _ in reasons.values()} == {"VideoReadError", "UnreadableError"}
     lines = [line for line in done.stdout.splitlines() if line.startswith(("Note", "Warning"))]
     assert len(set(lines)) == len(lines) > 1
+    check_like_the_example("ignored.jsonl", (out / "ignored.jsonl").read_text())
     ignored = [json.loads(line) for line in (out / "ignored.jsonl").open()]
     assert {file["path"]: file["reason"] for file in ignored} == IGNORED
     assert [file["path"] for file in ignored] == sorted(IGNORED)
@@ -197,6 +199,7 @@ def test_copies_of_a_video_are_told(copies: Path, tmp_path: Path) -> None:
     done = preprocess(
         "--input", copies, "--output", out, "--num-frames", 24, "--size", 16, "--splits", "train=.5,test=.5", code=0
     )
+    check_like_the_example("duplicates.jsonl", (out / "duplicates.jsonl").read_text())
     groups = [json.loads(line)["videos"] for line in (out / "duplicates.jsonl").open()]
     assert [[video["video_id"] for video in group] for group in groups] == [
         ["Run/v_gR0", "Run/v_gR3", "Swing/v_gS3"], ["Swing/v_gS1", "Swing/v_gS2"],

@@ -12,6 +12,7 @@ from pipelines.labelling.exports.video_intelligence import response
 from pipelines.labelling.rows import FORMATS, rows, write_rows
 from pipelines.labelling.types import LabelledVideo, Segment
 from tests.conftest import contents, run_here
+from tests.support.format_examples import examples
 
 
 def segment(start_s: float, end_s: float, label: str, score: float = 0.875) -> Segment:
@@ -76,6 +77,15 @@ def test_a_response_by_hand() -> None:
     }
 
 
+def test_the_page_has_the_response_to_the_rows_of_the_labels_page(tmp_path: Path) -> None:
+    lines, (wanted,) = examples()["labels.jsonl"], examples()["video-intelligence"]
+    (tmp_path / "labels-00000-of-00001.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "summary.json").write_text('{"files": {"labels": ["labels-00000-of-00001.jsonl"]}}')
+    (tmp_path / "failures.jsonl").touch()
+    (video,) = read_labels(str(tmp_path))
+    assert response(video) == wanted
+
+
 def test_googles_client_reads_every_file(tmp_path: Path) -> None:
     code, said, _ = export(make_labels(tmp_path / "labels"), tmp_path / "out")
     assert (code, said) == (0, f"5 videos, 3 with failures: 5 files in {tmp_path / 'out'}\n")
@@ -125,6 +135,11 @@ def test_an_unfinished_export_is_resumed(tmp_path: Path) -> None:
     assert code == 2 and error.startswith(f"error: {last} is damaged (") and error.count("\n") == 1
     assert "run the same pipelines.label command again" in error
     last.write_bytes(whole)
+    summary = (labels / "summary.json").read_text()
+    (labels / "summary.json").write_text(summary + "\n")  # as if other labels had been made since
+    code, _, error = export(labels, tmp_path / "out")
+    assert code == 2 and "out is not empty (found " in error
+    (labels / "summary.json").write_text(summary)
     assert export(labels, tmp_path / "out")[0] == export(labels, tmp_path / "fresh")[0] == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
     code, _, error = export(labels, tmp_path / "out")

@@ -20,6 +20,7 @@ import pytest
 from pipelines.core.errors import UsageError
 from tests import ROOT
 from tests.conftest import preprocess, run_here, run_tool
+from tests.support.format_examples import check_like_the_example
 from trainer.config import TrainConfig
 from trainer.data.check import open_dataset
 from trainer.evaluation import results
@@ -83,6 +84,8 @@ def test_a_run_leaves_what_it_promises(dataset: Path, finished: Path) -> None:
             assert str(finished.parent).encode() not in path.read_bytes(), path
             assert platform.node() not in path.name.split(".")
     assert (finished / metrics["dataset"]["uri"]).resolve() == dataset
+    for name in ("metrics.json", "predictions.jsonl", "model_info.json"):
+        check_like_the_example(name, (finished / ("model" if name == "model_info.json" else "") / name).read_text())
     info = json.loads((finished / "model" / "model_info.json").read_text())
     assert (finished / "model" / info["dataset"]["uri"]).resolve() == dataset
 

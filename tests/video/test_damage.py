@@ -24,6 +24,7 @@ from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
 from tests import ROOT
 from tests.conftest import preprocess, write_video
+from tests.support.format_examples import check_like_the_example
 from tests.support.label_model import level_of, make_model, write_grey
 from tests.support.mutated_frames import check, make_sources
 
@@ -161,6 +162,7 @@ def test_the_record_the_report_and_the_page_say_what_is_wrong(tmp_path: Path) ->
     assert said["Jump/joined"] == (False, "times jump back by 1.96 s after 50 frames: joined")
     assert said["Jump/one"] == (False, "a single picture")
     assert "390 of 720 frames are there" in (output / "preview.html").read_text()
+    check_like_the_example("remarks.jsonl", (output / "remarks.jsonl").read_text())
     remarks = [json.loads(line) for line in (output / "remarks.jsonl").read_text().splitlines()]
     assert {line["video_id"]: line["remark"] for line in remarks} == {name: text for name, (_, text) in said.items()}
     notes = json.loads((output / "dataset_info.json").read_text())["notes"]
