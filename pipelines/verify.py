@@ -14,7 +14,7 @@ from pipelines.core.errors import EXIT_INVALID, EXIT_OK, UsageError
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.verification import ShardCheck, check_shard, check_whole
-from pipelines.inputs.source_hints import nearest
+from pipelines.inputs.source_hints import remedy
 
 _SHOWN = 20
 _DESCRIPTION = """\
@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(f"cannot read {folder}: {error.strerror or error}") from error
     if text is None:
         if files.is_local(folder) and not files.exists(folder):
-            raise UsageError(f"no such folder: {folder}{nearest(folder)}")
+            raise UsageError(f"no such folder: {folder}{remedy(folder)}")
         raise UsageError(
             f"no complete dataset in {folder}: {DATASET_INFO} is missing. Run pipelines.preprocess until it is complete"
         )

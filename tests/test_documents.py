@@ -9,7 +9,17 @@ import pytest
 from tests import ROOT
 from tests.support.document_runs import GIVEN, prepare, run_blocks
 from tests.support.documents import (
-    CANNOT_RUN, KNOWN, RUN, Block, documents, given, name_of, needs, read_blocks, tool_calls, unknown_flags,
+    CANNOT_RUN,
+    KNOWN,
+    RUN,
+    Block,
+    documents,
+    given,
+    name_of,
+    needs,
+    read_blocks,
+    tool_calls,
+    unknown_flags,
 )  # fmt: skip
 from tests.support.links import anchors, links
 
@@ -38,7 +48,9 @@ def test_no_block_is_overlooked() -> None:
         assert not block.not_run or block.language in RUN, f"{block.place} isn't run anyway"
     for document in DOCUMENTS:
         text = document.read_text()
-        assert len(re.findall(r"^ *```\S", text, re.M)) == sum(bool(b.language) for b in read_blocks(document)), document
+        assert len(re.findall(r"^ *```\S", text, re.M)) == sum(bool(b.language) for b in read_blocks(document)), (
+            document
+        )
         assert len(re.findall(r"<!-- (?:not run|file):", text)) == sum(
             bool(b.not_run or b.file) for b in read_blocks(document)
         ), f"{document}: a comment isn't on the line before a block"

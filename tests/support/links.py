@@ -14,7 +14,9 @@ def links(text: str) -> list[str]:
 
 def anchors(text: str) -> set[str]:
     """The anchors of all headings, as GitHub and MkDocs make them."""
-    headings = re.findall(r"^#{1,6} +(.*?)(?: *\{#([\w-]+)\})? *$", re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S), re.M)
+    headings = re.findall(
+        r"^#{1,6} +(.*?)(?: *\{#([\w-]+)\})? *$", re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S), re.M
+    )
     made: list[str] = []
     for heading, own in headings:
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").lower()
