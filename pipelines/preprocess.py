@@ -104,7 +104,9 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
         anew = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
+        waited = time.monotonic()
         engine = engine or _engine(request)
+        start += time.monotonic() - waited
         plan = make_plan(catalog, config, None if anew else layout, engine.parallelism)
         if anew:
             folder.remove_dataset(config.output)
@@ -119,8 +121,9 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
 
 
 def _engine(request: Request) -> "Engine":
-    """The engine that a request asks for. Importing Beam takes seconds: what can be refused without it is refused before,
-    except where Beam's own options are given, as listing an input may take longer."""
+    """The engine that a request asks for. This imports Beam, which takes seconds: what can be refused without it is
+    refused before, unless there are options of Beam, which only Beam can check and which a long listing shouldn't delay.
+    """
     from pipelines.engines.engine import make_engine
 
     places = {"--output": request.config.output}

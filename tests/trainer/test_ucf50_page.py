@@ -17,9 +17,9 @@ PAGE = (ROOT / "docs" / "ucf50.md").read_text()
 
 def commands(section: str) -> list[tuple[str, list[str]]]:
     """Module and arguments of each command below a heading."""
-    block = re.search(rf"^## {section}$.*?^```sh\n(.*?)^```$", PAGE, re.M | re.S)
-    assert block
-    words = [shlex.split(line) for line in block[1].replace("\\\n", " ").splitlines()]
+    [text] = re.findall(rf"^## {section}$(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
+    blocks = "".join(re.findall(r"^```bash\n(.*?)^```$", text, re.M | re.S))
+    words = [shlex.split(line) for line in blocks.replace("\\\n", " ").splitlines()]
     assert all(word[:2] == ["python", "-m"] for word in words)
     return [(word[2], word[3:]) for word in words]
 
