@@ -122,7 +122,7 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
 
 def _engine(request: Request) -> "Engine":
     """The engine that a request asks for. This imports Beam, which takes seconds: what can be refused without it is
-    refused before, unless there are options of Beam, which only Beam can check and which a long listing shouldn't delay.
+    refused before, unless there are options for Beam, which only Beam can check, and which needn't wait for a listing.
     """
     from pipelines.engines.engine import make_engine
 
