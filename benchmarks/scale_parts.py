@@ -181,10 +181,7 @@ def assemble(folder: str, count: int) -> None:
     config = _label_config(folder, "tree")
     listing = list_videos(config.input)
     work = _label_work(config, listing)
-    settings = LabelSettings(
-        config.output, work.layout.num_shards, work.key, work.info.labels, work.info.fingerprint,
-        config.segments, config.format, config.webvtt, False,
-    )  # fmt: skip
+    settings = LabelSettings(config, work.info, work.key, work.layout.num_shards)
     write = _WriteLabelsFn(settings)
     with _step("labels written"):
         for item in work.marks.items():

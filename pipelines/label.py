@@ -112,16 +112,16 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
     listing = list_videos(config.input)
-    from pipelines.engines.engine import make_engine
+    windows = _windows(config, info)
+    label_store.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
+    from pipelines.engines.engine import make_engine  # imports Beam, which takes seconds
 
     places = {"--model": config.model, "--output": config.output}
     engine = make_engine(request.runner, request.beam_arguments, make_parser().flags, "label", places)
     engine.check_reach("--input", (video.uri for video in listing.videos))
     start = time.monotonic()
-    windows = _windows(config, info)
     chosen = listing.videos[: config.limit] if config.limit else listing.videos
     threads = engine.threads
-    label_store.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
     table_files = ""
     if config.bigquery_table:
         from pipelines.transforms.bigquery import check_table

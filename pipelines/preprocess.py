@@ -84,12 +84,7 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     config = request.config
     if not request.use_sample_data:
         check_input(config.input)
-    from pipelines.engines.engine import make_engine
-
-    places = {"--output": config.output}
-    if request.use_sample_data:
-        places["--input"] = config.input
-    engine = make_engine(request.runner, request.beam_arguments, make_parser().flags, "preprocess", places)
+    engine = None if request.is_plain else _engine(request)
     if request.use_sample_data:
         _make_sample_videos(config)
     start = time.monotonic()
@@ -101,13 +96,17 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
     catalog = note_classes(note_splits(catalog))
-    engine.check_reach("--input", (video.uri for video in catalog.videos))
     folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
+    if engine:
+        engine.check_reach("--input", (video.uri for video in catalog.videos))
     with exclusive(config.output):
         layout = folder.read_layout(config.output, config.overwrite)
         anew = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
+        waited = time.monotonic()
+        engine = engine or _engine(request)
+        start += time.monotonic() - waited
         plan = make_plan(catalog, config, None if anew else layout, engine.parallelism)
         if anew:
             folder.remove_dataset(config.output)
@@ -119,6 +118,18 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
             _write_shards(config, engine, plan, pending)
         info = _finish(config, catalog, plan)
     return info, time.monotonic() - start if len(pending) == len(plan.shards) else None
+
+
+def _engine(request: Request) -> "Engine":
+    """The engine that a request asks for. This imports Beam, which takes seconds: what can be refused without it is
+    refused before, unless there are options for Beam, which only Beam can check, and which needn't wait for a listing.
+    """
+    from pipelines.engines.engine import make_engine
+
+    places = {"--output": request.config.output}
+    if request.use_sample_data:
+        places["--input"] = request.config.input
+    return make_engine(request.runner, request.beam_arguments, make_parser().flags, "preprocess", places)
 
 
 def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:

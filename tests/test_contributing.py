@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md and docs/reference/reliability.md name what exists; locks and the continuous integration are as they say."""
+"""CONTRIBUTING.md and docs/reference/reliability.md name what exists; locks and continuous integration are as said."""
 
 import ast
 import itertools

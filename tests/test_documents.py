@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests import ROOT
 from tests.support.document_runs import GIVEN, prepare, run_blocks
@@ -64,13 +65,63 @@ def test_only_what_cannot_run_is_not_run(block: Block) -> None:
     assert not could, f"{block.place}: this could be run, in a block of its own, or needs a line in {[*CANNOT_RUN]}"
 
 
+WRITTEN = "<!-- file: a.txt -->\n```text\na\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("```bash\nhar verify nowhere\n```\n", "ended with 2"),
+        ("```bash\ncat nowhere | head\n```\n", "No such file"),
+        (WRITTEN + "```python\nassert open('a.txt').read() == 'b'\n```\n", "AssertionError"),
+        (WRITTEN + "```python\nx = open('a.txt').read()\n```\n```python\n1 / (x == 'b')\n```\n", "division"),
+        ("<!-- not run: needs a bucket -->\n```bash\nhar verify nowhere\n```\n", ""),
+    ],
+)
+@pytest.mark.process
+def test_a_block_that_fails_is_noticed(text: str, error: str, tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text(text)
+    blocks = read_blocks(tmp_path / "page.md")
+    if not error:
+        assert run_blocks(blocks, tmp_path) == [""]
+        assert needs(blocks[0]) == [""]
+        return
+    with pytest.raises((AssertionError, ZeroDivisionError)) as raised:
+        run_blocks(blocks, tmp_path)
+    assert error in str(raised.getrepr())
+
+
+def test_a_manifest_brings_its_videos(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("<!-- file: a/b.csv -->\n```csv\npath,label\nc/1.mp4,Run\n```\n")
+    run_blocks(read_blocks(tmp_path / "page.md"), tmp_path)
+    assert (tmp_path / "a/b.csv").read_text() == "path,label\nc/1.mp4,Run\n"
+    assert (tmp_path / "a/c/1.mp4").stat().st_size > 1000
+
+
+def test_links_and_anchors() -> None:
+    text = (
+        "# A `b` c\n[x](y.md#z) ![](p.png) [w](https://w) `[no](no.md)`\n```text\n[no](no.md)\n# no\n```\n## A-b, c?\n"
+    )
+    assert (links(text), anchors(text)) == (["y.md#z", "p.png"], {"a-b-c", "a-b-c-1"})
+
+
+def test_the_picture_is_small_and_moves() -> None:
+    picture = ROOT / "docs/labels.webp"
+    assert links((ROOT / "README.md").read_text())[0] == "docs/labels.webp"
+    assert picture.stat().st_size < 400_000
+    with Image.open(picture) as image:
+        assert image.n_frames > 20  # type: ignore[attr-defined]
+
+
 def calls() -> Iterator[tuple[str, str, list[str]]]:
     """Every command of this project in blocks and in backticks, with the place where it stands."""
     for block in BLOCKS:
         if block.language == "bash":
             for line in block.commands:
                 yield from ((block.place, *call) for call in tool_calls(line))
-    for document in DOCUMENTS:
+    for line in (ROOT / "scripts/demo").read_text().replace("\\\n", " ").replace("$python", "python").splitlines():
+        yield from (("scripts/demo", *call) for call in tool_calls(line))
+    for document in (document for document in DOCUMENTS if document.name != "errors.md"):  # which has misspelt ones
         text = re.sub(r"^ *```.*?^ *```$", "", document.read_text(), flags=re.M | re.S)
         for span in re.findall(r"`([^`]+)`", text):
             if span.startswith(("har ", "python -m ")):

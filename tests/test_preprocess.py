@@ -240,7 +240,7 @@ def test_unknown_flags_of_other_runners_are_passed_on() -> None:
 
 @pytest.mark.parametrize("flags", [[], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]])
 def test_the_number_of_shards_does_not_depend_on_the_workers_here(flags: list[str]) -> None:
-    assert make_engine("DirectRunner", flags, own_flags(), "preprocess", {}).parallelism == 1
+    assert make_engine("DirectRunner", flags, make_parser().flags, "preprocess", {}).parallelism == 1
 
 
 def test_flags_come_before_the_configuration_file(tmp_path: Path) -> None:

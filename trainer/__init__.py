@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from trainer.evaluation.results import Metrics
     from trainer.interface import compare, train
 
-_PLACES = {"Comparison": "evaluation.compared_runs", "Metrics": "evaluation.results", "compare": "", "train": "interface"}
+_PLACES = {
+    "Comparison": "evaluation.compared_runs",
+    "Metrics": "evaluation.results",
+    "compare": "",
+    "train": "interface",
+}
 """Public name to the module below this package that defines it; empty where the name is that of a tool's module."""
 
 __all__ = ["Comparison", "Metrics", "compare", "train"]

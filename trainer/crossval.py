@@ -17,6 +17,7 @@ from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset, check_shards, open_dataset
 from trainer.data.index import check_indexes
+from trainer.data.parts import min_groups
 from trainer.evaluation.crossval_report import Fold, render_crossval
 from trainer.evaluation.intervals import Interval
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
@@ -67,10 +68,10 @@ def run(arguments: Sequence[str]) -> int:
     dataset = open_dataset(base.data, splits=())
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)
-    if count > len(groups) or len(groups) < 3:
+    if len(groups) < min_groups(count):
         raise UsageError(
             f"{base.data} has {plural(len(groups), 'group')}: too few for {plural(count, 'fold')}; at least "
-            f"{max(count, 3)} groups are needed"
+            f"{min_groups(count)} groups are needed"
         )
     configs = [
         replace(

@@ -47,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     request = import_flags.parse(arguments, __doc__)
     storage.check_stores(request.output)
+    refuse_other_folder(request.output)
     start_tensorflow()
     # TensorFlow, whose import takes seconds, is needed only from here on.
     from trainer.export.adapter import Adapter, sample_clips
@@ -54,7 +55,6 @@ def run(arguments: Sequence[str]) -> int:
     from trainer.export.keras_model import weights_fingerprint
     from trainer.export.model_folder import KERAS_MODEL, check_saved_model, exact_float32, staged, write_saved_model
 
-    refuse_other_folder(request.output)
     source = str(request.source)
     if request.is_keras:
         foreign = open_keras(source)

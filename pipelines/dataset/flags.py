@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.cli.flags import add_config, add_flags, read_beam, read_given
+from pipelines.cli.flags import LOCAL_RUNNER, add_config, add_flags, read_beam, read_given
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import UsageError
 from pipelines.core.settings.common import RUNNING
@@ -34,6 +34,11 @@ class Request:
     runner: str
     beam_arguments: tuple[str, ...]
     use_sample_data: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it leaves everything about Beam at its default, so that nothing about it can be wrong."""
+        return self.runner == LOCAL_RUNNER and not self.beam_arguments
 
 
 def make_parser() -> Parser:

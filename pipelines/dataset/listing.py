@@ -16,9 +16,10 @@ from pipelines.inputs import catalog
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.folder_kinds import no_tree
 from pipelines.inputs.manifest import parse_manifest
-from pipelines.inputs.source_hints import check_source, nearest
+from pipelines.inputs.source_hints import check_source, remedy
 from pipelines.inputs.splits.lists import UNUSED_FILES, SplitFile, choose_files, parse_split_file
 from pipelines.process.gc_pause import no_collection
+from pipelines.reports.text import plural
 from pipelines.video.content import stream_mark
 
 
@@ -101,7 +102,7 @@ def check_input(source: str) -> None:
         return
     if not files.exists(source):
         pattern = any(sign in source for sign in patterns.MAGIC)
-        hint = ". A pattern can't be the input: give the folder, or a CSV manifest" if pattern else nearest(source)
+        hint = ". A pattern can't be the input: give the folder, or a CSV manifest" if pattern else remedy(source)
         raise UsageError(f"no such folder or manifest: {source}{hint}")
     if not source.lower().endswith((".csv", ".tsv")):
         raise UsageError(no_tree(source))
@@ -116,15 +117,26 @@ def _read_manifest(source: str) -> Catalog:
     for row in manifest.rows:
         refuse_secrets(row.path, source)
     names = AlikeFiles()
+    num_missing = 0
 
     def found() -> Iterator[FileInfo]:
+        nonlocal num_missing
         for row, file in zip(manifest.rows, files.stat_files(root, [row.path for row in manifest.rows]), strict=True):
             missing = file.version is None and not file.problem
-            yield files.stat_file(root, other) if missing and (other := names.find(root, row.path)) else file
+            if missing and (other := names.find(root, row.path)):
+                yield files.stat_file(root, other)
+            else:
+                num_missing += missing
+                yield file
 
     # The address of a row is looked up after its file.
     uris = (names.found.get(row.path) or files.locate(root, row.path) for row in manifest.rows)
     listed = catalog.from_manifest(source, manifest, found(), uris)
+    if num_missing == len(manifest.rows):
+        raise UsageError(
+            f"{source}: none of its {plural(num_missing, 'video')} exists, for example {listed.videos[0].uri}. "
+            "Paths are relative to the folder of the manifest: correct them, or move the manifest"
+        )
     if not names.found:
         return listed
     written, path = next(iter(names.found.items()))

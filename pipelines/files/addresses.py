@@ -1,6 +1,7 @@
 """Addresses of files: local paths, and `gs://` or `s3://` for objects in a bucket."""
 
 import posixpath
+import re
 from pathlib import Path
 
 from pipelines.core.errors import UsageError
@@ -8,6 +9,7 @@ from pipelines.core.secrets import refuse_secrets
 
 STORES = ("gs", "s3")
 """Schemes of remote addresses."""
+_DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 UNKNOWN_STORE = "unknown kind of store. Use gs://, s3:// or a path on this machine"
 
 
@@ -31,12 +33,27 @@ def normalise(uri: str, what: str = "a path") -> str:
     if not plain.strip():
         raise UsageError(f"{what} is empty ({uri!r}). Give a path; the current folder is called .")
     if is_local(plain):
+        _refuse_other_systems(plain, what)
         return str(Path(plain).expanduser().absolute())
     if is_local(address := plain.rstrip("/")):
         raise UsageError(
             f"{what} names no bucket: {uri}. An address looks like {uri.partition(':')[0]}://BUCKET/FOLDER"
         )
     return address
+
+
+def _refuse_other_systems(path: str, what: str) -> None:
+    """Refuses what would be a strange name here, and was meant for another system.
+
+    Raises:
+        UsageError: it is a path with a drive letter, or an address that lacks a slash.
+    """
+    if match := _DRIVE.match(path):
+        drive, rest = match[1].lower(), path[match.end() :].replace("\\", "/")
+        raise UsageError(f"{what} is a path of Windows: {path}. In WSL it is /mnt/{drive}/{rest}")
+    scheme, _, rest = path.partition(":/")
+    if rest and scheme in STORES:
+        raise UsageError(f"{what}: {path} lacks a slash; did you mean {scheme}://{rest}?")
 
 
 def join(folder: str, *names: str) -> str:

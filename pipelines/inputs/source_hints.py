@@ -34,7 +34,7 @@ def check_source(source: str) -> None:
 def why_no_model(folder: str) -> str:
     """The message for a path where a model is expected and there is none."""
     if files.is_local(folder) and not files.exists(folder):
-        return f"no model in {folder}: there is no such folder{nearest(folder)}"
+        return f"no model in {folder}: there is no such folder{remedy(folder)}"
     if files.is_local(folder) and os.path.isfile(folder):
         return (
             f"{folder} is a file; a model is a folder with {MODEL_INFO}. "
@@ -45,8 +45,8 @@ def why_no_model(folder: str) -> str:
     nested = files.join(folder, "model")
     hint = f"; did you mean {nested}?" if files.exists(files.join(nested, MODEL_INFO)) else "."
     return (
-        f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from `python -m trainer.task` (in the "
-        "folder `model` of its output) or from `python -m trainer.import_model`"
+        f"no model in {folder}: there is no {MODEL_INFO}{hint} Models come from python -m trainer.task (in the "
+        "folder model of its output) or from python -m trainer.import_model"
     )
 
 
@@ -96,6 +96,16 @@ def nearest(path: str) -> str:
             return ""
         found = posixpath.join(found, name)
     return f"; did you mean {found}?"
+
+
+def remedy(path: str) -> str:
+    """The end of a message about a missing path: the nearest one that exists, or where the path leaves what exists."""
+    if (near := nearest(path)) or not files.is_local(path):
+        return near
+    found = os.path.abspath(path)
+    while not os.path.lexists(found):
+        missing, found = found, posixpath.dirname(found)
+    return f". Correct the path: {found} has no {posixpath.basename(missing)}"
 
 
 def _most_like(folder: str, name: str) -> str:

@@ -125,8 +125,14 @@ def _check_head(head: _Head) -> None:
                 f"cut the clips out, and write a manifest that has the {','.join(missing)} of each file"
             )
         looks = not any(column in COLUMNS for column in names) and any("." in column for column in names)
-        remedy = f". Put a line {','.join(needed)} before it" if looks else ""
-        raise UsageError(f"{message}, not {found!r}{remedy}")
+        if looks:
+            remedy = f"Put a line {','.join(needed)} before it"
+        elif len(head.columns) < len(needed):
+            remedy = "Put commas between the columns"
+        else:
+            s = "s" * (len(missing) > 1)
+            remedy = f"Rename the column{s} that hold{'' if s else 's'} the {' and the '.join(missing)}"
+        raise UsageError(f"{message}, not {found!r}. {remedy}")
     for column in (*needed, *optional):
         if names.count(column) > 1:
             raise UsageError(f"{name}: the first line names the column {column} twice. Rename or remove one")

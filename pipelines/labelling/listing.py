@@ -14,7 +14,7 @@ from pipelines.files import patterns
 from pipelines.files.alike import AlikeFiles
 from pipelines.inputs.catalog import unreadable
 from pipelines.inputs.folder_kinds import no_videos
-from pipelines.inputs.source_hints import check_source, nearest
+from pipelines.inputs.source_hints import check_source, remedy
 from pipelines.inputs.tables import check_address, read_table
 from pipelines.labelling.plan import ListedVideo, Listing
 from pipelines.process.gc_pause import no_collection
@@ -35,7 +35,7 @@ def list_videos(source: str) -> Listing:
         if any(sign in source for sign in patterns.MAGIC) and not (files.is_local(source) and files.exists(source)):
             return _found(source, *_match(source))
         if files.is_local(source) and not files.exists(source):
-            raise UsageError(f"no such folder, video, list or manifest: {source}{nearest(source)}")
+            raise UsageError(f"no such folder, video, list or manifest: {source}{remedy(source)}")
         if source.lower().endswith((".csv", ".tsv")):
             table = read_table(_text(source), source, ("path",))
             listing = _named(source, [path for _, (path,) in table.rows])
@@ -68,7 +68,7 @@ def _match(pattern: str) -> tuple[str, list[FileInfo]]:
     if not files.is_local(pattern):
         return root, files.match(root, pattern)
     if not files.exists(root):
-        raise UsageError(f"no such folder: {root}{nearest(root)}")
+        raise UsageError(f"no such folder: {root}{remedy(root)}")
     return root, patterns.match(pattern)
 
 

@@ -107,6 +107,7 @@ def test_split_column_in_any_spelling() -> None:
 
 
 def test_repeated_lines_count_once_and_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
     (tmp_path / "m.csv").write_text("path,label,camera\na.mp4,x,1\na.mp4,x,2\n")
     catalog = read_catalog(str(tmp_path / "m.csv"))
     assert len(catalog.videos) == 1

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from pipelines import files
+from pipelines.cli import commands
 from pipelines.inputs.source_hints import nearest
 from tests.conftest import make_tree, preprocess, run_here
 from tests.support.label_model import make_model
 from tests.support.listings import touch
+from tests.support.newcomers import Mistake, make_home, mistakes, tell
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +190,25 @@ def test_videos_beside_a_file_of_such_a_name_are_an_input(mark: str, tmp_path: P
     touch(tmp_path, f"in/{mark}")
     more = ("--num-frames", 2, "--size", 16)
     assert preprocess("--input", tmp_path / "in", "--output", tmp_path / "out", *more).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of docs/errors.md. No command there writes anything."""
+    return make_home(tmp_path_factory.mktemp("home"))
+
+
+def test_the_page_has_many_mistakes() -> None:
+    assert len(mistakes()) > 40
+
+
+@pytest.mark.parametrize("mistake", mistakes(), ids=lambda mistake: mistake.command)
+@pytest.mark.process
+def test_what_the_page_says(mistake: Mistake, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_names", {})
+    commands.use_short_names()
+    monkeypatch.chdir(home)
+    before = sorted(home.rglob("*"))
+    done = tell(mistake.command, home)
+    assert (done.returncode, done.stderr, done.stdout) == (mistake.code, f"{mistake.message}\n", "")
+    assert sorted(home.rglob("*")) == before

@@ -268,7 +268,7 @@ def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path
 
 def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset: Path, tmp_path: Path) -> None:
     arguments = [*SHORT, "--data", dataset, "--output", tmp_path, "--folds", 2]
-    run_here("trainer.crossval", *arguments, code=0)
+    done = run_here("trainer.crossval", *arguments, code=0)
     summary = json.loads((tmp_path / "crossval.json").read_text())
     assert summary["pooled"]["num_clips"] == 30
     assert summary["pooled"]["num_groups"] == 5

@@ -73,6 +73,9 @@ def test_the_arithmetic() -> None:
     assert round(clips) == 5452 and round(all_clips / 1e6, 2) == 5.45
     assert [round(all_clips / rate / 3600) for rate in (137, 360 * 30 / 205, 68, 360 * 30 / 334)] == [11, 29, 22, 47]
     assert [round(all_clips / rate / 60) for rate in (3348, 2820, 992)] == [27, 32, 92]
+    single = 6681 * 0.8 * 30
+    assert round(single, -3) == 160_000 and [round(single / rate / 60) for rate in (137, 360 * 30 / 205)] == [20, 51]
+    assert "20 to 51 min" in (ROOT / "README.md").read_text()
     assert [round(6681 / rate) for rate in (114, 87)] == [59, 77] and round(3_233_554_570 * 8 / 1e8) == 259
     assert round(6681 * 20 * 64 * 64 * 3 / 1e9, 1) == 1.6
     measured = {

@@ -149,22 +149,32 @@ def _share_groups(parts: Iterable[Part]) -> bool:
     return any(not set(a.groups).isdisjoint(b.groups) for a, b in combinations(parts, 2))
 
 
+def min_groups(count: int) -> int:
+    """How many groups a number of folds needs, so that beside each fold one group trains and another validates."""
+    return max(count, 4 if count == 2 else 3)
+
+
 def cut_fold(index: Index, fold: str, seed: int) -> list[str]:
     """The side of each record: the fold's groups are for testing, some of the others for validation.
 
     All folds have about the same number of clips of every class; with as many folds as groups, each is one group.
 
     Raises:
-        UsageError: there are fewer groups than the folds need.
+        UsageError: there are fewer groups than the folds need, or than are needed beside the fold.
     """
     number, count = parse_fold(fold)
     known = len(set(index.groups))
-    if known < max(count, 3):
-        raise UsageError(f"{count} folds need at least {max(count, 3)} groups; this dataset has {known}")
+    if known < min_groups(count):
+        raise UsageError(f"{count} folds need at least {min_groups(count)} groups; this dataset has {known}")
     videos = _videos(index)
     # The folds don't depend on the seed: runs with several seeds are tested on the same clips.
     folds = assign_by_fractions(videos, {f"fold{i + 1}": 1 / count for i in range(count)})
     sides = _validating([video for video in videos if folds[video.group] != f"fold{number}"], seed)
+    if len(sides) < 2:
+        raise UsageError(
+            f"fold {number} of {count} leaves {plural(len(sides), 'group')} to train and validate on, which takes two. "
+            f"Give more folds: this dataset has {known} groups, so up to --folds {known}"
+        )
     return [sides.get(group, "test") for group in index.groups]
 
 

@@ -19,6 +19,7 @@ from trainer.data.parts import (
     cut_randomly,
     cut_validation,
     make_part,
+    min_groups,
     missing_classes,
 )
 
@@ -33,7 +34,7 @@ def make_index(groups: int, clips: int, classes: int = 2) -> Index:
 @given(st.integers(3, 12), st.integers(1, 4), st.integers(2, 6), st.integers(0, 3))
 def test_folds_test_every_clip_once_and_never_share_a_group(groups: int, clips: int, folds: int, seed: int) -> None:
     index = make_index(groups, clips)
-    if groups < folds:
+    if groups < min_groups(folds):
         with pytest.raises(UsageError, match=f"{folds} folds need"):
             cut_fold(index, f"1/{folds}", seed)
         return
@@ -64,6 +65,16 @@ def test_leave_one_group_out_is_as_many_folds_as_groups() -> None:
         tested.append({group for group, side in zip(index.groups, sides, strict=True) if side == "test"})
     assert all(len(groups) == 1 for groups in tested)
     assert set.union(*tested) == set(index.groups)
+
+
+def test_a_fold_that_leaves_a_single_group_is_refused() -> None:
+    names = ["large"] * 8 + ["a", "b", "c"]
+    index = Index(tuple(f"{n}" for n in range(11)), tuple(names), np.arange(11) % 2)
+    assert set(cut_fold(index, "1/2", 0)) == {"train", "val", "test"}
+    with pytest.raises(UsageError, match="fold 2 of 2 leaves 1 group to train and validate on, .* up to --folds 4"):
+        cut_fold(index, "2/2", 0)
+    with pytest.raises(UsageError, match="2 folds need at least 4 groups; this dataset has 3"):
+        cut_fold(make_index(3, 4), "1/2", 0)
 
 
 def test_the_random_cut_has_its_fractions_and_depends_on_ids_and_seed_alone() -> None:
