@@ -12,7 +12,7 @@ from pipelines.labelling.account import merge_reports
 from pipelines.labelling.familiarity import note_on_page
 from pipelines.labelling.pages.segment_list import gallery, segment_list
 from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
-from pipelines.labelling.timelines import choose_colors, time_range, timeline
+from pipelines.labelling.pages.timelines import choose_colors, time_range, timeline
 from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.charts import histogram
 from pipelines.reports.film import STRIP_FRAMES
@@ -93,7 +93,8 @@ def _tiles(report: LabelReport) -> str:
 
 def _notes(report: LabelReport, min_score: float, labels: Sequence[str], cannot_tell: str) -> str:
     """What a person should know before using the labels."""
-    loud, items = [], []
+    loud: list[str] = []
+    items: list[str] = []
     listed, labelled, failed = report.videos, report.labelled, report.failed
     if listed != labelled + failed:
         loud.append(f"{plural(listed, 'video')} listed, but {labelled + failed:,} accounted for.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pipelines.labelling.familiarity import MARK, mark
 from pipelines.labelling.pages.links import address_at, can_play, group_of, player, video_link
-from pipelines.labelling.timelines import time_range
+from pipelines.labelling.pages.timelines import time_range
 from pipelines.labelling.types import UNKNOWN, Example, ListedSegment
 from pipelines.reports.choices import Item, choices
 from pipelines.reports.film import film, how_to_play
