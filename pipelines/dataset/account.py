@@ -7,7 +7,7 @@ from statistics import median
 from pipelines.core.errors import IncompleteError, TooManyFailuresError
 from pipelines.core.file_names import FAILURES
 from pipelines.dataset.config import PreprocessConfig, with_names_for_paths
-from pipelines.dataset.info import DatasetInfo, IndexInfo, ShardReport, summarise_splits
+from pipelines.dataset.info import DatasetInfo, IndexInfo, ShardInfo, ShardReport, SplitInfo
 from pipelines.dataset.plan import Plan
 from pipelines.inputs.catalog import Catalog
 
@@ -105,3 +105,27 @@ def describe(
         versions=versions,
         notes=catalog.notes,
     )
+
+
+def summarise_splits(
+    reports: Iterable[ShardReport], split_names: Iterable[str], indexes: Mapping[str, IndexInfo] | None = None
+) -> dict[str, SplitInfo]:
+    """The splits of a dataset, from the reports of its shards in the order of the shards.
+
+    Args:
+        reports: of all shards.
+        split_names: in the order wanted.
+        indexes: the index of each split that has one.
+    """
+    by_split: dict[str, list[ShardReport]] = {name: [] for name in split_names}
+    for report in reports:
+        by_split[report.split].append(report)
+    return {
+        name: SplitInfo(
+            shards=tuple(ShardInfo(r.name, len(r.written), r.size_bytes, r.sha256) for r in split_reports),
+            groups=tuple(sorted({video.group for r in split_reports for video in r.written})),
+            num_examples_by_class=dict(sorted(Counter(v.label for r in split_reports for v in r.written).items())),
+            index=(indexes or {}).get(name),
+        )
+        for name, split_reports in by_split.items()
+    }

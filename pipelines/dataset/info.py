@@ -1,8 +1,7 @@
 """The description of a dataset, `dataset_info.json`, and the reports of its shards from which it is made."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from sys import intern
 from typing import Any, Self
@@ -237,27 +236,3 @@ class DatasetInfo:
             return info
         except ValueError as error:
             raise UserError(f"{name} is damaged or doesn't describe a dataset ({error}); preprocess again") from error
-
-
-def summarise_splits(
-    reports: Iterable[ShardReport], split_names: Iterable[str], indexes: Mapping[str, IndexInfo] | None = None
-) -> dict[str, SplitInfo]:
-    """The splits of a dataset, from the reports of its shards in the order of the shards.
-
-    Args:
-        reports: of all shards.
-        split_names: in the order wanted.
-        indexes: the index of each split that has one.
-    """
-    by_split: dict[str, list[ShardReport]] = {name: [] for name in split_names}
-    for report in reports:
-        by_split[report.split].append(report)
-    return {
-        name: SplitInfo(
-            shards=tuple(ShardInfo(r.name, len(r.written), r.size_bytes, r.sha256) for r in split_reports),
-            groups=tuple(sorted({video.group for r in split_reports for video in r.written})),
-            num_examples_by_class=dict(sorted(Counter(v.label for r in split_reports for v in r.written).items())),
-            index=(indexes or {}).get(name),
-        )
-        for name, split_reports in by_split.items()
-    }

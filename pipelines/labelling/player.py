@@ -11,8 +11,8 @@ from pipelines.core.errors import UsageError
 from pipelines.core.spec import UNIFORM_TIME, ClipSpec
 from pipelines.core.stored.sealed import load_json
 from pipelines.labelling.folder import SUMMARY
-from pipelines.labelling.subtitles import webvtt
 from pipelines.labelling.pages.timelines import time_range
+from pipelines.labelling.subtitles import webvtt
 from pipelines.labelling.types import LabelledVideo, Segment
 from pipelines.reports.parts import Measure, table
 from pipelines.video.clip import read_clip

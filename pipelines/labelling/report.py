@@ -11,8 +11,8 @@ from pipelines.core.file_names import FAILURES
 from pipelines.labelling.account import merge_reports
 from pipelines.labelling.familiarity import note_on_page
 from pipelines.labelling.pages.segment_list import gallery, segment_list
-from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
 from pipelines.labelling.pages.timelines import choose_colors, time_range, timeline
+from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
 from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.charts import histogram
 from pipelines.reports.film import STRIP_FRAMES

@@ -10,7 +10,8 @@ import pytest
 
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
-from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo, summarise_splits
+from pipelines.dataset.account import summarise_splits
+from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo
 from pipelines.dataset.pages import alike, preview, strips
 from pipelines.dataset.pages import durations as plots
 from pipelines.inputs.records import Filtered
