@@ -30,6 +30,7 @@ tool.quiet_libraries()
 tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itself
 
 LONGEST = (
+    "test_documents",
     *("trainer/test_task", "engines/test_engines", "trainer/training/test_distribution", "test_dockerfile"),
     *("engines/test_dataflow", "trainer/files/test_stores", "trainer/test_manifests", "files/test_store_storm"),
     *("files/test_store_faults", "test_preprocess", "trainer/test_import_model", "test_resume"),

@@ -91,6 +91,18 @@ def test_a_block_that_fails_is_noticed(text: str, error: str, tmp_path: Path) ->
     assert error in str(raised.getrepr())
 
 
+def test_what_a_block_needs() -> None:
+    def needed(language: str, text: str) -> list[str]:
+        return needs(Block("page.md:1", language, text, not_run="a reason"))
+
+    assert needed("python", "import os\nfrom nowhere.land import x\n") == [
+        "nowhere, which isn't installed for the tests"
+    ]
+    assert needed("python", "import os, json\n") == [""]
+    lines = "har label --input gs://b/v --output l\nhar compare l\nhar verify small\n"
+    assert needed("bash", lines) == ["a bucket", "l of the command before", ""]
+
+
 def test_a_manifest_brings_its_videos(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text("<!-- file: a/b.csv -->\n```csv\npath,label\nc/1.mp4,Run\n```\n")
     run_blocks(read_blocks(tmp_path / "page.md"), tmp_path)

@@ -48,6 +48,10 @@ def _collection(folder: Path) -> None:
         write_video(folder / name, 20)
 
 
+def _video(path: Path) -> None:
+    write_video(path, 30)
+
+
 def _dataset(folder: Path) -> None:
     videos = folder.with_name(f"{folder.name}-videos")
     _videos(videos)
@@ -72,17 +76,13 @@ GIVEN: dict[str, Callable[[Path], None]] = {
     "videos": _videos,
     "collection": _collection,
     "new": _collection,
-    "jump.avi": lambda path: _ignore(write_video(path, 30)),
+    "jump.avi": _video,
     "data/UCF50_dataset": _dataset,
     "data/ucf50": _dataset,
     "runs/lrcn": _run,
     "runs/lrcn/model": _model,
 }
 """What a document may say that its reader has, and what makes a small version of it."""
-
-
-def _ignore(_: object) -> None:
-    pass
 
 
 def _succeed(module: str, *arguments: str) -> str:

@@ -9,10 +9,12 @@ How a file says what its blocks are, in HTML comments on the line before a block
   make; `tests/support/document_runs.py` makes a small version of it.
 """
 
+import ast
 import importlib
 import re
 import shlex
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from pipelines.cli.commands import COMMANDS
@@ -104,18 +106,29 @@ def read_blocks(document: Path) -> list[Block]:
 
 
 def needs(block: Block) -> list[str]:
-    """What keeps each command of a block from being run, a line each; empty for one that could be run.
+    """What keeps each command of a block, or a whole block of Python, from being run; empty for one that could be run.
 
-    A command that reads what one before it would have made needs the same.
+    A command that reads what one before it would have made needs the same; Python needs the packages that it imports.
     """
+    if block.language == "python" and (missing := _not_installed(block.text)):
+        return [f"{missing}, which isn't installed for the tests"]
     found: list[str] = []
     made: list[str] = []
     for command in block.commands if block.language == "bash" else [block.text]:
         reasons = [need for pattern, need in CANNOT_RUN.items() if re.search(pattern, command)]
-        reasons += [f"{path} of the command before" for path in made if path in command]
+        reasons += [
+            f"{path} of the command before" for path in made if any(word.startswith(path) for word in command.split())
+        ]
         made += re.findall(r"--output (\S+)", command) if reasons else []
         found.append(reasons[0] if reasons else "")
     return found
+
+
+def _not_installed(text: str) -> str:
+    """A package that some Python code imports and that isn't installed; empty if there is none."""
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [str(node.module) if isinstance(node, ast.ImportFrom) else node.names[0].name for node in found]
+    return next((top for name in names if find_spec(top := name.partition(".")[0]) is None), "")
 
 
 def tool_calls(text: str) -> list[tuple[str, list[str]]]:
