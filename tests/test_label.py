@@ -250,9 +250,7 @@ def test_dry_run_writes_nothing(model: Path, videos: Path, tmp_path: Path, capsy
     assert not (tmp_path / "out").exists()
 
 
-def test_nothing_is_passed_over_in_silence(
-    model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_passed_over(model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "in"
     source.mkdir()
     for name, target in {

@@ -69,9 +69,7 @@ WRONG: list[tuple[Callable[[list[str]], list[str]], str]] = [
 
 
 @pytest.mark.parametrize(("change", "message"), WRONG)
-def test_an_index_that_contradicts_the_description(
-    copy: Path, change: Callable[[list[str]], list[str]], message: str
-) -> None:
+def test_an_index_against_the_description(copy: Path, change: Callable[[list[str]], list[str]], message: str) -> None:
     rewrite_index(copy, "test", change)
     with pytest.raises(ValueError, match=message):
         read_index(str(copy), describe(copy).splits["test"])

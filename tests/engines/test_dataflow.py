@@ -150,7 +150,7 @@ def test_labels_are_made_from_what_was_staged(
         assert "no_use_multiple_sdk_containers" in requested["experiments"]
         assert "use_multiple_sdk_containers" not in requested["experiments"]
         pipeline = pipeline_of(server, job)
-        artifacts = artifacts_of(server, pipeline, with_hashes=True)
+        artifacts = artifacts_of(server, pipeline, hashed=True)
         install(worker, artifacts)
         execute(pipeline, job, worker)
         assert "summary.json" not in server.contents("gs://bucket/labels")

@@ -13,7 +13,7 @@ from pipelines.fetching.extractors import EXTRACTORS, Extractor, RarArchive
 from pipelines.fetching.listings import parse_7z, parse_bsdtar, parse_lsar, parse_unrar
 from pipelines.fetching.python_archives import DamagedArchiveError
 from tests import ROOT
-from tests.support.rar_files import Member, make_rar
+from tests.support.packing import Member, make_rar
 
 pytestmark = [pytest.mark.process, pytest.mark.server]
 

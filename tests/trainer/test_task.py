@@ -299,9 +299,7 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
         ("--config train.yaml", "did you mean learning_rate?"),
     ],
 )
-def test_a_mistake_is_answered_in_a_line(
-    arguments: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mistakes_are_one_line(arguments: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("train.yaml").write_text("model: lrcn\nlearning_rates: 0.1\n")
     done = run_here("trainer.task", *arguments.split())

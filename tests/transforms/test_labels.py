@@ -106,9 +106,7 @@ def check_account(entries: Sequence[Entry], videos: Sequence[ListedVideo]) -> No
 
 @pytest.mark.parametrize("range_s", [600.0, 2.0])
 @pytest.mark.process
-def test_every_video_is_accounted_for_once(
-    model: Model, videos: list[ListedVideo], tmp_path: Path, range_s: float
-) -> None:
+def test_each_video_is_accounted_for(model: Model, videos: list[ListedVideo], tmp_path: Path, range_s: float) -> None:
     entries = label(tasks_of(videos, 2), model, tmp_path, job(range_s))
     check_account(entries, videos)
     best = {e.video: LABELS[int(e.probabilities[0].argmax())] for e in entries if e.windows and not e.part}
@@ -124,9 +122,7 @@ def test_every_video_is_accounted_for_once(
 
 @pytest.mark.parametrize("range_s", [600.0, 2.0])
 @pytest.mark.process
-def test_a_clip_that_cannot_be_scored_becomes_a_record(
-    model: Model, videos: list[ListedVideo], tmp_path: Path, range_s: float
-) -> None:
+def test_an_unscored_clip_is_a_record(model: Model, videos: list[ListedVideo], tmp_path: Path, range_s: float) -> None:
     """Between 4 s and 6 s the model fails: it does so for whole batches, but only these windows are lost."""
     (long,) = (video for video in videos if video.video_id.startswith("long"))
     entries = label([LabelTask(0, (VideoTask(long),))], model, tmp_path, job(range_s))
@@ -186,9 +182,7 @@ def test_ranges_that_are_done_are_not_done_again(model: Model, videos: list[List
 
 
 @pytest.mark.process
-def test_a_range_that_cannot_be_read_any_more_is_one_record(
-    model: Model, videos: list[ListedVideo], tmp_path: Path
-) -> None:
+def test_a_range_that_cannot_be_read_is_one_record(model: Model, videos: list[ListedVideo], tmp_path: Path) -> None:
     (long,) = (video for video in videos if video.video_id.startswith("long"))
     ranges = ranges_of(long, job(2.0))
     windows = [planned.window for planned in Piece.from_json(ranges[1].piece).windows]

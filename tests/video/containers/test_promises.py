@@ -181,9 +181,7 @@ def longer_asf(data: bytes) -> bytes:
         ("fragments.mp4", lambda data: data + struct.pack(">I4s", 1000, b"free") + bytes(10)),
     ],
 )
-def test_all_frames_are_there(
-    name: str, change: Callable[[bytes], bytes], sources: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_all_are_there(name: str, change: Callable[[bytes], bytes], sources: dict[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(change(sources[name]))
     clip = read_clip(str(path), SPEC)
@@ -285,9 +283,7 @@ CHANGES = [without_sizes, with_count(0), with_count(5), with_count(110), with_co
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_headers_of_avi_files_that_lie(
-    change: Callable[[bytes], bytes], sources: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_avi_headers_that_lie(change: Callable[[bytes], bytes], sources: dict[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / "v.avi"
     path.write_bytes(change(sources["m.avi"]))
     assert missing(path) is None

@@ -175,9 +175,7 @@ def test_no_plan(
     assert read_both(path, SPECS[4], monkeypatch, strict=False).num_source_frames == NUM_FRAMES
 
 
-def test_a_plan_that_does_not_hold_is_given_up(
-    pictures: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_plan_is_given_up(pictures: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.mp4", pictures, "libx264", {"bf": "2"})
     expected = read_clip(str(path), SPECS[5])
     real = plan_of(path)
