@@ -156,13 +156,6 @@ def test_wrong_state(kind: Any, text: str, message: str) -> None:
         kind.from_json(text)
 
 
-def test_damaged_layouts_are_a_line(copy: Path, tree: Path) -> None:
-    (copy / "_state" / "layout.json").write_text('{"configuration": {}, "num_shards": [], "split_of_group": {}}')
-    done = run_here("pipelines.preprocess", "--input", tree, "--output", copy, "--num-frames", 4, "--size", 32)
-    message = f"error: {copy}/_state/layout.json is damaged: num_shards must be an object, not []. "
-    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith(message)
-
-
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

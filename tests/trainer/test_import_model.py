@@ -420,11 +420,3 @@ def test_a_mistake_loads_no_tensorflow(tmp_path: Path) -> None:
         "assert not {'tensorflow', 'keras', 'apache_beam'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
-
-
-def test_other_folders_are_left_alone(tmp_path: Path) -> None:
-    colours().save(tmp_path / "m.keras")
-    (tmp_path / "videos").mkdir()
-    (tmp_path / "videos" / "a").touch()
-    with pytest.raises(UsageError, match="videos already exists and is not a model"):
-        run("--keras", tmp_path / "m.keras", "--scale", "0-1", "--output", tmp_path / "videos", folder=tmp_path)

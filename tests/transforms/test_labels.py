@@ -24,7 +24,6 @@ from pipelines.transforms.ledger import RecordResults
 from pipelines.transforms.scoring import ScoreClips
 from pipelines.video.pieces import Piece, Range
 from pipelines.video.windows import WindowSpec
-from tests.conftest import write_endless_video
 from tests.support.label_model import CLIP_SPEC, LABELS, level_of, make_model, write_grey
 
 KEY = "key"
@@ -198,12 +197,3 @@ def test_a_range_that_cannot_be_read_is_one_record(model: Model, videos: list[Li
     assert (entry.part, entry.num_windows, entry.windows) == ("4:8", len(windows), ())
     assert (failure.start_s, failure.end_s) == (windows[0].start_s, windows[-1].end_s)
     assert (failure.stage, failure.type, failure.transient) == ("read", "VideoReadError", True)
-
-
-@pytest.mark.process
-def test_a_video_that_hangs_is_one_record(model: Model, videos: list[ListedVideo], tmp_path: Path) -> None:
-    write_endless_video(tmp_path / "hang.mp4", side=3600)
-    mixed = [ListedVideo("hang.mp4", str(tmp_path / "hang.mp4"), "1"), *videos[:2]]
-    entries = label([LabelTask(0, tuple(map(VideoTask, mixed)))], model, tmp_path / "out", job(time_s=1.0))
-    check_account(entries, mixed)
-    assert [f.type for e in entries for f in e.failures] == ["DecodeTimeout"] and any(e.transient for e in entries)
