@@ -36,19 +36,11 @@ def make_model(
     hungry: Range | None = None,
     clip_gib: int = 1 << 16,
 ) -> ModelInfo:
-    """Writes a model directory that `pipelines.label` takes, in about a second.
+    """Writes a model directory that `pipelines.label` takes, in about a second; `model_info.json` is written last.
 
-    Args:
-        folder: the directory, which may exist; `model_info.json`, which is returned, is written last.
-        labels: class names, sorted.
-        clip_spec: the clips that the model takes.
-        durations_s: `min`, `median` and `max` of the training videos; empty for unknown.
-        rule: `BRIGHTNESS`, for which `label_of` gives the class; or any other text, from which a random projection of
-            the mean of each frame and colour is drawn.
-        poison: clips of this brightness make the whole batch fail. The black clip tried at load time has brightness 0.
-        nan: clips of this brightness get NaN.
-        hungry: batches with a clip of this brightness allocate memory without using it: `clip_gib` GiB each.
-        clip_gib: see `hungry`; by default more than any machine has.
+    By the rule `BRIGHTNESS`, `label_of` gives the class; any other text draws a random projection of the mean of each
+    frame and colour. Of clips whose brightness is in a range, `poison` makes the whole batch fail, `nan` gives NaN, and
+    `hungry` allocates `clip_gib` GiB each, without using them: by default more than any machine has.
     """
     what = [rule, poison, nan, list(labels), clip_spec.fingerprint(), *([hungry, clip_gib] if hungry else [])]
     info = ModelInfo(
