@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pipelines.core.hashing import fingerprint, stable_hash
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
@@ -21,6 +22,7 @@ from trainer.export.model_folder import write_saved_model  # noqa: E402
 LABELS = ("Jump", "Run", "Wave")
 CLIP_SPEC = ClipSpec(num_frames=4, height=32, width=32)
 BRIGHTNESS = "brightness"
+DURATIONS = {"min": 0.4, "median": 1.0, "max": 1.0}
 Range = tuple[float, float]
 """Mean brightness of a clip, from 0 to 255; the end is exclusive."""
 
@@ -116,3 +118,11 @@ def _logits(
             return tf.identity(values)
 
     return logits
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that was trained on videos of about a second."""
+    folder = tmp_path_factory.mktemp("model")
+    make_model(folder, durations_s=DURATIONS)
+    return folder
