@@ -41,6 +41,7 @@ WRONG: list[tuple[Change, str]] = [
     *((lambda v, name=name: shard(v).update(name=name), f"{SHARD}.name must be a name in") for name in NAMES),
     (lambda v: shard(v).update(name=5), f"{SHARD}.name must be a text, not 5"),
     (lambda v: shard(v).update(size_bytes="12"), f"{SHARD}.size_bytes must be a whole number, not '12'"),
+    (lambda v: shard(v).update(size_bytes=True), f"{SHARD}.size_bytes must be a whole number, not True"),
     (lambda v: shard(v).update(size_bytes=1.5), f"{SHARD}.size_bytes must be a whole number, not 1.5"),
     (lambda v: shard(v).update(num_examples=-1), f"{SHARD}.num_examples must be from 0 to"),
     (lambda v: shard(v).update(sha256=None), f"{SHARD}.sha256 must be a text, not None"),

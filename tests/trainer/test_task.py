@@ -263,6 +263,7 @@ def test_a_random_split_is_called_leaky_everywhere(dataset: Path, tmp_path: Path
     assert "both sides" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.timeout(600)
 def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset: Path, tmp_path: Path) -> None:
     arguments = [*SHORT, "--data", dataset, "--output", tmp_path, "--folds", 2]
     run_here("trainer.crossval", *arguments, code=0)
