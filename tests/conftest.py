@@ -32,7 +32,8 @@ tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itse
 LONGEST = (
     *("trainer/test_task", "engines/test_engines", "trainer/training/test_distribution", "test_dockerfile"),
     *("engines/test_dataflow", "trainer/files/test_stores", "trainer/test_manifests", "files/test_store_storm"),
-    *("files/test_store_faults", "test_preprocess", "trainer/test_import_model", "test_resume", "labelling/test_resume"),
+    *("files/test_store_faults", "test_preprocess", "trainer/test_import_model", "test_resume"),
+    "labelling/test_resume",
 )
 """Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
 MARKED_FIXTURES = {"real_data": "real_data", "dataset": "process", "place": "server", "server": "server"}
