@@ -35,6 +35,7 @@ LONGEST = (
     *("engines/test_dataflow", "trainer/files/test_stores", "trainer/test_manifests", "files/test_store_storm"),
     *("files/test_store_faults", "test_preprocess", "trainer/test_import_model", "test_resume"),
     "test_notebook",
+    "labelling/test_resume",
 )
 """Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
 MARKED_FIXTURES = {"real_data": "real_data", "dataset": "process", "place": "server", "server": "server"}

@@ -13,19 +13,12 @@ from pyarrow import parquet
 from pipelines import label
 from pipelines.core.errors import TooManyFailuresError, UsageError
 from pipelines.labelling.account import MAX_FAILURES
-from tests.support.label_model import CLIP_SPEC, level_of, make_model, write_grey
+from tests.support.label_model import CLIP_SPEC, DURATIONS, level_of, make_model, write_grey
+from tests.support.label_model import model as model
 
 pytestmark = pytest.mark.process
 
-DURATIONS = {"min": 0.4, "median": 1.0, "max": 1.0}
 Rows = list[dict[str, object]]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    make_model(folder, durations_s=DURATIONS)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -278,9 +271,7 @@ def test_dry_run_writes_nothing(model: Path, videos: Path, tmp_path: Path, capsy
     assert not (tmp_path / "out").exists()
 
 
-def test_nothing_is_passed_over_in_silence(
-    model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_passed_over(model: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "in"
     source.mkdir()
     for name, target in {

@@ -243,12 +243,7 @@ def test_the_number_of_shards_does_not_depend_on_the_workers_here(flags: list[st
     assert make_engine("DirectRunner", flags, make_parser().flags, "preprocess", {}).parallelism == 1
 
 
-def test_flags_come_before_the_configuration_file(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text("num-frames: 8\nsize: 48\nclasses: [A, B]\ninput: in\noutput: out\n")
-    config = parse(["--config", str(tmp_path / "c.yaml"), "--size", "32x40", "--split-groups", "test=g1"]).config
-    assert (config.num_frames, config.clip_spec.shape, config.classes) == (8, (8, 32, 40, 3), ("A", "B"))
-    assert config.split_groups == ("test=g1",)
-    assert config.input == os.path.join(os.getcwd(), "in")
+def test_one_way_to_choose_splits_overrides_another(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("splits: train=1\nsplit-file: s.csv\nsplit-groups: [test=g1, val=g2]\noutput: o\n")
     for flags, expected in (
         (["--splits", "official"], ("official", (), ())),

@@ -91,9 +91,7 @@ def test_changed_added_and_removed_videos_rewrite_only_their_shards(tmp_path: Pa
     assert rewritten() == {shard_with("Run/v_Run_g02_c09")}
 
 
-def test_verify_finds_damaged_and_missing_shards_and_its_remedy_works(
-    tree: Path, dataset: Path, tmp_path: Path
-) -> None:
+def test_verify_finds_damaged_and_missing_shards_and_a_remedy(tree: Path, dataset: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     shutil.copytree(dataset, output)
     missing, cut, changed = sorted(output.glob("*.tfrecord"))[:3]
@@ -126,9 +124,7 @@ def test_verify_finds_damaged_and_missing_shards_and_its_remedy_works(
         (lambda v: v["splits"]["val"]["shards"].append(v["splits"]["train"]["shards"].pop(0)), "is in train and val"),
     ],
 )
-def test_verify_finds_what_the_description_gets_wrong(
-    copy: Path, change: Callable[[dict[str, Any]], object], message: str
-) -> None:
+def test_verify_finds_wrong_descriptions(copy: Path, change: Callable[[dict[str, Any]], object], message: str) -> None:
     value = json.loads((copy / "dataset_info.json").read_text())
     change(value)
     (copy / "dataset_info.json").write_text(json.dumps(settle(value)))

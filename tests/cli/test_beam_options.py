@@ -65,7 +65,7 @@ def test_later_files_come_before_earlier_ones() -> None:
         ({}, ["--parallelism", "4"], ["--parallelism", "4"]),
     ],
 )
-def test_options_become_a_command_line(
+def test_options_become_args(
     tmp_path: Path, options: dict[str, object], given: list[str], arguments: list[str]
 ) -> None:
     file = write(tmp_path / "c.yaml", beam=options)

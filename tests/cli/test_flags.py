@@ -156,36 +156,21 @@ def test_a_setting_like_another_has_its_range_and_default() -> None:
         Like(10)
 
 
-@pytest.mark.parametrize(
-    ("tool", "words"),
-    [
-        (
-            "trainer.task",
-            "lr learning-rate, batch batch-size, input data, gpus strategy, out output, epoch epochs, force overwrite",
-        ),
-        (
-            "pipelines.label",
-            "threshold min-score, videos input, out output, jobs workers, stride stride-s, timeout time-limit-s",
-        ),
-        (
-            "pipelines.preprocess",
-            "frames num-frames, videos input, width size, seed split-seed, num_frames num-frames, Num-Frame num-frames",
-        ),
-    ],
-)
-def test_words_of_others_lead_to_our_flags(tool: str, words: str) -> None:
+def test_words_of_others_lead_to_our_flags() -> None:
     from pipelines.dataset.flags import make_parser as of_preprocess
     from pipelines.labelling.flags import make_parser as of_label
     from trainer.flags import make_parser as of_task
 
-    known = {
-        "trainer.task": of_task("trainer.task", ""),
-        "pipelines.label": of_label(),
-        "pipelines.preprocess": of_preprocess(),
-    }[tool].flags
-    for pair in words.split(", "):
-        word, flag = pair.split()
-        assert near_flag(f"--{word}", known) == f"; did you mean --{flag}?"
+    task = "lr learning-rate, batch batch-size, input data, gpus strategy, out output, epoch epochs, force overwrite"
+    label = "threshold min-score, videos input, out output, jobs workers, stride stride-s, timeout time-limit-s"
+    preprocess = (
+        "frames num-frames, videos input, width size, seed split-seed, num_frames num-frames, Num-Frame num-frames"
+    )
+    tools = ((task, of_task("trainer.task", "").flags), (label, of_label().flags), (preprocess, of_preprocess().flags))
+    for words, known in tools:
+        for pair in words.split(", "):
+            word, flag = pair.split()
+            assert near_flag(f"--{word}", known) == f"; did you mean --{flag}?"
 
 
 def test_flags_that_are_not_given_are_absent() -> None:

@@ -43,19 +43,6 @@ def test_dataset_info_round_trip_and_damage(dataset: Path) -> None:
             DatasetInfo.from_json(json.dumps({**json.loads(text), **wrong}))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("num_frame: 3", "unknown key 'num_frame'; did you mean num_frames\\? Known keys: input, num_frames"),
-        ("- a", "must contain lines"),
-        ("a: [", "not valid YAML"),
-    ],
-)
-def test_wrong_yaml(text: str, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        read_yaml(text, "c.yaml", KNOWN)
-
-
 def test_yaml() -> None:
     assert read_yaml("num-frames: 3\nclasses: [A, B]\n", "c", KNOWN) == {"num_frames": 3, "classes": ("A", "B")}
     assert read_yaml("# nothing", "c", KNOWN) == {}

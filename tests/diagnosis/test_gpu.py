@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.diagnosis.finding import Finding
 from pipelines.diagnosis.gpu import check_driver, check_gpus, check_tensorflow
 
 pytestmark = [pytest.mark.process]
@@ -41,43 +40,28 @@ def add_to_proc(machine: Path, model: str) -> None:
     (folder / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 63\n")
 
 
-def driver(machine: Path) -> Finding:
-    return next(iter(check_gpus(root=machine)))
+T4 = ("add_to_proc", "Tesla T4")
+ON_BUS = ("add_to_bus", "0000:01:00.0", "0x10de", "0x030200")
 
 
-def test_no_gpu(machine: Path) -> None:
-    add_to_bus(machine, "0000:00:02.0", "0x8086", "0x030000")
-    add_to_bus(machine, "0000:00:03.0", "0x10de", "0x040300")  # the audio device of a graphics card
-    assert list(check_gpus(root=machine)) == [Finding("GPUs", "driver", "no NVIDIA GPU found")]
-
-
-def test_a_tool_without_a_gpu_is_no_problem(machine: Path) -> None:
-    add_smi(machine, BROKEN_SMI)
-    assert list(check_gpus(root=machine)) == [Finding("GPUs", "driver", "no NVIDIA GPU found")]
-
-
-def test_a_gpu_that_the_driver_names(machine: Path) -> None:
-    add_smi(machine, SMI)
-    found = driver(machine)
-    assert found.value == "NVIDIA H100 80GB HBM3 (81559 MiB, driver 550.54.15)" and not found.problem
-
-
-def test_a_gpu_that_only_the_kernel_names(machine: Path) -> None:
-    add_to_proc(machine, "Tesla T4")
-    assert driver(machine) == Finding("GPUs", "driver", "Tesla T4")
-
-
-def test_a_driver_that_fails(machine: Path) -> None:
-    add_to_proc(machine, "Tesla T4")
-    add_smi(machine, BROKEN_SMI)
-    found = driver(machine)
-    assert found.problem == "nvidia-smi: Failed to initialize NVML: Driver/library version mismatch" and found.remedy
-
-
-def test_a_gpu_without_a_driver(machine: Path) -> None:
-    add_to_bus(machine, "0000:01:00.0", "0x10de", "0x030200")
-    found = driver(machine)
-    assert found.problem == "1 NVIDIA GPU on the PCI bus, and no driver answers here" and "--gpus all" in found.remedy
+@pytest.mark.parametrize(
+    ("steps", "value", "problem"),
+    [
+        ([], "no NVIDIA GPU found", ""),
+        ([("add_to_bus", "0000:00:02.0", "0x8086", "0x030000")], "no NVIDIA GPU found", ""),
+        ([("add_to_bus", "0000:00:03.0", "0x10de", "0x040300")], "no NVIDIA GPU found", ""),  # a card's audio device
+        ([("add_smi", BROKEN_SMI)], "no NVIDIA GPU found", ""),
+        ([("add_smi", SMI)], "NVIDIA H100 80GB HBM3 (81559 MiB, driver 550.54.15)", ""),
+        ([T4], "Tesla T4", ""),
+        ([T4, ("add_smi", BROKEN_SMI)], None, "nvidia-smi: Failed to initialize NVML: Driver/library version mismatch"),
+        ([ON_BUS], None, "1 NVIDIA GPU on the PCI bus, and no driver answers here"),
+    ],
+)
+def test_drivers(steps: list[tuple[str, ...]], value: str | None, problem: str, machine: Path) -> None:
+    for name, *arguments in steps:
+        globals()[name](machine, *arguments)
+    found = next(iter(check_gpus(root=machine)))
+    assert (found.problem, bool(found.remedy)) == (problem, bool(problem)) and value in (None, found.value)
 
 
 def test_a_tool_that_fails_is_told_with_what_is_on_the_bus() -> None:

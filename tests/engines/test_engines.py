@@ -87,9 +87,7 @@ def shards(output: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_shards_are_the_same_everywhere(
-    engine: str, engines: Engines, tree: Path, dataset: Path, tmp_path: Path
-) -> None:
+def test_shards_are_same_everywhere(engine: str, engines: Engines, tree: Path, dataset: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     flags = job_flags(engines.start(engine))
     done = preprocess("--input", tree, "--output", output, *SMALL, *flags, "--parallelism=2", code=0)
@@ -159,9 +157,7 @@ def test_a_killed_worker_leaves_a_job_that_goes_on(
     assert {name: (output / name).stat().st_mtime_ns for name in kept} == kept  # whole shards are not made again
 
 
-def test_a_killed_task_manager_costs_nothing(
-    engines: Engines, many: Path, many_shards: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_a_task_manager_is_killed(engines: Engines, many: Path, many_shards: dict[str, bytes], tmp_path: Path) -> None:
     output = tmp_path / "out"
     job = Job(engines, "flink", many, output)
     managers = ask(engines, "taskmanagers")["taskmanagers"]

@@ -13,7 +13,7 @@ from pipelines.fetching.extractors import EXTRACTORS, Extractor, RarArchive
 from pipelines.fetching.listings import parse_7z, parse_bsdtar, parse_lsar, parse_unrar
 from pipelines.fetching.python_archives import DamagedArchiveError
 from tests import ROOT
-from tests.support.rar_files import Member, make_rar
+from tests.support.packing import Member, make_rar
 
 pytestmark = [pytest.mark.process, pytest.mark.server]
 
@@ -159,89 +159,26 @@ def test_7z_with_an_archive_that_it_reads_everywhere(tmp_path: Path) -> None:
     assert kinds["a/link.avi"] == "a link" and kinds["a/folder"] == FOLDER
 
 
-UNRAR = """
-UNRAR 6.21 freeware      Copyright (c) 1993-2023 Alexander Roshal
-
-Archive: x.rar
-Details: RAR 5
-
-        Name: sub/a file.avi
-        Type: File
-        Size: 6
- Packed size: 6
-  Attributes: -rw-r--r--
-       CRC32: C904A4C7
-
-        Name: data_link
-        Type: Unix symbolic link
-      Target: data.txt
-        Size: 8
-
-        Name: sub/dev
-        Type: File
-        Size: 0
-  Attributes: crw-r--r--
-       CRC32: 00000000
-
-        Name: secret.avi
-        Type: File
-        Size: 8
-       Flags: encrypted
-
-        Name: sub
-        Type: Directory
-
-     Service: EOF
-"""
-SEVEN = """Path = sub
-Folder = +
-Size = 0
-Attributes = D_ drwxr-xr-x
-
-Path = sub/a file.avi
-Folder = -
-Size = 6
-Attributes = A_ -rw-r--r--
-Encrypted = -
-CRC = C904A4C7
-Symbolic Link =
-
-Path = data_link
-Folder = -
-Size = 8
-Attributes = A_ lrwxrwxrwx
-Symbolic Link = data.txt
-
-Path = secret.avi
-Folder = -
-Size = 8
-Encrypted = +
-CRC = C904A4C7
-"""
-TAR = """drwxr-xr-x  0 0      0           0 Jul 20  2020 sub
--rw-r--r--  0 0      0           6 Jul 20 20:01 sub/a \\\\ \\n\\303file.avi
-lrwxrwxrwx  0 0      0           0 Jul 26  2020 data_link -> data.txt
--rw-rw-r--  0 0      0           0 Jun 12  2011 stest2.txt link to stest1.txt
-crw-r--r--  0 0      0         0,0 Sep  1  2012 dev
-"""
+def recorded(program: str) -> str:
+    return (ARCHIVES / f"{program}.txt").read_text()
 
 
 def test_listings_of_programs_that_may_be_missing_here() -> None:
     file = Entry("sub/a file.avi", FILE, 6, 0xC904A4C7)
-    assert parse_unrar(UNRAR) == [
+    assert parse_unrar(recorded("unrar")) == [
         file,
         Entry("data_link", "a unix symbolic link"),
         Entry("sub/dev", "a special file"),
         Entry("secret.avi", "encrypted"),
         Entry("sub", FOLDER),
     ]
-    assert parse_7z(SEVEN) == [
+    assert parse_7z(recorded("7z")) == [
         Entry("sub", FOLDER),
         file,
         Entry("data_link", "a link"),
         Entry("secret.avi", "encrypted"),
     ]
-    assert [(entry.name, entry.kind, entry.size_bytes) for entry in parse_bsdtar(TAR)] == [
+    assert [(entry.name, entry.kind, entry.size_bytes) for entry in parse_bsdtar(recorded("bsdtar"))] == [
         ("sub", FOLDER, 0),
         ("sub/a \\ \n\xc3file.avi", FILE, 6),
         ("data_link -> data.txt", "a symbolic link", 0),

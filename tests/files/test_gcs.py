@@ -79,9 +79,7 @@ def vanishing(server: GcsServer, uri: str) -> object:
 
 
 @pytest.mark.usefixtures("here")
-def test_a_video_that_goes_after_listing_is_a_failure_record(
-    server: GcsServer, model: Path, greys: Path, tree: Path
-) -> None:
+def test_a_video_that_goes_after_listing_is_a_record(server: GcsServer, model: Path, greys: Path, tree: Path) -> None:
     server.put_tree(greys / "a", "gs://bucket/v/greys")
     with vanishing(server, "gs://bucket/v/greys/jump.mp4"):  # type: ignore[attr-defined]
         run_label(model, "gs://bucket/v/greys", "gs://bucket/v/labels")
@@ -98,9 +96,7 @@ def test_a_video_that_goes_after_listing_is_a_failure_record(
     assert gone in failure["uri"] and (failure["stage"], failure["type"]) == ("read", "FileNotFoundError")
 
 
-def test_without_network_and_credentials_it_is_given_up_soon(
-    environment: dict[str, str], model: Path, tmp_path: Path
-) -> None:
+def test_without_network_and_credentials_it_ends_soon(environment: dict[str, str], model: Path, tmp_path: Path) -> None:
     with silent_server() as silent:
         env = {**environment, "GCE_METADATA_IP": silent.address, "HTTPS_PROXY": f"http://{silent.address}"}
         del env["STORAGE_EMULATOR_HOST"]

@@ -22,7 +22,7 @@ from pipelines.files.gcs import objects as gcs_objects
 from pipelines.files.s3 import objects as s3_objects
 from tests.conftest import contents
 from tests.support.fault_proxy import Fault
-from tests.support.label_model import make_model
+from tests.support.label_model import model as model
 from tests.support.store_tools import (
     SIZE,
     Place,
@@ -45,13 +45,6 @@ pytestmark = [pytest.mark.server, pytest.mark.usefixtures("here")]
 def videos(place: Place, tree: Path) -> str:
     place.server.put_tree(tree, f"{place.root}/videos")
     return f"{place.root}/videos"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -143,20 +143,3 @@ def test_strips_are_those_of_the_least_certain_windows() -> None:
         ]
         index = next(i for s, (video, i) in scores if (video, s) == (example.video, min(inside)))
         assert example.strip == strip(example.video, index)
-
-
-def test_a_video_that_is_not_known_is_an_error() -> None:
-    listed, found = shard()
-    for lost in (found[0], next(e for e in found if e.part), next(e for e in found if not e.windows)):
-        with pytest.raises(LookupError) as caught:
-            assemble(listed, [e for e in found if e is not lost], KEY, LABELS, SPEC)
-        assert caught.value.args == (lost.video,)
-
-
-def test_account_of_a_shard() -> None:
-    listed, found = shard()
-    report = assemble(listed, found, KEY, LABELS, SPEC).report
-    assert (report.videos, report.labelled, report.failed, report.damaged) == (30, 24, 6, 6)
-    assert report.windows == sum(len(e.windows) for e in found) == 96
-    assert sum(report.seconds_by_label.values()) == pytest.approx(24 * 4.0)
-    assert report.failures_by_reason == {"Broken": 12}

@@ -86,9 +86,7 @@ def test_killed_and_run_again(
     assert scored <= 121 - (kept - 10)  # of the long one, ten parts at most count as one video
 
 
-def test_full_disk_is_told_and_what_was_done_is_kept(
-    model: Path, videos: Path, reference: dict[str, bytes], tmp_path: Path
-) -> None:
+def test_full_disk_keeps_what_was_done(model: Path, videos: Path, reference: dict[str, bytes], tmp_path: Path) -> None:
     output = tmp_path / "out"
     failed = run_tool("pipelines.label", *arguments(model, videos, output), max_file_bytes=20_000)
     assert failed.returncode == 4, failed.stderr

@@ -157,18 +157,6 @@ def test_stamps_are_of_what_is_in_the_files(tmp_path: Path, format: str) -> None
         assert (len(data), zlib.crc32(data)) == (size_bytes, crc32), name
 
 
-@pytest.mark.parametrize("format", ["csv", "parquet"])
-def test_other_formats_are_the_same_each_time(tmp_path: Path, format: str) -> None:
-    listed, found = shard(10)
-    contents = []
-    for output in (tmp_path / "a", tmp_path / "b"):
-        prepare(output, listed)
-        add(output, found if output.name == "a" else found[::-1], per_file=3)
-        write_labels(settings(output, format))
-        contents.append([(output / f"labels-0000{n}-of-00003.{format}").read_bytes() for n in range(SHARDS)])
-    assert contents[0] == contents[1] and all(contents[0])
-
-
 def test_a_video_that_is_not_in_the_ledger_stops_the_job(tmp_path: Path) -> None:
     listed, found = shard(10)
     prepare(tmp_path, listed)

@@ -95,12 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def archive_site(data: bytes, chain: Path | None = None) -> Iterator[ArchiveSite]:
-    """Starts a site, and stops it at the end of the block.
-
-    Args:
-        data: its file.
-        chain: a PEM file with its certificates and key, for https.
-    """
+    """A site with a file during the block; `chain` is a PEM file with its certificates and key, for https."""
     site = ArchiveSite(data)
     server = QuietServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"site": site}))
     if chain:

@@ -41,9 +41,7 @@ def make_chain(folder: Path, *hosts: str) -> Chain:
     return chain
 
 
-def _sign(
-    name: str, key: _Key, issuer: str, issuer_key: _Key, hosts: Sequence[str] = (), authority: bool = False
-) -> bytes:
+def _sign(name: str, key: _Key, issuer: str, signer: _Key, hosts: Sequence[str] = (), authority: bool = False) -> bytes:
     now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
     builder = x509.CertificateBuilder(_name(issuer), _name(name), key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - day).not_valid_after(now + day)
@@ -51,7 +49,7 @@ def _sign(
     if not authority:
         names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def _name(text: str) -> x509.Name:

@@ -45,8 +45,23 @@ def use_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, value)
 
 
+class Trees:
+    """Whole folders of a server that stores single files."""
+
+    def put_tree(self, folder: Path, uri: str) -> None:
+        """Stores all files of a local folder."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self.put(f"{uri}/{path.relative_to(folder)}", path.read_bytes())
+
+    def contents(self, uri: str) -> dict[str, bytes]:
+        """The objects below a folder, without those that only the next run needs."""
+        names = (name for name in self.generations(uri) if "_state" not in name.split("/"))
+        return {name: self.get(f"{uri}/{name}") for name in names}
+
+
 @dataclass
-class GcsServer:
+class GcsServer(Trees):
     """A running server. Its methods bypass the code under test."""
 
     url: str = ""  # where it listens, `http://127.0.0.1:<port>`.
@@ -63,12 +78,6 @@ class GcsServer:
         with self._lock:
             item = _checksums(data, _make_object_resource(self.url, bucket, name, kind, str(len(data))))
             self._storage.create_file(bucket, name, data, item)
-
-    def put_tree(self, folder: Path, uri: str) -> None:
-        """Stores all files of a local folder."""
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.put(f"{uri}/{path.relative_to(folder)}", path.read_bytes())
 
     def get(self, uri: str) -> bytes:
         """The content of an object."""
@@ -87,11 +96,6 @@ class GcsServer:
         with self._lock:
             found, _ = self._storage.get_file_list(bucket, prefix, None)
             return {item["name"].removeprefix(prefix): item["generation"] for item in found}
-
-    def contents(self, uri: str) -> dict[str, bytes]:
-        """The objects below a folder, without those that only the next run needs."""
-        names = (name for name in self.generations(uri) if "_state" not in name.split("/"))
-        return {name: self.get(f"{uri}/{name}") for name in names}
 
     @contextlib.contextmanager
     def intervening(self, intervene: Intervene) -> Iterator[None]:

@@ -17,15 +17,8 @@ _HOSTS = ("www.googleapis.com", "storage.googleapis.com")
 
 @contextlib.contextmanager
 def google_proxy(target: str, folder: Path) -> Iterator[tuple[FaultProxy, dict[str, str]]]:
-    """A proxy in front of an emulator, which also stands for Google's hosts.
-
-    Args:
-        target: address of the emulator.
-        folder: where to write certificates.
-
-    Returns:
-        The proxy, and the environment variables that make TensorFlow use it.
-    """
+    """A proxy in front of an emulator (at the address `target`), which also stands for Google's hosts, and the
+    environment variables that make TensorFlow use it; its certificates are written into a folder."""
     chain = make_chain(folder, *_HOSTS)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain.whole)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pipelines.core.familiarity import Familiarity
 from pipelines.core.hashing import fingerprint, stable_hash
@@ -22,6 +23,7 @@ from trainer.export.model_folder import write_saved_model  # noqa: E402
 LABELS = ("Jump", "Run", "Wave")
 CLIP_SPEC = ClipSpec(num_frames=4, height=32, width=32)
 BRIGHTNESS = "brightness"
+DURATIONS = {"min": 0.4, "median": 1.0, "max": 1.0}
 Range = tuple[float, float]
 """Mean brightness of a clip, from 0 to 255; the end is exclusive."""
 
@@ -38,21 +40,13 @@ def make_model(
     clip_gib: int = 1 << 16,
     far: Range | None = None,
 ) -> ModelInfo:
-    """Writes a model directory that `pipelines.label` takes, in about a second.
+    """Writes a model directory that `pipelines.label` takes, in about a second; `model_info.json` is written last.
 
-    Args:
-        folder: the directory, which may exist; `model_info.json`, which is returned, is written last.
-        labels: class names, sorted.
-        clip_spec: the clips that the model takes.
-        durations_s: `min`, `median` and `max` of the training videos; empty for unknown.
-        rule: `BRIGHTNESS`, for which `label_of` gives the class; or any other text, from which a random projection of
-            the mean of each frame and colour is drawn.
-        poison: clips of this brightness make the whole batch fail. The black clip tried at load time has brightness 0.
-        nan: clips of this brightness get NaN.
-        hungry: batches with a clip of this brightness allocate memory without using it: `clip_gib` GiB each.
-        clip_gib: see `hungry`; by default more than any machine has.
-        far: clips of this brightness are twice as far from those of training as is usual, the others half as far; by
-            default the model can't tell.
+    By the rule `BRIGHTNESS`, `label_of` gives the class; any other text draws a random projection of the mean of each
+    frame and colour. Of clips whose brightness is in a range, `poison` makes the whole batch fail, `nan` gives NaN, and
+    `hungry` allocates `clip_gib` GiB each, without using them: by default more than any machine has. Clips whose
+    brightness is in `far` are twice as far from those of training as is usual, the others half as far; by default the
+    model can't tell.
     """
     what = [rule, poison, nan, list(labels), clip_spec.fingerprint(), *([hungry, clip_gib] if hungry else [])]
     what += [far] if far else []
@@ -137,3 +131,11 @@ def _logits(
             return tf.identity(values)
 
     return logits
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that was trained on videos of about a second."""
+    folder = tmp_path_factory.mktemp("model")
+    make_model(folder, durations_s=DURATIONS)
+    return folder

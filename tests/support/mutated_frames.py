@@ -139,23 +139,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100, help="damaged copies in all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="folder for the copies that are wrong; default: none is kept")
     parser.add_argument("folders", nargs="*", type=Path, help="folders with more videos, at any depth")
     arguments = parser.parse_args()
     av.logging.set_level(None)
-    outcomes, by_source = Counter[str](), Counter[tuple[str, str]]()
+    outcomes = Counter[str]()
     with tempfile.TemporaryDirectory() as temporary:
         sources = make_sources(Path(temporary, "sources"))
         for folder in arguments.folders:
             sources += [path for path in sorted(folder.rglob("*")) if path.suffix in (".avi", ".mp4", ".mov")]
-        place = arguments.keep or Path(temporary, "copies")
-        place.mkdir(parents=True, exist_ok=True)
-        for outcome, name in check(sources, place, arguments.count, arguments.seed):
+        for outcome, name in check(sources, Path(temporary), arguments.count, arguments.seed):
             outcomes[outcome] += 1
-            by_source[name.split("-")[1], outcome] += 1
             if outcome == "wrong":
                 print(name)
-    print(dict(outcomes), {f"{kind} {outcome}": count for (kind, outcome), count in sorted(by_source.items())})
+    print(dict(outcomes))
     sys.exit(1 if outcomes["wrong"] else 0)
 
 

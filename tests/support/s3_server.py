@@ -11,10 +11,11 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
+from tests.support.gcs_server import Trees
 
 _START_S = 60.0
 reaches_s3 = pytest.mark.skipif(
@@ -24,7 +25,7 @@ reaches_s3 = pytest.mark.skipif(
 
 
 @dataclass(frozen=True)
-class S3Server:
+class S3Server(Trees):
     """A running server."""
 
     url: str  # where it listens, `http://127.0.0.1:<port>`.
@@ -58,12 +59,6 @@ class S3Server:
         """
         return self._request("GET", uri.removeprefix("s3://"))
 
-    def put_tree(self, folder: Path, uri: str) -> None:
-        """Stores all files of a local folder."""
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.put(f"{uri}/{path.relative_to(folder)}", path.read_bytes())
-
     def delete(self, uri: str) -> None:
         """Removes an object."""
         self._request("DELETE", uri.removeprefix("s3://"))
@@ -78,11 +73,6 @@ class S3Server:
             str(item.findtext(f"{space}Key")).removeprefix(prefix): str(item.findtext(f"{space}LastModified"))
             for item in found.iter(f"{space}Contents")
         }
-
-    def contents(self, uri: str) -> dict[str, bytes]:
-        """The objects below a folder, without those that only the next run needs."""
-        names = (name for name in self.generations(uri) if "_state" not in name.split("/"))
-        return {name: self.get(f"{uri}/{name}") for name in names}
 
     def num_unfinished_uploads(self, bucket: str) -> int:
         """Multipart uploads that were begun, but neither completed nor aborted."""

@@ -73,9 +73,7 @@ def pipeline_of(server: GcsServer, job: Job) -> beam_runner_api_pb2.Pipeline:
     return beam_runner_api_pb2.Pipeline.FromString(server.get(job.options["pipelineUrl"]))
 
 
-def artifacts_of(
-    server: GcsServer, pipeline: beam_runner_api_pb2.Pipeline, with_hashes: bool = False
-) -> dict[str, bytes]:
+def artifacts_of(server: GcsServer, pipeline: beam_runner_api_pb2.Pipeline, hashed: bool = False) -> dict[str, bytes]:
     """The artifacts of a pipeline's environments, by their names on the worker.
 
     With `--enable_artifact_caching` their hashes are given, too, and are checked here.
@@ -88,7 +86,7 @@ def artifacts_of(
             place = beam_runner_api_pb2.ArtifactUrlPayload.FromString(artifact.type_payload)
             role = beam_runner_api_pb2.ArtifactStagingToRolePayload.FromString(artifact.role_payload)
             found[role.staged_name] = server.get(place.url)
-            assert not with_hashes or place.sha256 == hashlib.sha256(found[role.staged_name]).hexdigest()
+            assert not hashed or place.sha256 == hashlib.sha256(found[role.staged_name]).hexdigest()
     return found
 
 

@@ -42,12 +42,7 @@ class Case:
 
 
 def sweep(folder: Path, skipped: list[str]) -> Iterator[tuple[str, Path]]:
-    """Writes the files into a folder and yields each with its name.
-
-    Args:
-        folder: where to write them.
-        skipped: receives the names of files that this PyAV can't write, with the reason.
-    """
+    """Writes the files into a folder and yields each with its name; `skipped` gets those that PyAV can't write."""
     os.environ.setdefault("SVT_LOG", "1")  # errors only
     folder.mkdir(parents=True, exist_ok=True)
     pictures = functools.cache(film)
@@ -159,7 +154,6 @@ X264 = _lines("""
     pyramid           bframes=7:b-pyramid=normal:b-adapt=0
     strict            bframes=5:b-pyramid=strict:b-adapt=0
     flat              bframes=8:b-pyramid=none:b-adapt=0
-    adapt2            b-adapt=2:bframes=8
     open              open-gop=1:b-adapt=0
     open_pyramid      open-gop=1:bframes=7:b-pyramid=normal:b-adapt=0
     g250              keyint=250
@@ -175,8 +169,6 @@ X264 = _lines("""
     sliced_threads    sliced-threads=1:threads=2
     sliced_threads_b0 sliced-threads=1:threads=2:bframes=0
     cavlc             cabac=0:8x8dct=0
-    lossless          qp=0
-    crf40             crf=40
     tff               tff=1
     bff               bff=1
     fake_interlaced   fake-interlaced=1
@@ -184,12 +176,8 @@ X264 = _lines("""
     hrd               nal-hrd=vbr:vbv-maxrate=800:vbv-bufsize=800
     aud               aud=1
     constrained       constrained-intra=1
-    lookahead         rc-lookahead=40:mbtree=1
-    no_deblock        no-deblock=1
     temporal          direct=temporal:bframes=4:b-adapt=0
     bluray            bluray-compat=1
-    stitchable        stitchable=1
-    slow              trellis=2:me=umh:subme=9
 """)
 
 
@@ -220,9 +208,7 @@ X265 = _lines("""
     flat            bframes=4:b-pyramid=0:b-adapt=0
     refresh         intra-refresh=1:bframes=0:keyint=20:min-keyint=20
     wp              weightp=1:weightb=1:bframes=3
-    ref1            ref=1
     g250            keyint=250:min-keyint=25
-    lossless        lossless=1
     intra_only      keyint=1:min-keyint=1
     temporal_layers temporal-layers=3:bframes=7:b-adapt=0
     radl            radl=2:bframes=4:open-gop=0:b-adapt=0
@@ -258,8 +244,6 @@ MPEG_4 = _options("""
     cgop        flags=+cgop sc_threshold=1000000000 bf=2
     partitions  data_partitioning=1
     slices      ps=200
-    mpeg_quant  mpeg_quant=1 bf=2
-    mbd         mbd=rd trellis=1 bf=2
 """)
 
 
@@ -280,8 +264,6 @@ MPEG_2 = _options("""
     interlaced  bf=2 flags=+ildct+ilme
     g1          g=1
     g250        bf=2 g=250
-    alternate   bf=2 alternate_scan=1
-    intra_vlc   bf=2 intra_vlc=1
     low_delay   flags=+low_delay
     scene_cuts  bf=2 sc_threshold=1
 """)
@@ -311,7 +293,6 @@ def _vpx() -> Iterator[Case]:
         lag0        cpu-used=5 lag-in-frames=0
         g12         cpu-used=5 auto-alt-ref=1 lag-in-frames=16 g=12
         resilient   deadline=realtime cpu-used=8 error-resilient=1
-        lossless    deadline=realtime cpu-used=8 lossless=1
         parallel    deadline=realtime cpu-used=8 frame-parallel=1 row-mt=1
         two_layers  deadline=realtime cpu-used=8 error-resilient=1
     """)
@@ -337,8 +318,6 @@ def _av1() -> Iterator[Case]:
         levels5     hierarchical-levels=4:keyint=250
         g12         keyint=12
         overlays    enable-overlays=1:keyint=250
-        no_filter   enable-tf=0
-        grain       film-grain=8
         open        irefresh-type=1:keyint=16
     """)
     for name, value in params.items():

@@ -173,9 +173,7 @@ def differences_to_notebook(name: str, interpolation: str, keras_2: Path, films:
 
 
 @pytest.mark.parametrize("name", ["convlstm", "lrcn"])
-def test_models_say_what_they_said_in_their_notebook(
-    name: str, keras_2: Path, films: list[str], tmp_path: Path
-) -> None:
+def test_models_say_what_they_said_in_a_notebook(name: str, keras_2: Path, films: list[str], tmp_path: Path) -> None:
     """Of made videos to the last digits, and of real ones, if they are available, nearly."""
     found = differences_to_notebook(name, "bilinear", keras_2, films, tmp_path)
     assert found[:NUM_MADE].max() < 1e-5 and found.max() < 1e-3
@@ -285,9 +283,7 @@ def classifier(*parts: layers.Layer, shape: tuple[int | None, ...] = SHAPE, **op
         (lambda: keras.Model(a := keras.Input(SHAPE), [colours()(a)] * 2), [], "one input and one output"),
     ],
 )
-def test_models_that_are_not_as_said(
-    make: Callable[[], keras.Model], flags: list[str], message: str, tmp_path: Path
-) -> None:
+def test_models_not_as_said(make: Callable[[], keras.Model], flags: list[str], message: str, tmp_path: Path) -> None:
     make().save(tmp_path / "m.keras")
     with pytest.raises(UsageError, match=message):
         run("--keras", tmp_path / "m.keras", "--scale", "0-1", *flags, folder=tmp_path)
@@ -424,11 +420,3 @@ def test_a_mistake_loads_no_tensorflow(tmp_path: Path) -> None:
         "assert not {'tensorflow', 'keras', 'apache_beam'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True)
-
-
-def test_other_folders_are_left_alone(tmp_path: Path) -> None:
-    colours().save(tmp_path / "m.keras")
-    (tmp_path / "videos").mkdir()
-    (tmp_path / "videos" / "a").touch()
-    with pytest.raises(UsageError, match="videos already exists and is not a model"):
-        run("--keras", tmp_path / "m.keras", "--scale", "0-1", "--output", tmp_path / "videos", folder=tmp_path)

@@ -16,7 +16,8 @@ from pipelines.files.gcs import client
 from pipelines.labelling.rows import bigquery_schema
 from tests.support.bigquery_server import BigQueryServer, bigquery_server
 from tests.support.gcs_server import GcsServer, gcs_server, google_environment, use_environment
-from tests.support.label_model import level_of, make_model, write_grey
+from tests.support.label_model import level_of, write_grey
+from tests.support.label_model import model as model
 
 pytestmark = pytest.mark.process
 
@@ -56,13 +57,6 @@ def environment(gcs: GcsServer, bigquery: BigQueryServer, tmp_path: Path) -> dic
         BIGQUERY_EMULATOR_HOST=bigquery.url,
         GOOGLE_APPLICATION_CREDENTIALS=str(bigquery.credentials(tmp_path)),
     )
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0})
-    return folder
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from pipelines.video.pieces import Piece
 from pipelines.video.resize import scaled_size
 from pipelines.video.survey import survey
 from tests.conftest import HEIGHT, WIDTH, paint, read_index, write_video
-from tests.support.sound import write_sound
+from tests.support.films import write_sound
 
 SPEC = ClipSpec(num_frames=16, height=HEIGHT // 2, width=WIDTH // 2)
 NO_PIECE = Piece((), None, 0, ())

@@ -235,20 +235,3 @@ def test_real_videos(real_data: Path) -> None:
     ]
     for path in [*paths, real_data / "odd-videos" / "video_90.mov"]:
         check_against_plain_decoding(path)
-
-
-@pytest.mark.parametrize(
-    ("codec", "options"),
-    [
-        ("libx264", {"x264-params": "keyint=30:open-gop=1:threads=1", "preset": "medium"}),
-        ("libx264", {"x264-params": "keyint=30:threads=1", "preset": "slow"}),
-        ("mpeg4", {"bf": "2", "g": "30", "flags": "+mv4+qpel"}),
-    ],
-)
-@pytest.mark.slow
-def test_real_motion_in_several_pieces(codec: str, options: dict[str, str], real_data: Path, tmp_path: Path) -> None:
-    source = next((real_data / "ucf-clips").rglob("v_Basketball*.avi"))
-    with open_video(str(source)) as (container, stream):
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
-    path = write_film(tmp_path / "v.mp4", frames, codec, options)
-    assert check_against_plain_decoding(path) >= 4

@@ -188,9 +188,7 @@ NOTEBOOK = ClipSpec(20, 64, 64, sampling="notebook", interpolation="bilinear")
     ],
 )
 @pytest.mark.parametrize("num_frames", [20, 39, 75])
-def test_frames_of_the_notebooks(
-    name: str, codec: str, options: dict[str, str], num_frames: int, tmp_path: Path
-) -> None:
+def test_frames_of_notebooks(name: str, codec: str, options: dict[str, str], num_frames: int, tmp_path: Path) -> None:
     path = str(write_video(tmp_path / name, num_frames, codec, options=options))
     expected = notebook_frames(path, *NOTEBOOK.shape[:3])
     np.testing.assert_array_equal(read_clip(path, NOTEBOOK).frames[..., ::-1], expected)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
@@ -74,30 +73,3 @@ def test_matrices_that_say_nothing() -> None:
     assert orientation((0,) * 9) == orientation((ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30)) == Turn()
     # Scaled, and not exactly a quarter turn: the nearest one counts.
     assert orientation((100, 2 * ONE, 0, -2 * ONE, 100, 0, 0, 0, 1 << 30)) == Turn(swap=True, mirror_columns=True)
-
-
-def test_as_ffmpegs_filters(tmp_path: Path) -> None:
-    """Its command line inserts `transpose`, `hflip` and `vflip` by these rules."""
-    filters = {
-        (1, 0, 0, 1): [],
-        (-1, 0, 0, 1): [("hflip", "")],
-        (1, 0, 0, -1): [("vflip", "")],
-        (-1, 0, 0, -1): [("hflip", ""), ("vflip", "")],
-        (0, 1, 1, 0): [("transpose", "cclock_flip")],
-        (0, 1, -1, 0): [("transpose", "clock")],
-        (0, -1, 1, 0): [("transpose", "cclock")],
-        (0, -1, -1, 0): [("transpose", "clock_flip")],
-    }
-    picture = np.random.default_rng(0).integers(0, 256, (6, 10, 3), np.uint8)
-    for (a, b, c, d), chain in filters.items():
-        graph = av.filter.Graph()
-        last = graph.add_buffer(width=10, height=6, format="rgb24", time_base=1)
-        for name, argument in [*chain, ("buffersink", "")]:
-            node = graph.add(name, argument) if argument else graph.add(name)
-            last.link_to(node)
-            last = node
-        graph.configure()
-        graph.push(av.VideoFrame.from_ndarray(picture, format="rgb24"))
-        turned = graph.pull().to_ndarray(format="rgb24")
-        found = orientation((a * ONE, b * ONE, 0, c * ONE, d * ONE, 0, 0, 0, 1 << 30))(picture)
-        np.testing.assert_array_equal(turned, found, err_msg=str((a, b, c, d)))

@@ -60,9 +60,7 @@ def test_nothing_is_changed_where_nothing_is_asked_for() -> None:
         ("none", ("Run",), ()),
     ],
 )
-def test_auto_does_not_flip_where_classes_have_a_direction(
-    setting: str, labels: tuple[str, ...], expected: tuple[str, ...]
-) -> None:
+def test_auto_flips_no_directed_classes(setting: str, labels: tuple[str, ...], expected: tuple[str, ...]) -> None:
     names, note = choose(setting, labels)
     assert names == expected
     assert bool(note) == (setting == "auto" and "flip" not in expected)

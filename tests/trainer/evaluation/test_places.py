@@ -33,9 +33,7 @@ def fill(folder: Path, names: Sequence[str]) -> str:
 
 
 @pytest.mark.parametrize(("what", "names"), FOLDERS.items())
-def test_a_folder_is_called_what_it_is_and_only_its_own_kind_is_written_there(
-    what: str, names: list[str], tmp_path: Path
-) -> None:
+def test_a_folder_is_called_what_it_is_and_takes_only_its_kind(what: str, names: list[str], tmp_path: Path) -> None:
     folder = fill(tmp_path, names)
     kind = what.partition(",")[0]
     assert kind_of(folder) == kind

@@ -36,9 +36,7 @@ def test_the_batch_goes_by_device_and_dataset(
     ("asked", "batch_size", "chosen", "expected"),
     [(0.0, 0, 8, 1e-3), (0.0, 0, 32, 2e-3), (0.0, 0, 128, 4e-3), (0.0, 32, 32, 1e-3), (5e-4, 0, 64, 5e-4)],
 )
-def test_the_rate_goes_with_a_batch_that_was_chosen(
-    asked: float, batch_size: int, chosen: int, expected: float
-) -> None:
+def test_the_rate_goes_with_a_chosen_batch(asked: float, batch_size: int, chosen: int, expected: float) -> None:
     assert choose_rate(asked, batch_size, chosen) == pytest.approx(expected)
 
 
