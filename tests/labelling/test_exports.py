@@ -119,6 +119,14 @@ def test_videos_are_those_of_the_labels(format: str, tmp_path: Path) -> None:
     assert [video.video for video in videos] == ["gym/long.mp4", "../short.mp4", "unsure.mp4", name, "none.mp4"]
 
 
+def test_columns_of_later_versions_are_passed_over(tmp_path: Path) -> None:
+    file = make_labels(tmp_path / "labels") / "labels-00000-of-00002.jsonl"
+    lines = [json.dumps({**json.loads(line), "later": 1}) for line in file.read_text().splitlines()]
+    videos = [*read_labels(str(tmp_path / "labels"))]
+    file.write_text("\n".join(lines) + "\n")
+    assert [*read_labels(str(tmp_path / "labels"))] == videos
+
+
 def test_one_file_after_another_is_read(tmp_path: Path) -> None:
     make_labels(tmp_path / "labels")
     (tmp_path / "labels" / "labels-00001-of-00002.jsonl").unlink()

@@ -4,7 +4,7 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -53,7 +53,7 @@ class _Best:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row of the table, as `rows.rows` makes it."""
+    """What an export takes from a row of the table that `rows.rows` makes; other columns are passed over."""
 
     video: str
     uri: str
@@ -68,6 +68,9 @@ class _Row:
     def segment(self) -> Segment:
         top = tuple((best.label, best.score) for best in self.top_k)
         return Segment(self.start_s, self.end_s, self.label, self.score, top)
+
+
+_COLUMNS = [item.name for item in fields(_Row)]
 
 
 def read_labels(folder: str) -> Iterator[VideoLabels]:
@@ -86,13 +89,17 @@ def read_labels(folder: str) -> Iterator[VideoLabels]:
     failures = _failures(folder, names[0].endswith(".jsonl"))
     for name in names:
         uri = files.join(folder, name)
-        rows = _checked(uri, _Row, _READERS[name.rpartition(".")[2]](uri))
+        rows = _checked(uri, _Row, map(_needed, _READERS[name.rpartition(".")[2]](uri)))
         for video, found in groupby(rows, key=attrgetter("video")):
             first = next(found)
             segments = tuple(row.segment() for row in (first, *found))
             yield VideoLabels(video, first.uri, first.model, first.remark, segments, tuple(failures.pop(video, ())))
     for video, failed in failures.items():
         yield VideoLabels(video, failed[0].uri, "", "", (), tuple(failed))
+
+
+def _needed(row: Any) -> Any:
+    return {name: row[name] for name in _COLUMNS if name in row} if isinstance(row, dict) else row
 
 
 def read_summary(folder: str) -> str:
