@@ -82,4 +82,5 @@ def test_what_is_left_out_is_said() -> None:
     stored = [ListedSegment("a.mp4", "gs://bucket/a.mp4", 0, 1, "Run", 0.5)]
     content, rules = segment_list(stored, 1, "/data")
     assert "The videos are in a store, where a browser can't play them" in " ".join(Page(content).texts["p"])
+    assert "Not recorded" in segment_list([], 7, "/data")[0]
     assert segment_list([], 0, "/data") == ('<p class="soft">No segments.</p>', "") and "checked" in rules

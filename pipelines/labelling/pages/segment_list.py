@@ -25,7 +25,7 @@ def segment_list(segments: Sequence[ListedSegment], number: int, folder: str) ->
         folder: that of the page.
     """
     if not segments:
-        return soft("No segments."), ""
+        return soft("Not recorded by the version that wrote these labels." if number else "No segments."), ""
     items = [
         Item(_row(segment, folder), _keys(segment), (segment.label, _band(segment.score), group_of(segment.video)))
         for segment in segments
