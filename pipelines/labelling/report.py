@@ -16,7 +16,7 @@ from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.charts import histogram
 from pipelines.reports.film import STRIP_FRAMES
 from pipelines.reports.page import asset, render_page
-from pipelines.reports.parts import Measure, SmallShare, folded, key, notes, soft, table, tile
+from pipelines.reports.parts import STACKED, Measure, SmallShare, folded, key, notes, soft, table, tile
 from pipelines.reports.text import by_count, human_seconds, plural, some
 
 MAX_LABELS = 1000
@@ -173,6 +173,7 @@ def _failures(report: LabelReport) -> str:
         ("Video", "Time", "Stage", "Reason", "Message"),
         rows,
         len(rows),
+        kind=STACKED,
     )
     reasons = table("Failures by reason", ("Reason", "Failures"), by_count(report.failures_by_reason))
     return f'{reasons}<div class="failures">{listed}</div><p class="more">{FAILURES} has all of them.</p>'
