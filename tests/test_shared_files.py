@@ -2,8 +2,10 @@
 
 import json
 import platform
+import re
 import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -53,6 +55,9 @@ def test_relative_paths_lead_there(place: Path) -> None:
     for folder, name in ((dataset, "failures.jsonl"), (labels, "failures.jsonl"), (labels, rows)):
         uris += [place / "videos" / json.loads(line)["uri"] for line in (folder / name).read_text().splitlines()]
     assert len(uris) == 1 + 1 + 8 and all(path.is_file() for path in uris)
+    page = (labels / "report.html").read_text()
+    links = set(re.findall(r'href="([^"#]+)#t=[0-9.]+,[0-9.]+"', page))
+    assert len(links) == 8 and all((labels / unquote(link)).is_file() for link in links)
     assert (labels / json.loads((labels / "summary.json").read_text())["model"]["uri"]).resolve() == place / "model"
 
 

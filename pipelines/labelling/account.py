@@ -8,6 +8,7 @@ import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from pipelines.core.failure import Failure
@@ -25,6 +26,7 @@ MAX_REMARKS = 200
 """Remarks in a report, of which the page and the summary show some."""
 _COUNTS = ("videos", "labelled", "failed", "damaged", "remarked", "unfamiliar", "unfamiliar_segments", "windows")
 _DIGITS = 3
+_SEGMENTS_AT_ONCE = 10_000
 
 _Item = TypeVar("_Item")
 
@@ -158,6 +160,14 @@ def _lowest_and_highest(segments: Iterable[ListedSegment]) -> tuple[ListedSegmen
     What is left out of a part would also be left out of the whole: a segment's rank from either end of its label can
     only grow when others are added.
     """
+    kept: tuple[ListedSegment, ...] = ()
+    waiting = iter(segments)
+    while piece := tuple(islice(waiting, _SEGMENTS_AT_ONCE)):  # those of a hundred hours would take much memory
+        kept = _choose_segments((*kept, *piece))
+    return kept
+
+
+def _choose_segments(segments: Iterable[ListedSegment]) -> tuple[ListedSegment, ...]:
     by_label: dict[str, list[ListedSegment]] = defaultdict(list)
     for segment in segments:
         by_label[segment.label].append(segment)

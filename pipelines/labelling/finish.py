@@ -5,6 +5,7 @@ import posixpath
 from itertools import chain
 from typing import Any
 
+from pipelines import files
 from pipelines.core.errors import IncompleteError
 from pipelines.core.relative import relative_to
 from pipelines.core.versions import OF_LABELS, versions
@@ -13,6 +14,8 @@ from pipelines.dataset.account import check_failure_rate
 from pipelines.labelling import folder as label_store
 from pipelines.labelling import shards
 from pipelines.labelling.account import merge_reports, summarise
+from pipelines.labelling.listing import root_of
+from pipelines.labelling.pages.links import Places
 from pipelines.labelling.pending import Work
 from pipelines.labelling.plan import Listing
 from pipelines.labelling.report import render_label_report
@@ -39,10 +42,11 @@ def finish(work: Work, listing: Listing, seconds: float, num_scored: int) -> Lab
         name: str(value) for name, value in {**summary["model"], **summary["settings"], **summary["versions"]}.items()
     }
     title = f"Labels of {posixpath.basename(config.input)}"
+    videos = root_of(config.input) if files.is_local(config.input) else ""
     page = render_label_report(
         *(report, settings, title, config.min_score, work.info.labels),
         cannot_tell=work.info.unfamiliar.reason,
-        folder=config.output,
+        places=Places(config.output, videos),
         num_frames=work.info.clip_spec.num_frames,
     )
     label_store.finish(config.output, json.dumps(summary, indent=2) + "\n", page)

@@ -49,6 +49,14 @@ def list_videos(source: str) -> Listing:
         raise UsageError(f"cannot list {error.filename or source}: {error.strerror or error}") from error
 
 
+def root_of(source: str) -> str:
+    """The folder on this machine to which the paths of the listed videos are relative: a folder itself, the part of a
+    glob without wildcards, or the folder of a video, a list or a manifest."""
+    if any(sign in source for sign in patterns.MAGIC) and not files.exists(source):
+        return patterns.root_of(source)
+    return source if posixpath.isdir(source) else posixpath.dirname(source)
+
+
 def _is_folder(source: str) -> bool:
     if files.is_local(source):
         return posixpath.isdir(source)

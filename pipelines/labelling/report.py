@@ -10,6 +10,7 @@ from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
 from pipelines.labelling.account import merge_reports
 from pipelines.labelling.familiarity import note_on_page
+from pipelines.labelling.pages.links import NOWHERE, Places
 from pipelines.labelling.pages.segment_list import gallery, segment_list
 from pipelines.labelling.pages.timelines import choose_colors, time_range, timeline
 from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
@@ -17,7 +18,7 @@ from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.charts import histogram
 from pipelines.reports.film import STRIP_FRAMES
 from pipelines.reports.page import asset, render_page
-from pipelines.reports.parts import Measure, SmallShare, folded, key, notes, soft, table, tile
+from pipelines.reports.parts import STACKED, Measure, SmallShare, folded, key, notes, soft, table, tile
 from pipelines.reports.text import by_count, human_seconds, plural, some
 
 MAX_LABELS = 1000
@@ -32,7 +33,7 @@ def render_label_report(
     min_score: float = 0.0,
     labels: Sequence[str] = (),
     cannot_tell: str = "",
-    folder: str = "",
+    places: Places = NOWHERE,
     num_frames: int = STRIP_FRAMES,
 ) -> str:
     """The page for a run.
@@ -44,19 +45,19 @@ def render_label_report(
         min_score: the threshold below which a segment is `UNKNOWN`, from 0 to 1; 0 if there was none.
         labels: all labels of the model, to say which never occur; empty if unknown.
         cannot_tell: why the model can't tell unfamiliar videos; empty if it can.
-        folder: where the page will be, for links to local videos.
+        places: where the page will be and the videos are, for links.
         num_frames: of a clip of the model.
     """
     report = merge_reports([report])  # sorted and within limits, whatever made it
     number = sum(report.segments_by_label.values())
-    segments, rules = segment_list(report.segments, number, folder)
-    examples, more_rules = gallery(report.uncertain, folder, num_frames)
+    segments, rules = segment_list(report.segments, number, places)
+    examples, more_rules = gallery(report.uncertain, places, num_frames)
     sections = {
         "Labels": _labels(report),
         "Scores": _scores(report.score_histogram, min_score),
         "Segments": segments,
         "Least certain": examples,
-        "Timelines": _timelines(report, folder),
+        "Timelines": _timelines(report, places),
         "Failures": _failures(report),
         "Settings": table("Settings of the run", (), list(settings.items())) if settings else soft("Not recorded."),
     }
@@ -157,14 +158,14 @@ def _scores(counts: Sequence[int], min_score: float) -> str:
     return histogram("scores", "segment", columns, key("s0", "segments"), ticks)
 
 
-def _timelines(report: LabelReport, folder: str) -> str:
+def _timelines(report: LabelReport, places: Places) -> str:
     if not report.timelines:
         return soft("No video has more than one segment.")
     colors = choose_colors(report.timelines)
     intro = soft(
         "The videos with the most segments. A part of a bar, or a time in the table, leads to it in the video."
     )
-    return intro + "".join(timeline(video, colors, folder) for video in report.timelines)
+    return intro + "".join(timeline(video, colors, places) for video in report.timelines)
 
 
 def _failures(report: LabelReport) -> str:
@@ -179,6 +180,7 @@ def _failures(report: LabelReport) -> str:
         ("Video", "Time", "Stage", "Reason", "Message"),
         rows,
         len(rows),
+        kind=STACKED,
     )
     reasons = table("Failures by reason", ("Reason", "Failures"), by_count(report.failures_by_reason))
     return f'{reasons}<div class="failures">{listed}</div><p class="more">{FAILURES} has all of them.</p>'

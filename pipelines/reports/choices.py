@@ -11,7 +11,7 @@ from typing import Any
 from pipelines.reports.parts import text
 from pipelines.reports.text import plural
 
-MAX_VALUES = 500
+MAX_VALUES = 1000
 """Most values in a menu of a filter, the most frequent ones."""
 
 
@@ -57,29 +57,27 @@ def choices(
     Returns:
         the list, HTML; and its rules, which have to be in a style sheet of the page.
     """
+
     items = [items[i] for i in _ranked(items, 0)]
-    ranks = [dict(zip(_ranked(items, k), range(len(items)), strict=True)) for k in range(len(orders))]
-    rules = [f"#{name}:has(.{name}-o{k}:checked) .item{{order:var(--o{k})}}" for k in range(1, len(orders))]
-    rules += [f"#{name}:has(.{name}-o{k}:checked) .heading{{display:none}}" for k in range(1, len(orders))]
-    if len(orders) > 1:
-        rules += [
-            f".{name}-{i}{{{';'.join(f'--o{k}:{ranks[k][i]}' for k in range(1, len(orders)))}}}"
-            for i in range(len(items))
-        ]
-    menus = [_menu("Sort by", [(f"{name}-o{k}", order) for k, order in enumerate(orders)])] if len(orders) > 1 else []
     kinds: list[list[str]] = [[f"{name}-{i}"] for i in range(len(items))]
+    menus, rules = _sorting(name, orders, items) if len(orders) > 1 else ([], [])
+    hidden = []
     for f, called in enumerate(filters):
         counts = Counter(item.values[f] for item in items if not item.is_heading)
         if len(counts) < 2:
             continue
-        numbers = {value: v for v, (value, _) in enumerate(counts.most_common(MAX_VALUES))}
+        numbers = {value: f"{name}-f{f}v{v}" for v, (value, _) in enumerate(counts.most_common(MAX_VALUES))}
         for item, own in zip(items, kinds, strict=True):
-            if item.values[f] in numbers:
-                own.append(f"{name}-f{f}v{numbers[item.values[f]]}")
-        shown = [(f"{name}-f{f}v{numbers[value]}", f"{value} ({counts[value]:,})") for value in sorted(numbers)]
+            own += [numbers[item.values[f]]] if item.values[f] in numbers else []
         more = f", of the {MAX_VALUES:,} most frequent" if len(counts) > MAX_VALUES else ""
-        menus.append(_menu(called, [("", f"all{more}"), *shown]))
-        rules += [f"#{name}:has(.{kind}:checked) .item:not(.{kind}){{display:none}}" for kind, _ in shown]
+        options = [(f"{name}-f{f} {numbers[value]}", f"{value} ({counts[value]:,})") for value in sorted(numbers)]
+        menus.append(_menu(called, [("", f"all{more}"), *options]))
+        # A filter hides all items but those of the chosen value; an item meets the rule of its own value alone. With a
+        # rule for each value that hides all others, thousands of items would take a browser minutes.
+        rules.append(f"{_where(name, f'{name}-f{f}')} > .item{{--hide{f}:none}}")
+        rules += [f"{_where(name, kind)} > .item.{kind}{{--hide{f}:initial}}" for kind in numbers.values()]
+        hidden.append(f"var(--hide{f},")
+    rules.append(f"#{name} > .items > .item{{display:{''.join(hidden)}var(--shown,block){')' * len(hidden)}}}")
     entries = "".join(
         f'<div class="item {"heading " * item.is_heading}{" ".join([*own, item.kind]).strip()}">{item.html}</div>'
         for item, own in zip(items, kinds, strict=True)
@@ -89,6 +87,24 @@ def choices(
     end = f'<p class="soft">End of {plural(number, noun)}; fewer are shown where a filter is set.</p>' if menus else ""
     scrolls = f' role="region" tabindex="0" aria-label="{text(window)}"' if window else ""
     return f'<div id="{name}">{form}<div class="items {kind}"{scrolls}>{entries}</div>{end}</div>', "\n".join(rules)
+
+
+def _where(name: str, kind: str) -> str:
+    """The list where an option of this class is chosen. Only the form is searched for that, not the long list."""
+    return f"#{name} > .choices:has(.{kind}:checked) + .items"
+
+
+def _sorting(name: str, orders: Sequence[str], items: Sequence[Item]) -> tuple[list[str], list[str]]:
+    """The menu of the orders, and its rules. The items are in the first order."""
+    rules = []
+    places: list[list[str]] = [[] for _ in items]
+    for k in range(1, len(orders)):
+        chosen = _where(name, f"{name}-o{k}")
+        rules += [f"{chosen} > .item{{order:var(--o{k})}}", f"{chosen} > .heading{{display:none}}"]
+        for place, i in enumerate(_ranked(items, k)):
+            places[i].append(f"--o{k}:{place}")
+    rules += [f".{name}-{i}{{{';'.join(own)}}}" for i, own in enumerate(places)]
+    return [_menu("Sort by", [(f"{name}-o{k}", order) for k, order in enumerate(orders)])], rules
 
 
 def _ranked(items: Sequence[Item], order: int) -> list[int]:

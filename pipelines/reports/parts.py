@@ -8,6 +8,8 @@ from pipelines.reports.text import visible
 
 _FOLDED_ROWS = 30
 _NUM_COLORS = 6
+STACKED = "stacked"
+"""The kind of tables that would be too wide for a phone."""
 
 
 class Measure(str):
@@ -100,7 +102,8 @@ def table(
 ) -> str:
     """A table whose first column names the rows; whole numbers are aligned to the right, as are their headers.
 
-    Rows in `apart` come last, set off from the others. `kind` is further class names.
+    Rows in `apart` come last, set off from the others. `kind` is further class names; a table that is `STACKED` has the
+    cells of a row one below the other on a narrow page, each with its header.
     """
     first = next(iter([*rows[:1], *apart[:1]]), headers)
     cells = "".join(
@@ -108,11 +111,12 @@ def table(
         for header, cell in zip(headers, first, strict=bool(headers))
     )
     head = f"<thead><tr>{cells}</tr></thead>" if cells else ""
+    body = "".join(_row(row, headers if kind == STACKED else ()) for row in rows)
     end = f'<tbody class="apart">{"".join(map(_row, apart))}</tbody>' if apart else ""
     foot = f"<tfoot>{_row(total)}</tfoot>" if total else ""
     return (
         f'<div class="{f"scroll {kind}".strip()}" role="region" tabindex="0" aria-label="{text(caption)}"><table>'
-        f"<caption>{text(caption)}</caption>{head}<tbody>{''.join(map(_row, rows))}</tbody>{end}{foot}</table></div>"
+        f"<caption>{text(caption)}</caption>{head}<tbody>{body}</tbody>{end}{foot}</table></div>"
     )
 
 
@@ -152,8 +156,13 @@ def _inside(value: object) -> str:
     return link(value, value.address) if isinstance(value, Link) else text(value)
 
 
-def _row(row: Sequence[object]) -> str:
-    return f'<tr><th scope="row">{_inside(row[0])}</th>{"".join(map(_cell, row[1:]))}</tr>'
+def _row(row: Sequence[object], headers: Sequence[str] = ()) -> str:
+    cells = list(map(_cell, row[1:]))
+    if headers:  # of a stacked table, whose cells say on a narrow page what they are
+        cells = [
+            cell.replace("<td", f'<td data-label="{text(h)}"', 1) for cell, h in zip(cells, headers[1:], strict=True)
+        ]
+    return f'<tr><th scope="row">{_inside(row[0])}</th>{"".join(cells)}</tr>'
 
 
 def folded(

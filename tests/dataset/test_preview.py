@@ -77,7 +77,20 @@ def test_names_do_not_become_markup(dataset: tuple[DatasetInfo, list[ShardReport
     names = {name for _, attrs in page.elements for name in attrs}
     assert not {name for name in names if name.startswith("on")}
     assert names <= {
-        *("lang", "charset", "name", "content", "http-equiv", "class", "id", "type", "open", "href", "aria-hidden"),
+        *(
+            "lang",
+            "charset",
+            "name",
+            "content",
+            "http-equiv",
+            "class",
+            "id",
+            "type",
+            "open",
+            "href",
+            "aria-hidden",
+            "data-label",
+        ),
         *("aria-label", "aria-labelledby", "role", "tabindex", "scope"),
         *("viewbox", "preserveaspectratio", "x", "y", "width", "height"),
     }

@@ -74,6 +74,7 @@ def test_caps_keep_the_least_certain_the_longest_and_the_first() -> None:
 
 def test_of_each_label_the_lowest_and_the_highest_scores_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.labelling.account.MAX_SEGMENTS", 7)
+    monkeypatch.setattr("pipelines.labelling.account._SEGMENTS_AT_ONCE", 10)
     rare, often = [("Sit", 0.5), ("Sit", 0.9)], [("Run", k / 100) for k in range(60)]
     videos = [video(f"v{i:02}", (0, 1, *what)) for i, what in enumerate([*often, *rare])]
     listed = account(videos).segments

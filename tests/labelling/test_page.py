@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.labelling.pages.links import Places
 from pipelines.labelling.report import render_label_report
 from tests.support.accounts import account, video
 from tests.support.label_reports import NAMES, hostile_report
@@ -51,7 +52,7 @@ def browse(html: str, folder: Path) -> tuple[Page, list[str]]:
 
 
 def test_in_a_browser(tmp_path: Path) -> None:
-    html = render_label_report(hostile_report(), {"Model": NAMES[0]}, NAMES[0], 0.35)
+    html = render_label_report(hostile_report(), {"Model": NAMES[0]}, NAMES[0], 0.35, places=Places(str(tmp_path)))
     page, console = browse(html, tmp_path)
     assert console == [] and page.texts["h1"] == [NAMES[0]]
     assert len(page.all("section")) == 7 and len(page.all("figure")) == 21
@@ -70,7 +71,7 @@ def test_sorting_filtering_and_playing_in_a_browser(tmp_path: Path) -> None:
         video(name, (0, 4, "Run", score), (4, 8, "Sit", round(1 - score, 1)), second="Sit")
         for name, score in scores.items()
     ]
-    html = render_label_report(account(videos), {}, "run")
+    html = render_label_report(account(videos), {}, "run", places=Places(str(tmp_path)))
     start, _, rest = html.partition("style-src ")
     html = f"{start}script-src 'unsafe-inline'; style-src {rest}"
     page, console = browse(html.replace("</body>", f"<script>{PROBE}</script></body>"), tmp_path)

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from pipelines.labelling import familiarity, timelines
+from pipelines.labelling import familiarity
 from pipelines.labelling.account import MAX_UNCERTAIN
 from pipelines.labelling.familiarity import MARK
+from pipelines.labelling.pages import timelines
+from pipelines.labelling.pages.links import Places
 from pipelines.labelling.report import MAX_LABELS, render_label_report
 from pipelines.labelling.summary import print_label_summary
 from pipelines.labelling.types import UNKNOWN, LabelReport
@@ -29,19 +31,21 @@ def render(report: LabelReport, **options: object) -> Page:
 
 
 def test_names_do_not_become_markup_and_nothing_is_loaded(hostile: LabelReport) -> None:
-    html = render_label_report(hostile, dict(zip(NAMES, NAMES[::-1], strict=True)), NAMES[4], 0.35, NAMES)
+    html = render_label_report(
+        hostile, dict(zip(NAMES, NAMES[::-1], strict=True)), NAMES[4], 0.35, NAMES, Places("/out")
+    )
     html.encode("utf-8")
     page, harmless = Page(html), render(LabelReport())
     assert not page.all("script")
     # Besides rules for the items of lists, which are made from numbers, the style sheet is that of any page.
     (sheet,), (other,) = page.texts["style"], harmless.texts["style"]
-    assert sheet.startswith(other.rstrip()) and re.fullmatch(r"[\s#.:{}();,\w-]*", sheet.removeprefix(other.rstrip()))
+    assert sheet.startswith(other.rstrip()) and re.fullmatch(r"[\s#.:{}();,>+\w-]*", sheet.removeprefix(other.rstrip()))
     attributes = {name for _, attrs in page.elements for name in attrs}
     assert not {name for name in attributes if name.startswith("on")}
     assert not attributes & {"style", "action", "srcset", "srcdoc", "formaction"}
     assert not page.all("link") + page.all("iframe") + page.all("object") + page.all("base")
     references = [v or "" for _, attrs in page.elements for k, v in attrs.items() if k in ("src", "href", "xlink:href")]
-    kinds = r"#[a-z0-9-]+|data:image/jpeg;base64,[\w+/=]+|file:///[\w.~/%-]+#t=[\d.]+,[\d.]+"
+    kinds = r"#[a-z0-9-]+|data:image/jpeg;base64,[\w+/=]+|\.\./[\w.~/%-]+#t=[\d.]+,[\d.]+"
     assert all(re.fullmatch(kinds, value) for value in references), [
         v for v in references if not re.fullmatch(kinds, v)
     ]

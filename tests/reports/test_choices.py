@@ -30,14 +30,18 @@ def test_orders_and_filters() -> None:
     assert ["heading" in kind for kind in kinds] == [True, False, False, False]
     places = {name: int(place) for name, place in re.findall(r"\.(mine-\d+)\{--o1:(\d+)\}", rules)}
     assert [places[next(k for k in kind if k in places)] for kind in kinds] == [3, 2, 1, 0]
-    assert "#mine:has(.mine-o1:checked) .item{order:var(--o1)}" in rules
-    assert "#mine:has(.mine-o1:checked) .heading{display:none}" in rules
+    last = "#mine > .choices:has(.mine-o1:checked) + .items"
+    assert f"{last} > .item{{order:var(--o1)}}" in rules and f"{last} > .heading{{display:none}}" in rules
     # All items are on the left, so there is no menu for sides; headings aren't counted.
     assert page.texts["option"] == ["first", "last", "all", "x (2)", "y (1)"]
     option = {text: attrs["class"] for text, attrs in zip(page.texts["option"], page.all("option"), strict=True)}
-    assert f"#mine:has(.{option['x (2)']}:checked) .item:not(.{option['x (2)']}){{display:none}}" in rules
-    assert [option["x (2)"] in kind for kind in kinds] == [False, False, True, True]
-    assert [option["y (1)"] in kind for kind in kinds] == [True, True, False, False]
+    both, x = (option["x (2)"] or "").split()
+    y = (option["y (1)"] or "").removeprefix(f"{both} ")
+    assert f"#mine > .choices:has(.{both}:checked) + .items > .item{{--hide0:none}}" in rules
+    assert f"#mine > .choices:has(.{x}:checked) + .items > .item.{x}{{--hide0:initial}}" in rules
+    assert "#mine > .items > .item{display:var(--hide0,var(--shown,block))}" in rules
+    assert [x in kind for kind in kinds] == [False, False, True, True]
+    assert [y in kind for kind in kinds] == [True, True, False, False]
     assert page.texts["p"] == ["End of 3 clips; fewer are shown where a filter is set."]
 
 
@@ -45,12 +49,12 @@ def test_values_beyond_the_most_frequent_have_no_entry(monkeypatch: pytest.Monke
     monkeypatch.setattr(lists, "MAX_VALUES", 2)
     page, rules = rendered(*(Item("", (i, i), (f"v{i % 4}", "")) for i in range(10)))
     assert page.texts["option"][2:] == ["all, of the 2 most frequent", "v0 (3)", "v1 (3)"]
-    assert rules.count(":checked") == 2 + 2
+    assert rules.count(":checked") == 2 + 1 + 2
 
 
 def test_hostile_values_are_in_no_rule() -> None:
     page, rules = rendered(*(Item("", (i, i), (name, name)) for i, name in enumerate(HOSTILE)))
-    assert re.fullmatch(r"[\s#.:(){};,\w-]*", rules) and not page.all("script") + page.all("img")
+    assert re.fullmatch(r"[\s#.:(){};,>+\w-]*", rules) and not page.all("script") + page.all("img")
     assert len(page.all("option")) == 2 + 2 * (1 + len(HOSTILE))
 
 

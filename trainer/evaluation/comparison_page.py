@@ -12,7 +12,7 @@ from pipelines.core.relative import relative_to
 from pipelines.reports.charts import MAX_CURVES, line_chart
 from pipelines.reports.intervals import difference_table, interval_table
 from pipelines.reports.page import asset, render_page
-from pipelines.reports.parts import Best, Link, Measure, soft, table, text
+from pipelines.reports.parts import STACKED, Best, Link, Measure, soft, table, text
 from pipelines.reports.text import plural, some
 from trainer.evaluation import meanings
 from trainer.evaluation.class_differences import ClassDifference, class_differences
@@ -72,7 +72,7 @@ def render_comparison(
     accuracy = interval_table("Top-1 on test with 95% intervals over groups; grey: not comparable", bars, links)
     sections = {
         "Accuracy": soft(f"A name leads to the report of the run. {meanings.RANGES}") + accuracy,
-        "All figures": f'<div class="runs">{table("The best of each column is marked", headers, rows)}</div>',
+        "All figures": table("The best of each column is marked", headers, rows, kind=STACKED),
         "Curves": _curves(runs),
     }
     if differences:

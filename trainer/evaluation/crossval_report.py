@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.reports.intervals import interval_table
 from pipelines.reports.page import asset, render_page
-from pipelines.reports.parts import Link, Measure, folded, soft, table
+from pipelines.reports.parts import STACKED, Link, Measure, folded, soft, table
 from pipelines.reports.text import human_seconds, plural, some
 from trainer.evaluation.intervals import Interval
 from trainer.evaluation.metrics import Evaluation
@@ -88,7 +88,7 @@ def _folds(summary: Mapping[str, Any], test: Evaluation, folds: Sequence[Fold]) 
         intro += f" {plural(alone, 'fold')} tested a single group: that has no interval."
     drawn = interval_table("Top-1 accuracy of each fold", [bar[:3] for bar in bars], [link for *_, link in bars])
     headers = ("Fold", "Groups in test", "Clips", "Top-1", "Macro-F1", "Epochs", "Best epoch")
-    listed = folded(plural(len(rows), "run"), "What each fold tested", headers, rows, _MAX_ROWS)
+    listed = folded(plural(len(rows), "run"), "What each fold tested", headers, rows, _MAX_ROWS, kind=STACKED)
     return f"{soft(intro)}{drawn}{listed}"
 
 
@@ -103,4 +103,4 @@ def _confused(test: Evaluation) -> str:
     ]
     headers = ("Truth", "Prediction", "Clips", "Share of the class")
     intro = soft("Film strips of the errors are in the reports of the folds.")
-    return intro + table("Classes that are mistaken for one another", headers, rows)
+    return intro + table("Classes that are mistaken for one another", headers, rows, kind=STACKED)

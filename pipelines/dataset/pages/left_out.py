@@ -8,7 +8,7 @@ from pipelines.core.video_files import IGNORED, IgnoredFile
 from pipelines.dataset.info import REMARKS, DatasetInfo, ShardReport
 from pipelines.inputs.catalog import Catalog
 from pipelines.inputs.records import LeftOut
-from pipelines.reports.parts import folded, table
+from pipelines.reports.parts import STACKED, folded, table
 from pipelines.reports.text import by_count, plural
 
 MAX_ROWS = 200
@@ -25,16 +25,20 @@ def left_out(info: DatasetInfo, reports: Sequence[ShardReport], catalog: Catalog
         rows = _first((f.video_id, f.label or "", f.stage, f.type, f.message) for s in sources for f in s.failed)
         headers, where = ("Video", "Class", "Stage", "Reason", "Message"), f"; {FAILURES} has all of them"
         summary = plural(num_failed, "failure")
-        parts.append(folded(summary, "Failures", headers, rows, MAX_ROWS, where=where, num_rows=num_failed))
+        parts.append(
+            folded(summary, "Failures", headers, rows, MAX_ROWS, where=where, num_rows=num_failed, kind=STACKED)
+        )
     if num_filtered := sum(len(source.filtered) for source in sources):
         rows = _first((f.video_id, f.label, f.reason) for s in sources for f in s.filtered)
         summary, columns = f"{plural(num_filtered, 'video')} filtered", ("Video", "Class", "Reason")
-        parts.append(folded(summary, "Filtered", columns, rows, MAX_ROWS, num_rows=num_filtered))
+        parts.append(folded(summary, "Filtered", columns, rows, MAX_ROWS, num_rows=num_filtered, kind=STACKED))
     nothing = not parts
     if said := [(v.video_id, v.label, v.remark) for report in reports for v in report.written if v.remark]:
         summary, columns = f"{plural(len(said), 'remark')} on clips", ("Video", "Class", "Remark")
         where = f"; {REMARKS} has all of them"
-        parts.append(folded(summary, "Remarks", columns, _first(said), MAX_ROWS, where=where, num_rows=len(said)))
+        parts.append(
+            folded(summary, "Remarks", columns, _first(said), MAX_ROWS, where=where, num_rows=len(said), kind=STACKED)
+        )
     if nothing:
         parts.append('<p class="soft">None: every listed video became a clip.</p>')
     return "".join(parts) + _ignored(catalog.ignored)

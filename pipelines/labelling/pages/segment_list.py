@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipelines.labelling.familiarity import MARK, mark
-from pipelines.labelling.pages.links import address_at, can_play, group_of, player, video_link
+from pipelines.labelling.pages.links import Places, can_play, group_of
 from pipelines.labelling.pages.timelines import time_range
 from pipelines.labelling.types import UNKNOWN, Example, ListedSegment
 from pipelines.reports.choices import Item, choices
@@ -18,30 +18,30 @@ _FILTERS = ("Label", "Score", "Group", "Training")
 _FAMILIAR = "like training"
 
 
-def segment_list(segments: Sequence[ListedSegment], number: int, folder: str) -> tuple[str, str]:
+def segment_list(segments: Sequence[ListedSegment], number: int, places: Places) -> tuple[str, str]:
     """A list of segments, and its style rules.
 
     Args:
         segments: those to show.
         number: how many there are in all.
-        folder: that of the page.
+        places: where the page and the videos are.
     """
     if not segments:
-        return soft("No segments."), ""
-    items = [Item(_row(segment, folder), _keys(segment), _values(segment)) for segment in segments]
+        return soft("Not recorded by the version that wrote these labels." if number else "No segments."), ""
+    items = [Item(_row(segment, places), _keys(segment), _values(segment)) for segment in segments]
     content, rules = choices("segments-list", "segment", _ORDERS, _FILTERS, items, "segments panel", window="Segments")
     said = f"All {plural(number, 'segment')}." if number <= len(segments) else (
         f"{len(segments):,} of {plural(number, 'segment')}: of each label those with the lowest and highest scores. "
         "The files of labels have all."
     )  # fmt: skip
-    return f"{soft(f'{said} {_how_links_work(segments, folder)}')}{content}", rules
+    return f"{soft(f'{said} {_how_links_work(segments, places)}')}{content}", rules
 
 
-def _how_links_work(segments: Sequence[ListedSegment], folder: str) -> str:
-    linked = [s for s in segments if address_at(s.uri, folder, s.start_s, s.end_s)]
+def _how_links_work(segments: Sequence[ListedSegment], places: Places) -> str:
+    linked = [s for s in segments if places.address_at(s.uri, s.start_s, s.end_s)]
     says = "The group is that in the name of a video, as in _g07_, or else its folder. "
     if not linked:
-        return says + "The videos are in a store, where a browser can't play them: the page says where."
+        return says + "There are no links, as the videos or the page are in a store, where browsers can't play them."
     says += "A name leads to its video, at the time of the segment."
     if all(can_play(segment.uri) for segment in linked):
         return says
@@ -63,14 +63,14 @@ def _band(score: float) -> str:
     return next((name for end, name in _BANDS if score < end), _TOP_BAND)
 
 
-def _row(segment: ListedSegment, folder: str) -> str:
+def _row(segment: ListedSegment, places: Places) -> str:
     s = segment
-    place = s.uri, folder, s.start_s, s.end_s
+    part = s.uri, s.start_s, s.end_s
     return (
-        f'{_label(s.label)}<span class="n">{s.score:.1%}</span><div class="where">{video_link(s.video, *place)} '
+        f'{_label(s.label)}<span class="n">{s.score:.1%}</span><div class="where">{places.link(s.video, *part)} '
         f'<span class="soft"><span class="fact">{time_range(s.start_s, s.end_s)}</span> · '
         f'<span class="fact">group {text(group_of(s.video))}</span></span>{mark(s.is_unfamiliar)} '
-        f"{player(*place)}</div>"
+        f"{places.player(*part)}</div>"
     )
 
 
@@ -78,19 +78,19 @@ def _label(label: str) -> str:
     return f'<span><span class="tag">{UNKNOWN}</span></span>' if label == UNKNOWN else f"<strong>{text(label)}</strong>"
 
 
-def gallery(examples: Sequence[Example], folder: str, num_frames: int) -> tuple[str, str]:
+def gallery(examples: Sequence[Example], places: Places, num_frames: int) -> tuple[str, str]:
     """Film strips of the segments with the lowest scores, and the style rules.
 
     Args:
         examples: the segments.
-        folder: that of the page.
+        places: where the page and the videos are.
         num_frames: of a clip.
     """
     if not examples:
         return soft("No film strips."), ""
     items = [
         Item(
-            _figure(example, f"strip-{number}", folder, num_frames),
+            _figure(example, f"strip-{number}", places, num_frames),
             (number, (example.label, number), (group_of(example.video), number)),
             (example.label, group_of(example.video)),
         )
@@ -101,9 +101,9 @@ def gallery(examples: Sequence[Example], folder: str, num_frames: int) -> tuple[
     return f"{soft('Segments with the lowest scores.')}{how_to_play()}{content}", rules
 
 
-def _figure(example: Example, name: str, folder: str, num_frames: int) -> str:
+def _figure(example: Example, name: str, places: Places, num_frames: int) -> str:
     when = time_range(example.start_s, example.end_s)
-    place = example.uri, folder, example.start_s, example.end_s
+    part = example.uri, example.start_s, example.end_s
     others = [f"{label} {score:.1%}" for label, score in example.top if label != example.label]
     if example.label == UNKNOWN:
         label, others = f'<span class="tag">{UNKNOWN}</span>', others[:2]
@@ -111,8 +111,8 @@ def _figure(example: Example, name: str, folder: str, num_frames: int) -> str:
     else:
         label = f"<strong>{text(example.label)}</strong> {example.score:.1%}"
         rest = f", then {others[0]}" if others else ""
+    strip = film(example.strip, f"{example.video}, {when}, {example.label}", name, num_frames)
     return (
-        f"<figure>{film(example.strip, f'{example.video}, {when}, {example.label}', name, num_frames)}<figcaption>"
-        f"<b>{video_link(example.video, *place)}</b>{when} · {label}{text(rest)}"
-        f"{mark(example.is_unfamiliar)}{player(*place)}</figcaption></figure>"
+        f"<figure>{strip}<figcaption><b>{places.link(example.video, *part)}</b>{when} · {label}{text(rest)}"
+        f"{mark(example.is_unfamiliar)}{places.player(*part)}</figcaption></figure>"
     )

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from pipelines.labelling.familiarity import MARK
-from pipelines.labelling.pages.links import address_at
+from pipelines.labelling.pages.links import NOWHERE, Places
 from pipelines.labelling.types import UNKNOWN, LabelledVideo, Segment
 from pipelines.reports.charts import scale
 from pipelines.reports.parts import Link, Measure, key, svg, table, text
@@ -41,19 +41,19 @@ def choose_colors(videos: Sequence[LabelledVideo]) -> dict[str, str]:
     return {label: f"c{index}" for index, label in enumerate(ordered[:NUM_COLORS])} | {UNKNOWN: "unknown"}
 
 
-def timeline(video: LabelledVideo, colors: Mapping[str, str], folder: str = "") -> str:
+def timeline(video: LabelledVideo, colors: Mapping[str, str], places: Places = NOWHERE) -> str:
     """A card with the segments of a video on a bar, a legend, and the same as a table, which is closed at first.
 
     Args:
         video: a video with segments.
         colors: the colours from `choose_colors`.
-        folder: that of the page, for links to the video.
+        places: where the page and the video are, for links.
     """
     segments = video.segments[:MAX_SEGMENTS]
     # If only some segments are drawn, the bar ends with the last of them: the rest would look empty.
     end_s = segments[-1].end_s if len(segments) < len(video.segments) else max(video.duration_s, segments[-1].end_s)
     units = _UNITS / (end_s or 1)
-    addresses = [address_at(video.uri, folder, s.start_s, s.end_s) for s in segments]
+    addresses = [places.address_at(video.uri, s.start_s, s.end_s) for s in segments]
     # The table has the same links, in which a keyboard goes from one to the next; here they would be hundreds of stops.
     bars = "".join(
         _linked(

@@ -69,7 +69,7 @@ def test_confused_classes(every: int) -> None:
 
 def test_hostile_names() -> None:
     summary, folds = made((*HOSTILE, "a", "b", "c"))
-    folds[0].metrics["dataset"]["groups"]["test"] = list(HOSTILE)  # type: ignore[index]
+    folds[0].metrics["dataset"]["groups"]["test"] = list(HOSTILE)
     summary["model"]["name"], summary["dataset"]["uri"] = HOSTILE[:2]
     page = Page(render_crossval(summary, folds, HOSTILE[0]))
     assert page.texts["h1"] == [HOSTILE[0]] and not page.all("script") + page.all("img")
