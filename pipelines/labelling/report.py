@@ -95,7 +95,8 @@ def _tiles(report: LabelReport) -> str:
 
 def _notes(report: LabelReport, min_score: float, labels: Sequence[str], cannot_tell: str) -> str:
     """What a person should know before using the labels."""
-    loud, items = [], []
+    loud: list[str] = []
+    items: list[str] = []
     listed, labelled, failed = report.videos, report.labelled, report.failed
     if listed != labelled + failed:
         loud.append(f"{plural(listed, 'video')} listed, but {labelled + failed:,} accounted for.")
