@@ -71,6 +71,7 @@ def test_a_run_leaves_what_it_promises(dataset: Path, finished: Path) -> None:
     assert metrics["test"]["num_clips"] == sum(map(sum, metrics["test"]["confusion"])) == 6
     assert metrics["baselines"]["single_frame"]["top1"]["value"] >= 0
     assert metrics["configuration"]["global_batch_size"] == 8
+    assert metrics["unfamiliar"]["reason"].startswith("the model was validated on 6 clips of 1 group; to tell which")
     assert metrics["training"]["epochs"] == 3
     with open(finished / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
