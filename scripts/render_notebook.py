@@ -28,7 +28,7 @@ NOTE = (
     "> This is the notebook [notebooks/activity_recognition.ipynb](../notebooks/activity_recognition.ipynb) after a "
     "run on its defaults. Where a page is shown, the picture shows its beginning."
 )
-WIDTH_PX, HEIGHT_PX = 960, 1300
+WIDTH_PX, HEIGHT_PX = 960, 1800
 MOST_LINES = 14
 QUALITY = 70
 _PICTURE = re.compile(r'src="data:image/(webp|jpeg);base64,([^"]*)" alt="([^"]*)"')
