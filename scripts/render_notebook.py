@@ -1,6 +1,6 @@
 """Runs the notebook on its defaults and writes `docs/notebook.md` with pictures: `python scripts/render_notebook.py`.
 
-Run it by hand after changing the notebook or what it shows; it takes about ten minutes. It needs the extra `dev` and
+Run it by hand after changing the notebook or what it shows; it takes some minutes. It needs the extra `dev` and
 Chromium, which takes the pictures of pages: `--chromium PATH` names it. `--folder DIR` keeps what the notebook makes,
 so that the next run only draws, if no code was changed.
 """
