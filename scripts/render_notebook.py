@@ -1,6 +1,6 @@
 """Runs the notebook on its defaults and writes `docs/notebook.md` with pictures: `python scripts/render_notebook.py`.
 
-Run it by hand after changing the notebook or what it shows; it takes about ten minutes. It needs the extra `dev` and
+Run it by hand after changing the notebook or what it shows; it takes some minutes. It needs the extra `dev` and
 Chromium, which takes the pictures of pages: `--chromium PATH` names it. `--folder DIR` keeps what the notebook makes,
 so that the next run only draws, if no code was changed.
 """
@@ -28,7 +28,7 @@ NOTE = (
     "> This is the notebook [notebooks/activity_recognition.ipynb](../notebooks/activity_recognition.ipynb) after a "
     "run on its defaults. Where a page is shown, the picture shows its beginning."
 )
-WIDTH_PX, HEIGHT_PX = 960, 1300
+WIDTH_PX, HEIGHT_PX = 960, 1800
 MOST_LINES = 14
 QUALITY = 70
 _PICTURE = re.compile(r'src="data:image/(webp|jpeg);base64,([^"]*)" alt="([^"]*)"')
@@ -50,16 +50,15 @@ class Renderer:
         """A cell with its outputs."""
         if cell.cell_type != "code":
             return cell.source
-        parts = [f"```python\n{cell.source}\n```"]
+        said = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+        shown = [output for output in cell.outputs if output.output_type != "stream"]
         name = cell.id.removesuffix("-code")
-        for number, output in enumerate(cell.outputs):
-            parts.append(self.output(output, f"{name}-{number}"))
+        parts = [f"```python\n{cell.source}\n```", _text(said)]
+        parts += [self.output(output, f"{name}-{number}") for number, output in enumerate(shown, 1)]
         return "\n\n".join(filter(None, parts))
 
     def output(self, output: NotebookNode, name: str) -> str:
         """One output: text as text, tables as they are, clips as the pictures that they are, pages as screenshots."""
-        if output.output_type == "stream":
-            return _text(output.text)
         content = output.data.get("text/html")
         if content is None:
             return _text(output.data["text/plain"])
@@ -113,7 +112,10 @@ def _text(text: str) -> str:
 
 
 def executed(folder: Path) -> NotebookNode:
-    """The notebook with the outputs of a run in a folder; of an earlier run, if its code was the same."""
+    """The notebook with the outputs of a run in a folder; of an earlier run, if its code was the same.
+
+    Outputs name paths relative to the folder: where it was is nobody's business.
+    """
     notebook, kept = nbformat.read(NOTEBOOK, as_version=4), folder / "executed.ipynb"
     if kept.exists():
         outputs = {(cell.id, cell.source): cell.get("outputs") for cell in nbformat.read(kept, as_version=4).cells}
@@ -123,8 +125,9 @@ def executed(folder: Path) -> NotebookNode:
                 cell.outputs = outputs[cell.id, cell.source]
             return notebook
     NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
-    nbformat.write(notebook, kept)
-    return notebook
+    text = nbformat.writes(notebook).replace(f"{folder}/", "")
+    kept.write_text(text)
+    return nbformat.reads(text, as_version=4)
 
 
 def main() -> None:
@@ -134,7 +137,7 @@ def main() -> None:
     parser.add_argument("--folder", help="keep what the notebook makes in this folder (default: a temporary one)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(options.folder or temporary)
+        folder = Path(options.folder or temporary).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         notebook = executed(folder)
         shutil.rmtree(PICTURES, ignore_errors=True)

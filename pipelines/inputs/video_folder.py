@@ -3,7 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Self
 
@@ -18,7 +18,7 @@ class VideoFolder:
     """
 
     path: str
-    videos: Mapping[str, tuple[str, ...]]
+    videos: Mapping[str, tuple[str, ...]] = field(repr=False)
 
     @classmethod
     def of(cls, path: str, names: Iterable[str]) -> Self:

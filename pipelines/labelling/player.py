@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines import files
@@ -36,7 +36,7 @@ class LabelPlayer:
     """
 
     labels: LabelledVideo
-    webm: bytes
+    webm: bytes = field(repr=False)
 
     def _repr_html_(self) -> str:
         rows = [(time_range(s.start_s, s.end_s), s.label, Measure(f"{s.score:.1%}")) for s in self.labels.segments]
