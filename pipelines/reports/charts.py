@@ -84,7 +84,6 @@ def line_chart(
     write: Callable[[float], str],
     best_epoch: float | None = None,
     top: float = 0.0,
-    least: tuple[str, float] | None = None,
     says: str = "",
 ) -> str:
     """A panel with curves over epochs. Points that aren't finite and empty curves are left out.
@@ -95,7 +94,6 @@ def line_chart(
         write: formats a value.
         best_epoch: epoch of a mark; there is none if the curves don't reach it.
         top: least upper end of the axis.
-        least: name and value of a level that the first curve can't go below.
         says: what the curves mean, shown below.
     """
     colors = {name: f"c{index % MAX_CURVES} dash{index % _DASHES}" for index, name in enumerate(curves)}
@@ -127,8 +125,6 @@ def line_chart(
         side, shift = ("right", -5) if x > _WIDTH * 0.7 else ("left", 5)
         parts += [_line("mark", (x, x), (_TOP, bottom))]
         parts += [label(f"{side} strong", x + shift, _TOP - 3, f"best: {best_epoch:g}")]
-    if least is not None:
-        parts.append(_line("least c0", (left, right), (at_y(least[1]),) * 2))
     for name, points in curves.items():
         places = [(at_x(x), at_y(y)) for x, y in points]
         parts.append(f'<polyline class="{colors[name]}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>')
@@ -145,8 +141,6 @@ def line_chart(
         )
     ends = ", ".join(f"{name} {write(points[-1][1])}" for name, points in curves.items())
     keys = "".join(key(colors[name], name) for name in curves)
-    if least is not None:
-        keys += key("c0 least", f"{least[0]} {write(least[1])}")
     drawing = svg(_WIDTH, _HEIGHT, "".join(parts), f"{title} by epoch; at the end: {ends}")
     below = soft(says) if says else ""
     return f'<div class="panel chart"><h3>{text(title)}</h3><p class="legend">{keys}</p>{drawing}{below}</div>'

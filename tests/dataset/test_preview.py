@@ -236,7 +236,7 @@ def test_the_page_compares_a_bounded_number_of_clips(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(alike, "MAX_COMPARED", 3)
     monkeypatch.setattr(alike, "MAX_PAIRS", 1)
     videos = tuple(WrittenVideo(f"v{i}", "x", f"g{i}", 30, 1.0, False) for i in range(6))
-    report = ShardReport("t", "", "train", 1, "", videos, strips={f"v{i}": strip(10 * i) for i in range(6)})
+    report = ShardReport("t", "", "train", 1, "", videos, strips={f"v{i}": strip(min(40 * i, 120)) for i in range(6)})
     pairs, _ = alike.most_alike(strips.choose_strips(["x"], ["train"], [report]), 20)
     assert [(pair.first.video.video_id, pair.second.video.video_id) for pair in pairs] == [("v0", "v1")]
 
