@@ -13,6 +13,8 @@ from tests.support.accounts import account, video
 from tests.support.label_reports import NAMES, hostile_report
 from tests.support.pages import Page
 
+pytestmark = pytest.mark.process
+
 PROBE = """
 const list = document.getElementById("segments-list");
 const seen = () => [...list.querySelectorAll(".item")].filter((item) => item.getClientRects().length)
