@@ -39,6 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UserError: the labels can't be read, or the export can't be written.
     """
+    from pipelines.labelling.exports.reading import count_unfamiliar
     from pipelines.labelling.exports.writing import write_export
     from pipelines.reports.text import plural, visible
 
@@ -47,6 +48,12 @@ def run(arguments: Sequence[str]) -> int:
     files.check_stores(labels, output)
     videos, failed, written = write_export(labels, given["format"], output)
     told = f"{plural(videos, 'video')}, {failed} with failures" if failed else plural(videos, "video")
+    if unfamiliar := count_unfamiliar(labels):
+        verb = "is" if unfamiliar == 1 else "are"
+        tool.say(
+            f"note: {unfamiliar:,} of these videos {verb} unlike what the model has seen: don't trust their labels. "
+            f"{given['format']} has no field for that: see is_unfamiliar in {visible(labels)}"
+        )
     print(f"{told}: {plural(written, 'file')} in {visible(output)}")
     return EXIT_OK
 

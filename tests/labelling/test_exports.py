@@ -52,6 +52,14 @@ def export(labels: Path, output: Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+def test_videos_unlike_training_are_told_where_the_form_cannot(tmp_path: Path) -> None:
+    labels = make_labels(tmp_path / "labels")
+    assert export(labels, tmp_path / "a")[2] == ""
+    summary = json.loads((labels / "summary.json").read_text())
+    (labels / "summary.json").write_text(json.dumps({**summary, "unfamiliar": {"videos": 2, "segments": 3}}))
+    assert "2 of these videos are unlike what the model has seen" in export(labels, tmp_path / "b")[2]
+
+
 def test_a_response_by_hand() -> None:
     video = VideoLabels(LONG.video, LONG.uri, "00ff", "", LONG.segments, ())
     assert response(video) == {

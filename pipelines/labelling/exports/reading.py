@@ -117,6 +117,16 @@ def read_summary(folder: str) -> str:
     return text
 
 
+def count_unfamiliar(folder: str) -> int:
+    """The number of videos that are unlike those that the model was trained on; 0 if it couldn't tell.
+
+    Raises:
+        UsageError: the labels aren't complete.
+    """
+    told = load_json(read_summary(folder)).get("unfamiliar") or {}
+    return told.get("videos") or 0
+
+
 def _label_files(folder: str) -> list[str]:
     """The names of the label files, which the summary has, so that nothing else in the folder is taken for one."""
     uri = files.join(folder, SUMMARY)
