@@ -30,6 +30,7 @@ NOTE = (
 )
 WIDTH_PX, HEIGHT_PX = 960, 1800
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+OUR_BADGE = "assets/open-in-colab.svg"
 MOST_LINES = 14
 QUALITY = 70
 _PICTURE = re.compile(r'src="data:image/(webp|jpeg);base64,([^"]*)" alt="([^"]*)"')
@@ -50,7 +51,7 @@ class Renderer:
     def cell(self, cell: NotebookNode) -> str:
         """A cell with its outputs."""
         if cell.cell_type != "code":
-            return cell.source.replace(BADGE, "assets/open-in-colab.svg")  # pages load nothing from a network
+            return cell.source.replace(BADGE, OUR_BADGE)  # pages load nothing from a network
         said = "".join(output.text for output in cell.outputs if output.output_type == "stream")
         shown = [output for output in cell.outputs if output.output_type != "stream"]
         name = cell.id.removesuffix("-code")

@@ -29,7 +29,8 @@ BLOCKS = [block for document in DOCUMENTS for block in read_blocks(document)]
 PROGRAMS = [
     document
     for document in DOCUMENTS
-    if any(block.language in RUN and not block.not_run and not block.file for block in read_blocks(document))
+    if document.name != "notebook.md"  # which tests/test_notebook.py runs as a notebook
+    and any(block.language in RUN and not block.not_run and not block.file for block in read_blocks(document))
 ]
 COMMAND = re.compile(r"^(har|python -m|scripts/|pip|docker|kubectl|gcloud|apt|source|\$) ?", re.M)
 

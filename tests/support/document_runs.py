@@ -3,6 +3,7 @@
 import builtins
 import contextlib
 import io
+import logging
 import os
 import re
 import runpy
@@ -145,7 +146,7 @@ def _run_python(block: Block, names: dict[str, object]) -> str:
     text = block.text
     for pattern, replacement in CHANGED.items():
         text = re.sub(pattern, replacement, text)
-    with _captured() as out:
+    with _captured() as out, _same_logging():
         exec(compile(text, block.place, "exec"), names)
         return out.getvalue()
 
@@ -176,6 +177,19 @@ def _run_line(line: str, place: str) -> str:
 def _captured() -> Iterator[io.StringIO]:
     with io.StringIO() as out, contextlib.redirect_stdout(out):
         yield out
+
+
+@contextlib.contextmanager
+def _same_logging() -> Iterator[None]:
+    """Undoes what a page does to the loggers, which would write to the end of the tests into what is then closed."""
+    loggers = [logging.getLogger(name) for name in (None, "pipelines")]
+    before = [(logger.level, [*logger.handlers]) for logger in loggers]
+    try:
+        yield
+    finally:
+        for logger, (level, handlers) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.handlers[:] = handlers
 
 
 @contextlib.contextmanager
