@@ -1,5 +1,6 @@
 """Segments: tables worked out by hand, wrong inputs, and properties that hold for all windows and probabilities."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -12,7 +13,25 @@ from hypothesis import strategies as st
 from pipelines.labelling.segments import SegmentSpec, make_segments
 from pipelines.labelling.types import UNKNOWN, Segment
 from pipelines.video.windows import Window
-from tests.support.probabilities import LABELS, make, tiles, times
+
+LABELS = ("Jump", "Run", "Walk")
+
+
+PLAIN = SegmentSpec(smooth=1)
+
+
+def tiles(*indices: int, stride: float = 1.0, length: float = 2.0) -> list[Window]:
+    """Windows that by default last two seconds and start one second apart."""
+    return [Window(i, i * stride, i * stride + length) for i in indices]
+
+
+def make(windows: Sequence[Window], p: Any, spec: SegmentSpec = PLAIN, **options: Any) -> tuple[Segment, ...]:
+    duration_s = windows[-1].end_s if windows else 0.0
+    return make_segments(windows, np.array(p, np.float32), LABELS, spec, duration_s, **options)
+
+
+def times(segments: Sequence[Segment]) -> list[tuple[float, float, str]]:
+    return [(s.start_s, s.end_s, s.label) for s in segments]
 
 
 def saying(*predicted: int) -> np.ndarray:

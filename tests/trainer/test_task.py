@@ -300,8 +300,6 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     ("arguments", "message"),
     [
         ("", "--model convlstm or --model lrcn"),
-        ("--model lrcn --data nowhere", "there is no folder"),
-        ("--model lrcn --epoch 3", "did you mean --epochs?"),
         ("--config train.yaml", "did you mean learning_rate?"),
     ],
 )
