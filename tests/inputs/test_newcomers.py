@@ -132,8 +132,6 @@ def test_what_label_refuses(arguments: list[str], words: str, here: Path, tmp_pa
         (["model"], "model is a model, not a dataset. Give the folder that pipelines.preprocess has written"),
         (["saved"], "saved is a SavedModel, not a dataset"),
         (["labels"], "labels holds labels, not a dataset"),
-        (["UCF50"], "UCF50 is a folder of videos, not a dataset. Make a dataset of it first"),
-        (["UCF50.zip"], "UCF50.zip is a file. Give the folder of a dataset"),
         (["datset"], "there is no folder {0}/datset; did you mean {0}/dataset? Correct the path"),
         (["dataset", "run"], "'run': the shell expands a pattern into file names; put it in quotes"),
     ],

@@ -39,7 +39,8 @@ def test_labels_are_what_the_trainer_evaluated(real_data: Path, tmp_path: Path) 
     assert len(paths) == len(predictions) and others
     listed = tmp_path / "list.txt"
     listed.write_text("".join(f"{path}\n" for path in [*paths, *others]))
-    run_here("pipelines.label", "--model", run / "model", "--input", listed, "--output", tmp_path / "out", code=0)
+    words = ("--model", run / "model", "--input", listed, "--output", tmp_path / "out", "--max-failure-rate", 0.1)
+    run_here("pipelines.label", *words, code=0)
 
     labels = [json.loads(line) for line in (tmp_path / "out" / "labels-00000-of-00001.jsonl").open()]
     failures = [json.loads(line) for line in (tmp_path / "out" / "failures.jsonl").open()]

@@ -199,25 +199,6 @@ def test_no_windows_no_segments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"min_score": -0.1}, "min_score must be a number from 0 to 1, not -0.1"),
-        ({"min_score": 1.5}, "min_score must be .* not 1.5"),
-        ({"min_score": float("nan")}, "min_score must be .* not nan"),
-        ({"min_duration_s": -1.0}, "min_duration_s must be a number, 0 or more, not -1"),
-        ({"min_duration_s": float("inf")}, "min_duration_s must be .* not inf"),
-        ({"smooth": 0}, "smooth must be .* 1 or more, not 0"),
-        ({"smooth": -1}, "smooth must be .* not -1"),
-        ({"smooth": 4}, "smooth must be an odd number of windows, not 4"),
-        ({"top_k": 0}, "top_k must be .* 1 or more, not 0"),
-    ],
-)
-def test_a_spec_names_the_value_that_is_out_of_range(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        SegmentSpec(**options)
-
-
-@pytest.mark.parametrize(
     ("windows", "p", "message"),
     [
         (tiles(0, 1), saying(0), r"\[1, 3\] do not fit 2 windows and 3 classes"),
