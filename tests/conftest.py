@@ -32,7 +32,7 @@ tensorflow_start.prefer_onednn()  # before any test file imports TensorFlow itse
 LONGEST = (
     "test_documents",
     *("trainer/test_task", "engines/test_engines", "trainer/training/test_distribution", "test_dockerfile"),
-    *("engines/test_dataflow", "trainer/files/test_stores", "trainer/test_manifests", "files/test_store_storm"),
+    *("engines/test_dataflow", "trainer/test_manifests", "files/test_store_storm"),
     *("files/test_store_faults", "test_preprocess", "trainer/test_import_model", "test_resume"),
     "test_notebook",
     "labelling/test_resume",

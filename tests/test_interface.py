@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -263,18 +264,23 @@ def test_predict_refuses_other_arrays(tmp_path: Path) -> None:
             model.predict(wrong)
 
 
-def run_example(name: str, *arguments: object) -> str:
-    path = ROOT / "examples" / f"{name}.py"
-    assert path.read_text().count("\n") <= 40
-    command = [sys.executable, str(path), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def run_example(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs an example as a script, in this process, which has loaded TensorFlow: what it prints."""
+
+    def run(name: str, *arguments: object) -> str:
+        path = ROOT / "examples" / f"{name}.py"
+        assert path.read_text().count("\n") <= 40
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        capfd.readouterr()
+        runpy.run_path(str(path), run_name="__main__")
+        return capfd.readouterr().out
+
+    return run
 
 
 @pytest.mark.process
-def test_example_of_training_and_of_labelling(tree: Path, tmp_path: Path) -> None:
+def test_example_of_training_and_of_labelling(run_example: Callable[..., str], tree: Path, tmp_path: Path) -> None:
     said = run_example("train_from_python", tree, tmp_path)
     assert "accuracy on unseen groups" in said and "v_Jump_g01_c01.avi: " in said
     model = tmp_path / "lrcn" / "model"
@@ -286,7 +292,7 @@ def test_example_of_training_and_of_labelling(tree: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.process
-def test_example_of_pytorch(dataset: Path) -> None:
+def test_example_of_pytorch(run_example: Callable[..., str], dataset: Path) -> None:
     if find_spec("torch") is None:
         pytest.skip("needs PyTorch")
     assert "(8, 3, 4, 32, 32)" in run_example("read_from_pytorch", dataset)

@@ -214,11 +214,9 @@ def test_official_splits_of_a_manifest_with_a_group_in_two_of_them(tree: Path, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--num-frame", "3"], "unknown flag --num-frame; did you mean --num-frames?"),
         (["--direct_num_worker=3"], "unknown flag --direct_num_worker; did you mean --direct_num_workers?"),
         (["--runner=FlinkRunner", "--ouput=x"], "unknown flag --ouput; did you mean --output?"),
         (["--classes", "Jmp"], "no class 'Jmp'; did you mean Jump? There are 3: Jump, Run, Wave"),
-        (["--input", "nowhere"], "no such folder or manifest"),
         (["--shards", "2"], "2 shards are too few for 3 splits"),
         (["--runner=DirectRuner"], "DirectRuner"),
         (["--runner=DataflowRunner"], "project"),
@@ -279,9 +277,9 @@ def test_real_clips(real_data: Path, tmp_path: Path) -> None:
 
 def test_real_manifest(real_data: Path, tmp_path: Path) -> None:
     manifest = real_data / "fight-surv" / "manifest.csv"
-    preprocess("--input", manifest, "--output", tmp_path / "fight", "--max-failure-rate", 0, "--limit", 60, code=0)
+    preprocess("--input", manifest, "--output", tmp_path / "fight", "--max-failure-rate", 0, "--limit", 30, code=0)
     info = read_info(tmp_path / "fight")
-    assert (info.counts["written"], info.labels) == (60, ("fight", "noFight"))
+    assert (info.counts["written"], info.labels) == (30, ("fight", "noFight"))
     groups = {line.split(",")[2] for line in manifest.read_text().split()[1:]}
     assert {group for split in info.splits.values() for group in split.groups} <= groups
     assert run_here("pipelines.verify", tmp_path / "fight").returncode == 0

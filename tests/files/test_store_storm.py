@@ -1,6 +1,7 @@
 """Stores that fail at every tenth request, in any way: each job completes, or prints one line and completes later."""
 
 import itertools
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -12,9 +13,23 @@ import pytest
 
 from tests.conftest import contents, run_here, run_tool
 from tests.support.fault_proxy import Decide, Fault, is_listing
-from tests.support.store_tools import SIZE, Place, is_content, make_model, run_label, with_place, write_greys
+from tests.support.gcs_server import silent_server
+from tests.support.store_tools import (
+    SIZE,
+    Place,
+    TheError,
+    is_content,
+    lost_after,
+    make_model,
+    run_label,
+    with_place,
+    write_greys,
+)  # fmt: skip
 from tests.support.store_tools import here as here
 from tests.support.store_tools import place as place
+from tests.support.store_tools import the_error as the_error
+from trainer import compare
+from trainer.training import checkpoint
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("here")]
 
@@ -25,6 +40,7 @@ FAULTS = {
     "broken off": Fault(stall_after=40),
     "short": Fault(cut=7),
 }
+SMALL = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 1, "--no-baseline")
 LABELS = "labels-00000-of-00001.jsonl"
 Done = "subprocess.CompletedProcess[str]"
 
@@ -102,25 +118,112 @@ def test_labelling(place: Place, tmp_path: Path) -> None:
         assert place.server.get(f"{output}/{LABELS}") == undisturbed
 
 
-@pytest.mark.timeout(600)
-def test_training(place: Place, dataset: Path) -> None:
-    """Also where TensorFlow itself reads: of all the data that it got, one piece of a shard was too short."""
+@pytest.fixture(scope="module")
+def data(place: Place, dataset: Path) -> str:
     if place.root.startswith("s3") and find_spec("tensorflow_io") is None:
         pytest.skip("needs tensorflow-io, which the default set of versions alone has")
-    data, output, storm = f"{place.root}/data", f"{place.root}/storm/run", Storm()
     for name, content in contents(dataset).items():
-        place.server.put(f"{data}/{name}", content)
-    lock, seen = threading.Lock(), itertools.count(1)
+        place.server.put(f"{place.root}/data/ds/{name}", content)
+    return f"{place.root}/data/ds"
+
+
+@pytest.mark.timeout(600)
+def test_training(
+    place: Place, data: str, dataset: Path, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also after permissions that were lost on the way, and where TensorFlow itself reads: of all the data that it
+    got, one piece of a shard was too short."""
+    output, storm = f"{place.root}/storm/run", Storm()
+    words = [*SMALL, "--data", data, "--output", output, "--checkpoint-every-s", 0]
+    run = partial(run_tool, "trainer.task", *words, env=place.environment)
     checked = len(list(dataset.glob("*.tfrecord")))
 
-    def decide(method: str, path: str) -> Fault | None:
-        with lock:
-            if ".tfrecord" in path and is_content(method, path) and next(seen) == checked + 3:
-                return FAULTS["short"]
-        return storm(method, path)
+    def after_the_check(place_of_shard: int, fault: Fault, later: bool) -> Decide:
+        """Faults from the given one of the shards' contents on that are read after all were checked, or at it alone."""
+        lock, seen = threading.Lock(), itertools.count(1)
 
-    words = ["--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 1, "--no-baseline"]
-    words += ["--data", data, "--output", output, "--checkpoint-every-s", 0]
-    complete(place, partial(run_tool, "trainer.task", *words, env=place.environment), decide)
-    assert b'"num_clips": 6' in place.server.get(f"{output}/metrics.json")
+        def decide(method: str, path: str) -> Fault | None:
+            with lock:
+                number = next(seen) if ".tfrecord" in path and is_content(method, path) else 0
+            return fault if number == checked + place_of_shard or (later and number > checked) else None
+
+        return decide
+
+    def last_line_without_permission(decide: Decide) -> str:
+        with place.proxy.faulty(decide):
+            done = run()
+        assert done.returncode == 4 and "Traceback" not in done.stderr, done.stderr
+        return done.stderr.splitlines()[-1]
+
+    if place.root.startswith("gs"):  # the same code for both, and training takes its time
+        said = last_line_without_permission(lost_after(2, "last.npz"))
+        assert said.startswith(f"error: cannot write {output}/checkpoints/last.npz: permission denied: somebody@ex")
+        assert said.endswith("then run the same command again to resume")
+        assert steps_of(place, output, tmp_path) == 1  # the state at the start and after the first step were stored
+    said = last_line_without_permission(after_the_check(1, Fault(status=403), later=True))
+    assert said.startswith(f"error: cannot read shards any more: cannot read {data}/") and "permission denied" in said
+    assert said.endswith("run the same command again to resume from the last checkpoint")
+    assert not place.root.startswith("gs") or steps_of(place, output, tmp_path) == 1
+
+    short = after_the_check(3, FAULTS["short"], later=False)
+    complete(place, run, lambda method, path: short(method, path) or storm(method, path))
     assert storm.seen.keys() == FAULTS.keys(), storm.seen
+    metrics = json.loads(place.server.get(f"{output}/metrics.json"))
+    assert metrics["training"]["epochs"] == 1 and metrics["training"]["steps"] == 3
+    assert metrics["test"]["num_clips"] == 6
+    rows = place.server.get(f"{output}/history.csv").decode().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["epoch", "1"]
+    names = place.server.generations(output)
+    assert [name for name in names if name.startswith("tensorboard/events.")]
+    assert {"report.html", "predictions.jsonl", "model/model_info.json", "model/saved_model/saved_model.pb"} <= {*names}
+    assert json.loads(place.server.get(f"{output}/model/model_info.json"))["labels"] == ["Jump", "Run", "Wave"]
+
+    again = run_here("trainer.task", *words)
+    assert again.returncode == 0 and "is complete" in again.stderr
+    assert compare.run([output]) == 0
+    assert "lrcn" in capsys.readouterr().out
+    run_label(f"{output}/model", tree / "Jump", f"{place.root}/of-run", "--limit", 2)
+    assert place.server.get(f"{place.root}/of-run/{LABELS}").count(b"\n") == 2
+
+
+def steps_of(place: Place, run: str, folder: Path) -> int:
+    """Number of steps of the last checkpoint, which must be whole."""
+    copy = folder / "last.npz"
+    copy.write_bytes(place.server.get(f"{run}/checkpoints/last.npz"))
+    found = checkpoint.load(str(copy))
+    assert found is not None
+    return found[1].global_step
+
+
+def test_mistakes_of_training_and_stores_that_are_away_are_named_soon(
+    place: Place, data: str, dataset: Path, tmp_path: Path, the_error: TheError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def error_of(module: str, *words: object) -> str:
+        code, error = the_error(module, *words)
+        assert code in (1, 2)
+        return error
+
+    nowhere = place.root.replace("bucket", "nowhere")
+    words = [*SMALL, "--data", dataset, "--output", f"{nowhere}/run"]
+    missing = f"error: cannot use {nowhere}/run: there is no bucket nowhere. Create it or correct the name"
+    assert error_of("trainer.task", *words) == missing
+    assert error_of("trainer.compare", f"{nowhere}/run") == missing
+    assert f"no run in {place.root}/data: metrics.json is missing (found ds)" in error_of(
+        "trainer.compare", f"{place.root}/data"
+    )
+    words = [*SMALL, "--data", data, "--output", tmp_path / "run"]
+    with place.proxy.faulty(lambda method, path: Fault(status=403)):
+        assert f"{data}/dataset_info.json: permission denied" in error_of("trainer.task", *words)
+    words[words.index(data)] = f"{place.root}/none"
+    assert f"error: there is no folder {place.root}/none. Correct the path" in error_of("trainer.task", *words)
+    words[words.index(f"{place.root}/none")] = data
+    with silent_server() as silent:
+        for name in ("STORAGE_EMULATOR_HOST", "AWS_ENDPOINT_URL_S3"):
+            monkeypatch.setenv(name, f"http://{silent.address}")
+        assert f"error: cannot use {data}: the store does not answer" in error_of("trainer.task", *words)
+        assert len(silent.connections) <= 4
+    if place.root.startswith("s3"):
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+        assert "Give credentials: AWS_ACCESS_KEY_ID" in error_of("trainer.task", *words)

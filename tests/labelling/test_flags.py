@@ -69,6 +69,7 @@ def test_flags_become_settings(arguments: list[str], values: dict[str, Any]) -> 
         (["--range-s", "0"], "--range-s must be a number greater than 0, not 0"),
         (["--min-score", "1.1"], "--min-score must be a number from 0 to 1, not 1.1"),
         (["--min-duration-s", "-1"], "--min-duration-s must be a number, 0 or more, not -1"),
+        (["--min-duration-s", "inf"], "--min-duration-s must be a number, 0 or more, not inf"),
         (["--smooth", "2"], "--smooth must be an odd number of windows, not 2"),
         (["--top-k", "0"], "--top-k must be a whole number, 1 or more, not 0"),
         (["--limit", "-1"], "--limit must be a whole number, 0 or more, not -1"),

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -207,14 +207,6 @@ def test_rows_are_written_as_they_come(format: str) -> None:
     assert write_rows(file, watched(), format) == 30_001
     assert positions[10_001] < positions[20_001] < positions[30_000]
     assert not file.closed
-
-
-def test_what_was_written_before_stays() -> None:
-    file: BinaryIO = io.BytesIO()
-    file.write(b"before\n")
-    write_rows(file, rows(VIDEO, ""), "jsonl")
-    file.seek(0)
-    assert file.readline() == b"before\n"
 
 
 def test_an_unknown_format_and_a_number_that_json_lacks() -> None:

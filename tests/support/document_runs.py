@@ -116,6 +116,7 @@ def run_blocks(blocks: Sequence[Block], folder: Path) -> list[str]:
         Exception: what a Python block raises.
     """
     names: dict[str, object] = {"__name__": "__main__", "__builtins__": builtins}
+    folds: dict[tuple[str, ...], str] = {}
     printed = []
     with contextlib.chdir(folder):
         for block in blocks:
@@ -127,7 +128,7 @@ def run_blocks(blocks: Sequence[Block], folder: Path) -> list[str]:
             elif block.language == "python":
                 printed[-1] = _run_python(block, names)
             elif block.language == "bash":
-                printed[-1] = "".join(_run_line(line, block.place) for line in block.commands)
+                printed[-1] = "".join(_run_line(line, block.place, folds) for line in block.commands)
     return printed
 
 
@@ -151,7 +152,18 @@ def _run_python(block: Block, names: dict[str, object]) -> str:
         return out.getvalue()
 
 
-def _run_line(line: str, place: str) -> str:
+def _spare_training(arguments: Sequence[str], folds: dict[tuple[str, ...], str]) -> None:
+    """Copies the folds of an earlier cross-validation of the page that had the same settings. The tool keeps them, if
+    they were also trained on the same clips, as they are in these small versions of datasets."""
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    output = given.pop("--output")
+    given.pop("--data", None)
+    before = folds.setdefault((*given, *given.values()), output)
+    if before != output:
+        shutil.copytree(before, output)
+
+
+def _run_line(line: str, place: str, folds: dict[tuple[str, ...], str]) -> str:
     if _SHELL.search(line.partition(" #")[0]):
         path = f"{sys.prefix}/bin:{os.environ['PATH']}"
         environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}
@@ -162,6 +174,8 @@ def _run_line(line: str, place: str) -> str:
         return done.stdout
     if calls := tool_calls(line):
         [(module, arguments)] = calls
+        if module == "trainer.crossval":
+            _spare_training(arguments, folds)
         return _succeed(module, *arguments, *ADDED.get(module, ()))
     words = shlex.split(line, comments=True)
     if words[0] == "python" and words[1].endswith(".py"):

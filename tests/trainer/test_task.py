@@ -191,18 +191,19 @@ def files_beside(path: Path) -> set[str]:
     return {beside.name for beside in path.parent.iterdir() if beside.is_file()}
 
 
-@pytest.mark.timeout(900)  # five processes with TensorFlow, one after the other
+@pytest.mark.timeout(900)  # four processes with TensorFlow, one after the other
 def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path) -> None:
     """After SIGKILL and SIGTERM, and after a disk that was full, which loses no checkpoint. A finished run is
     overwritten, once: the same command resumes."""
     output = tmp_path / "run"
     shutil.copytree(finished, output)
     last, mark = output / "checkpoints" / "last.npz", output / "checkpoints" / "mark"
+    mark.touch()  # a run that starts over removes the folder
     arguments = command(dataset, output, "--checkpoint-every-s", 0, "--no-baseline", "--overwrite")
     steps = sorted(random.Random(9).sample(range(1, 7), 2))
     assert interrupt(arguments, output, steps[0], signal.SIGKILL) == -signal.SIGKILL
-    assert not (output / "metrics.json").exists()
-    mark.touch()  # a run that starts over removes the folder
+    assert not (output / "metrics.json").exists() and not mark.exists()
+    mark.touch()
     before, names = last.read_bytes(), files_beside(last)  # perhaps with half of a file that the kill left
     full = run_tool("trainer.task", *arguments, max_file_bytes=200_000)
     assert full.returncode == 4
@@ -217,8 +218,6 @@ def test_a_run_goes_on_bit_by_bit(dataset: Path, finished: Path, tmp_path: Path)
     mine, its = ((run / "history.csv").read_text().splitlines()[3].split(",")[:7] for run in (output, finished))
     assert mine == its
     assert mark.exists()
-    assert interrupt(arguments, output, 0, signal.SIGKILL) == -signal.SIGKILL
-    assert not mark.exists()
 
 
 def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Path) -> None:
@@ -301,8 +300,6 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
     ("arguments", "message"),
     [
         ("", "--model convlstm or --model lrcn"),
-        ("--model lrcn --data nowhere", "there is no folder"),
-        ("--model lrcn --epoch 3", "did you mean --epochs?"),
         ("--config train.yaml", "did you mean learning_rate?"),
     ],
 )

@@ -150,12 +150,6 @@ def test_an_interval_is_widened_to_hold_the_value_of_a_biased_statistic() -> Non
     assert (interval.value, interval.low, interval.high) == (1.0, pytest.approx(0.52, abs=0.06), 1.0)
 
 
-def test_the_same_predictions_have_the_same_intervals() -> None:
-    random = np.random.default_rng(0)
-    p = saying(random.integers(0, 3, 200).tolist(), [0, 1] * 100, [f"g{i}" for i in random.integers(0, 15, 200)])
-    assert evaluate(p, NAMES) == evaluate(p, NAMES)
-
-
 def test_nothing_to_measure_is_an_error() -> None:
     empty = Predictions.from_jsonl("", NAMES)
     assert empty.logits.shape == (0, 3)

@@ -54,9 +54,6 @@ def test_an_empty_folder_is_good_for_either(names: list[str], tmp_path: Path) ->
 
 
 def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp_path: Path) -> None:
-    into_dataset = run_here("trainer.task", "--model", "lrcn", "--data", dataset, "--output", dataset)
-    assert into_dataset.returncode == 2
-    assert f"--output {dataset} lies in --data {dataset}: a dataset" in into_dataset.stderr
     fill(tmp_path, ["checkpoints/last.npz", "model/notes.txt"])
     foreign = run_here("trainer.task", "--model", "lrcn", "--data", dataset, "--output", tmp_path)
     assert foreign.returncode == 2

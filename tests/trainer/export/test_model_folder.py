@@ -101,6 +101,11 @@ def test_layers_do_not_use_cudnn() -> None:
     assert not [node for node in graph.graph.as_graph_def().node if "Cudnn" in node.op]
 
 
+def test_in_the_scope_of_a_strategy_it_is_refused(clips: np.ndarray, tmp_path: Path) -> None:
+    with tf.distribute.OneDeviceStrategy("/cpu:0").scope(), pytest.raises(RuntimeError, match="outside of a strategy"):
+        keras_model.export_model(make_model(), str(tmp_path / "model"), INFO, clips)
+
+
 def test_model_that_gives_something_else_when_read_back_is_refused(tmp_path: Path, clips: np.ndarray) -> None:
     @keras.saving.register_keras_serializable(package="test")
     class Forgetful(layers.Layer):
