@@ -7,6 +7,7 @@ from pipelines import files
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK
+from pipelines.files.addresses import check_outside
 
 _DESCRIPTION = """\
 Writes finished labels in a form that another program reads.
@@ -46,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     given = make_parser().parse_own(arguments)
     labels, output = (files.normalise(given[name], f"--{name}") for name in ("labels", "output"))
     files.check_stores(labels, output)
+    check_outside(output, labels=labels)
     videos, failed, written = write_export(labels, given["format"], output)
     told = f"{plural(videos, 'video')}, {failed} with failures" if failed else plural(videos, "video")
     if unfamiliar := count_unfamiliar(labels):

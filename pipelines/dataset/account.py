@@ -10,6 +10,7 @@ from pipelines.dataset.config import PreprocessConfig, with_names_for_paths
 from pipelines.dataset.info import DatasetInfo, IndexInfo, ShardInfo, ShardReport, SplitInfo
 from pipelines.dataset.plan import Plan
 from pipelines.inputs.catalog import Catalog
+from pipelines.reports.text import plural
 
 _SHOWN = 5
 
@@ -60,7 +61,7 @@ def check_failure_rate(
         examples.setdefault(kind, f"{uri}: {message}")
     verdict = "\n".join(f"  {count:6d} {kind}, for example {examples[kind]}" for kind, count in counts.most_common())
     raise TooManyFailuresError(
-        f"{num_failed} of {num_listed} videos failed ({num_failed / num_listed:.1%}), more than the "
+        f"{num_failed:,} of {plural(num_listed, 'video')} failed ({num_failed / num_listed:.1%}), more than the "
         f"{max_rate:.1%} that --max-failure-rate allows:\n{verdict}\n"
         f"All are in {FAILURES}. Fix or remove these videos, or allow more, then run the same command again: "
         f"{kept} kept"

@@ -1,19 +1,14 @@
 """A labelled video that plays in a notebook, with its labels as subtitles."""
 
-import json
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from pipelines import files
-from pipelines.core.errors import UsageError
+from pipelines.core.errors import UsageError, UserError
 from pipelines.core.spec import UNIFORM_TIME, ClipSpec
-from pipelines.core.stored.sealed import load_json
-from pipelines.labelling.folder import SUMMARY
-from pipelines.labelling.pages.timelines import time_range
+from pipelines.labelling.exports.reading import read_labels
+from pipelines.labelling.pages.timelines import marked, time_range
 from pipelines.labelling.subtitles import webvtt
-from pipelines.labelling.types import LabelledVideo, Segment
+from pipelines.labelling.types import LabelledVideo
 from pipelines.reports.parts import Measure, table
 from pipelines.video.clip import read_clip
 from pipelines.video.images import data_uri, encode_video
@@ -39,7 +34,7 @@ class LabelPlayer:
     webm: bytes = field(repr=False)
 
     def _repr_html_(self) -> str:
-        rows = [(time_range(s.start_s, s.end_s), s.label, Measure(f"{s.score:.1%}")) for s in self.labels.segments]
+        rows = [(time_range(s.start_s, s.end_s), marked(s), Measure(f"{s.score:.1%}")) for s in self.labels.segments]
         track = data_uri(webvtt(self.labels).encode(), "text/vtt")
         return (
             f'<video controls loop muted autoplay playsinline height="{_HEIGHT_PX}" '
@@ -53,10 +48,11 @@ def play(video: str, labels: str) -> LabelPlayer:
 
     Args:
         video: a local video file that was labelled.
-        labels: folder of the labels, in the format `jsonl`. Of all names in them, the one counts that the path ends in.
+        labels: folder of the labels. Of all names in them, the one counts that the path ends in.
 
     Raises:
-        UsageError: there are no complete labels, they have another format, or none of them are those of the video.
+        UsageError: there are no complete labels, they are damaged, or none of them are those of the video.
+        UserError: the labels can't be read.
         VideoError: the video can't be read.
 
     Example:
@@ -66,13 +62,16 @@ def play(video: str, labels: str) -> LabelPlayer:
     path, folder = files.normalise(video, "the video"), files.normalise(labels, "the labels")
     if not files.is_local(path):
         raise UsageError(f"{video} is in a store. Download it to play it")
-    rows = [row for row in _rows(folder) if f"/{path}".endswith(f"/{row['video']}")]
-    if not rows:
+    try:
+        ours = [found for found in read_labels(folder) if f"/{path}".endswith(f"/{found.video}")]
+    except OSError as error:
+        raise UserError(f"cannot read the labels in {folder}: {files.reason(error)}") from error
+    if not ours:
         raise UsageError(f"{folder} has no labels of {video}. Label it, or choose another folder or video")
-    name = max((row["video"] for row in rows), key=len)
-    segments = tuple(
-        Segment(row["start_s"], row["end_s"], row["label"], row["score"], ()) for row in rows if row["video"] == name
-    )
+    found = max(ours, key=lambda found: len(found.video))
+    if not found.segments:
+        raise UsageError(f"{found.video} has no labels in {folder}, as it failed: {found.failures[0].message}")
+    name, segments = found.video, found.segments
     source = read_source(path)
     width = 2 * round(source.width * _HEIGHT_PX / source.height / 2)  # even, as the encoder needs
     width = min(max(width, _WIDTHS_PX[0]), _WIDTHS_PX[1])
@@ -87,21 +86,4 @@ def play(video: str, labels: str) -> LabelPlayer:
     times_s = [index * duration_s / count for index in range(count)]
     # VP8 plays in every browser, and in the notebooks of editors, which lack codecs that need a licence.
     webm = encode_video(clip.frames, times_s, "webm", "libvpx", {"deadline": "good", "cpu-used": "5", "b": "500k"})
-    return LabelPlayer(LabelledVideo(name, path, duration_s, clip.damaged, segments), webm)
-
-
-def _rows(folder: str) -> Iterator[dict[str, Any]]:
-    name = files.join(folder, SUMMARY)
-    text = files.read_text(name)
-    if text is None:
-        raise UsageError(f"{folder} has no complete labels: there is no {SUMMARY}, which labelling writes last")
-    try:
-        summary = load_json(text)
-        form, names = summary["settings"]["format"], summary["files"]["labels"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{name} is damaged. Label the videos again") from error
-    if form != "jsonl":
-        raise UsageError(f"the labels in {folder} have the format {form}. Label the videos with the format jsonl")
-    for part in names:
-        with files.open_read(files.join(folder, os.path.basename(part))) as file:
-            yield from map(json.loads, file)
+    return LabelPlayer(LabelledVideo(name, path, duration_s, clip.damaged, segments, found.remark), webm)

@@ -90,7 +90,8 @@ def _facts(report: LabelReport, seconds: float | None) -> list[tuple[str, str, s
     scored = f"{plural(report.windows, 'window')} in {human_seconds(report.duration_s)} of video"
     facts.append(("Scored", scored, ""))
     if seconds is not None:
-        speed = f", {report.duration_s / seconds:,.1f} times as fast as the videos play" if seconds > 0 else ""
+        ratio = report.duration_s / seconds if seconds > 0 else 0.0
+        speed = f", {ratio:,.1f} times as fast as the videos play" if ratio else ""
         facts.append(("Time", human_seconds(seconds) + speed, ""))
     return facts
 

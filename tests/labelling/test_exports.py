@@ -149,7 +149,7 @@ def test_an_unfinished_export_is_resumed(tmp_path: Path) -> None:
     last.write_bytes(whole[:-20])
     code, _, error = export(labels, tmp_path / "out")
     assert code == 2 and error.startswith(f"error: {last} is damaged (") and error.count("\n") == 1
-    assert "run the same pipelines.label command again" in error
+    assert "run the same har label command again" in error
     last.write_bytes(whole)
     summary = (labels / "summary.json").read_text()
     (labels / "summary.json").write_text(summary + "\n")  # as if other labels had been made since
@@ -160,6 +160,17 @@ def test_an_unfinished_export_is_resumed(tmp_path: Path) -> None:
     assert contents(tmp_path / "out") == contents(tmp_path / "fresh")
     code, _, error = export(labels, tmp_path / "out")
     assert code == 2 and "out is not empty (found %2E%2E, caf%ED%B3%A9.mp4.json, gym)" in error
+
+
+def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
+    labels = make_labels(tmp_path / "labels")
+    code, _, error = export(labels, labels / "out")
+    assert code == 2 and f"--output {labels / 'out'} lies in --labels {labels}" in error
+    assert not (labels / "out").exists()
+    code, _, error = export(tmp_path / "label", tmp_path / "out")
+    assert (code, error) == (
+        2, f"error: no complete labels in {tmp_path / 'label'}: there is no such folder. Correct the path\n"
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

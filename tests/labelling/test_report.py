@@ -188,6 +188,7 @@ def test_summary(hostile: LabelReport, monkeypatch: pytest.MonkeyPatch) -> None:
     many = printed(account([video("a", *((k, k + 1, f"L{k:02}", 0.95) for k in range(30)))]), "out", 0.0)
     assert "10 more labels 10 33.3% 0.00" in many and "L20" not in " ".join(many)
     assert printed(LabelReport(), "out", None)[0].startswith("Videos 0 listed")
+    assert "Time 4.0 s" in printed(LabelReport(videos=1, failed=1), "out", 4.0)  # as fast as nothing plays
 
 
 @pytest.mark.parametrize(

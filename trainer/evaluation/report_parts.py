@@ -77,10 +77,8 @@ def notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
             f"{majority}."
         )
     if test.num_groups < MIN_GROUPS:
-        others.append(
-            f"Test has only {plural(test.num_groups, 'group')}: the intervals, which are over groups, are rough. "
-            "Cross-validation tests on every group."
-        )
+        few = f"Test has only {plural(test.num_groups, 'group')}: the intervals, which are over groups, are rough."
+        others.append(few if "folds" in metrics else f"{few} Cross-validation tests on every group.")
     missing = metrics["dataset"].get("missing_classes", {})
     for side, names in ((side, missing[side]) for side in ("train", "val") if missing.get(side)):
         said = f"{side.capitalize()} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}."

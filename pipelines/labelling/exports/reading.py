@@ -64,10 +64,12 @@ class _Row:
     top_k: tuple[_Best, ...]
     model: str
     remark: str
+    unfamiliar: float | None = None
+    """Labels of earlier versions lack it."""
 
     def segment(self) -> Segment:
         top = tuple((best.label, best.score) for best in self.top_k)
-        return Segment(self.start_s, self.end_s, self.label, self.score, top)
+        return Segment(self.start_s, self.end_s, self.label, self.score, top, self.unfamiliar)
 
 
 _COLUMNS = [item.name for item in fields(_Row)]
@@ -110,10 +112,10 @@ def read_summary(folder: str) -> str:
         OSError: it can't be read.
     """
     text = files.read_text(files.join(folder, SUMMARY))
+    if text is None and files.is_local(folder) and not files.exists(folder):
+        raise UsageError(f"no complete labels in {folder}: there is no such folder. Correct the path")
     if text is None:
-        raise UsageError(
-            f"no complete labels in {folder}: {SUMMARY} is missing. Run pipelines.label until it is complete"
-        )
+        raise UsageError(f"no complete labels in {folder}: {SUMMARY} is missing. Run har label until it is complete")
     return text
 
 
@@ -157,13 +159,13 @@ def _checked(uri: str, kind: type[_T], values: Iterator[Any]) -> Iterator[_T]:
     try:
         yield from (build(kind, value) for value in values)
     except FileNotFoundError as error:
-        raise UsageError(f"{uri} is missing; run the same pipelines.label command again: it makes it again") from error
+        raise UsageError(f"{uri} is missing; run the same har label command again: it makes it again") from error
     except (ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
         raise _damaged(uri, error) from error
 
 
 def _damaged(uri: str, error: Exception) -> UsageError:
-    return UsageError(f"{uri} is damaged ({error}); run the same pipelines.label command again: it makes it again")
+    return UsageError(f"{uri} is damaged ({error}); run the same har label command again: it makes it again")
 
 
 def _read_jsonl(uri: str) -> Iterator[Any]:
@@ -175,7 +177,8 @@ def _read_csv(uri: str) -> Iterator[Any]:
     with files.open_read(uri) as file:
         for line in csv.DictReader(io.TextIOWrapper(file, "utf-8", newline=""), strict=True):
             numbers = {name: float(line[name]) for name in ("start_s", "end_s", "score")}
-            yield {**line, **numbers, "top_k": load_json(line["top_k"])}
+            unfamiliar = float(line["unfamiliar"]) if line.get("unfamiliar") else None
+            yield {**line, **numbers, "unfamiliar": unfamiliar, "top_k": load_json(line["top_k"])}
 
 
 def _read_parquet(uri: str) -> Iterator[Any]:

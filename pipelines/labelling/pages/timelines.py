@@ -72,7 +72,7 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str], places: Places = N
     if len(segments) < len(video.segments):
         more = f'<p class="more">The first {len(segments):,} are shown here, up to {clock(end_s)}.</p>'
     rows = [
-        (Link(time_range(s.start_s, s.end_s), address), _marked(s), Measure(f"{s.score:.1%}"))
+        (Link(time_range(s.start_s, s.end_s), address), marked(s), Measure(f"{s.score:.1%}"))
         for s, address in zip(segments, addresses, strict=True)
     ]
     content = table(f"Segments of {video.video}", ("Time", "Label", "Score"), rows)
@@ -86,7 +86,8 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str], places: Places = N
     )
 
 
-def _marked(segment: Segment) -> str:
+def marked(segment: Segment) -> str:
+    """The label of a segment, and whether it is unlike training."""
     return f"{segment.label} ({MARK})" if segment.is_unfamiliar else segment.label
 
 

@@ -49,6 +49,9 @@ def test_all_folds_and_each() -> None:
     reaches = [line for line in page.all("line") if "reach" in (line["class"] or "")]
     assert reaches[-1]["x1"] == reaches[-1]["x2"] and ["All scores" in page.tables, len(reaches)] == [True, 4 + 5]
     assert "always the most frequent class of each fold" in " ".join(page.texts["dd"])
+    few = {**summary, "pooled": {**summary["pooled"], "num_groups": 4}}
+    said = [note for note in Page(render_crossval(few, folds, "title")).texts["li"] if "only 4 groups" in note]
+    assert said and "Cross-validation" not in said[0], "this is one"
     named = {name for name in page.tables if name in ("Dataset", "Training")}
     assert named == {"Dataset", "Training"}
     assert not any("groups" in row[0] or "clips" in row[0] for row in page.tables["Dataset"]), "of one fold alone"
