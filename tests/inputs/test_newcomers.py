@@ -1,16 +1,66 @@
 """What people try first: each mistake ends with exit code 2 and one line that names the value and the remedy."""
 
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from pipelines import files
 from pipelines.cli import commands
+from pipelines.cli.commands import COMMANDS
+from pipelines.core.model_info import ModelInfo
+from pipelines.core.spec import ClipSpec
 from pipelines.inputs.source_hints import nearest
+from tests import ROOT
 from tests.conftest import make_tree, preprocess, run_here
 from tests.support.label_model import make_model
 from tests.support.listings import touch
-from tests.support.newcomers import Mistake, make_home, mistakes, tell
+
+HOME = "/home/me"
+"""What the page calls the folder in which the commands are run."""
+_ROW = re.compile(r"^\| `(?P<command>[^`]+)` \| (?P<code>\d+) \| `(?P<message>[^`]+)` \| (?P<remedy>\S.*\S) \|$", re.M)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A row of the table: a command, its exit code, and its only line."""
+
+    command: str
+    code: int
+    message: str
+
+
+def mistakes() -> list[Mistake]:
+    """The rows of the page, which is somewhere below docs/. A bar in a cell is written with a backslash before it."""
+    [page] = (ROOT / "docs").rglob("errors.md")
+    text = page.read_text().replace("\\|", "\0")
+    found = [(row["command"], int(row["code"]), row["message"]) for row in _ROW.finditer(text)]
+    return [Mistake(command.replace("\0", "|"), code, message.replace("\0", "|")) for command, code, message in found]
+
+
+def tell(command: str, home: Path) -> "subprocess.CompletedProcess[str]":
+    """Runs a command of the page in that folder, which is the current one; `har` in this process.
+
+    In what it prints, that folder's path is left out, as on the page.
+    """
+    words = shlex.split(command)
+    if words[0] == "har":
+        known = words[1] in COMMANDS
+        module, arguments = (COMMANDS[words[1]][0], words[2:]) if known else ("pipelines.har", words[1:])
+        done = run_here(module, *arguments)
+    else:
+        environment = {"PATH": os.environ["PATH"]}
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT, env=environment)
+    return subprocess.CompletedProcess(
+        words, done.returncode, done.stdout, done.stderr.replace(f"{home}/", "").replace(str(home), HOME)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -184,8 +234,33 @@ def test_videos_beside_a_file_of_such_a_name_are_an_input(mark: str, tmp_path: P
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of docs/errors.md. No command there writes anything."""
-    return make_home(tmp_path_factory.mktemp("home"))
+    """The folder of docs/errors.md: good and bad inputs of all kinds. No command there writes anything."""
+    home = tmp_path_factory.mktemp("home")
+    make_tree(home / "UCF50", ("Run", "Wave"), groups=3, clips=1)
+    make_tree(home / "one-class", ("Run",), groups=3, clips=1)
+    (home / "clips").mkdir()
+    for number in (1, 2):
+        shutil.copy(home / f"UCF50/Run/v_Run_g0{number}_c01.avi", home / f"clips/{number}.avi")
+    touch(home, "UCF50.rar", "UCF50.zip", "jump.avi", "notes.txt", "lrcn.keras", "videos.xlsx")
+    touch(home, "run/metrics.json", "run/model/saved_model/saved_model.pb")
+    (home / "run/model/model_info.json").write_text(ModelInfo("lrcn", "default", ClipSpec(), ("Run", "Wave")).to_json())
+    (home / "empty").mkdir()
+    video = "UCF50/Run/v_Run_g01_c01.avi"
+    for name, text in {
+        "no-header.csv": f"{video},Run,g01\n",
+        "other-names.csv": f"filename,class\n{video},Run\n",
+        "spaces.csv": f"path label\n{video} Run\n",
+        "too-many.csv": f"path,label\n{video},Run, fast\n",
+        "moved.csv": "path,label\nold/1.avi,Run\nold/2.avi,Wave\n",
+        "two-labels.csv": f"path,label\n{video},Run\n{video},Wave\n",
+        "typo.yaml": "num_frame: 20\n",
+    }.items():
+        (home / name).write_text(text)
+    (home / "excel.csv").write_bytes(f"path,label\n{video},Fußball\n".encode("cp1252"))
+    make_tree(home / "one-group", ("Run", "Wave"), groups=1, clips=2)
+    for source, name in (("UCF50", "dataset"), ("one-class", "one-class-dataset"), ("one-group", "one-group-dataset")):
+        preprocess("--input", home / source, "--output", home / name, "--num-frames", 4, "--size", 32, code=0)
+    return home
 
 
 def test_the_page_has_many_mistakes() -> None:
@@ -202,3 +277,59 @@ def test_what_the_page_says(mistake: Mistake, home: Path, monkeypatch: pytest.Mo
     done = tell(mistake.command, home)
     assert (done.returncode, done.stderr, done.stdout) == (mistake.code, f"{mistake.message}\n", "")
     assert sorted(home.rglob("*")) == before
+
+
+REFUSALS = {
+    "pipelines.preprocess": [
+        ["--input", "nowhere", "--output", "out"],
+        ["--input", "clips", "--output", "out"],
+        ["--input", "empty", "--output", "out"],
+        ["--input", "no-header.csv", "--output", "out"],
+        ["--input", "moved.csv", "--output", "out"],
+        ["--input", "UCF50", "--output", "clips"],
+        ["--input", "UCF50", "--output", "dataset"],
+        ["--input", "UCF50", "--output", "notes.txt"],
+        ["--input", "UCF50", "--output", "out", "--classes", "Jump"],
+        ["--input", "UCF50", "--output", "out", "--split-file", "nowhere.txt"],
+    ],
+    "pipelines.label": [
+        ["--model", "nowhere", "--input", "UCF50", "--output", "out"],
+        ["--model", "run/model", "--input", "nowhere", "--output", "out"],
+        ["--model", "run/model", "--input", "empty", "--output", "out"],
+        ["--model", "run/model", "--input", "UCF50", "--output", "clips"],
+        ["--model", "run/model", "--input", "UCF50", "--output", "out", "--window-s", "1", "--stride-s", "2"],
+    ],
+    "trainer.task": [
+        ["--model", "lrcn", "--data", "nowhere"],
+        ["--model", "lrcn", "--data", "UCF50"],
+        ["--model", "lrcn", "--data", "one-class-dataset"],
+        ["--model", "lrcn", "--data", "one-group-dataset"],
+        ["--model", "lrcn", "--data", "dataset", "--output", "clips"],
+    ],
+    "trainer.import_model": [
+        ["--keras", "lrcn.keras", "--labels", "notes.txt", "--num-frames", "2", "--size", "16", "--scale", "0-1",
+         "--output", "clips"],
+    ],
+}  # fmt: skip
+CODE = """
+import contextlib, importlib, io, json, sys
+from pipelines.cli import tool
+run = importlib.import_module(sys.argv[1]).run
+for arguments in json.loads(sys.argv[2]):
+    with contextlib.redirect_stderr(io.StringIO()) as error:
+        code = tool.run_tool(run, arguments)
+    heavy = [name for name in ("apache_beam", "tensorflow", "keras") if name in sys.modules]
+    print(json.dumps([arguments, code, error.getvalue().count("\\n"), heavy]))
+"""
+
+
+@pytest.mark.parametrize("module", REFUSALS)
+@pytest.mark.process
+def test_refused_without_beam_and_tensorflow(module: str, home: Path) -> None:
+    """What needs neither is said before they are imported, which takes seconds."""
+    command = [sys.executable, "-c", CODE, module, json.dumps(REFUSALS[module])]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=home, check=True)
+    for line in done.stdout.splitlines():
+        arguments, code, lines, heavy = json.loads(line)
+        assert code in (2, 4) and lines == 1 and not heavy, (arguments, code, lines, heavy)
+    assert done.stdout.count("\n") == len(REFUSALS[module])

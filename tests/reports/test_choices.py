@@ -1,6 +1,6 @@
 """Lists with menus: what the style rules say about the order and about filters.
 
-`tests/labelling/test_page.py` uses them in a browser.
+`tests/labelling/test_report.py` uses them in a browser.
 """
 
 import re

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from pipelines.core.spec import ClipSpec
@@ -155,10 +156,10 @@ def _run_python(block: Block, names: dict[str, object]) -> str:
 def _spare_training(arguments: Sequence[str], folds: dict[tuple[str, ...], str]) -> None:
     """Copies the folds of an earlier cross-validation of the page that had the same settings. The tool keeps them, if
     they were also trained on the same clips, as they are in these small versions of datasets."""
-    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
-    output = given.pop("--output")
-    given.pop("--data", None)
-    before = folds.setdefault((*given, *given.values()), output)
+    output = arguments[arguments.index("--output") + 1]
+    places = {"--data", "--output"}
+    settings = tuple(word for flag, word in pairwise(["", *arguments]) if not places & {flag, word})
+    before = folds.setdefault(settings, output)
     if before != output:
         shutil.copytree(before, output)
 
