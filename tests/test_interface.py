@@ -105,10 +105,10 @@ def unchanged(capfd: pytest.CaptureFixture[str]) -> Watch:
 
 def test_preprocess_and_open(unchanged: Watch, tree: Path, tmp_path: Path, dataset: Path) -> None:
     with unchanged():
-        info = pipelines.preprocess(input=str(tree), output=str(tmp_path / "out"), num_frames=4, size=32, shards=8)
+        info = pipelines.preprocess(input=tree, output=tmp_path / "out", num_frames=4, size=32, shards=8)
         assert info == pipelines.open_dataset(str(dataset)).info
         assert info._repr_html_().count("<tr>") == 1 + len(info.labels) + 1
-        data = pipelines.open_dataset(str(tmp_path / "out"))
+        data = pipelines.open_dataset(tmp_path / "out")
         assert escape((tmp_path / "out" / "preview.html").read_text()) in data._repr_html_()
         assert "Jump/v_Jump_g0" in "".join(clip._repr_html_() for clip in data.clips("train"))
         for split, entry in data.info.splits.items():
