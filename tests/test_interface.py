@@ -137,22 +137,20 @@ def test_datasets_of_other_forms(more: dict[str, str], tree: Path, tmp_path: Pat
 def test_train_load_and_label(unchanged: Watch, tree: Path, dataset: Path, tmp_path: Path) -> None:
     with unchanged():
         words = {"epochs": 1, "variant": "reference", "batch_size": 8, "baseline": False}
-        metrics = trainer.train(model="lrcn", data=str(dataset), output=str(tmp_path / "run"), **words)
+        metrics = trainer.train(model="lrcn", data=dataset, output=tmp_path / "run", **words)
         assert metrics == json.loads((tmp_path / "run" / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
         assert escape((tmp_path / "run" / "report.html").read_text()) in metrics._repr_html_()
-        comparison = trainer.compare(str(tmp_path / "run"))
+        comparison = trainer.compare(tmp_path / "run")
         assert [run.name for run in comparison.runs] == ["run"] and "Comparison of runs" in comparison._repr_html_()
-        model = pipelines.load_model(str(tmp_path / "run" / "model"))
-        video = str(tree / "Jump" / "v_Jump_g01_c01.avi")
+        model = pipelines.load_model(tmp_path / "run" / "model")
+        video = tree / "Jump" / "v_Jump_g01_c01.avi"
         clip = pipelines.read_clip(video, model.info.clip_spec)
         rows = model.predict(np.stack([clip.frames] * 3))
         assert rows.shape == (3, 3) and rows.dtype == np.float32 and np.allclose(rows.sum(axis=1), 1)
-        report = pipelines.label(
-            model=str(tmp_path / "run" / "model"), input=str(tree), output=str(tmp_path / "labels")
-        )
+        report = pipelines.label(model=tmp_path / "run" / "model", input=tree, output=tmp_path / "labels")
         assert (report.videos, report.labelled, report.failed) == (30, 30, 0)
         assert "Every listed video was decoded completely" in report._repr_html_()
-        player = pipelines.play(video, labels=str(tmp_path / "labels"))
+        player = pipelines.play(video, labels=tmp_path / "labels")
         assert player.labels.video == "Jump/v_Jump_g01_c01.avi" and player.labels.segments[0].label in model.info.labels
 
 
