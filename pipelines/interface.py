@@ -1,6 +1,7 @@
 """The jobs as functions: they return objects, raise `UserError`, print nothing, and leave the process as it was."""
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 from pipelines import files
@@ -23,7 +24,12 @@ from pipelines.samples.videos import SampleDataConfig, list_videos
 
 
 def preprocess(
-    input: str, output: str, *, runner: str = LOCAL_RUNNER, beam_arguments: Sequence[str] = (), **settings: Any
+    input: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    runner: str = LOCAL_RUNNER,
+    beam_arguments: Sequence[str] = (),
+    **settings: Any,
 ) -> DatasetInfo:
     """Makes a dataset of videos, as `python -m pipelines.preprocess` does.
 
@@ -60,7 +66,7 @@ def preprocess(
         return make_dataset(Request(config, runner, tuple(beam_arguments), False))[0]
 
 
-def sample_data(output: str, **settings: Any) -> VideoFolder:
+def sample_data(output: str | PathLike[str], **settings: Any) -> VideoFolder:
     """Makes videos of simple activities, as `python -m pipelines.sample_data` does.
 
     Messages go to the logger `pipelines`, at the level INFO. Call it again after an error or a kill: finished videos
@@ -139,9 +145,9 @@ def download(
 
 
 def label(
-    model: str,
-    input: str,
-    output: str,
+    model: str | PathLike[str],
+    input: str | PathLike[str],
+    output: str | PathLike[str],
     *,
     runner: str = LOCAL_RUNNER,
     beam_arguments: Sequence[str] = (),

@@ -106,10 +106,10 @@ def unchanged(capfd: pytest.CaptureFixture[str]) -> Watch:
 
 def test_preprocess_and_open(unchanged: Watch, tree: Path, tmp_path: Path, dataset: Path) -> None:
     with unchanged():
-        info = pipelines.preprocess(input=str(tree), output=str(tmp_path / "out"), num_frames=4, size=32, shards=8)
+        info = pipelines.preprocess(input=tree, output=tmp_path / "out", num_frames=4, size=32, shards=8)
         assert info == pipelines.open_dataset(str(dataset)).info
         assert info._repr_html_().count("<tr>") == 1 + len(info.labels) + 1
-        data = pipelines.open_dataset(str(tmp_path / "out"))
+        data = pipelines.open_dataset(tmp_path / "out")
         assert escape((tmp_path / "out" / "preview.html").read_text()) in data._repr_html_()
         assert "Jump/v_Jump_g0" in "".join(clip._repr_html_() for clip in data.clips("train"))
         for split, entry in data.info.splits.items():
@@ -138,22 +138,20 @@ def test_datasets_of_other_forms(more: dict[str, str], tree: Path, tmp_path: Pat
 def test_train_load_and_label(unchanged: Watch, tree: Path, dataset: Path, tmp_path: Path) -> None:
     with unchanged():
         words = {"epochs": 1, "variant": "reference", "batch_size": 8, "baseline": False}
-        metrics = trainer.train(model="lrcn", data=str(dataset), output=str(tmp_path / "run"), **words)
+        metrics = trainer.train(model="lrcn", data=dataset, output=tmp_path / "run", **words)
         assert metrics == json.loads((tmp_path / "run" / "metrics.json").read_text()) == json.loads(json.dumps(metrics))
         assert escape((tmp_path / "run" / "report.html").read_text()) in metrics._repr_html_()
-        comparison = trainer.compare(str(tmp_path / "run"))
+        comparison = trainer.compare(tmp_path / "run")
         assert [run.name for run in comparison.runs] == ["run"] and "Comparison of runs" in comparison._repr_html_()
-        model = pipelines.load_model(str(tmp_path / "run" / "model"))
-        video = str(tree / "Jump" / "v_Jump_g01_c01.avi")
+        model = pipelines.load_model(tmp_path / "run" / "model")
+        video = tree / "Jump" / "v_Jump_g01_c01.avi"
         clip = pipelines.read_clip(video, model.info.clip_spec)
         rows = model.predict(np.stack([clip.frames] * 3))
         assert rows.shape == (3, 3) and rows.dtype == np.float32 and np.allclose(rows.sum(axis=1), 1)
-        report = pipelines.label(
-            model=str(tmp_path / "run" / "model"), input=str(tree), output=str(tmp_path / "labels")
-        )
+        report = pipelines.label(model=tmp_path / "run" / "model", input=tree, output=tmp_path / "labels")
         assert (report.videos, report.labelled, report.failed) == (30, 30, 0)
         assert "Every listed video was decoded completely" in report._repr_html_()
-        player = pipelines.play(video, labels=str(tmp_path / "labels"))
+        player = pipelines.play(video, labels=tmp_path / "labels")
         assert player.labels.video == "Jump/v_Jump_g01_c01.avi" and player.labels.segments[0].label in model.info.labels
 
 

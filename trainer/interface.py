@@ -1,5 +1,6 @@
 """Training and comparing as functions: they return objects, raise `UserError`, and print and change nothing else."""
 
+import os
 from typing import Any
 
 from pipelines.cli.flags import Given
@@ -11,7 +12,9 @@ from trainer.evaluation.results import Metrics
 from trainer.flags import DEFAULT_OUTPUT, make_config
 
 
-def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) -> Metrics:
+def train(
+    model: str, data: str | os.PathLike[str], output: str | os.PathLike[str] = DEFAULT_OUTPUT, **settings: Any
+) -> Metrics:
     """Trains a network on a dataset, evaluates and exports it, as `python -m trainer.task` does.
 
     Messages go to the logger `pipelines`, at the level INFO. Call it again after an error or a kill: it resumes at the
@@ -35,7 +38,8 @@ def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) 
         >>> metrics = trainer.train(model="lrcn", data="data/mine", output="runs/lrcn", epochs=20)
         >>> metrics["test"]["top1"]["value"]
     """
-    values = {"model": model, "data": data, "output": output.replace("MODEL", model), **settings}
+    places = {"data": os.fspath(data), "output": os.fspath(output).replace("MODEL", model)}
+    values = {"model": model, **places, **settings}
     config = make_config(Given(values, {name: name for name in values}, {}, (), ()))
     if config.strategy == "multi_worker":
         raise UsageError("strategy multi_worker needs a process of its own: python -m trainer.task")
@@ -49,7 +53,7 @@ def train(model: str, data: str, output: str = DEFAULT_OUTPUT, **settings: Any) 
             return Metrics(train_run(config), config.output)
 
 
-def compare(*runs: str) -> Comparison:
+def compare(*runs: str | os.PathLike[str]) -> Comparison:
     """Compares finished runs, as `python -m trainer.compare` does.
 
     Args:
@@ -68,4 +72,4 @@ def compare(*runs: str) -> Comparison:
     if not runs:
         raise UsageError("compare needs the folder of at least one run")
     with as_library():
-        return Comparison.of(runs)
+        return Comparison.of([os.fspath(run) for run in runs])

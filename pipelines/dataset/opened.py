@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,7 +143,7 @@ class Dataset:
         return StoredClip(**{**found, "frames": frames, "timestamps_s": times, "frame_indices": indices})
 
 
-def open_dataset(uri: str) -> Dataset:
+def open_dataset(uri: str | PathLike[str]) -> Dataset:
     """Opens a dataset. This reads only its description.
 
     Args:

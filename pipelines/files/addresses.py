@@ -1,5 +1,6 @@
 """Addresses of files: local paths, and `gs://` or `s3://` for objects in a bucket."""
 
+import os
 import posixpath
 import re
 from pathlib import Path
@@ -18,7 +19,7 @@ def is_local(uri: str) -> bool:
     return "://" not in uri
 
 
-def normalise(uri: str, what: str = "a path") -> str:
+def normalise(uri: str | os.PathLike[str], what: str = "a path") -> str:
     """An absolute local path, or a remote address without a slash at its end.
 
     Args:
@@ -28,6 +29,7 @@ def normalise(uri: str, what: str = "a path") -> str:
     Raises:
         UsageError: the path is empty, names a store without a bucket, or contains a secret.
     """
+    uri = os.fspath(uri)
     refuse_secrets(uri)
     plain = uri.removeprefix("file://")
     if not plain.strip():

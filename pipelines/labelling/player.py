@@ -1,6 +1,7 @@
 """A labelled video that plays in a notebook, with its labels as subtitles."""
 
 from dataclasses import dataclass, field
+from os import PathLike
 
 from pipelines import files
 from pipelines.core.errors import UsageError, UserError
@@ -43,7 +44,7 @@ class LabelPlayer:
         )
 
 
-def play(video: str, labels: str) -> LabelPlayer:
+def play(video: str | PathLike[str], labels: str | PathLike[str]) -> LabelPlayer:
     """Shows a labelled video, with its labels as subtitles.
 
     Args:

@@ -1,5 +1,7 @@
 """A trained model as an object: clips in, probabilities out."""
 
+from os import PathLike
+
 import numpy as np
 
 from pipelines import files
@@ -54,7 +56,7 @@ class Model:
         return np.array(rows, np.float32).reshape(len(array), len(self.info.labels))
 
 
-def load_model(uri: str, trust_model: bool = False) -> Model:
+def load_model(uri: str | PathLike[str], trust_model: bool = False) -> Model:
     """Loads a model directory.
 
     Args:
