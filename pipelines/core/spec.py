@@ -12,6 +12,8 @@ from typing import Any
 from pipelines.core.hashing import fingerprint
 from pipelines.core.settings.fields import check_settings, setting
 
+STRIP_FRAMES = 8
+"""Most frames of a clip in its film strip, which pages show."""
 PIXELS_VERSION = 2
 """Raised whenever the same video and the same `ClipSpec` would give other pixels than before.
 

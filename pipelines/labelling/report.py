@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
+from pipelines.core.spec import STRIP_FRAMES
 from pipelines.labelling.account import merge_reports
 from pipelines.labelling.familiarity import note_on_page
 from pipelines.labelling.pages.links import NOWHERE, Places
@@ -16,7 +17,6 @@ from pipelines.labelling.pages.timelines import choose_colors, time_range, timel
 from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
 from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.charts import histogram
-from pipelines.reports.film import STRIP_FRAMES
 from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import STACKED, Measure, SmallShare, folded, key, notes, soft, table, tile
 from pipelines.reports.text import by_count, human_seconds, plural, some

@@ -6,10 +6,9 @@ The picture is in the page once, however often it is shown, and nothing needs a 
 import base64
 import binascii
 
+from pipelines.core.spec import STRIP_FRAMES
 from pipelines.reports.parts import soft, text
 
-STRIP_FRAMES = 8
-"""Most frames in a film strip."""
 _HOW_TO_PLAY = (
     "Point at a strip, or go to it with Tab, and it plays, though not at the video's own speed. Click it, or press "
     "Enter, for larger frames."

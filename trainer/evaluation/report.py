@@ -6,8 +6,9 @@ The page is one self-contained file without scripts. Every name in it comes from
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.core.spec import STRIP_FRAMES
 from pipelines.reports.charts import line_chart
-from pipelines.reports.film import STRIP_FRAMES, film, how_to_play
+from pipelines.reports.film import film, how_to_play
 from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import text
 from pipelines.reports.text import human_seconds, plural

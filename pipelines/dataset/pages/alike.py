@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipelines.core.spec import STRIP_FRAMES
 from pipelines.dataset.pages.strips import Shown
-from pipelines.reports.film import STRIP_FRAMES
 
 MAX_PAIRS = 12
 MAX_COMPARED = 1000
