@@ -29,6 +29,7 @@ from pipelines.video.frames import (
 from pipelines.video.images import clip_html
 from pipelines.video.remarks import Shortfall
 from pipelines.video.resize import Resizer
+from pipelines.video.taint import count_gaps
 from pipelines.video.timing.times import Timeline
 
 MIN_DECODABLE_SHARE = MIN_SHARE
@@ -101,7 +102,7 @@ def clip_of(path: str, context: "av.VideoCodecContext", packets: Packets, spec: 
         clip = _read_undamaged_clip(path, context, packets, spec)
         if clip is not None:
             return clip
-    return _read_damaged_clip(path, packets, spec, min_frames)
+    return _read_damaged_clip(path, packets, spec, min_frames, count_gaps(path, context, packets))
 
 
 def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Packets, spec: ClipSpec) -> Clip | None:
@@ -112,7 +113,7 @@ def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Pa
     times = packets.times
     plan = make_plan(path, context, packets)
     if plan is None:
-        if not one_frame_each(path, context, packets):
+        if not one_frame_each(path, context, packets) or count_gaps(path, context, packets):
             return None
         return _collect(lambda is_enough: decode_all(path, context, packets, is_enough), times, spec, is_whole=True)
     needed = {0, *times.choose(spec)}
@@ -120,7 +121,7 @@ def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Pa
     return clip or _collect(lambda is_enough: decode_again(path, None, is_enough), times, spec, is_whole=True)
 
 
-def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: int) -> Clip:
+def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: int, num_gaps: int) -> Clip:
     """Counts the frames that really come out of the decoder, then chooses among them."""
     errors: list[str] = []
     num_intact = 0
@@ -134,14 +135,14 @@ def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: 
         raise VideoDecodeError(f"only {num_intact} of {packets.count} frames could be decoded{reason}")
     if num_frames < min_frames:
         raise VideoTooShort(num_frames, min_frames)
-    damage = _describe_damage(packets, num_frames, num_intact, errors)
+    damage = _describe_damage(packets, num_frames, num_intact, errors, num_gaps)
     clip = _collect(lambda _: decode_again(path, errors), packets.times.of_packets(numbers), spec, damage)
     if clip is None:
         raise VideoDecodeError(f"{num_frames} frames were decoded, but fewer the second time")
     return replace(clip, missing=packets.missing)
 
 
-def _describe_damage(packets: Packets, num_frames: int, num_intact: int, errors: list[str]) -> str:
+def _describe_damage(packets: Packets, num_frames: int, num_intact: int, errors: list[str], num_gaps: int) -> str:
     """What is wrong with a video, given how many frames could be decoded; empty where nothing is."""
     found = []
     if packets.missing:
@@ -151,6 +152,8 @@ def _describe_damage(packets: Packets, num_frames: int, num_intact: int, errors:
     if num_intact < num_frames:
         bad = num_frames - num_intact
         found.append(f"{bad:,} of {num_frames:,} frames {'is' if bad == 1 else 'are'} damaged")
+    if num_gaps and not found:
+        found.append(f"frames are missing in {num_gaps:,} {'place' if num_gaps == 1 else 'places'}")
     if errors and not found:
         found.append(errors[0])
     return "; ".join(found)

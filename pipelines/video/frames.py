@@ -141,7 +141,7 @@ def refuse_stump(packets: Packets) -> None:
 
 
 @contextlib.contextmanager
-def _source(
+def packet_source(
     path: str, context: "av.VideoCodecContext", packets: Packets
 ) -> Iterator[tuple["av.VideoCodecContext", Iterable["av.Packet"]]]:
     """A decoder and all packets: the buffered ones or, where there were too many, those of the file, read again."""
@@ -155,7 +155,7 @@ def _source(
 def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> drop_plan.DropPlan | None:
     """Which packets each frame needs; None where that can't be determined."""
     try:
-        with _source(path, context, packets) as (decoder, source):
+        with packet_source(path, context, packets) as (decoder, source):
             plan = drop_plan.plan(decoder.name, decoder.extradata, source)
     except MemoryError:
         raise
@@ -168,7 +168,7 @@ def one_frame_each(path: str, context: "av.VideoCodecContext", packets: Packets)
     """Whether each packet gives one frame; False where that is uncertain or the file can't be read again."""
     codec = context.codec.canonical_name
     try:
-        with _source(path, context, packets) as (_, source):
+        with packet_source(path, context, packets) as (_, source):
             return all(gives_one_frame(packet, context) for packet in source if shows_picture(packet, codec))
     except MemoryError:
         raise
@@ -213,7 +213,7 @@ def decode_all(
     path: str, context: "av.VideoCodecContext", packets: Packets, is_enough: Callable[[], bool]
 ) -> Iterator[tuple[int, "av.VideoFrame"]]:
     """Yields all frames with their index; raises the decoder's errors. See `decode_again` on `pts`."""
-    with _source(path, context, packets) as (decoder, source):
+    with packet_source(path, context, packets) as (decoder, source):
         named = numbered(source, decoder.codec.canonical_name)
         yield from enumerate(decode_packets(decoder, named, is_enough=is_enough))
 
@@ -227,7 +227,7 @@ def decode_needed(
         UnforeseenFrame: a frame is missing or differs from the plan.
     """
     kept = plan.keep(needed)
-    with _source(path, context, packets) as (decoder, source):
+    with packet_source(path, context, packets) as (decoder, source):
         frames = decode_packets(decoder, plan.select(source, kept))
         for picture in plan.come_out(kept):
             frame = next(frames, None)

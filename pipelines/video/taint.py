@@ -5,12 +5,13 @@ refers to is stored before it, at or after the last picture at which decoding co
 """
 
 import bisect
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 
 import av
 
-from pipelines.video.frames import decode_packets
+from pipelines.video.frames import Packets, decode_packets, packet_source
 from pipelines.video.skipping import h264
 from pipelines.video.skipping.entry_points import start_test
 
@@ -40,6 +41,26 @@ def decode_watched(
         yield frame, watch.is_tainted(frame)
 
 
+def count_gaps(path: str, context: "av.VideoCodecContext", packets: Packets) -> int:
+    """How often pictures of an H.264 video are missing to which the next ones refer; decoders don't tell.
+
+    Where the next picture is one at which decoding may start, only pictures shown before it may miss them.
+    """
+    if context.codec.canonical_name != "h264":
+        return 0
+    numbers, is_start = h264.FrameNumbers(context.extradata or b""), start_test(context)
+    gaps, restart = 0, None  # the time of the picture at which decoding has just started again after a gap
+    with contextlib.suppress(av.FFmpegError), packet_source(path, context, packets) as (_, source):
+        for packet in source:
+            if numbers.is_gap(packet):
+                restart = packet.pts if is_start(packet) else None
+                gaps += restart is None
+            elif restart is not None and packet.pts is not None:
+                gaps += packet.pts < restart
+                restart = None
+    return gaps
+
+
 class _Watch:
     """Records where pictures are stored, and which are damaged."""
 
@@ -55,14 +76,15 @@ class _Watch:
     def noted(self, packets: Iterable["av.Packet"]) -> Iterator["av.Packet"]:
         """Passes packets on, and records where they are stored and what could not be decoded."""
         for place, packet in enumerate(packets):
+            is_start = self._is_start(packet)
             if packet.pts is not None:
-                if self._is_start(packet):
+                if is_start:
                     self._starts.append((place, packet.pts))
                 self._place_of[packet.pts] = place
                 if len(self._place_of) > 2 * _REMEMBERED:
                     self._place_of = dict(list(self._place_of.items())[_REMEMBERED:])
             if self._numbers and self._numbers.is_gap(packet):
-                self._damaged.append(place)
+                self._damaged.append(place - is_start)  # what is missing before a start isn't missed after it
             yield packet
             if self.errors:
                 self.errors.clear()

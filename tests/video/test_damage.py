@@ -48,6 +48,21 @@ def test_files_after_public_problem_reports(name: str, num_frames: int, damage: 
     assert damage in clip.damage and clip.damaged == bool(damage)
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_references_that_are_missing_are_said(suffix: str, tmp_path: Path) -> None:
+    """The decoder conceals them. Where a group of pictures begins anew, what was lost before is not missed."""
+    path = write_video(tmp_path / f"v.{suffix}", 40, "libx264", options={"g": "20", "bf": "2"})
+    for lost, damage in ((range(10, 14), "frames are missing in 1 place"), (range(16, 20), "")):
+        cut = tmp_path / f"cut.{suffix}"
+        with av.open(str(path)) as source, av.open(str(cut), "w") as target:
+            stream = target.add_stream_from_template(source.streams.video[0])
+            for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
+                if number not in lost:
+                    packet.stream = stream
+                    target.mux(packet)
+        assert read_clip(str(cut), SPEC).damage == damage
+
+
 def test_less_than_half_is_a_failure() -> None:
     with pytest.raises(VideoDecodeError, match="^only 6 of 50 frames are there$"):
         read_clip(str(FIELD / "trunc55.mp4"), SPEC)

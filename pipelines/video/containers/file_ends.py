@@ -14,6 +14,8 @@ _NEVER_ZEROS = frozenset(_COMPACT.split())
 """Codecs whose pictures don't end in many zeros. Pictures of other codecs may be padded with zeros, or be black."""
 _PIECE_BYTES = 1 << 20
 _MAX_GIF_BYTES = 1 << 26
+_MIN_HOLE = 64
+"""At least this many zeros in place of a block of a GIF file are a hole, unless the file ends before."""
 _MXF_PACK = bytes.fromhex("060e2b34020501010d01020101")
 _MXF_RUN_IN = 1 << 16
 """Up to this many other bytes may precede the header."""
@@ -74,28 +76,31 @@ def ivf_frames(file: BinaryIO) -> int:
     return count if count < 1 << 31 else 0
 
 
-def has_gif_trailer(file: BinaryIO) -> bool:
-    """Whether the blocks of a GIF file lead to its end mark; also True where they can't be followed or are too many."""
+def gif_break(file: BinaryIO) -> int | None:
+    """The offset from which on the blocks of a GIF file, which should lead to its end mark, can't be followed.
+
+    None where they lead there, where something else than zeros is in the way, which decoders pass over, and where they
+    are too many.
+    """
     file.seek(0)
     data = file.read(_MAX_GIF_BYTES + 1)
     if len(data) > _MAX_GIF_BYTES:
-        return True
-    if len(data) < 13:
-        return False
-    place = 13 + _colors(data[10])
+        return None
+    place = 13 + _colors(data[10]) if len(data) >= 13 else len(data)
     while place < len(data):
         if data[place] == 0x3B:
-            return True
+            return None
         if data[place] == 0x2C and place + 10 < len(data):
             place += 11 + _colors(data[place + 9])
         elif data[place] == 0x21:
             place += 2
         else:
-            return bool(data[place:].strip(b"\0")) and data[place] != 0x2C  # zeros: not downloaded
+            is_hole = data[place] == 0x2C or not any(data[place : place + _MIN_HOLE])  # zeros: not downloaded
+            return None if not is_hole else place if any(data[place:]) else len(data)
         while place < len(data) and data[place]:
             place += 1 + data[place]
         place += 1
-    return False
+    return len(data)
 
 
 def _colors(flags: int) -> int:

@@ -2,10 +2,10 @@
 
 A download that broke off has a header that describes the whole video. What is trusted: the sample tables of MP4 and
 MOV, including those of fragments; the index of an AVI, and its counts where the file ends within its pictures; where
-the segment of a Matroska file, the data of an ASF file, the indexed fragments of an MP4 file or the last part of an MXF
-file should end; the count of an IVF file, and the end mark of a GIF. Durations and counts by themselves are often wrong
-even in intact files, and live recordings don't know their sizes: these promise nothing, and neither do MPEG streams.
-Zeros at the end of a file are space that a download allocated but never filled.
+the segment of a Matroska file, the data of an ASF file or the indexed fragments of an MP4 file should end, and what the
+data of ASF and GIF files consist of; the counts of IVF and of finished MXF files. Durations and counts by themselves
+are often wrong even in intact files, and live recordings don't know their sizes: these promise nothing, and neither do
+MPEG streams. Zeros at the end of a file are space that a download allocated but never filled.
 """
 
 import os
@@ -175,9 +175,16 @@ def _matroska_duration_s(source: _Source) -> float:
 
 def _asf(source: _Source, found: Found) -> Shortfall | None:
     parts = asf.look(source.file)
-    if parts is None or parts.end <= source.end:
+    if parts is None:
         return None
-    return _estimated(found, source.end / parts.end, parts.duration_s)
+    if parts.end > source.end:
+        return _estimated(found, source.end / parts.end, parts.duration_s)
+    is_all = found.packets >= round(parts.duration_s * found.frame_rate)
+    lost = 0.0 if is_all else asf.lost_share(source.file, parts)
+    if not lost:
+        return None
+    missing = _estimated(found, 1 - lost, parts.duration_s)
+    return missing or counted(found.packets, found.packets + 1, parts.duration_s, about=True)
 
 
 def _flv(source: _Source, found: Found) -> Shortfall | None:
@@ -196,7 +203,7 @@ def _flv(source: _Source, found: Found) -> Shortfall | None:
 
 
 def _mxf(source: _Source, found: Found) -> Shortfall | None:
-    if file_ends.mxf_footer(source.file) < source.end:
+    if not file_ends.mxf_footer(source.file):  # it wasn't finished, and its header knows no length
         return None
     stream = source.stream
     lasts_s = float((stream.duration or 0) * (stream.time_base or 0))
@@ -212,9 +219,11 @@ def _ivf(source: _Source, found: Found) -> Shortfall | None:
 
 
 def _gif(source: _Source, found: Found) -> Shortfall | None:
-    if file_ends.has_gif_trailer(source.file):
+    broken_at = file_ends.gif_break(source.file)
+    if broken_at is None:
         return None
-    message = f"{found.packets:,} frames are there, and the file ends without its end mark"
+    where = "ends without its end mark" if broken_at >= source.end else f"can't be followed from byte {broken_at:,} on"
+    message = f"{found.packets:,} frames are there, and the file {where}"
     return Shortfall(message, found.packets / (found.packets + 1), found.duration_s)
 
 

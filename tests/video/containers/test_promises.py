@@ -43,6 +43,8 @@ SOURCES: dict[str, tuple[str, dict[str, str]]] = {
     "x.ts": X264,
     "m.mpg": ("mpeg2video", {"g": "12"}),
 }
+STRUCTURED = {"m.mxf": ("mpeg2video", {"g": "12"}), "g.gif": ("gif", {})}
+"""Further formats, which are searched for holes."""
 
 
 def write_video(path: Path, codec: str, options: dict[str, str], container_options: dict[str, str]) -> Path:
@@ -55,7 +57,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     options = {name: {"movflags": flags} for name, flags in FLAGS.items()}
     return {
         name: write_video(folder / name, codec, choices, options.get(name, {})).read_bytes()
-        for name, (codec, choices) in SOURCES.items()
+        for name, (codec, choices) in {**SOURCES, **STRUCTURED}.items()
     }
 
 
@@ -102,12 +104,22 @@ def test_whole_and_cut(name: str, sources: dict[str, bytes], tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("x.mkv", " of 100 frames"), ("m.avi", " of 100 frames"), ("fragments.mp4", "of at least")]
+    ("name", "message"),
+    [
+        ("x.mkv", " of 100 frames"),
+        ("m.avi", " of 100 frames"),
+        ("fragments.mp4", "of at least"),
+        ("w.wmv", " of 100 frames"),
+        ("m.mxf", " of 100 frames"),
+        ("g.gif", "can't be followed from byte"),
+    ],
 )
 def test_holes_in_the_structure(name: str, message: str, sources: dict[str, bytes], tmp_path: Path) -> None:
     data, path = sources[name], tmp_path / name
+    path.write_bytes(data)
+    assert missing(path) is None
     middle = len(data) // 2
-    path.write_bytes(data[:middle] + bytes(4000) + data[middle + 4000 :])
+    path.write_bytes(data[:middle] + bytes(8000) + data[middle + 8000 :])
     found = missing(path)
     assert found is not None and message in found.message
     assert name != "m.avi" or (found.share < 1 and found.end_s == pytest.approx(4)), "the hole is not behind it"
@@ -387,7 +399,7 @@ def test_parsers_take_anything(sources: dict[str, bytes]) -> None:
         asf.look(file)
         file_ends.mxf_footer(file)
         file_ends.ivf_frames(file)
-        file_ends.has_gif_trailer(io.BytesIO(b"GIF89a" + data[:5000]))
+        file_ends.gif_break(io.BytesIO(b"GIF89a" + data[:5000]))
 
 
 def test_mutated_files_are_read_or_refused(sources: dict[str, bytes], tmp_path: Path) -> None:
