@@ -29,6 +29,9 @@ _MEANING = frozenset(
 _FRAMES = frozenset(("frame", "frames"))
 _COUNTS = frozenset(("n", "nb", "num", "number", "count", "total", "size", "width", "height"))
 """`num_frames` describes the video, whereas `frames` may choose some of them."""
+_SPLITS = frozenset(
+    ("subset", "partition", "fold", "folds", "split", "splits", "train", "training", "val", "test", "testing")
+)
 _UNIT = "(?:s|t|ts|at|ms|msec|sec|secs|second|seconds|time|times|frame|frames|idx|index)?"
 _FUSED = re.compile(
     rf"(?:t|time|sec|frame|clip|video|event|action)?(?:start|begin|end|stop|onset|offset|duration){_UNIT}"
@@ -142,6 +145,11 @@ def _check_head(head: _Head) -> None:
             "the whole video at its own speed, with the same weight as any other. Cut the videos beforehand (for "
             "example with ffmpeg -ss START -to END), or remove these columns from the file"
         )
+    if "split" in optional and "split" not in names and (other := next(filter(_gives_splits, head.columns), None)):
+        raise UsageError(
+            f"{name}: column {other}: seems to say which videos are for training and which for testing, and would not "
+            "be used. Call it split, with train, val and test in it, or remove it to have splits assigned"
+        )
 
 
 def changes_meaning(column: str) -> bool:
@@ -151,6 +159,11 @@ def changes_meaning(column: str) -> bool:
     if words & _MEANING or (words & _FRAMES and not words & _COUNTS):
         return True
     return _FUSED.fullmatch("".join(re.findall("[a-z0-9]+", column.lower()))) is not None
+
+
+def _gives_splits(column: str) -> bool:
+    """Whether the name of a column is another one for `split`."""
+    return column.lower() == "set" or any(word.lower() in _SPLITS for word in _WORD.findall(column))
 
 
 def _rows(

@@ -106,6 +106,17 @@ def test_split_column_in_any_spelling() -> None:
     assert [row.split for row in parse_manifest(text, "m.csv").rows] == ["train", "val", "val", "test"]
 
 
+@pytest.mark.parametrize("column", ["subset", "Set", "is_train", "testing", "fold", "split1", "trainVal", "train/test"])
+def test_splits_under_another_name_are_refused(column: str) -> None:
+    """Official test videos must not be dealt into train because a column is called otherwise."""
+    text = f"path,label,{column}\na.mp4,x,train\nb.mp4,x,test\n"
+    with pytest.raises(UsageError, match=f"^m.csv: column {column}: seems to say which .* Call it split"):
+        parse_manifest(text, "m.csv")
+    both = f"path,label,{column},split\na.mp4,x,1,train\nb.mp4,x,2,test\n"
+    assert parse_manifest(both, "m.csv").unused == (column,)
+    assert read_table(text, "m.csv", ("path",)).unused == (column,)  # a list of videos to be labelled
+
+
 def test_repeated_lines_count_once_and_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     (tmp_path / "m.csv").write_text("path,label,camera\na.mp4,x,1\na.mp4,x,2\n")
