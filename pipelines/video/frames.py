@@ -94,7 +94,7 @@ def scan(
     Raises:
         VideoReadError: the file can't be read.
     """
-    broken, size, stored, incomplete, indexed = False, 0, 0, 0, len(stream.index_entries)
+    broken, size, stored, incomplete, indexed, end = False, 0, 0, 0, len(stream.index_entries), 0
     buffered: list[av.Packet] | None = []
     shown, codec = PacketTimes(), stream.codec_context.codec.canonical_name
     add, may_hide = shown.add, codec == "vp8"
@@ -114,12 +114,13 @@ def scan(
                 shown.discarded = True
             elif not may_hide or shows_picture(packet, codec):
                 add(packet)
+        end = packet.pos + packet.size if stored and packet.pos is not None else 0
     except MemoryError:
         raise
     except av.FFmpegError:
         broken = True
     times = timeline(shown, StreamClock.of(container, stream))
-    found = promises.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed)
+    found = promises.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed, end)
     try:
         missing = promises.shortfall(container, stream, found)
     except OSError as error:

@@ -13,6 +13,9 @@ _COMPACT = "h264 hevc vvc av1 vp7 vp8 vp9 mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4v3 wm
 _NEVER_ZEROS = frozenset(_COMPACT.split())
 """Codecs whose pictures don't end in many zeros. Pictures of other codecs may be padded with zeros, or be black."""
 _PIECE_BYTES = 1 << 20
+_FLV = b"FLV\x01"
+_SOUND_BYTES = 1 << 20
+"""At most this many bytes of sound follow the last picture of an FLV file."""
 _MAX_GIF_BYTES = 1 << 26
 _MIN_HOLE = 64
 """At least this many zeros in place of a block of a GIF file are a hole, unless the file ends before."""
@@ -74,6 +77,13 @@ def ivf_frames(file: BinaryIO) -> int:
         return 0
     count: int = struct.unpack_from("<I", head, 24)[0]
     return count if count < 1 << 31 else 0
+
+
+def second_flv(file: BinaryIO, end: int) -> int | None:
+    """Where another FLV file begins that was joined to one whose last picture ends at an offset; None if none was."""
+    file.seek(end)
+    place = file.read(_SOUND_BYTES).find(_FLV) if end else -1
+    return end + place if place >= 0 else None
 
 
 def gif_break(file: BinaryIO) -> int | None:

@@ -1,8 +1,9 @@
-"""The boxes of a fragmented MP4 file (ISO/IEC 14496-12): whether it ends where it should, and its index."""
+"""The boxes of an MP4 file (ISO/IEC 14496-12): where fragments should end, and whether another file follows."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _NAMES = frozenset(b"ftyp styp free skip wide uuid moov moof mdat mfra sidx ssix emsg prft pdin meta udta".split())
 """Names of boxes that may occur at the top level of a file."""
@@ -34,6 +35,45 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
     """
     begin, end, duration_s = 0, 0, 0.0
     is_fragmented = is_cut = False
+    for box in _boxes(file, size_bytes):
+        begin = box.end
+        is_fragmented |= box.name == b"moof"
+        is_cut |= box.end > size_bytes and box.name not in _DISPENSABLE
+        if box.name == b"sidx" and not is_cut:
+            file.seek(box.data)
+            lasts_s, ends = _segment_index(file.read(box.end - box.data), track)
+            duration_s += lasts_s
+            end = max(end, box.end + ends)
+    if begin < size_bytes:
+        is_cut |= _has_fragment(file, begin)  # otherwise it is something that was appended
+    if not is_fragmented:
+        return None
+    return Fragments(is_cut or end > min(size_bytes, begin), duration_s)
+
+
+def second_movie(file: BinaryIO, size_bytes: int) -> int | None:
+    """Where another MP4 file begins that was joined to this one, and that decoders don't read; None if none was."""
+    begins, movies = 0, 0
+    for box in _boxes(file, size_bytes):
+        begins = box.begin if box.name == b"ftyp" else begins
+        movies += box.name == b"moov"
+        if movies > 1 and begins:  # without a beginning of its own, the same one is there twice
+            return begins
+    return None
+
+
+class _Box(NamedTuple):
+    """A box whose data begin at `data`."""
+
+    name: bytes
+    begin: int
+    data: int
+    end: int
+
+
+def _boxes(file: BinaryIO, size_bytes: int) -> Iterator[_Box]:
+    """The boxes at the top level of a file, up to something that is none."""
+    begin = 0
     while begin < size_bytes:
         file.seek(begin)
         head = file.read(16)
@@ -44,19 +84,9 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
         elif size == 0:
             size = size_bytes - begin  # up to the end of the file
         if size < head_size or name not in _NAMES:
-            is_cut |= _has_fragment(file, begin)  # otherwise it is something that was appended
-            break
-        is_fragmented |= name == b"moof"
-        is_cut |= begin + size > size_bytes and name not in _DISPENSABLE
-        if name == b"sidx" and not is_cut:
-            file.seek(begin + head_size)
-            lasts_s, ends = _segment_index(file.read(size - head_size), track)
-            duration_s += lasts_s
-            end = max(end, begin + size + ends)
+            return
+        yield _Box(name, begin, begin + head_size, begin + size)
         begin += size
-    if not is_fragmented:
-        return None
-    return Fragments(is_cut or end > min(size_bytes, begin), duration_s)
 
 
 def _has_fragment(file: BinaryIO, begin: int) -> bool:

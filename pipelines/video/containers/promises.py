@@ -35,6 +35,7 @@ class Found:
         duration_s: seconds from the first frame to the end of the last one.
         frame_rate: frames per second.
         indexed: number of entries in FFmpeg's index just after the file was opened.
+        end: the byte behind the last packet that was read; 0 where that isn't known.
     """
 
     packets: int
@@ -42,6 +43,7 @@ class Found:
     duration_s: float
     frame_rate: float
     indexed: int
+    end: int = 0
 
 
 def shortfall(container: "av.container.InputContainer", stream: "av.VideoStream", found: Found) -> Shortfall | None:
@@ -136,7 +138,8 @@ def _mp4(source: _Source, found: Found) -> Shortfall | None:
     there = sum(end <= limit for end, _ in samples)
     if is_plain:
         lasts_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
-        return counted(there, len(samples), max(lasts_s, found.duration_s))
+        missing = counted(there, len(samples), max(lasts_s, found.duration_s))
+        return missing or _joined(mp4.second_movie(source.file, source.end), found)
     fragments = mp4.look(source.file, source.end, stream.id)
     if fragments is None or not fragments.is_cut:
         return counted(there, len(samples), found.duration_s)
@@ -145,6 +148,14 @@ def _mp4(source: _Source, found: Found) -> Shortfall | None:
     known = max(len(samples), there + 1)  # there may be more fragments
     end_s = found.duration_s * known / max(there, 1)
     return Shortfall(f"{there:,} of at least {known:,} frames are there", there / known, end_s)
+
+
+def _joined(begins: int | None, found: Found) -> Shortfall | None:
+    """What is missing where another file was joined to this one and isn't read."""
+    if begins is None:
+        return None
+    message = f"{found.packets:,} frames are there, and another video that begins at byte {begins:,} isn't read"
+    return Shortfall(message, found.packets / (found.packets + 1), found.duration_s)
 
 
 def _matroska(source: _Source, found: Found) -> Shortfall | None:
@@ -193,7 +204,7 @@ def _flv(source: _Source, found: Found) -> Shortfall | None:
     size = int.from_bytes(source.file.read(4), "big")
     source.file.seek(max(0, source.end - 4 - size))
     if size == 11 + int.from_bytes(source.file.read(4)[1:], "big") and source.end == source.size_bytes:
-        return None
+        return _joined(file_ends.second_flv(source.file, found.end), found)
     stream = source.stream
     begins_s = float((stream.start_time or 0) * (stream.time_base or 0))
     whole, lasts_s = found.packets - found.incomplete, _duration_s(source) - begins_s  # the file's counts from 0

@@ -126,6 +126,16 @@ def test_holes_in_the_structure(name: str, message: str, sources: dict[str, byte
     assert read_clip(str(path), SPEC).damaged
 
 
+@pytest.mark.parametrize("name", ["fast.mp4", "f.flv"])
+def test_a_file_that_was_joined_to_another_is_said(name: str, sources: dict[str, bytes], tmp_path: Path) -> None:
+    """Decoders read only the first one."""
+    path = tmp_path / name
+    path.write_bytes(sources[name] * 2)
+    clip = read_clip(str(path), SPEC)
+    begins = f"another video that begins at byte {len(sources[name]):,} isn't read"
+    assert clip.num_source_frames == NUM_FRAMES and clip.damaged and begins in clip.damage
+
+
 @pytest.mark.parametrize("name", ["fast.mp4", "indexed.mp4", "x.mkv", "m.avi", "v.webm", "w.wmv", "f.flv"])
 def test_zeros_where_a_download_has_not_come(name: str, sources: dict[str, bytes], tmp_path: Path) -> None:
     data, path = sources[name], tmp_path / name
