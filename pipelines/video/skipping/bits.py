@@ -23,6 +23,7 @@ class CodedPicture(NamedTuple):
     needs: tuple[int, ...]
     pts: int | None
     part: Part | None = None
+    restarts: bool = False
 
 
 def payload(packet: "av.Packet") -> bytes:

@@ -4,6 +4,9 @@ A picture can be skipped if neither it nor anything that refers to it is wanted:
 what lies between the last wanted frame and the next picture that refers to nothing. The others decode to the same
 pixels, bit for bit, as with all packets. Decoders don't number their frames, so a plan also tells which ones come out.
 
+Some codecs derive a picture's place in display order from the picture before it, which may be left out. There, what is
+to be decoded falls into runs, each of which begins with a picture at which a decoder may begin, and forgets the rest.
+
 Plans are made from headers alone, for MPEG-4 Part 2 (ISO/IEC 14496-2) and H.264 (ITU-T H.264), and only for ordinary
 videos: progressive pictures, one per packet, with one set of parameters throughout. For others there is no plan.
 """
@@ -25,12 +28,15 @@ class Picture(NamedTuple):
         shown: its index in display order.
         pts: the packet's presentation time, which decoders pass on to the frame.
         part: where its bytes are if they aren't simply the packet's.
+        restarts: whether a decoder that remembers nothing may begin here. It decodes this picture as it does in the
+            whole video, and so all later ones that need nothing before it, and gives them in the same order.
     """
 
     needs: tuple[int, ...]
     shown: int
     pts: int | None
     part: Part | None = None
+    restarts: bool = False
 
 
 class DropPlan:
@@ -46,6 +52,23 @@ class DropPlan:
             if position in kept:
                 kept.update(self.pictures[position].needs)
         return sorted(kept)
+
+    def runs(self, kept: list[int]) -> list[list[int]]:
+        """The kept positions, cut where a decoder must begin anew: at restarts in front of which pictures are left out.
+
+        A restart isn't used if one of the pictures to be decoded after it needs another before it.
+        """
+        runs: list[list[int]] = []
+        end, lowest = len(kept), len(self.pictures)  # lowest: of the positions that those from here on need
+        for place in range(len(kept) - 1, -1, -1):
+            position = kept[place]
+            picture = self.pictures[position]
+            lowest = min(lowest, position, *picture.needs)
+            follows = place > 0 and kept[place - 1] == position - 1
+            if place == 0 or (picture.restarts and lowest == position and not follows):
+                runs.append(kept[place:end])
+                end = place
+        return runs[::-1]
 
     def come_out(self, kept: Iterable[int]) -> list[Picture]:
         """The pictures at these positions, in the order in which a decoder that is given no others shows them."""
@@ -89,4 +112,4 @@ def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) ->
     except NoPlan:
         return None
     index_of = {position: index for index, position in enumerate(shown)}
-    return DropPlan(Picture(needs, index_of[i], pts, part) for i, (needs, pts, part) in enumerate(coded))
+    return DropPlan(Picture(p.needs, index_of[i], p.pts, p.part, p.restarts) for i, p in enumerate(coded))
