@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import av
 
-from pipelines.video.skipping import h264, mpeg4
+from pipelines.video.skipping import h264, hevc, mpeg4
 from pipelines.video.skipping.bits import NoPlan, Part
 
 
@@ -54,18 +54,14 @@ class DropPlan:
         return sorted(kept)
 
     def runs(self, kept: list[int]) -> list[list[int]]:
-        """The kept positions, cut where a decoder must begin anew: at restarts in front of which pictures are left out.
-
-        A restart isn't used if one of the pictures to be decoded after it needs another before it.
-        """
+        """The kept positions, cut where a decoder begins anew: at restarts, if nothing after them needs what is before."""
         runs: list[list[int]] = []
         end, lowest = len(kept), len(self.pictures)  # lowest: of the positions that those from here on need
         for place in range(len(kept) - 1, -1, -1):
             position = kept[place]
             picture = self.pictures[position]
             lowest = min(lowest, position, *picture.needs)
-            follows = place > 0 and kept[place - 1] == position - 1
-            if place == 0 or (picture.restarts and lowest == position and not follows):
+            if place == 0 or (picture.restarts and lowest == position):
                 runs.append(kept[place:end])
                 end = place
         return runs[::-1]
@@ -104,7 +100,7 @@ def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) ->
         extradata: the codec parameters that the container holds, if any.
         packets: all packets of the video, in decoding order.
     """
-    parse = {"mpeg4": mpeg4.pictures, "h264": h264.pictures}.get(codec)
+    parse = {"mpeg4": mpeg4.pictures, "h264": h264.pictures, "hevc": hevc.pictures}.get(codec)
     if parse is None:
         return None
     try:
