@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -225,16 +226,19 @@ def decode_needed(
     """Yields the needed frames, and all that they depend on, with their index.
 
     Raises:
-        UnforeseenFrame: a frame is missing or differs from the plan.
+        UnforeseenFrame: a frame is missing, superfluous, or differs from the plan.
     """
     kept = plan.keep(needed)
     with packet_source(path, context, packets) as (decoder, source):
-        frames = decode_packets(decoder, plan.select(source, kept))
-        for picture in plan.come_out(kept):
-            frame = next(frames, None)
-            if frame is None or frame.pts != picture.pts:
-                raise UnforeseenFrame
-            yield picture.shown, frame
+        selected = plan.select(source, kept)
+        for number, run in enumerate(plan.runs(kept)):
+            if number:
+                decoder.flush_buffers()
+            frames = decode_packets(decoder, itertools.islice(selected, len(run)))
+            for picture, frame in itertools.zip_longest(plan.come_out(run), frames):
+                if picture is None or frame is None or frame.pts != picture.pts:
+                    raise UnforeseenFrame
+                yield picture.shown, frame
 
 
 def decode_again(

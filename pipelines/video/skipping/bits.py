@@ -1,4 +1,4 @@
-"""What the parsers of MPEG-4 and H.264 headers share: bits, packets, and giving up on anything out of the ordinary."""
+"""What the parsers of headers share: bits, packets, and giving up on anything out of the ordinary."""
 
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ class CodedPicture(NamedTuple):
     needs: tuple[int, ...]
     pts: int | None
     part: Part | None = None
+    restarts: bool = False
 
 
 def payload(packet: "av.Packet") -> bytes:
@@ -51,10 +52,9 @@ class Bits:
 
     def ue(self) -> int:
         """An unsigned Exp-Golomb code (H.264, 9.1)."""
-        zeros = 0
-        while not self.u(1):
-            zeros += 1
-        return (1 << zeros) - 1 + self.u(zeros)
+        zeros = self._left - (self._value & ((1 << self._left) - 1)).bit_length()
+        self.u(zeros)
+        return self.u(zeros + 1) - 1
 
     def marker(self) -> None:
         """Reads a bit that must be 1; decoders that find a 0 start guessing."""

@@ -4,6 +4,9 @@ A picture can be skipped if neither it nor anything that refers to it is wanted:
 what lies between the last wanted frame and the next picture that refers to nothing. The others decode to the same
 pixels, bit for bit, as with all packets. Decoders don't number their frames, so a plan also tells which ones come out.
 
+Some codecs derive a picture's place in display order from the picture before it, which may be left out. There, what is
+to be decoded falls into runs, each of which begins with a picture at which a decoder may begin, and forgets the rest.
+
 Plans are made from headers alone, for MPEG-4 Part 2 (ISO/IEC 14496-2) and H.264 (ITU-T H.264), and only for ordinary
 videos: progressive pictures, one per packet, with one set of parameters throughout. For others there is no plan.
 """
@@ -13,7 +16,7 @@ from typing import NamedTuple
 
 import av
 
-from pipelines.video.skipping import h264, mpeg4
+from pipelines.video.skipping import h264, hevc, mpeg4
 from pipelines.video.skipping.bits import NoPlan, Part
 
 
@@ -25,12 +28,15 @@ class Picture(NamedTuple):
         shown: its index in display order.
         pts: the packet's presentation time, which decoders pass on to the frame.
         part: where its bytes are if they aren't simply the packet's.
+        restarts: whether a decoder that remembers nothing may begin here. It decodes this picture as it does in the
+            whole video, and so all later ones that need nothing before it, and gives them in the same order.
     """
 
     needs: tuple[int, ...]
     shown: int
     pts: int | None
     part: Part | None = None
+    restarts: bool = False
 
 
 class DropPlan:
@@ -46,6 +52,19 @@ class DropPlan:
             if position in kept:
                 kept.update(self.pictures[position].needs)
         return sorted(kept)
+
+    def runs(self, kept: list[int]) -> list[list[int]]:
+        """The kept positions, cut where a decoder begins anew: at restarts, if nothing after them needs what is before."""
+        runs: list[list[int]] = []
+        end, lowest = len(kept), len(self.pictures)  # lowest: of the positions that those from here on need
+        for place in range(len(kept) - 1, -1, -1):
+            position = kept[place]
+            picture = self.pictures[position]
+            lowest = min(lowest, position, *picture.needs)
+            if place == 0 or (picture.restarts and lowest == position):
+                runs.append(kept[place:end])
+                end = place
+        return runs[::-1]
 
     def come_out(self, kept: Iterable[int]) -> list[Picture]:
         """The pictures at these positions, in the order in which a decoder that is given no others shows them."""
@@ -81,7 +100,7 @@ def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) ->
         extradata: the codec parameters that the container holds, if any.
         packets: all packets of the video, in decoding order.
     """
-    parse = {"mpeg4": mpeg4.pictures, "h264": h264.pictures}.get(codec)
+    parse = {"mpeg4": mpeg4.pictures, "h264": h264.pictures, "hevc": hevc.pictures}.get(codec)
     if parse is None:
         return None
     try:
@@ -89,4 +108,4 @@ def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) ->
     except NoPlan:
         return None
     index_of = {position: index for index, position in enumerate(shown)}
-    return DropPlan(Picture(needs, index_of[i], pts, part) for i, (needs, pts, part) in enumerate(coded))
+    return DropPlan(Picture(p.needs, index_of[i], p.pts, p.part, p.restarts) for i, p in enumerate(coded))

@@ -60,7 +60,7 @@ def read_both(path: Path | str, spec: ClipSpec, monkeypatch: pytest.MonkeyPatch,
 
 
 def raw_frame(frame: av.VideoFrame) -> tuple[int | None, bytes]:
-    return frame.pts, b"".join(bytes(plane) for plane in frame.planes)
+    return frame.pts, frame.to_ndarray().tobytes()
 
 
 def check_every_frame(path: Path) -> DropPlan:
@@ -395,6 +395,37 @@ def test_keep() -> None:
     table = {(0,): [0], (1,): [0, 1, 2], (2,): [0, 1], (3,): [3], (4,): [3, 4], (1, 4): [0, 1, 2, 3, 4], (): []}
     assert {indices: plan.keep(indices) for indices in table} == table
     assert [picture.shown for picture in plan.come_out([1, 2, 3])] == [1, 2, 3]
+
+
+def test_runs() -> None:
+    #                I            P             I       b              P             I         P
+    needs_restarts = [((), True), ((0,), False), ((), True), ((1, 2), False), ((2,), False), ((), True), ((5,), False)]
+    plan = DropPlan(Picture(needs, place, None, None, starts) for place, (needs, starts) in enumerate(needs_restarts))
+    table = {
+        (0, 1, 2): [[0, 1], [2]],
+        (0, 2, 4): [[0], [2, 4]],
+        (0, 1, 2, 3): [[0, 1, 2, 3]],
+        (0, 1, 2, 4, 5): [[0, 1], [2, 4], [5]],
+        (0, 2, 5, 6): [[0], [2], [5, 6]],
+        (1, 6): [[1, 6]],  # begins with no restart
+        (): [],
+    }
+    assert {kept: plan.runs(list(kept)) for kept in table} == table
+    needed_before = DropPlan([*(plan.pictures[i] for i in range(5)), plan.pictures[5], Picture((1, 5), 6, None)])
+    assert needed_before.runs([0, 1, 2, 5, 6]) == [[0, 1, 2, 5, 6]]  # the last needs one before both restarts
+
+
+def test_the_decoder_begins_anew_between_runs(
+    pictures: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.mp4", pictures, "libx264", {"bf": "2", "g": "6", "sc_threshold": "0"})
+    real = plan_of(path)
+    assert real is not None
+    restarting = DropPlan(picture._replace(restarts=not picture.needs) for picture in real.pictures)
+    assert len(restarting.runs(restarting.keep({1, 14, 40}))) == 3
+    assert len(restarting.runs(restarting.keep(range(NUM_FRAMES)))) == 8
+    monkeypatch.setattr(drop_plan, "plan", lambda *_: restarting)
+    check_every_frame(path)
 
 
 LEVEL = f"{0:08b}{30:08b}{ue(0)}"
