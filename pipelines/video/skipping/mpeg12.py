@@ -131,6 +131,7 @@ def _parse_header(data: bytes) -> _Header:
     ends = bool(units) and units[-1].code == _END
     if ends:
         units.pop()
+    _refuse_rare(units)
     codes = [unit.code for unit in units]
     if not units or units[0].begin != 0 or codes.count(_PICTURE) != 1 or codes.count(_GROUP) > 1:
         raise NoPlan("not one picture in a packet")
@@ -167,13 +168,11 @@ def _sequence(units: list[_Unit]) -> _Sequence:
     for unit in units[1:]:
         if unit.code not in (_EXTENSION, _USER):
             raise NoPlan("headers in an unusual order")
-    _refuse_rare(units)
     return tuple((unit.code, unit.data.rstrip(b"\x00")) for unit in units)
 
 
 def _structure(units: list[_Unit]) -> int | None:
     """The structure of a picture from its extension, one of the units behind its header; None if there is none."""
-    _refuse_rare(units)
     structure = None
     for unit in units:
         if unit.code == _USER:
