@@ -11,7 +11,7 @@ from pipelines.video.skipping.bits import Bits, CodedPicture, NoPlan, payload
 
 _START_CODE = re.compile(rb"\x00\x00\x01([\x00\xb0-\xff])", re.DOTALL)
 """Start codes of everything but slices."""
-_START, _FIRST_SLICE = b"\x00\x00\x01", 1
+_START, _FIRST_SLICE = b"\x00\x00\x01", b"\x00\x00\x01\x01"
 _PICTURE, _USER, _SEQUENCE, _EXTENSION, _END, _GROUP = 0x00, 0xB2, 0xB3, 0xB5, 0xB7, 0xB8
 _OF_SEQUENCE, _OF_QUANTISERS, _OF_PICTURE = 1, 3, 8
 """Kinds of extensions that matter: of a sequence header, of its matrices, and of a picture header."""
@@ -99,7 +99,7 @@ class _Unit(NamedTuple):
 def _units(data: bytes) -> list[_Unit]:
     """What the headers of a packet hold, and the start codes that follow its slices."""
     found = [(match[1][0], match.start()) for match in _START_CODE.finditer(data)]
-    ends = [begin for _, begin in found[1:]] + [len(data)]
+    ends = [*(begin for _, begin in found), len(data)][1:]
     return [
         _Unit(code, begin, data[begin + 4 : min(end, begin + 1024)])
         for (code, begin), end in zip(found, ends, strict=True)
@@ -137,7 +137,7 @@ def _parse_header(data: bytes) -> _Header:
         raise NoPlan("not one picture in a packet")
     # Decoders read headers in any place: here, all must be in front of the slices, the first of which is at the top.
     slices = data.find(_START, units[-1].begin + len(_START))
-    if slices < 0 or data[slices + len(_START)] != _FIRST_SLICE:
+    if slices < 0 or not data.startswith(_FIRST_SLICE, slices):
         raise NoPlan("a picture that doesn't begin at its top")
     place = codes.index(_PICTURE)
     group = codes.index(_GROUP) if _GROUP in codes else place

@@ -147,7 +147,7 @@ def test_order(text: str, shown: str, needs: list[tuple[int, ...]], mpeg1: bool)
         ("S+G+I0 P2 B1", "0 1 2", "disagree"),
         ("S+G+I0 D1", "0 1", "rare kind"),
         ("S+G+I0+F P1", "0 1", "a field"),
-        ("S+G+I0 Q+P1", "0 1", "unusual order"),
+        ("S+G+I0 U+P1", "0 1", "unusual order"),
         ("S+G+I0 P1+X+Q", "0 1", "matrices"),
         ("S+Q+G+I0 P1", "0 1", "matrices"),
         ("S+G+T+I0 P1", "0 1", "known bug"),
@@ -175,6 +175,8 @@ def test_parameters() -> None:
         mpeg12.pictures(b"", video("S+G+I0 P1", sequence=SEQUENCE))
     with pytest.raises(mpeg12.NoPlan, match="without its anchors"):
         mpeg12.pictures(b"", timed(video("S+G+I0 P2 B1", sequence=SEQUENCE + AT_ONCE), "0 2 1"))
+    with pytest.raises(mpeg12.NoPlan, match="not one picture"):
+        mpeg12.pictures(b"", [av.Packet(b"nothing")])
     packets[1].pts = None
     with pytest.raises(mpeg12.NoPlan, match="no presentation time"):
         mpeg12.pictures(b"", packets)
