@@ -1,9 +1,13 @@
 """Whether clips of damaged files say so: `python -m tests.support.mutated_frames --count 5000 [FOLDER ...]`.
 
 A clip may be reported as undamaged only if plain decoding, of all packets in order, finds no damage in the pictures
-that it shows or in those on which they depend. Dependence is taken broadly: on all reference pictures that are stored
-before a picture, back to the last key frame. And where plain decoding finds no damage anywhere, clips and windows must
-show its frames, with the numbers and times that they have when no packet is left out.
+that it shows or in those on which they depend. A picture may depend on all reference pictures that are stored before
+it, back to the last key frame; but where one shows the same pixels although the damaged packet was left out, it does
+not. And where plain decoding finds no damage anywhere, clips and windows must show its frames, with the numbers and
+times that they have when no packet is left out.
+
+Some decoders show what happens to be in memory where a damaged picture refers to one that isn't there, and don't say
+so. Such frames differ from one plain decoding to the next; the outcome is then `undetermined`.
 
 Sources in many codecs and containers are generated for it. What differs is printed, and kept with `--keep`.
 """
@@ -54,18 +58,35 @@ class Plain:
 
     Attributes:
         order: for each frame in display order, the position of its packet.
+        times: for each packet that is shown, its time and its position.
+        damaged: positions of damaged pictures.
         spans: of each damaged picture, its position and that of the next key frame or, where nothing refers to it, its
             own next one.
         pictures: the frames that clips and windows may show, in display order, small.
     """
 
     order: list[int] = field(default_factory=list)
+    times: list[tuple[int, int]] = field(default_factory=list)
+    damaged: set[int] = field(default_factory=set)
     spans: list[tuple[int, int]] = field(default_factory=list)
     pictures: list[np.ndarray] = field(default_factory=list)
 
+    def positions(self, clip: Clip) -> list[int]:
+        """The positions of a clip's frames. If plain decoding lacks some of the video's frames, times tell which."""
+        order = self.order
+        if len(order) != clip.num_source_frames and len(self.times) == clip.num_source_frames:
+            order = [position for _, position in sorted(self.times)]
+        return [order[index] if index < len(order) else -1 for index in clip.frame_indices]
 
-def decode_plainly(path: Path, spec: ClipSpec) -> Plain | None:
-    """All frames; None where the file can't be opened, or frames can't be told apart."""
+    def picture(self, position: int) -> np.ndarray | None:
+        return self.pictures[self.order.index(position)] if position in self.order else None
+
+
+def decode_plainly(path: Path, spec: ClipSpec, held: list["av.VideoFrame"] | None = None) -> Plain | None:
+    """All frames; None where the file can't be opened, or frames can't be told apart.
+
+    With `held`, the frames are appended to it, so that the decoder can't reuse their memory.
+    """
     plain, keys, resize = Plain(), list[int](), Resizer(spec)
     damaged: list[tuple[int, bool]] = []
     try:
@@ -75,6 +96,8 @@ def decode_plainly(path: Path, spec: ClipSpec) -> Plain | None:
             def see(frame: "av.VideoFrame") -> bool:
                 if frame.pts is None:
                     return False
+                if held is not None:
+                    held.append(frame)
                 plain.order.append(frame.pts)
                 plain.pictures.append(resize(frame))
                 if frame.is_corrupt:
@@ -84,6 +107,8 @@ def decode_plainly(path: Path, spec: ClipSpec) -> Plain | None:
             for position, packet in enumerate(demux(container, stream)):
                 if packet.is_keyframe:
                     keys.append(position)
+                if packet.pts is not None and not packet.is_discard:
+                    plain.times.append((packet.pts, position))
                 packet.pts = position
                 try:
                     if not all(see(frame) for frame in context.decode(packet)):
@@ -96,6 +121,7 @@ def decode_plainly(path: Path, spec: ClipSpec) -> Plain | None:
         return None
     for position, is_alone in damaged:
         behind = position + 1 if is_alone else next((key for key in keys if key > position), 1 << 60)
+        plain.damaged.add(position)
         plain.spans.append((position, behind))
     return plain
 
@@ -119,7 +145,7 @@ def _read(path: Path, spec: ClipSpec) -> Clip | None:
 
 
 def judge(path: Path, spec: ClipSpec) -> tuple[str, str]:
-    """What becomes of a file: `failed`, `damaged`, `undamaged`, or `wrong` and why."""
+    """What becomes of a file: `failed`, `damaged`, `undamaged`, or `undetermined` or `wrong`, and why."""
     clip = _read(path, spec)
     outcome = "failed" if clip is None else "damaged" if clip.damaged else "undamaged"
     if outcome == "damaged":
@@ -129,16 +155,36 @@ def judge(path: Path, spec: ClipSpec) -> tuple[str, str]:
         return outcome, ""
     if plain.spans:
         assert clip is not None
-        silent = [
-            index
-            for index in sorted(set(clip.frame_indices))
-            if index < len(plain.order) and any(first <= plain.order[index] < behind for first, behind in plain.spans)
-        ]
-        return ("wrong", f"damage in frames {silent}") if silent else (outcome, "")
-    with _all_packets():
-        whole = _read(path, spec)
-    found = _difference(clip, whole, plain) or _difference_of_windows(path, spec, plain)
+        found = _silent_damage(clip, plain)
+    else:
+        with _all_packets():
+            whole = _read(path, spec)
+        found = _difference(clip, whole, plain) or _difference_of_windows(path, spec, plain)
+    if found and not _is_determined(path, spec, plain):
+        return "undetermined", found
     return ("wrong", found) if found else (outcome, "")
+
+
+def _silent_damage(clip: Clip, plain: Plain) -> str:
+    """The frames of an undamaged clip that are damaged in plain decoding or depend on what is."""
+    silent = []
+    for picture, index, position in zip(clip.frames, clip.frame_indices, plain.positions(clip), strict=True):
+        is_reached = any(first <= position < behind for first, behind in plain.spans)
+        if position in plain.damaged or (is_reached and not np.array_equal(picture, plain.picture(position))):
+            silent.append(index)
+    return f"damage in frames {silent}" if silent else ""
+
+
+def _is_determined(path: Path, spec: ClipSpec, plain: Plain) -> bool:
+    """Whether plain decoding gives the same pixels again, from other memory."""
+    held: list[av.VideoFrame] = []
+    for _ in range(3):
+        again = decode_plainly(path, spec, held)
+        if again is None or again.order != plain.order:
+            return False
+        if not all(map(np.array_equal, again.pictures, plain.pictures)):
+            return False
+    return True
 
 
 def _difference(clip: Clip | None, whole: Clip | None, plain: Plain) -> str:
@@ -151,10 +197,9 @@ def _difference(clip: Clip | None, whole: Clip | None, plain: Plain) -> str:
     if clip.frames.tobytes() != whole.frames.tobytes():
         return "other pixels"
     if not clip.damaged:
-        if clip.num_source_frames != len(plain.pictures):
-            return f"{clip.num_source_frames} frames, not {len(plain.pictures)}"
-        if not np.array_equal(clip.frames, np.stack([plain.pictures[index] for index in clip.frame_indices])):
-            return "other frames"
+        for picture, index, position in zip(clip.frames, clip.frame_indices, plain.positions(clip), strict=True):
+            if not np.array_equal(picture, plain.picture(position)):
+                return f"frame {index} is another"
     return ""
 
 
@@ -179,8 +224,8 @@ def _difference_of_windows(path: Path, spec: ClipSpec, plain: Plain) -> str:
 def check(
     sources: Sequence[Path], folder: Path, numbers: Sequence[int], seed: int = 0, keep: Path | None = None
 ) -> Iterator[tuple[str, str, str]]:
-    """What becomes of damaged copies: `failed`, `damaged`, `undamaged`, `wrong`, or `none` where there is no such copy;
-    the codec; and the file's name with what is wrong.
+    """What becomes of damaged copies: `failed`, `damaged`, `undamaged`, `undetermined`, `wrong`, or `none` where there
+    is no such copy; the codec; and the file's name with what is wrong.
 
     Args:
         sources: videos.
