@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,10 @@ def make_runs(methods: Sequence[Method]) -> tuple[dict[str, Run], dict[str, str]
     return runs, missing
 
 
-def _reference_frames(path: str, ways: Iterable[Shrink]) -> dict[Shrink, list[np.ndarray]]:
-    """Every frame of a video in display order at the small size, for each way of resizing."""
-    frames: dict[Shrink, list[np.ndarray]] = {shrink: [] for shrink in ways}
+@functools.lru_cache(maxsize=1)
+def _reference_frames(path: str) -> dict[Shrink, list[np.ndarray]]:
+    """Every frame of a video in display order at the small size, for each method's way of resizing."""
+    frames: dict[Shrink, list[np.ndarray]] = {method.shrink: [] for method in METHODS}
     with av.open(path) as container:
         for frame in container.decode(video=0):
             for shrink, small in frames.items():
@@ -100,7 +101,7 @@ def check(runs: Mapping[str, Run], videos: Sequence[str]) -> tuple[list[str], di
         found: dict[str, int] = {}
         name = "reference"
         try:
-            reference = _reference_frames(path, {method.shrink for method in methods.values()})
+            reference = _reference_frames(path)
             num_frames = len(next(iter(reference.values())))
             for name, method in methods.items():
                 result = runs[name](path)

@@ -23,107 +23,29 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
 import numpy as np
-from av.video.frame import PictureType
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import Clip, read_clip
 from pipelines.video.errors import VideoError, VideoTooShort
-from pipelines.video.frames import demux, open_video
+from pipelines.video.frames import open_video
 from pipelines.video.long_video import read_windows
-from pipelines.video.resize import Resizer
 from pipelines.video.skipping import drop_plan
 from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
 from tests.support import packet_mutation
 from tests.support.mutated_sources import SOURCES, make_sources
 from tests.support.mutation import mutate
+from tests.support.plain_decoding import Plain, decode_plainly, is_determined
 
 KINDS = ("bits", "zeros", "noise", "truncated", "removed", "bits", *packet_mutation.KINDS, "head bits", "head bytes")
 SPECS = tuple(ClipSpec(count, 32, 32) for count in (1, 3, 8))
 WINDOWS = WindowSpec(0.8, 0.8, 0.8, 0.8)
-_B_ALONE = ("mpeg4", "mpeg1video", "mpeg2video")
-"""Codecs in which nothing refers to B-pictures."""
 _BATCH = 50
 _FAILURES = (VideoError, VideoTooShort, MemoryError)  # a damaged size may need more memory than there is
-
-
-@dataclass
-class Plain:
-    """What plain decoding finds.
-
-    Attributes:
-        order: for each frame in display order, the position of its packet.
-        times: for each packet that is shown, its time and its position.
-        damaged: positions of damaged pictures.
-        spans: of each damaged picture, its position and that of the next key frame or, where nothing refers to it, its
-            own next one.
-        pictures: the frames that clips and windows may show, in display order, small.
-    """
-
-    order: list[int] = field(default_factory=list)
-    times: list[tuple[int, int]] = field(default_factory=list)
-    damaged: set[int] = field(default_factory=set)
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    pictures: list[np.ndarray] = field(default_factory=list)
-
-    def positions(self, clip: Clip) -> list[int]:
-        """The positions of a clip's frames. If plain decoding lacks some of the video's frames, times tell which."""
-        order = self.order
-        if len(order) != clip.num_source_frames and len(self.times) == clip.num_source_frames:
-            order = [position for _, position in sorted(self.times)]
-        return [order[index] if index < len(order) else -1 for index in clip.frame_indices]
-
-    def picture(self, position: int) -> np.ndarray | None:
-        return self.pictures[self.order.index(position)] if position in self.order else None
-
-
-def decode_plainly(path: Path, spec: ClipSpec, held: list["av.VideoFrame"] | None = None) -> Plain | None:
-    """All frames; None where the file can't be opened, or frames can't be told apart.
-
-    With `held`, the frames are appended to it, so that the decoder can't reuse their memory.
-    """
-    plain, keys, resize = Plain(), list[int](), Resizer(spec)
-    damaged: list[tuple[int, bool]] = []
-    try:
-        with open_video(str(path)) as (container, stream):
-            context = stream.codec_context
-
-            def see(frame: "av.VideoFrame") -> bool:
-                if frame.pts is None:
-                    return False
-                if held is not None:
-                    held.append(frame)
-                plain.order.append(frame.pts)
-                plain.pictures.append(resize(frame))
-                if frame.is_corrupt:
-                    damaged.append((frame.pts, context.name in _B_ALONE and frame.pict_type == PictureType.B))
-                return True
-
-            for position, packet in enumerate(demux(container, stream)):
-                if packet.is_keyframe:
-                    keys.append(position)
-                if packet.pts is not None and not packet.is_discard:
-                    plain.times.append((packet.pts, position))
-                packet.pts = position
-                try:
-                    if not all(see(frame) for frame in context.decode(packet)):
-                        return None
-                except av.FFmpegError:
-                    damaged.append((position, False))
-            if not all(see(frame) for frame in context.decode(None)):
-                return None
-    except (VideoError, av.FFmpegError):
-        return None
-    for position, is_alone in damaged:
-        behind = position + 1 if is_alone else next((key for key in keys if key > position), 1 << 60)
-        plain.damaged.add(position)
-        plain.spans.append((position, behind))
-    return plain
 
 
 @contextlib.contextmanager
@@ -160,7 +82,7 @@ def judge(path: Path, spec: ClipSpec) -> tuple[str, str]:
         with _all_packets():
             whole = _read(path, spec)
         found = _difference(clip, whole, plain) or _difference_of_windows(path, spec, plain)
-    if found and not _is_determined(path, spec, plain):
+    if found and not is_determined(path, spec, plain):
         return "undetermined", found
     return ("wrong", found) if found else (outcome, "")
 
@@ -173,18 +95,6 @@ def _silent_damage(clip: Clip, plain: Plain) -> str:
         if position in plain.damaged or (is_reached and not np.array_equal(picture, plain.picture(position))):
             silent.append(index)
     return f"damage in frames {silent}" if silent else ""
-
-
-def _is_determined(path: Path, spec: ClipSpec, plain: Plain) -> bool:
-    """Whether plain decoding gives the same pixels again, from other memory."""
-    held: list[av.VideoFrame] = []
-    for _ in range(3):
-        again = decode_plainly(path, spec, held)
-        if again is None or again.order != plain.order:
-            return False
-        if not all(map(np.array_equal, again.pictures, plain.pictures)):
-            return False
-    return True
 
 
 def _difference(clip: Clip | None, whole: Clip | None, plain: Plain) -> str:
@@ -207,14 +117,19 @@ def _difference_of_windows(path: Path, spec: ClipSpec, plain: Plain) -> str:
     """Which window that is undamaged differs from plain decoding, which found no damage."""
     try:
         video = survey(str(path))
-        if video.num_frames != len(plain.pictures):
+        if not video.num_frames == len(plain.pictures) == len(plain.times):
             return ""
+        # Windows take frames by their times, clips as they come out; these orders may disagree in damaged files.
+        in_time = [plain.picture(position) for _, position in sorted(plain.times)]
         for piece in video.pieces(WINDOWS):
             for planned, result in zip(piece.windows, read_windows(str(path), spec, piece), strict=True):
                 indices = [planned.first + index for index in spec.sample(planned.end - planned.first)]
                 if result.failure or result.damaged:
                     continue
-                if not np.array_equal(result.frames, np.stack([plain.pictures[index] for index in indices])):
+                if not any(
+                    all(map(np.array_equal, result.frames, (pictures[index] for index in indices)))
+                    for pictures in (plain.pictures, in_time)
+                ):
                     return f"window {planned.window.index}"
     except _FAILURES:
         pass

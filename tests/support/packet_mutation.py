@@ -115,7 +115,7 @@ def _in_place(new: _Sample, old: _Sample) -> _Sample:
 def _mux(samples: Sequence[_Sample], source: Path, parameters: Path, target: Path) -> None:
     """Writes packets into a container like the source's, with the codec parameters of another file."""
     with av.open(str(source)) as old, av.open(str(parameters)) as template, av.open(str(target), "w") as new:
-        stream = new.add_stream_from_template(template.streams.video[0])
+        stream = new.add_stream_from_template(template.streams.video[0], opaque=True)
         for sample in samples:
             packet = av.Packet(sample.data)
             packet.stream, packet.time_base = stream, old.streams.video[0].time_base
