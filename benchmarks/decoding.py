@@ -4,12 +4,16 @@ Rounds are interleaved: in each, every method runs over all videos, and the next
 that a disturbance of the machine affects them all. CPU time is that of all threads and child processes.
 """
 
+import argparse
+import contextlib
 import functools
 import os
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import av
@@ -17,12 +21,21 @@ import cv2
 import numpy as np
 import psutil
 
-from benchmarks import common
-from benchmarks.decoding_methods import FULL_DECODE, METHODS, NOTEBOOK, SPEC, Method, Run, Shrink
+from benchmarks import common, made_videos
+from benchmarks.decoding_methods import FULL_DECODE, IN_PROCESS, METHODS, NOTEBOOK, OURS, SPEC, Method, Run, Shrink
 
 _NEIGHBOURS = 3
 _CLEARLY = 0.9  # where nothing moves, neighbours differ only by noise
 _HEADERS = ["method", "videos/CPU s", "median", "x notebooks", "median", "of full", "median", "other frames", "cores"]
+_SUMMARY = [
+    "codec, key frames every",
+    "ours, CPU s",
+    "best rival, CPU s",
+    "which",
+    "x rival",
+    "x full",
+    "other",
+]
 
 Seconds = dict[str, list[tuple[float, float]]]
 
@@ -46,9 +59,10 @@ def make_runs(methods: Sequence[Method]) -> tuple[dict[str, Run], dict[str, str]
     return runs, missing
 
 
-def _reference_frames(path: str, ways: Iterable[Shrink]) -> dict[Shrink, list[np.ndarray]]:
-    """Every frame of a video in display order at the small size, for each way of resizing."""
-    frames: dict[Shrink, list[np.ndarray]] = {shrink: [] for shrink in ways}
+@functools.lru_cache(maxsize=1)
+def _reference_frames(path: str) -> dict[Shrink, list[np.ndarray]]:
+    """Every frame of a video in display order at the small size, for each method's way of resizing."""
+    frames: dict[Shrink, list[np.ndarray]] = {method.shrink: [] for method in METHODS}
     with av.open(path) as container:
         for frame in container.decode(video=0):
             for shrink, small in frames.items():
@@ -87,7 +101,7 @@ def check(runs: Mapping[str, Run], videos: Sequence[str]) -> tuple[list[str], di
         found: dict[str, int] = {}
         name = "reference"
         try:
-            reference = _reference_frames(path, {method.shrink for method in methods.values()})
+            reference = _reference_frames(path)
             num_frames = len(next(iter(reference.values())))
             for name, method in methods.items():
                 result = runs[name](path)
@@ -146,19 +160,19 @@ def _rows(seconds: Seconds, num_videos: int, others: Mapping[str, int], missing:
     return rows
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def _summary(seconds: Seconds, others: Mapping[str, int]) -> list[str]:
+    """Our best CPU seconds, the fastest rival's and how many times faster we are than it and than full decoding."""
+    best = {name: min(cpu for cpu, _ in values) for name, values in seconds.items()}
+    rivals = [name for name in best if name not in (OURS, IN_PROCESS, FULL_DECODE)]
+    rival = min(rivals, key=best.__getitem__)
+    ours = best[OURS]
+    other = f"{others[OURS] / SPEC.num_frames:.1%}"
+    full = best[FULL_DECODE]
+    return [f"{ours:.2f}", f"{best[rival]:.2f}", rival, f"{best[rival] / ours:.2f}", f"{full / ours:.2f}", other]
+
+
+def _compare_folders(args: argparse.Namespace, runs: Mapping[str, Run], missing: Mapping[str, str]) -> dict[str, Any]:
     """Prints a table for each folder."""
-    parser = common.make_parser("decoding", __doc__, videos="+", rounds=9)
-    add = parser.add_argument
-    add("--limit", type=int, default=0, metavar="N", help="at most N videos of each folder, evenly spaced (0: all)")
-    only_help = "only the methods whose names contain one of these words, and the two they are compared with"
-    add("--only", nargs="+", metavar="WORD", default=[], help=only_help)
-    args = parser.parse_args(argv)
-    cv2.setNumThreads(1)
-    facts = common.machine()
-    words = (NOTEBOOK, FULL_DECODE, *args.only) if args.only else ("",)
-    runs, missing = make_runs([method for method in METHODS if any(word in method.name for word in words)])
-    common.print_machine(facts)
     results: dict[str, Any] = {}
     with common.video_sets(args.videos, args.limit) as sets:
         for folder, found in sets.items():
@@ -176,6 +190,62 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "missing": missing,
                 "cpu_and_wall_s": seconds,
             }
+    return results
+
+
+def _compare_made(args: argparse.Namespace, runs: Mapping[str, Run]) -> dict[str, Any]:
+    """Prints a table with a line for each codec and distance between key frames."""
+    results: dict[str, Any] = {}
+    rows = []
+    with contextlib.ExitStack() as stack:
+        folder = args.keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-"))
+        sets = stack.enter_context(common.video_sets(args.videos, args.limit))
+        sources = [path for found in sets.values() for path in found]
+        for name, path in made_videos.make(Path(folder), sources, args.made).items():
+            common.log(name)
+            # Each alone, as a method that fails at one codec is still compared at the others.
+            able: dict[str, Run] = {}
+            others: dict[str, int] = {}
+            left_out: dict[str, str] = {}
+            for method, run in runs.items():
+                sound, other, reasons = check({method: run}, [path])
+                left_out.update((method, reason) for reason in reasons.values())
+                if sound:
+                    able[method], others[method] = run, other[method]
+            seconds = measure(able, [path], args.rounds)
+            rows.append([name, *_summary(seconds, others)])
+            results[name] = {"left_out": left_out, "other_frames": others, "cpu_and_wall_s": seconds}
+    print(f"\n{made_videos.SECONDS} s, {made_videos.WIDTH}x{made_videos.HEIGHT}, {args.rounds} rounds\n")
+    common.print_table(_SUMMARY, rows, args.markdown)
+    for name, result in results.items():
+        wrong = {method: count for method, count in result["other_frames"].items() if count}
+        for reason in result["left_out"].values():
+            print(f"{name}: left out: {reason}")
+        for method, count in wrong.items():
+            print(f"{name}: {method} gives {count} of {SPEC.num_frames} frames that weren't asked for")
+    return results
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints a table for each folder, or one for all made videos."""
+    parser = common.make_parser("decoding", __doc__, videos="+", rounds=9)
+    add = parser.add_argument
+    add("--limit", type=int, default=0, metavar="N", help="at most N videos of each folder, evenly spaced (0: all)")
+    only_help = "only the methods whose names contain one of these words, and the two they are compared with"
+    add("--only", nargs="+", metavar="WORD", default=[], help=only_help)
+    made_help = (
+        "make videos of 90 s in each codec, with key frames every 30 and 250 frames, from the pictures of --videos, "
+        "and compare on these instead; with words, such as HEVC, only on those whose names contain one of them"
+    )
+    add("--made", nargs="*", metavar="WORD", help=made_help)
+    add("--keep", metavar="DIR", help="keep the made videos in this folder, for the next run")
+    args = parser.parse_args(argv)
+    cv2.setNumThreads(1)
+    facts = common.machine()
+    words = (NOTEBOOK, FULL_DECODE, *args.only) if args.only else ("",)
+    runs, missing = make_runs([method for method in METHODS if any(word in method.name for word in words)])
+    common.print_machine(facts)
+    results = _compare_folders(args, runs, missing) if args.made is None else _compare_made(args, runs)
     common.write_json(args.json, facts, results)
     return 0 if results else 1
 

@@ -172,6 +172,8 @@ def _full_decode() -> Run:
 
 NOTEBOOK = "notebooks: seek to each frame"
 FULL_DECODE = "every frame decoded, none converted"
+OURS = "ours: read_clip"
+IN_PROCESS = "ours, in a decoder process"
 
 METHODS = (
     Method(NOTEBOOK, _notebook, NOTEBOOK_SPEC, LIKE_OPENCV_LINEAR),
@@ -180,7 +182,7 @@ METHODS = (
     Method("decord, batch", _decord, shrink=LIKE_DECORD),
     Method("torchcodec, exact", lambda: _torchcodec("exact"), shrink=LIKE_TORCH),
     Method("torchcodec, approximate", lambda: _torchcodec("approximate"), shrink=LIKE_TORCH),
-    Method("ours: read_clip", _ours, shrink=LIKE_OURS),
-    Method("ours, in a decoder process", _ours_isolated, shrink=LIKE_OURS),
+    Method(OURS, _ours, shrink=LIKE_OURS),
+    Method(IN_PROCESS, _ours_isolated, shrink=LIKE_OURS),
     Method(FULL_DECODE, _full_decode),
 )

@@ -193,7 +193,7 @@ def _collect(
         raise
     except (av.FFmpegError, UnforeseenFrame):
         return None
-    if len(pictures) < len(needed) or (is_whole and order is None and num_frames < len(times.ticks)):
+    if len(pictures) < len(needed) or (is_whole and order is None and num_frames != len(times.ticks)):
         return None
     return Clip(
         frames=np.stack([pictures[index] for index in indices]),

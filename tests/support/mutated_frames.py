@@ -1,158 +1,239 @@
-"""Whether clips of damaged files say so: `python -m tests.support.mutated_frames --count 2000 [FOLDER ...]`.
+"""Whether clips of damaged files say so: `python -m tests.support.mutated_frames --count 5000 [FOLDER ...]`.
 
 A clip may be reported as undamaged only if plain decoding, of all packets in order, finds no damage in the pictures
-that it shows or in those on which they depend. Dependence is taken broadly: on all reference pictures that are stored
-before a picture, back to the last key frame. Small sources in many codecs and containers are generated for it.
+that it shows or in those on which they depend. A picture may depend on all reference pictures that are stored before
+it, back to the last key frame; but where one shows the same pixels although the damaged packet was left out, it does
+not. And where plain decoding finds no damage anywhere, clips and windows must show its frames, with the numbers and
+times that they have when no packet is left out.
+
+Some decoders show what happens to be in memory where a damaged picture refers to one that isn't there, and don't say
+so. Such frames differ from one plain decoding to the next; the outcome is then `undetermined`.
+
+Sources in many codecs and containers are generated for it. What differs is printed, and kept with `--keep`.
 """
 
 import argparse
+import contextlib
+import multiprocessing
 import random
+import shutil
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import av
 import numpy as np
-from av.video.frame import PictureType
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import Clip, read_clip
 from pipelines.video.errors import VideoError, VideoTooShort
-from pipelines.video.frames import demux, open_video
-from tests.support.films import write_film
-from tests.support.long_videos import x264
+from pipelines.video.frames import open_video
+from pipelines.video.long_video import read_windows
+from pipelines.video.skipping import drop_plan
+from pipelines.video.survey import survey
+from pipelines.video.windows import WindowSpec
+from tests.support import packet_mutation
+from tests.support.mutated_sources import SOURCES, make_sources
 from tests.support.mutation import mutate
+from tests.support.plain_decoding import Plain, decode_plainly, is_determined
 
-KINDS = ("bits", "zeros", "noise", "truncated", "removed", "bits", "bits")
+KINDS = ("bits", "zeros", "noise", "truncated", "removed", "bits", *packet_mutation.KINDS, "head bits", "head bytes")
 SPECS = tuple(ClipSpec(count, 32, 32) for count in (1, 3, 8))
-NUM_FRAMES = 60
-_B_ALONE = ("mpeg4", "mpeg1video", "mpeg2video")
-"""Codecs in which nothing refers to B-pictures."""
-_QUICK = {"deadline": "realtime", "cpu-used": "8", "g": "12"}
-_GROUPS = {"g": "12", "sc_threshold": "1000000000"}
-SOURCES: dict[str, tuple[str, dict[str, str]]] = {
-    "slices.mp4": ("libx264", x264("keyint=250:bframes=3:slices=8")),
-    "pyramid.mkv": ("libx264", x264("keyint=24:bframes=4:b-pyramid=normal:ref=4")),
-    "weighted.mov": ("libx264", x264("keyint=250:bframes=3:ref=2:weightp=2")),
-    "open.ts": ("libx264", x264("keyint=12:bframes=2:open-gop=1")),
-    "plain.avi": ("libx264", x264("keyint=12:bframes=0")),
-    "b.avi": ("mpeg4", {"bf": "2", **_GROUPS}),
-    "long.avi": ("mpeg4", {"bf": "0", "g": "300"}),
-    "b.mp4": ("mpeg4", {"bf": "2", **_GROUPS}),
-    "p.mkv": ("mpeg4", {"bf": "0", **_GROUPS}),
-    "hevc.mp4": ("libx265", {"x265-params": "keyint=12:bframes=3:log-level=none:pools=1", "preset": "ultrafast"}),
-    "v.webm": ("libvpx-vp9", _QUICK),
-    "v8.webm": ("libvpx", _QUICK),
-    "m2.ts": ("mpeg2video", {"bf": "2", **_GROUPS}),
-    "m2.mpg": ("mpeg2video", {"bf": "2", **_GROUPS}),
-    "j.mov": ("mjpeg", {}),
-    "j.avi": ("mjpeg", {}),
-    "w.wmv": ("wmv2", {"g": "12"}),
-    "f.flv": ("flv", {"g": "12"}),
-}
+WINDOWS = WindowSpec(0.8, 0.8, 0.8, 0.8)
+_BATCH = 50
+_FAILURES = (VideoError, VideoTooShort, MemoryError)  # a damaged size may need more memory than there is
 
 
-def make_sources(folder: Path, names: Sequence[str] = tuple(SOURCES)) -> list[Path]:
-    """Writes the sources: a moving texture, so that pictures depend on each other."""
-    texture = np.random.default_rng(0).integers(0, 256, (96, 400, 3), np.uint8)
-    texture = texture.repeat(2, 0).repeat(2, 1)[:96]
-    pictures = [np.ascontiguousarray(texture[:, 5 * i : 5 * i + 128]) for i in range(NUM_FRAMES)]
-    return [write_film(folder / name, pictures, *SOURCES[name]) for name in names]
-
-
-def damaged_parts(path: Path) -> tuple[list[int], list[tuple[int, int]]] | None:
-    """What plain decoding finds: for each frame in display order its position in stored order, and of each damaged
-    picture its position and that of the next key frame or, where nothing refers to it, its own next one. None where
-    the file can't be opened, or frames can't be told apart.
-    """
-    frames: list[tuple[int | None, bool, bool]] = []
-    keys: list[int] = []
+@contextlib.contextmanager
+def _all_packets() -> Iterator[None]:
+    """Nothing is left out within this context."""
+    real = drop_plan.plan
+    drop_plan.plan = lambda *_: None
     try:
-        with open_video(str(path)) as (container, stream):
-            context = stream.codec_context
-            for position, packet in enumerate(demux(container, stream)):
-                if packet.is_keyframe:
-                    keys.append(position)
-                packet.pts = position
-                try:
-                    frames += [_seen(frame, context.name) for frame in context.decode(packet)]
-                except av.FFmpegError:
-                    frames.append((position, True, False))
-            frames += [_seen(frame, context.name) for frame in context.decode(None)]
-    except (VideoError, av.FFmpegError):
+        yield
+    finally:
+        drop_plan.plan = real
+
+
+def _read(path: Path, spec: ClipSpec) -> Clip | None:
+    try:
+        return read_clip(str(path), spec)
+    except _FAILURES:
         return None
-    order = [position for position, _, _ in frames if position is not None]
-    if len(order) < len(frames):
-        return None
-    spans = []
-    for position, (_, is_corrupt, is_alone) in zip(order, frames, strict=True):
-        if is_corrupt:
-            behind = position + 1 if is_alone else next((key for key in keys if key > position), 1 << 60)
-            spans.append((position, behind))
-    return order, spans
 
 
-def _seen(frame: "av.VideoFrame", codec: str) -> tuple[int | None, bool, bool]:
-    """A picture's position in stored order, whether the decoder found damage, and whether no other refers to it."""
-    is_alone = codec in _B_ALONE and frame.pict_type == PictureType.B
-    return frame.pts, frame.is_corrupt, is_alone
+def judge(path: Path, spec: ClipSpec) -> tuple[str, str]:
+    """What becomes of a file: `failed`, `damaged`, `undamaged`, or `undetermined` or `wrong`, and why."""
+    clip = _read(path, spec)
+    outcome = "failed" if clip is None else "damaged" if clip.damaged else "undamaged"
+    if outcome == "damaged":
+        return outcome, ""
+    plain = decode_plainly(path, spec)
+    if plain is None or (clip is None and plain.spans):
+        return outcome, ""
+    if plain.spans:
+        assert clip is not None
+        found = _silent_damage(clip, plain)
+    else:
+        with _all_packets():
+            whole = _read(path, spec)
+        found = _difference(clip, whole, plain) or _difference_of_windows(path, spec, plain)
+    if found and not is_determined(path, spec, plain):
+        return "undetermined", found
+    return ("wrong", found) if found else (outcome, "")
 
 
-def silently_damaged(path: Path, clip: Clip) -> list[int]:
-    """The frames of a clip that depend on damage although the clip is reported as undamaged."""
-    found = None if clip.damaged else damaged_parts(path)
-    if found is None:
-        return []
-    order, spans = found
-    return [
-        index
-        for index in sorted(set(clip.frame_indices))
-        if index < len(order) and any(first <= order[index] < behind for first, behind in spans)
-    ]
+def _silent_damage(clip: Clip, plain: Plain) -> str:
+    """The frames of an undamaged clip that are damaged in plain decoding or depend on what is."""
+    silent = []
+    for picture, index, position in zip(clip.frames, clip.frame_indices, plain.positions(clip), strict=True):
+        is_reached = any(first <= position < behind for first, behind in plain.spans)
+        if position in plain.damaged or (is_reached and not np.array_equal(picture, plain.picture(position))):
+            silent.append(index)
+    return f"damage in frames {silent}" if silent else ""
 
 
-def check(sources: Sequence[Path], folder: Path, count: int, seed: int = 0) -> Iterator[tuple[str, str]]:
-    """What becomes of damaged copies: `failed`, `damaged`, `undamaged`, or `wrong`, each with the file's name."""
-    contents = [(path, path.read_bytes()) for path in sources]
-    for number in range(count):
+def _difference(clip: Clip | None, whole: Clip | None, plain: Plain) -> str:
+    """How a clip differs from one for which no packet is left out, and from plain decoding, which found no damage."""
+    if clip is None or whole is None:
+        return "" if clip is whole else "a failure only with or only without all packets"
+    for name in ("frame_indices", "timestamps_s", "num_source_frames", "duration_s", "damaged", "remarks"):
+        if getattr(clip, name) != getattr(whole, name):
+            return f"{name}: {getattr(clip, name)}, not {getattr(whole, name)}"
+    if clip.frames.tobytes() != whole.frames.tobytes():
+        return "other pixels"
+    if not clip.damaged:
+        for picture, index, position in zip(clip.frames, clip.frame_indices, plain.positions(clip), strict=True):
+            if not np.array_equal(picture, plain.picture(position)):
+                return f"frame {index} is another"
+    return ""
+
+
+def _difference_of_windows(path: Path, spec: ClipSpec, plain: Plain) -> str:
+    """Which window that is undamaged differs from plain decoding, which found no damage."""
+    try:
+        video = survey(str(path))
+        if not video.num_frames == len(plain.pictures) == len(plain.times):
+            return ""
+        # Windows take frames by their times, clips as they come out; these orders may disagree in damaged files.
+        in_time = [plain.picture(position) for _, position in sorted(plain.times)]
+        for piece in video.pieces(WINDOWS):
+            for planned, result in zip(piece.windows, read_windows(str(path), spec, piece), strict=True):
+                indices = [planned.first + index for index in spec.sample(planned.end - planned.first)]
+                if result.failure or result.damaged:
+                    continue
+                if not any(
+                    all(map(np.array_equal, result.frames, (pictures[index] for index in indices)))
+                    for pictures in (plain.pictures, in_time)
+                ):
+                    return f"window {planned.window.index}"
+    except _FAILURES:
+        pass
+    return ""
+
+
+def check(
+    sources: Sequence[Path], folder: Path, numbers: Sequence[int], seed: int = 0, keep: Path | None = None
+) -> Iterator[tuple[str, str, str]]:
+    """What becomes of damaged copies: `failed`, `damaged`, `undamaged`, `undetermined`, `wrong`, or `none` where there
+    is no such copy; the codec; and the file's name with what is wrong.
+
+    Args:
+        sources: videos.
+        folder: where copies are written, and removed again.
+        numbers: of the copies; each stands for a source, a kind of damage and a place.
+        seed: other copies.
+        keep: where copies with a wrong outcome are kept.
+    """
+    codecs = {path: _codec(path) for path in sources}
+    for number in numbers:
         draw = random.Random(f"{seed}/{number}")
-        source, data = contents[number % len(contents)]
-        kind = KINDS[number // len(contents) % len(KINDS)]
-        path = folder / f"{number:05d}-{kind}-{source.name}"
-        path.write_bytes(mutate(data, data, kind, draw))
+        source = sources[number % len(sources)]
+        kind = KINDS[number // len(sources) % len(KINDS)]
+        path = folder / f"{number:05d}-{kind.replace(' ', '-')}-{source.name}"
+        same = [p for p in sources if codecs[p] == codecs[source] and p != source] or [source]
         try:
-            clip = read_clip(str(path), SPECS[number % len(SPECS)])
-        except (VideoError, VideoTooShort, MemoryError):  # a damaged size may need more memory than there is
-            yield "failed", path.name
+            if kind in packet_mutation.KINDS:
+                packet_mutation.write(source, draw.choice(same), path, kind, draw)
+            else:
+                data = source.read_bytes()
+                path.write_bytes(mutate(data, data, kind, draw))
+        except packet_mutation.CannotMutate as error:
+            yield "none", codecs[source], f"{path.name}: {error}"
         else:
-            wrong = silently_damaged(path, clip)
-            outcome = "wrong" if wrong else "damaged" if clip.damaged else "undamaged"
-            yield outcome, f"{path.name} {wrong}" if wrong else path.name
-            if wrong:
-                continue
-        path.unlink()
+            try:
+                outcome, why = judge(path, SPECS[number % len(SPECS)])
+            except Exception as error:  # none is foreseen
+                outcome, why = "wrong", f"raises {error!r}"
+            if outcome == "wrong" and keep:
+                shutil.copy(path, keep)
+            yield outcome, codecs[source], f"{path.name}: {why}"
+        path.unlink(missing_ok=True)
+
+
+def _codec(path: Path) -> str:
+    with open_video(str(path)) as (_, stream):
+        name: str = stream.codec_context.codec.canonical_name
+        return name
+
+
+def _check_batch(
+    sources: Sequence[Path], folder: Path, numbers: Sequence[int], seed: int, keep: Path | None
+) -> list[tuple[str, str, str]]:
+    av.logging.set_level(None)
+    return list(check(sources, folder, numbers, seed, keep))
+
+
+def check_in_processes(
+    sources: Sequence[Path], folder: Path, count: int, seed: int, jobs: int, keep: Path | None
+) -> Iterator[tuple[str, str, str]]:
+    """The same for copies 0 to `count`, in several processes. One that crashes is an outcome, too."""
+    batches = [range(first, min(first + _BATCH, count)) for first in range(0, count, _BATCH)]
+    for first in range(0, len(batches), jobs):
+        # A pool each time: one that crashes takes all that is submitted with it.
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            some = batches[first : first + jobs]
+            waiting = [pool.submit(_check_batch, sources, folder, batch, seed, keep) for batch in some]
+            for batch, future in zip(some, waiting, strict=True):
+                try:
+                    yield from future.result()
+                except BrokenProcessPool:
+                    yield "wrong", "?", f"a process crashed at {batch.start} to {batch.stop - 1}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100, help="damaged copies in all")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("folders", nargs="*", type=Path, help="folders with more videos, at any depth")
+    add = parser.add_argument
+    add("--count", type=int, default=100, help="damaged copies in all")
+    add("--seed", type=int, default=0, help="other seeds give other copies")
+    add("--jobs", type=int, default=2, help="number of processes")
+    add("--only", nargs="+", metavar="WORD", default=[], help="only sources whose names contain one of these words")
+    add("--keep", type=Path, metavar="DIR", help="keep the copies whose outcome is wrong in this folder")
+    add("folders", nargs="*", type=Path, help="folders with more videos, at any depth")
     arguments = parser.parse_args()
     av.logging.set_level(None)
-    outcomes = Counter[str]()
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+    outcomes = defaultdict[str, Counter[str]](Counter)
     with tempfile.TemporaryDirectory() as temporary:
-        sources = make_sources(Path(temporary, "sources"))
+        names = [name for name in SOURCES if not arguments.only or any(word in name for word in arguments.only)]
+        sources = make_sources(Path(temporary, "sources"), names)
         for folder in arguments.folders:
             sources += [path for path in sorted(folder.rglob("*")) if path.suffix in (".avi", ".mp4", ".mov")]
-        for outcome, name in check(sources, Path(temporary), arguments.count, arguments.seed):
-            outcomes[outcome] += 1
+        checked = check_in_processes(
+            sources, Path(temporary), arguments.count, arguments.seed, arguments.jobs, arguments.keep
+        )
+        for outcome, codec, name in checked:
+            outcomes[codec][outcome] += 1
             if outcome == "wrong":
-                print(name)
-    print(dict(outcomes))
-    sys.exit(1 if outcomes["wrong"] else 0)
+                print(f"{codec}: {name}", flush=True)
+    for codec, counts in sorted(outcomes.items()):
+        print(f"{codec:12} {counts['wrong']:5} wrong, {dict(counts)}")
+    sys.exit(1 if any(counts["wrong"] for counts in outcomes.values()) else 0)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ from tests import ROOT
 from tests.conftest import preprocess, write_video
 from tests.support.format_examples import check_like_the_example
 from tests.support.label_model import level_of, make_model, write_grey
-from tests.support.mutated_frames import check, make_sources
+from tests.support.mutated_frames import KINDS, check
+from tests.support.mutated_sources import FEW, make_sources
 
 FIELD = ROOT / "tests" / "data" / "field"
 SPEC = ClipSpec(4, 32, 32)
@@ -94,9 +95,9 @@ def test_windows_are_damaged_or_show_what_plain_decoding_does(name: str, num_fra
 @pytest.mark.slow
 def test_mutated_files_are_said_to_be_damaged(tmp_path: Path) -> None:
     """A small part of what `python -m tests.support.mutated_frames` checks."""
-    found = list(check(make_sources(tmp_path), tmp_path, 126, seed=3))
-    assert [name for outcome, name in found if outcome == "wrong"] == []
-    outcomes = [outcome for outcome, _ in found]
+    found = list(check(make_sources(tmp_path, FEW), tmp_path, range(11 * len(KINDS)), seed=3))
+    assert [name for outcome, _, name in found if outcome == "wrong"] == []
+    outcomes = [outcome for outcome, _, _ in found]
     assert all(outcomes.count(outcome) > 10 for outcome in ("damaged", "failed", "undamaged"))
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import av
 
-from pipelines.video.skipping import h264, hevc, mpeg4
+from pipelines.video.skipping import h264, hevc, mpeg4, mpeg12
 from pipelines.video.skipping.bits import NoPlan, Part
 
 
@@ -100,7 +100,13 @@ def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) ->
         extradata: the codec parameters that the container holds, if any.
         packets: all packets of the video, in decoding order.
     """
-    parse = {"mpeg4": mpeg4.pictures, "h264": h264.pictures, "hevc": hevc.pictures}.get(codec)
+    parse = {
+        "mpeg4": mpeg4.pictures,
+        "h264": h264.pictures,
+        "hevc": hevc.pictures,
+        "mpeg1video": mpeg12.pictures,
+        "mpeg2video": mpeg12.pictures,
+    }.get(codec)
     if parse is None:
         return None
     try:
