@@ -161,7 +161,7 @@ def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> d
         raise
     except av.FFmpegError:
         return None
-    return plan if plan is not None and len(plan.pictures) == packets.count else None
+    return plan if plan is not None and plan.num_shown == packets.count else None
 
 
 def one_frame_each(path: str, context: "av.VideoCodecContext", packets: Packets) -> bool:
