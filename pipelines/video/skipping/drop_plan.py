@@ -17,7 +17,6 @@ import av
 from pipelines.video.skipping import av1, h264, mpeg4, vp8, vp9
 from pipelines.video.skipping.bits import NoPlan, Part
 
-
 HIDDEN = -1
 """In place of a display index: the picture is never shown, but others may refer to it."""
 
