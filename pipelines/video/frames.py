@@ -163,7 +163,7 @@ def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> d
         raise
     except av.FFmpegError:
         return None
-    return plan if plan is not None and len(plan.pictures) == packets.count else None
+    return plan if plan is not None and plan.num_shown == packets.count else None
 
 
 def one_frame_each(path: str, context: "av.VideoCodecContext", packets: Packets) -> bool:
@@ -234,7 +234,8 @@ def decode_needed(
         for number, run in enumerate(plan.runs(kept)):
             if number:
                 decoder.flush_buffers()
-            frames = decode_packets(decoder, itertools.islice(selected, len(run)))
+            count = len(set(map(plan.packet_of, run)))
+            frames = decode_packets(decoder, itertools.islice(selected, count))
             for picture, frame in itertools.zip_longest(plan.come_out(run), frames):
                 if picture is None or frame is None or frame.pts != picture.pts:
                     raise UnforeseenFrame

@@ -24,6 +24,30 @@ class CodedPicture(NamedTuple):
     pts: int | None
     part: Part | None = None
     restarts: bool = False
+    packet: int | None = None
+
+
+class Shown:
+    """Collects the pictures that are shown, of a codec that shows them in the order in which they are decoded.
+
+    Attributes:
+        positions: their positions in decoding order.
+    """
+
+    def __init__(self) -> None:
+        self.positions: list[int] = []
+        self._pts: int | None = None
+
+    def add(self, position: int, pts: int | None) -> None:
+        """Adds the next one.
+
+        Raises:
+            NoPlan: the container has it shown at another place.
+        """
+        if pts is None or (self._pts is not None and pts <= self._pts):
+            raise NoPlan("the container and the pictures disagree about their order")
+        self.positions.append(position)
+        self._pts = pts
 
 
 def payload(packet: "av.Packet") -> bytes:

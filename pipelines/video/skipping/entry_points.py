@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 import av
 
-from pipelines.video.skipping import h264, mpeg4
+from pipelines.video.skipping import av1, h264, mpeg4, vp9
 from pipelines.video.skipping.bits import Bits, NoPlan
 
-_RESET_BY_KEY_FRAMES = frozenset(("hevc", "vp8", "vp9", "av1", "mpeg1video", "mpeg2video"))
+_RESET_BY_KEY_FRAMES = frozenset(("hevc", "vp8", "mpeg1video", "mpeg2video"))
+_TESTED = {"vp9": vp9.is_start, "av1": av1.is_start}
+"""Codecs in which containers may mark frames as key frames that aren't, or that aren't shown at once."""
 _SLICE, _IDR, _SEI = 1, 5, 6
 _RECOVERY_POINT = 6
 _INTRA_SLICES = (2, 4)
@@ -27,9 +29,18 @@ def start_test(context: "av.VideoCodecContext") -> IsStart:
         return _h264_test(extradata)
     if codec == "mpeg4":
         return lambda packet: packet.is_keyframe and _is_plain_mpeg4(extradata, packet)
+    if codec in _TESTED:
+        return lambda packet: packet.is_keyframe and _passes(packet, _TESTED[codec])
     if codec in _RESET_BY_KEY_FRAMES or context.codec.intra_only:
         return lambda packet: packet.is_keyframe
     return lambda packet: False
+
+
+def _passes(packet: "av.Packet", test: Callable[[bytes], bool]) -> bool:
+    try:
+        return test(bytes(packet))
+    except NoPlan:
+        return False
 
 
 def _is_plain_mpeg4(extradata: bytes, packet: "av.Packet") -> bool:
