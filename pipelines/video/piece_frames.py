@@ -49,7 +49,7 @@ def piece_frames(path: str, piece: Piece, needed: Collection[int]) -> Iterator[I
             if first is None and piece.start_pts is not None:
                 continue
             packets = itertools.chain([first] if first else [], packets)
-            yield from timed_frames(stream.codec_context, packets, index_of)
+            yield from timed_frames(stream.codec_context, packets, index_of, piece.start_pts is not None)
             return
     raise VideoDecodeError(f"no key frame at time {piece.start_pts}: the file has changed since its survey")
 

@@ -46,7 +46,7 @@ def counted_frames(
         plan, end = None, None
         if stretch.is_whole and all(shows_picture(packet, codec) for packet in own) and not changes(own[0]):
             plan = plan_stretch(context, [*own, *ahead])
-            end = plan and _shown_before(plan, len(own))
+            end = None if plan is None else _shown_before(plan, len(own))
         if plan is None or end is None:
             rest = itertools.chain(own, *(following.packets for following in stretches))
             yield from _all_frames(context, rest, begin)
