@@ -7,7 +7,7 @@ was cut.
 
 import bisect
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +96,7 @@ class _Assembly:
             self._last_index.append(max(indices))
 
     @property
-    def needed(self) -> Iterable[int]:
+    def needed(self) -> Collection[int]:
         """Display indices of the frames that any window takes."""
         return self._last_use.keys()
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from pipelines.core.spec import ClipSpec
-from pipelines.video import long_video, piece_frames, taint
+from pipelines.video import long_video, piece_frames
 from pipelines.video.clip import read_clip
 from pipelines.video.errors import VideoDecodeError
 from pipelines.video.frames import decode_packets, open_video
 from pipelines.video.long_video import read_windows
 from pipelines.video.resize import Resizer
+from pipelines.video.skipping import planned, timed_frames
 from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec, plan_windows
 from tests.conftest import read_index
@@ -122,7 +123,7 @@ def test_the_frames_meant_however_the_video_is_cut(
         assert (len(video.pieces(windows(range_s))) >= at_least) == cuttable
         cut = read(path, range_s)
         assert len(cut) == len(results) and all(map(same, cut, results))
-    monkeypatch.setattr(piece_frames, "_MARK_UNREFERENCED", frozenset())
+    monkeypatch.setattr(timed_frames, "_MARK_UNREFERENCED", frozenset())
     assert all(map(same, read(path), results))
 
 
@@ -176,7 +177,7 @@ def test_no_more_is_decoded_than_needed(h264: str, monkeypatch: pytest.MonkeyPat
             decoded.append(frame.pts // 512)
             yield frame
 
-    monkeypatch.setattr(taint, "decode_packets", watched)
+    monkeypatch.setattr(planned, "decode_packets", watched)
     first, second = survey(h264).pieces(windows(4.0))
     list(read_windows(h264, SPEC, first))
     last = max(max(indices) for indices in expected_indices(h264, SPEC)[: len(first.windows)])
