@@ -191,7 +191,7 @@ def serve(connection: socket.socket) -> None:
             job = said
 
 
-def _answers(worker: _Worker, job: Job, request: Request) -> Iterator[Answer]:
+def _all_answers(worker: _Worker, job: Job, request: Request) -> Iterator[Answer]:
     """Like `answers`, also about a video of which the worker lends blocks. If it can't get one, an answer that says so
     is the last one, whatever was made of the end of the data."""
     if request.lent is None:
@@ -218,7 +218,7 @@ def _answer(worker: _Worker, job: Job, request: Request) -> None:
     alarm_s = math.ceil(job.limits.time_s) + _ALARM_GRACE_S
     signal.alarm(alarm_s)
     more = isinstance(job, WindowJob)
-    for header, parts in _answers(worker, job, request):
+    for header, parts in _all_answers(worker, job, request):
         signal.alarm(0)  # sending waits until the worker takes the answer
         more = more and header["status"] in ("window", "busy")
         _send(connection, {**header, "more": more}, parts)
