@@ -13,6 +13,7 @@ _MEANT = {
     "compile": ("xla", "jit"),
     "config": ("conf", "cfg", "settings", "yaml", "config-file"),
     "data": ("input", "dataset", "data-dir", "input-dir", "in", "i"),
+    "disk-limit-mb": ("disk", "disk-limit", "cache", "cache-size", "cache-mb", "max-disk"),
     "dry-run": ("dry", "simulate", "plan"),
     "epochs": ("num-epochs", "n-epochs", "iterations", "steps"),
     "folds": ("fold", "k", "num-folds", "n-folds", "kfold", "k-fold", "logo"),

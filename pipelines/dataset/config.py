@@ -95,6 +95,7 @@ class PreprocessConfig:
     memory_limit_mb: int = setting_like(
         DecodeLimits, "memory_mb", group=RUNNING, help="megabytes of memory that decoding one video may take"
     )
+    disk_limit_mb: int = setting_like(DecodeLimits, "disk_mb", group=RUNNING)
     max_failure_rate: float = setting_like(Common, "max_failure_rate")
     overwrite: bool = setting_like(Common, "overwrite")
 
@@ -131,11 +132,12 @@ class PreprocessConfig:
     @property
     def limits(self) -> DecodeLimits:
         """Limits for decoding one video."""
-        return DecodeLimits(self.time_limit_s, self.memory_limit_mb)
+        return DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
 
     def identity(self) -> dict[str, Any]:
         """The settings that determine the dataset's content; two runs into one folder must agree on them."""
-        operational = {"output", "workers", "time_limit_s", "memory_limit_mb", "max_failure_rate", "overwrite"}
+        limits = {"time_limit_s", "memory_limit_mb", "disk_limit_mb", "max_failure_rate"}
+        operational = {"output", "workers", "overwrite", *limits}
         value = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in operational}
         height, width = parse_size(self.size)
         value["size"] = f"{height}x{width}"

@@ -13,6 +13,7 @@ from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.tfrecord import frame_record
+from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeJob
 from pipelines.decoding.pool import DecoderPool
 from pipelines.inputs.catalog import VideoRecord
@@ -52,7 +53,7 @@ def write_shard(
     task: ShardTask,
     settings: ShardSettings,
     pool: DecoderPool,
-    open_local: Callable[[VideoRecord], contextlib.AbstractContextManager[str]],
+    open_local: Callable[[VideoRecord], Opened],
     file: BinaryIO,
     on_video: Callable[[ClipResult], None] = lambda _: None,
 ) -> ShardReport:
@@ -64,7 +65,7 @@ def write_shard(
         task: the shard.
         settings: what the bytes depend on besides the videos.
         pool: decodes several videos at a time.
-        open_local: gives a local path for a video.
+        open_local: gives a local path for a video, or what lends blocks of it.
         file: the file to write to, open for writing.
         on_video: called after each video.
 

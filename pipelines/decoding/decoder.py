@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pickle
 import queue
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import Any
 from pipelines.core.errors import WorkerError, as_shortage
 from pipelines.core.failure import Failure
 from pipelines.decoding.child import DecoderChild, NotStartedError, why_lost
-from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, DecodeFiltered
+from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, DecodeFiltered, LentBlocks
 from pipelines.decoding.sinks import AnyResult
 from pipelines.decoding.task import Task
 from pipelines.video.pieces import Range
@@ -70,8 +71,11 @@ class Decoder(threading.Thread):
                     task = self._tasks.get(block=not ahead)
                     if task is None:
                         return
+                    begun = time.monotonic()
                     if task.sink.wanted() and self._open(task):
                         self._hand_over(task)
+                    if ahead and self._handed_over[0].lender is not None:
+                        self._since += time.monotonic() - begun  # its decoder may have waited for blocks
                     continue
             self._finish_first()
 
@@ -95,6 +99,8 @@ class Decoder(threading.Thread):
     def close(self) -> None:
         """Ends the child, even if it is decoding."""
         self._closing.set()
+        for task in list(self._handed_over):
+            task.cancel()
         if self._child is not None:
             self._child.kill()
 
@@ -152,8 +158,11 @@ class Decoder(threading.Thread):
         """The next result, whether more will follow, and whether the child is lost."""
         time_s = task.job.limits.time_s
         try:
-            while (header := json.loads(child.channel.receive(self._since + time_s)))["status"] == "busy":
-                self._since = time.monotonic()
+            while (header := json.loads(child.channel.receive(self._since + time_s)))["status"] in ("busy", "need"):
+                if header["status"] == "need":
+                    self._lend(task, child, header)
+                else:
+                    self._since = time.monotonic()
             parts_by = time.monotonic() + _PARTS_GRACE_S
             parts = [child.channel.receive(parts_by) for _ in range(header.pop("num_parts"))]
         except TimeoutError:
@@ -166,6 +175,20 @@ class Decoder(threading.Thread):
             message = f"needs more than {self._memory_mb} MB of memory"
             return Failure("decode", "DecodeOutOfMemory", message, transient=True), False, True
         return _result(status, header, parts), more, False
+
+    def _lend(self, task: Task, child: DecoderChild, header: dict[str, Any]) -> None:
+        """Answers a child that asks for blocks of its video; the time that this takes doesn't count."""
+        begun = time.monotonic()
+        for pause in (*_PAUSES_S, None):
+            try:
+                lent = task.lend(header.get("first"), header.get("count"))
+                break
+            except WorkerError as error:
+                if pause is None or self._closing.wait(pause):
+                    task.lost, lent = error, LentBlocks(None)
+                    break
+        child.channel.send(pickle.dumps(lent))
+        self._since += time.monotonic() - begun
 
 
 def _result(status: str, header: dict[str, Any], parts: list[bytes]) -> AnyResult | None:
@@ -183,4 +206,6 @@ def _result(status: str, header: dict[str, Any], parts: list[bytes]) -> AnyResul
         return CutVideo(tuple(map(Range.from_json, header["ranges"])))
     if status == "filtered":
         return DecodeFiltered(header["reason"])
+    if status == "lost":
+        return Failure("read", "VideoReadError", "blocks of it can't be had", transient=True)  # `Task.lost` tells why
     return Failure.from_json(header["failure"])

@@ -16,15 +16,20 @@ from pipelines.video.windows import Window, WindowSpec
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """The resources that one video may use.
+    """The resources that one video may use, and the disk space for all that are read in a process.
 
     Attributes:
-        time_s: seconds from opening the file to the finished clip.
+        time_s: seconds from opening the file to the finished clip; waiting for a store doesn't count.
         memory_mb: megabytes of address space above that of an idle decoder.
+        disk_mb: megabytes of temporary disk space for parts of videos in stores; parts that are in use may exceed it.
     """
 
     time_s: float = setting(300.0, metavar="SECONDS", above=0)
     memory_mb: int = setting(2048, metavar="MB", low=64)
+    disk_mb: int = setting(
+        8192, metavar="MB", low=1,
+        help="megabytes of temporary disk space in each worker process for parts of videos that are read from a store",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -51,25 +56,54 @@ class WindowJob:
 
 
 @dataclass(frozen=True)
+class LentVideo:
+    """A video in a store, of which the worker lends blocks.
+
+    Attributes:
+        size_bytes: its size.
+        path: a local file with those blocks of it that are lent, at their places.
+        block_bytes: size of a block.
+        most_held: how many of the blocks that were lent last may still be read.
+        mark: what stands for its `content.content_mark`; None where that is to be computed.
+    """
+
+    size_bytes: int
+    path: str
+    block_bytes: int
+    most_held: int
+    mark: int | None
+
+
+@dataclass(frozen=True)
 class Request:
     """What is wanted from one video, besides what the job says.
 
     Attributes:
-        path: absolute path of a local file; empty until its turn comes.
+        path: absolute path of a local file, or the address of a lent one; empty until its turn comes.
         strip: for clips, whether a film strip should come with the clip.
         range: for windows, the only range that is wanted; None for all windows, or to learn how the video is cut.
+        lent: how to read a video that isn't local.
     """
 
     path: str = ""
     strip: bool = False
     range: Range | None = None
+    lent: LentVideo | None = None
+
+
+@dataclass(frozen=True)
+class LentBlocks:
+    """The answer to a decoder that asks for blocks: their places, or None if the worker can't get them."""
+
+    places: tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
 class DecodedClip:
     """A clip as it is stored: `frames` holds one part of raw pixels, or one encoded picture per frame.
 
-    `content` is the file's `content.content_mark` (0 if the file can't be read again); `source` is set if asked for.
+    `content` is the file's `content.content_mark`, or what stands for it in a store (0 if there is none, or the file
+    can't be read again); `source` is set if asked for.
     """
 
     frames: list[bytes]

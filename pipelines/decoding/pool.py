@@ -4,7 +4,6 @@ The children also provide the local parallelism: a `DecoderPool` of n children d
 clips in the order of the requests, holding back a few at most, and windows in the order in which they are decoded.
 """
 
-import contextlib
 import queue
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pipelines.decoding.decoder import Decoder
+from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import ClipResult, DecodeJob, DecodeLimits, Request, WindowJob, WindowResult
 from pipelines.decoding.sinks import Arrivals, OneResult, ToArrivals
 from pipelines.decoding.task import Task
@@ -39,7 +39,7 @@ class DecoderPool:
         self,
         items: Iterable[_T],
         job: DecodeJob,
-        open_local: Callable[[_T], contextlib.AbstractContextManager[str]],
+        open_local: Callable[[_T], Opened],
         wants_strip: Callable[[_T], bool] = lambda _: False,
     ) -> Iterator[tuple[_T, ClipResult]]:
         """Yields each item with its clip, in order.
@@ -47,8 +47,8 @@ class DecoderPool:
         Args:
             items: what to decode.
             job: how to decode it.
-            open_local: gives a local path for an item while it is decoded; an `OSError` becomes a failure of the stage
-                `read`, unless this machine is short of a resource.
+            open_local: gives a local path for an item while it is decoded, or what lends blocks of it; an `OSError`
+                becomes a failure of the stage `read`, unless this machine is short of a resource.
             wants_strip: whether an item's clip should come with a film strip.
 
         Raises:
@@ -75,7 +75,7 @@ class DecoderPool:
         self,
         items: Iterable[_T],
         job: WindowJob,
-        open_local: Callable[[_T], contextlib.AbstractContextManager[str]],
+        open_local: Callable[[_T], Opened],
         range_of: Callable[[_T], Range | None] = lambda _: None,
         hold: int = 16,
     ) -> Iterator[tuple[_T, WindowResult | None, bool]]:

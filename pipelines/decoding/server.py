@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import traceback
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
@@ -23,9 +24,10 @@ import cv2
 
 from pipelines.core.failure import Failure
 from pipelines.decoding.channel import receive_message, send_message
-from pipelines.decoding.messages import DecodeJob, Job, Request, WindowJob
+from pipelines.decoding.lent_file import LentFile
+from pipelines.decoding.messages import DecodeJob, Job, LentBlocks, Request, WindowJob
 from pipelines.video.clip import Clip, read_clip
-from pipelines.video.content import content_mark
+from pipelines.video.content import content_mark, provided
 from pipelines.video.errors import VideoError, VideoReadError, VideoTooShort
 from pipelines.video.images import encode_frames, film_strip
 from pipelines.video.long_video import WindowClip, lost_window, read_windows
@@ -44,7 +46,8 @@ _BUSY: Answer = ({"status": "busy"}, [])
 
 
 def answers(job: Job, request: Request) -> Iterator[Answer]:
-    """The answers to a request; an error of the video is an answer too, and the last one."""
+    """The answers to a request about a video that can be opened; an error of the video is an answer too, and the last
+    one."""
     try:
         yield from _clip(job, request) if isinstance(job, DecodeJob) else _windows(job, request)
     except VideoTooShort as short:
@@ -76,17 +79,19 @@ def _clip(job: DecodeJob, request: Request) -> Iterator[Answer]:
     facts = {
         **{name: getattr(clip, name) for name in _PASSED_ON},
         "remark": remark(clip.damage, clip.remarks, clip.num_source_frames),
-        "content": _content(request.path),
+        "content": _content(request),
     }
     if job.with_source:
         facts["source"] = asdict(read_source(request.path))
     yield {"status": "clip", "strip": request.strip, **facts}, parts
 
 
-def _content(path: str) -> int:
+def _content(request: Request) -> int:
     """The mark of the file's content, computed last, when the file is cached; 0, without harm, if it can't be read."""
+    if request.lent is not None and request.lent.mark is not None:
+        return request.lent.mark
     try:
-        return content_mark(path)
+        return content_mark(request.path)
     except OSError:
         return 0
 
@@ -145,27 +150,75 @@ def _limit_memory(extra_bytes: int) -> str:
     return ""
 
 
+class _Worker:
+    """The worker that asks, and is asked for blocks of videos in between."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._said: deque[Any] = deque()
+
+    def next(self) -> Any:
+        """The next job or request.
+
+        Raises:
+            EOFError: the worker is gone.
+        """
+        return self._said.popleft() if self._said else pickle.loads(receive_message(self.connection))
+
+    def lend(self, first: int, count: int) -> tuple[int, ...] | None:
+        """Asks for blocks of the video that is being decoded. Meanwhile, the time limit doesn't apply."""
+        left_s = signal.alarm(0)
+        _send(self.connection, {"status": "need", "first": first, "count": count}, [])
+        while not isinstance(said := pickle.loads(receive_message(self.connection)), LentBlocks):
+            self._said.append(said)  # what comes after this request
+        signal.alarm(left_s)
+        return said.places
+
+
 def serve(connection: socket.socket) -> None:
     """Answers requests until the other side goes away."""
     job: Job | None = None
+    worker = _Worker(connection)
     while True:
         try:
-            said = pickle.loads(receive_message(connection))
+            said = worker.next()
         except EOFError:
             return
         if isinstance(said, Request):
             assert job is not None
-            _answer(connection, job, said)
+            _answer(worker, job, said)
         else:
             job = said
 
 
-def _answer(connection: socket.socket, job: Job, request: Request) -> None:
+def _all_answers(worker: _Worker, job: Job, request: Request) -> Iterator[Answer]:
+    """Like `answers`, also about a video of which the worker lends blocks. If it can't get one, an answer that says so
+    is the last one, whatever was made of the end of the data."""
+    if request.lent is None:
+        yield from answers(job, request)
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            file = LentFile(request.lent, worker.lend)
+        except OSError as error:
+            yield _failed(Failure("read", type(error).__name__, f"blocks of it: {error.strerror}", transient=True))
+            return
+        stack.callback(file.close)
+        stack.enter_context(provided(request.path, file.open))
+        for answer in answers(job, request):
+            if file.lost:
+                yield {"status": "lost"}, []
+                return
+            yield answer
+
+
+def _answer(worker: _Worker, job: Job, request: Request) -> None:
     # A worker that is gone can't enforce the time limit; the kernel then ends this process instead.
+    connection = worker.connection
     alarm_s = math.ceil(job.limits.time_s) + _ALARM_GRACE_S
     signal.alarm(alarm_s)
     more = isinstance(job, WindowJob)
-    for header, parts in answers(job, request):
+    for header, parts in _all_answers(worker, job, request):
         signal.alarm(0)  # sending waits until the worker takes the answer
         more = more and header["status"] in ("window", "busy")
         _send(connection, {**header, "more": more}, parts)

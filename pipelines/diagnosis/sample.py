@@ -76,7 +76,7 @@ def decode_sample(drawn: Sequence[VideoRecord], config: PreprocessConfig) -> Sam
     def look_at(part: Sequence[VideoRecord], until_s: float) -> float:
         """Seconds for each of some videos."""
         start, before = time.monotonic(), len(results)
-        for found in pool.map(part, job, lambda video: files.local_copy(video.uri)):
+        for found in pool.map(part, job, lambda video: files.borrowed(video.uri, config.limits.disk_mb)):
             results.append(found)
             if time.monotonic() > until_s:
                 break

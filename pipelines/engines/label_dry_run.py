@@ -50,12 +50,13 @@ def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: i
     from pipelines.engines.engine import num_decoders
 
     scorer = shared_scorer(work.config.model, work.info, threads, work.config.trust_model)
-    job = WindowJob(work.info.clip_spec, work.windows, work.config.limits)
+    limits = work.config.limits
+    job = WindowJob(work.info.clip_spec, work.windows, limits)
     sample = sorted(pending, key=lambda task: stable_hash("sample", task.video.video_id))[:_SAMPLE_VIDEOS]
-    pool = DecoderPool(num_decoders(work.config.workers, engine), work.config.limits)
+    pool = DecoderPool(num_decoders(work.config.workers, engine), limits)
     start, videos, size, windows, clips = time.monotonic(), 0, 0, 0, []
     try:
-        for task, result, last in pool.stream(sample, job, lambda item: files.local_copy(item.video.uri)):
+        for task, result, last in pool.stream(sample, job, lambda item: files.borrowed(item.video.uri, limits.disk_mb)):
             if isinstance(result, DecodedWindow) and not result.failure:
                 clips.append(result.frames)
                 windows += 1

@@ -5,6 +5,7 @@ import os
 import re
 from typing import Any
 
+from pipelines.core.errors import WorkerError
 from pipelines.core.reasons import first_line
 from pipelines.core.secrets import redact
 from pipelines.files.ranged_reader import bucket_and_path
@@ -26,6 +27,14 @@ def no_bucket(uri: str) -> OSError:
 def no_file(uri: str) -> OSError:
     """The error for a file that doesn't exist."""
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri)
+
+
+def no_room(uri: str, error: OSError) -> WorkerError:
+    """The error for a file of which nothing can be put on the temporary disk."""
+    return WorkerError(
+        f"there is no room for {uri} in the folder of temporary files: {error.strerror or error}. Make room or name "
+        "another folder in TMPDIR, then run the same command again"
+    )
 
 
 def something_else(uri: str, error: Any) -> OSError:

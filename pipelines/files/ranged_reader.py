@@ -1,4 +1,4 @@
-"""What stores have in common: addresses of two parts, and streams over files that are read in pieces."""
+"""What stores have in common: addresses of two parts, and files that are read in pieces."""
 
 import errno
 import io
@@ -6,12 +6,33 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 _PIECE_BYTES = 8 << 20
 """How much one request reads."""
 _ATTEMPTS = 4
 """Attempts at a request whose answer ends early; together they last a few seconds."""
+
+CHANGED = "the file was changed while it was read. Wait until nothing writes to it"
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One version of a file in a store.
+
+    Attributes:
+        size_bytes: its size.
+        version: as `files.stat_file` gives it; it changes when the content does.
+        checksum: the store's checksum of the content, in any form; empty where it has none.
+        fetch: takes a position and a count, both within the file, and returns these bytes of this version. It raises an
+            error if the store has another version now.
+    """
+
+    size_bytes: int
+    version: str
+    checksum: str
+    fetch: Callable[[int, int], bytes]
 
 
 def beam_options() -> Any:
@@ -50,6 +71,23 @@ def reading(
     return cast(BinaryIO, io.BufferedReader(_PieceReader(uri, fetch, size_bytes, piece_bytes), 1 << 20))
 
 
+def fetch_whole(uri: str, fetch: Callable[[int, int], bytes], first: int, count: int) -> bytes:
+    """The bytes of a file from `first` on, requested again while there are too few or too many of them.
+
+    Raises:
+        OSError: every attempt returned a wrong number of bytes.
+        Exception: any error of `fetch`.
+    """
+    for attempt in range(_ATTEMPTS):
+        data = fetch(first, count)
+        if len(data) == count:
+            return data
+        if attempt < _ATTEMPTS - 1:
+            time.sleep(random.uniform(0, 0.5 * 2**attempt))
+    reason = f"the store sent {len(data):,} bytes instead of {count:,} (from byte {first:,} on)"
+    raise OSError(errno.EIO, f"{reason}. Check the network and any proxy between here and the store", uri)
+
+
 class _PieceReader(io.RawIOBase):
     """A file in pieces, each a separate request, which can be retried if the connection breaks off."""
 
@@ -69,14 +107,7 @@ class _PieceReader(io.RawIOBase):
             self._position += count
 
     def _whole(self, count: int) -> bytes:
-        for attempt in range(_ATTEMPTS):
-            data = self._fetch(self._position, count)
-            if len(data) == count:
-                return data
-            if attempt < _ATTEMPTS - 1:
-                time.sleep(random.uniform(0, 0.5 * 2**attempt))
-        reason = f"the store sent {len(data):,} bytes instead of {count:,} (from byte {self._position:,} on)"
-        raise OSError(errno.EIO, f"{reason}. Check the network and any proxy between here and the store", self._uri)
+        return fetch_whole(self._uri, self._fetch, self._position, count)
 
     def readable(self) -> bool:
         return True

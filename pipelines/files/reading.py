@@ -14,6 +14,7 @@ from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo
 from pipelines.files import local, remote
 from pipelines.files.addresses import is_local, join, locate
+from pipelines.files.errors import no_room
 from pipelines.files.parallel import each_in_parallel, in_parallel
 
 _T = TypeVar("_T")
@@ -178,10 +179,7 @@ def local_copy(uri: str) -> Iterator[str]:
         except OSError as error:
             if error.filename == uri and not isinstance(as_shortage(error), WorkerError):
                 raise
-            raise WorkerError(
-                f"there is no room for {uri} in the folder of temporary files: {error.strerror or error}. Make room or "
-                "name another folder in TMPDIR, then run the same command again"
-            ) from error
+            raise no_room(uri, error) from error
         yield copy.name
 
 

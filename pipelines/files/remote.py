@@ -11,6 +11,7 @@ import re
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from pipelines.core.names import why_not_below
@@ -18,12 +19,13 @@ from pipelines.core.video_files import FileInfo
 from pipelines.files.addresses import STORES, UNKNOWN_STORE
 from pipelines.files.errors import lacking
 from pipelines.files.gcs import objects as gcs_objects
+from pipelines.files.ranged_reader import StoredObject, fetch_whole
 from pipelines.files.s3 import objects as s3_objects
 
 _IN_MEMORY_BYTES = 8 << 20
 """How much of a file being written is kept in memory. A larger one goes to a temporary file here until it is complete.
 """
-_STALLED_S = 300.0
+STALLED_S = 300.0
 """A fetch is given up after this long without new data. Stores that answer with errors, or whose connections stall, are
 given up earlier; this limit is for stores that send a byte now and then."""
 _STORES: dict[str, Any] = dict(zip(STORES, (gcs_objects, s3_objects), strict=True))
@@ -69,6 +71,23 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
     return cast(BinaryIO, _Explaining(stream, uri))
 
 
+def look(uri: str) -> StoredObject:
+    """The present version of a file, to be read in pieces. Its `fetch` raises an OSError if it can't read a piece, or
+    gets too few bytes in several attempts.
+
+    Raises:
+        OSError: the file doesn't exist or can't be read.
+    """
+    with _explained(uri):
+        found: StoredObject = _store(uri).look(uri)
+
+    def read(first: int, count: int) -> bytes:
+        with _explained(uri):
+            return fetch_whole(uri, found.fetch, first, count)
+
+    return replace(found, fetch=read)
+
+
 def fetch(uri: str, copy: BinaryIO) -> None:
     """Copies a file to a local one. A thread reads it, since a read that never ends can't be interrupted.
 
@@ -90,18 +109,23 @@ def fetch(uri: str, copy: BinaryIO) -> None:
 
     threading.Thread(target=read, name="fetch", daemon=True).start()
     try:
-        while data := arrived.get(timeout=_STALLED_S):
+        while data := arrived.get(timeout=STALLED_S):
             if isinstance(data, Exception):
                 raise data
             copy.write(data)
     except queue.Empty:
-        reason = f"no more data came within {_STALLED_S:g} s. Check the network"
-        raise TimeoutError(errno.ETIMEDOUT, reason, uri) from None
+        raise stalled(uri) from None
     finally:
         given_up.set()
         with contextlib.suppress(queue.Empty):
             while True:  # so that the thread can deliver its last data and end
                 arrived.get_nowait()
+
+
+def stalled(uri: str) -> TimeoutError:
+    """The error for a file of which nothing has come for `STALLED_S`."""
+    reason = f"no more data came within {STALLED_S:g} s. Check the network"
+    return TimeoutError(errno.ETIMEDOUT, reason, uri)
 
 
 def exists(uri: str) -> bool:

@@ -62,6 +62,7 @@ class LabelConfig:
     memory_limit_mb: int = setting_like(
         DecodeLimits, "memory_mb", group=RUNNING, help="megabytes of memory that decoding one video may take"
     )
+    disk_limit_mb: int = setting_like(DecodeLimits, "disk_mb", group=RUNNING)
     max_failure_rate: float = setting_like(Common, "max_failure_rate")
     dry_run: bool = setting(
         False, group=INPUT_OUTPUT, help="show what would be done, with an estimate from a sample, and write nothing"
@@ -87,4 +88,4 @@ class LabelConfig:
     @property
     def limits(self) -> DecodeLimits:
         """Limits for decoding one window."""
-        return DecodeLimits(self.time_limit_s, self.memory_limit_mb)
+        return DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)

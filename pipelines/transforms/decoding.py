@@ -56,9 +56,12 @@ class _DecodeFn(beam.DoFn):
 
     def _stream(self, ranges: Iterable[VideoRange]) -> Iterator[tuple[VideoRange, WindowResult | None, bool]]:
         hold = max(2, min(_MAX_HOLD, _HOLD_BYTES // self._job.spec.num_bytes))
-        return self._pool.stream(
-            ranges, self._job, lambda item: files.local_copy(item.task.video.uri), lambda item: item.range, hold
-        )
+        return self._pool.stream(ranges, self._job, self._borrowed, lambda item: item.range, hold)
+
+    def _borrowed(self, item: VideoRange) -> Any:
+        """The video; for a range of it, only the version that was listed and surveyed."""
+        video = item.task.video
+        return files.borrowed(video.uri, self._job.limits.disk_mb, video.version if item.range else "")
 
     def _decode(self, ranges: Iterable[VideoRange]) -> Iterator[Scorable | tuple[VideoRange, CutVideo]]:
         """Each window once, as a clip or as a failure, in the order in which they arrive."""

@@ -62,6 +62,7 @@ class LabelVideos(beam.PTransform):
         workers: number of decoder processes of each worker process of the engine; 0 for one per core.
         time_limit_s: seconds that decoding one window may take.
         memory_limit_mb: megabytes of memory that decoding may take.
+        disk_limit_mb: megabytes of temporary disk space of each worker process for parts of videos in stores.
         trust_model: use the model even if its operations could read and write files or run programs as you.
 
     Raises:
@@ -85,6 +86,7 @@ class LabelVideos(beam.PTransform):
     workers: int = LabelConfig.workers
     time_limit_s: float = LabelConfig.time_limit_s
     memory_limit_mb: int = LabelConfig.memory_limit_mb
+    disk_limit_mb: int = LabelConfig.disk_limit_mb
     trust_model: bool = LabelConfig.trust_model
     _apart: bool = False
 
@@ -98,7 +100,7 @@ class LabelVideos(beam.PTransform):
         try:
             windows = default_windows(info.durations_s, self.window_s, self.stride_s, self.range_s)
             segments = SegmentSpec(self.min_score, self.min_duration_s, self.smooth, self.top_k)
-            limits = DecodeLimits(self.time_limit_s, self.memory_limit_mb)
+            limits = DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
         except ValueError as error:
             raise UsageError(str(error)) from error
         job, workers = WindowJob(info.clip_spec, windows, limits), self.workers or num_cores()

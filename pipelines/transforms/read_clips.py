@@ -70,6 +70,7 @@ class ReadClips(beam.PTransform):
         workers: number of decoder processes of each worker process of the engine; 0 for one per core.
         time_limit_s: seconds that decoding one video may take.
         memory_limit_mb: megabytes of memory that decoding may take.
+        disk_limit_mb: megabytes of temporary disk space of each worker process for parts of videos in stores.
 
     Raises:
         UserError: a video has no clip; raised in the running job. `with_failures()` gives these as a second output
@@ -84,6 +85,7 @@ class ReadClips(beam.PTransform):
     workers: int = 0
     time_limit_s: float = DecodeLimits.time_s
     memory_limit_mb: int = DecodeLimits.memory_mb
+    disk_limit_mb: int = DecodeLimits.disk_mb
     _apart: bool = False
 
     def with_failures(self) -> "ReadClips":
@@ -91,7 +93,8 @@ class ReadClips(beam.PTransform):
         return replace(self, _apart=True)
 
     def expand(self, uris: beam.PCollection) -> Any:
-        job = DecodeJob(self.clip_spec, FrameEncoding(), 1, DecodeLimits(self.time_limit_s, self.memory_limit_mb))
+        limits = DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
+        job = DecodeJob(self.clip_spec, FrameEncoding(), 1, limits)
         read = beam.ParDo(_ReadFn(job, self.workers, self._apart)).with_outputs(FAILURES, main="clips")
         found = uris | beam.BatchElements(min_batch_size=1, max_batch_size=_BATCH) | "Decode" >> read
         return ClipsAndFailures(found.clips, found[FAILURES]) if self._apart else found.clips
@@ -107,7 +110,7 @@ class _ReadFn(beam.DoFn):
         self._pool = shared_pool(self._workers or num_cores(), self._job.limits)
 
     def process(self, uris: list[str]) -> Iterable[Any]:
-        for uri, result in self._pool.map(uris, self._job, files.local_copy):
+        for uri, result in self._pool.map(uris, self._job, self._borrowed):
             if isinstance(result, DecodedClip):
                 yield self._clip(uri, result)
                 continue
@@ -116,6 +119,9 @@ class _ReadFn(beam.DoFn):
                 what = f"{uri}: {result.message} ({result.type})"
                 raise UserError(f"{what}. ReadClips(...).with_failures() gives failures as a second output instead")
             yield beam.pvalue.TaggedOutput(FAILURES, replace(result, video_id=uri, uri=uri))
+
+    def _borrowed(self, uri: str) -> Any:
+        return files.borrowed(uri, self._job.limits.disk_mb)
 
     def _clip(self, uri: str, clip: DecodedClip) -> VideoClip:
         return VideoClip(

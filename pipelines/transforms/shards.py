@@ -1,8 +1,8 @@
 """Writing shards in a Beam job: small tasks in, files out. No pixels are shuffled."""
 
-import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 
@@ -50,13 +50,12 @@ class _WriteShardFn(beam.DoFn):
 
     def process(self, task: ShardTask) -> Iterable[str]:
         with files.write_atomically(files.join(self._output, task.name), temporary_folder(self._output)) as file:
-            report = write_shard(task, self._settings, self._pool, _open_local, file, _count_video)
+            report = write_shard(task, self._settings, self._pool, self._borrowed, file, _count_video)
         folder.write_report(self._output, report)
         yield task.name
 
-
-def _open_local(video: VideoRecord) -> contextlib.AbstractContextManager[str]:
-    return files.local_copy(video.uri)
+    def _borrowed(self, video: VideoRecord) -> Any:
+        return files.borrowed(video.uri, self._settings.job.limits.disk_mb)
 
 
 def _count_video(result: ClipResult) -> None:

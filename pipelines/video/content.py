@@ -1,7 +1,80 @@
-"""Identifies files by their content, whatever their names."""
+"""The content of video files: where it comes from, and a mark of it, whatever the files' names.
 
+All readers of a video open it here. Mostly, its path is that of a local file; for a file that isn't on this machine, a
+decoder says what stands for it.
+"""
+
+import contextlib
 import hashlib
-from typing import BinaryIO
+import io
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, cast
+
+from pipelines.core.names import special_kind
+
+_BUFFER_BYTES = 1 << 15
+_provided: dict[str, Callable[[], io.RawIOBase]] = {}
+
+
+@contextlib.contextmanager
+def provided(path: str, open_raw: Callable[[], io.RawIOBase]) -> Iterator[None]:
+    """During the block, what `open_raw` returns is the content of `path`, of which there is no local file.
+
+    Its reads may be short, but never empty before the end.
+    """
+    _provided[path] = open_raw
+    try:
+        yield
+    finally:
+        del _provided[path]
+
+
+def is_provided(path: str) -> bool:
+    """Whether the content of a path isn't on this machine, so that it pays to read little."""
+    return path in _provided
+
+
+def open_content(path: str) -> BinaryIO:
+    """Opens a video file for reading bytes.
+
+    Raises:
+        OSError: the file can't be read.
+    """
+    if open_raw := _provided.get(path):
+        return cast(BinaryIO, io.BufferedReader(open_raw(), _BUFFER_BYTES))
+    return open(path, "rb")
+
+
+def size_of(path: str) -> int:
+    """The size of a video file in bytes.
+
+    Raises:
+        OSError: there is no file.
+    """
+    if path in _provided:
+        with open_content(path) as file:
+            return file.seek(0, os.SEEK_END)
+    return os.path.getsize(path)
+
+
+def for_av(path: str) -> Any:
+    """What PyAV opens for a path: its name, or a file object with that name, which decides on formats in some cases."""
+    name = f"file:{path}"  # the prefix keeps a colon in a name from being read as a protocol
+    if open_raw := _provided.get(path):
+        raw = open_raw()
+        raw.name = name  # type: ignore[attr-defined]
+        return raw
+    return name
+
+
+def not_regular(path: str) -> str:
+    """What a path leads to if that isn't a regular file; see `names.special_kind`.
+
+    Raises:
+        OSError: there is nothing at the path, or it can't be inspected.
+    """
+    return "" if path in _provided else special_kind(path)
 
 
 def content_mark(path: str) -> int:
@@ -10,7 +83,7 @@ def content_mark(path: str) -> int:
     Raises:
         OSError: the file can't be read.
     """
-    with open(path, "rb") as file:
+    with open_content(path) as file:
         return stream_mark(file)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import av
 
-from pipelines.core.names import special_kind
+from pipelines.video import content
 from pipelines.video.containers import promises
 from pipelines.video.demuxers import DEMUXERS
 from pipelines.video.errors import NoVideoStreamError, UnforeseenFrame, VideoDecodeError, VideoOpenError, VideoReadError
@@ -27,12 +27,12 @@ _PACKET_BYTES = 512
 @contextlib.contextmanager
 def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream"]]:
     """Opens the video stream of a local file (see `streams.pick_video`) for decoding in this thread alone."""
-    # The prefix keeps a colon in a name from being read as a protocol; the whitelists keep a file from reading others.
+    # These keep a file from reading others.
     options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
     try:
-        if kind := special_kind(path):
+        if kind := content.not_regular(path):
             raise VideoReadError(f"not a regular file but {kind}")
-        container = av.open(f"file:{path}", metadata_errors="replace", container_options=options)
+        container = av.open(content.for_av(path), metadata_errors="replace", container_options=options)
     except MemoryError:
         raise
     except OSError as error:

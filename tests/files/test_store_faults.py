@@ -210,7 +210,7 @@ def failure_of_jump(place: Place, greys: str, model: Path, fault: Fault) -> Any:
 def test_a_store_that_only_keeps_one_waiting_is_a_failure_record(
     place: Place, greys: str, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "_STALLED_S", 2.0)
+    monkeypatch.setattr(remote, "STALLED_S", 2.0)
     failure = failure_of_jump(place, greys, model, Fault(delay_s=10))
     assert (failure["stage"], failure["type"]) == ("read", "TimeoutError")
     assert failure["message"] == "no more data came within 2 s. Check the network"

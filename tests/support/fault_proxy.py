@@ -1,9 +1,10 @@
-"""A server between the code under test and a store: it passes requests on, or injects faults."""
+"""A server between the code under test and a store: it passes requests on, counts them, or injects faults."""
 
 import contextlib
 import http.client
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from tests.support.gcs_server import FORBIDDEN, serving
 from tests.support.gcs_server import denial as google_denial
 
 _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length")
+
+_STEP_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Fault:
     stall_after: int | None = None  # after this many bytes of the body nothing comes for `stall_s`, then the end
     stall_s: float = 0.0  # see `stall_after`
     cut: int = 0  # this many bytes are missing at the end of the answer's body, and its headers agree
+    bytes_per_s: float = 0.0  # how fast the body comes on each connection; 0 for as fast as possible
     stale: bool = False  # a listing is answered as it was last time, whatever has been written or removed since
 
 
@@ -44,6 +48,8 @@ class FaultProxy:
     url: str = ""  # where the proxy listens
     decide: Decide = lambda method, path: None  # what happens to each request; see `Decide`
     requests: list[tuple[str, str]] = field(default_factory=list)  # methods and paths of the requests, in order
+    num_bytes: int = 0  # how many bytes of bodies the clients were sent
+    lock: threading.Lock = field(default_factory=threading.Lock)
     listings: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)  # answers by path
 
     @contextlib.contextmanager
@@ -151,7 +157,13 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(fault.stall_s)
             self.close_connection = True
             return
-        self.wfile.write(body)
+        with self.proxy.lock:
+            self.proxy.num_bytes += len(body)
+        step = len(body) if not fault.bytes_per_s else _STEP_BYTES
+        for first in range(0, len(body), step or 1):
+            part = body[first : first + step]
+            time.sleep(len(part) / fault.bytes_per_s if fault.bytes_per_s else 0.0)
+            self.wfile.write(part)
 
     def log_message(self, *arguments: object) -> None:
         pass

@@ -7,13 +7,14 @@ Each function, and reading, may raise an error of the many kinds that `as_os_err
 """
 
 import contextlib
+import errno
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from pipelines.files import ranged_reader
 from pipelines.files.gcs.client import client
 from pipelines.files.gcs.errors import as_os_error as as_os_error
-from pipelines.files.ranged_reader import bucket_and_path
+from pipelines.files.ranged_reader import StoredObject, bucket_and_path
 
 _ASKING_S = 3.0
 """How long the first request to a store may take, and how long it is retried."""
@@ -42,17 +43,28 @@ def check(uri: str) -> None:
         next(iter(found), None)
 
 
-def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
-    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`."""
+def look(uri: str) -> StoredObject:
+    """The present version of a file, to be read in pieces."""
+    from google.api_core.exceptions import NotFound
+
     blob = _blob(uri)
     blob.reload(timeout=_SILENCE_S)  # from now on the blob stands for this version
 
     def fetch(first: int, count: int) -> bytes:
         extent = {"start": first, "end": first + count - 1}
-        data: bytes = blob.download_as_bytes(**extent, raw_download=True, checksum=None, timeout=_SILENCE_S)
+        try:
+            data: bytes = blob.download_as_bytes(**extent, raw_download=True, checksum=None, timeout=_SILENCE_S)
+        except NotFound:
+            raise OSError(errno.EBUSY, ranged_reader.CHANGED, uri) from None
         return data
 
-    return ranged_reader.reading(uri, fetch, blob.size, piece_bytes=piece_bytes)
+    return StoredObject(blob.size, _version(blob), blob.md5_hash or blob.crc32c or "", fetch)
+
+
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`."""
+    found = look(uri)
+    return ranged_reader.reading(uri, found.fetch, found.size_bytes, piece_bytes=piece_bytes)
 
 
 def stat(uri: str) -> tuple[int, str] | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.core.reasons import first_line
 from pipelines.files.errors import no_bucket, no_file, something_else, why_unreachable
+from pipelines.files.ranged_reader import CHANGED
 
 CREDENTIALS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or a role of the machine"
 _REFUSALS = ("AccessDenied", "AllAccessDisabled", "Forbidden", "403")
@@ -57,7 +58,7 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
         reason = "permission denied" + (f": {words}" if words and words != "Forbidden" else "")
         return PermissionError(errno.EACCES, f"{reason}. Ask for it, or give other credentials: {CREDENTIALS}", uri)
     if status == 412:
-        return OSError(errno.EBUSY, "the file was changed while it was read. Wait until nothing writes to it", uri)
+        return OSError(errno.EBUSY, CHANGED, uri)
     if isinstance(error, no_answer()):
         reason = f"the store does not answer ({_why_no_answer(error)})"
         return OSError(errno.EHOSTUNREACH, f"{reason}. Check the network and AWS_ENDPOINT_URL, if it is set", uri)

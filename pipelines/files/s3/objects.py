@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeVar
 
 from pipelines.files import ranged_reader
-from pipelines.files.ranged_reader import bucket_and_path
+from pipelines.files.ranged_reader import StoredObject, bucket_and_path
 from pipelines.files.s3.errors import as_os_error as as_os_error
 from pipelines.files.s3.errors import is_refused, no_answer, status_of
 
@@ -99,8 +99,8 @@ def check(uri: str) -> None:
             raise
 
 
-def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
-    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`."""
+def look(uri: str) -> StoredObject:
+    """The present version of a file, to be read in pieces."""
     bucket, key = bucket_and_path(uri)
     client, place = _client(), {"Bucket": bucket, "Key": key}
     found = _head(client, place)
@@ -109,7 +109,14 @@ def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
     def fetch(first: int, count: int) -> bytes:
         return _repeated(lambda: _content(client, place, f"bytes={first}-{first + count - 1}"))
 
-    return ranged_reader.reading(uri, fetch, found["ContentLength"], piece_bytes=piece_bytes)
+    version = _version(found)
+    return StoredObject(found["ContentLength"], version, version, fetch)
+
+
+def open_read(uri: str, piece_bytes: int = 0) -> BinaryIO:
+    """Opens a file for reading bytes; `piece_bytes` as in `ranged_reader.reading`."""
+    found = look(uri)
+    return ranged_reader.reading(uri, found.fetch, found.size_bytes, piece_bytes=piece_bytes)
 
 
 def _head(client: Any, place: Mapping[str, str]) -> Any:

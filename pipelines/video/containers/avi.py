@@ -3,12 +3,12 @@
 Pure, and without listing single frames: FFmpeg's own index tells the rest.
 """
 
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
+from pipelines.video import content
 from pipelines.video.containers import file_ends
 
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)
@@ -105,8 +105,8 @@ def count_slots(path: str, stream: int, shown: int) -> int:
         stream: number of the video stream.
         shown: how many pictures were found.
     """
-    size_bytes = os.path.getsize(path)
-    with open(path, "rb") as file:
+    size_bytes = content.size_of(path)
+    with content.open_content(path) as file:
         end = file_ends.data_end(file, size_bytes)
         parts = look(file, size_bytes, stream, end)
         announced = 0 if parts.is_cut else parts.announced_frames

@@ -8,12 +8,12 @@ are often wrong even in intact files, and live recordings don't know their sizes
 MPEG streams. Zeros at the end of a file are space that a download allocated but never filled.
 """
 
-import os
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 import av
 
+from pipelines.video import content
 from pipelines.video.containers import asf, avi, file_ends, matroska, mp4
 from pipelines.video.remarks import Shortfall
 
@@ -64,8 +64,8 @@ def shortfall(container: "av.container.InputContainer", stream: "av.VideoStream"
         return None  # header, index and content agree: no need to look further
     if look := _LOOK.get(kind):
         path = container.name.removeprefix("file:")
-        with open(path, "rb") as file:
-            size_bytes = os.path.getsize(path)
+        with content.open_content(path) as file:
+            size_bytes = content.size_of(path)
             end = file_ends.data_end_of(file, size_bytes, container, stream)
             missing = look(_Source(file, size_bytes, end, container, stream), found)
         if missing is not None:
