@@ -54,7 +54,7 @@ class DropPlan:
         return sorted(kept)
 
     def runs(self, kept: list[int]) -> list[list[int]]:
-        """The kept positions, cut where a decoder begins anew: at restarts, if nothing after them needs what is before."""
+        """The kept positions, cut where a decoder begins anew: at restarts after which nothing needs what is before."""
         runs: list[list[int]] = []
         end, lowest = len(kept), len(self.pictures)  # lowest: of the positions that those from here on need
         for place in range(len(kept) - 1, -1, -1):

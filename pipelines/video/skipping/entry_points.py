@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import av
 
-from pipelines.video.skipping import h264, mpeg4
+from pipelines.video.skipping import h264, hevc_headers, mpeg4
 from pipelines.video.skipping.bits import Bits, NoPlan
 
-_RESET_BY_KEY_FRAMES = frozenset(("hevc", "vp8", "vp9", "av1", "mpeg1video", "mpeg2video"))
+_RESET_BY_KEY_FRAMES = frozenset(("vp8", "vp9", "av1", "mpeg1video", "mpeg2video"))
 _SLICE, _IDR, _SEI = 1, 5, 6
 _RECOVERY_POINT = 6
 _INTRA_SLICES = (2, 4)
@@ -25,6 +25,8 @@ def start_test(context: "av.VideoCodecContext") -> IsStart:
     codec, extradata = context.codec.canonical_name, context.extradata or b""
     if codec == "h264":
         return _h264_test(extradata)
+    if codec == "hevc":
+        return _hevc_test(extradata)
     if codec == "mpeg4":
         return lambda packet: packet.is_keyframe and _is_plain_mpeg4(extradata, packet)
     if codec in _RESET_BY_KEY_FRAMES or context.codec.intra_only:
@@ -50,6 +52,22 @@ def _h264_test(extradata: bytes) -> IsStart:
     def is_start(packet: "av.Packet") -> bool:
         try:
             return packet.is_keyframe and _refreshes_at_once(list(h264.split_nals(bytes(packet), length_size)))
+        except (NoPlan, IndexError):
+            return False
+
+    return is_start
+
+
+def _hevc_test(extradata: bytes) -> IsStart:
+    """Pictures are those at which HEVC lets decoders begin, or not; what is skipped after them is shown before them."""
+    try:
+        length_size, _ = hevc_headers.parse_extradata(extradata)
+    except NoPlan:
+        return lambda packet: False
+
+    def is_start(packet: "av.Packet") -> bool:
+        try:
+            return packet.is_keyframe and hevc_headers.is_start(h264.split_nals(bytes(packet), length_size))
         except (NoPlan, IndexError):
             return False
 
