@@ -64,21 +64,25 @@ class Bits:
     """Reads bytes bit by bit, most significant bit first."""
 
     def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self._left = 8 * len(data)
+        self._bits = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}" if data else ""  # faster than shifting numbers
+        self._place = 0
 
     def u(self, count: int) -> int:
         """An unsigned number of `count` bits."""
-        self._left -= count
-        if self._left < 0:
+        begin, end = self._place, self._place + count
+        if end > len(self._bits):
             raise NoPlan("a header that ends too early")
-        return (self._value >> self._left) & ((1 << count) - 1)
+        self._place = end
+        return int(self._bits[begin:end], 2) if count else 0
 
     def ue(self) -> int:
         """An unsigned Exp-Golomb code (H.264, 9.1)."""
-        zeros = self._left - (self._value & ((1 << self._left) - 1)).bit_length()
-        self.u(zeros)
-        return self.u(zeros + 1) - 1
+        one = self._bits.find("1", self._place)
+        end = 2 * one - self._place + 1
+        if one < 0 or end > len(self._bits):
+            raise NoPlan("a header that ends too early")
+        begin, self._place = one, end
+        return int(self._bits[begin:end], 2) - 1
 
     def marker(self) -> None:
         """Reads a bit that must be 1; decoders that find a 0 start guessing."""

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import av
 
-from pipelines.video.skipping import av1, h264, mpeg4, vp9
+from pipelines.video.skipping import av1, h264, hevc_headers, mpeg4, vp9
 from pipelines.video.skipping.bits import Bits, NoPlan
 
-_RESET_BY_KEY_FRAMES = frozenset(("hevc", "vp8", "mpeg1video", "mpeg2video"))
+_RESET_BY_KEY_FRAMES = frozenset(("vp8", "mpeg1video", "mpeg2video"))
 _TESTED = {"vp9": vp9.is_start, "av1": av1.is_start}
 """Codecs in which containers may mark frames as key frames that aren't, or that aren't shown at once."""
 _SLICE, _IDR, _SEI = 1, 5, 6
@@ -27,6 +27,8 @@ def start_test(context: "av.VideoCodecContext") -> IsStart:
     codec, extradata = context.codec.canonical_name, context.extradata or b""
     if codec == "h264":
         return _h264_test(extradata)
+    if codec == "hevc":
+        return _hevc_test(extradata)
     if codec == "mpeg4":
         return lambda packet: packet.is_keyframe and _is_plain_mpeg4(extradata, packet)
     if codec in _TESTED:
@@ -61,6 +63,22 @@ def _h264_test(extradata: bytes) -> IsStart:
     def is_start(packet: "av.Packet") -> bool:
         try:
             return packet.is_keyframe and _refreshes_at_once(list(h264.split_nals(bytes(packet), length_size)))
+        except (NoPlan, IndexError):
+            return False
+
+    return is_start
+
+
+def _hevc_test(extradata: bytes) -> IsStart:
+    """Pictures are those at which HEVC lets decoders begin, or not; what is skipped after them is shown before them."""
+    try:
+        length_size, _ = hevc_headers.parse_extradata(extradata)
+    except NoPlan:
+        return lambda packet: False
+
+    def is_start(packet: "av.Packet") -> bool:
+        try:
+            return packet.is_keyframe and hevc_headers.is_start(h264.split_nals(bytes(packet), length_size))
         except (NoPlan, IndexError):
             return False
 

@@ -1,6 +1,6 @@
 """Headers of HEVC (ITU-T H.265, ISO/IEC 23008-2), as far as they tell how pictures depend on each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pipelines.video.skipping.bits import Bits, NoPlan
@@ -13,7 +13,7 @@ STARTS, IDR = range(16, 22), range(19, 21)
 """Pictures at which decoders may begin (IRAP): BLA, IDR and CRA."""
 SLICES = range(32)
 VPS, SPS, PPS, DELIMITER, END_OF_SEQUENCE, END_OF_BITSTREAM, FILLER, SEI, SEI_SUFFIX = range(32, 41)
-_HEADER_BYTES = 96
+_HEADER_BYTES = 48
 """More than the beginning of any ordinary slice header takes."""
 _MOST_SETS, _MOST_DELTAS = 64, 16
 
@@ -31,6 +31,12 @@ def layer_of(nal: bytes) -> int:
 def temporal_layer_of(nal: bytes) -> int:
     """The temporal layer of a NAL unit; pictures refer to none of a higher one."""
     return (nal[1] & 7) - 1
+
+
+def is_start(nals: Iterable[bytes]) -> bool:
+    """Whether a decoder may begin with a packet's picture, given the packet's NAL units."""
+    kinds = {kind_of(nal) for nal in nals if kind_of(nal) in SLICES and not layer_of(nal)}
+    return bool(kinds) and kinds.issubset(STARTS)
 
 
 class Sps(NamedTuple):
