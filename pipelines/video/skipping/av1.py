@@ -37,9 +37,10 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
     slots = _Slots()
     headers = _Headers()
     for number, packet in enumerate(packets):
-        data = payload(packet)
-        num_shown = 0
-        for frame, part, has_sequence in headers.frames(data):
+        frames = headers.frames(payload(packet))
+        if sum(frame.is_shown for frame, _, _ in frames) != 1:
+            raise NoPlan("not one shown frame in a packet")
+        for frame, part, has_sequence in frames:
             position = len(coded)
             needs = slots.store(position, frame)
             if not (needs or has_sequence):
@@ -47,9 +48,6 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
             coded.append(CodedPicture(needs, packet.pts, part, packet=number))
             if frame.is_shown:
                 shown.add(position, packet.pts)
-                num_shown += 1
-        if num_shown != 1:
-            raise NoPlan("not one shown frame in a packet")
     return shown.positions, coded
 
 

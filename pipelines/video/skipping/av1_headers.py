@@ -9,6 +9,7 @@ SEQUENCE_HEADER, TEMPORAL_DELIMITER, FRAME_HEADER, METADATA, FRAME, PADDING = 1,
 """Kinds of units."""
 
 _KEY, _INTRA_ONLY, _SWITCH = 0, 2, 3
+"""Kinds of frames; 1 is a frame that refers to others."""
 _NUM_SLOTS = 8
 _ALL_SLOTS = 0xFF
 _BY_FRAME = 2
@@ -131,9 +132,9 @@ def parse_sequence(data: bytes) -> Sequence:
         if has_model:
             delay_bits = bits.u(5) + 1
             bits.u(32)
-            removal_bits, time_bits = bits.u(5) + 1, 0 if is_even else 1
+            removal_bits = bits.u(5) + 1
             shown_bits = bits.u(5) + 1
-            time_bits *= shown_bits
+            time_bits = 0 if is_even else shown_bits
     points = _parse_points(bits, has_model, delay_bits)
     size_bits = bits.u(4) + bits.u(4) + 2
     bits.u(size_bits)

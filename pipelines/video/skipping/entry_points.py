@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import av
 
-from pipelines.video.skipping import av1, h264, hevc_headers, mpeg4, vp9
+from pipelines.video.skipping import av1, h264, hevc_headers, mpeg4, vp8, vp9
 from pipelines.video.skipping.bits import Bits, NoPlan
 
-_RESET_BY_KEY_FRAMES = frozenset(("vp8", "mpeg1video", "mpeg2video"))
-_TESTED = {"vp9": vp9.is_start, "av1": av1.is_start}
+_RESET_BY_KEY_FRAMES = frozenset(("mpeg1video", "mpeg2video"))
+_TESTED = {"vp8": vp8.is_start, "vp9": vp9.is_start, "av1": av1.is_start}
 """Codecs in which containers may mark frames as key frames that aren't, or that aren't shown at once."""
 _SLICE, _IDR, _SEI = 1, 5, 6
 _RECOVERY_POINT = 6

@@ -1,6 +1,6 @@
 """The pictures of a VP8 video (RFC 6386)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import av
@@ -12,6 +12,8 @@ _TAG_BYTES, _KEY_BYTES = 3, 10
 _HEADER_BYTES = 48
 """More bytes than what is read of a header takes."""
 
+_UNCHANGED = (None,) * 8
+
 
 class Frame(NamedTuple):
     """What the header of a frame tells.
@@ -19,44 +21,77 @@ class Frame(NamedTuple):
     Attributes:
         is_key: it needs nothing, and resets all that decoders remember.
         is_shown: it is shown, and not only referred to by others.
-        is_disposable: it leaves nothing behind that a later frame could use.
+        changes: it leaves something behind for the next frame: a reference or probabilities.
+        levels: changes to eight filter levels, as they are coded; None for those that stay.
         has_segments: its macroblocks belong to segments.
         keeps_map: to those to which they belonged in the frame before.
+        keeps_data: the segments' quantizers and filter levels are those from before.
     """
 
     is_key: bool
     is_shown: bool
-    is_disposable: bool
-    has_segments: bool
-    keeps_map: bool
+    changes: bool
+    levels: tuple[int | None, ...] = _UNCHANGED
+    has_segments: bool = False
+    keeps_map: bool = False
+    keeps_data: bool = False
 
 
 def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int], list[CodedPicture]]:
     """The positions of the pictures in display order, which is that of decoding, and the pictures in that order.
 
-    Nearly every frame changes something that the next one uses: one of three reference frames, the probabilities of
-    symbols, filter levels, or segments. Those that don't can be left out; the others need the last one that did.
+    Nearly every frame changes something that the next one uses. Those that don't can be left out; each needs the last
+    that did. What frames tell about segments counts as such a change only if a frame uses what was told before.
 
     Raises:
         NoPlan: the video isn't one of the ordinary cases.
     """
     coded: list[CodedPicture] = []
     shown = Shown()
-    needed = -1
-    had_segments = False
-    for position, packet in enumerate(packets):
-        frame = parse_frame(payload(packet))
-        if not frame.is_key and needed < 0:
-            raise NoPlan("the first frame isn't a key frame")
-        if frame.keeps_map and (frame.is_key or not had_segments):
-            raise NoPlan("segments of a frame that has none")  # whose map decoders don't fill in
-        coded.append(CodedPicture(() if frame.is_key else (needed,), packet.pts))
-        if frame.is_shown:
-            shown.add(position, packet.pts)
-        if not frame.is_disposable:
-            needed = position
-        had_segments = frame.has_segments
+    for group in _groups(packets):
+        is_chain = any(frame.keeps_map or frame.keeps_data for _, frame in group)
+        needed, had_segments, levels = -1, False, [0] * 8  # as key frames set them
+        for packet, frame in group:
+            if frame.keeps_map and not had_segments:
+                raise NoPlan("segments of a frame that has none")  # whose map decoders don't fill in
+            position = len(coded)
+            coded.append(CodedPicture(() if frame.is_key else (needed,), packet.pts))
+            if frame.is_shown:
+                shown.add(position, packet.pts)
+            levels_before = levels
+            levels = [old if new is None else new for old, new in zip(levels, frame.levels, strict=True)]
+            if frame.changes or is_chain or levels != levels_before:
+                needed = position
+            had_segments = frame.has_segments
     return shown.positions, coded
+
+
+_Group = list[tuple["av.Packet", Frame]]
+
+
+def _groups(packets: Iterable["av.Packet"]) -> Iterator[_Group]:
+    """The packets with their frames, cut at key frames."""
+    group: _Group = []
+    for packet in packets:
+        frame = parse_frame(payload(packet))
+        if frame.is_key and group:
+            yield group
+            group = []
+        if not (frame.is_key or group):
+            raise NoPlan("the first frame isn't a key frame")
+        group.append((packet, frame))
+    if group:
+        yield group
+
+
+def is_start(data: bytes) -> bool:
+    """Whether a packet holds a key frame that uses nothing from before.
+
+    Raises:
+        NoPlan: it is damaged.
+    """
+    frame = parse_frame(data)
+    return frame.is_key and not frame.keeps_map
 
 
 def parse_frame(data: bytes) -> Frame:
@@ -74,41 +109,38 @@ def parse_frame(data: bytes) -> Frame:
     bools = _Bools(data[start : start + min(size, _HEADER_BYTES)])
     if is_key:
         bools.u(2)
-    has_segments, has_new_map, has_new_data = bools.u(1) == 1, False, False
-    if has_segments:
-        has_new_map, has_new_data = bools.u(1) == 1, bools.u(1) == 1
-        _skip_segments(bools, has_new_map, has_new_data)
-    keeps_map = has_segments and not has_new_map
-    if is_key:
-        return Frame(True, is_shown, False, has_segments, keeps_map)
+    segments = _parse_segments(bools)
     bools.u(1 + 6 + 3)
     has_new_levels = bools.u(1) == 1 and bools.u(1) == 1
-    if has_new_levels:
-        _skip_each(bools, (7,) * 8)
+    levels = _parse_each(bools, (7,) * 8) if has_new_levels else _UNCHANGED
+    if is_key:
+        return Frame(True, is_shown, True, levels, *segments)
     bools.u(2 + 7)
-    _skip_each(bools, (5,) * 5)
+    _parse_each(bools, (5,) * 5)
     replaces = [bools.u(1), bools.u(1)]  # the golden and the alternate frame, by this one
     replaces += [bools.u(2) for is_replaced in tuple(replaces) if not is_replaced]  # by another one
     bools.u(2)
     keeps_probabilities, replaces_last = bools.u(1), bools.u(1)
-    changes = any(replaces) or keeps_probabilities or replaces_last or has_segments or has_new_levels
-    return Frame(False, is_shown, not changes, has_segments, keeps_map)
+    changes = any(replaces) or keeps_probabilities == 1 or replaces_last == 1
+    return Frame(False, is_shown, changes, levels, *segments)
 
 
-def _skip_segments(bools: "_Bools", has_new_map: bool, has_new_data: bool) -> None:
-    """Skips the quantizers and filter levels of segments, and the probabilities of the map (9.3)."""
+def _parse_segments(bools: "_Bools") -> tuple[bool, bool, bool]:
+    """Whether there are segments, and whether these keep their map and their data (9.3)."""
+    if not bools.u(1):
+        return False, False, False
+    has_new_map, has_new_data = bools.u(1) == 1, bools.u(1) == 1
     if has_new_data:
         bools.u(1)
-        _skip_each(bools, (8,) * 4 + (7,) * 4)
+        _parse_each(bools, (8,) * 4 + (7,) * 4)
     if has_new_map:
-        _skip_each(bools, (8,) * 3)
+        _parse_each(bools, (8,) * 3)
+    return True, not has_new_map, not has_new_data
 
 
-def _skip_each(bools: "_Bools", sizes: Iterable[int]) -> None:
-    """Skips numbers of these sizes in bits, each of which is there only if a flag before it is set."""
-    for size in sizes:
-        if bools.u(1):
-            bools.u(size)
+def _parse_each(bools: "_Bools", sizes: Iterable[int]) -> tuple[int | None, ...]:
+    """Numbers of these sizes in bits, each of which is there only if a flag before it is set."""
+    return tuple(bools.u(size) if bools.u(1) else None for size in sizes)
 
 
 class _Bools:

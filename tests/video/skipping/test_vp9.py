@@ -19,7 +19,7 @@ NUM_FRAMES = 31
 REALTIME = {"deadline": "realtime", "cpu-used": "8", "g": "12"}
 LAYERS = "ts_number_layers=2:ts_target_bitrate=300,600:ts_rate_decimator=2,1:ts_periodicity=2:ts_layer_id=0,1"
 RESILIENT = {**REALTIME, "error-resilient": "1", "ts-parameters": f"{LAYERS}:ts_layering_mode=2"}
-HIDDEN = {"cpu-used": "5", "auto-alt-ref": "1", "lag-in-frames": "10", "g": "12"}
+LAGGED = {"cpu-used": "5", "auto-alt-ref": "1", "lag-in-frames": "10", "g": "12"}
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def pictures() -> list[np.ndarray]:
     ("name", "options", "num_kept"),
     [
         ("realtime.webm", REALTIME, 11),
-        ("hidden.mkv", HIDDEN, 11),
-        ("hidden.mp4", HIDDEN, 11),
-        ("hidden.ivf", HIDDEN, 11),
+        ("lagged.mkv", LAGGED, 11),
+        ("lagged.mp4", LAGGED, 11),
+        ("lagged.ivf", LAGGED, 11),
         ("resilient.webm", RESILIENT, 6),
         ("segments.webm", {**REALTIME, "aq-mode": "3"}, 11),
     ],
@@ -46,7 +46,7 @@ def test_every_frame(
     assert len(plan.keep({22})) == num_kept
 
 
-@pytest.mark.parametrize("options", [RESILIENT, HIDDEN])
+@pytest.mark.parametrize("options", [RESILIENT, LAGGED])
 def test_frames_that_are_shown_again(options: dict[str, str], pictures: list[np.ndarray], tmp_path: Path) -> None:
     path = write_film(tmp_path / "plain.webm", pictures, "libvpx-vp9", options, bit_rate=300_000)
     again = tmp_path / "again.webm"
@@ -188,7 +188,7 @@ def test_key_frames() -> None:
 
 
 def test_parsers_take_anything(pictures: list[np.ndarray], tmp_path: Path) -> None:
-    path = write_film(tmp_path / "v.webm", pictures[:12], "libvpx-vp9", HIDDEN)
+    path = write_film(tmp_path / "v.webm", pictures[:12], "libvpx-vp9", LAGGED)
     with av.open(str(path)) as container:
         contents = [bytes(packet) for packet in container.demux(video=0) if packet.size]
     for number in range(500):
