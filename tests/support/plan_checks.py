@@ -36,4 +36,7 @@ def check_every_frame(path: Path) -> DropPlan:
 
 
 def _raw_frame(frame: av.VideoFrame) -> tuple[int | None, bytes]:
-    return frame.pts, b"".join(bytes(plane) for plane in frame.planes)
+    try:
+        return frame.pts, frame.to_ndarray().tobytes()
+    except ValueError:  # a rare pixel format: all bytes, with those past the end of each row
+        return frame.pts, b"".join(bytes(plane) for plane in frame.planes)

@@ -4,8 +4,8 @@ A picture can be skipped if neither it nor anything that refers to it is wanted:
 what lies between the last wanted frame and the next picture that refers to nothing. The others decode to the same
 pixels, bit for bit, as with all packets. Decoders don't number their frames, so a plan also tells which ones come out.
 
-Plans are made from headers alone, for MPEG-4 Part 2 (ISO/IEC 14496-2) and H.264 (ITU-T H.264), and only for ordinary
-videos: progressive pictures, one per packet, with one set of parameters throughout. For others there is no plan.
+Plans are made from headers alone, by a parser for each codec, and only for ordinary videos: one picture per packet, and
+one set of parameters throughout. For others there is no plan.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import av
 
-from pipelines.video.skipping import h264, mpeg4, mpeg12
+from pipelines.video.skipping import h264, intra, mpeg4, mpeg12
 from pipelines.video.skipping.bits import NoPlan, Part
 
 
@@ -86,6 +86,9 @@ def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) ->
         "h264": h264.pictures,
         "mpeg1video": mpeg12.pictures,
         "mpeg2video": mpeg12.pictures,
+        "mjpeg": intra.mjpeg_pictures,
+        "ffv1": intra.ffv1_pictures,
+        **dict.fromkeys(intra.STATELESS, intra.pictures),
     }.get(codec)
     if parse is None:
         return None
