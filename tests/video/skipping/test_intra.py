@@ -34,7 +34,7 @@ VIDEOS = [
     ("c.avi", "utvideo", {}, "yuv420p", 2),
     ("d.avi", "magicyuv", {}, "gbrp", 2),
     ("b.mov", "png", {}, "rgb24", 2),
-    ("c.mov", "rawvideo", {}, "uyvy422", 2),
+    ("c.mov", "rawvideo", {}, "rgb24", 2),
     ("d.mov", "v210", {}, "yuv422p10le", 2),
     ("e.mov", "jpeg2000", {}, "rgb24", 2),
 ]
