@@ -23,7 +23,7 @@ def pictures() -> list[np.ndarray]:
 
 VIDEOS = [
     ("a.avi", "mjpeg", {}, "", 2),
-    ("huffman.mov", "mjpeg", {"huffman": "optimal"}, "yuvj422p", 2),
+    ("huffman.mov", "mjpeg", {"huffman": "optimal"}, "yuvj420p", 2),
     ("a.mov", "prores_ks", {}, "yuv422p10le", 2),
     ("interlaced.mov", "prores_ks", {"flags": "+ildct"}, "yuv422p10le", 2),
     ("a.mkv", "ffv1", {"g": "6"}, "yuv420p", 3),
