@@ -87,7 +87,6 @@ def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) ->
         "mpeg1video": mpeg12.pictures,
         "mpeg2video": mpeg12.pictures,
         "mjpeg": intra.mjpeg_pictures,
-        "ffv1": intra.ffv1_pictures,
         **dict.fromkeys(intra.STATELESS, intra.pictures),
     }.get(codec)
     if parse is None:

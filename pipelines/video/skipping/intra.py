@@ -1,4 +1,7 @@
-"""Videos whose pictures refer to nothing, such as MJPEG, ProRes and DNxHD; and FFV1, whose key frames reset all."""
+"""Videos whose pictures refer to nothing, such as MJPEG, ProRes and DNxHD.
+
+FFV1 isn't among them: its decoder fills damaged parts, without saying so, from whatever picture was decoded before.
+"""
 
 from collections.abc import Callable, Iterable
 
@@ -18,8 +21,6 @@ _SOI, _SOS, _COM, _DQT, _DHT, _DRI = 0xD8, 0xDA, 0xFE, 0xDB, 0xC4, 0xDD
 _BASELINE = (0xC0, 0xC1)
 _ODD_COMMENTS = (b"CS=ITU601", b"Intel(R) JPEG Library", b"MULTISCOPE II")
 """What decoders take from a comment for a sign that this picture and all later ones are unusual."""
-_KEY_FRAME = 0x7F80
-"""The first two bytes of an FFV1 key frame, as a number, are at least this: its first bit in the range coder is 1."""
 
 _Order = tuple[list[int], list[CodedPicture]]
 
@@ -30,43 +31,35 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> _Order:
     Raises:
         NoPlan: the container has the pictures in another order.
     """
-    return _in_order(packets, lambda _: True)
-
-
-def ffv1_pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> _Order:
-    """The same for FFV1 (RFC 9043), in which all but key frames go on with the statistics of the frame before."""
-    return _in_order(packets, lambda data: int.from_bytes(data[:2], "big") >= _KEY_FRAME)
+    return _in_order(packets)
 
 
 def mjpeg_pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> _Order:
     """The same for MJPEG, if each picture brings its own tables."""
     first: list[tuple[int, bytes]] = []
 
-    def is_whole(data: bytes) -> bool:
+    def check(data: bytes) -> None:
         lasting = _parse_jpeg(data)
         if not first:
             first.extend(lasting)
         if lasting != first:
             raise NoPlan("parameters that change")
-        return True
 
-    return _in_order(packets, is_whole)
+    return _in_order(packets, check)
 
 
-def _in_order(packets: Iterable["av.Packet"], refers_to_nothing: Callable[[bytes], bool]) -> _Order:
+def _in_order(packets: Iterable["av.Packet"], check: Callable[[bytes], None] = lambda _: None) -> _Order:
     coded: list[CodedPicture] = []
     before: int | None = None
-    for position, packet in enumerate(packets):
+    for packet in packets:
         data = payload(packet)
         if any(side.data_type == "palette" for side in packet.iter_sidedata()):
             raise NoPlan("a palette that changes")
         if packet.pts is None or (before is not None and packet.pts <= before):
             raise NoPlan("the container and the pictures disagree about their order")
         before = packet.pts
-        is_free = refers_to_nothing(data)
-        if not is_free and position == 0:
-            raise NoPlan("the first picture refers to another")
-        coded.append(CodedPicture(() if is_free else (position - 1,), packet.pts))
+        check(data)
+        coded.append(CodedPicture((), packet.pts))
     return list(range(len(coded))), coded
 
 

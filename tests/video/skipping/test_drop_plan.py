@@ -127,6 +127,7 @@ def test_clips(
     ("name", "codec", "options"),
     [
         ("other.flv", "flv", {"g": "12"}),
+        ("other.mkv", "ffv1", {}),
         ("other.wmv", "wmv2", {"g": "12"}),
         ("interlaced.avi", "mpeg4", {"bf": "2", "flags": "+ildct+ilme"}),
         ("interlaced.mp4", "libx264", {"x264-params": "tff=1:bframes=2"}),
