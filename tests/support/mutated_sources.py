@@ -63,6 +63,8 @@ SOURCES: dict[str, tuple[str, dict[str, str]]] = {
     "a-long.webm": ("libsvtav1", _svt("hierarchical-levels=4:keyint=250")),
     "h.avi": ("huffyuv", {}),
     "p.mov": ("prores_ks", {}),
+    "ff.mkv": ("ffv1", {"g": "6"}),
+    "n.mov": ("png", {}),
 }
 FEW = (
     *("slices.mp4", "pyramid.mkv", "b.avi", "p.mkv", "hevc.mp4", "v.webm", "v8.webm"),
@@ -77,7 +79,7 @@ def make_sources(folder: Path, names: Sequence[str] = tuple(SOURCES)) -> list[Pa
     texture = np.random.default_rng(0).integers(0, 256, (96, 400, 3), np.uint8)
     texture = texture.repeat(2, 0).repeat(2, 1)[:96]
     pictures = [np.ascontiguousarray(texture[:, 5 * i : 5 * i + 128]) for i in range(NUM_FRAMES)]
-    formats = {"huffyuv": "yuv422p", "prores_ks": "yuv422p10le"}
+    formats = {"huffyuv": "yuv422p", "prores_ks": "yuv422p10le", "png": "rgb24"}
     return [
         write_film(folder / name, pictures, *SOURCES[name], pix_fmt=formats.get(SOURCES[name][0], "")) for name in names
     ]

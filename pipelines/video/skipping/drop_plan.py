@@ -7,9 +7,8 @@ pixels, bit for bit, as with all packets. Decoders don't number their frames, so
 Some codecs derive a picture's place in display order from the picture before it, which may be left out. There, what is
 to be decoded falls into runs, each of which begins with a picture at which a decoder may begin, and forgets the rest.
 
-Plans are made from headers alone, for MPEG-1 and 2 (ISO/IEC 11172-2, 13818-2), MPEG-4 Part 2 (ISO/IEC 14496-2), H.264,
-HEVC (ITU-T H.264, H.265), VP8, VP9 and AV1, and only for ordinary videos: progressive pictures, one shown per packet,
-with one set of parameters throughout. For others there is no plan.
+Plans are made from headers alone, by a parser for each codec, and only for ordinary videos: one picture shown per
+packet, and one set of parameters throughout. For others there is no plan.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -17,7 +16,7 @@ from typing import NamedTuple
 
 import av
 
-from pipelines.video.skipping import av1, h264, hevc, mpeg4, mpeg12, vp8, vp9
+from pipelines.video.skipping import av1, h264, hevc, intra, mpeg4, mpeg12, vp8, vp9
 from pipelines.video.skipping.bits import NoPlan, Part
 
 HIDDEN = -1
@@ -123,6 +122,8 @@ _PARSERS = {
     "vp8": vp8.pictures,
     "vp9": vp9.pictures,
     "libdav1d": av1.pictures,
+    "mjpeg": intra.mjpeg_pictures,
+    **dict.fromkeys(intra.STATELESS, intra.pictures),
 }
 
 

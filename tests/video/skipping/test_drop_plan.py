@@ -126,7 +126,8 @@ def test_clips(
 @pytest.mark.parametrize(
     ("name", "codec", "options"),
     [
-        ("other.avi", "ffv1", {}),
+        ("other.flv", "flv", {"g": "12"}),
+        ("other.mkv", "ffv1", {}),
         ("other.wmv", "wmv2", {"g": "12"}),
         ("interlaced.avi", "mpeg4", {"bf": "2", "flags": "+ildct+ilme"}),
         ("interlaced.mp4", "libx264", {"x264-params": "tff=1:bframes=2"}),
