@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -249,8 +250,15 @@ def test_parameters_that_change(tmp_path: Path) -> None:
         assert rest[1]
         parts.append(rest[1] + rest[2])
     parts[1] = b"\0\0\0\1\x67" + head
-    path = tmp_path / "joined.h264"
-    path.write_bytes(b"".join(parts))
+    joined, path = tmp_path / "joined.h264", tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(parts))
+    with av.open(str(joined)) as raw, av.open(str(path), "w") as container:
+        stream = container.add_stream_from_template(raw.streams.video[0])
+        for number, packet in enumerate(packet for packet in raw.demux() if packet.size):
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream = Fraction(1, 25), stream
+            container.mux(packet)
+    assert survey(str(path)).pts is not None
     with open_video(str(path)) as (container, stream):
         resize = Resizer(SPARSE)
         plain = [resize(frame) for frame in container.decode(stream)]

@@ -8,7 +8,6 @@ import av
 
 from pipelines.video.skipping.drop_plan import DropPlan
 from pipelines.video.skipping.entry_points import start_test
-from pipelines.video.skipping.parameters import change_test
 from pipelines.video.skipping.planned import begin_anew, plan_stretch, planned_frames
 from pipelines.video.skipping.stretches import cut
 from pipelines.video.skipping.timed_frames import IndexedFrame
@@ -32,7 +31,6 @@ def counted_frames(
     """
     wanted = sorted(needed)
     codec = context.codec.canonical_name
-    changes = change_test(context)
     stretches = cut(numbered(packets, codec), start_test(context))
     begin, leading = (
         0,
@@ -43,8 +41,8 @@ def counted_frames(
             return
         own = [stretch.packets[0], *stretch.packets[1 + leading :]]
         ahead = stretch.ahead[: 1 + MAX_REORDERED]
-        plan, end = None, None
-        if stretch.is_whole and all(shows_picture(packet, codec) for packet in own) and not changes(own[0]):
+        plan, end = None, None  # there is no plan, either, if the next stretch brings other parameters
+        if stretch.is_whole and all(shows_picture(packet, codec) for packet in own):
             plan = plan_stretch(context, [*own, *ahead])
             end = None if plan is None else _shown_before(plan, len(own))
         if plan is None or end is None:
