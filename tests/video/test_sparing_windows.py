@@ -250,7 +250,7 @@ def test_parameters_that_change(tmp_path: Path) -> None:
         assert rest[1]
         parts.append(rest[1] + rest[2])
     parts[1] = b"\0\0\0\1\x67" + head
-    joined, path = tmp_path / "joined.h264", tmp_path / "joined.ts"
+    joined, path = tmp_path / "joined.h264", tmp_path / "joined.mkv"
     joined.write_bytes(b"".join(parts))
     with av.open(str(joined)) as raw, av.open(str(path), "w") as container:
         stream = container.add_stream_from_template(raw.streams.video[0])
