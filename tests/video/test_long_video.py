@@ -181,7 +181,7 @@ def test_no_more_is_decoded_than_needed(h264: str, monkeypatch: pytest.MonkeyPat
     first, second = survey(h264).pieces(windows(4.0))
     list(read_windows(h264, SPEC, first))
     last = max(max(indices) for indices in expected_indices(h264, SPEC)[: len(first.windows)])
-    assert last < max(decoded) <= last + 4  # those stored before it, to which it may refer, are decoded
+    assert last <= max(decoded) <= last + 4  # those stored before it, to which it may refer, are decoded
     assert len(decoded) < 0.8 * max(decoded)
     decoded.clear()
     list(read_windows(h264, SPEC, second))

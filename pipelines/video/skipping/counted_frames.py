@@ -8,7 +8,6 @@ import av
 
 from pipelines.video.skipping.drop_plan import DropPlan
 from pipelines.video.skipping.entry_points import start_test
-from pipelines.video.skipping.parameters import change_test
 from pipelines.video.skipping.planned import begin_anew, plan_stretch, planned_frames
 from pipelines.video.skipping.stretches import cut
 from pipelines.video.skipping.timed_frames import IndexedFrame
@@ -32,7 +31,6 @@ def counted_frames(
     """
     wanted = sorted(needed)
     codec = context.codec.canonical_name
-    changes = change_test(context)
     stretches = cut(numbered(packets, codec), start_test(context))
     begin, leading = (
         0,
@@ -43,10 +41,10 @@ def counted_frames(
             return
         own = [stretch.packets[0], *stretch.packets[1 + leading :]]
         ahead = stretch.ahead[: 1 + MAX_REORDERED]
-        plan, end = None, None
-        if stretch.is_whole and all(shows_picture(packet, codec) for packet in own) and not changes(own[0]):
+        plan, end = None, None  # there is no plan, either, if the next stretch brings other parameters
+        if stretch.is_whole and all(shows_picture(packet, codec) for packet in own):
             plan = plan_stretch(context, [*own, *ahead])
-            end = None if plan is None else _shown_before(plan, len(own))
+            end = None if plan is None else _shown_before(plan, len(own), len(own) + len(ahead))
         if plan is None or end is None:
             rest = itertools.chain(own, *(following.packets for following in stretches))
             yield from _all_frames(context, rest, begin)
@@ -58,15 +56,15 @@ def counted_frames(
         begin, leading = begin + end, end - len(own)
 
 
-def _shown_before(plan: DropPlan, count: int) -> int | None:
+def _shown_before(plan: DropPlan, count: int, num_packets: int) -> int | None:
     """How many pictures are shown before the one at position `count`, the next start; None where that is uncertain.
 
     These must be all `count` that are stored before it, and some that are stored right behind it.
     """
     shown = [picture.shown for picture in plan.pictures]
-    if len(plan.come_out(range(len(shown)))) != len(shown):
+    if not plan.num_shown == len(shown) == num_packets:
         return None
-    if count == len(shown):
+    if count == num_packets:
         return count
     end = shown[count]
     before = [position for position, place in enumerate(shown) if place < end]

@@ -5,6 +5,7 @@ decoded instead, so that what is shown of damaged pictures doesn't depend on whi
 tainted if it or a picture on which it depends, by the plan, is damaged; others may be damaged unnoticed.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
@@ -12,7 +13,7 @@ import av
 
 from pipelines.video.frames import decode_packets
 from pipelines.video.skipping import drop_plan
-from pipelines.video.skipping.drop_plan import DropPlan
+from pipelines.video.skipping.drop_plan import HIDDEN, DropPlan
 
 Seen = tuple[int, "av.VideoFrame", bool]
 """Display index within the stretch, frame, and whether a picture on which it depends, or itself, is damaged."""
@@ -21,9 +22,7 @@ Seen = tuple[int, "av.VideoFrame", bool]
 def plan_stretch(context: "av.VideoCodecContext", packets: Sequence["av.Packet"]) -> DropPlan | None:
     """The drop plan of a stretch; None where there is none, or where its times don't tell its frames apart."""
     plan = drop_plan.plan(context.name, context.extradata, packets)
-    if plan is None or len(plan.pictures) != len(packets):
-        return None
-    times = [picture.pts for picture in plan.come_out(range(len(packets)))]
+    times = [] if plan is None else [picture.pts for picture in plan.come_out(range(len(plan.pictures)))]
     return plan if None not in times and len(set(times)) == len(times) else None
 
 
@@ -54,7 +53,7 @@ def planned_frames(
             yield shown, frame, False
     if not waiting:
         return
-    whole = _Pass(context, plan, range(len(packets)))
+    whole = _Pass(context, plan, range(len(plan.pictures)))
     for position, frame in whole.frames(packets):
         if (shown := plan.pictures[position].shown) in waiting:
             waiting.remove(shown)
@@ -68,10 +67,9 @@ class _Pass:
         self._context = context
         self._plan = plan
         self._kept = list(kept)
-        order = plan.come_out(kept)
-        position_of = {plan.pictures[position].pts: position for position in kept}
-        self._order = [position_of[picture.pts] for picture in order]
-        self._place_of = {picture.pts: place for place, picture in enumerate(order)}
+        shown = (position for position in kept if plan.pictures[position].shown != HIDDEN)
+        self._order = sorted(shown, key=lambda position: plan.pictures[position].shown)
+        self._place_of = {plan.pictures[position].pts: place for place, position in enumerate(self._order)}
         self._damaged: set[int] = set()
         self._is_astray = False
 
@@ -86,12 +84,10 @@ class _Pass:
 
     def frames(self, packets: Sequence["av.Packet"]) -> Iterator[tuple[int, "av.VideoFrame"]]:
         """Yields positions and frames in display order, each once all stored before it have come out or are lost."""
-        begin_anew(self._context)
-        errors: list[str] = []
         release = self._releases()
         held: deque[tuple[int, av.VideoFrame]] = deque()
         next_place = 0
-        for frame in decode_packets(self._context, self._fed(packets, errors), errors):
+        for frame in self._decoded(packets):
             place = self._place_of.get(frame.pts, -1)
             if place < next_place:
                 self._is_astray = True
@@ -105,16 +101,24 @@ class _Pass:
                 place, frame = held.popleft()
                 yield self._order[place], frame
         self._damaged.update(self._order[next_place:])
-        self._is_astray = self._is_astray or bool(errors)  # raised at the end, by no packet in particular
         for place, frame in held:
             yield self._order[place], frame
 
-    def _fed(self, packets: Sequence["av.Packet"], errors: list[str]) -> Iterator["av.Packet"]:
-        for position, packet in zip(self._kept, self._plan.select(packets, self._kept), strict=True):
-            yield packet
+    def _decoded(self, packets: Sequence["av.Packet"]) -> Iterator["av.VideoFrame"]:
+        selected = self._plan.select(packets, self._kept)
+        for run in self._plan.runs(self._kept):
+            begin_anew(self._context)
+            errors: list[str] = []
+            yield from decode_packets(self._context, self._fed(selected, run, errors), errors)
+            self._is_astray = self._is_astray or bool(errors)  # raised at the end, by no packet in particular
+
+    def _fed(self, selected: Iterator["av.Packet"], run: list[int], errors: list[str]) -> Iterator["av.Packet"]:
+        """The packets of a run; notes which pictures are damaged, as packets with them couldn't be decoded."""
+        for _, positions in itertools.groupby(run, key=self._plan.packet_of):
+            yield next(selected)
             if errors:
                 errors.clear()
-                self._damaged.add(position)
+                self._damaged.update(positions)
 
     def _releases(self) -> list[int]:
         """For each place in display order, that of the last to come out of the frames stored up to it."""

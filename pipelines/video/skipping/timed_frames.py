@@ -93,7 +93,8 @@ def _steps(
 
 def _planned_frames(context: "av.VideoCodecContext", step: _Step) -> Iterator[IndexedFrame]:
     assert step.plan is not None
-    shown = {picture.shown: picture.pts for picture in step.plan.pictures if picture.pts in step.wanted}
+    pictures = step.plan.come_out(range(len(step.plan.pictures)))
+    shown = {picture.shown: picture.pts for picture in pictures if picture.pts in step.wanted}
     for place, frame, is_tainted in planned_frames(context, step.unit, step.plan, shown):
         yield step.wanted[shown[place]], frame, is_tainted
 
