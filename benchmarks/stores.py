@@ -70,12 +70,12 @@ def write_long(path: Path, seconds: int, bit_rate: int) -> None:
             shift = 2 * index % 640
             packets += stream.encode(av.VideoFrame.from_ndarray(noise[:, shift : shift + 640].copy(), format="rgb24"))
         packets += stream.encode()
-        facts = [(bytes(packet), packet.pts, packet.dts, packet.is_keyframe) for packet in packets]
+        facts = [(bytes(packet), packet.pts or 0, packet.dts or 0, packet.is_keyframe) for packet in packets]
+        unit = round(1 / _RATE / float(packets[0].time_base))
         for start in range(0, seconds * _RATE, _FILM_S * _RATE):
             for data, pts, dts, is_key in facts:
                 packet = av.Packet(data)
                 packet.stream, packet.time_base, packet.is_keyframe = stream, packets[0].time_base, is_key
-                unit = round(1 / _RATE / float(packets[0].time_base))
                 packet.pts, packet.dts = pts + start * unit, dts + start * unit
                 container.mux(packet)
 

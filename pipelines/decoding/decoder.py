@@ -181,7 +181,7 @@ class Decoder(threading.Thread):
         begun = time.monotonic()
         for pause in (*_PAUSES_S, None):
             try:
-                lent = task.lend(header.get("first"), header.get("count"))
+                lent = task.lend(header.get("blocks"))
                 break
             except WorkerError as error:
                 if pause is None or self._closing.wait(pause):

@@ -168,7 +168,7 @@ class _Worker:
     def lend(self, first: int, count: int) -> tuple[int, ...] | None:
         """Asks for blocks of the video that is being decoded. Meanwhile, the time limit doesn't apply."""
         left_s = signal.alarm(0)
-        _send(self.connection, {"status": "need", "first": first, "count": count}, [])
+        _send(self.connection, {"status": "need", "blocks": (first, count)}, [])
         while not isinstance(said := pickle.loads(receive_message(self.connection)), LentBlocks):
             self._said.append(said)  # what comes after this request
         signal.alarm(left_s)

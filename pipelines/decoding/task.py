@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pipelines.core.errors import WorkerError, as_shortage
 from pipelines.core.failure import Failure
@@ -62,8 +63,9 @@ class Task:
             opened.keep()
         return True
 
-    def lend(self, first: int, count: int) -> LentBlocks:
-        """Blocks for the decoder; if they can't be had, `lost` tells why.
+    def lend(self, blocks: Any) -> LentBlocks:
+        """Lends the decoder the blocks that it asks for: the first one and their number. If they can't be had, `lost`
+        tells why.
 
         Raises:
             WorkerError: this machine is short of a resource; trying again may help.
@@ -72,6 +74,7 @@ class Task:
         try:
             if self.lender is None:
                 raise ValueError("a local file")
+            first, count = map(int, blocks)
             return LentBlocks(self.lender.lend(first, count))
         except WorkerError:
             raise

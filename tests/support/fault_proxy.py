@@ -160,8 +160,8 @@ class Handler(BaseHTTPRequestHandler):
         with self.proxy.lock:
             self.proxy.num_bytes += len(body)
         step = len(body) if not fault.bytes_per_s else _STEP_BYTES
-        for first in range(0, len(body), step or 1):
-            part = body[first : first + step]
+        for begin in range(0, len(body), step or 1):
+            part = body[begin : begin + step]
             time.sleep(len(part) / fault.bytes_per_s if fault.bytes_per_s else 0.0)
             self.wfile.write(part)
 

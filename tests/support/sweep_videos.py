@@ -8,7 +8,7 @@ with `cut_`: there the first ones come before the start and are not shown. Writi
 import functools
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -41,12 +41,14 @@ class Case:
     packed: bool = False  # packs B-frames as DivX and XviD do, for MPEG-4 with `bf`
 
 
-def sweep(folder: Path, skipped: list[str]) -> Iterator[tuple[str, Path]]:
-    """Writes the files into a folder and yields each with its name; `skipped` gets those that PyAV can't write."""
+def sweep(
+    folder: Path, skipped: list[str], is_wanted: Callable[[Case], bool] = lambda _: True
+) -> Iterator[tuple[str, Path]]:
+    """Writes the wanted files into a folder, each with its name; `skipped` gets those that PyAV can't write."""
     os.environ.setdefault("SVT_LOG", "1")  # errors only
     folder.mkdir(parents=True, exist_ok=True)
     pictures = functools.cache(film)
-    for case in cases():
+    for case in filter(is_wanted, cases()):
         path = folder / case.name
         try:
             _write(path, case, pictures(*case.size))

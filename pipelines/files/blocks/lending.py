@@ -101,6 +101,8 @@ class Lent:
             raise ValueError(f"blocks {first} to {end} of {self._file.num_blocks}")
         blocks = range(first, end)
         with self._cache.changed:
+            # The decoder waits, and then forgets those that it was lent first.
+            self._release([self._held.popleft() for _ in range(len(self._held) + count - MOST_HELD)])
             self._hold(blocks)
             try:
                 self._cache.request(self._file, blocks)
@@ -110,7 +112,6 @@ class Lent:
                 self._release(blocks)
                 raise
             self._held.extend(blocks)
-            self._release([self._held.popleft() for _ in range(len(self._held) - MOST_HELD)])
             return tuple(found)
 
     def keep(self) -> None:
