@@ -1,15 +1,14 @@
 """Does training from a store keep up with training from local files?
 
 Stores a dataset of noise on servers of both protocols, each behind a proxy that delays every request, in processes of
-their own. In interleaved rounds it reads two epochs, and trains LRCN for one, from local files; from each store with
-copies that are kept (the second epoch), and with copies that are removed after use (every shard is fetched again); and
-from S3 through tensorflow-io, if that is installed.
+their own. In interleaved rounds it reads an epoch, and trains LRCN for one: from local files; from each store with
+copies that are kept (the first, unmeasured round fetches them), and with copies that are removed after use, so that
+every round fetches every shard; and from S3 through tensorflow-io, if that is installed.
 
   python -m benchmarks.store_training
 """
 
 import contextlib
-import json
 import os
 import statistics
 import subprocess
@@ -17,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,14 @@ def use_stores(s3: str, gs: str) -> None:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Measured:
+    """How fast an epoch was: clips per second, and milliseconds of this process' CPU time for each."""
+
+    rate: float
+    cpu_ms: float
+
+
 class Source:
     """A dataset somewhere, and how it is read.
 
@@ -95,23 +103,23 @@ class Source:
         self._clips = Clips(info, part, Reading(BATCH), copies=copies)
         self._step, self._epoch = step, 0
 
-    def read(self) -> float:
-        """Clips per second of an epoch that is read without training."""
-        clips, start = self._clips, time.perf_counter()
-        steps = clips.training_steps(self._epoch)
-        count = sum(int(w.sum()) for _, _, w in clips.training(self._epoch).take(steps).as_numpy_iterator())
-        self._epoch += 1
-        return count / (time.perf_counter() - start)
+    def read(self) -> Measured:
+        """An epoch that is read without training."""
+        return self._measure(next)
 
-    def train(self) -> float:
-        """Clips per second of an epoch of training."""
-        clips, start = self._clips, time.perf_counter()
-        steps = clips.training_steps(self._epoch)
-        batches = iter(clips.training(self._epoch))
+    def train(self) -> Measured:
+        """An epoch of training."""
+        return self._measure(self._step)
+
+    def _measure(self, use: Callable[[Any], object]) -> Measured:
+        steps = self._clips.training_steps(self._epoch)
+        start, cpu = time.perf_counter(), time.process_time()
+        batches = iter(self._clips.training(self._epoch))
         for _ in range(steps):
-            self._step(batches)
+            use(batches)
         self._epoch += 1
-        return steps * BATCH / (time.perf_counter() - start)
+        clips = steps * BATCH
+        return Measured(clips / (time.perf_counter() - start), 1000 * (time.process_time() - cpu) / clips)
 
 
 def training_step() -> Callable[[Any], None]:
@@ -175,16 +183,24 @@ def main() -> None:
             [name, *(cell for what in results for cell in _cells(results[what][name], results[what]["local files"]))]
             for name in places
         ]
-        headers = ["", "reading, clips/s", "of local", "training, clips/s", "of local"]
+        headers = ["", *(f"{what}{kind}" for what in ("reading", "training") for kind in _COLUMNS)]
         common.print_table(headers, rows, options.markdown)
-        common.write_json(options.json, facts, results)
-        print(json.dumps({"delay_ms": options.delay_ms, "clips": options.clips}))
+        singles = {what: {name: [*map(asdict, found)] for name, found in by.items()} for what, by in results.items()}
+        common.write_json(options.json, facts, {"delay_ms": options.delay_ms, "clips": options.clips, **singles})
 
 
-def _cells(rates: list[float], local: list[float]) -> list[str]:
-    """The median rate, and the median of the ratios to local files within each round."""
-    ratios = [rate / other for rate, other in zip(rates, local, strict=True)]
-    return [f"{statistics.median(rates):.0f}", f"{statistics.median(ratios):.0%}"]
+_COLUMNS = (", clips/s", ", of local", ", CPU ms")
+
+
+def _cells(found: list[Measured], local: list[Measured]) -> list[str]:
+    """Medians: of the rate, of its ratio to that of local files in the same round, and of the CPU time for a clip."""
+    ratios = [here.rate / there.rate for here, there in zip(found, local, strict=True)]
+    cpu_ms = statistics.median(item.cpu_ms for item in found)
+    return [
+        f"{statistics.median(item.rate for item in found):.0f}",
+        f"{statistics.median(ratios):.0%}",
+        f"{cpu_ms:.1f}",
+    ]
 
 
 if __name__ == "__main__":
