@@ -30,9 +30,9 @@ from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
 from pipelines.dataset.tfrecord import frame_record
 from pipelines.process.tensorflow_start import start_tensorflow
 
-_LABELS = ("Jump", "Run", "Sit", "Wave")
+LABELS = ("Jump", "Run", "Sit", "Wave")
 _CLIPS_PER_SHARD = 60
-_BATCH = 16
+BATCH = 16
 _EPOCHS = 4
 
 
@@ -47,19 +47,19 @@ def make_dataset(folder: Path, clips: int) -> None:
             records = []
             for number in range(first, min(first + _CLIPS_PER_SHARD, count)):
                 start = int(rng.integers(4096))
-                label, pixels = number % len(_LABELS), noise[start : start + spec.num_bytes].tobytes()
+                label, pixels = number % len(LABELS), noise[start : start + spec.num_bytes].tobytes()
                 times, frames = [i / 25 for i in range(20)], list(range(20))
                 video_id = f"{split}{number}"
-                record = encode(Example([pixels], label, _LABELS[label], video_id, video_id, times, frames, 20))
+                record = encode(Example([pixels], label, LABELS[label], video_id, video_id, times, frames, 20))
                 records.append(b"".join((frame_record(record)[0], record, frame_record(record)[1])))
             name, content = f"{split}-{first:06d}.tfrecord", b"".join(records)
             (folder / name).write_bytes(content)
             shards.append(ShardInfo(name, len(records), len(content), sha256(content).hexdigest()))
-        counts = {label: count // len(_LABELS) for label in _LABELS}
+        counts = {label: count // len(LABELS) for label in LABELS}
         splits[split] = SplitInfo(tuple(shards), (split,), counts)
     total = clips + 32
     counts = {"listed": total, "written": total, "failed": 0, "filtered": 0}
-    info = DatasetInfo(spec, FrameEncoding(), "none", _LABELS, splits, counts, {}, {"total": 0.0}, {}, {})
+    info = DatasetInfo(spec, FrameEncoding(), "none", LABELS, splits, counts, {}, {"total": 0.0}, {}, {})
     (folder / DATASET_INFO).write_text(info.to_json())
 
 
@@ -76,7 +76,7 @@ def reading(folder: Path, augmentations: tuple[str, ...]) -> Callable[[], float]
 
     dataset = open_dataset(str(folder))
     part = cut_parts(dataset.info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), no_index).sides["train"]
-    clips = Clips(dataset.info, part, Reading(_BATCH, augmentations=augmentations))
+    clips = Clips(dataset.info, part, Reading(BATCH, augmentations=augmentations))
     epochs = iter(range(10**6))
 
     def measure() -> float:
@@ -99,10 +99,10 @@ def training(name: str, variant: str) -> Callable[[], float]:
 
     spec = ClipSpec()
     devices = make_devices("cpu", "float32")
-    build = partial(build_model, name, variant, spec.shape, len(_LABELS))
-    learner = Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, (1.0,) * len(_LABELS)), 0)
-    frames = tf.cast(tf.random.uniform((_BATCH, *spec.shape), 0, 256, tf.int32), tf.uint8)
-    batch = (frames, tf.range(_BATCH, dtype=tf.int64) % len(_LABELS), tf.ones(_BATCH))
+    build = partial(build_model, name, variant, spec.shape, len(LABELS))
+    learner = Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, (1.0,) * len(LABELS)), 0)
+    frames = tf.cast(tf.random.uniform((BATCH, *spec.shape), 0, 256, tf.int32), tf.uint8)
+    batch = (frames, tf.range(BATCH, dtype=tf.int64) % len(LABELS), tf.ones(BATCH))
     data = tf.data.Dataset.from_tensors(batch).repeat()
     batches = devices.batches(lambda: data)
     learner.train_step(batches, 1e-3).result()
@@ -111,7 +111,7 @@ def training(name: str, variant: str) -> Callable[[], float]:
         start = time.perf_counter()
         for _ in range(3):
             learner.train_step(batches, 1e-3).result()
-        return 3 * _BATCH / (time.perf_counter() - start)
+        return 3 * BATCH / (time.perf_counter() - start)
 
     return measure
 

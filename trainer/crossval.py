@@ -24,6 +24,7 @@ from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, 
 from trainer.evaluation.pooling import summarise
 from trainer.evaluation.results import CROSSVAL, PREDICTIONS, REPORT, finished, remove_run
 from trainer.files import storage
+from trainer.files.copies import Copies, shard_copies
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
@@ -62,7 +63,6 @@ def run(arguments: Sequence[str]) -> int:
     check_cluster(base.strategy)
     if base.strategy == "multi_worker":
         run_attended()
-    storage.check_readable(base.data)
     storage.check_stores(base.data, base.output)
     check_output(base.output, CROSS_VALIDATION, base.data)
     dataset = open_dataset(base.data, splits=())
@@ -87,12 +87,12 @@ def run(arguments: Sequence[str]) -> int:
         if not metrics:
             check_model_place(config.output)
     if base.overwrite or not all(done):
-        storage.prepare(base.data)
-        check_shards(dataset, dataset.info.splits)
-        check_indexes(dataset.uri, dataset.info, dataset.info.splits)
-        if base.overwrite and base.strategy != "multi_worker":  # several workers would have to agree on it
-            configs = _overwrite(configs, base.output, dataset)
-        done, is_chief = _train(configs, dataset)
+        with shard_copies(dataset.uri, dataset.info) as copies:
+            check_shards(dataset, dataset.info.splits, copies=copies)
+            check_indexes(dataset.uri, dataset.info, dataset.info.splits)
+            if base.overwrite and base.strategy != "multi_worker":  # several workers would have to agree on it
+                configs = _overwrite(configs, base.output, dataset)
+            done, is_chief = _train(configs, dataset, copies)
     else:
         is_chief = is_first_worker(base.strategy)
     if not is_chief:  # only the first worker writes
@@ -135,7 +135,9 @@ def _is_done(config: TrainConfig, dataset: OpenDataset) -> bool:
         return False
 
 
-def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[Mapping[str, Any] | None], bool]:
+def _train(
+    configs: Sequence[TrainConfig], dataset: OpenDataset, copies: Copies | None
+) -> tuple[list[Mapping[str, Any] | None], bool]:
     """The metrics of each run, and whether this process is the one that writes."""
     start_tensorflow()
     import keras
@@ -147,7 +149,7 @@ def _train(configs: Sequence[TrainConfig], dataset: OpenDataset) -> tuple[list[M
     results: list[Mapping[str, Any] | None] = []
     for number, config in enumerate(configs, 1):
         print(f"fold {config.fold}, seed {config.seed} ({number} of {len(configs)} runs)", file=sys.stderr, flush=True)
-        results.append(train_on(config, dataset, devices))
+        results.append(train_on(config, dataset, devices, copies))
         keras.backend.clear_session()
     return results, devices.is_chief
 
@@ -190,4 +192,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    storage.exit_now(main())
+    sys.exit(main())

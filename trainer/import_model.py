@@ -99,7 +99,7 @@ def _summary(request: Request, description: str, adapter: "Adapter", info: Model
 
 def main() -> None:
     """Entry point of the command line."""
-    storage.exit_now(tool.run_tool(run, sys.argv[1:]))
+    sys.exit(tool.run_tool(run, sys.argv[1:]))
 
 
 if __name__ == "__main__":

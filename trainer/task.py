@@ -16,6 +16,7 @@ from trainer.data.parts import SIDES, indexed_splits
 from trainer.evaluation.places import RUN, check_model_place, check_output
 from trainer.evaluation.results import finished, print_result
 from trainer.files import storage
+from trainer.files.copies import shard_copies
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
@@ -63,7 +64,6 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
         UserError: training ended without a model; `exit_code` tells why.
     """
     check_cluster(config.strategy)
-    storage.check_readable(config.data)
     storage.check_stores(config.data, config.output)
     check_output(config.output, RUN, config.data)
     needs_splits = config.split == "groups" and not config.fold
@@ -73,15 +73,15 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
         tool.say(f"{config.output} is complete (--overwrite trains again)")
         return metrics
     check_model_place(config.output)
-    storage.prepare(config.data)
-    check_shards(dataset, SIDES if needs_splits else dataset.info.splits)
-    check_indexes(dataset.uri, dataset.info, indexed_splits(dataset.info, config))
-    start_tensorflow()
-    # TensorFlow takes seconds to load, so it isn't loaded for --help, nor before the checks above.
-    from trainer.training.devices import make_devices
-    from trainer.training.session import train_on
+    with shard_copies(dataset.uri, dataset.info) as copies:
+        check_shards(dataset, SIDES if needs_splits else dataset.info.splits, copies=copies)
+        check_indexes(dataset.uri, dataset.info, indexed_splits(dataset.info, config))
+        start_tensorflow()
+        # TensorFlow takes seconds to load, so it isn't loaded for --help, nor before the checks above.
+        from trainer.training.devices import make_devices
+        from trainer.training.session import train_on
 
-    return train_on(config, dataset, make_devices(config.strategy, config.precision))
+        return train_on(config, dataset, make_devices(config.strategy, config.precision), copies)
 
 
 def main() -> int:
@@ -90,4 +90,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    storage.exit_now(main())
+    sys.exit(main())

@@ -27,7 +27,7 @@ def model(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_dataset_is_the_same_from_bucket_to_bucket(place: Place, tree: Path, dataset: Path) -> None:
-    """The process that makes it gets S3's endpoint by the name that tensorflow-io knows; later ones get it by AWS's."""
+    """The process that makes it gets S3's endpoint by the name `S3_ENDPOINT`; later ones get it by AWS's."""
     source, output, environment = f"{place.root}/ucf/videos", f"{place.root}/whole/out", {**place.environment}
     if place.root.startswith("s3"):
         environment["S3_ENDPOINT"] = environment.pop("AWS_ENDPOINT_URL")

@@ -122,7 +122,7 @@ def test_a_file_that_is_sent_in_parts_appears_whole_or_not_at_all(server: S3Serv
 
 
 def test_names_of_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """boto3 and tensorflow-io use different names for the same settings."""
+    """boto3 and AWS's C++ library use different names for the same settings."""
 
     def shared(**given: str) -> dict[str, str]:
         use_environment(given, monkeypatch)
@@ -132,11 +132,11 @@ def test_names_of_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shared() == {}
     there = "http://localhost:9000"
     assert shared(AWS_ENDPOINT_URL=there, AWS_DEFAULT_REGION="r") == {
-        **{"AWS_ENDPOINT_URL": there, "AWS_ENDPOINT_URL_S3": there, "S3_ENDPOINT": there},
+        **{"AWS_ENDPOINT_URL": there, "AWS_ENDPOINT_URL_S3": there},
         **{"AWS_REGION": "r", "AWS_DEFAULT_REGION": "r"},
     }
     assert shared(S3_ENDPOINT=there)["AWS_ENDPOINT_URL_S3"] == there
     assert shared(S3_ENDPOINT="localhost:9000")["AWS_ENDPOINT_URL_S3"] == "https://localhost:9000"
     assert shared(S3_ENDPOINT="localhost:9000", S3_USE_HTTPS="0")["AWS_ENDPOINT_URL_S3"] == there
-    both = shared(AWS_ENDPOINT_URL="http://a", AWS_ENDPOINT_URL_S3="http://b")
-    assert both["S3_ENDPOINT"] == "http://b" and both["AWS_ENDPOINT_URL"] == "http://a"
+    both = {"AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_S3": "http://b", "S3_ENDPOINT": "http://c"}
+    assert shared(**both) == both

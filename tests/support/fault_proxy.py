@@ -75,7 +75,7 @@ def denial(is_google: bool, status: int) -> bytes:
     return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{FORBIDDEN}</Message></Error>".encode()
 
 
-class Handler(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     """One connection of a client."""
 
     protocol_version = "HTTP/1.1"
@@ -178,9 +178,9 @@ class QuietServer(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def fault_proxy(target: str, kind: type[Handler] = Handler) -> Iterator[FaultProxy]:
+def fault_proxy(target: str) -> Iterator[FaultProxy]:
     """Starts a proxy in front of a store, and stops it at the end of the block."""
     proxy = FaultProxy(target)
-    handler = type("Handler", (kind,), {"proxy": proxy})
+    handler = type("Handler", (_Handler,), {"proxy": proxy})
     with serving(QuietServer(("127.0.0.1", 0), handler)) as proxy.url:
         yield proxy

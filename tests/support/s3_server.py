@@ -10,7 +10,6 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from xml.etree import ElementTree
 
 import pytest
@@ -18,10 +17,6 @@ import pytest
 from tests.support.gcs_server import Trees
 
 _START_S = 60.0
-reaches_s3 = pytest.mark.skipif(
-    find_spec("tensorflow_io") is None, reason="needs tensorflow-io, which the default set of versions alone has"
-)
-"""Mark of tests in which the trainer uses the server."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
 """What tests of object stores share."""
 
-import contextlib
 import importlib
 import itertools
 import os
 import re
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,35 +14,10 @@ import pytest
 import pipelines.preprocess
 from pipelines import label
 from pipelines.cli import tool
-from tests.support.certificates import make_chain
-from tests.support.fault_proxy import Decide, Fault, FaultProxy, Handler, fault_proxy
+from tests.support.fault_proxy import Decide, Fault, FaultProxy, fault_proxy
 from tests.support.gcs_server import GcsServer, gcs_server, google_environment, use_environment
 from tests.support.label_model import level_of, make_model, write_grey
 from tests.support.s3_server import S3Server, s3_server
-
-_HOSTS = ("www.googleapis.com", "storage.googleapis.com")
-
-
-@contextlib.contextmanager
-def google_proxy(target: str, folder: Path) -> Iterator[tuple[FaultProxy, dict[str, str]]]:
-    """A proxy in front of an emulator (at the address `target`), which also stands for Google's hosts, and the
-    environment variables that make TensorFlow use it; its certificates are written into a folder."""
-    chain = make_chain(folder, *_HOSTS)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain.whole)
-
-    class TlsHandler(Handler):
-        def do_CONNECT(self) -> None:
-            """Opens a tunnel: for the client, the connection is now one to the host."""
-            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-            self.connection = context.wrap_socket(self.connection, server_side=True)
-            self.rfile = self.connection.makefile("rb")
-            self.wfile = self.connection.makefile("wb", 0)  # type: ignore[assignment]
-            self.close_connection = False
-
-    with fault_proxy(target, TlsHandler) as proxy:
-        yield proxy, {"https_proxy": proxy.url, "CURL_CA_BUNDLE": str(chain.root)}
-
 
 SIZE = ("--num-frames", 4, "--size", 32, "--shards", 8)
 TheError = Callable[..., tuple[int, str]]
@@ -120,8 +93,8 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A bucket of each kind."""
     if request.param == "gs":
         home = tmp_path_factory.mktemp("home")
-        with gcs_server() as google, google_proxy(google.url, home) as (proxy, variables):
-            environment = google_environment(home, STORAGE_EMULATOR_HOST=proxy.url, **variables)
+        with gcs_server() as google, fault_proxy(google.url) as proxy:
+            environment = google_environment(home, STORAGE_EMULATOR_HOST=proxy.url)
             yield Place(google, proxy, "gs://bucket", environment)
     else:
         with s3_server() as amazon, fault_proxy(amazon.url) as proxy:

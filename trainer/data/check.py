@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.core.errors import UsageError, UserError
+from pipelines.core.errors import UsageError, UserError, WorkerError
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.hashing import fingerprint
 from pipelines.core.names import special_kind
 from pipelines.dataset.info import DatasetInfo, ShardInfo
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from trainer.files import storage
+from trainer.files.copies import Copies
 
 FULL_CHECK_BYTES = 8 * 10**9
 """Below this size every byte is read before training starts: that takes two seconds per GB on two cores."""
@@ -98,7 +99,9 @@ def _shards(dataset: OpenDataset, splits: Iterable[str]) -> list[ShardInfo]:
     return [shard for name in splits if name in dataset.info.splits for shard in dataset.info.splits[name].shards]
 
 
-def check_shards(dataset: OpenDataset, splits: Iterable[str], full: bool | None = None) -> None:
+def check_shards(
+    dataset: OpenDataset, splits: Iterable[str], full: bool | None = None, copies: Copies | None = None
+) -> None:
     """Checks, before training starts, that the shards match the description.
 
     Args:
@@ -107,9 +110,11 @@ def check_shards(dataset: OpenDataset, splits: Iterable[str], full: bool | None 
         full: whether to read every byte and compare checksums. Otherwise: sizes, the number of records, and the first
             and the last record; in a store or in compressed files, sizes and the first record. None: full for less than
             `FULL_CHECK_BYTES`.
+        copies: copies of the shards, if these are in a store. A copy that will be kept is made now where all is read.
 
     Raises:
         UserError: shards are missing or damaged; one error names them all.
+        WorkerError: there is no room for copies.
     """
     shards = _shards(dataset, splits)
     full = sum(shard.size_bytes for shard in shards) < FULL_CHECK_BYTES if full is None else full
@@ -125,11 +130,16 @@ def check_shards(dataset: OpenDataset, splits: Iterable[str], full: bool | None 
                 return "missing"
             if found != shard.size_bytes:
                 return f"{found} bytes instead of {shard.size_bytes}"
+            if full and copies and copies.keep:
+                with copies.held(uri):
+                    return None
             if full:
                 return _check_content(uri, shard, stop)
             return _check_framing(uri, shard, dataset.info.compression)
         except CorruptRecordError as error:
             return f"damaged, {error}"
+        except WorkerError:  # it is about this machine, not about the shard
+            raise
         except UserError as error:
             return str(error)
 
@@ -138,6 +148,8 @@ def check_shards(dataset: OpenDataset, splits: Iterable[str], full: bool | None 
             problems = list(threads.map(check, shards))
         except BaseException:  # Ctrl-C among them: it must not wait until gigabytes are read
             stop.set()
+            if copies:
+                copies.close()
             threads.shutdown(cancel_futures=True)
             raise
     bad = [f"{shard.name}: {problem}" for shard, problem in zip(shards, problems, strict=True) if problem]

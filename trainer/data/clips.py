@@ -16,12 +16,11 @@ from pipelines.dataset import example
 from pipelines.dataset.info import DatasetInfo
 from trainer.data.augment import augment
 from trainer.data.parts import Index, Part
+from trainer.data.records import Records
+from trainer.files.copies import AHEAD, Copies
 
-_CYCLE = 16
-"""Shards that are read side by side."""
 _PREFETCH = 4
 """Batches that are prepared ahead."""
-_COMPRESSION = {"none": "", "gzip": "GZIP"}
 _PLAIN = tf.autograph.experimental.do_not_convert
 """Without this, TensorFlow rewrites the source of every function in search of Python's `if` and `for`, which takes
 longer than everything else here and finds none."""
@@ -53,11 +52,21 @@ class Reading:
 
 
 class Clips:
-    """The clips of one part of a dataset, for training and for evaluation."""
+    """The clips of one part of a dataset, for training and for evaluation.
 
-    def __init__(self, info: DatasetInfo, part: Part, reading: Reading, cache: bool = False) -> None:
+    Args:
+        info: the dataset's description.
+        part: the part.
+        reading: how its clips are read.
+        cache: whether all of them are kept in memory.
+        copies: copies of the dataset's shards; None where these are local files.
+    """
+
+    def __init__(
+        self, info: DatasetInfo, part: Part, reading: Reading, cache: bool = False, copies: Copies | None = None
+    ) -> None:
         self._info, self._part, self._reading = info, part, reading
-        self._cached = _read_all(part, info) if cache else None
+        self._records = Records(part, info.compression, cache, copies)
 
     def training_steps(self, epoch: int) -> int:
         """Global batches of an epoch: as many as the worker with the most clips needs."""
@@ -73,7 +82,7 @@ class Clips:
         step takes one batch for each replica; only this worker's batches are returned.
         """
         spec = {
-            "order": tf.TensorSpec([None], tf.int64),
+            **{name: tf.TensorSpec([None], tf.int64) for name in ("order", "after")},
             **{name: tf.TensorSpec([], tf.int64) for name in ("count", "seed", "first", "clips")},
         }
         epochs = tf.data.Dataset.from_generator(lambda: self._epochs(epoch, first_step), output_signature=spec)
@@ -88,6 +97,7 @@ class Clips:
             order, count = self._shares(epoch)[reading.worker]
             yield {
                 "order": order,
+                "after": self._shares(epoch + 1)[reading.worker][0][:AHEAD],
                 "count": count,
                 "seed": _seed(reading.seed, epoch, reading.worker),
                 "first": min(first_step * per_step, count),
@@ -97,7 +107,10 @@ class Clips:
 
     def _epoch(self, epoch: Mapping[str, tf.Tensor]) -> tf.data.Dataset:
         reading, seed = self._reading, epoch["seed"]
-        records = self._records(epoch["order"], epoch["count"], mixed=True)
+        worker, num_workers = reading.worker, reading.num_workers
+        if len(self._part.shards) >= num_workers:  # each has shards of its own
+            worker, num_workers = 0, 1
+        records = self._records.read(epoch["order"], epoch["count"], True, epoch["after"], worker, num_workers)
         records = records.shuffle(reading.shuffle_buffer, seed, reshuffle_each_iteration=False)
 
         def prepare(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -125,7 +138,9 @@ class Clips:
             rounds: number of passes, -1 for endless.
         """
         reading = self._reading
-        records = self._records(list(range(len(self._part.shards))), self._part.num_clips, mixed=False).enumerate()
+        order = list(range(len(self._part.shards)))
+        after = order[: AHEAD if rounds != 1 else 0]
+        records = self._records.read(order, self._part.num_clips, mixed=False, after=after).enumerate()
         if reading.num_workers > 1:
             records = records.shard(reading.num_workers, reading.worker)
 
@@ -144,7 +159,7 @@ class Clips:
     def index(self) -> Index:
         """Ids, groups and labels of the part's clips, in the order of `evaluation`."""
         shards = list(range(len(self._part.shards)))
-        return read_index(self._records(shards, self._part.num_clips, mixed=False))
+        return read_index(self._records.read(shards, self._part.num_clips, mixed=False))
 
     def _shares(self, epoch: int) -> list[tuple[list[int], int]]:
         """The shards of each worker in an epoch, in the order in which they are opened, and how many clips they give.
@@ -166,36 +181,6 @@ class Clips:
             shares[smallest].append(shard)
             heapq.heapreplace(sizes, (size + counts[shard], smallest))
         return [(shares[worker], size) for size, worker in sorted(sizes, key=lambda pair: pair[1])]
-
-    def _records(self, order: Any, count: Any, mixed: bool) -> tf.data.Dataset:
-        """The `count` serialised records of some shards, from several shards in turn if `mixed`."""
-        part = self._part
-        names, starts, lengths = (tf.constant(values) for values in (part.shards, part.starts, part.lengths))
-        keep = None if part.keep is None else tf.constant(part.keep)
-
-        def open_shard(shard: tf.Tensor) -> tf.data.Dataset:
-            start = tf.cast(starts[shard], tf.int64)
-            numbers = tf.data.Dataset.range(start, start + tf.cast(lengths[shard], tf.int64))
-            if self._cached is not None:
-                records = numbers.map(lambda number: (number, tf.gather(self._cached, number)))
-            else:
-                file = tf.data.TFRecordDataset(names[shard], _COMPRESSION[self._info.compression], buffer_size=4 << 20)
-                records = tf.data.Dataset.zip((numbers, file))
-            if keep is not None:
-                records = records.filter(lambda number, _: tf.gather(keep, number))
-            return records.map(lambda _, record: record)
-
-        chosen = tf.data.Dataset.from_tensor_slices(order)
-        width = min(_CYCLE, len(part.shards)) if mixed else 1
-        if mixed and self._cached is None:
-            records = chosen.interleave(open_shard, width, 1, min(4, width), deterministic=True)
-        else:
-            records = chosen.interleave(open_shard, width, 1)
-        workers = self._reading.num_workers
-        if mixed and workers > 1 and len(part.shards) < workers:
-            records = records.shard(workers, self._reading.worker)
-        # Lengths come from the dataset's description: a file that changed meanwhile must not go unnoticed.
-        return records.apply(tf.data.experimental.assert_cardinality(count))
 
     def _parse(self, record: tf.Tensor) -> Mapping[str, tf.Tensor]:
         return example.parse(record, self._info.clip_spec, self._info.encoding)
@@ -224,12 +209,6 @@ def read_index(records: tf.data.Dataset) -> Index:
         groups += [value.decode("utf-8", "surrogateescape") for value in batch[example.GROUP]]
         labels.append(batch[example.LABEL])
     return Index(tuple(ids), tuple(groups), np.concatenate(labels) if labels else np.zeros(0, np.int64))
-
-
-def _read_all(part: Part, info: DatasetInfo) -> tf.Tensor:
-    """All records of the shards, string [N], in memory."""
-    files = tf.data.TFRecordDataset(list(part.shards), _COMPRESSION[info.compression])
-    return tf.constant([record.numpy() for record in files])
 
 
 def _seed(*parts: int) -> int:

@@ -1,26 +1,23 @@
 """Files on this machine or in an object store (`gs://`, `s3://`), all through the same few functions.
 
-A path that is handed to TensorFlow itself (a `TFRecordDataset`) needs `prepare` first. Errors of the file system and of
-the stores become `UserError`s that name the path and the remedy.
+Errors of the file system and of the stores become `UserError`s that name the path and the remedy.
 """
 
 import contextlib
 import os
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from pipelines import files
 from pipelines.core.errors import OutputError, UserError
 from pipelines.files import check_stores, is_local, join, normalise, remote
 from trainer.files import stores
-from trainer.files.stores import check_readable, prepare
 
 __all__ = [
-    "base_name", "check_readable", "check_stores", "copy_tree", "delete", "delete_tree", "exists", "exit_now",
-    "is_file", "is_local", "join", "list_names", "normalise", "open_read", "prepare", "read_bytes", "read_text",
-    "size_bytes", "size_of_tree", "write_bytes", "write_text",
+    "base_name", "check_stores", "copy_tree", "delete", "delete_tree", "exists", "is_file", "is_local", "join",
+    "list_names", "normalise", "open_read", "read_bytes", "read_text", "size_bytes", "size_of_tree", "write_bytes",
+    "write_text",
 ]  # fmt: skip
 
 
@@ -186,17 +183,3 @@ def copy_tree(local_folder: str, uri: str, last: Sequence[str] = ()) -> None:
         source, target = join(local_folder, path), join(uri, path)
         with open_read(source) as file, _writer(target) as copy:
             shutil.copyfileobj(file, copy, 1 << 20)
-
-
-def exit_now(code: int) -> NoReturn:
-    """Ends the process with an exit code. To be called at the very end: `atexit` handlers may not run.
-
-    After tensorflow-io has used S3, a normal exit aborts the process (SIGABRT, "pure virtual method called"),
-    although all work is done.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # nothing reads it any more
-            stream.flush()
-    if "tensorflow_io" in sys.modules:
-        os._exit(code)
-    sys.exit(code)

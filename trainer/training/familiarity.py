@@ -57,6 +57,6 @@ def learn(run: Run, network: keras.Model) -> Learnt:
 
 def _measure(features: Callable[[tf.Tensor], tf.Tensor], run: Run, side: str) -> Iterator[np.ndarray]:
     """The features float32 [b, D] of each batch of a side's clips, in the order of their records."""
-    clips = Clips(run.info, run.parts.sides[side], Reading(_BATCH))
+    clips = Clips(run.info, run.parts.sides[side], Reading(_BATCH), copies=run.copies)
     for frames, _, weights in clips.evaluation():
         yield features(frames).numpy()[weights.numpy() > 0]

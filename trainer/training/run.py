@@ -18,6 +18,7 @@ from trainer.data.parts import Index, Part, Parts, class_weights, cut_parts, mis
 from trainer.evaluation import results
 from trainer.evaluation.predictions import Predictions
 from trainer.files import storage
+from trainer.files.copies import Copies
 from trainer.networks.build import build_model
 from trainer.training.checkpoint import State
 from trainer.training.choices import choose_batch, choose_compile, choose_rate
@@ -65,6 +66,7 @@ class Run:
         config: the settings; also an attribute, as are dataset and devices.
         dataset: what to train on.
         devices: where to train.
+        copies: copies of the dataset's shards; None for a local dataset. Also an attribute.
 
     Attributes:
         info: the dataset's description.
@@ -78,15 +80,17 @@ class Run:
         indices: ids, groups and labels of those.
     """
 
-    def __init__(self, config: TrainConfig, dataset: OpenDataset, devices: Devices) -> None:
-        self.config, self.dataset, self.devices = config, dataset, devices
+    def __init__(
+        self, config: TrainConfig, dataset: OpenDataset, devices: Devices, copies: Copies | None = None
+    ) -> None:
+        self.config, self.dataset, self.devices, self.copies = config, dataset, devices, copies
         self.info: DatasetInfo = dataset.info
         self.checkpoints = storage.join(config.output, results.CHECKPOINTS)
         stored = cache(partial(read_index, dataset.uri, self.info))
 
         def index(part: Part) -> Index:
             found = index_of(part, stored)
-            return Clips(self.info, part, Reading(1)).index() if found is None else found
+            return Clips(self.info, part, Reading(1), copies=copies).index() if found is None else found
 
         self.augmentations, self.note = choose(config.augment, self.info.labels)
         self.parts: Parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, index)
@@ -199,4 +203,4 @@ class Run:
             shuffle_buffer=config.shuffle_buffer,
             seed=config.seed,
         )
-        return Clips(self.info, self.parts.sides[side], reading, config.cache)
+        return Clips(self.info, self.parts.sides[side], reading, config.cache, self.copies)

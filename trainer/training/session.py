@@ -14,6 +14,7 @@ from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.evaluation import results
 from trainer.files import storage
+from trainer.files.copies import Copies
 from trainer.training import checkpoint
 from trainer.training.devices import Devices
 from trainer.training.logs import RunLog
@@ -28,7 +29,9 @@ _LOST_WORKER = (
 )
 
 
-def train_on(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Mapping[str, Any]:
+def train_on(
+    config: TrainConfig, dataset: OpenDataset, devices: Devices, copies: Copies | None = None
+) -> Mapping[str, Any]:
     """Trains, evaluates and exports. What the same run has done before isn't done again.
 
     Every worker has to call it; the chief alone writes.
@@ -37,6 +40,7 @@ def train_on(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Map
         config: the settings.
         dataset: what to train on; its shards are checked.
         devices: where to train.
+        copies: copies of the dataset's shards; None for a local dataset.
 
     Returns:
         the content of metrics.json.
@@ -47,12 +51,12 @@ def train_on(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> Map
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     lock = exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
-    with lock, _for_people(config, dataset):
+    with lock, _for_people(config, copies):
         if (done := results.finished(config, dataset)) is not None:
             return done
         if config.overwrite and devices.is_chief and not _is_unfinished(config, dataset, devices):
             results.remove_run(config.output)
-        run = Run(config, dataset, devices)
+        run = Run(config, dataset, devices, copies)
         run.announce()
         log = RunLog(config.output) if devices.is_chief else None
         main = run.fit(run.checkpoints, on_epochs=log.epochs if log else None)
@@ -84,45 +88,27 @@ def _is_unfinished(config: TrainConfig, dataset: OpenDataset, devices: Devices) 
 
 
 @contextlib.contextmanager
-def _for_people(config: TrainConfig, dataset: OpenDataset) -> Iterator[None]:
+def _for_people(config: TrainConfig, copies: Copies | None) -> Iterator[None]:
     """Turns errors of TensorFlow with causes outside of this software into errors that say what to do."""
     try:
         yield
-    except tf.errors.ResourceExhaustedError as error:
-        raise UserError(
-            f"out of memory: choose a smaller --batch-size than {config.batch_size or 'the automatic one'} "
-            f"({first_line(error)})"
-        ) from error
-    except tf.errors.DataLossError as error:
-        if not storage.is_local(config.data):
-            raise IncompleteError(
-                f"the store sent only a part of a shard of {config.data}, or one is damaged ({first_line(error)}). "
-                "Run the same command again to resume from the last checkpoint; if that doesn't help, python -m "
-                "pipelines.verify tells which one is damaged"
-            ) from error
-        raise UserError(
-            f"a shard of {config.data} is damaged ({first_line(error)}); python -m pipelines.verify tells which one"
-        ) from error
     except tf.errors.OpError as error:
-        if not storage.is_local(config.data) and (reason := _why_unreadable(dataset, error)):
+        if copies and copies.problem:  # TensorFlow's error only repeats it
             raise IncompleteError(
-                f"cannot read shards any more: {reason}. Then run the same command again to resume from the last "
-                "checkpoint"
+                f"cannot read shards any more: {copies.problem}. Then run the same command again to resume from the "
+                "last checkpoint"
+            ) from error
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            raise UserError(
+                f"out of memory: choose a smaller --batch-size than {config.batch_size or 'the automatic one'} "
+                f"({first_line(error)})"
+            ) from error
+        if isinstance(error, tf.errors.DataLossError):
+            raise UserError(
+                f"a shard of {config.data} is damaged ({first_line(error)}); python -m pipelines.verify tells which one"
             ) from error
         if config.strategy != "multi_worker" or not isinstance(error, _LOST_WORKER):
             raise
         raise IncompleteError(
             f"lost another worker ({first_line(error)}); start all workers again to resume from the last checkpoint"
         ) from error
-
-
-def _why_unreadable(dataset: OpenDataset, error: tf.errors.OpError) -> str:
-    """Why a store doesn't give shards any more, in better words than TensorFlow's; empty if it is something else."""
-    shard = next(shard for split in dataset.info.splits.values() for shard in split.shards)
-    try:
-        with storage.open_read(storage.join(dataset.uri, shard.name)) as file:
-            file.read(1)
-    except UserError as found:
-        return str(found)
-    about_store = "://" in str(error.message) or isinstance(error, tf.errors.PermissionDeniedError)
-    return first_line(error) if about_store else ""

@@ -41,16 +41,15 @@ _OPTIONS = {
 
 
 def share_environment() -> None:
-    """Makes one set of environment variables serve both boto3 and AWS's C++ library, which tensorflow-io uses.
+    """Gives boto3 what is set under the names of AWS's C++ library, which other tools use.
 
-    They have different names for the endpoint (`AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL`; `S3_ENDPOINT`) and for the
-    region (`AWS_DEFAULT_REGION`; `AWS_REGION`). A value set under one name is copied to the names that are not set.
+    These are `S3_ENDPOINT` for `AWS_ENDPOINT_URL_S3`, and `AWS_REGION` for `AWS_DEFAULT_REGION`. A value set under one
+    name of the region is copied to the other one.
     """
     env = os.environ
     endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or env.get("S3_ENDPOINT")
     if endpoint:
         scheme = "" if "://" in endpoint else "http://" if env.get("S3_USE_HTTPS") == "0" else "https://"
-        env.setdefault("S3_ENDPOINT", endpoint)
         env.setdefault("AWS_ENDPOINT_URL_S3", scheme + endpoint)
     if region := env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"):
         env.setdefault("AWS_REGION", region)

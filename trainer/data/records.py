@@ -1,0 +1,94 @@
+"""The records of a part's shards as `tf.data`, in any order of the shards, wherever these are."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.data.parts import Part
+from trainer.files.copies import AHEAD, Copies
+
+_CYCLE = 16
+"""Shards that are read side by side."""
+_COMPRESSION = {"none": "", "gzip": "GZIP"}
+
+
+class Records:
+    """The serialised records of a part.
+
+    Args:
+        part: the part.
+        compression: of its shards, `none` or `gzip`.
+        cache: whether all records are kept in memory.
+        copies: copies of the shards; None where these are local files.
+    """
+
+    def __init__(self, part: Part, compression: str, cache: bool = False, copies: Copies | None = None) -> None:
+        self._part, self._compression, self._copies = part, _COMPRESSION[compression], copies
+        self._cached = self._read_all() if cache else None
+
+    def read(
+        self, order: Any, count: Any, mixed: bool, after: Any = (), worker: int = 0, num_workers: int = 1
+    ) -> tf.data.Dataset:
+        """The records of some shards.
+
+        Args:
+            order: numbers of the shards.
+            count: number of records that there must be.
+            mixed: whether they come from several shards in turn, not from one shard after another.
+            after: numbers of the shards that will be read next.
+            worker, num_workers: which share of the records this worker takes, one in `num_workers`.
+        """
+        part = self._part
+        starts, lengths = tf.constant(part.starts), tf.constant(part.lengths)
+        keep = None if part.keep is None else tf.constant(part.keep)
+        order, after = tf.cast(order, tf.int64), tf.cast(after, tf.int64)
+
+        def open_shard(place: tf.Tensor) -> tf.data.Dataset:
+            start = tf.cast(starts[order[place]], tf.int64)
+            numbers = tf.data.Dataset.range(start, start + tf.cast(lengths[order[place]], tf.int64))
+            if self._cached is not None:
+                records = numbers.map(lambda number: (number, tf.gather(self._cached, number)))
+            else:
+                upcoming = tf.concat([order[place : place + AHEAD + 1], after], axis=0)[: AHEAD + 1]
+                records = tf.data.Dataset.zip((numbers, self._shard(upcoming)))
+            if keep is not None:
+                records = records.filter(lambda number, _: tf.gather(keep, number))
+            return records.map(lambda _, record: record)
+
+        places = tf.data.Dataset.range(tf.size(order, tf.int64))
+        width = min(_CYCLE, len(part.shards)) if mixed else 1
+        if mixed and self._cached is None:
+            records = places.interleave(open_shard, width, 1, min(4, width), deterministic=True)
+        else:
+            records = places.interleave(open_shard, width, 1)
+        if num_workers > 1:
+            records = records.shard(num_workers, worker)
+        # Lengths come from the dataset's description: a file that changed meanwhile must not go unnoticed.
+        return records.apply(tf.data.experimental.assert_cardinality(count))
+
+    def _shard(self, upcoming: tf.Tensor) -> tf.data.Dataset:
+        """The records of the first of some shards; the others will be read next."""
+        if self._copies is None:
+            return self._read_file(tf.constant(self._part.shards)[upcoming[0]])
+        path = tf.TensorSpec([], tf.string)
+        held = tf.data.Dataset.from_generator(self._held, args=(upcoming,), output_signature=path)
+        return held.flat_map(self._read_file)
+
+    def _held(self, upcoming: np.ndarray) -> Iterator[str]:
+        """The path of the first of some shards, or of its copy, which is held until the next element is asked for, or
+        until the reader ends early."""
+        shard, *then = (self._part.shards[number] for number in upcoming)
+        with self._copies.held(shard, then) if self._copies else contextlib.nullcontext(shard) as path:
+            yield path
+
+    def _read_file(self, path: tf.Tensor | str) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(path, self._compression, buffer_size=4 << 20)
+
+    def _read_all(self) -> tf.Tensor:
+        """All records, string [N], in memory."""
+        numbers = np.arange(len(self._part.shards))
+        paths = (path for first in numbers for path in self._held(numbers[first : first + AHEAD + 1]))
+        return tf.constant([record.numpy() for path in paths for record in self._read_file(path)])
