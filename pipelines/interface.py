@@ -5,7 +5,7 @@ from os import PathLike
 from typing import Any
 
 from pipelines import files
-from pipelines.cli.flags import LOCAL_RUNNER
+from pipelines.cli.beam_flags import LOCAL_RUNNER
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.settings.build import build
 from pipelines.dataset.config import PreprocessConfig

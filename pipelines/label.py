@@ -14,6 +14,7 @@ from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
 from pipelines.decoding.messages import WindowJob
+from pipelines.engines.engine import Engine, num_decoders, plain_engine, resources
 from pipelines.files.lock import exclusive
 from pipelines.inputs.tables import check_address
 from pipelines.labelling import folder as label_store
@@ -26,16 +27,18 @@ from pipelines.labelling.plan import LabelTask, Listing
 from pipelines.labelling.types import LabelReport
 from pipelines.models.scorer import read_model_info, shared_scorer
 from pipelines.process import extras
+from pipelines.process.background import Background
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, videos_done, watching
 from pipelines.reports.text import plural, visible
+from pipelines.transforms.worker import close_pools, start_decoders
 from pipelines.video.windows import WindowSpec, default_windows
 
 if TYPE_CHECKING:
     import apache_beam as beam
 
-    from pipelines.engines.engine import Engine
+_BEAM_MODULES = [f"pipelines.transforms.{name}" for name in ("plan", "decoding", "scoring", "ledger", "labels")]
 
 
 def build(
@@ -111,17 +114,21 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     check_address(config.input, "--input")
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
+    engine = plain_engine(_BEAM_MODULES) if request.is_plain else _engine(request)
+    scorer = Background(lambda: shared_scorer(config.model, info, engine.threads, config.trust_model))
+    start = time.monotonic()
+    if (
+        request.is_plain
+        and not config.dry_run
+        and all(map(files.is_local, (config.model, config.input, config.output)))
+    ):
+        scorer.start()  # while videos are listed
+        engine.prepare()
     listing = list_videos(config.input)
     windows = _windows(config, info)
     label_store.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
-    from pipelines.engines.engine import make_engine  # imports Beam, which takes seconds
-
-    places = {"--model": config.model, "--output": config.output}
-    engine = make_engine(request.runner, request.beam_arguments, make_parser().flags, "label", places)
     engine.check_reach("--input", (video.uri for video in listing.videos))
-    start = time.monotonic()
     chosen = listing.videos[: config.limit] if config.limit else listing.videos
-    threads = engine.threads
     table_files = ""
     if config.bigquery_table:
         from pipelines.transforms.bigquery import check_table
@@ -130,20 +137,32 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     if config.dry_run:
         from pipelines.engines.label_dry_run import describe
 
-        describe(make_work(config, info, windows, chosen, engine.parallelism), listing, engine, threads)
+        describe(make_work(config, info, windows, chosen, engine.parallelism), listing, engine, engine.threads)
         return None
-    # A model that doesn't work is refused before any work starts.
-    shared_scorer(config.model, info, threads, config.trust_model)
-    with exclusive(config.output):
-        work = make_work(config, info, windows, chosen, engine.parallelism)
-        label_store.prepare(config.output, work.layout, config.format, work.shards)
-        _log_start(work, listing, engine)
-        if work.marks:
-            _label(work, engine, threads, table_files)
-        from pipelines.labelling.finish import finish
+    try:
+        if engine.is_default:
+            start_decoders(num_decoders(config.workers, engine), config.limits, len(chosen))
+        scorer.result()  # a model that doesn't work is refused before any work starts
+        with exclusive(config.output):
+            work = make_work(config, info, windows, chosen, engine.parallelism)
+            label_store.prepare(config.output, work.layout, config.format, work.shards)
+            _log_start(work, listing, engine)
+            if work.marks:
+                _label(work, engine, table_files)
+            from pipelines.labelling.finish import finish
 
-        report = finish(work, listing, time.monotonic() - start, work.num_pending)
+            report = finish(work, listing, time.monotonic() - start, work.num_pending)
+    finally:
+        close_pools()
     return report, config.output, time.monotonic() - start if work.num_pending else None
+
+
+def _engine(request: LabelRequest) -> Engine:
+    """The engine of a request with options for Beam, which is imported for this."""
+    from pipelines.engines.runners import make_engine
+
+    places = {"--model": request.config.model, "--output": request.config.output}
+    return make_engine(request.runner, request.beam_arguments, make_parser().flags, "label", places)
 
 
 def _windows(config: LabelConfig, info: ModelInfo) -> WindowSpec:
@@ -153,13 +172,12 @@ def _windows(config: LabelConfig, info: ModelInfo) -> WindowSpec:
         raise UsageError(re.sub(r"\b(window|stride|range)_s\b", r"--\1-s", str(error))) from error
 
 
-def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None:
-    from pipelines.engines.engine import num_decoders, run_pipeline
-    from pipelines.transforms.worker import close_pools
-
+def _label(work: Work, engine: Engine, table_files: str) -> None:
     output = work.config.output
     plan_uri = folder.write_plan(output, work.tasks())
-    build(engine.pipeline, plan_uri, work, num_decoders(work.config.workers, engine), threads, table_files)
+    build(engine.pipeline, plan_uri, work, num_decoders(work.config.workers, engine), engine.threads, table_files)
+    from pipelines.engines.runners import run_pipeline
+
     before, seconds = LOCAL_PROGRESS.videos, LOCAL_PROGRESS.seconds
     in_ledger = 0 if engine.in_process else label_store.count_entries(output)
 
@@ -180,9 +198,7 @@ def _label(work: Work, engine: "Engine", threads: int, table_files: str) -> None
                 files.delete_folder(table_files)
 
 
-def _log_start(work: Work, listing: Listing, engine: "Engine") -> None:
-    from pipelines.engines.engine import resources
-
+def _log_start(work: Work, listing: Listing, engine: Engine) -> None:
     total, pending, windows = work.num_videos, work.num_pending, work.windows
     tool.say_damaged(work.config.output, work.damaged)
     say_ignored(listing.ignored, work.config.output)

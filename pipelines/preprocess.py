@@ -27,6 +27,7 @@ from pipelines.dataset.shard_writer import ShardSettings
 from pipelines.dataset.split_choice import choose_splits, note_splits
 from pipelines.dataset.summary import print_summary
 from pipelines.decoding.messages import DecodeJob
+from pipelines.engines.engine import Engine, num_decoders, plain_engine, resources
 from pipelines.files.lock import exclusive
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
@@ -35,11 +36,10 @@ from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, videos_done, watching
 from pipelines.reports.text import plural, visible
+from pipelines.transforms.worker import close_pools, start_decoders
 
 if TYPE_CHECKING:
     import apache_beam as beam
-
-    from pipelines.engines.engine import Engine
 
 
 def build(
@@ -88,6 +88,7 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     if request.use_sample_data:
         _make_sample_videos(config)
     start = time.monotonic()
+    engine = engine or _plain_engine(config)
     files.check_stores(config.input, config.output)
     listed = read_catalog(config.input, config.class_level)
     catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
@@ -97,16 +98,12 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
         catalog = without_duplicates(catalog)
     catalog = note_classes(note_splits(catalog))
     folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
-    if engine:
-        engine.check_reach("--input", (video.uri for video in catalog.videos))
+    engine.check_reach("--input", (video.uri for video in catalog.videos))
     with exclusive(config.output):
         layout = folder.read_layout(config.output, config.overwrite)
         anew = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
             layout.check_same(config.identity(), config.output)
-        waited = time.monotonic()
-        engine = engine or _engine(request)
-        start += time.monotonic() - waited
         plan = make_plan(catalog, config, None if anew else layout, engine.parallelism)
         if anew:
             folder.remove_dataset(config.output)
@@ -120,11 +117,18 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     return info, time.monotonic() - start if len(pending) == len(plan.shards) else None
 
 
-def _engine(request: Request) -> "Engine":
-    """The engine that a request asks for. This imports Beam, which takes seconds: what can be refused without it is
-    refused before, unless there are options for Beam, which only Beam can check, and which needn't wait for a listing.
-    """
-    from pipelines.engines.engine import make_engine
+def _plain_engine(config: PreprocessConfig) -> Engine:
+    """The engine without options for Beam, which is imported while videos are listed."""
+    engine = plain_engine(["pipelines.transforms.plan", "pipelines.transforms.shards"])
+    is_here = files.is_local(config.input) and files.is_local(config.output)
+    if is_here and (config.overwrite or not folder.is_complete(config.output)):
+        engine.prepare()
+    return engine
+
+
+def _engine(request: Request) -> Engine:
+    """The engine that a request asks for. This imports Beam, which checks its options before videos are listed."""
+    from pipelines.engines.runners import make_engine
 
     places = {"--output": request.config.output}
     if request.use_sample_data:
@@ -137,17 +141,13 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
     return not layout.differences(config.identity()) and not folder.is_complete(config.output)
 
 
-def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pending: Sequence[PlannedShard]) -> None:
-    from pipelines.engines.engine import num_decoders, run_pipeline
-    from pipelines.transforms.worker import close_pools
-
+def _write_shards(config: PreprocessConfig, engine: Engine, plan: Plan, pending: Sequence[PlannedShard]) -> None:
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
     settings = ShardSettings(job, plan.labels, config.compression)
     workers = num_decoders(config.workers, engine)
     plan_uri = folder.write_plan(config.output, (shard.line for shard in pending))
-    build(engine.pipeline, plan_uri, config, settings, workers)
     videos = {shard.name: shard.num_videos for shard in pending}
-    before = LOCAL_PROGRESS.videos
+    total, before = sum(videos.values()), LOCAL_PROGRESS.videos
 
     def done() -> float:
         if engine.in_process:
@@ -155,7 +155,12 @@ def _write_shards(config: PreprocessConfig, engine: "Engine", plan: Plan, pendin
         return sum(videos.get(name, 0) for name in folder.finished_shards(config.output))
 
     try:
-        total, poll_s = sum(videos.values()), 0.2 if engine.in_process else 5.0
+        if engine.is_default:
+            start_decoders(workers, config.limits, total)  # while Beam is still being imported
+        build(engine.pipeline, plan_uri, config, settings, workers)
+        from pipelines.engines.runners import run_pipeline
+
+        poll_s = 0.2 if engine.in_process else 5.0
         with watching("Preprocessing", total, done, poll_s, videos_done(total)):
             run_pipeline(engine)
     finally:
@@ -195,10 +200,8 @@ def _make_sample_videos(config: PreprocessConfig) -> None:
 
 
 def _log_start(
-    config: PreprocessConfig, engine: "Engine", catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
+    config: PreprocessConfig, engine: Engine, catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
 ) -> None:
-    from pipelines.engines.engine import resources
-
     for note in catalog.notes:
         tool.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
     if catalog.num_ungrouped and not catalog.splits_from:

@@ -19,7 +19,7 @@ from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.plan import ShardTask, make_plan
 from pipelines.dataset.shard_writer import ShardSettings
 from pipelines.decoding.messages import DecodeJob
-from pipelines.engines.engine import make_engine
+from pipelines.engines.runners import make_engine
 from pipelines.files import list_tree
 from pipelines.inputs.catalog import from_tree
 from pipelines.transforms.plan import ReadPlan

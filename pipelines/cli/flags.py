@@ -6,6 +6,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, TypeVar
 
 from pipelines import files
+from pipelines.cli.beam_flags import LOCAL_RUNNER, flags_of_beam, refuse_flags
 from pipelines.cli.parser import Parser
 from pipelines.cli.stray_words import refuse_stray_values, refuse_unknown_flags
 from pipelines.core.errors import UsageError
@@ -13,7 +14,6 @@ from pipelines.core.settings import build as configuration
 from pipelines.core.settings.fields import Group, Setting, settings_of, type_of, wanted
 
 _C = TypeVar("_C")
-LOCAL_RUNNER = "DirectRunner"
 BEAM = "beam"
 """Key of Beam's options in a configuration file."""
 
@@ -184,21 +184,28 @@ def read_given(
     return Given(values, places, others, rest, of_beam)
 
 
-def read_beam(given: Given) -> tuple[str, tuple[str, ...]]:
+def read_beam(given: Given, own: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     """The runner, and the command line for Beam.
 
+    Args:
+        given: what was given.
+        own: all flags of the tool.
+
     Raises:
-        UsageError: a file contains an option that Beam doesn't know.
+        UsageError: neither the tool nor Beam knows a flag, or Beam doesn't know an option in a file.
     """
     runner, rest = LOCAL_RUNNER, list(given.rest)
     for _, options in given.beam:
         runner = str(options.pop("runner", runner))
+    runner = given.others.get("runner", runner)
+    if rest and (of_beam := flags_of_beam()):
+        refuse_flags(rest, own, of_beam, runner)
     for file, options in reversed(given.beam):
         if options:
             from pipelines.cli.beam_options import to_arguments
 
             rest = [*to_arguments(options, file, rest), *rest]
-    return given.others.get("runner", runner), tuple(rest)
+    return runner, tuple(rest)
 
 
 def _from_file(kind: type, found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

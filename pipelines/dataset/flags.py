@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipelines.cli.flags import LOCAL_RUNNER, add_config, add_flags, read_beam, read_given
+from pipelines.cli.beam_flags import LOCAL_RUNNER
+from pipelines.cli.flags import add_config, add_flags, read_beam, read_given
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import UsageError
 from pipelines.core.settings.common import RUNNING
@@ -56,7 +57,8 @@ def parse(arguments: Sequence[str]) -> Request:
     Raises:
         UsageError: a value is wrong; only configuration files have been read, and nothing has been written.
     """
-    given = read_given(make_parser(), arguments, PreprocessConfig, SPLIT_SETTINGS, beam=True)
+    parser = make_parser()
+    given = read_given(parser, arguments, PreprocessConfig, SPLIT_SETTINGS, beam=True)
     values = given.values
     use_sample_data = "input" not in values
     if use_sample_data:
@@ -69,5 +71,5 @@ def parse(arguments: Sequence[str]) -> Request:
         values["size"] = str(values["size"])  # YAML reads 64 as a number
     config = given.build(PreprocessConfig)
     check_outside(config.output, input=config.input)
-    runner, beam_arguments = read_beam(given)
+    runner, beam_arguments = read_beam(given, parser.flags)
     return Request(config, runner, beam_arguments, use_sample_data)

@@ -14,7 +14,7 @@ from pipelines.core.failure import Failure
 from pipelines.decoding.child import DecoderChild, NotStartedError, why_lost
 from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, DecodeFiltered, LentBlocks
 from pipelines.decoding.sinks import AnyResult
-from pipelines.decoding.task import Task
+from pipelines.decoding.task import Start, Task
 from pipelines.video.pieces import Range
 from pipelines.video.source import Source
 from pipelines.video.windows import Window
@@ -28,12 +28,12 @@ _PIPELINE = 2
 
 
 class Decoder(threading.Thread):
-    """Takes tasks from a queue to its own child, which is started when first needed and again after a loss.
+    """Takes tasks from a queue to its own child, which is started when first needed or asked to, and after a loss.
 
     While the child decodes one video, the next is fetched and handed over, so that it never waits for this process.
     """
 
-    def __init__(self, tasks: "queue.Queue[Task | None]", memory_mb: int, workers: int) -> None:
+    def __init__(self, tasks: "queue.Queue[Task | Start | None]", memory_mb: int, workers: int) -> None:
         super().__init__(name="decoder", daemon=True)
         self._tasks = tasks
         self._memory_mb = memory_mb
@@ -71,6 +71,9 @@ class Decoder(threading.Thread):
                     task = self._tasks.get(block=not ahead)
                     if task is None:
                         return
+                    if isinstance(task, Start):
+                        self._child = self._child or self._start_child()
+                        continue
                     begun = time.monotonic()
                     if task.sink.wanted() and self._open(task):
                         self._hand_over(task)

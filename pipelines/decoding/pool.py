@@ -15,7 +15,7 @@ from pipelines.decoding.decoder import Decoder
 from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import ClipResult, DecodeJob, DecodeLimits, Request, WindowJob, WindowResult
 from pipelines.decoding.sinks import Arrivals, OneResult, ToArrivals
-from pipelines.decoding.task import Task
+from pipelines.decoding.task import Start, Task
 from pipelines.video.pieces import Range
 
 _T = TypeVar("_T")
@@ -30,10 +30,15 @@ class DecoderPool:
         if workers < 1:
             raise ValueError(f"a pool needs at least 1 worker, not {workers}")
         self._workers = workers
-        self._tasks: queue.Queue[Task | None] = queue.Queue()
+        self._tasks: queue.Queue[Task | Start | None] = queue.Queue()
         self._decoders = [Decoder(self._tasks, limits.memory_mb, workers) for _ in range(workers)]
         for decoder in self._decoders:
             decoder.start()
+
+    def start(self, count: int) -> None:
+        """Starts `count` processes, which takes a moment, before there is work for them."""
+        for _ in range(count):
+            self._tasks.put(Start())
 
     def map(
         self,
@@ -122,5 +127,5 @@ class DecoderPool:
             decoder.join()
         while not self._tasks.empty():  # tells those who wait for these tasks that they won't be done
             task = self._tasks.get()
-            if task is not None and task.sink.wanted():
+            if isinstance(task, Task) and task.sink.wanted():
                 task.sink.fail(RuntimeError("the decoders were closed"))

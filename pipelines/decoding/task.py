@@ -18,6 +18,10 @@ from pipelines.decoding.sinks import AnyResult, Sink
 _log = logging.getLogger(__name__)
 
 
+class Start:
+    """Asks a decoder to start its process now, rather than for its first video."""
+
+
 @dataclass(eq=False)
 class Task:
     """A video on its way through a decoder; `open_local` is entered when its turn comes and left when it is done.

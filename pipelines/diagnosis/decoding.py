@@ -23,17 +23,18 @@ _DECODERS = {
 def check_runner() -> Finding:
     """Which engine `--runner=DirectRunner` starts here, and with how many decoder processes. Imports Beam."""
     name = "runner"
-    engines = load("pipelines.engines.engine", SECTION, name)
-    if isinstance(engines, Finding):
-        return engines
-    from pipelines.cli.flags import LOCAL_RUNNER
+    runners = load("pipelines.engines.runners", SECTION, name)
+    if isinstance(runners, Finding):
+        return runners
+    from pipelines.cli.beam_flags import LOCAL_RUNNER
+    from pipelines.engines.engine import num_decoders
 
     try:
-        engine = engines.make_engine(LOCAL_RUNNER, (), (), "doctor", {})
+        engine = runners.make_engine(LOCAL_RUNNER, (), (), "doctor", {})
     except OSError as error:  # Beam creates a folder for temporary files
         remedy = "Make room in the folder for temporary files, or set TMPDIR to another one"
         return Finding(SECTION, name, "not usable", f"Beam can't start: {error.strerror or error}", remedy)
-    count = plural(engines.num_decoders(0, engine), "decoder process", "decoder processes")
+    count = plural(num_decoders(0, engine), "decoder process", "decoder processes")
     return Finding(SECTION, name, f"{engine.description} with {count}")
 
 

@@ -19,11 +19,11 @@ from apache_beam.options.pipeline_options import (
 )
 
 from pipelines import files
+from pipelines.cli.beam_flags import DATAFLOW_RUNNER
 from pipelines.core.errors import IncompleteError, UsageError, UserError
 from pipelines.core.hashing import fingerprint
 from pipelines.files.gcs import client, errors
 
-RUNNER = "DataflowRunner"
 _VCPUS = re.compile(r"-(\d+)(?:-\d+)?(?:-ext)?$")
 _MAX_JOB_NAME = 63
 
@@ -41,10 +41,12 @@ def prepare(options: PipelineOptions, tool: str, places: Mapping[str, str]) -> N
     """
     google = options.view_as(GoogleCloudOptions)
     if not google.project:
-        raise UsageError(f"{RUNNER} needs a project: --project PROJECT")
+        raise UsageError(f"{DATAFLOW_RUNNER} needs a project: --project PROJECT")
     if not client.is_google(google.temp_location or ""):
         given = f", not {google.temp_location}" if google.temp_location else ""
-        raise UsageError(f"{RUNNER} needs a place for temporary files: --temp_location gs://BUCKET/FOLDER{given}")
+        raise UsageError(
+            f"{DATAFLOW_RUNNER} needs a place for temporary files: --temp_location gs://BUCKET/FOLDER{given}"
+        )
     for flag in ("template_location", "update"):
         if getattr(google, flag):
             raise UsageError(f"--{flag} can't be used: this program waits for the job and then checks what it wrote")
@@ -59,12 +61,13 @@ def prepare(options: PipelineOptions, tool: str, places: Mapping[str, str]) -> N
         setup.setup_file = os.path.abspath(setup.setup_file)  # Beam changes to its folder, so the path must have one
     elif not options.view_as(WorkerOptions).sdk_container_image:
         raise UsageError(
-            f"workers of {RUNNER} need this software: --setup_file ./setup.py, or --sdk_container_image IMAGE with it"
+            f"workers of {DATAFLOW_RUNNER} need this software: --setup_file ./setup.py, or --sdk_container_image IMAGE "
+            "with it"
         )
     if setup.save_main_session is None:
         setup.save_main_session = False  # nothing that workers need is defined in the program that was started
     if (reason := client.missing_credentials()) and not google.no_auth:
-        raise UsageError(f"{RUNNER} needs Google credentials ({reason}): {errors.GIVE_CREDENTIALS}")
+        raise UsageError(f"{DATAFLOW_RUNNER} needs Google credentials ({reason}): {errors.GIVE_CREDENTIALS}")
     client.spare_beam()
     google.job_name = google.job_name or _job_name(tool, places["--output"])
 
@@ -76,7 +79,9 @@ def check_reach(flag: str, place: str) -> None:
         UsageError: the place is on this machine.
     """
     if files.is_local(place):
-        raise UsageError(f"{flag} {place} is on this machine, where workers of {RUNNER} can't reach it; give gs://...")
+        raise UsageError(
+            f"{flag} {place} is on this machine, where workers of {DATAFLOW_RUNNER} can't reach it; give gs://..."
+        )
 
 
 def _job_name(tool: str, output: str) -> str:

@@ -1,44 +1,19 @@
-"""Which Beam engine runs a pipeline, and how its errors reach the user."""
+"""Which Beam engine a job has and what it uses of this machine, told without importing Beam."""
 
-import contextlib
 import os
-import shlex
-import shutil
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import (
-    DebugOptions,
-    DirectOptions,
-    FlinkRunnerOptions,
-    PipelineOptions,
-    WorkerOptions,
-)
-from apache_beam.portability import python_urns
-from apache_beam.portability.api import beam_provision_api_pb2
-from apache_beam.runners.portability.fn_api_runner import fn_runner
-from apache_beam.runners.portability.portable_runner import JobServiceHandle
-
-from pipelines.cli import tool as cli
-from pipelines.cli.beam_options import BeamParser
-from pipelines.cli.flags import LOCAL_RUNNER
-from pipelines.cli.near_flags import near_flag
-from pipelines.cli.stray_words import refuse_unknown_flags
-from pipelines.core.errors import IncompleteError, OutputError, UsageError
-from pipelines.engines import dataflow, job_server
-from pipelines.engines.errors import errors_once, ignore_hang_ups, known_message, reason
-from pipelines.engines.notebooks import PlainPipeline
+from pipelines.cli.beam_flags import LOCAL_RUNNER
+from pipelines.process.background import Background
 from pipelines.process.cores import num_cores
+from pipelines.process.lean_imports import OF_BEAM, import_lean
 from pipelines.reports.text import plural
 
-_WORKER = (
-    "import runpy, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    "runpy.run_module('apache_beam.runners.worker.sdk_worker_main', run_name='__main__', alter_sys=True)"
-)
+if TYPE_CHECKING:
+    import apache_beam as beam
 
 
 @dataclass(frozen=True)
@@ -46,7 +21,7 @@ class Engine:
     """A runner with its options.
 
     Attributes:
-        pipeline: to be filled and run once.
+        get_pipeline: gives the pipeline; called when it is first needed.
         description: the actual engine, for messages.
         is_local: whether it is Beam's own engine on this machine, not one behind a job server.
         in_process: whether the workers run in this process and each task runs once, so that its counters show progress.
@@ -54,9 +29,10 @@ class Engine:
         parallelism: how many workers there should be work for at a time.
         on_dataflow: whether it is Google's service, whose workers can't reach this machine's files.
         is_default: whether it is the local engine as it is without options: one Beam worker, in this process.
+        prepare: begins to import Beam, if it isn't imported yet, while the caller does something else.
     """
 
-    pipeline: beam.Pipeline
+    get_pipeline: Callable[[], "beam.Pipeline"]
     description: str
     is_local: bool
     in_process: bool
@@ -64,13 +40,23 @@ class Engine:
     parallelism: int
     on_dataflow: bool = False
     is_default: bool = False
+    prepare: Callable[[], None] = lambda: None
+
+    @cached_property
+    def pipeline(self) -> "beam.Pipeline":
+        """To be filled and run once."""
+        return self.get_pipeline()
 
     @property
     def threads(self) -> int:
         """Threads for scoring in each Beam worker process; 0 for as many as there are cores."""
         if self.local_processes:
             return max(1, num_cores() // self.local_processes)
-        return int(self.on_dataflow and dataflow.has_process_for_each_cpu(self.pipeline.options))
+        if not self.on_dataflow:
+            return 0
+        from pipelines.engines.dataflow import has_process_for_each_cpu
+
+        return int(has_process_for_each_cpu(self.pipeline.options))
 
     def check_reach(self, flag: str, uris: Iterable[str]) -> None:
         """Refuses files that the workers can't reach.
@@ -79,63 +65,23 @@ class Engine:
             UsageError: a file is out of their reach; the message names it.
         """
         if self.on_dataflow:
+            from pipelines.engines.dataflow import check_reach
+
             for uri in uris:
-                dataflow.check_reach(flag, uri)
+                check_reach(flag, uri)
 
 
-class _LocalRunner(fn_runner.FnApiRunner):
-    """Beam's own engine, with worker processes that end silently on Ctrl-C, which a terminal sends to all of them."""
-
-    def run_via_runner_api(self, pipeline_proto: Any, options: PipelineOptions) -> Any:
-        """As in Beam."""
-        for environment in pipeline_proto.components.environments.values():
-            if environment.urn == python_urns.SUBPROCESS_SDK:  # the payload is a shell command
-                environment.payload = f"exec {sys.executable} -c {shlex.quote(_WORKER)}".encode()
-        return super().run_via_runner_api(pipeline_proto, options)
-
-
-def make_engine(
-    runner: str, arguments: Sequence[str], own_flags: Sequence[str], tool: str, places: Mapping[str, str]
-) -> Engine:
-    """The engine that `--runner` names.
-
-    In Beam, `DirectRunner` picks one of three engines, depending on the network and on the transforms. Here it is
-    always the FnApiRunner, online and offline. Every other runner is passed on to Beam as it is.
+def local_engine(get_pipeline: Callable[[], "beam.Pipeline"], mode: str, workers: int) -> Engine:
+    """Beam's own engine on this machine.
 
     Args:
-        runner: its name.
-        arguments: Beam's part of the command line.
-        own_flags: flags of the tool.
-        tool: name of the tool, for the name of a job.
-        places: folders that the workers must reach, by flag.
-
-    Raises:
-        UsageError: a flag is known neither to this tool nor to Beam, or an option that the runner needs is missing.
+        get_pipeline: gives the pipeline.
+        mode: how its workers run, one of Beam's names.
+        workers: how many there are; 0 for as many as this machine has cores.
     """
-    on_dataflow = runner == dataflow.RUNNER
-    _check_flags(arguments, own_flags, strict=runner in (LOCAL_RUNNER, dataflow.RUNNER))
-    if runner != LOCAL_RUNNER:
-        options = PipelineOptions(["--runner", runner, *arguments])
-        if on_dataflow:
-            dataflow.prepare(options, tool, places)
-        workers = options.view_as(WorkerOptions)
-        counts = [workers.num_workers, workers.max_num_workers, options.view_as(FlinkRunnerOptions).parallelism, 1]
-        parallelism = max(count or 0 for count in counts)
-        if on_dataflow:
-            parallelism *= dataflow.beam_workers(options)
-        pipeline = _make_pipeline(None, options)
-        job_server.check(pipeline.runner, options)
-        runs_here = job_server.runs_here(pipeline.runner, options)
-        return Engine(pipeline, runner, False, False, int(runs_here), parallelism, on_dataflow)
-    options = PipelineOptions(list(arguments))
-    options.view_as(DebugOptions).add_experiment("beam_fn_api")
-    encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
-    provision = fn_runner.ExtendedProvisionInfo(beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded))
-    direct = options.view_as(DirectOptions)
-    mode = direct.direct_running_mode
-    workers = direct.direct_num_workers or os.cpu_count() or 1
+    workers = workers or os.cpu_count() or 1
     return Engine(
-        pipeline=_make_pipeline(_LocalRunner(provision_info=provision), options),
+        get_pipeline=get_pipeline,
         description=f"{LOCAL_RUNNER} (Beam's FnApiRunner, {mode}, {workers} Beam worker{'s' * (workers > 1)})",
         is_local=True,
         in_process=mode != "multi_processing",
@@ -143,6 +89,23 @@ def make_engine(
         parallelism=1,  # the dataset must not depend on this machine; it has enough shards for some processes anyway
         is_default=mode == "in_memory" and workers == 1,
     )
+
+
+def plain_engine(modules: Sequence[str]) -> Engine:
+    """The engine of a job without options for Beam, which is imported later, without its clients of stores.
+
+    Args:
+        modules: modules of the job that import Beam, to be imported then, too.
+    """
+
+    def make_pipeline() -> "beam.Pipeline":
+        import_lean(["pipelines.engines.runners", *modules], OF_BEAM)
+        from pipelines.engines.runners import plain_pipeline
+
+        return plain_pipeline()
+
+    pipeline = Background(make_pipeline)
+    return replace(local_engine(pipeline.result, "in_memory", 1), prepare=pipeline.start)
 
 
 def num_decoders(wanted: int, engine: Engine) -> int:
@@ -164,83 +127,3 @@ def resources(wanted: int, engine: Engine) -> str:
     if not engine.is_default:
         return f"{engine.description} with {decoders} for each Beam worker"
     return decoders if wanted else plural(num_cores(), "core")
-
-
-def _make_pipeline(runner: Any, options: PipelineOptions) -> beam.Pipeline:
-    try:
-        pipeline = PlainPipeline(runner=runner, options=options)
-    except (ValueError, ImportError) as error:  # an unknown runner, or options that it needs are missing
-        raise UsageError(" ".join(str(error).split())) from error
-    # This folder is for the files of cross-language transforms, of which there are none. Beam removes it after a run,
-    # but a pipeline with nothing left to do never runs.
-    shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
-    FileSystems.set_options(options)  # the input is listed before the pipeline runs
-    return pipeline
-
-
-def _check_flags(arguments: Sequence[str], own_flags: Sequence[str], strict: bool) -> None:
-    """Refuses misspelt flags of ours, whatever the runner; Beam only warns of flags that it doesn't know.
-
-    With `strict`, other unknown flags are refused, too. It is off for runners whose job server may know more flags than
-    this process.
-    """
-    parser = BeamParser()
-    _, unknown = parser.parse_known_args(list(arguments))
-    known = [*own_flags, *parser.flags]
-    if strict:
-        refuse_unknown_flags(unknown, known)
-    for argument in unknown:
-        flag = argument.partition("=")[0]
-        if flag.startswith("--") and near_flag(flag, own_flags, cutoff=0.8):
-            refuse_unknown_flags([flag], own_flags)
-
-
-def run_pipeline(engine: Engine) -> None:
-    """Runs the engine's pipeline to its end.
-
-    Raises:
-        OutputError: a worker could not write, read from a remote store, or load a table; the message is the worker's.
-        IncompleteError: the job failed on a runner other than the local one, or its final state isn't DONE.
-    """
-    takes_jobs = job_server.is_needed(engine.pipeline.runner)
-    if takes_jobs:
-        ignore_hang_ups()
-    submitted = ""
-    with _errors_once(engine, takes_jobs):
-        try:
-            result = engine.pipeline.run()
-            if engine.on_dataflow:
-                submitted = dataflow.console(result, engine.pipeline.options)
-                cli.say(f"The job is running: {submitted}")
-            state = _wait(result)
-        except Exception as error:  # each runner raises a class of its own
-            if message := known_message(f"{type(error).__name__}: {error}"):
-                raise OutputError(message) from error
-            if engine.is_local:
-                raise
-            if engine.on_dataflow:
-                raise dataflow.as_user_error(error, engine.pipeline.options, submitted) from error
-            raise IncompleteError(
-                f"the job failed on {engine.description}: {reason(error)}\n"
-                "See its log, then run the same command again to resume"
-            ) from error
-    if state != "DONE":
-        raise IncompleteError(f"the Beam job ended as {state}; see its log, then run the same command again to resume")
-
-
-def _errors_once(engine: Engine, takes_jobs: bool) -> contextlib.AbstractContextManager[None]:
-    if engine.on_dataflow:
-        return dataflow.errors_once()
-    if engine.is_local or takes_jobs:
-        return errors_once(takes_jobs and engine.local_processes > 0)
-    return contextlib.nullcontext()
-
-
-def _wait(result: Any) -> str:
-    """Waits for a job's end, and cancels it if the user interrupts: nothing would check what it wrote."""
-    try:
-        return str(result.wait_until_finish() or result.state)
-    except KeyboardInterrupt:
-        cli.say("cancelling the job; what it has finished is kept")
-        result.cancel()
-        raise

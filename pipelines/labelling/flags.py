@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.cli.beam_flags import LOCAL_RUNNER
 from pipelines.cli.flags import add_config, add_flags, read_beam, read_given
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import UsageError
@@ -33,6 +34,11 @@ class LabelRequest:
     runner: str
     beam_arguments: tuple[str, ...]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it leaves everything about Beam at its default, so that nothing about it can be wrong."""
+        return self.runner == LOCAL_RUNNER and not self.beam_arguments and not self.config.bigquery_table
+
 
 def make_parser() -> Parser:
     """The parser; flags that are not given are absent from its result."""
@@ -48,7 +54,8 @@ def parse(arguments: Sequence[str]) -> LabelRequest:
     Raises:
         UsageError: a value is wrong; only configuration files have been read, and nothing has been written.
     """
-    given = read_given(make_parser(), arguments, LabelConfig, beam=True)
+    parser = make_parser()
+    given = read_given(parser, arguments, LabelConfig, beam=True)
     for key, what in (("model", "a model: --model FOLDER"), ("input", "videos to label: --input PATH"),
                       ("output", "where to write the labels: --output FOLDER")):  # fmt: skip
         if not given.values.get(key):
@@ -56,4 +63,4 @@ def parse(arguments: Sequence[str]) -> LabelRequest:
     given.normalise("model", "input", "output")
     config = given.build(LabelConfig)
     check_outside(config.output, input=config.input, model=config.model)
-    return LabelRequest(config, *read_beam(given))
+    return LabelRequest(config, *read_beam(given, parser.flags))

@@ -74,7 +74,7 @@ class Scorer:
             threads: number of TensorFlow's threads, for all models of the process; 0 for as many as there are cores.
             trust: whether its graphs may do more than calculate.
         """
-        start_tensorflow()
+        start_tensorflow(with_keras=False)
         import tensorflow as tf
 
         with contextlib.suppress(RuntimeError):  # already set, and stays as it is

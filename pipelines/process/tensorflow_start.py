@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from pipelines.process import extras, interrupts
 from pipelines.process.embedding import is_library
+from pipelines.process.lean_imports import OF_TENSORFLOW, import_lean
 
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
 """Newer versions of TensorFlow print these lines during their import, before they read TF_CPP_MIN_LOG_LEVEL."""
@@ -29,11 +30,14 @@ def prefer_onednn() -> None:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(with_keras: bool = True) -> None:
     """Imports TensorFlow so that it logs only errors. Processes started later inherit that.
 
     If the environment variable TF_CPP_MIN_LOG_LEVEL is already set, it stays as it is. In another program, loggers and
     the environment are left alone.
+
+    Args:
+        with_keras: whether to import Keras, too; if not, it can be imported later.
 
     Raises:
         UsageError: TensorFlow isn't installed.
@@ -51,7 +55,7 @@ def start_tensorflow() -> None:
     absl_logging.set_verbosity(absl_logging.ERROR)
     if "tensorflow" not in sys.modules:
         with without_announcements():
-            import tensorflow  # noqa: F401
+            import_lean(["tensorflow"], without=() if with_keras else OF_TENSORFLOW)
 
 
 def _import_quietly() -> None:

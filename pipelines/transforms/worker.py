@@ -18,6 +18,11 @@ def shared_pool(workers: int, limits: DecodeLimits) -> DecoderPool:
         return _pools[workers, limits]
 
 
+def start_decoders(workers: int, limits: DecodeLimits, videos: int) -> None:
+    """Starts the processes of `shared_pool` before they are needed, but no more than there are videos."""
+    shared_pool(workers, limits).start(min(workers, videos))
+
+
 @atexit.register
 def close_pools() -> None:
     """Ends the decoders of this process."""

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,3 +132,14 @@ def test_a_decoder_learns_of_another_job(tmp_path: Path) -> None:
             for process in decoders():
                 process.kill()
                 process.wait()
+
+
+def test_processes_can_be_started_before_there_is_work(tmp_path: Path) -> None:
+    with pool_of(2) as pool:
+        assert not decoders()
+        pool.start(2)
+        deadline = time.monotonic() + 60
+        while len(started := decoders()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        list(pool.map([write_video(tmp_path / "a.avi", 10)] * 4, job(), same_path))
+        assert len(started) == 2 and decoders() == started
