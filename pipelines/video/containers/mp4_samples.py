@@ -1,8 +1,8 @@
 """The packets of an MP4 or MOV file (ISO/IEC 14496-12) as its sample tables describe them, without reading any.
 
-FFmpeg's index has their decoding times, sizes, places and key frames, with the edit list applied. It lacks when they are
-shown, which is read from the file here. Only plain files are supported: one description, no fragments, and an edit list
-that at most shifts the start.
+FFmpeg's index has their decoding times, sizes, places and key frames, with the edit list applied. It lacks the times at
+which they are shown, which are read from the file here. Only plain files are supported: one description, no fragments,
+and an edit list that at most shifts the start.
 """
 
 import struct
@@ -70,7 +70,7 @@ def samples(file: BinaryIO, stream: "av.VideoStream") -> Samples | None:
 
 
 def _fields(stream: "av.VideoStream") -> Iterator[int]:
-    """Time, place, size and marks (1: a key frame; 2: not to be shown) of each entry of the index, one after another."""
+    """Time, place, size and marks (1: a key frame; 2: not to be shown) of each entry of the index, in one row."""
     for entry in stream.index_entries:
         yield entry.timestamp
         yield entry.pos
@@ -151,7 +151,7 @@ def _entries(table: bytes, kind: str) -> np.ndarray | None:
 
 
 def _spread(table: bytes | None, kind: str, count: int) -> np.ndarray | None:
-    """int64 [count], the value for each sample; None where the table doesn't have one for each, or has empty entries."""
+    """int64 [count], the value for each sample; None where the table has another number of them, or empty entries."""
     entries = None if table is None else _entries(table, kind)
     if entries is None:
         return None

@@ -1,6 +1,6 @@
 """What the tables of a large file tell about its frames, so that it need not be read whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
@@ -11,10 +11,12 @@ from pipelines.video.timing.packet_times import PacketTimes, StreamClock
 from pipelines.video.timing.times import Timeline, timeline
 
 MIN_BYTES = 32 * 1024 * 1024
-"""Smaller files are read whole: that is as fast, and notices damage anywhere. The one place that decides about it."""
+"""Smaller files are read whole: that is as fast, and notices damage anywhere."""
 _SUPPORTED = frozenset(("h264", "hevc", "mpeg4", "vp9", "av1", "mpeg1video", "mpeg2video"))
 """Codecs that can be decoded from key frames on, besides those that have nothing else. VP8 has packets that show no
 picture, which tables don't tell."""
+_PARSED = frozenset(("vp9", "mpeg1video", "mpeg2video"))
+"""Codecs of which FFmpeg makes up packets' durations in place of those of the tables."""
 _LONGEST_PLACEHOLDER = 19
 """MPEG-4 packets of at most this many bytes may hold no picture."""
 
@@ -32,17 +34,20 @@ class Listing:
     times: Timeline
 
 
-def list_frames(container: "av.container.InputContainer", stream: "av.VideoStream") -> Listing | None:
+def list_frames(
+    container: "av.container.InputContainer", stream: "av.VideoStream", min_bytes: int = MIN_BYTES
+) -> Listing | None:
     """The frames of a large video, read from tables alone.
 
     Args:
         container: an open file of which no packet has been read.
         stream: its video.
+        min_bytes: what counts as large.
 
     Returns:
         None where the file is small or not plain, or where its tables aren't enough: then all packets must be read.
     """
-    if container.format.name != mp4_samples.FORMAT or container.size < MIN_BYTES:
+    if container.format.name != mp4_samples.FORMAT or container.size < min_bytes:
         return None
     codec = stream.codec_context.codec
     if codec.canonical_name not in _SUPPORTED and not codec.intra_only:
@@ -52,10 +57,13 @@ def list_frames(container: "av.container.InputContainer", stream: "av.VideoStrea
             samples = mp4_samples.samples(file, stream)
         if samples is None or (codec.canonical_name == "mpeg4" and samples.sizes.min() <= _LONGEST_PLACEHOLDER):
             return None
-        times = timeline(_packet_times(samples), StreamClock.of(container, stream))
+        clock = StreamClock.of(container, stream)
+        times = timeline(_packet_times(samples), clock)
         count = len(samples.pts)
         found = promises.Found(count, 0, times.duration_s, times.frame_rate, count)
         if not times.trusted or promises.shortfall(container, stream, found) is not None:
+            return None
+        if codec.canonical_name in _PARSED and not _is_end_certain(samples, clock, times):
             return None
     except OSError:  # reading all packets meets the same error, and reports it
         return None
@@ -69,3 +77,9 @@ def _packet_times(samples: Samples) -> PacketTimes:
         array.frombytes(values.tobytes())
     times.keys = np.flatnonzero(samples.keys).tolist()
     return times
+
+
+def _is_end_certain(samples: Samples, clock: StreamClock, times: Timeline) -> bool:
+    """Whether the last frame's end doesn't depend on its packet's duration."""
+    made_up = (replace(samples, durations=np.full_like(samples.durations, ticks)) for ticks in (0, 1))
+    return all(timeline(_packet_times(other), clock).hold == times.hold for other in made_up)
