@@ -27,7 +27,7 @@ def differences(path: Path) -> list[str]:
         resize = Resizer(SPECS[0])
         plain = np.stack([resize(frame) for frame in container.decode(video=0)])
     found = []
-    for spec, clip in ((spec, clip) for spec in SPECS for clip in _clips(path, spec)):
+    for spec, clip in _clips(path):
         if (clip.num_source_frames, clip.damaged, clip.remarks) != (len(plain), False, ()):
             found.append(f"{clip.num_source_frames} of {len(plain)} frames, {clip.damage or clip.remarks}")
         elif not np.array_equal(clip.frames, plain[list(spec.sample(len(plain)))]):
@@ -45,14 +45,15 @@ def differences(path: Path) -> list[str]:
     return found
 
 
-def _clips(path: Path, spec: ClipSpec) -> Iterator[Clip]:
-    """The clip from all packets and, where tables list them, from the needed ones alone."""
-    yield read_clip(str(path), spec)
-    with open_video(str(path)) as (container, stream):
-        listing = list_frames(container, stream, min_bytes=0)
-        clip = None if listing is None else clip_of_listed(container, stream, listing, spec)
-    if clip is not None:
-        yield clip
+def _clips(path: Path) -> Iterator[tuple[ClipSpec, Clip]]:
+    """The clip of each spec from all packets and, where tables list them, from the needed ones alone."""
+    for spec in SPECS:
+        yield spec, read_clip(str(path), spec)
+        with open_video(str(path)) as (container, stream):
+            listing = list_frames(container, stream, min_bytes=0)
+            clip = None if listing is None else clip_of_listed(container, stream, listing, spec)
+        if clip is not None:
+            yield spec, clip
 
 
 @pytest.fixture(autouse=True)

@@ -38,22 +38,12 @@ def decode_listed(
     runs = plan_runs(samples.pts, samples.keys, needed)
     if runs is None or any(int(samples.sizes[run.first : run.end].sum()) > _MAX_RUN_BYTES for run in runs):
         raise UnforeseenFrame
-    index_of = _Indices(listing)
     for other in container.streams:
         other.discard = Discard.default if other.index == stream.index else Discard.all
     for run in runs:
         packets = list(_read(container, stream, listing, run))
-        yield from ((index_of(frame), frame) for frame in _decode(stream.codec_context, packets, run))
-
-
-class _Indices:
-    """The display indices of frames by their times."""
-
-    def __init__(self, listing: Listing) -> None:
-        self._pts = np.sort(listing.samples.pts)
-
-    def __call__(self, frame: "av.VideoFrame") -> int:
-        return int(np.searchsorted(self._pts, frame.pts))
+        for frame in _decode(stream.codec_context, packets, run):
+            yield int(np.searchsorted(listing.times.ticks, frame.pts or 0)), frame
 
 
 def _read(
