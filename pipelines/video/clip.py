@@ -29,6 +29,8 @@ from pipelines.video.frames import (
 from pipelines.video.images import clip_html
 from pipelines.video.remarks import Shortfall
 from pipelines.video.resize import Resizer
+from pipelines.video.sparse.decoding import decode_listed
+from pipelines.video.sparse.listing import Listing, list_frames
 from pipelines.video.taint import count_gaps
 from pipelines.video.timing.times import Timeline
 
@@ -89,9 +91,34 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1) -> Clip:
         (20, 64, 64, 3)
     """
     with open_video(path) as (container, stream):
-        packets = scan(container, stream)
-        refuse_stump(packets)
-        return clip_of(path, stream.codec_context, packets, spec, min_frames)
+        listing = list_frames(container, stream)
+        if listing is None:
+            return _read_whole(path, container, stream, spec, min_frames)
+        if len(listing.times.ticks) >= min_frames:
+            clip = clip_of_listed(container, stream, listing, spec)
+            if clip is not None:
+                return clip
+    with open_video(path) as (container, stream):
+        return _read_whole(path, container, stream, spec, min_frames)
+
+
+def _read_whole(
+    path: str, container: "av.container.InputContainer", stream: "av.VideoStream", spec: ClipSpec, min_frames: int
+) -> Clip:
+    packets = scan(container, stream)
+    refuse_stump(packets)
+    return clip_of(path, stream.codec_context, packets, spec, min_frames)
+
+
+def clip_of_listed(
+    container: "av.container.InputContainer", stream: "av.VideoStream", listing: Listing, spec: ClipSpec
+) -> Clip | None:
+    """The clip of a large video that is open, reading only what is needed; None where all of it must be read.
+
+    Damage in what isn't read goes unnoticed.
+    """
+    needed = {0, *listing.times.choose(spec)}
+    return _collect(lambda _: decode_listed(container, stream, listing, needed), listing.times, spec)
 
 
 def clip_of(path: str, context: "av.VideoCodecContext", packets: Packets, spec: ClipSpec, min_frames: int = 1) -> Clip:
