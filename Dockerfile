@@ -13,8 +13,7 @@ RUN useradd --uid 10001 --create-home har \
 
 COPY --from=beam /opt/apache/beam /opt/apache/beam
 
-# What setup.py needs, and tensorflow-io for training from s3://, but not what only tests need, in the versions and with
-# the checksums of the lock. Bytecode is compiled here, as the user may not write it. uv, which can check checksums of
+# What setup.py needs, but not what only tests need, in the versions and with the checksums of the lock. Bytecode is compiled here, as the user may not write it. uv, which can check checksums of
 # constraints, doesn't stay in the image.
 WORKDIR /opt/har
 COPY setup.py requirements.lock ./
@@ -22,7 +21,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     sed -n '/^uv==/,/[^\\]$/p' requirements.lock > /tmp/uv.lock \
  && pip install --quiet --no-cache-dir --no-deps --require-hashes --target /tmp/uv -r /tmp/uv.lock \
  && /tmp/uv/bin/uv pip install --python /usr/local/bin/python --link-mode copy --compile-bytecode \
-      --constraints requirements.lock --build-constraints requirements.lock -r setup.py --extra tfio \
+      --constraints requirements.lock --build-constraints requirements.lock -r setup.py --extra oldest \
  && rm -r /tmp/uv*
 
 COPY pyproject.toml ./

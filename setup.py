@@ -1,13 +1,12 @@
 """Package metadata: what is installed, and which versions work together.
 
 `pip install .` installs what decodes videos and reads datasets; the extras `beam`, `train`, `gcp` and `aws` install
-the rest, and `all` everything except tensorflow-io.
+the rest, and `all` everything.
 
 Two sets of versions are tested, each with a lock of its own (`scripts/lock` makes them):
 
-- the default set, `requirements.lock`: with the extra `tfio`, and therefore with TensorFlow 2.16;
-- the newest set, `requirements-newest.lock`: the newest TensorFlow, Beam, NumPy and OpenCV, without that extra.
-  `pip install '.[all]'` results in it.
+- the default set, `requirements.lock`: the oldest TensorFlow, Beam, NumPy and OpenCV, with the extra `oldest`;
+- the newest set, `requirements-newest.lock`: the newest ones. `pip install '.[all]'` results in it.
 
 The ranges below include both. What determines the bytes of datasets (the decoder) and the format of models (Keras) has
 the same version in both.
@@ -70,9 +69,9 @@ setup(
         # `s3://`
         "aws": AWS,
         "all": ALL,
-        # `s3://` in the trainer. tensorflow-io 0.37.1 (the last) works only with TensorFlow 2.16, which its metadata
-        # doesn't say. TensorFlow 2.16 needs protobuf < 5, and Beam's gcp extra needs protobuf >= 6.33 from 2.77 on.
-        "tfio": [
+        # The lower ends of the ranges above that work together: TensorFlow 2.16 needs protobuf < 5, and Beam's gcp
+        # extra needs protobuf >= 6.33 from 2.77 on.
+        "oldest": [
             *ALL,
             "apache-beam[aws,gcp]==2.72.0",
             "google-cloud-storage==2.19.0",
@@ -80,7 +79,6 @@ setup(
             "opencv-python-headless==4.11.0.86",
             "protobuf==4.25.9",
             "tensorflow==2.16.2",
-            "tensorflow-io==0.37.1",
         ],
         "dev": [
             *ALL,

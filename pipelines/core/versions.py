@@ -6,7 +6,7 @@ OF_DATASET = ("apache-beam", "av", "numpy", "opencv-python-headless", "protobuf"
 OF_LABELS = ("apache-beam", "av", "numpy", "tensorflow")
 OF_MODEL = ("keras", "numpy", "tensorflow")
 SHOWN = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")
-OF_DOCTOR = (*SHOWN, "keras", "tensorflow-io")
+OF_DOCTOR = (*SHOWN, "keras")
 NOT_INSTALLED = "not installed"
 
 

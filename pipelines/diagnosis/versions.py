@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 SECTION = "versions"
 _PACKAGE = "har-pipelines"
-_EXTRA, _MARK_OF_EXTRA = "tfio", "tensorflow-io"
-"""The extra whose requirements count if its package is installed."""
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -63,12 +61,11 @@ def check_required(lines: list[str]) -> Finding:
     """Whether the package's requirements are installed, in suitable versions.
 
     Args:
-        lines: requirements as in the package's metadata; those of an extra count if the extra's package is installed.
+        lines: requirements as in the package's metadata; those of extras don't count.
     """
     from packaging.requirements import Requirement
 
-    extra = _EXTRA if installed((_MARK_OF_EXTRA,)) else ""
-    wanted = [item for item in map(Requirement, lines) if _applies(item, extra)]
+    wanted = [item for item in map(Requirement, lines) if _applies(item)]
     wrong = []
     for item in wanted:
         found = installed((item.name,)).get(item.name)
@@ -126,5 +123,5 @@ def differences(lock: str) -> tuple[list[str], int]:
     return wrong, same
 
 
-def _applies(item: "Requirement", extra: str = "") -> bool:
-    return item.marker is None or item.marker.evaluate({"extra": extra})
+def _applies(item: "Requirement") -> bool:
+    return item.marker is None or item.marker.evaluate({"extra": ""})

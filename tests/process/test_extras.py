@@ -21,7 +21,7 @@ def test_a_missing_package_is_told_with_its_extra() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ModuleNotFoundError(name="google.protobuf"), ModuleNotFoundError(name="tensorflow_io"), OSError("disk")]
+    "error", [ModuleNotFoundError(name="google.protobuf"), ModuleNotFoundError(name="tensorflow_hub"), OSError("disk")]
 )
 def test_other_errors_stay_what_they_are(error: Exception) -> None:
     assert extras.explained(error) is error

@@ -68,7 +68,7 @@ def _check_packages(installed: Sequence[str]) -> None:
     others = {name: version for name, version in found.items() if lock.get(name) != version}
     assert set(others) <= _NOT_IN_LOCK, others
     assert not {"hypothesis", "moto", "mypy", "pytest", "ruff", "uv"} & set(found)
-    assert {"apache-beam", "tensorflow", "tensorflow-io", "har-pipelines"} <= set(found)
+    assert {"apache-beam", "tensorflow", "har-pipelines"} <= set(found)
 
 
 def _preprocess(image: "Image", copied: Path, arguments: Sequence[str]) -> None:

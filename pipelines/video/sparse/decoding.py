@@ -1,14 +1,14 @@
 """Decodes wanted frames of a large file, reading only the groups of pictures that hold them."""
 
-from collections.abc import Collection, Iterable, Iterator
+import itertools
+from collections.abc import Collection, Iterator
 
 import av
 import numpy as np
 from av.stream import Discard
 
 from pipelines.video.errors import UnforeseenFrame
-from pipelines.video.frames import decode_packets, demux
-from pipelines.video.skipping import drop_plan
+from pipelines.video.frames import Packets, decode_needed, decode_packets, demux, make_plan
 from pipelines.video.skipping.entry_points import start_test
 from pipelines.video.sparse.listing import Listing
 from pipelines.video.sparse.parameters import plain_test
@@ -41,8 +41,7 @@ def decode_listed(
     for other in container.streams:
         other.discard = Discard.default if other.index == stream.index else Discard.all
     for run in runs:
-        packets = list(_read(container, stream, listing, run))
-        for frame in _decode(stream.codec_context, packets, run):
+        for frame in _decode(container, stream, listing, run):
             yield int(np.searchsorted(listing.times.ticks, frame.pts or 0)), frame
 
 
@@ -76,30 +75,22 @@ def _read(
     raise UnforeseenFrame
 
 
-def _decode(context: "av.VideoCodecContext", packets: list["av.Packet"], run: Run) -> Iterator["av.VideoFrame"]:
+def _decode(
+    container: "av.container.InputContainer", stream: "av.VideoStream", listing: Listing, run: Run
+) -> Iterator["av.VideoFrame"]:
     """Yields the wanted frames of a run, and others that they depend on, in display order."""
-    plan = _plan(context, packets)
-    source: Iterable[av.Packet] = packets
-    if plan is None:
-        come_out = sorted(packet.pts or 0 for packet in packets)
-    else:
-        kept = plan.keep({plan.pictures[position - run.first].shown for position in run.wanted})
-        source = plan.select(packets, kept)
-        come_out = [picture.pts or 0 for picture in plan.come_out(kept)]
-    start = packets[0].pts or 0
-    frames = (frame for frame in decode_packets(context, source) if frame.pts is None or frame.pts >= start)
-    for pts in come_out:
-        if pts >= start:  # what is shown earlier refers to pictures before the run
-            frame = next(frames, None)
-            if frame is None or frame.pts != pts:
-                raise UnforeseenFrame
-            yield frame
-
-
-def _plan(context: "av.VideoCodecContext", packets: list["av.Packet"]) -> drop_plan.DropPlan | None:
-    """What can be left out of a run; None where that can't be told. Its order must be that of the times."""
-    plan = drop_plan.plan(context.name, context.extradata, packets)
-    if plan is None or len(plan.pictures) != len(packets) or any(picture.part for picture in plan.pictures):
-        return None
-    times = [picture.pts for picture in plan.come_out(range(len(packets)))]
-    return plan if times == sorted(packet.pts or 0 for packet in packets) else None
+    read = list(_read(container, stream, listing, run))
+    path, context = container.name, stream.codec_context
+    packets = Packets(len(read), broken=False, times=listing.times, buffered=read)
+    pts = np.sort(listing.samples.pts[run.first : run.end])
+    plan = make_plan(path, context, packets)
+    if plan is not None and [picture.pts for picture in plan.come_out(range(len(plan.pictures)))] == pts.tolist():
+        needed = np.searchsorted(pts, listing.samples.pts[list(run.wanted)]).tolist()
+        yield from (frame for _, frame in decode_needed(path, context, packets, plan, set(needed)))
+        return
+    start = int(listing.samples.pts[run.first])  # what is shown earlier refers to pictures before the run
+    frames = (frame for frame in decode_packets(context, read) if frame.pts is None or frame.pts >= start)
+    for frame, foreseen in itertools.zip_longest(frames, pts[pts >= start].tolist()):
+        if frame is None or frame.pts != foreseen:
+            raise UnforeseenFrame
+        yield frame
