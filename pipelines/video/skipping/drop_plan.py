@@ -7,8 +7,8 @@ pixels, bit for bit, as with all packets. Decoders don't number their frames, so
 Some codecs derive a picture's place in display order from the picture before it, which may be left out. There, what is
 to be decoded falls into runs, each of which begins with a picture at which a decoder may begin, and forgets the rest.
 
-Plans are made from headers alone, for MPEG-4 Part 2 (ISO/IEC 14496-2) and H.264 (ITU-T H.264), and only for ordinary
-videos: progressive pictures, one per packet, with one set of parameters throughout. For others there is no plan.
+Plans are made from headers alone, for MPEG-4 Part 2 (ISO/IEC 14496-2), H.264 (ITU-T H.264) and HEVC (ITU-T H.265), and
+only for ordinary videos: one picture per packet, with one set of parameters throughout. For others there is no plan.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -18,6 +18,10 @@ import av
 
 from pipelines.video.skipping import h264, hevc, mpeg4
 from pipelines.video.skipping.bits import NoPlan, Part
+
+OPTIONS = {"hevc": {"err_detect": "explode"}}
+"""By FFmpeg's name of a decoder, options for decoding by a plan. That of HEVC leaves old pixels where it can't decode a
+slice, without a word unless asked for errors; and which pixels these are depends on the pictures decoded before."""
 
 
 class Picture(NamedTuple):

@@ -14,14 +14,15 @@ from pipelines.video import clip as video
 from pipelines.video import frames as core_frames
 from pipelines.video.clip import Clip, read_clip
 from pipelines.video.errors import VideoError, VideoTooShort
-from pipelines.video.frames import decode_needed, open_video, scan
 from pipelines.video.skipping import drop_plan, h264, mpeg4
 from pipelines.video.skipping.bits import NoPlan, Part
 from pipelines.video.skipping.drop_plan import DropPlan, Picture
 from tests.conftest import read_index
+from tests.support.bit_strings import pack, ue
 from tests.support.films import write_film
 from tests.support.long_videos import HEIGHT, WIDTH, moving_pictures
 from tests.support.mutation import mutate
+from tests.support.plans import check_every_frame, plan_of
 
 NUM_FRAMES = 43
 SPECS = [ClipSpec(t, 16, 16, rule) for t, rule in itertools.product((1, 2, 5, 16, 40), SAMPLING_RULES)]
@@ -35,12 +36,6 @@ def pictures() -> list[np.ndarray]:
 def write(path: Path, pictures: list[np.ndarray], codec: str, options: dict[str, str], variable: bool = False) -> Path:
     pts = [40 * index + 600 * (index // 10) + 7 * (index % 3) for index in range(len(pictures))] if variable else None
     return write_film(path, pictures, codec, options, pts, bit_rate=0)
-
-
-def plan_of(path: Path | str) -> DropPlan | None:
-    with open_video(str(path)) as (_, stream), open_video(str(path)) as (container, again):
-        packets = (packet for packet in container.demux(again) if packet.size)
-        return drop_plan.plan(stream.codec_context.name, stream.codec_context.extradata, packets)
 
 
 def read_both(path: Path | str, spec: ClipSpec, monkeypatch: pytest.MonkeyPatch, strict: bool = True) -> Clip:
@@ -57,29 +52,6 @@ def read_both(path: Path | str, spec: ClipSpec, monkeypatch: pytest.MonkeyPatch,
     for field in ("frame_indices", "timestamps_s", "num_source_frames", "duration_s", "damaged"):
         assert getattr(clip, field) == getattr(plain, field), field
     return clip
-
-
-def raw_frame(frame: av.VideoFrame) -> tuple[int | None, bytes]:
-    return frame.pts, frame.to_ndarray().tobytes()
-
-
-def check_every_frame(path: Path) -> DropPlan:
-    """Single frames, and selections of several, have the pixels, order and times that they have in the whole video."""
-    plan = plan_of(path)
-    assert plan is not None
-    with open_video(str(path)) as (container, stream):
-        everything = [raw_frame(frame) for frame in container.decode(stream)]
-    assert len(everything) == len(plan.pictures)
-    count = len(everything)
-    rng = random.Random(path.name)
-    choices = [{i} for i in range(count)] + [set(rng.sample(range(count), rng.randint(2, 8))) for _ in range(20)]
-    for needed in choices:
-        with open_video(str(path)) as (container, stream):
-            packets = scan(container, stream)
-            numbered = list(decode_needed(str(path), stream.codec_context, packets, plan, needed))
-        assert needed <= {index for index, _ in numbered}
-        assert all(raw_frame(frame) == everything[index] for index, frame in numbered)
-    return plan
 
 
 MPEG4 = [
@@ -259,16 +231,6 @@ def test_damaged_videos(real_data: Path, tmp_path: Path, monkeypatch: pytest.Mon
 VOL = mpeg4.Vol(ticks_per_s=25, low_delay=False)
 XVID = bytes.fromhex("000001b0f5000001b50900000100000001200886840067 0c281078518f 000001b2") + b"DivX503b1393p"
 LOW_DELAY = bytes.fromhex("000001200086c400670c281078518f")
-
-
-def pack(bits: str) -> bytes:
-    """Bytes from a string of 0 and 1, ignoring blanks."""
-    bits = bits.replace(" ", "")
-    return int(bits + "0" * (-len(bits) % 8), 2).to_bytes((len(bits) + 7) // 8, "big")
-
-
-def ue(number: int) -> str:
-    return f"{number + 1:b}".zfill(2 * (number + 1).bit_length() - 1)
 
 
 @pytest.mark.parametrize(
