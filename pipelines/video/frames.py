@@ -23,10 +23,6 @@ _MAX_BUFFERED_BYTES = 32 * 1024 * 1024
 _PACKET_BYTES = 512
 """Memory that a packet takes besides its data, which matters for hours of small pictures."""
 
-_SILENT = frozenset(("hevc",))
-"""Decoders that leave old pixels where they can't decode a slice, and don't tell unless asked to. Which pixels these
-are depends on the pictures decoded before: a plan would change them."""
-
 
 @contextlib.contextmanager
 def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream"]]:
@@ -234,8 +230,7 @@ def decode_needed(
     """
     kept = plan.keep(needed)
     with packet_source(path, context, packets) as (decoder, source):
-        if decoder.codec.canonical_name in _SILENT:
-            decoder.options = {"err_detect": "explode"}
+        decoder.options.update(drop_plan.OPTIONS.get(decoder.name, {}))
         selected = plan.select(source, kept)
         for number, run in enumerate(plan.runs(kept)):
             if number:

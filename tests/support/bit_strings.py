@@ -20,3 +20,8 @@ def packets_of(contents: Iterable[bytes]) -> list[av.Packet]:
         packet.pts, packet.time_base = place, Fraction(1, 25)
         packets.append(packet)
     return packets
+
+
+def ue(number: int) -> str:
+    """An Exp-Golomb code."""
+    return f"{number + 1:b}".zfill(2 * (number + 1).bit_length() - 1)

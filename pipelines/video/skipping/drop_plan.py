@@ -22,6 +22,10 @@ from pipelines.video.skipping.bits import NoPlan, Part
 HIDDEN = -1
 """In place of a display index: the picture is never shown, but others may refer to it."""
 
+OPTIONS = {"hevc": {"err_detect": "explode"}}
+"""By FFmpeg's name of a decoder, options for decoding by a plan. That of HEVC leaves old pixels where it can't decode a
+slice, without a word unless asked for errors; and which pixels these are depends on the pictures decoded before."""
+
 
 class Picture(NamedTuple):
     """A coded picture, usually that of one packet.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import av
 
+from pipelines.video.skipping import drop_plan
 from pipelines.video.skipping.drop_plan import DropPlan
 from pipelines.video.skipping.entry_points import start_test
 from pipelines.video.skipping.parameters import change_test
@@ -52,6 +53,8 @@ def timed_frames(
         index_of: maps the times of the needed frames to their display indices.
         is_cut: other packets precede these; frames that are shown before the first of them aren't needed.
     """
+    if not context.is_open:
+        context.options.update(drop_plan.OPTIONS.get(context.name, {}))
     steps = _steps(context, packets, index_of, is_cut)
     for way, group in itertools.groupby(steps, key=lambda step: step.way):
         if way == _WHOLE:

@@ -18,6 +18,7 @@ from pipelines.video.skipping import drop_plan, h264, mpeg4
 from pipelines.video.skipping.bits import NoPlan, Part
 from pipelines.video.skipping.drop_plan import DropPlan, Picture
 from tests.conftest import read_index
+from tests.support.bit_strings import packed, ue
 from tests.support.films import write_film
 from tests.support.long_videos import HEIGHT, WIDTH, moving_pictures
 from tests.support.mutation import mutate
@@ -233,16 +234,6 @@ XVID = bytes.fromhex("000001b0f5000001b50900000100000001200886840067 0c281078518
 LOW_DELAY = bytes.fromhex("000001200086c400670c281078518f")
 
 
-def pack(bits: str) -> bytes:
-    """Bytes from a string of 0 and 1, ignoring blanks."""
-    bits = bits.replace(" ", "")
-    return int(bits + "0" * (-len(bits) % 8), 2).to_bytes((len(bits) + 7) // 8, "big")
-
-
-def ue(number: int) -> str:
-    return f"{number + 1:b}".zfill(2 * (number + 1).bit_length() - 1)
-
-
 @pytest.mark.parametrize(
     ("bits", "expected"),
     [
@@ -259,9 +250,9 @@ def ue(number: int) -> str:
 def test_vop_header(bits: str, expected: tuple[int, int, int] | str) -> None:
     if isinstance(expected, str):
         with pytest.raises(NoPlan, match=expected):
-            mpeg4._parse_vop(pack(bits), VOL)
+            mpeg4._parse_vop(packed(bits), VOL)
     else:
-        assert mpeg4._parse_vop(pack(bits), VOL) == expected
+        assert mpeg4._parse_vop(packed(bits), VOL) == expected
 
 
 VOL_START = "0 00000001 0 0001"
@@ -284,7 +275,7 @@ VOL_SIZE = "1 0000101000000 1 0000011110000 1"
     ],
 )
 def test_vol_header(bits: str, expected: tuple[int, bool] | str) -> None:
-    config = b"\x00\x00\x01\x00\x00\x00\x01\x20" + pack(bits)
+    config = b"\x00\x00\x01\x00\x00\x00\x01\x20" + packed(bits)
     if isinstance(expected, str):
         with pytest.raises(NoPlan, match=expected):
             mpeg4.parse_vol(config)
@@ -298,7 +289,7 @@ def vop(text: str) -> bytes:
     """A VOP from its kind and its time in ticks; `N` is a P-VOP that is not coded, a letter alone is at time 0."""
     kind, time = text[0], int(text[1:] or 0)
     bits = f"{'IPBS'.index(kind.replace('N', 'P')):02b} {time // 25 * '1'}0 1 {time % 25:05b} 1 {int(kind != 'N')}"
-    return mpeg4._VOP + pack(bits) + b"\x55" * (1 if kind == "N" else 30)
+    return mpeg4._VOP + packed(bits) + b"\x55" * (1 if kind == "N" else 30)
 
 
 def vops(text: str) -> list[av.Packet]:
@@ -420,9 +411,9 @@ LEVEL = f"{0:08b}{30:08b}{ue(0)}"
 def test_sps(bits: str, expected: tuple[int, int | None] | str) -> None:
     if isinstance(expected, str):
         with pytest.raises(NoPlan, match=expected):
-            h264._parse_sps(b"\x67" + pack(bits))
+            h264._parse_sps(b"\x67" + packed(bits))
     else:
-        assert h264._parse_sps(b"\x67" + pack(bits)) == expected
+        assert h264._parse_sps(b"\x67" + packed(bits)) == expected
 
 
 @pytest.mark.parametrize(
@@ -432,9 +423,9 @@ def test_sps(bits: str, expected: tuple[int, int | None] | str) -> None:
 def test_picture_order_count(reference: int, low: int, expected: int) -> None:
     bits = f"{ue(0)}{ue(5)}{ue(0)}{5:04b}"
     sps = h264._Sps(4, 4)
-    assert h264._parse_slice(b"\x41" + pack(f"{bits}{low:04b}"), sps, reference) == (5, expected)
-    assert h264._parse_slice(b"\x65" + pack(f"{bits}{ue(7)}{low:04b}"), sps, reference) == (5, expected)
-    assert h264._parse_slice(b"\x41" + pack(bits), h264._Sps(4, None), reference) == (5, None)
+    assert h264._parse_slice(b"\x41" + packed(f"{bits}{low:04b}"), sps, reference) == (5, expected)
+    assert h264._parse_slice(b"\x65" + packed(f"{bits}{ue(7)}{low:04b}"), sps, reference) == (5, expected)
+    assert h264._parse_slice(b"\x41" + packed(bits), h264._Sps(4, None), reference) == (5, None)
 
 
 @pytest.mark.parametrize(
