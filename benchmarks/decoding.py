@@ -28,14 +28,6 @@ _NEIGHBOURS = 3
 _CLEARLY = 0.9  # where nothing moves, neighbours differ only by noise
 _HEADERS = ["method", "videos/CPU s", "median", "x notebooks", "median", "of full", "median", "other frames", "cores"]
 _SUMMARY = ["codec, key frames every", "ours, CPU s", "best rival, CPU s", "which", "x rival", "x full", "other frames"]
-    "codec, key frames every",
-    "ours, CPU s",
-    "best rival, CPU s",
-    "which",
-    "x rival",
-    "x full",
-    "other",
-]
 
 Seconds = dict[str, list[tuple[float, float]]]
 
