@@ -90,9 +90,9 @@ def judge(path: Path, spec: ClipSpec) -> tuple[str, str]:
 def _silent_damage(clip: Clip, plain: Plain) -> str:
     """The frames of an undamaged clip that are damaged in plain decoding or depend on what is."""
     silent = []
-    for picture, index, position in zip(clip.frames, clip.frame_indices, plain.positions(clip), strict=True):
+    for picture, index, (position, same) in zip(clip.frames, clip.frame_indices, plain.frames_of(clip), strict=True):
         is_reached = any(first <= position < behind for first, behind in plain.spans)
-        if position in plain.damaged or (is_reached and not np.array_equal(picture, plain.picture(position))):
+        if position in plain.damaged or (is_reached and (same is None or not np.array_equal(picture, same))):
             silent.append(index)
     return f"damage in frames {silent}" if silent else ""
 
@@ -107,8 +107,8 @@ def _difference(clip: Clip | None, whole: Clip | None, plain: Plain) -> str:
     if clip.frames.tobytes() != whole.frames.tobytes():
         return "other pixels"
     if not clip.damaged:
-        for picture, index, position in zip(clip.frames, clip.frame_indices, plain.positions(clip), strict=True):
-            if not np.array_equal(picture, plain.picture(position)):
+        for picture, index, (_, same) in zip(clip.frames, clip.frame_indices, plain.frames_of(clip), strict=True):
+            if same is None or not np.array_equal(picture, same):
                 return f"frame {index} is another"
     return ""
 
@@ -120,7 +120,6 @@ def _difference_of_windows(path: Path, spec: ClipSpec, plain: Plain) -> str:
         if not video.num_frames == len(plain.pictures) == len(plain.times):
             return ""
         # Windows take frames by their times, clips as they come out; these orders may disagree in damaged files.
-        in_time = [plain.picture(position) for _, position in sorted(plain.times)]
         for piece in video.pieces(WINDOWS):
             for planned, result in zip(piece.windows, read_windows(str(path), spec, piece), strict=True):
                 indices = [planned.first + index for index in spec.sample(planned.end - planned.first)]
@@ -128,7 +127,7 @@ def _difference_of_windows(path: Path, spec: ClipSpec, plain: Plain) -> str:
                     continue
                 if not any(
                     all(map(np.array_equal, result.frames, (pictures[index] for index in indices)))
-                    for pictures in (plain.pictures, in_time)
+                    for pictures in (plain.pictures, plain.in_time)
                 ):
                     return f"window {planned.window.index}"
     except _FAILURES:

@@ -36,15 +36,24 @@ class Plain:
     spans: list[tuple[int, int]] = field(default_factory=list)
     pictures: list[np.ndarray] = field(default_factory=list)
 
-    def positions(self, clip: Clip) -> list[int]:
-        """The positions of a clip's frames. If plain decoding lacks some of the video's frames, times tell which."""
-        order = self.order
-        if len(order) != clip.num_source_frames and len(self.times) == clip.num_source_frames:
-            order = [position for _, position in sorted(self.times)]
-        return [order[index] if index < len(order) else -1 for index in clip.frame_indices]
+    def frames_of(self, clip: Clip) -> list[tuple[int, np.ndarray | None]]:
+        """For each frame of a clip the position of its packet, and its picture, or None if there is none.
 
-    def picture(self, position: int) -> np.ndarray | None:
-        return self.pictures[self.order.index(position)] if position in self.order else None
+        If plain decoding lacks some of the video's frames, times tell which.
+        """
+        if len(self.order) == clip.num_source_frames:
+            return [(self.order[index], self.pictures[index]) for index in clip.frame_indices]
+        found = dict(zip(self.order, self.pictures, strict=True))
+        positions = [position for _, position in sorted(self.times)]
+        return [
+            (positions[i], found.get(positions[i])) if i < len(positions) else (-1, None) for i in clip.frame_indices
+        ]
+
+    @property
+    def in_time(self) -> list[np.ndarray | None]:
+        """The pictures in the order of their times."""
+        found = dict(zip(self.order, self.pictures, strict=True))
+        return [found.get(position) for _, position in sorted(self.times)]
 
 
 def decode_plainly(path: Path, spec: ClipSpec, held: list["av.VideoFrame"] | None = None) -> Plain | None:
