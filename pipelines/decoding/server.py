@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+import av.error
 import av.logging
 import cv2
 
@@ -205,11 +206,18 @@ def _all_answers(worker: _Worker, job: Job, request: Request) -> Iterator[Answer
             return
         stack.callback(file.close)
         stack.enter_context(provided(request.path, file.open))
+        stack.callback(_forget_errors)
         for answer in answers(job, request):
             if file.lost:
                 yield {"status": "lost"}, []
                 return
             yield answer
+
+
+def _forget_errors() -> None:
+    """PyAV raises an error of a read at its next call, which must not be about another video."""
+    with contextlib.suppress(Exception):
+        av.error.err_check(0)
 
 
 def _answer(worker: _Worker, job: Job, request: Request) -> None:
