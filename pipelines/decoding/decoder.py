@@ -77,7 +77,7 @@ class Decoder(threading.Thread):
                     begun = time.monotonic()
                     if task.sink.wanted() and self._open(task):
                         self._hand_over(task)
-                    if ahead and self._handed_over[0].lender is not None:
+                    if ahead and self._handed_over and self._handed_over[0].lender is not None:
                         self._since += time.monotonic() - begun  # its decoder may have waited for blocks
                     continue
             self._finish_first()

@@ -40,23 +40,22 @@ class Lender(Protocol):
 Opened = contextlib.AbstractContextManager[str | Lender]
 """The path of a local video, or the lender of one in a store, during a block."""
 
+Lend = Callable[[int, int], tuple[int, ...] | None]
+"""Asks the worker for successive blocks, and returns their places; None where the worker can't get them."""
+
 
 class LentFile:
     """The video, which may be opened several times."""
 
-    def __init__(self, video: LentVideo, ask: Callable[[int, int], tuple[int, ...] | None]) -> None:
+    def __init__(self, video: LentVideo, lend: Lend) -> None:
         """Opens the temporary file.
-
-        Args:
-            video: the video.
-            ask: asks for successive blocks and returns their places; None where the worker can't get them.
 
         Raises:
             OSError: the temporary file can't be opened.
         """
         self.video = video
         self.lost = False  # whether any read has failed: whatever came of it is void
-        self._ask = ask
+        self._lend = lend
         self._descriptor = os.open(video.path, os.O_RDONLY)
         self._places: dict[int, int] = {}  # by block, in the order in which they were lent
 
@@ -88,7 +87,7 @@ class LentFile:
         end = first + 1
         while end <= last and end - first < self.video.most_held and end not in self._places:
             end += 1
-        places = None if self.lost else self._ask(first, end - first)
+        places = None if self.lost else self._lend(first, end - first)
         if places is None:
             self._lose()
         else:

@@ -19,12 +19,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+import av.error
 import av.logging
 import cv2
 
 from pipelines.core.failure import Failure
 from pipelines.decoding.channel import receive_message, send_message
-from pipelines.decoding.lent_file import LentFile
+from pipelines.decoding.lent_file import Lend, LentFile
 from pipelines.decoding.messages import DecodeJob, Job, LentBlocks, Request, WindowJob
 from pipelines.video.clip import Clip, read_clip
 from pipelines.video.content import content_mark, provided
@@ -191,7 +192,7 @@ def serve(connection: socket.socket) -> None:
             job = said
 
 
-def _all_answers(worker: _Worker, job: Job, request: Request) -> Iterator[Answer]:
+def all_answers(lend: Lend, job: Job, request: Request) -> Iterator[Answer]:
     """Like `answers`, also about a video of which the worker lends blocks. If it can't get one, an answer that says so
     is the last one, whatever was made of the end of the data."""
     if request.lent is None:
@@ -199,17 +200,24 @@ def _all_answers(worker: _Worker, job: Job, request: Request) -> Iterator[Answer
         return
     with contextlib.ExitStack() as stack:
         try:
-            file = LentFile(request.lent, worker.lend)
+            file = LentFile(request.lent, lend)
         except OSError as error:
             yield _failed(Failure("read", type(error).__name__, f"blocks of it: {error.strerror}", transient=True))
             return
         stack.callback(file.close)
         stack.enter_context(provided(request.path, file.open))
+        stack.callback(_forget_errors)
         for answer in answers(job, request):
             if file.lost:
                 yield {"status": "lost"}, []
                 return
             yield answer
+
+
+def _forget_errors() -> None:
+    """PyAV raises an error of a read at its next call, which must not be about another video."""
+    with contextlib.suppress(Exception):
+        av.error.err_check(0)
 
 
 def _answer(worker: _Worker, job: Job, request: Request) -> None:
@@ -218,7 +226,7 @@ def _answer(worker: _Worker, job: Job, request: Request) -> None:
     alarm_s = math.ceil(job.limits.time_s) + _ALARM_GRACE_S
     signal.alarm(alarm_s)
     more = isinstance(job, WindowJob)
-    for header, parts in _all_answers(worker, job, request):
+    for header, parts in all_answers(worker.lend, job, request):
         signal.alarm(0)  # sending waits until the worker takes the answer
         more = more and header["status"] in ("window", "busy")
         _send(connection, {**header, "more": more}, parts)
