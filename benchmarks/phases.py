@@ -10,7 +10,7 @@ import runpy
 import sys
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from types import FrameType
 
@@ -54,8 +54,8 @@ class Sampler(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="sampler", daemon=True)
-        self.main: Counter[str] = Counter()
-        self.others: Counter[str] = Counter()
+        self.main: defaultdict[str, float] = defaultdict(float)
+        self.others: defaultdict[str, float] = defaultdict(float)
         self._ended = threading.Event()
 
     def run(self) -> None:
@@ -73,10 +73,9 @@ class Sampler(threading.Thread):
 
     def rows(self) -> list[list[str]]:
         """Lines of a table, the longest phase first, without those that are over in a moment."""
-        longest = sorted((self.main + self.others).items(), key=lambda item: -item[1])
-        return [
-            [name, f"{self.main[name]:.2f}", f"{self.others[name]:.2f}"] for name, seconds in longest if seconds >= 0.01
-        ]
+        seconds = {name: self.main[name] + self.others[name] for name in [*self.main, *self.others]}
+        longest = sorted((name for name in seconds if seconds[name] >= 0.01), key=lambda name: -seconds[name])
+        return [[name, f"{self.main[name]:.2f}", f"{self.others[name]:.2f}"] for name in longest]
 
     def stop(self) -> None:
         """Ends the thread."""

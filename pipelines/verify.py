@@ -13,6 +13,7 @@ from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.verification import ShardCheck, check_shard, check_whole
+from pipelines.process.cores import num_cores
 
 _SHOWN = 20
 _DESCRIPTION = """\
@@ -38,7 +39,9 @@ def run(arguments: Sequence[str]) -> int:
     folder = files.normalise(make_parser().parse_own(arguments)["dataset"], "the folder")
     files.check_stores(folder)
     info = DatasetInfo.read(folder)
-    checks = [check_shard(folder, name, s, info) for name, split in info.splits.items() for s in split.shards]
+    shards = [(name, shard) for name, split in info.splits.items() for shard in split.shards]
+    # In threads: what takes most of the time, reading, hashing and decoding pictures, leaves Python to the others.
+    checks = files.in_parallel(lambda item: check_shard(folder, *item, info), shards, num_cores())
     problems = check_whole(folder, info, checks)
     _print_table(info, checks)
     listed = [f"{check.info.name}: {problem}" for check in checks for problem in check.problems] + problems
