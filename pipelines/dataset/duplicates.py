@@ -74,7 +74,7 @@ def drop_duplicates(
     Args:
         catalog: the videos.
         size_of: gives the size in bytes of each of some files; 0 for one that doesn't exist.
-        marks_of: gives the `content_mark` of each of some files; 0 for one that can't be read. Only called for files
+        marks_of: gives the `stream_mark` of each of some files; 0 for one that can't be read. Only called for files
             that share their size with another.
     """
     sizes = list(size_of(catalog.videos))

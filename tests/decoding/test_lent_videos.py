@@ -336,7 +336,7 @@ class TestStores:
         count = itertools.count(1)
 
         def decide(method: str, path: str) -> Fault | None:
-            return Fault(cut=1000) if is_content(method, path) and next(count) > 6 else None
+            return Fault(cut=1000) if is_content(method, path) and next(count) > 2 else None
 
         with place.proxy.faulty(decide), pool_of(1) as pool:
             ((_, failure),) = pool.map([uri], DecodeJob(SPEC, FrameEncoding()), opened(uri))
