@@ -1,5 +1,6 @@
 """What the packets tell about a long video: when each frame is shown, and where its decoding can start."""
 
+import contextlib
 import itertools
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
@@ -9,12 +10,14 @@ import av
 import numpy as np
 
 from pipelines.core.spec import ClipSpec
-from pipelines.video.clip import Clip, clip_of
+from pipelines.video.clip import Clip, clip_of, clip_of_listed
 from pipelines.video.errors import VideoDecodeError
 from pipelines.video.frames import decode_again, open_video, refuse_stump, scan
 from pipelines.video.pieces import Piece, Range
 from pipelines.video.remarks import Shortfall, remark
 from pipelines.video.skipping.entry_points import start_test
+from pipelines.video.sparse.listing import Listing, list_frames
+from pipelines.video.sparse.starts import find_starts
 from pipelines.video.streams import gives_one_frame, shows_picture
 from pipelines.video.timing.repair import MAX_REORDERED
 from pipelines.video.timing.times import Timeline
@@ -115,7 +118,8 @@ def clip_or_survey(
     frames and times are those of `read_clip`. Where packets' times are certainly those of the frames, these are
     identified by their times, and pieces can start at key frames. Elsewhere (in AVI, whose pictures have no times, and
     where times were corrected or contradict the order of the pictures) frames are counted from the start of the file.
-    Where packets hold no picture or two, as placeholders and packed B-frames do, only decoding tells their number.
+    Where packets hold no picture or two, as placeholders and packed B-frames do, only decoding tells their number. Of a
+    large file whose tables list its packets, only a few are read, and only some of the key frames are found.
 
     Args:
         path: the file.
@@ -136,7 +140,16 @@ def clip_or_survey(
         VideoDecodeError: the file ends before the first picture, or holds less than half of what the container
             promises; or less than half of the frames of a short video could be decoded.
     """
-    with open_video(path) as (container, stream):
+    with contextlib.ExitStack() as stack:
+        container, stream = stack.enter_context(open_video(path))
+        listing = list_frames(container, stream)
+        if listing is not None:
+            found = _of_listing(
+                path, container, stream, listing, None if listing.times.duration_s > whole_up_to_s else spec
+            )
+            if found is not None:
+                return found
+            container, stream = stack.enter_context(open_video(path))
         context = stream.codec_context
         log = _Log(context)
         packets = scan(container, stream, log.take)
@@ -159,6 +172,22 @@ def clip_or_survey(
     else:
         video = _counted(times, packets.broken)
     return replace(video, missing=packets.missing)
+
+
+def _of_listing(
+    path: str,
+    container: "av.container.InputContainer",
+    stream: "av.VideoStream",
+    listing: Listing,
+    spec: ClipSpec | None,
+) -> Clip | Survey | None:
+    """The clip, or without `spec` the survey, of a large video; None where all its packets must be read."""
+    if spec is not None:
+        return clip_of_listed(container, stream, listing, spec)
+    starts = find_starts(container, stream, listing)
+    if starts is None or _is_plain(path, listing.times, bool(stream.codec_context.has_b_frames)) != (True, True):
+        return None
+    return _timed(listing.times, starts, broken=False)
 
 
 def _decoded_numbers(path: str, step: _Step) -> Generator[_Step, None, list[int]]:

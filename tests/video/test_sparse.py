@@ -11,13 +11,17 @@ import pytest
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video import clip as clips
+from pipelines.video import survey as surveys
 from pipelines.video.clip import Clip, clip_of_listed, read_clip
 from pipelines.video.frames import demux, open_video
-from pipelines.video.sparse.listing import MIN_BYTES, list_frames
+from pipelines.video.sparse import starts
+from pipelines.video.sparse.listing import MIN_BYTES, Listing, list_frames
 from pipelines.video.sparse.runs import Run, plan_runs
 from tests.support.films import write_film
 from tests.support.long_files import CountedFile, repeat
-from tests.support.long_videos import OPEN_265, x264
+from tests.support.long_videos import OPEN_265, read, x264
+from tests.support.long_videos import same as same_window
+from tests.support.long_videos import windows as windows_of
 
 SPEC = ClipSpec(3, 32, 32)
 GROUP, FRAMES, TIMES = 12, 48, 10
@@ -138,3 +142,41 @@ def test_a_listing_that_is_wrong_is_given_up(long_file: Path) -> None:
             values = getattr(wrong.samples, name)
             values[1] += change
             assert clip_of_listed(container, stream, wrong, ClipSpec(FRAMES * TIMES // 4, 32, 32)) is None, name
+
+
+def test_surveys_are_the_same(long_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their key frames are some of those that are found when all packets are read."""
+    whole, windows = surveys.survey(str(long_file)), read(long_file, range_s=4.0)
+    monkeypatch.setattr(surveys, "list_frames", functools.partial(list_frames, min_bytes=0))
+    monkeypatch.setattr(surveys, "scan", None)
+    monkeypatch.setattr(starts, "_APART_S", 2.0)
+    listed = surveys.survey(str(long_file))
+    assert listed.pts is not None and whole.pts is not None
+    assert listed.pts.tolist() == whole.pts.tolist() and listed.times_s.tolist() == whole.times_s.tolist()
+    assert listed.duration_s == whole.duration_s
+    assert set(listed.key_frames) < set(whole.key_frames)
+    assert 7 <= len(listed.key_frames) <= 10 and np.diff(listed.times_s[listed.key_frames]).min() >= 2
+    assert len(listed.pieces(windows_of(4.0))) > 2
+    assert all(map(same_window, read(long_file, range_s=4.0), windows)) and len(windows) > 40
+
+
+def test_a_survey_of_a_short_video_is_its_clip(long_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surveys, "list_frames", functools.partial(list_frames, min_bytes=0))
+    monkeypatch.setattr(surveys, "scan", None)
+    with pytest.raises(StopIteration) as end:
+        next(surveys.clip_or_survey(str(long_file), None, SPEC, whole_up_to_s=30.0))
+    assert same(end.value.value, read_clip(str(long_file), SPEC))
+
+
+def test_a_survey_reads_all_where_tables_mislead(long_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = surveys.survey(str(long_file))
+
+    def wrong(container: Any, stream: Any) -> Listing | None:
+        listing = list_frames(container, stream, min_bytes=0)
+        assert listing is not None
+        listing.samples.positions[:] += 1
+        return listing
+
+    monkeypatch.setattr(surveys, "list_frames", wrong)
+    found = surveys.survey(str(long_file))
+    assert found.key_frames.tolist() == expected.key_frames.tolist()
