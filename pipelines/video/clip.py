@@ -110,12 +110,12 @@ def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Pa
     Damage in frames that aren't decoded goes unnoticed: the clip is then the same as that of an undamaged video.
     """
     times = packets.times
-    needed = {0, *times.choose(spec)}
-    plan = make_plan(path, context, packets, needed)
+    plan = make_plan(path, context, packets)
     if plan is None:
         if not one_frame_each(path, context, packets):
             return None
         return _collect(lambda is_enough: decode_all(path, context, packets, is_enough), times, spec, is_whole=True)
+    needed = {0, *times.choose(spec)}
     clip = _collect(lambda _: decode_needed(path, context, packets, plan, needed), times, spec)
     return clip or _collect(lambda is_enough: decode_again(path, None, is_enough), times, spec, is_whole=True)
 

@@ -153,13 +153,11 @@ def _source(
         yield stream.codec_context, demux(container, stream)
 
 
-def make_plan(
-    path: str, context: "av.VideoCodecContext", packets: Packets, wanted: Collection[int] | None = None
-) -> drop_plan.DropPlan | None:
-    """Which packets each of the wanted frames (None: of all) needs; None where that can't be determined."""
+def make_plan(path: str, context: "av.VideoCodecContext", packets: Packets) -> drop_plan.DropPlan | None:
+    """Which packets each frame needs; None where that can't be determined."""
     try:
         with _source(path, context, packets) as (decoder, source):
-            plan = drop_plan.plan(decoder.name, decoder.extradata, source, wanted)
+            plan = drop_plan.plan(decoder.name, decoder.extradata, source)
     except MemoryError:
         raise
     except av.FFmpegError:
@@ -233,8 +231,9 @@ def decode_needed(
     with _source(path, context, packets) as (decoder, source):
         decoder.options.update(drop_plan.OPTIONS.get(decoder.name, {}))
         selected = plan.select(source, kept)
-        for run in plan.runs(kept):
-            decoder.flush_buffers()
+        for number, run in enumerate(plan.runs(kept)):
+            if number:
+                decoder.flush_buffers()
             frames = decode_packets(decoder, itertools.islice(selected, len(run)))
             for picture, frame in itertools.zip_longest(plan.come_out(run), frames):
                 if picture is None or frame is None or frame.pts != picture.pts:

@@ -11,14 +11,13 @@ Plans are made from headers alone, for MPEG-4 Part 2 (ISO/IEC 14496-2), H.264 (I
 only for ordinary videos: one picture per packet, with one set of parameters throughout. For others there is no plan.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 import av
 
 from pipelines.video.skipping import h264, hevc, mpeg4
-from pipelines.video.skipping.bits import CodedPicture, NoPlan, Part
+from pipelines.video.skipping.bits import NoPlan, Part
 
 OPTIONS = {"hevc": {"err_detect": "explode"}}
 """By FFmpeg's name of a decoder, options for decoding by a plan. That of HEVC leaves old pixels where it can't decode a
@@ -97,23 +96,15 @@ def _cut(part: Part, packet: "av.Packet", before: "av.Packet | None") -> "av.Pac
     return new
 
 
-def plan(
-    codec: str, extradata: bytes | None, packets: Iterable["av.Packet"], wanted: Collection[int] | None = None
-) -> DropPlan | None:
+def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) -> DropPlan | None:
     """How the pictures of a video depend on each other; None if that can't be determined.
 
     Args:
         codec: FFmpeg's name of the decoder.
         extradata: the codec parameters that the container holds, if any.
         packets: all packets of the video, in decoding order.
-        wanted: display indices of the only frames for which the plan will be asked, which may be quicker; None for any.
     """
-    parsers: dict[str, Callable[..., tuple[list[int], list[CodedPicture]]]] = {
-        "mpeg4": mpeg4.pictures,
-        "h264": h264.pictures,
-        "hevc": partial(hevc.pictures, wanted=wanted),
-    }
-    parse = parsers.get(codec)
+    parse = {"mpeg4": mpeg4.pictures, "h264": h264.pictures, "hevc": hevc.pictures}.get(codec)
     if parse is None:
         return None
     try:

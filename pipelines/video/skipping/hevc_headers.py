@@ -13,8 +13,8 @@ STARTS, IDR = range(16, 22), range(19, 21)
 """Pictures at which decoders may begin (IRAP): BLA, IDR and CRA."""
 SLICES = range(32)
 VPS, SPS, PPS, DELIMITER, END_OF_SEQUENCE, END_OF_BITSTREAM, FILLER, SEI, SEI_SUFFIX = range(32, 41)
-BEGINNING = 48
-"""Bytes of a NAL unit within which the header of any ordinary slice ends, as far as it is needed."""
+_HEADER_BYTES = 48
+"""More than the beginning of any ordinary slice header takes."""
 _MOST_SETS, _MOST_DELTAS = 64, 16
 
 
@@ -64,6 +64,20 @@ class Pps(NamedTuple):
     sps_id: int
     has_output_flag: bool
     num_extra_bits: int
+
+
+class Slice(NamedTuple):
+    """The first slice segment of a picture.
+
+    Attributes:
+        pps_id: its picture parameter set.
+        low_order: the low bits of its picture order count.
+        deltas: its reference picture set, as differences between picture order counts.
+    """
+
+    pps_id: int
+    low_order: int
+    deltas: tuple[int, ...]
 
 
 def parse_extradata(extradata: bytes) -> tuple[int | None, set[bytes]]:
@@ -125,7 +139,7 @@ def parse_sps(nal: bytes) -> tuple[int, Sps]:
         raise NoPlan("more than 64 reference picture sets")
     sets: list[tuple[int, ...]] = []
     for _ in range(count):
-        sets.append(read_reference_set(bits, sets, is_slice=False))
+        sets.append(parse_reference_set(bits, sets, is_slice=False))
     has_long_term = bits.u(1) == 1
     return sps_id, Sps(order_bits, separate_planes, tuple(sets), has_long_term, bits.ue() if has_long_term else 0)
 
@@ -149,7 +163,7 @@ def _skip_scaling_lists(bits: Bits) -> None:
                 bits.ue()
 
 
-def read_reference_set(bits: Bits, earlier: Sequence[tuple[int, ...]], is_slice: bool) -> tuple[int, ...]:
+def parse_reference_set(bits: Bits, earlier: Sequence[tuple[int, ...]], is_slice: bool) -> tuple[int, ...]:
     """A short-term reference picture set (7.3.7, 7.4.8), which may be coded relative to one of the `earlier` ones."""
     if earlier and bits.u(1):
         back = bits.ue() + 1 if is_slice else 1
@@ -177,53 +191,24 @@ def read_reference_set(bits: Bits, earlier: Sequence[tuple[int, ...]], is_slice:
 
 def parse_pps(nal: bytes) -> tuple[int, Pps]:
     """The id and content of a picture parameter set (7.3.2.3)."""
-    bits = Bits(unescaped(nal[2:BEGINNING]))
+    bits = Bits(unescaped(nal[2:_HEADER_BYTES]))
     pps_id, sps_id = bits.ue(), bits.ue()
     bits.u(1)
     return pps_id, Pps(sps_id, bits.u(1) == 1, bits.u(3))
 
 
-Parameters = Mapping[int, tuple[Pps, Sps]]
-"""Picture parameter sets by their ids, each with its sequence parameter set."""
+def parse_slice(nal: bytes, parameters: Mapping[int, tuple[Pps, Sps]]) -> Slice:
+    """The first slice segment of a picture (7.3.6.1).
 
-
-def parse_order(nal: bytes, parameters: Parameters) -> tuple[int, int]:
-    """The id of the picture parameter set, and the low bits of the order count, of a picture's first slice (7.3.6.1).
-
-    Raises:
-        NoPlan: the picture isn't one of the ordinary cases.
-    """
-    _, pps_id, low_order = _begin_slice(nal, parameters)
-    return pps_id, low_order
-
-
-def parse_reference_set(nal: bytes, parameters: Parameters) -> tuple[int, ...]:
-    """The reference picture set of a picture that is no IDR picture, from its first slice.
-
-    It holds the differences between the order counts of the pictures that a decoder must have kept and of this one.
+    Args:
+        nal: the NAL unit.
+        parameters: by their ids, picture parameter sets, each with its sequence parameter set.
 
     Raises:
         NoPlan: the picture isn't one of the ordinary cases.
     """
-    bits, pps_id, _ = _begin_slice(nal, parameters)
-    _, sps = parameters[pps_id]
-    if bits.u(1):
-        index = bits.u(max(0, len(sps.reference_sets) - 1).bit_length())
-        if index >= len(sps.reference_sets):
-            raise NoPlan("a reference picture set that isn't there")
-        deltas = sps.reference_sets[index]
-    else:
-        deltas = read_reference_set(bits, sps.reference_sets, is_slice=True)
-    if sps.has_long_term:
-        by_index = bits.ue() if sps.num_long_term else 0
-        if by_index or bits.ue():
-            raise NoPlan("long-term references")
-    return deltas
-
-
-def _begin_slice(nal: bytes, parameters: Parameters) -> tuple[Bits, int, int]:
     kind = kind_of(nal)
-    bits = Bits(unescaped(nal[2:BEGINNING]))
+    bits = Bits(unescaped(nal[2:_HEADER_BYTES]))
     bits.u(1)
     if kind in STARTS and bits.u(1):
         raise NoPlan("pictures that are dropped when a new sequence begins")
@@ -237,4 +222,18 @@ def _begin_slice(nal: bytes, parameters: Parameters) -> tuple[Bits, int, int]:
         raise NoPlan("a picture that isn't shown")
     if sps.separate_planes:
         bits.u(2)
-    return bits, pps_id, 0 if kind in IDR else bits.u(sps.order_bits)
+    if kind in IDR:
+        return Slice(pps_id, 0, ())
+    low_order = bits.u(sps.order_bits)
+    if bits.u(1):
+        index = bits.u(max(0, len(sps.reference_sets) - 1).bit_length())
+        if index >= len(sps.reference_sets):
+            raise NoPlan("a reference picture set that isn't there")
+        deltas = sps.reference_sets[index]
+    else:
+        deltas = parse_reference_set(bits, sps.reference_sets, is_slice=True)
+    if sps.has_long_term:
+        by_index = bits.ue() if sps.num_long_term else 0
+        if by_index or bits.ue():
+            raise NoPlan("long-term references")
+    return Slice(pps_id, low_order, deltas)

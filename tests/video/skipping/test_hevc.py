@@ -1,7 +1,7 @@
 """HEVC: what can be left out, and where decoding can begin."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ import pytest
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import read_clip
 from pipelines.video.errors import VideoError
-from pipelines.video.skipping import drop_plan, hevc, hevc_headers, hevc_sequence
+from pipelines.video.skipping import drop_plan, hevc, hevc_headers
 from pipelines.video.skipping.bits import Bits, NoPlan
 from pipelines.video.skipping.entry_points import start_test
-from pipelines.video.skipping.hevc_headers import Pps, Sps
+from pipelines.video.skipping.hevc_headers import Pps, Slice, Sps
 from tests.support.bit_strings import pack, ue
 from tests.support.films import write_film
 from tests.support.long_videos import moving_pictures
@@ -225,9 +225,9 @@ def test_sps_of_several_temporal_layers() -> None:
 def test_reference_picture_sets(bits: str, is_slice: bool, expected: tuple[int, ...] | str) -> None:
     if isinstance(expected, str):
         with pytest.raises(NoPlan, match=expected):
-            hevc_headers.read_reference_set(Bits(pack(bits)), SPS.reference_sets, is_slice)
+            hevc_headers.parse_reference_set(Bits(pack(bits)), SPS.reference_sets, is_slice)
     else:
-        assert hevc_headers.read_reference_set(Bits(pack(bits)), SPS.reference_sets, is_slice) == expected
+        assert hevc_headers.parse_reference_set(Bits(pack(bits)), SPS.reference_sets, is_slice) == expected
 
 
 PARAMETERS = {
@@ -242,14 +242,14 @@ TRAIL, IDR, CRA = "02 01", "26 01", "2a 01"
 @pytest.mark.parametrize(
     ("header", "bits", "expected"),
     [
-        (TRAIL, f"1 {ue(0)}{ue(1)} 00000111 1 0", (0, 7, (-1, -2))),
-        (TRAIL, f"1 {ue(0)}{ue(1)} 10000111 1 1", (0, 135, (-1, 2, 4))),
-        (TRAIL, f"1 {ue(0)}{ue(1)} 00000111 0 0{ue(1)}{ue(0)}{ue(8)}1", (0, 7, (-9,))),
-        (TRAIL, f"1 {ue(1)} 11 {ue(1)} 1 10 00000111 0 {ue(1)}{ue(0)}{ue(8)}1", (1, 7, (-9,))),
-        (CRA, f"1 0 {ue(0)}{ue(2)} 00000111 1 0", (0, 7, (-1, -2))),
-        (IDR, f"1 0 {ue(0)}{ue(2)}", (0, 0, ())),
-        (TRAIL, f"1 {ue(2)}{ue(1)} 00000111 1 0 {ue(0)}", (2, 7, (-1, -2))),
-        (TRAIL, f"1 {ue(3)}{ue(1)} 00000111 1 0 {ue(0)}{ue(0)}", (3, 7, (-1, -2))),
+        (TRAIL, f"1 {ue(0)}{ue(1)} 00000111 1 0", Slice(0, 7, (-1, -2))),
+        (TRAIL, f"1 {ue(0)}{ue(1)} 10000111 1 1", Slice(0, 135, (-1, 2, 4))),
+        (TRAIL, f"1 {ue(0)}{ue(1)} 00000111 0 0{ue(1)}{ue(0)}{ue(8)}1", Slice(0, 7, (-9,))),
+        (TRAIL, f"1 {ue(1)} 11 {ue(1)} 1 10 00000111 0 {ue(1)}{ue(0)}{ue(8)}1", Slice(1, 7, (-9,))),
+        (CRA, f"1 0 {ue(0)}{ue(2)} 00000111 1 0", Slice(0, 7, (-1, -2))),
+        (IDR, f"1 0 {ue(0)}{ue(2)}", Slice(0, 0, ())),
+        (TRAIL, f"1 {ue(2)}{ue(1)} 00000111 1 0 {ue(0)}", Slice(2, 7, (-1, -2))),
+        (TRAIL, f"1 {ue(3)}{ue(1)} 00000111 1 0 {ue(0)}{ue(0)}", Slice(3, 7, (-1, -2))),
         (TRAIL, f"1 {ue(2)}{ue(1)} 00000111 1 0 {ue(1)}", "long-term"),
         (TRAIL, f"1 {ue(3)}{ue(1)} 00000111 1 0 {ue(1)}{ue(0)}", "long-term"),
         (TRAIL, f"1 {ue(3)}{ue(1)} 00000111 1 0 {ue(0)}{ue(1)}", "long-term"),
@@ -259,17 +259,13 @@ TRAIL, IDR, CRA = "02 01", "26 01", "2a 01"
         (IDR, f"1 1 {ue(0)}{ue(2)}", "dropped"),
     ],
 )
-def test_slices(header: str, bits: str, expected: tuple[int, int, tuple[int, ...]] | str) -> None:
+def test_slices(header: str, bits: str, expected: Slice | str) -> None:
     nal = bytes.fromhex(header) + pack(bits)
     if isinstance(expected, str):
         with pytest.raises(NoPlan, match=expected):
-            hevc_headers.parse_order(nal, PARAMETERS)
-            hevc_headers.parse_reference_set(nal, PARAMETERS)
-        return
-    pps_id, low_order, deltas = expected
-    assert hevc_headers.parse_order(nal, PARAMETERS) == (pps_id, low_order)
-    if header != IDR:
-        assert hevc_headers.parse_reference_set(nal, PARAMETERS) == deltas
+            hevc_headers.parse_slice(nal, PARAMETERS)
+    else:
+        assert hevc_headers.parse_slice(nal, PARAMETERS) == expected
 
 
 def test_pps() -> None:
@@ -328,25 +324,26 @@ def test_packets(nals: list[bytes], expected: bool | str) -> None:
     data = b"".join(len(nal).to_bytes(4, "big") + nal for nal in nals)
     if isinstance(expected, str):
         with pytest.raises(NoPlan, match=expected):
-            hevc._first_slice(data, 4, known)
+            hevc._parse_packet(data, 4, known, PARAMETERS)
     else:
-        assert hevc._first_slice(data, 4, known) == (unit(19, content="ac 80"), expected)
+        picture, ended = hevc._parse_packet(data, 4, known, PARAMETERS)
+        assert (picture.kind, picture.temporal_layer, ended) == (19, 0, expected)
 
 
 KINDS = {"n": 0, "r": 1, "l": 6, "L": 7, "s": 8, "S": 9, "B": 16, "I": 19, "C": 21}
 
 
-def follow(
-    text: str, wanted: Sequence[int] | None = None, order_bits: int = 4
-) -> tuple[list[int], list[tuple[int, ...]]]:
+def follow(text: str, order_bits: int = 4) -> Iterator[tuple[int, tuple[int, ...]]]:
     """The order count of each picture and what it needs; `r4-1-4` refers to those whose counts are 1 and 4 less."""
-    sequence, sets = hevc_sequence.Sequence(), []
+    sequence = hevc._Sequence()
     for word in text.split():
-        temporal, rest = (1, word[2:]) if word[1] == "'" else (0, word[1:])
+        kind, rest = KINDS[word[0]], word[1:]
+        temporal, rest = (1, rest[1:]) if rest[:1] == "'" else (0, rest)
         count, *deltas = rest.replace("-", " -").replace("+", " +").split()
-        sequence.add(KINDS[word[0]], temporal, int(count) % (1 << order_bits), order_bits)
-        sets.append(tuple(int(delta) for delta in deltas))
-    return [order for _, order in sequence.orders], sequence.needs(sets.__getitem__, wanted)
+        low = int(count) % (1 << order_bits)
+        picture = hevc._Picture(kind, temporal, Slice(0, low, tuple(int(delta) for delta in deltas)))
+        needs = sequence.add(picture, order_bits)
+        yield sequence.orders[-1][1], needs
 
 
 @pytest.mark.parametrize(
@@ -364,18 +361,9 @@ def follow(
     ],
 )
 def test_sequences(text: str, orders: list[int], needs: list[tuple[int, ...]]) -> None:
-    assert follow(text) == (orders, needs)
-
-
-def test_what_is_not_asked_for_is_not_looked_at() -> None:
-    text = "I0 r4-4 C8-4 S6-2+2 r12-4 C0-4 S14-2+2 r4-4 n2-9"  # the last refers to a missing one
-    whole = [(), (0,), (), (1, 2), (2,), (), (4, 5), (5,)]
-    for wanted, parsed in [((0,), (0, 1)), ((2,), (2, 4)), ((3,), (0, 1, 2, 3, 4)), ((0, 4), (0, 1, 2, 3, 4))]:
-        _, needs = follow(text, wanted)
-        assert needs == [whole[i] if i in parsed else () for i in range(8)] + [()]
-    for last in ((5,), (6,), None):
-        with pytest.raises(NoPlan, match="missing"):
-            follow(text, last)
+    found = list(follow(text))
+    assert [order for order, _ in found] == orders
+    assert [needed for _, needed in found] == needs
 
 
 @pytest.mark.parametrize(
@@ -395,15 +383,15 @@ def test_what_is_not_asked_for_is_not_looked_at() -> None:
 )
 def test_sequences_without_a_plan(text: str, message: str) -> None:
     with pytest.raises(NoPlan, match=message):
-        follow(text)
+        list(follow(text))
 
 
 def test_pictures_that_set_no_order() -> None:
     """Order counts are coded relative to a reference picture of the lowest temporal layer that isn't leading."""
     for kind in ("n", "l", "L", "r'"):
         with pytest.raises(NoPlan, match="missing"):
-            follow(f"I0 {kind}8-8 r12-4")  # relative to 0, 12 means -4
-    assert follow("I0 r8-8 r12-4")[0] == [0, 8, 12]
+            list(follow(f"I0 {kind}8-8 r12-4"))  # relative to 0, 12 means -4
+    assert [order for order, _ in follow("I0 r8-8 r12-4")] == [0, 8, 12]
 
 
 @pytest.mark.parametrize(
