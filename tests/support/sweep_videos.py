@@ -297,6 +297,7 @@ def _vpx() -> Iterator[Case]:
         resilient   deadline=realtime cpu-used=8 error-resilient=1
         parallel    deadline=realtime cpu-used=8 frame-parallel=1 row-mt=1
         two_layers  deadline=realtime cpu-used=8 error-resilient=1
+        segments    deadline=realtime cpu-used=7 aq-mode=3 error-resilient=1 g=12
     """)
     layers = "ts_number_layers=2:ts_target_bitrate=300,600:ts_rate_decimator=2,1:ts_periodicity=2:ts_layer_id=0,1"
     for options in (vp8, vp9):
@@ -321,6 +322,9 @@ def _av1() -> Iterator[Case]:
         g12         keyint=12
         overlays    enable-overlays=1:keyint=250
         open        irefresh-type=1:keyint=16
+        grain       film-grain=10:keyint=16
+        switch      pred-struct=1:rc=2:sframe-dist=8:sframe-mode=1
+        resized     resize-mode=1:resize-denom=12:keyint=16
     """)
     for name, value in params.items():
         yield Case(f"av1_{name}.mp4", "libsvtav1", _svt(value))

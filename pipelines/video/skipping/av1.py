@@ -72,7 +72,8 @@ class _Slots:
             self._keys.add(position)
             if frame.is_shown:  # also where a hidden one is repeated
                 refreshes = 0xFF
-        self._held = [position if refreshes >> slot & 1 else held for slot, held in enumerate(self._held)]
+        if refreshes:
+            self._held = [position if refreshes >> slot & 1 else held for slot, held in enumerate(self._held)]
         return tuple(sorted(needs))
 
 

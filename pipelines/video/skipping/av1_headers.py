@@ -195,12 +195,9 @@ def parse_frame(data: bytes, sequence: Sequence, layers: int) -> Frame:
     screen_tools = bits.u(1) if sequence.screen_tools == _BY_FRAME else sequence.screen_tools
     if screen_tools and sequence.whole_motion == _BY_FRAME:
         bits.u(1)
-    bits.u(sequence.id_bits)
-    if kind != _SWITCH:
-        bits.u(1)
-    bits.u(sequence.order_bits)
-    if not (is_intra or survives_losses):
-        bits.u(3)  # one of the references, from which probabilities and more are taken
+    # The number of the frame, whether it has a size of its own, its order, and the one of its references from which
+    # probabilities and more are taken.
+    bits.u(sequence.id_bits + (kind != _SWITCH) + sequence.order_bits + 3 * (not (is_intra or survives_losses)))
     if sequence.has_decoder_model and bits.u(1):
         bits.u(sequence.removal_bits * sum(timed and _is_in(layers, mask) for mask, timed in sequence.points))
     refreshes = _ALL_SLOTS if refreshes_all else bits.u(_NUM_SLOTS)
@@ -214,11 +211,9 @@ def parse_frame(data: bytes, sequence: Sequence, layers: int) -> Frame:
 def _parse_references(bits: Bits, sequence: Sequence) -> tuple[int, ...]:
     if sequence.order_bits and bits.u(1):
         raise NoPlan("references that follow from the order of frames")
-    slots = []
-    for _ in range(7):
-        slots.append(bits.u(3))
-        bits.u(sequence.id_difference_bits)
-    return tuple(slots)
+    size = 3 + sequence.id_difference_bits
+    fields = bits.u(7 * size)
+    return tuple(fields >> place * size + sequence.id_difference_bits & 7 for place in range(6, -1, -1))
 
 
 def _is_in(layers: int, mask: int) -> bool:

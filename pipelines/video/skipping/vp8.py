@@ -153,18 +153,21 @@ class _Bools:
 
     def u(self, count: int) -> int:
         """An unsigned number of `count` bits."""
-        number = 0
+        number, value, left, size = 0, self._value, self._left, self._range
+        if left < 2 * count:  # more than so many bits take
+            raise NoPlan("a header that ends too late")
         for _ in range(count):
-            split = (self._range + 1) >> 1
-            limit = split << self._left
-            bit = self._value >= limit
-            if bit:
-                self._value -= limit
-                split = self._range - split
-            shift = 8 - split.bit_length()
-            self._range = split << shift
-            self._left -= shift
-            if self._left < 0:
-                raise NoPlan("a header that ends too late")
-            number = 2 * number + bit
+            split = (size + 1) >> 1
+            limit = split << left
+            if value >= limit:
+                value -= limit
+                size -= split
+                number += number + 1
+            else:
+                size = split
+                number += number
+            while size < 128:
+                size <<= 1
+                left -= 1
+        self._value, self._left, self._range = value, left, size
         return number

@@ -56,7 +56,8 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
             needs = {position - 1} if is_chain and not frames[0].is_key else set()
             for frame in frames:
                 needs.update(slots[slot] for slot in frame.refers_to)
-                slots = [position if frame.refreshes >> slot & 1 else held for slot, held in enumerate(slots)]
+                if frame.refreshes:
+                    slots = [position if frame.refreshes >> slot & 1 else held for slot, held in enumerate(slots)]
             coded.append(CodedPicture(tuple(sorted(needs - {position})), packet.pts))
             shown.add(position, packet.pts)
     return shown.positions, coded
@@ -145,12 +146,8 @@ def parse_frame(data: bytes) -> Frame:
         if profile > 0:
             _skip_colours(bits, profile)
         return Frame(False, is_shown, survives_losses, (), bits.u(8))
-    refreshes = bits.u(8)
-    refers_to = []
-    for _ in range(3):
-        refers_to.append(bits.u(3))
-        bits.u(1)
-    return Frame(False, is_shown, survives_losses, tuple(refers_to), refreshes)
+    refreshes, slots = bits.u(8), bits.u(12)  # each slot is followed by a flag
+    return Frame(False, is_shown, survives_losses, (slots >> 9, slots >> 5 & 7, slots >> 1 & 7), refreshes)
 
 
 def _check_sync_code(bits: Bits) -> None:
