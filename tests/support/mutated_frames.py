@@ -126,7 +126,8 @@ def _difference_of_windows(path: Path, spec: ClipSpec, plain: Plain) -> str:
     """Which window that is undamaged differs from plain decoding, which found no damage."""
     try:
         video = survey(str(path))
-        if not video.num_frames == len(plain.pictures) == len(plain.times):
+        # Otherwise frames are lost or come out twice, and there is more than one way to number them.
+        if not video.num_frames == len(set(plain.order)) == len(plain.pictures) == len(plain.times):
             return ""
         # Windows take frames by their times, clips as they come out; these orders may disagree in damaged files.
         for piece in video.pieces(WINDOWS):
