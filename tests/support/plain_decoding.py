@@ -1,5 +1,7 @@
 """What plain decoding finds in a file that may be damaged: of all packets in order, by FFmpeg's decoders alone."""
 
+import ctypes
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from pipelines.video.resize import Resizer
 
 _B_ALONE = ("mpeg4", "mpeg1video", "mpeg2video")
 """Codecs in which nothing refers to B-pictures."""
+_FEW = 3
+_M_PERTURB = -6
+"""The setting of glibc's `mallopt` for what new memory is filled with."""
 
 
 @dataclass
@@ -56,10 +61,13 @@ class Plain:
         return [found.get(position) for _, position in sorted(self.times)]
 
 
-def decode_plainly(path: Path, spec: ClipSpec, held: list["av.VideoFrame"] | None = None) -> Plain | None:
+def decode_plainly(
+    path: Path, spec: ClipSpec, held: deque["av.VideoFrame"] | None = None, wanted: range | None = None
+) -> Plain | None:
     """All frames; None where the file can't be opened, or frames can't be told apart.
 
-    With `held`, the frames are appended to it, so that the decoder can't reuse their memory.
+    Frames are appended to `held`: while they are there, the decoder can't use their memory for others. All pictures but
+    the `wanted` ones, by index, are black.
     """
     plain, keys, resize = Plain(), list[int](), Resizer(spec)
     damaged: list[tuple[int, bool]] = []
@@ -73,7 +81,8 @@ def decode_plainly(path: Path, spec: ClipSpec, held: list["av.VideoFrame"] | Non
                 if held is not None:
                     held.append(frame)
                 plain.order.append(frame.pts)
-                plain.pictures.append(resize(frame))
+                is_wanted = wanted is None or len(plain.pictures) in wanted
+                plain.pictures.append(resize(frame) if is_wanted else np.zeros(spec.shape[1:], np.uint8))
                 if frame.is_corrupt:
                     damaged.append((frame.pts, context.name in _B_ALONE and frame.pict_type == PictureType.B))
                 return True
@@ -101,12 +110,18 @@ def decode_plainly(path: Path, spec: ClipSpec, held: list["av.VideoFrame"] | Non
 
 
 def is_determined(path: Path, spec: ClipSpec, plain: Plain) -> bool:
-    """Whether plain decoding gives the same pixels again, from other memory."""
-    held: list[av.VideoFrame] = []
-    for _ in range(3):
-        again = decode_plainly(path, spec, held)
-        if again is None or again.order != plain.order:
-            return False
-        if not all(map(np.array_equal, again.pictures, plain.pictures)):
-            return False
+    """Whether plain decoding gives the same pixels again, whatever is in the memory that it is given."""
+    memory = ctypes.CDLL(None)
+    conditions = [(0x55, 1, 0), (0xAA, 3, 0), (0x0F, None, 0), *((0xF0, 0, first) for first in range(_FEW))]
+    try:
+        for filling, held, first in conditions:
+            memory.mallopt(_M_PERTURB, filling)
+            step = _FEW if held == 0 else 1  # a frame that is made small is held until the next one is
+            again = decode_plainly(path, spec, deque(maxlen=held), range(first, 1 << 60, step))
+            if again is None or again.order != plain.order:
+                return False
+            if not all(map(np.array_equal, again.pictures[first::step], plain.pictures[first::step])):
+                return False
+    finally:
+        memory.mallopt(_M_PERTURB, 0)
     return True

@@ -11,6 +11,7 @@ import av
 
 from pipelines.video.skipping import av1, h264, hevc_headers, mpeg4, vp8, vp9
 from pipelines.video.skipping.bits import Bits, NoPlan
+from pipelines.video.skipping.intra import is_jpeg_start
 
 _RESET_BY_KEY_FRAMES = frozenset(("mpeg1video", "mpeg2video"))
 _TESTED = {"vp8": vp8.is_start, "vp9": vp9.is_start, "av1": av1.is_start}
@@ -25,6 +26,8 @@ IsStart = Callable[["av.Packet"], bool]
 def start_test(context: "av.VideoCodecContext") -> IsStart:
     """The test whether a packet's picture and all that are shown later can be decoded from this packet on."""
     codec, extradata = context.codec.canonical_name, context.extradata or b""
+    if codec == "mjpeg":
+        return lambda packet: packet.is_keyframe and is_jpeg_start(bytes(packet))
     if codec == "h264":
         return _h264_test(extradata)
     if codec == "hevc":

@@ -72,7 +72,7 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
             coded.append(CodedPicture(anchors[-1:] if header.kind != _I else (), packet.pts))
             shown.append(position)
             anchors = (*anchors[-1:], position)
-        counts.append((group, header.place))
+        counts.append((group, header.reference))
     _check_order(shown, coded, counts)
     return shown, coded
 
@@ -113,7 +113,7 @@ class _Header(NamedTuple):
         sequence: the sequence header with its extensions; empty if there is none.
         begins_group: whether temporal references begin anew.
         kind: of the picture.
-        place: its temporal reference.
+        reference: its temporal reference.
         structure: whether it is a frame or a field; None in MPEG-1.
         ends_sequence: nothing may follow.
     """
@@ -121,7 +121,7 @@ class _Header(NamedTuple):
     sequence: "_Sequence"
     begins_group: bool
     kind: int
-    place: int
+    reference: int
     structure: int | None
     ends_sequence: bool
 

@@ -109,6 +109,23 @@ def test_pictures_without_a_plan(second: bytes, reason: str) -> None:
         intra.mjpeg_pictures(b"", packets(PLAIN, second, PLAIN))
 
 
+@pytest.mark.parametrize(
+    ("data", "is_start"),
+    [
+        (PLAIN, True),
+        (PLAIN + PLAIN, True),
+        (PLAIN.replace(SOF, SOF.replace(b"\xff\xc0", b"\xff\xc2")), True),
+        (PLAIN.replace(DHT, b""), True),
+        (PLAIN.replace(DHT, b"").replace(AVI1, JFIF), False),
+        (PLAIN.replace(DQT, b""), False),
+        (PLAIN.replace(SOF, b""), False),
+        (b"", False),
+    ],
+)
+def test_starts(data: bytes, is_start: bool) -> None:
+    assert intra.is_jpeg_start(data) == is_start
+
+
 @pytest.mark.parametrize("parse", [intra.pictures, intra.mjpeg_pictures])
 def test_times_must_be_in_order(parse: Callable) -> None:
     for times in ((0, 0), (1, 0)):
