@@ -6,7 +6,6 @@ refers to is stored before it, at or after the last picture at which decoding co
 
 import bisect
 import contextlib
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -128,11 +127,12 @@ class _Watch:
         if pts is None or place is None:
             return True
         start, first = next(
-            ((at, shown) for at, shown in reversed(self._starts) if at <= place and shown <= pts), (0, -math.inf)
+            ((at, shown) for at, shown in reversed(self._starts) if at <= place and shown <= pts), (0, None)
         )
         found = bisect.bisect_right(self._damaged, place)
         while found > 0 and self._damaged[found - 1] >= start:
             found -= 1
-            if self._shown.get(self._damaged[found], math.inf) >= first:
+            shown = self._shown.get(self._damaged[found])
+            if first is None or shown is None or shown >= first:
                 return True
         return place in self._damaged_alone
