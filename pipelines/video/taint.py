@@ -14,6 +14,7 @@ import av
 from pipelines.video.frames import Packets, decode_packets, packet_source
 from pipelines.video.skipping import h264
 from pipelines.video.skipping.entry_points import start_test
+from pipelines.video.skipping.unreferenced import unreferenced_test
 
 _REMEMBERED = 64
 """How many packets, and starts among them, are remembered to match frames to. Codecs reorder at most 16."""
@@ -69,9 +70,13 @@ class _Watch:
         self._is_start = start_test(context)
         is_h264 = context.codec.canonical_name == "h264"
         self._numbers = h264.FrameNumbers(context.extradata or b"") if is_h264 else None
+        self._is_alone = unreferenced_test(context)
         self._starts: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
         self._place_of: dict[int, int] = {}
+        self._alone: dict[int, None] = {}  # places of pictures to which no other refers
+        self._damaged_alone: set[int] = set()
         self._damaged: list[int] = []
+        self._shown: dict[int, int] = {}  # for places of damaged pictures, their times
 
     def noted(self, packets: Iterable["av.Packet"]) -> Iterator["av.Packet"]:
         """Passes packets on, and records where they are stored and what could not be decoded."""
@@ -83,28 +88,51 @@ class _Watch:
                 self._place_of[packet.pts] = place
                 if len(self._place_of) > 2 * _REMEMBERED:
                     self._place_of = dict(list(self._place_of.items())[_REMEMBERED:])
+            if self._is_alone(packet):
+                self._alone[place] = None
+                if len(self._alone) > 2 * _REMEMBERED:
+                    self._alone = dict.fromkeys(list(self._alone)[_REMEMBERED:])
             if self._numbers and self._numbers.is_gap(packet):
                 self._damaged.append(place - is_start)  # what is missing before a start isn't missed after it
             yield packet
             if self.errors:
                 self.errors.clear()
-                self._damaged.append(place)
+                self._note(place, packet.pts)
 
     def see(self, frame: "av.VideoFrame") -> None:
         """Records whether a frame is damaged."""
         if frame.is_corrupt and frame.pts in self._place_of:
-            bisect.insort(self._damaged, self._place_of[frame.pts])
+            self._note(self._place_of[frame.pts], frame.pts)
+
+    def _note(self, place: int, pts: int | None) -> None:
+        """Records that a picture is damaged; one to which no other refers is damaged for itself alone."""
+        if place in self._alone:
+            self._damaged_alone.add(place)
+            return
+        bisect.insort(self._damaged, place)
+        if pts is not None:
+            self._shown[place] = pts
 
     def is_tainted(self, frame: "av.VideoFrame") -> bool:
-        """Whether anything is damaged from the start at which decoding the frame begins up to the frame itself."""
+        """Whether anything is damaged from the start at which decoding the frame begins up to the frame itself.
+
+        What is shown before that start doesn't count: nothing that is shown after it refers to that.
+        """
         if self.errors:  # raised at the end of the stream, by no packet in particular
             return True
-        if not self._damaged:
+        if not self._damaged and not self._damaged_alone:
             return False
         pts = frame.pts
         place = self._place_of.get(pts) if pts is not None else None
         if pts is None or place is None:
             return True
-        start = next((at for at, shown in reversed(self._starts) if at <= place and shown <= pts), 0)
+        start, first = next(
+            ((at, shown) for at, shown in reversed(self._starts) if at <= place and shown <= pts), (0, None)
+        )
         found = bisect.bisect_right(self._damaged, place)
-        return found > 0 and self._damaged[found - 1] >= start
+        while found > 0 and self._damaged[found - 1] >= start:
+            found -= 1
+            shown = self._shown.get(self._damaged[found])
+            if first is None or shown is None or shown >= first:
+                return True
+        return place in self._damaged_alone

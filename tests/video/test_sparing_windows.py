@@ -16,6 +16,7 @@ from pipelines.video.frames import decode_packets, demux, open_video
 from pipelines.video.long_video import WindowClip, read_windows
 from pipelines.video.resize import Resizer
 from pipelines.video.skipping import drop_plan, planned, stretches
+from pipelines.video.skipping.unreferenced import unreferenced_test
 from pipelines.video.survey import survey
 from pipelines.video.windows import PlannedWindow, WindowSpec, plan_windows
 from tests.support.films import write_film
@@ -104,11 +105,11 @@ def test_what_is_given_to_the_decoder(name: str, share: float, films: dict[str, 
     kept = plan.keep(wanted)
     survey(str(path))
     results(path, SPARSE, windows)
-    assert sorted(set(given)) == sorted(plan.pictures[position].pts for position in kept)
+    assert set(given) == {plan.pictures[position].pts for position in kept}
     starts = [position for position, picture in enumerate(plan.pictures) if not picture.needs]
     leading = {plan.pictures[i].shown: max(start for start in starts if start < i) for i in kept if i not in starts}
     again = {start for shown, start in leading.items() if shown in wanted and shown < plan.pictures[start].shown}
-    assert sorted(time for time in set(given) if given.count(time) > 1) == sorted(plan.pictures[i].pts for i in again)
+    assert {time for time in given if given.count(time) > 1} == {plan.pictures[position].pts for position in again}
     assert len(given) < share * NUM_FRAMES
 
 
@@ -162,7 +163,7 @@ def overwritten(path: Path, target: Path, packet: av.Packet) -> Path:
     return target
 
 
-def is_noticed(path: Path, time: int) -> bool:
+def is_noticed(path: Path, time: int | None) -> bool:
     """Whether plain decoding finds that the picture with this time is damaged."""
     _, _, packets = stored_packets(path)
     with open_video(str(path)) as (_, stream):
@@ -235,6 +236,27 @@ def test_damage_that_no_frame_depends_on(name: str, films: dict[str, Path], tmp_
     assert not any(clip.damaged or clip.failure for clip in sound)
     for range_s in (1e6, 2.0):
         assert all(map(same, results(damaged, SPARSE, every(2.0, range_s)), sound))
+
+
+def test_damage_where_there_is_no_plan(films: dict[str, Path], tmp_path: Path) -> None:
+    """Damage in a picture to which no other refers reaches nothing else, and may not, as it may not be decoded."""
+    path = write_film(tmp_path / "fields.mkv", moving_pictures()[:75], "libx264", x264("bframes=3:keyint=75:tff=1"))
+    codec, extradata, packets = stored_packets(path)
+    assert drop_plan.plan(codec, extradata, packets) is None
+    with open_video(str(path)) as (_, stream):
+        is_alone = unreferenced_test(stream.codec_context)
+    spec, windows = ClipSpec(1, 24, 32), WindowSpec(1.2, 0.04, 1.2, 1e6)
+    sound, planned_ones = results(path, spec, windows), planned_windows(path, windows)
+    order = sorted(packet.pts or 0 for packet in packets)
+    count = 0
+    for packet in packets[40:60]:
+        if is_alone(packet):
+            damaged = overwritten(path, tmp_path / "damaged.mkv", packet)
+            found = results(damaged, spec, windows)
+            differ = [i for i, pair in enumerate(zip(found, sound, strict=True)) if not same(*pair)]
+            assert {indices_of(planned_ones[i], spec)[0] for i in differ} <= {order.index(packet.pts or 0)}
+            count += bool(differ)
+    assert count > 3
 
 
 def test_parameters_that_change(tmp_path: Path) -> None:

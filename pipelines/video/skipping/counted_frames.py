@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import av
 
+from pipelines.video.skipping import drop_plan
 from pipelines.video.skipping.drop_plan import DropPlan
 from pipelines.video.skipping.entry_points import start_test
 from pipelines.video.skipping.planned import begin_anew, plan_stretch, planned_frames
@@ -29,6 +30,8 @@ def counted_frames(
         packets: all packets of a video, each of which holds one picture.
         needed: display indices of the needed frames.
     """
+    if not context.is_open:
+        context.options.update(drop_plan.OPTIONS.get(context.name, {}))
     wanted = sorted(needed)
     codec = context.codec.canonical_name
     stretches = cut(numbered(packets, codec), start_test(context))
