@@ -4,6 +4,9 @@ Frames are numbered in display order from 0, whatever the order of the packets. 
 from decoding, where the packets mislead), never from the header, which is often wrong. The needed frames are decoded in
 one pass, without seeks, which are inexact where frames refer to later ones and slow where key frames are rare. Packets
 on which no needed frame depends are skipped where `skipping.drop_plan` can identify them.
+
+Of large files whose tables list all packets, only the groups of pictures that hold needed frames are read (`sparse`),
+from key frames that are known exactly. Whatever isn't as listed leads back to reading the whole file.
 """
 
 from collections.abc import Callable, Iterator
