@@ -120,14 +120,15 @@ def stores(delay_s: float, bytes_per_s: float) -> Iterator[dict[str, tuple[Fault
 
 def measure(args: argparse.Namespace, short: Sequence[str], scratch: Path) -> Iterator[Cost]:
     """The costs of all cases, stores and ways."""
-    write_long(scratch / "long.mp4", args.long_s, args.bit_rate)
+    for name, seconds in (("long", args.long_s), ("longer", args.clip_s)):
+        write_long(scratch / f"{name}.mp4", seconds, args.bit_rate)
     cases: dict[str, tuple[list[str], Callable[[DecoderPool, Sequence[str], Open], None]]] = {
         f"clips of {len(short)} short videos": (list(short), clips),
         f"windows of {args.long_s} s, ranges of {args.range_s} s": (
             [str(scratch / "long.mp4")],
             lambda pool, uris, open_file: windows(pool, uris, open_file, args.range_s),
         ),
-        f"one clip of {args.long_s} s": ([str(scratch / "long.mp4")], clips),
+        f"one clip of {args.clip_s} s": ([str(scratch / "longer.mp4")], clips),
     }
     with stores(args.delay_ms / 1000, args.mb_per_s * 1e6) as found:
         for case, (paths, run) in cases.items():
@@ -154,9 +155,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--delay-ms", type=float, default=20.0, metavar="MS", help="before each answer (default %(default)s)")
     add("--mb-per-s", type=float, default=1.0, metavar="N", help="speed of each connection (default %(default)s)")
     add("--limit", type=common.positive, default=24, metavar="N", help="short videos (default %(default)s)")
-    add("--long-s", type=common.positive, default=240, metavar="N", help="length of the long one (default %(default)s)")
-    add("--range-s", type=common.positive, default=20, metavar="N", help="length of its ranges (default %(default)s)")
-    add("--bit-rate", type=common.positive, default=1_000_000, metavar="N", help="its bits a second (%(default)s)")
+    add("--long-s", type=common.positive, default=120, metavar="N", help="length of the long one (default %(default)s)")
+    add("--range-s", type=common.positive, default=10, metavar="N", help="length of its ranges (default %(default)s)")
+    add("--clip-s", type=common.positive, default=600, metavar="N", help="length for one clip (default %(default)s)")
+    add("--bit-rate", type=common.positive, default=1_000_000, metavar="N", help="of long videos (%(default)s)")
     args = parser.parse_args(argv)
     facts = common.machine()
     common.print_machine(facts)

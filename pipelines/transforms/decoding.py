@@ -8,6 +8,7 @@ import apache_beam as beam
 
 from pipelines import files
 from pipelines.core.failure import Failure
+from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import CutVideo, DecodedWindow, WindowJob, WindowResult
 from pipelines.labelling.plan import LabelTask
 from pipelines.transforms.counting import count
@@ -58,7 +59,7 @@ class _DecodeFn(beam.DoFn):
         hold = max(2, min(_MAX_HOLD, _HOLD_BYTES // self._job.spec.num_bytes))
         return self._pool.stream(ranges, self._job, self._borrowed, lambda item: item.range, hold)
 
-    def _borrowed(self, item: VideoRange) -> Any:
+    def _borrowed(self, item: VideoRange) -> Opened:
         """The video; for a range of it, only the version that was listed and surveyed."""
         video = item.task.video
         return files.borrowed(video.uri, self._job.limits.disk_mb, video.version if item.range else "")

@@ -11,6 +11,7 @@ from pipelines import files
 from pipelines.core.errors import UserError
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import DecodedClip, DecodeJob, DecodeLimits
 from pipelines.process.cores import num_cores
 from pipelines.transforms.worker import shared_pool
@@ -120,7 +121,7 @@ class _ReadFn(beam.DoFn):
                 raise UserError(f"{what}. ReadClips(...).with_failures() gives failures as a second output instead")
             yield beam.pvalue.TaggedOutput(FAILURES, replace(result, video_id=uri, uri=uri))
 
-    def _borrowed(self, uri: str) -> Any:
+    def _borrowed(self, uri: str) -> Opened:
         return files.borrowed(uri, self._job.limits.disk_mb)
 
     def _clip(self, uri: str, clip: DecodedClip) -> VideoClip:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import apache_beam as beam
 
@@ -11,6 +10,7 @@ from pipelines.core.failure import Failure
 from pipelines.dataset import folder
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.shard_writer import ShardSettings, write_shard
+from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import ClipResult, DecodedClip
 from pipelines.files.output_folder import temporary_folder
 from pipelines.inputs.catalog import VideoRecord
@@ -54,7 +54,7 @@ class _WriteShardFn(beam.DoFn):
         folder.write_report(self._output, report)
         yield task.name
 
-    def _borrowed(self, video: VideoRecord) -> Any:
+    def _borrowed(self, video: VideoRecord) -> Opened:
         return files.borrowed(video.uri, self._settings.job.limits.disk_mb)
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -45,8 +46,20 @@ def use_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, value)
 
 
-class Trees:
+class Trees(ABC):
     """Whole folders of a server that stores single files."""
+
+    @abstractmethod
+    def put(self, uri: str, data: bytes) -> None:
+        """Stores an object."""
+
+    @abstractmethod
+    def get(self, uri: str) -> bytes:
+        """The content of an object."""
+
+    @abstractmethod
+    def generations(self, uri: str) -> dict[str, str]:
+        """The objects below a folder, by path relative to it, each with a value that changes when it is rewritten."""
 
     def put_tree(self, folder: Path, uri: str) -> None:
         """Stores all files of a local folder."""

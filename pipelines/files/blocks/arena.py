@@ -10,8 +10,7 @@ _LOOK_EVERY = 64
 
 
 class Arena:
-    """The places, which are numbered from 0. Callers make sure that only one thread takes and frees places at a time;
-    several may write."""
+    """The places, which are numbered from 0. Only one thread may use it at a time."""
 
     def __init__(self) -> None:
         """Makes the file.
