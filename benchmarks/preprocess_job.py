@@ -19,12 +19,18 @@ from typing import Any
 import cv2
 
 from benchmarks import common, jobs
+from pipelines import files
 from pipelines.core.file_names import DATASET_INFO
-from pipelines.core.spec import ClipSpec
+from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset.info import DatasetInfo
+from pipelines.decoding.messages import DecodeJob, DecodeLimits
+from pipelines.decoding.pool import DecoderPool
 from pipelines.video.clip import read_clip
 
-_HEADERS = ["videos", "workers", "wall s", "videos/s", "without start", "speed-up", "decoding alone", "of it", "MB"]
+_HEADERS = [
+    *("videos", "workers", "wall s", "videos/s", "without start", "speed-up"),
+    *("decoding alone", "of it", "decoders alone", "of them", "MB"),
+]
 
 
 def decode_rate(tree: str, limit: int) -> float:
@@ -37,6 +43,21 @@ def decode_rate(tree: str, limit: int) -> float:
     for path in videos:
         read_clip(path, spec)
     return len(videos) / (time.perf_counter() - start_s)
+
+
+def decoders_rate(tree: str, limit: int, workers: int) -> float:
+    """Videos of a tree per second that the job's decoder processes deliver while nothing is done with them."""
+    videos = common.spread(common.find_videos(tree), limit)
+    job, pool = DecodeJob(ClipSpec(), FrameEncoding()), DecoderPool(workers, DecodeLimits())
+    try:
+        for _ in pool.map(videos[:20], job, files.local_copy):
+            pass
+        start_s = time.perf_counter()
+        for _ in pool.map(videos, job, files.local_copy):
+            pass
+        return len(videos) / (time.perf_counter() - start_s)
+    finally:
+        pool.close()
 
 
 def run_once(tree: str, count: int, workers: int, scratch: str, more: Sequence[str]) -> dict[str, Any]:
@@ -70,7 +91,9 @@ def _rows(results: Sequence[dict[str, Any]]) -> list[list[str]]:
             without_start = f"{(count - base['videos']) / (wall_s - base['wall_s']):.1f}"
         alone = result["decode_videos_per_s"]
         speed_up, memory = f"{single[0] / wall_s:.2f}" if single else "", f"{result['peak_bytes'] / 1e6:.0f}"
+        both = result["decoders_videos_per_s"]
         rates = [f"{alone:.1f}", f"{count / wall_s / (workers * alone):.0%}"]
+        rates += [f"{both:.1f}", f"{count / wall_s / both:.0%}"]
         numbers = [str(count), str(workers), f"{wall_s:.1f}", f"{count / wall_s:.1f}"]
         rows.append([*numbers, without_start, speed_up, *rates, memory])
     return rows
@@ -114,6 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     result = run_once(tree, count, workers, scratch, args.job_flags)
                     after = decode_rate(trees[counts[-1]], args.decode)
                     result["decode_videos_per_s"] = (before + after) / 2
+                    result["decoders_videos_per_s"] = decoders_rate(trees[counts[-1]], args.decode, workers)
                     rates = f"decoding alone {before:.1f} and {after:.1f} videos/s before and after"
                     common.log(f"{count} videos, {workers} workers: {result['wall_s']:.1f} s; {rates}")
                     results.append(result)

@@ -25,9 +25,9 @@ from pipelines.labelling.listing import list_videos
 from pipelines.labelling.pending import Work, make_work
 from pipelines.labelling.plan import LabelTask, Listing
 from pipelines.labelling.types import LabelReport
-from pipelines.models.scorer import read_model_info, shared_scorer
+from pipelines.models.scorer import Scorer, read_model_info, shared_scorer
 from pipelines.process import extras
-from pipelines.process.background import Background
+from pipelines.process.background import Background, leave
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, videos_done, watching
@@ -114,9 +114,9 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     check_address(config.input, "--input")
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
-    engine = plain_engine(_BEAM_MODULES) if request.is_plain else _engine(request)
-    scorer = Background(lambda: shared_scorer(config.model, info, engine.threads, config.trust_model))
     start = time.monotonic()
+    engine = plain_engine(_BEAM_MODULES)
+    scorer = _scorer(config, info, engine)
     if (
         request.is_plain
         and not config.dry_run
@@ -127,6 +127,10 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     listing = list_videos(config.input)
     windows = _windows(config, info)
     label_store.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
+    if not request.is_plain:
+        engine = _engine(request)
+        scorer = _scorer(config, info, engine)
+        start = time.monotonic()
     engine.check_reach("--input", (video.uri for video in listing.videos))
     chosen = listing.videos[: config.limit] if config.limit else listing.videos
     table_files = ""
@@ -155,6 +159,10 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     finally:
         close_pools()
     return report, config.output, time.monotonic() - start if work.num_pending else None
+
+
+def _scorer(config: LabelConfig, info: ModelInfo, engine: Engine) -> Background[Scorer]:
+    return Background(lambda: shared_scorer(config.model, info, engine.threads, config.trust_model))
 
 
 def _engine(request: LabelRequest) -> Engine:
@@ -223,7 +231,7 @@ def _log_start(work: Work, listing: Listing, engine: Engine) -> None:
 def main() -> int:
     """Entry point of the command line."""
     tool.quiet_libraries()
-    return tool.run_tool(run, sys.argv[1:])
+    return leave(tool.run_tool(run, sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from pipelines.files.lock import exclusive
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
 from pipelines.process import extras
+from pipelines.process.background import leave
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, videos_done, watching
@@ -223,7 +224,7 @@ def _log_start(
 def main() -> int:
     """Entry point of the command line."""
     tool.quiet_libraries()
-    return tool.run_tool(run, sys.argv[1:])
+    return leave(tool.run_tool(run, sys.argv[1:]))
 
 
 if __name__ == "__main__":

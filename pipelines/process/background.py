@@ -1,5 +1,7 @@
 """Work that a tool does while its main thread does something else, such as importing what it needs only later."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -8,13 +10,13 @@ from typing import Generic, TypeVar
 from pipelines.process.embedding import is_library
 
 _T = TypeVar("_T")
+_NAME = "background"
 
 
 class Background(Generic[_T]):
     """A call that is made once: in a thread, from when `start` is called, or else when its result is asked for.
 
-    In another program it always waits until its result is asked for: nothing runs there that nobody waits for. A tool
-    that ends early waits for the thread, since imports can't be broken off.
+    In another program it always waits until its result is asked for: nothing runs there that nobody waits for.
     """
 
     def __init__(self, work: Callable[[], _T]) -> None:
@@ -25,7 +27,7 @@ class Background(Generic[_T]):
     def start(self) -> None:
         """Makes the call in a thread."""
         if not is_library():
-            threading.Thread(target=self._make, name="background").start()
+            threading.Thread(target=self._make, name=_NAME).start()
 
     def result(self) -> _T:
         """What the function returns; raises what it raises."""
@@ -39,3 +41,13 @@ class Background(Generic[_T]):
                     self._made.set_result(self._work())
                 except BaseException as error:
                     self._made.set_exception(error)
+
+
+def leave(code: int) -> int:
+    """The exit code of a tool, for `sys.exit`. Ends the process if a call is still being made: nobody needs its result,
+    imports can't be broken off, and Python would wait for them."""
+    if any(thread.name == _NAME for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code

@@ -1,11 +1,14 @@
 """A call that a thread makes, or whoever asks for its result."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from pipelines.process.background import Background
 from pipelines.process.embedding import as_library
+from tests import ROOT
 
 
 def test_it_is_made_once_by_a_thread_of_its_own() -> None:
@@ -33,3 +36,13 @@ def test_its_error_is_raised_where_its_result_is_asked_for() -> None:
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             work.result()
+
+
+@pytest.mark.process
+def test_a_tool_that_ends_early_does_not_wait_for_it() -> None:
+    code = (
+        "import threading; from pipelines.process.background import Background, leave\n"
+        "Background(threading.Event().wait).start(); print('refused'); leave(2)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "refused\n", "")
