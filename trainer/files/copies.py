@@ -131,15 +131,15 @@ class Copies:
             failed: Exception | None = None
             try:
                 self._fetch(uri, path)
-            except Exception as error:  # raised again where the shard is asked for
+            except Exception as error:  # raised again where the shard is waited for
                 failed = error
             with self._changed:
                 self._under_way.discard(uri)
-                if failed:
-                    self._failed[uri] = failed
-                else:
+                if not failed:
                     self._paths[uri] = path
                     self._remove_unneeded()
+                elif self._holders[uri]:  # otherwise it is tried again when somebody asks for it
+                    self._failed[uri] = failed
                 self._changed.notify_all()
 
     def _fetch(self, uri: str, path: str) -> None:

@@ -96,6 +96,24 @@ def test_the_next_ones_are_fetched_meanwhile(info: DatasetInfo, requests: Reques
     assert requests == dict.fromkeys([first, *others], 1)
 
 
+def test_what_failed_ahead_is_tried_again_when_it_is_needed(info: DatasetInfo, server: GcsServer) -> None:
+    first, second, *_ = (f"{URI}/{name}" for name in names_of(info))
+    denied: list[str] = []
+
+    def deny_once(method: str, path: str) -> int | None:
+        if second.rpartition("/")[2] not in path or denied:
+            return None
+        denied.append(path)
+        return 403
+
+    with server.intervening(deny_once), shard_copies(URI, info) as made:
+        assert made
+        with made.held(first, [second]):
+            wait_for(lambda: bool(denied))
+        with made.held(second) as path:
+            assert os.path.exists(path)
+
+
 def test_many_readers_share_one_copy(info: DatasetInfo, requests: Requests, keep: bool) -> None:
     name, ready = names_of(info)[0], threading.Barrier(4, timeout=30)
 
