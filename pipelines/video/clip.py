@@ -212,7 +212,9 @@ def _collect(
         for index, frame in decode(lambda: len(pictures) == len(needed) and not (is_whole and order is None)):
             if frame.is_corrupt and not damage:
                 return None
-            if order is not None and [frame.pts] != order[index : index + 1]:
+            # Frames after the last needed one lack those between them whose packets aren't decoded any more.
+            is_needed = len(pictures) < len(needed)
+            if order is not None and is_needed and [frame.pts] != order[index : index + 1]:
                 return None
             num_frames += 1
             if index in needed:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines.core.spec import ClipSpec
+from pipelines.video import clip as video
 from pipelines.video.clip import read_clip
 from pipelines.video.errors import VideoError
 from pipelines.video.skipping import drop_plan, hevc, hevc_headers
@@ -126,6 +127,18 @@ def test_mutated_videos(pictures: list[np.ndarray], tmp_path: Path) -> None:
             assert not wrong, path.name
             compared += unknown < len(clip.frames)
     assert compared > 10
+
+
+def test_without_a_plan_a_video_is_decoded_once(
+    pictures: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although, once the last needed frame is there, further ones come out of order."""
+    path = write(tmp_path / "a.mp4", pictures, "bframes=8:b-adapt=0:keyint=40")
+    specs = [ClipSpec(count, 32, 32) for count in range(1, 12)]
+    expected = [read_clip(str(path), spec).frames.tobytes() for spec in specs]
+    monkeypatch.setattr(drop_plan, "plan", lambda *_: None)
+    monkeypatch.setattr(video, "decode_again", lambda *_: pytest.fail("decoded again"))
+    assert [read_clip(str(path), spec).frames.tobytes() for spec in specs] == expected
 
 
 def test_broken_slices_give_up_a_plan(
