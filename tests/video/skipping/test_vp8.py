@@ -51,7 +51,7 @@ def test_hidden_frames(pictures: list[np.ndarray], tmp_path: Path) -> None:
             content = bytearray(bytes(packet))
             if place in (3, 12, 20):
                 content[0] &= ~0x10
-            changed = av.Packet(content)
+            changed = av.Packet(bytes(content))
             changed.stream, changed.pts, changed.dts = stream, packet.pts, packet.dts
             changed.is_keyframe = packet.is_keyframe
             output.mux(changed)
