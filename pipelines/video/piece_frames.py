@@ -36,9 +36,11 @@ def piece_frames(path: str, piece: Piece, needed: Collection[int]) -> Iterator[I
     """
     if piece.pts is None:
         with open_video(path) as (container, stream):
-            packets = _from_start(container, stream, None, seek=False)
-            frames = _decoded_frames if piece.by_decoding else counted_frames
-            yield from frames(stream.codec_context, packets, needed)
+            if piece.by_decoding:
+                yield from _decoded_frames(stream.codec_context, demux(container, stream))
+            else:
+                packets = _from_start(container, stream, None, seek=False)
+                yield from counted_frames(stream.codec_context, packets, needed)
         return
     index_of = {piece.pts[index - piece.first_frame]: index for index in needed}
     with_seek_first = (False,) if piece.start_pts is None else (True, False)
@@ -82,9 +84,7 @@ def _is_behind(packet: "av.Packet", pts: int) -> bool:
     return packet.is_keyframe and packet.pts is not None and packet.pts > pts
 
 
-def _decoded_frames(
-    context: "av.VideoCodecContext", packets: Iterable["av.Packet"], needed: Collection[int]
-) -> Iterator[IndexedFrame]:
+def _decoded_frames(context: "av.VideoCodecContext", packets: Iterable["av.Packet"]) -> Iterator[IndexedFrame]:
     """All frames, numbered as they come out of the decoder."""
     named = numbered(packets, context.codec.canonical_name)
     for index, (frame, is_tainted) in enumerate(decode_watched(context, named)):
