@@ -6,6 +6,11 @@ A demuxer that takes a list (`concat`, `hls`, `dash`, `imf`, `sdp`), a pattern (
 follows references to other files only if asked to (`enable_drefs`).
 """
 
+import contextlib
+from collections.abc import Iterator
+
+import av
+
 _CONTAINERS = "asf avi dhav flv gxf iv8 ivf kux lxf matroska mov mpeg mpegts mxf nsv nut ogg pva rm ty vividas vivo wtv"
 _STREAMS = (
     "av1 avs2 avs3 cavsvideo dirac dnxhd dv evc h261 h263 h264 hevc ingenient ipu m4v mgsts mjpeg mjpeg_2000 mpegvideo "
@@ -24,3 +29,10 @@ _SOUND = "aac aiff ape caf dsf flac mp3 tta wav wv"
 
 DEMUXERS = ",".join(" ".join((_CONTAINERS, _STREAMS, _ANIMATIONS, _CAMERAS, _GAMES, _SUBTITLES_IN_AVI, _SOUND)).split())
 """The value of FFmpeg's option `format_whitelist`."""
+
+
+def demux(container: "av.container.InputContainer", stream: "av.VideoStream") -> Iterator["av.Packet"]:
+    """Yields the packets of a stream, without the empty ones."""
+    # At the end PyAV flushes all streams, and fails on those that appeared after the file was opened.
+    with contextlib.suppress(IndexError):
+        yield from (packet for packet in container.demux(stream) if packet.size)

@@ -10,7 +10,7 @@ import av
 
 from pipelines.video import content
 from pipelines.video.containers import promises
-from pipelines.video.demuxers import DEMUXERS
+from pipelines.video.demuxers import DEMUXERS, demux
 from pipelines.video.errors import NoVideoStreamError, UnforeseenFrame, VideoDecodeError, VideoOpenError, VideoReadError
 from pipelines.video.remarks import Shortfall
 from pipelines.video.skipping import drop_plan
@@ -53,13 +53,6 @@ def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.V
         # Videos are decoded in parallel: threads within one video would cost more CPU time for the same pictures.
         stream.codec_context.thread_count = 1
         yield container, stream
-
-
-def demux(container: "av.container.InputContainer", stream: "av.VideoStream") -> Iterator["av.Packet"]:
-    """Yields the packets of a stream, without the empty ones."""
-    # At the end PyAV flushes all streams, and fails on those that appeared after the file was opened.
-    with contextlib.suppress(IndexError):
-        yield from (packet for packet in container.demux(stream) if packet.size)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterable, Iterator
 
 import av
 
+from pipelines.video.demuxers import demux
 from pipelines.video.errors import VideoDecodeError
-from pipelines.video.frames import demux, open_video
+from pipelines.video.frames import open_video
 from pipelines.video.pieces import Piece
 from pipelines.video.skipping.counted_frames import counted_frames
 from pipelines.video.skipping.timed_frames import IndexedFrame, timed_frames

@@ -11,8 +11,9 @@ from av.video.frame import PictureType
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import Clip
+from pipelines.video.demuxers import demux
 from pipelines.video.errors import VideoError
-from pipelines.video.frames import demux, open_video
+from pipelines.video.frames import open_video
 from pipelines.video.resize import Resizer
 
 _B_ALONE = ("mpeg4", "mpeg1video", "mpeg2video")

@@ -9,7 +9,8 @@ import numpy as np
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import Clip
-from pipelines.video.frames import decode_needed, demux, open_video, scan
+from pipelines.video.demuxers import demux
+from pipelines.video.frames import decode_needed, open_video, scan
 from pipelines.video.resize import Resizer
 from pipelines.video.skipping import drop_plan
 from pipelines.video.skipping.drop_plan import DropPlan

@@ -12,8 +12,9 @@ import pytest
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec
 from pipelines.video import piece_frames
+from pipelines.video.demuxers import demux
 from pipelines.video.errors import VideoError
-from pipelines.video.frames import decode_packets, demux, open_video
+from pipelines.video.frames import decode_packets, open_video
 from pipelines.video.long_video import _Assembly
 from pipelines.video.pieces import Piece
 from pipelines.video.survey import survey

@@ -12,7 +12,8 @@ import pytest
 
 from pipelines.core.spec import SAMPLING_RULES, ClipSpec
 from pipelines.video import taint
-from pipelines.video.frames import decode_packets, demux, open_video
+from pipelines.video.demuxers import demux
+from pipelines.video.frames import decode_packets, open_video
 from pipelines.video.long_video import WindowClip, read_windows
 from pipelines.video.resize import Resizer
 from pipelines.video.skipping import drop_plan, planned, stretches

@@ -13,7 +13,8 @@ from pipelines.core.spec import ClipSpec
 from pipelines.video import clip as clips
 from pipelines.video import survey as surveys
 from pipelines.video.clip import Clip, clip_of_listed, read_clip
-from pipelines.video.frames import demux, open_video
+from pipelines.video.demuxers import demux
+from pipelines.video.frames import open_video
 from pipelines.video.sparse import starts
 from pipelines.video.sparse.listing import MIN_BYTES, Listing, list_frames
 from pipelines.video.sparse.runs import Run, plan_runs

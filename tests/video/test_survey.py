@@ -11,8 +11,9 @@ import pytest
 from pipelines.core.spec import ClipSpec
 from pipelines.video import frames
 from pipelines.video import survey as core_survey
+from pipelines.video.demuxers import demux
 from pipelines.video.errors import VideoDecodeError
-from pipelines.video.frames import demux, open_video, scan
+from pipelines.video.frames import open_video, scan
 from pipelines.video.skipping import entry_points
 from pipelines.video.streams import shows_picture
 from pipelines.video.survey import Survey, clip_or_survey, survey

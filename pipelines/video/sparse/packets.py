@@ -6,8 +6,8 @@ import av
 import numpy as np
 from av.stream import Discard
 
+from pipelines.video.demuxers import demux
 from pipelines.video.errors import UnforeseenFrame
-from pipelines.video.frames import demux
 from pipelines.video.sparse.listing import Listing
 from pipelines.video.sparse.parameters import plain_test
 from pipelines.video.streams import gives_one_frame

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipelines.video.containers.mp4_samples import Samples, samples
-from pipelines.video.frames import demux, open_video
+from pipelines.video.demuxers import demux
+from pipelines.video.frames import open_video
 from tests.support.films import write_film
 from tests.support.long_files import repeat
 from tests.support.long_videos import OPEN_265, QUICK, x264
