@@ -9,7 +9,7 @@ Of large files whose tables list all packets, only the groups of pictures that h
 from key frames that are known exactly. Whatever isn't as listed leads back to reading the whole file.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import av
@@ -39,6 +39,8 @@ from pipelines.video.timing.times import Timeline
 
 MIN_DECODABLE_SHARE = MIN_SHARE
 """A damaged video still yields a clip if at least this share of its frames could be decoded."""
+_GIVES_EACH = frozenset(("hevc", "vp9", "av1"))
+"""Codecs whose decoders give a frame for each packet that shows one, unless they lose it, perhaps without an error."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def clip_of(path: str, context: "av.VideoCodecContext", packets: Packets, spec: 
         clip = _read_undamaged_clip(path, context, packets, spec)
         if clip is not None:
             return clip
-    return _read_damaged_clip(path, packets, spec, min_frames, count_gaps(path, context, packets))
+    return _read_damaged_clip(path, context, packets, spec, min_frames)
 
 
 def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Packets, spec: ClipSpec) -> Clip | None:
@@ -151,7 +153,9 @@ def _read_undamaged_clip(path: str, context: "av.VideoCodecContext", packets: Pa
     return clip or _collect(lambda is_enough: decode_again(path, None, is_enough), times, spec, is_whole=True)
 
 
-def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: int, num_gaps: int) -> Clip:
+def _read_damaged_clip(
+    path: str, context: "av.VideoCodecContext", packets: Packets, spec: ClipSpec, min_frames: int
+) -> Clip:
     """Counts the frames that really come out of the decoder, then chooses among them."""
     errors: list[str] = []
     num_intact = 0
@@ -165,14 +169,29 @@ def _read_damaged_clip(path: str, packets: Packets, spec: ClipSpec, min_frames: 
         raise VideoDecodeError(f"only {num_intact} of {packets.count} frames could be decoded{reason}")
     if num_frames < min_frames:
         raise VideoTooShort(num_frames, min_frames)
-    damage = _describe_damage(packets, num_frames, num_intact, errors, num_gaps)
+    num_gaps = count_gaps(path, context, packets)
+    num_lost = _count_lost(packets.times, numbers) if context.codec.canonical_name in _GIVES_EACH else 0
+    damage = _describe_damage(packets, num_frames, num_intact, errors, num_gaps, num_lost)
     clip = _collect(lambda _: decode_again(path, errors), packets.times.of_packets(numbers), spec, damage)
     if clip is None:
         raise VideoDecodeError(f"{num_frames} frames were decoded, but fewer the second time")
     return replace(clip, missing=packets.missing)
 
 
-def _describe_damage(packets: Packets, num_frames: int, num_intact: int, errors: list[str], num_gaps: int) -> str:
+def _count_lost(times: Timeline, numbers: Sequence[int]) -> int:
+    """How many packets gave no frame, except the first to be shown: recordings may begin within a group of pictures.
+
+    Args:
+        times: those of all packets.
+        numbers: the numbers of the packets that gave a frame.
+    """
+    lost = np.setdiff1d(np.arange(len(times.stored)), numbers)
+    return int((times.stored[lost] > times.stored[numbers].min()).sum())
+
+
+def _describe_damage(
+    packets: Packets, num_frames: int, num_intact: int, errors: list[str], num_gaps: int, num_lost: int
+) -> str:
     """What is wrong with a video, given how many frames could be decoded; empty where nothing is."""
     found = []
     if packets.missing:
@@ -182,6 +201,8 @@ def _describe_damage(packets: Packets, num_frames: int, num_intact: int, errors:
     if num_intact < num_frames:
         bad = num_frames - num_intact
         found.append(f"{bad:,} of {num_frames:,} frames {'is' if bad == 1 else 'are'} damaged")
+    if num_lost and not found:
+        found.append(f"{num_lost:,} of {packets.count:,} frames can't be decoded")
     if num_gaps and not found:
         found.append(f"frames are missing in {num_gaps:,} {'place' if num_gaps == 1 else 'places'}")
     if errors and not found:

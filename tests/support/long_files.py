@@ -14,9 +14,8 @@ def repeat(
 ) -> Path:
     """Writes the video of a file `times` times in a row, with sound between the pictures if asked for."""
     with av.open(str(source)) as container:
-        video = container.streams.video[0]
-        packets = [packet for packet in container.demux(video) if packet.size]
-        assert video.time_base is not None
+        video: Any = container.streams.video[0]
+        packets: list[Any] = [packet for packet in container.demux(video) if packet.size]
         span = max(packet.pts for packet in packets) - min(packet.pts for packet in packets)
         span += round(1 / (video.average_rate * video.time_base))
         with av.open(str(path), "w", options=dict(muxing or {})) as output:

@@ -64,6 +64,22 @@ def test_references_that_are_missing_are_said(suffix: str, tmp_path: Path) -> No
         assert read_clip(str(cut), SPEC).damage == damage
 
 
+def test_frames_that_a_decoder_loses_without_a_word_are_said(tmp_path: Path) -> None:
+    options = {"x265-params": "keyint=20:scenecut=0:bframes=2:log-level=none"}
+    path, damaged = write_video(tmp_path / "v.mkv", 40, "libx265", options=options), tmp_path / "damaged.mkv"
+    with av.open(str(path)) as source, av.open(str(damaged), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
+            if number == 22:
+                packet.update(bytes(packet)[:4] + bytes(packet.size - 4))
+            packet.stream = stream
+            target.mux(packet)
+    clip = read_clip(str(damaged), SPEC)
+    assert clip.num_source_frames < 40
+    assert clip.damage == f"{40 - clip.num_source_frames} of 40 frames can't be decoded"
+    assert not read_clip(str(path), SPEC).damaged
+
+
 def test_less_than_half_is_a_failure() -> None:
     with pytest.raises(VideoDecodeError, match="^only 6 of 50 frames are there$"):
         read_clip(str(FIELD / "trunc55.mp4"), SPEC)
