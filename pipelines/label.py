@@ -27,7 +27,7 @@ from pipelines.labelling.plan import LabelTask, Listing
 from pipelines.labelling.types import LabelReport
 from pipelines.models.scorer import Scorer, read_model_info, shared_scorer
 from pipelines.process import extras
-from pipelines.process.background import Background, leave
+from pipelines.process.background import PATIENCE_S, Background, leave
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, videos_done, watching
@@ -117,16 +117,16 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     start = time.monotonic()
     engine = plain_engine(_BEAM_MODULES)
     scorer = _scorer(config, info, engine)
-    if (
-        request.is_plain
-        and not config.dry_run
-        and all(map(files.is_local, (config.model, config.input, config.output)))
-    ):
-        scorer.start()  # while videos are listed
-        engine.prepare()
+    is_here = all(map(files.is_local, (config.model, config.input, config.output)))
+    if loads_ahead := request.is_plain and not config.dry_run and is_here:
+        scorer.start(PATIENCE_S)  # while videos are listed
+        engine.prepare(PATIENCE_S)
     listing = list_videos(config.input)
     windows = _windows(config, info)
     label_store.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
+    if loads_ahead:
+        scorer.start()
+        engine.prepare(0.0)
     if not request.is_plain:
         engine = _engine(request)
         scorer = _scorer(config, info, engine)

@@ -32,7 +32,7 @@ from pipelines.files.lock import exclusive
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
 from pipelines.process import extras
-from pipelines.process.background import leave
+from pipelines.process.background import PATIENCE_S, leave
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.ignored import say_ignored
 from pipelines.reports.progress import LOCAL_PROGRESS, videos_done, watching
@@ -89,7 +89,10 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     if request.use_sample_data:
         _make_sample_videos(config)
     start = time.monotonic()
-    engine = engine or _plain_engine(config)
+    engine = engine or plain_engine(["pipelines.transforms.plan", "pipelines.transforms.shards"])
+    is_here = files.is_local(config.input) and files.is_local(config.output)
+    if loads_ahead := is_here and (config.overwrite or not folder.is_complete(config.output)):
+        engine.prepare(PATIENCE_S)  # while videos are listed
     files.check_stores(config.input, config.output)
     listed = read_catalog(config.input, config.class_level)
     catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
@@ -99,6 +102,8 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
         catalog = without_duplicates(catalog)
     catalog = note_classes(note_splits(catalog))
     folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
+    if loads_ahead:
+        engine.prepare(0.0)
     engine.check_reach("--input", (video.uri for video in catalog.videos))
     with exclusive(config.output):
         layout = folder.read_layout(config.output, config.overwrite)
@@ -116,15 +121,6 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
             _write_shards(config, engine, plan, pending)
         info = _finish(config, catalog, plan)
     return info, time.monotonic() - start if len(pending) == len(plan.shards) else None
-
-
-def _plain_engine(config: PreprocessConfig) -> Engine:
-    """The engine without options for Beam, which is imported while videos are listed."""
-    engine = plain_engine(["pipelines.transforms.plan", "pipelines.transforms.shards"])
-    is_here = files.is_local(config.input) and files.is_local(config.output)
-    if is_here and (config.overwrite or not folder.is_complete(config.output)):
-        engine.prepare()
-    return engine
 
 
 def _engine(request: Request) -> Engine:

@@ -11,7 +11,7 @@ from pipelines.cli.commands import as_called
 from pipelines.core.errors import EXIT_CLOSED_PIPE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, UserError, as_shortage
 from pipelines.core.secrets import redact
 from pipelines.core.wording import some
-from pipelines.process import extras, interrupts
+from pipelines.process import background, extras, interrupts
 from pipelines.process.embedding import is_library
 
 _QUIET_WARNINGS = ("ignore::FutureWarning:google.api_core._python_version_support", "ignore::FutureWarning:google.auth")
@@ -68,6 +68,7 @@ def _run_tool(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> 
     try:
         return run(arguments)
     except (UserError, OSError, MemoryError, ModuleNotFoundError) as error:
+        background.call_off()
         if interrupts.happened():
             raise
         known = extras.explained(as_shortage(error))

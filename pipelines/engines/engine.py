@@ -29,7 +29,8 @@ class Engine:
         parallelism: how many workers there should be work for at a time.
         on_dataflow: whether it is Google's service, whose workers can't reach this machine's files.
         is_default: whether it is the local engine as it is without options: one Beam worker, in this process.
-        prepare: begins to import Beam, if it isn't imported yet, while the caller does something else.
+        prepare: begins to import Beam, if it isn't imported yet, while the caller does something else; after the given
+            number of seconds, unless it is called again with 0.
     """
 
     get_pipeline: Callable[[], "beam.Pipeline"]
@@ -40,7 +41,7 @@ class Engine:
     parallelism: int
     on_dataflow: bool = False
     is_default: bool = False
-    prepare: Callable[[], None] = lambda: None
+    prepare: Callable[[float], None] = lambda after_s: None
 
     @cached_property
     def pipeline(self) -> "beam.Pipeline":

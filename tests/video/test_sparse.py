@@ -151,6 +151,7 @@ def test_surveys_are_the_same(long_file: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(surveys, "list_frames", functools.partial(list_frames, min_bytes=0))
     monkeypatch.setattr(surveys, "scan", None)
     monkeypatch.setattr(starts, "_APART_S", 2.0)
+    monkeypatch.setattr(starts, "_PARTS", 1)
     listed = surveys.survey(str(long_file))
     assert listed.pts is not None and whole.pts is not None
     assert listed.pts.tolist() == whole.pts.tolist() and listed.times_s.tolist() == whole.times_s.tolist()

@@ -126,7 +126,7 @@ def test_mutated_videos(pictures: list[np.ndarray], tmp_path: Path) -> None:
             wrong, unknown = other_frames(path, clip, spec)
             assert not wrong, path.name
             compared += unknown < len(clip.frames)
-    assert compared > 10
+    assert compared > 5
 
 
 def test_without_a_plan_a_video_is_decoded_once(
