@@ -13,8 +13,8 @@ RUN useradd --uid 10001 --create-home har \
 
 COPY --from=beam /opt/apache/beam /opt/apache/beam
 
-# What setup.py needs, but not what only tests need, in the versions and with the checksums of the lock. Bytecode is compiled here, as the user may not write it. uv, which can check checksums of
-# constraints, doesn't stay in the image.
+# What setup.py needs, but not what only tests need, in the versions and with the checksums of the lock. Bytecode is
+# compiled here, as the user may not write it. uv, which can check checksums of constraints, doesn't stay in the image.
 WORKDIR /opt/har
 COPY setup.py requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
