@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import hypothesis
 import numpy as np
 import pytest
 
@@ -22,6 +23,10 @@ from pipelines.process import tensorflow_start
 from tests import ROOT
 from tests.support.films import write_film
 from tests.support.quick import Quick
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.load_profile("default")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell's background jobs ignore Ctrl-C, and so would all processes that the tests start.

@@ -164,7 +164,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change_is_refused_in_a_line_or_harmless(dataset: Path, data: st.DataObject) -> None:
     """Any value in any place gives a description, or a UserError of one line."""

@@ -92,7 +92,7 @@ def test_bins_are_closed_below(index: int) -> None:
 shards = st.lists(st.lists(st.tuples(segments, times, st.booleans(), st.integers(0, 3)), max_size=5), max_size=6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(shards, st.randoms(use_true_random=False))
 def test_merging_is_associative_and_knows_no_order(shards: list[list[Any]], random: Random) -> None:
     with pytest.MonkeyPatch.context() as patch:

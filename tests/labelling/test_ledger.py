@@ -101,7 +101,7 @@ def as_bytes(result: ShardLabels) -> tuple[Any, ...]:
     return result.videos, result.failures, result.report, sorted(e.to_json() for e in result.entries)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False), st.integers(1, 40))
 def test_labels_do_not_depend_on_order_or_files(chance: random.Random, per_file: int) -> None:
     """Each file keeps the strips of its own least certain windows, as the job writes them; some entries are twice."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.labelling.rows import COLUMNS, FORMATS, Row, bigquery_schema, encodable, rows, write_rows
@@ -135,7 +135,6 @@ def test_types_and_row_groups_of_parquet(number: int) -> None:
     assert [field.name for field in file.schema_arrow if field.nullable] == ["unfamiliar", "is_unfamiliar"]
 
 
-@settings(deadline=None)
 @given(tables())
 @pytest.mark.parametrize("format", FORMATS)
 def test_rows_come_back_as_they_were(format: str, table: list[Row]) -> None:

@@ -257,7 +257,7 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cases())
 def test_segments_cover_what_windows_do_and_neighbours_differ(case: Case) -> None:
     """Time between consecutive windows counts as covered, even if they don't touch."""
@@ -283,7 +283,6 @@ def test_segments_cover_what_windows_do_and_neighbours_differ(case: Case) -> Non
         assert a.end_s < b.start_s or (a.end_s == b.start_s and a.label != b.label)
 
 
-@settings(deadline=None)
 @given(cases(), st.integers(0, 14))
 def test_constant_probabilities_are_what_they_are(case: Case, row: int) -> None:
     windows, p, spec = case

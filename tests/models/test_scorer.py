@@ -112,7 +112,7 @@ def test_a_model_trained_on_jpeg_sees_clips_as_its_dataset_would_hold_them(tmp_p
     assert as_stored(clips[0].tobytes(), SMALL, lossless.encoding) == clips[0].tobytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_bad_clips_cost_nothing_but_themselves(poisoned: Scorer, data: st.DataObject) -> None:
     """Any mixture of good clips, clips that fail the whole batch, clips that give NaN, and clips of a wrong size."""

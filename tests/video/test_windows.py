@@ -136,7 +136,7 @@ def videos(draw: st.DrawFn) -> tuple[np.ndarray, float, WindowSpec]:
     return times, duration, WindowSpec(window, stride, window, 1000.0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(videos())
 def test_windows_cover_the_video(video: tuple[np.ndarray, float, WindowSpec]) -> None:
     times, duration, spec = video
@@ -191,7 +191,7 @@ def test_cut(seconds: int, key_frames: list[int], range_s: float, expected: list
     assert cut_ranges(windows_of(seconds), key_frames, range_s) == [WindowRange(*cut) for cut in expected]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(videos(), st.sets(st.integers(0, 120)), st.sampled_from([1.0, 20.0, 60.0, 1e6]))
 def test_ranges_of_windows(video: tuple[np.ndarray, float, WindowSpec], key_frames: set[int], range_s: float) -> None:
     planned = plan_windows(*video)

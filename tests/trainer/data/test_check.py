@@ -150,7 +150,7 @@ def test_missing_and_cut_off_shards_are_named_together(copy: Path, full: bool) -
     assert f"python -m pipelines.verify {copy}" in message
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1, exclude_max=True))
 def test_any_changed_byte_is_found(copy: Path, share: float) -> None:
     path = shards(copy)[0]

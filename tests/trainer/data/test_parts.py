@@ -30,7 +30,7 @@ def make_index(groups: int, clips: int, classes: int = 2) -> Index:
     return Index(tuple(ids), tuple(names), np.array(labels, np.int64))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(3, 12), st.integers(1, 4), st.integers(2, 6), st.integers(0, 3))
 def test_folds_test_every_clip_once_and_never_share_a_group(groups: int, clips: int, folds: int, seed: int) -> None:
     index = make_index(groups, clips)

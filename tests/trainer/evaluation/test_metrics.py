@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.evaluation.calibration import cross_entropy, expected_calibration_error, fit_temperature
@@ -89,7 +89,6 @@ def test_equal_logits_count_for_the_earlier_class() -> None:
     assert (evaluate(many, names(many)).top5 or Interval(0, 0, 0)).value == pytest.approx(5 / 6)
 
 
-@settings(deadline=None)
 @given(predictions_of_clips(), st.randoms(), st.floats(0.1, 10))
 def test_order_and_temperature(p: Predictions, random: Any, temperature: float) -> None:
     """The order of clips changes nothing, the temperature only what it should; intervals contain their values."""
@@ -110,7 +109,6 @@ def test_order_and_temperature(p: Predictions, random: Any, temperature: float) 
     assert 0 <= first.ece <= 1
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.booleans())
 def test_all_right_or_all_wrong_is_not_taken_for_certain(num_groups: int, right: bool) -> None:
     """A share of groups below `bound` would not give so many without an exception once in forty times."""
@@ -238,7 +236,6 @@ def test_temperature_of_nothing_and_wrong_ones() -> None:
             saying([0], [0]).probabilities(temperature)
 
 
-@settings(deadline=None)
 @given(predictions_of_clips(), st.floats(0.3, 15))
 def test_no_other_temperature_is_better(p: Predictions, other: float) -> None:
     best = cross_entropy(p.logits, p.labels, fit_temperature(p.logits, p.labels))
@@ -251,7 +248,6 @@ def test_large_logits_do_not_overflow() -> None:
     assert math.isfinite(evaluate(p, NAMES).cross_entropy)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_jsonl_gives_back_the_same(data: st.DataObject) -> None:
     clip = st.tuples(
@@ -336,7 +332,6 @@ def test_names_must_fit() -> None:
                 use(p, wrong)
 
 
-@settings(deadline=None)
 @given(predictions_of_clips())
 def test_evaluation_goes_through_json(p: Predictions) -> None:
     result = evaluate(p, names(p), num_resamples=20)
