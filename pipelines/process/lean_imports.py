@@ -24,8 +24,8 @@ OF_BEAM = (
 """What Beam imports if it is installed, and needs for `gs://`, `s3://`, Azure, BigQuery, MongoDB and notebooks only."""
 OF_TENSORFLOW = ("keras.src", "keras._tf_keras")
 """What TensorFlow imports if it is installed, and needs for networks of Keras only."""
-_COMPLAINING = ("apache_beam.io.mongodbio",)
-"""Loggers that say what is missing."""
+_COMPLAINING = (None, "apache_beam.io.mongodbio")
+"""Loggers that say what is missing: the root and others."""
 _one_at_a_time = threading.Lock()
 """Threads that import the same packages from different ends may find them half imported."""
 
@@ -72,6 +72,8 @@ def _import_all(modules: Sequence[str]) -> None:
 def _refusing(names: Sequence[str]) -> Iterator[None]:
     finder = _Refusing(names)
     loggers = [logging.getLogger(name) for name in _COMPLAINING]
+    silent = logging.NullHandler()  # without any, `logging.warning` would set up logging
+    logging.getLogger().addHandler(silent)
     sys.meta_path.insert(0, finder)
     for logger in loggers:
         logger.disabled = True
@@ -79,5 +81,6 @@ def _refusing(names: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+        logging.getLogger().removeHandler(silent)
         for logger in loggers:
             logger.disabled = False
