@@ -51,8 +51,11 @@ def _decode(
     read = list(listed_packets(container, stream, listing, run.first, run.end))
     if not start_test(context)(read[0]):
         raise UnforeseenFrame
+    start = int(listing.samples.pts[run.first])  # what is shown earlier refers to pictures before the run
+    if run.first and context.codec.canonical_name == "hevc":  # what is shown later never refers to it
+        read = [packet for packet in read if packet.pts is not None and packet.pts >= start]
     packets = Packets(len(read), broken=False, times=listing.times, buffered=read)
-    pts = np.sort(listing.samples.pts[run.first : run.end])
+    pts = np.sort([packet.pts or 0 for packet in read])
     plan = make_plan(path, context, packets)
     if plan is not None and [picture.pts for picture in plan.come_out(range(len(plan.pictures)))] == pts.tolist():
         needed = np.searchsorted(pts, listing.samples.pts[list(run.wanted)]).tolist()
@@ -61,7 +64,6 @@ def _decode(
     numbers = FrameNumbers(context.extradata or b"") if context.codec.canonical_name == "h264" else None
     if numbers and any(numbers.is_gap(packet) for packet in read):  # which decoders don't tell
         raise UnforeseenFrame
-    start = int(listing.samples.pts[run.first])  # what is shown earlier refers to pictures before the run
     frames = (frame for frame in decode_packets(context, read) if frame.pts is None or frame.pts >= start)
     for frame, foreseen in itertools.zip_longest(frames, pts[pts >= start].tolist()):
         if frame is None or frame.pts != foreseen:
