@@ -32,11 +32,6 @@ def provided(path: str, open_raw: Callable[[], io.RawIOBase]) -> Iterator[None]:
         del _provided[path]
 
 
-def is_provided(path: str) -> bool:
-    """Whether the content of a path isn't on this machine, so that it pays to read little."""
-    return path in _provided
-
-
 def open_content(path: str) -> BinaryIO:
     """Opens a video file for reading bytes.
 

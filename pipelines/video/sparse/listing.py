@@ -11,10 +11,8 @@ from pipelines.video.containers.mp4_samples import Samples
 from pipelines.video.timing.packet_times import PacketTimes, StreamClock
 from pipelines.video.timing.times import Timeline, timeline
 
-MIN_BYTES = 32 * 1024 * 1024
-"""Smaller files are read whole: that is as fast, and notices damage anywhere."""
-_MIN_BYTES_ELSEWHERE = 8 * 1024 * 1024
-"""The same for files that aren't on this machine, of which reading takes longer."""
+MIN_BYTES = 2 * 1024 * 1024
+"""Smaller files are read whole: that is as fast, and notices more damage."""
 _SUPPORTED = frozenset(("h264", "hevc", "mpeg4", "vp9", "av1", "mpeg1video", "mpeg2video"))
 """Codecs that can be decoded from key frames on, besides those that have nothing else. VP8 has packets that show no
 picture, which tables don't tell."""
@@ -38,21 +36,19 @@ class Listing:
 
 
 def list_frames(
-    container: "av.container.InputContainer", stream: "av.VideoStream", min_bytes: int | None = None
+    container: "av.container.InputContainer", stream: "av.VideoStream", min_bytes: int = MIN_BYTES
 ) -> Listing | None:
     """The frames of a large video, read from tables alone.
 
     Args:
         container: an open file of which no packet has been read.
         stream: its video.
-        min_bytes: what counts as large; by default, less if the file isn't on this machine.
+        min_bytes: what counts as large.
 
     Returns:
         None where the file is small or not plain, or where its tables aren't enough: then all packets must be read.
     """
     path = container.name.removeprefix("file:")
-    if min_bytes is None:
-        min_bytes = _MIN_BYTES_ELSEWHERE if content.is_provided(path) else MIN_BYTES
     if container.format.name != mp4_samples.FORMAT or container.size < min_bytes:
         return None
     codec = stream.codec_context.codec
