@@ -134,7 +134,8 @@ def killed_at_start(count: int, chance: random.Random) -> Iterator[None]:
             while not (found := [process for process in this.children() if process.pid not in others]):
                 time.sleep(0.005)
             time.sleep(chance.uniform(0, 0.05))  # starting takes three times as long
-            found[0].kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[0].kill()
             others.add(found[0].pid)
 
     killer = threading.Thread(target=kill, daemon=True)
