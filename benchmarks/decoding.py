@@ -153,8 +153,8 @@ def _rows(seconds: Seconds, num_videos: int, others: Mapping[str, int], missing:
 
 
 def _summary(seconds: Seconds, others: Mapping[str, int]) -> list[str]:
-    """Our best CPU seconds, those of the fastest rival with the right frames, and how many times faster we are than it and
-    than full decoding."""
+    """Our best CPU seconds, those of the fastest rival with the right frames, and how many times faster we are than
+    it and than full decoding."""
     best = {name: min(cpu for cpu, _ in values) for name, values in seconds.items()}
     rivals = [name for name in best if name not in (OURS, IN_PROCESS, FULL_DECODE) and not others[name]]
     rival = min(rivals, key=best.__getitem__)
