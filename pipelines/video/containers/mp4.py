@@ -1,7 +1,7 @@
 """The boxes of an MP4 file (ISO/IEC 14496-12): where fragments should end, and whether another file follows."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
@@ -35,7 +35,7 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
     """
     begin, end, duration_s = 0, 0, 0.0
     is_fragmented = is_cut = False
-    for box in _boxes(file, size_bytes):
+    for box in boxes(file, 0, size_bytes, _NAMES):
         begin = box.end
         is_fragmented |= box.name == b"moof"
         is_cut |= box.end > size_bytes and box.name not in _DISPENSABLE
@@ -54,7 +54,7 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
 def second_movie(file: BinaryIO, size_bytes: int) -> int | None:
     """Where another MP4 file begins that was joined to this one, and that decoders don't read; None if none was."""
     begins, movies = 0, 0
-    for box in _boxes(file, size_bytes):
+    for box in boxes(file, 0, size_bytes, _NAMES):
         begins = box.begin if box.name == b"ftyp" else begins
         movies += box.name == b"moov"
         if movies > 1 and begins:  # without a beginning of its own, the same one is there twice
@@ -62,8 +62,8 @@ def second_movie(file: BinaryIO, size_bytes: int) -> int | None:
     return None
 
 
-class _Box(NamedTuple):
-    """A box whose data begin at `data`."""
+class Box(NamedTuple):
+    """A box whose content begins at `data`."""
 
     name: bytes
     begin: int
@@ -71,21 +71,28 @@ class _Box(NamedTuple):
     end: int
 
 
-def _boxes(file: BinaryIO, size_bytes: int) -> Iterator[_Box]:
-    """The boxes at the top level of a file, up to something that is none."""
-    begin = 0
-    while begin < size_bytes:
+def boxes(file: BinaryIO, begin: int, end: int, names: Container[bytes] | None = None) -> Iterator[Box]:
+    """The boxes between two offsets, as far as they can be followed; the last one may end beyond the second.
+
+    Args:
+        file: the MP4 file.
+        begin, end: the offsets.
+        names: what boxes there may be called; None for anything.
+    """
+    while begin + 8 <= end:
         file.seek(begin)
         head = file.read(16)
-        size, name = struct.unpack(">I4s", head[:8]) if len(head) >= 8 else (0, b"")
+        if len(head) < 8:
+            return
+        size, name = struct.unpack(">I4s", head[:8])
         head_size = 8
         if size == 1 and len(head) == 16:
             size, head_size = struct.unpack(">Q", head[8:])[0], 16
         elif size == 0:
-            size = size_bytes - begin  # up to the end of the file
-        if size < head_size or name not in _NAMES:
+            size = end - begin
+        if size < head_size or (names is not None and name not in names):
             return
-        yield _Box(name, begin, begin + head_size, begin + size)
+        yield Box(name, begin, begin + head_size, begin + size)
         begin += size
 
 

@@ -5,13 +5,15 @@ which they are shown, which are read from the file here. Only plain files are su
 and an edit list that at most shifts the start.
 """
 
-import struct
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import av
 import numpy as np
+
+from pipelines.video.containers.mp4 import Box, boxes
 
 FORMAT = "mov,mp4,m4a,3gp,3g2,mj2"
 _MAX_OFFSET = 1 << 28
@@ -78,31 +80,9 @@ def _fields(stream: "av.VideoStream") -> Iterator[int]:
         yield entry.is_keyframe + 2 * entry.is_discard
 
 
-class _Box(NamedTuple):
-    """A box whose content begins at `begin`."""
-
-    name: bytes
-    begin: int
-    end: int
-
-
-def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[_Box]:
-    """The boxes between two offsets, as far as they can be followed."""
-    while begin + 8 <= end:
-        file.seek(begin)
-        head = file.read(16)
-        if len(head) < 8:
-            return
-        size, name = struct.unpack(">I4s", head[:8])
-        head_size = 8
-        if size == 1 and len(head) == 16:
-            size, head_size = struct.unpack(">Q", head[8:])[0], 16
-        elif size == 0:
-            size = end - begin
-        if size < head_size or begin + size > end:
-            return
-        yield _Box(name, begin + head_size, begin + size)
-        begin += size
+def _boxes(file: BinaryIO, begin: int, end: int) -> Iterator[Box]:
+    """The boxes between two offsets, without any that ends beyond the second."""
+    return itertools.takewhile(lambda box: box.end <= end, boxes(file, begin, end))
 
 
 def _tables(file: BinaryIO, track: int) -> dict[bytes, bytes] | None:
@@ -110,33 +90,33 @@ def _tables(file: BinaryIO, track: int) -> dict[bytes, bytes] | None:
     movie = next((box for box in _boxes(file, 0, file.seek(0, 2)) if box.name == b"moov"), None)
     if movie is None:
         return None
-    parts = list(_boxes(file, movie.begin, movie.end))
+    parts = list(_boxes(file, movie.data, movie.end))
     tracks = [part for part in parts if part.name == b"trak" and _track_id(file, part) == track]
     if len(tracks) != 1 or any(part.name == b"mvex" for part in parts):
         return None
     place = tracks[0]
     for name in (b"mdia", b"minf", b"stbl"):
-        found = [box for box in _boxes(file, place.begin, place.end) if box.name == name]
+        found = [box for box in _boxes(file, place.data, place.end) if box.name == name]
         if len(found) != 1:
             return None
         place = found[0]
     tables: dict[bytes, bytes] = {}
-    for box in _boxes(file, place.begin, place.end):
+    for box in _boxes(file, place.data, place.end):
         if box.name in (b"stsd", b"stts", b"ctts"):
             if box.name in tables:
                 return None
-            file.seek(box.begin)
-            tables[box.name] = file.read(16 if box.name == b"stsd" else box.end - box.begin)
+            file.seek(box.data)
+            tables[box.name] = file.read(16 if box.name == b"stsd" else box.end - box.data)
     description = tables.get(b"stsd", b"")
     is_plain = len(description) == 16 and description[4:8] == b"\0\0\0\1" and description[12:] != b"encv"
     return tables if is_plain else None
 
 
-def _track_id(file: BinaryIO, track: _Box) -> int | None:
-    header = next((box for box in _boxes(file, track.begin, track.end) if box.name == b"tkhd"), None)
+def _track_id(file: BinaryIO, track: Box) -> int | None:
+    header = next((box for box in _boxes(file, track.data, track.end) if box.name == b"tkhd"), None)
     if header is None:
         return None
-    file.seek(header.begin)
+    file.seek(header.data)
     data = file.read(24)
     place = 20 if data[:1] == b"\1" else 12
     return int.from_bytes(data[place : place + 4], "big") if len(data) >= place + 4 else None
