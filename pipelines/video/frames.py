@@ -223,7 +223,7 @@ def decode_needed(
     """
     kept = plan.keep(needed)
     with packet_source(path, context, packets) as (decoder, source):
-        decoder.options.update(drop_plan.OPTIONS.get(decoder.name, {}))
+        drop_plan.prepare(decoder)
         selected = plan.select(source, kept)
         for number, run in enumerate(plan.runs(kept)):
             if number:

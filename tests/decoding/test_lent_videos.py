@@ -249,6 +249,12 @@ def expected(long: Path) -> list[DecodedWindow]:
         return windows(pool.stream([long], window_job(1e6), same_path))
 
 
+def contents_after(number: int, fault: Fault) -> Callable[[str, str], Fault | None]:
+    """What befalls all requests for content but the first ones."""
+    count = itertools.count(1)
+    return lambda method, path: fault if is_content(method, path) and next(count) > number else None
+
+
 @pytest.mark.server
 @pytest.mark.process
 @pytest.mark.usefixtures("here")
@@ -333,12 +339,7 @@ class TestStores:
         self, place: Place, uri: str, long: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("pipelines.files.ranged_reader.time.sleep", lambda _: None)
-        count = itertools.count(1)
-
-        def decide(method: str, path: str) -> Fault | None:
-            return Fault(cut=1000) if is_content(method, path) and next(count) > 2 else None
-
-        with place.proxy.faulty(decide), pool_of(1) as pool:
+        with place.proxy.faulty(contents_after(2, Fault(cut=1000))), pool_of(1) as pool:
             ((_, failure),) = pool.map([uri], DecodeJob(SPEC, FrameEncoding()), opened(uri))
         assert isinstance(failure, Failure) and (failure.stage, failure.type) == ("read", "OSError")
         assert "the store sent" in failure.message and failure.transient
@@ -347,12 +348,7 @@ class TestStores:
         self, place: Place, uri: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(remote, "STALLED_S", 0.3)
-        count = itertools.count(1)
-
-        def decide(method: str, path: str) -> Fault | None:
-            return Fault(delay_s=1.5) if is_content(method, path) and next(count) > 3 else None
-
-        with place.proxy.faulty(decide), pool_of(1) as pool:
+        with place.proxy.faulty(contents_after(3, Fault(delay_s=1.5))), pool_of(1) as pool:
             ((_, failure),) = pool.map([uri], DecodeJob(SPEC, FrameEncoding()), opened(uri))
         assert isinstance(failure, Failure) and (failure.stage, failure.type) == ("read", "TimeoutError")
         assert failure.message == "no more data came within 0.3 s. Check the network"

@@ -14,7 +14,7 @@ from pipelines.video import survey as core_survey
 from pipelines.video.demuxers import demux
 from pipelines.video.errors import VideoDecodeError
 from pipelines.video.frames import open_video, scan
-from pipelines.video.skipping import entry_points
+from pipelines.video.skipping.entry_points import IsStart, start_test
 from pipelines.video.streams import shows_picture
 from pipelines.video.survey import Survey, clip_or_survey, survey
 from pipelines.video.windows import WindowSpec
@@ -122,6 +122,12 @@ IDR, I_SLICE, P_SLICE = "65 88", "41 b0", "41 9a"
 AT_ONCE, LATER, OTHER = "06 06 01 c0", "06 06 01 2c", "06 05 01 c0"
 
 
+def h264_test(extradata: bytes) -> IsStart:
+    context = av.CodecContext.create("h264", "r")
+    context.extradata = extradata
+    return start_test(context)
+
+
 @pytest.mark.parametrize(
     ("nals", "expected"),
     [
@@ -143,11 +149,11 @@ AT_ONCE, LATER, OTHER = "06 06 01 c0", "06 06 01 2c", "06 05 01 c0"
 def test_h264_pictures_to_start_from(nals: list[str], expected: bool) -> None:
     units = [bytes.fromhex(nal) for nal in nals]
     packet = av.Packet(b"".join(b"\x00\x00\x01" + unit for unit in units))
-    assert not entry_points._h264_test(b"")(packet)  # the container doesn't say so
+    assert not h264_test(b"")(packet)  # the container doesn't say so
     packet.is_keyframe = True
-    assert entry_points._h264_test(b"")(packet) == expected
+    assert h264_test(b"")(packet) == expected
     sized = av.Packet(b"".join(len(unit).to_bytes(2, "big") + unit for unit in units))
     sized.is_keyframe = True
     avcc = bytes.fromhex("01 64001e fd e0 00")  # lengths of two bytes, no parameter sets
-    assert entry_points._h264_test(avcc)(sized) == expected
-    assert not entry_points._h264_test(avcc[:5])(sized)
+    assert h264_test(avcc)(sized) == expected
+    assert not h264_test(avcc[:5])(sized)

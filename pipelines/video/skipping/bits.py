@@ -1,8 +1,11 @@
 """What the parsers of headers share: bits, packets, and giving up on anything out of the ordinary."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 import av
+
+_F = TypeVar("_F")
 
 
 class NoPlan(Exception):
@@ -48,6 +51,24 @@ class Shown:
             raise NoPlan("the container and the pictures disagree about their order")
         self.positions.append(position)
         self._pts = pts
+
+
+def key_groups(frames: Iterable[_F], is_key: Callable[[_F], bool]) -> Iterator[list[_F]]:
+    """Cuts frames at key frames, which reset all that decoders remember.
+
+    Raises:
+        NoPlan: the first one is none.
+    """
+    group: list[_F] = []
+    for frame in frames:
+        if is_key(frame) and group:
+            yield group
+            group = []
+        if not (group or is_key(frame)):
+            raise NoPlan("the first frame isn't a key frame")
+        group.append(frame)
+    if group:
+        yield group
 
 
 def payload(packet: "av.Packet") -> bytes:

@@ -30,15 +30,11 @@ def counted_frames(
         packets: all packets of a video, each of which holds one picture.
         needed: display indices of the needed frames.
     """
-    if not context.is_open:
-        context.options.update(drop_plan.OPTIONS.get(context.name, {}))
+    drop_plan.prepare(context)
     wanted = sorted(needed)
     codec = context.codec.canonical_name
     stretches = cut(numbered(packets, codec), start_test(context))
-    begin, leading = (
-        0,
-        0,
-    )  # display index of the stretch's first frame, and how many of its pictures are shown before it
+    begin, leading = 0, 0  # display index of the stretch's first frame; pictures shown before it, but stored after it
     for stretch in stretches:
         if not wanted or begin > wanted[-1]:
             return

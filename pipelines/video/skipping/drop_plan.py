@@ -22,7 +22,7 @@ from pipelines.video.skipping.bits import NoPlan, Part
 HIDDEN = -1
 """In place of a display index: the picture is never shown, but others may refer to it."""
 
-OPTIONS = {"hevc": {"err_detect": "explode"}}
+_OPTIONS = {"hevc": {"err_detect": "explode"}}
 """By FFmpeg's name of a decoder, options for decoding by a plan. That of HEVC leaves old pixels where it can't decode a
 slice, without a word unless asked for errors; and which pixels these are depends on the pictures decoded before."""
 
@@ -129,6 +129,12 @@ _PARSERS = {
     "mjpeg": intra.mjpeg_pictures,
     **dict.fromkeys(intra.STATELESS, intra.pictures),
 }
+
+
+def prepare(context: "av.VideoCodecContext") -> None:
+    """Sets a decoder that hasn't decoded anything yet up for decoding by plans."""
+    if not context.is_open:
+        context.options.update(_OPTIONS.get(context.name, {}))
 
 
 def plan(codec: str, extradata: bytes | None, packets: Iterable["av.Packet"]) -> DropPlan | None:

@@ -14,7 +14,7 @@ from pipelines.video.skipping.bits import Bits, NoPlan
 from pipelines.video.skipping.intra import is_jpeg_start
 
 _RESET_BY_KEY_FRAMES = frozenset(("mpeg1video", "mpeg2video"))
-_TESTED = {"vp8": vp8.is_start, "vp9": vp9.is_start, "av1": av1.is_start}
+_TESTED = {"vp8": vp8.is_start, "vp9": vp9.is_start, "av1": av1.is_start, "mjpeg": is_jpeg_start}
 """Codecs in which containers may mark frames as key frames that aren't, or that aren't shown at once."""
 _SLICE, _IDR, _SEI = 1, 5, 6
 _RECOVERY_POINT = 6
@@ -25,67 +25,47 @@ IsStart = Callable[["av.Packet"], bool]
 
 def start_test(context: "av.VideoCodecContext") -> IsStart:
     """The test whether a packet's picture and all that are shown later can be decoded from this packet on."""
-    codec, extradata = context.codec.canonical_name, context.extradata or b""
-    if codec == "mjpeg":
-        return lambda packet: packet.is_keyframe and is_jpeg_start(bytes(packet))
-    if codec == "h264":
-        return _h264_test(extradata)
-    if codec == "hevc":
-        return _hevc_test(extradata)
-    if codec == "mpeg4":
-        return lambda packet: packet.is_keyframe and _is_plain_mpeg4(extradata, packet)
-    if codec in _TESTED:
-        return lambda packet: packet.is_keyframe and _passes(packet, _TESTED[codec])
-    if codec in _RESET_BY_KEY_FRAMES or context.codec.intra_only:
+    codec = context.codec.canonical_name
+    if codec in _RESET_BY_KEY_FRAMES or (context.codec.intra_only and codec not in _TESTED):
         return lambda packet: packet.is_keyframe
-    return lambda packet: False
-
-
-def _passes(packet: "av.Packet", test: Callable[[bytes], bool]) -> bool:
     try:
-        return test(bytes(packet))
+        test = _content_test(codec, context.extradata or b"")
     except NoPlan:
-        return False
+        return lambda packet: False
+
+    def is_start(packet: "av.Packet") -> bool:
+        try:
+            return packet.is_keyframe and test(bytes(packet))
+        except (NoPlan, IndexError):
+            return False
+
+    return is_start
 
 
-def _is_plain_mpeg4(extradata: bytes, packet: "av.Packet") -> bool:
+def _content_test(codec: str, extradata: bytes) -> Callable[[bytes], bool]:
+    """The test whether the content of a key frame's packet can be decoded by itself; it may raise NoPlan or IndexError.
+
+    Raises:
+        NoPlan: the container's parameters can't be parsed, or nothing is known of the codec.
+    """
+    if codec == "h264":
+        h264_size, _ = h264.parse_extradata(extradata)
+        return lambda data: _refreshes_at_once(list(h264.split_nals(data, h264_size)))
+    if codec == "hevc":
+        # What is skipped after a picture at which HEVC lets decoders begin is shown before it.
+        hevc_size, _ = hevc_headers.parse_extradata(extradata)
+        return lambda data: hevc_headers.is_start(h264.split_nals(data, hevc_size))
+    if codec == "mpeg4":
+        return lambda data: _is_plain_mpeg4(extradata or data)
+    if codec not in _TESTED:
+        raise NoPlan("a codec that may carry more than pictures")
+    return _TESTED[codec]
+
+
+def _is_plain_mpeg4(config: bytes) -> bool:
     """Whether pictures aren't interlaced: FFmpeg predicts fields from times since the start of the file."""
-    try:
-        mpeg4.parse_vol(extradata or bytes(packet))
-    except NoPlan:
-        return False
+    mpeg4.parse_vol(config)  # raises NoPlan otherwise
     return True
-
-
-def _h264_test(extradata: bytes) -> IsStart:
-    try:
-        length_size, _ = h264.parse_extradata(extradata)
-    except NoPlan:
-        return lambda packet: False
-
-    def is_start(packet: "av.Packet") -> bool:
-        try:
-            return packet.is_keyframe and _refreshes_at_once(list(h264.split_nals(bytes(packet), length_size)))
-        except (NoPlan, IndexError):
-            return False
-
-    return is_start
-
-
-def _hevc_test(extradata: bytes) -> IsStart:
-    """Pictures are those at which HEVC lets decoders begin, or not; what is skipped after them is shown before them."""
-    try:
-        length_size, _ = hevc_headers.parse_extradata(extradata)
-    except NoPlan:
-        return lambda packet: False
-
-    def is_start(packet: "av.Packet") -> bool:
-        try:
-            return packet.is_keyframe and hevc_headers.is_start(h264.split_nals(bytes(packet), length_size))
-        except (NoPlan, IndexError):
-            return False
-
-    return is_start
 
 
 def _refreshes_at_once(nals: list[bytes]) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import av
 
-from pipelines.video.skipping.bits import CodedPicture, NoPlan, payload
+from pipelines.video.skipping.bits import CodedPicture, NoPlan, Shown, payload
 
 STATELESS = frozenset(
     (
@@ -69,17 +69,15 @@ def is_jpeg_start(data: bytes) -> bool:
 
 def _in_order(packets: Iterable["av.Packet"], check: Callable[[bytes], None] = lambda _: None) -> _Order:
     coded: list[CodedPicture] = []
-    before: int | None = None
+    shown = Shown()
     for packet in packets:
         data = payload(packet)
         if any(side.data_type == "palette" for side in packet.iter_sidedata()):
             raise NoPlan("a palette that changes")
-        if packet.pts is None or (before is not None and packet.pts <= before):
-            raise NoPlan("the container and the pictures disagree about their order")
-        before = packet.pts
+        shown.add(len(coded), packet.pts)
         check(data)
         coded.append(CodedPicture((), packet.pts))
-    return list(range(len(coded))), coded
+    return shown.positions, coded
 
 
 class _Jpeg(NamedTuple):

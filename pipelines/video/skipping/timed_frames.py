@@ -53,8 +53,7 @@ def timed_frames(
         index_of: maps the times of the needed frames to their display indices.
         is_cut: other packets precede these; frames that are shown before the first of them aren't needed.
     """
-    if not context.is_open:
-        context.options.update(drop_plan.OPTIONS.get(context.name, {}))
+    drop_plan.prepare(context)
     steps = _steps(context, packets, index_of, is_cut)
     for way, group in itertools.groupby(steps, key=lambda step: step.way):
         if way == _WHOLE:

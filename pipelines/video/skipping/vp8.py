@@ -1,11 +1,11 @@
 """The pictures of a VP8 video (RFC 6386)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import av
 
-from pipelines.video.skipping.bits import CodedPicture, NoPlan, Shown, payload
+from pipelines.video.skipping.bits import CodedPicture, NoPlan, Shown, key_groups, payload
 
 _SYNC_CODE = b"\x9d\x01\x2a"
 _TAG_BYTES, _KEY_BYTES = 3, 10
@@ -48,7 +48,8 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
     """
     coded: list[CodedPicture] = []
     shown = Shown()
-    for group in _groups(packets):
+    frames = ((packet, parse_frame(payload(packet))) for packet in packets)
+    for group in key_groups(frames, lambda item: item[1].is_key):
         is_chain = any(frame.keeps_map or frame.keeps_data for _, frame in group)
         needed, had_segments, levels = -1, False, [0] * 8  # as key frames set them
         for packet, frame in group:
@@ -64,24 +65,6 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
                 needed = position
             had_segments = frame.has_segments
     return shown.positions, coded
-
-
-_Group = list[tuple["av.Packet", Frame]]
-
-
-def _groups(packets: Iterable["av.Packet"]) -> Iterator[_Group]:
-    """The packets with their frames, cut at key frames."""
-    group: _Group = []
-    for packet in packets:
-        frame = parse_frame(payload(packet))
-        if frame.is_key and group:
-            yield group
-            group = []
-        if not (frame.is_key or group):
-            raise NoPlan("the first frame isn't a key frame")
-        group.append((packet, frame))
-    if group:
-        yield group
 
 
 def is_start(data: bytes) -> bool:

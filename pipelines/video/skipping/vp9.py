@@ -1,11 +1,11 @@
 """The pictures of a VP9 video (VP9 Bitstream & Decoding Process Specification, 6.2 and annex B)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import av
 
-from pipelines.video.skipping.bits import Bits, CodedPicture, NoPlan, Shown, payload
+from pipelines.video.skipping.bits import Bits, CodedPicture, NoPlan, Shown, key_groups, payload
 
 _SYNC_CODE = 0x498342
 _ALL_SLOTS = 0xFF
@@ -48,7 +48,8 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
     """
     coded: list[CodedPicture] = []
     shown = Shown()
-    for group in _groups(packets):
+    contents = ((packet, _frames(packet)) for packet in packets)
+    for group in key_groups(contents, lambda item: item[1][0].is_key):
         is_chain = not all(frame.is_independent for _, frames in group for frame in frames)
         slots = [len(coded)] * 8  # the key frame
         for packet, frames in group:
@@ -63,27 +64,14 @@ def pictures(extradata: bytes, packets: Iterable["av.Packet"]) -> tuple[list[int
     return shown.positions, coded
 
 
-_Group = list[tuple["av.Packet", list[Frame]]]
-
-
-def _groups(packets: Iterable["av.Packet"]) -> Iterator[_Group]:
-    """The packets with their frames, cut at key frames."""
-    group: _Group = []
-    for packet in packets:
-        frames = [parse_frame(data) for data in split_superframe(payload(packet))]
-        if sum(frame.is_shown for frame in frames) != 1:
-            raise NoPlan("not one shown frame in a packet")
-        if any(frame.is_key for frame in frames[1:]):
-            raise NoPlan("a key frame that is not the first frame of its packet")
-        if frames[0].is_key:
-            if group:
-                yield group
-            group = []
-        elif not group:
-            raise NoPlan("the first frame isn't a key frame")
-        group.append((packet, frames))
-    if group:
-        yield group
+def _frames(packet: "av.Packet") -> list[Frame]:
+    """The frames of a packet, of which one is shown; only the first may be a key frame."""
+    frames = [parse_frame(data) for data in split_superframe(payload(packet))]
+    if sum(frame.is_shown for frame in frames) != 1:
+        raise NoPlan("not one shown frame in a packet")
+    if any(frame.is_key for frame in frames[1:]):
+        raise NoPlan("a key frame that is not the first frame of its packet")
+    return frames
 
 
 def is_start(data: bytes) -> bool:
