@@ -6,12 +6,15 @@ one from then on. Otherwise a copy is removed after use, and fetched again in th
 
 import contextlib
 import fcntl
+import gc
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, cast
@@ -193,7 +196,10 @@ def shard_copies(uri: str, info: DatasetInfo) -> Iterator[Copies | None]:
         info: its description.
     """
     if is_local(uri):
-        yield None
+        try:
+            yield None
+        finally:
+            _free_iterators(sys.exception())
         return
     shards = [shard for split in info.splits.values() for shard in split.shards]
     _remove_leftovers()
@@ -207,8 +213,21 @@ def shard_copies(uri: str, info: DatasetInfo) -> Iterator[Copies | None]:
                 yield copies
             finally:
                 copies.close()
+                _free_iterators(sys.exception())
         finally:
             os.close(lock)
+
+
+def _free_iterators(error: BaseException | None) -> None:
+    """Frees the iterators of TensorFlow over the shards, also those of functions that have failed.
+
+    When such an iterator is freed, it waits for the Python functions that it has called. At the end of the process it
+    would wait forever, because Python ends every other thread then.
+    """
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    gc.collect()
 
 
 def _remove_leftovers() -> None:
