@@ -224,7 +224,9 @@ def _free_iterators(error: BaseException | None) -> None:
     When such an iterator is freed, it waits for the Python functions that it has called. At the end of the process it
     would wait forever, because Python ends every other thread then.
     """
-    while error:
+    seen: set[int] = set()
+    while error and id(error) not in seen:  # chains of errors can be rings
+        seen.add(id(error))
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
     gc.collect()
