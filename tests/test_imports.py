@@ -11,7 +11,7 @@ import pytest
 
 from tests import ROOT
 
-_BELOW = ("core", "process", "video", "files", "decoding", "inputs", "cli", "reports")
+_BELOW = ("core", "process", "video", "files", "decoding", "annotations", "inputs", "cli", "reports")
 FLOORS: dict[str, tuple[str, ...]] = {
     "core": (),
     "process": ("core",),
@@ -19,7 +19,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "video": ("core",),
     "files": ("core", "process"),
     "decoding": ("core", "process", "video"),
-    "inputs": ("core", "process", "files"),
+    "annotations": ("core", "files"),
+    "inputs": ("core", "process", "files", "annotations"),
     "cli": ("core", "process", "files"),
     "reports": ("core", "process", "cli"),
     "fetching": ("core", "process", "files", "inputs", "cli", "reports"),

@@ -1,0 +1,1 @@
+"""What people or models say about stretches of videos, in the forms of other tools."""
