@@ -27,15 +27,21 @@ INPUTS = ("its folders", "the manifest")
 
 @dataclass(frozen=True, slots=True)
 class VideoRecord:
-    """A video to be preprocessed, without its content.
+    """A video, or a part of one, to be made a clip of, without its content.
 
     Attributes:
-        video_id: path without extension, relative to the tree or manifest; unique.
+        video_id: path without extension, relative to the tree or manifest; of a part, its `clip_id`. Unique.
         uri: path or address of the file.
         label: name of its class.
         group: name of the group of videos with the same source; all videos of a group go into the same split.
         version: changes when the file does; `missing` if there is no file.
         split: the split that the input gives it; empty if splits are to be assigned.
+        start_s: where a part begins, in seconds from the video's first frame; 0 for a whole video.
+        end_s: where a part ends, exclusive; 0 for a whole video.
+        remark: what a person should know about the row that names it; a part of its record's remark.
+        place: where that row stands, for messages, such as `line 12`; no record depends on it.
+        overlaps: where the rows stand that overlap it although they have another label, such as `line 13`; no record
+            depends on it.
     """
 
     video_id: str
@@ -44,6 +50,16 @@ class VideoRecord:
     group: str
     version: str
     split: str = ""
+    start_s: float = 0.0
+    end_s: float = 0.0
+    remark: str = ""
+    place: str = field(default="", compare=False)
+    overlaps: str = field(default="", compare=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole video."""
+        return not self.end_s
 
 
 @dataclass(frozen=True)
