@@ -139,7 +139,8 @@ def _check_head(head: _Head) -> None:
     for column in (*needed, *optional):
         if names.count(column) > 1:
             raise UsageError(f"{name}: the first line names the column {column} twice. Rename or remove one")
-    if meant := [column for column in head.columns if changes_meaning(column)]:
+    wanted = {*needed, *optional}
+    if meant := [column for column in head.columns if column.lower() not in wanted and changes_meaning(column)]:
         raise UsageError(
             f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means "
             "the whole video at its own speed, with the same weight as any other. Cut the videos beforehand (for "
