@@ -89,6 +89,19 @@ def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[s
     return Table(_rows(reader, head, headers), unused, headers)
 
 
+def read_head(text: str) -> tuple[str, ...]:
+    """The names of the columns of a table in lower case, as its first line has them."""
+    text = text.removeprefix("\ufeff")
+    if match := _EXCELS_DELIMITER.match(text):
+        text = text[match.end() :]
+    line = next((line for line in _lines(text) if line.strip()), "")
+    try:
+        names = next(csv.reader([line], delimiter=_delimiter(text, ()), skipinitialspace=True), [])
+    except csv.Error:
+        names = [line.strip()]
+    return tuple(name.strip().lower() for name in names)
+
+
 @dataclass(frozen=True)
 class _Head:
     """The first line of the file `name`, which follows `skipped` lines, and the columns that are wanted."""
