@@ -29,9 +29,7 @@ STRIPS_PER_CLASS = 4
 """Number of clips of each class with a film strip in the preview."""
 
 
-def _make_record(
-    video_id: str, label: str, group: str, version: str, *rest: Any
-) -> VideoRecord:
+def _make_record(video_id: str, label: str, group: str, version: str, *rest: Any) -> VideoRecord:
     *part, uri = rest
     return VideoRecord(video_id, uri, label, group, version, "", *part)
 

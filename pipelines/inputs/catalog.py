@@ -3,13 +3,14 @@
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from itertools import pairwise
+from itertools import groupby, pairwise
 from operator import attrgetter
 from sys import intern
 
+from pipelines.core.clip_ids import clip_id, video_of
 from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.hashing import stable_hash
@@ -17,10 +18,12 @@ from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_ou
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.folders import describe_levels, find_levels
-from pipelines.inputs.manifest import Manifest
-from pipelines.inputs.records import LeftOut
+from pipelines.inputs.parts import paths_of
+from pipelines.inputs.records import Filtered, LeftOut
+from pipelines.inputs.rows import Manifest
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
+_USED = "path, label, group, split, start and end"
 INPUTS = ("its folders", "the manifest")
 """What may give official splits, apart from files and flags, as `Catalog.splits_from` names it."""
 
@@ -85,7 +88,7 @@ class Catalog:
     @property
     def num_ungrouped(self) -> int:
         """Number of videos that form a group of their own, as nothing names one."""
-        return sum(video.group == video.video_id for video in self.videos)
+        return len({video.group for video in self.videos if video.group == video_of(video.video_id)})
 
     @property
     def num_ignored(self) -> int:
@@ -148,7 +151,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         elif meaning.group:
             group, by_folder = meaning.group, by_folder + 1
         else:
-            group = path  # videos with the same name are likely to have the same content
+            group = video_of(path)  # videos with the same name are likely to have the same content
         version = file.version or "missing"
         records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
     deepest = max(map(len, paths.values()))
@@ -181,31 +184,69 @@ def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
     return [f"no videos in {some(names)}: {what}"] if names else []
 
 
-def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris: Iterable[str]) -> Catalog:
-    """Catalogue of a manifest's rows, with the file and the full address of each, which are taken one by one.
+def from_manifest(
+    name: str,
+    manifest: Manifest,
+    files: Iterable[FileInfo],
+    uris: Iterable[str],
+    locate: Callable[[str], str] = str,
+) -> Catalog:
+    """Catalogue of a manifest's rows.
 
-    A row whose file is missing is kept, and becomes a failure record. A video without a group is a group of its own.
+    A row whose file is missing is kept, and becomes a failure record; a row that can't be used is one already. A video
+    without a group is a group of its own, with all of its parts.
+
+    Args:
+        name: the manifest's path, for messages.
+        manifest: the rows.
+        files: the file of each video, in the order of the rows, taken one by one.
+        uris: likewise the full address of each.
+        locate: gives the full address for the path of a row that can't be used.
 
     Raises:
         UsageError: two rows have the same id.
     """
     records = []
     rows = manifest.rows
-    paths = [posixpath.normpath(row.path).lstrip("/") for row in rows]
+    written = list(paths_of(rows))
+    paths = [posixpath.normpath(path).lstrip("/") for path in written]
     stems = [posixpath.splitext(path)[0] for path in paths]
-    for row, file, uri, stem, video_id in zip(rows, files, uris, stems, unique_ids(stems, paths), strict=True):
-        version = file.version or "missing"
-        records.append(VideoRecord(video_id, uri, row.label, row.group or stem, version, row.split))
+    ids = unique_ids(stems, paths)
+    for (_, members), file, uri, stem, video_id in zip(
+        groupby(rows, attrgetter("path")), files, uris, stems, ids, strict=True
+    ):
+        version, of_video = file.version or "missing", video_of(stem)
+        for row in members:
+            part = row.start_s, row.end_s
+            own_id, group = clip_id(video_id, *part) if row.end_s else video_id, row.group or of_video
+            records.append(VideoRecord(own_id, uri, row.label, group, version, row.split, *part, place=row.place))
     notes = []
     if manifest.unused:
         names = ", ".join(manifest.unused)
-        notes.append(f"columns of the manifest that are not used: {names} (path, label, group and split are)")
+        notes.append(f"columns of the manifest that are not used: {names} ({_USED} are)")
     if manifest.num_repeated:
         notes.append(f"repeated lines of the manifest that count once: {manifest.num_repeated:,}")
+    odd = bool(manifest.bad or manifest.filtered)
     return Catalog(
         _checked(records, name),
+        left_out=_left_out(manifest, dict(zip(written, ids, strict=True)), locate) if odd else LeftOut(),
         splits_from=INPUTS[1] if rows[0].split else "",
         notes=tuple(notes),
+    )
+
+
+def _left_out(manifest: Manifest, ids: Mapping[str, str], locate: Callable[[str], str]) -> LeftOut:
+    """Records of the rows of a manifest that don't name clips."""
+
+    def id_of(path: str) -> str:
+        return ids.get(path) or posixpath.splitext(posixpath.normpath(path).lstrip("/"))[0]
+
+    return LeftOut(
+        tuple(
+            Failure("list", row.kind, row.message, False, id_of(row.path), locate(row.path), row.label)
+            for row in manifest.bad
+        ),
+        tuple(Filtered(id_of(row.path), row.label, row.reason) for row in manifest.filtered),
     )
 
 
@@ -214,7 +255,8 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
 
     A limit takes equally many videos of each class and, if splits are given, of each split within it, as far as there
     are enough. The choice depends only on the ids, and is spread over the groups at random. A larger limit includes the
-    videos of a smaller one.
+    videos of a smaller one. Each part of a video counts, and so does each row that can't be used, as it would if it
+    could: what is wrong with a manifest doesn't fill a small sample of it.
 
     Raises:
         UsageError: a class is unknown; the message suggests the nearest and lists all.
@@ -228,16 +270,24 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             near = near or [label for label in known if label.lower() == name.lower()]
             hint = f"; did you mean {near[0]}?" if near else "."
             raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {', '.join(known)}")
-    chosen = [video for video in catalog.videos if not classes or video.label in classes]
+    rows = [row for row in (*catalog.left_out.failed, *catalog.left_out.filtered) if row.label]
+    chosen: list[VideoRecord | Failure | Filtered] = [
+        row for row in (*catalog.videos, *rows) if not classes or row.label in classes
+    ]
     if limit:
-        chosen.sort(key=lambda video: (stable_hash("limit", video.video_id), video.video_id))
-        kept: Counter[tuple[str, str]] = Counter()
+        chosen.sort(key=lambda row: (stable_hash("limit", row.video_id), row.video_id))
+        kept: Counter[tuple[str | None, str]] = Counter()
         rounds = []
-        for video in chosen:
-            kept[video.label, video.split] += 1
-            rounds.append(kept[video.label, video.split])
+        for row in chosen:
+            key = row.label, row.split if isinstance(row, VideoRecord) else ""
+            kept[key] += 1
+            rounds.append(kept[key])
         chosen = [chosen[i] for i in sorted(range(len(chosen)), key=rounds.__getitem__)[:limit]]
-    return replace(catalog, videos=tuple(sorted(chosen, key=attrgetter("video_id"))))
+    videos = sorted((row for row in chosen if isinstance(row, VideoRecord)), key=attrgetter("video_id"))
+    failed = [row for row in chosen if isinstance(row, Failure)]
+    unlisted = [failure for failure in catalog.left_out.failed if not failure.label]
+    filtered = [row for row in chosen if isinstance(row, Filtered)]
+    return replace(catalog, videos=tuple(videos), left_out=LeftOut((*unlisted, *failed), tuple(filtered)))
 
 
 def _there_are(number: int) -> str:
