@@ -154,14 +154,11 @@ def _check_head(head: _Head) -> None:
             raise UsageError(f"{name}: the first line names the column {column} twice. Rename or remove one")
     wanted = {*needed, *optional}
     if meant := [column for column in head.columns if column.lower() not in wanted and changes_meaning(column)]:
-        what, remedy = "the whole video", "Cut the videos beforehand (for example with ffmpeg -ss START -to END)"
-        if "start" in wanted:
-            what = "the whole video, or the part of it from start to end,"
-            remedy = "Give the times of a part in columns called start and end"
+        cut = "Cut the videos beforehand (for example with ffmpeg -ss START -to END)"
+        remedy = "Call the times of a part of it start and end" if "start" in wanted else cut
         raise UsageError(
-            f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means "
-            f"{what} at its own speed, with the same weight as any other. {remedy}, or remove these columns from the "
-            "file"
+            f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means the "
+            f"whole video at its own speed, with the same weight as any other. {remedy}, or remove these columns"
         )
     if "split" in optional and "split" not in names and (other := next(filter(_gives_splits, head.columns), None)):
         raise UsageError(

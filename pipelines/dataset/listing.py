@@ -16,6 +16,7 @@ from pipelines.inputs import catalog
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.folder_kinds import no_tree
 from pipelines.inputs.manifest import parse_manifest
+from pipelines.inputs.manifest_catalog import from_manifest
 from pipelines.inputs.parts import paths_of
 from pipelines.inputs.rows import Manifest
 from pipelines.inputs.source_hints import check_source, remedy
@@ -139,7 +140,7 @@ def _from_rows(source: str, root: str, manifest: Manifest) -> Catalog:
 
     # The address of a row is looked up after its file.
     uris = (names.found.get(path) or files.locate(root, path) for path in paths)
-    listed = catalog.from_manifest(source, manifest, found(), uris, lambda path: files.locate(root, path))
+    listed = from_manifest(source, manifest, found(), uris, lambda path: files.locate(root, path))
     if num_missing == len(paths):
         raise UsageError(
             f"{source}: none of its {plural(num_missing, 'video')} exists, for example {listed.videos[0].uri}. "

@@ -3,14 +3,14 @@
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from itertools import groupby, pairwise
+from itertools import pairwise
 from operator import attrgetter
 from sys import intern
 
-from pipelines.core.clip_ids import clip_id, video_of
+from pipelines.core.clip_ids import video_of
 from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.hashing import stable_hash
@@ -18,12 +18,9 @@ from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_ou
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.folders import describe_levels, find_levels
-from pipelines.inputs.parts import paths_of
 from pipelines.inputs.records import Filtered, LeftOut
-from pipelines.inputs.rows import Manifest
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
-_USED = "path, label, group, split, start and end"
 INPUTS = ("its folders", "the manifest")
 """What may give official splits, apart from files and flags, as `Catalog.splits_from` names it."""
 
@@ -159,7 +156,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
     notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
     splits_from = "" if levels.split is None else INPUTS[0]
     left_out = LeftOut(unreadable(root, found.lost))
-    return Catalog(_checked(records, root), found.ignored, left_out, splits_from, tuple(notes))
+    return Catalog(checked(records, root), found.ignored, left_out, splits_from, tuple(notes))
 
 
 def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
@@ -182,72 +179,6 @@ def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
     names = sorted(f for f in folders if f not in known and f.rpartition("/")[0] in known and not is_hidden(f))
     what = "these are not used as classes" if len(names) > 1 else "this is not used as a class"
     return [f"no videos in {some(names)}: {what}"] if names else []
-
-
-def from_manifest(
-    name: str,
-    manifest: Manifest,
-    files: Iterable[FileInfo],
-    uris: Iterable[str],
-    locate: Callable[[str], str] = str,
-) -> Catalog:
-    """Catalogue of a manifest's rows.
-
-    A row whose file is missing is kept, and becomes a failure record; a row that can't be used is one already. A video
-    without a group is a group of its own, with all of its parts.
-
-    Args:
-        name: the manifest's path, for messages.
-        manifest: the rows.
-        files: the file of each video, in the order of the rows, taken one by one.
-        uris: likewise the full address of each.
-        locate: gives the full address for the path of a row that can't be used.
-
-    Raises:
-        UsageError: two rows have the same id.
-    """
-    records = []
-    rows = manifest.rows
-    written = list(paths_of(rows))
-    paths = [posixpath.normpath(path).lstrip("/") for path in written]
-    stems = [posixpath.splitext(path)[0] for path in paths]
-    ids = unique_ids(stems, paths)
-    for (_, members), file, uri, stem, video_id in zip(
-        groupby(rows, attrgetter("path")), files, uris, stems, ids, strict=True
-    ):
-        version, of_video = file.version or "missing", video_of(stem)
-        for row in members:
-            part = row.start_s, row.end_s
-            own_id, group = clip_id(video_id, *part) if row.end_s else video_id, row.group or of_video
-            records.append(VideoRecord(own_id, uri, row.label, group, version, row.split, *part, place=row.place))
-    notes = []
-    if manifest.unused:
-        names = ", ".join(manifest.unused)
-        notes.append(f"columns of the manifest that are not used: {names} ({_USED} are)")
-    if manifest.num_repeated:
-        notes.append(f"repeated lines of the manifest that count once: {manifest.num_repeated:,}")
-    odd = bool(manifest.bad or manifest.filtered)
-    return Catalog(
-        _checked(records, name),
-        left_out=_left_out(manifest, dict(zip(written, ids, strict=True)), locate) if odd else LeftOut(),
-        splits_from=INPUTS[1] if rows[0].split else "",
-        notes=tuple(notes),
-    )
-
-
-def _left_out(manifest: Manifest, ids: Mapping[str, str], locate: Callable[[str], str]) -> LeftOut:
-    """Records of the rows of a manifest that don't name clips."""
-
-    def id_of(path: str) -> str:
-        return ids.get(path) or posixpath.splitext(posixpath.normpath(path).lstrip("/"))[0]
-
-    return LeftOut(
-        tuple(
-            Failure("list", row.kind, row.message, False, id_of(row.path), locate(row.path), row.label)
-            for row in manifest.bad
-        ),
-        tuple(Filtered(id_of(row.path), row.label, row.reason) for row in manifest.filtered),
-    )
 
 
 def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Catalog:
@@ -294,7 +225,7 @@ def _there_are(number: int) -> str:
     return "There is 1" if number == 1 else f"There are {number}"
 
 
-def _checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:
+def checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:
     """The videos sorted by id, after a check that no two ids are equal."""
     records.sort(key=attrgetter("video_id"))
     for first, second in pairwise(records):
