@@ -154,9 +154,7 @@ def _check_head(head: _Head) -> None:
             raise UsageError(f"{name}: the first line names the column {column} twice. Rename or remove one")
     wanted = {*needed, *optional}
     if meant := [column for column in head.columns if column.lower() not in wanted and changes_meaning(column)]:
-        remedy = (
-            "Call times of a part start and end" if "start" in wanted else "Cut the videos (ffmpeg -ss START -to END)"
-        )
+        remedy = "Call times of a part start and end" if "start" in wanted else "Cut videos (ffmpeg -ss START -to END)"
         raise UsageError(
             f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means "
             f"the whole video at its own speed, with the same weight as any other. {remedy}, or remove these columns"
