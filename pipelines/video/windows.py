@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.video.errors import VideoDecodeError
+
 _UNKNOWN_WINDOW_S = 10.0
 """Length of a window where the lengths of the training videos aren't known."""
 _LIKE_TRAINING = 1.5
@@ -20,6 +22,8 @@ _USUAL_SPREAD = 10
 """The longest training video counts as at most this many times the median length: it may be an outlier."""
 _WHOLE_TOLERANCE_S = 0.001
 _RANGE_S = 600.0
+_MAX_WINDOWS, _MAX_WINDOWS_PER_FRAME = 20_000, 10
+"""Slides may stay for minutes, but far more windows than frames are a sign of damaged times."""
 _US = 1_000_000
 
 
@@ -109,6 +113,17 @@ def count_windows(duration_s: float, spec: WindowSpec) -> int:
     """How many windows a video has: 1 + ceil((duration - window) / stride), at least 1."""
     duration, window, stride = (round(value * _US) for value in (duration_s, spec.window_s, spec.stride_s))
     return 1 + max(0, -(-(duration - window) // stride))
+
+
+def refuse_endless(num_frames: int, duration_s: float, spec: WindowSpec) -> None:
+    """Refuses a video that would have far more windows than frames.
+
+    Raises:
+        VideoDecodeError: the video claims to be so long that its times must be damaged.
+    """
+    if count_windows(duration_s, spec) > _MAX_WINDOWS + _MAX_WINDOWS_PER_FRAME * num_frames:
+        reason = f"{num_frames} frames can't last {duration_s:.0f} s"
+        raise VideoDecodeError(f"{reason}; if they do, choose longer windows")
 
 
 def plan_windows(
