@@ -31,9 +31,7 @@ _USUAL_CLIPS = 50
 """How many clips a video is taken to become where that isn't known before it is decoded."""
 
 
-def _make_record(
-    video_id: str, label: str, group: str, version: str, *rest: Any
-) -> VideoRecord:
+def _make_record(video_id: str, label: str, group: str, version: str, *rest: Any) -> VideoRecord:
     *part, uri = rest
     return VideoRecord(video_id, uri, label, group, version, "", *part)
 
