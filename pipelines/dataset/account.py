@@ -127,6 +127,7 @@ def describe(
             "median": median(durations),
             "max": durations[-1],
             "total": round(sum(durations), 3),
+            **({"window": config.clip_s} if config.dense else {}),
         },
         configuration=with_names_for_paths(config.identity()),
         versions=versions,

@@ -156,9 +156,11 @@ class DatasetInfo:
         compression: `none` or `gzip`, of the shard files.
         labels: class names; the position is the id.
         splits: split name to its shards.
-        counts: listed, written, failed, filtered, ignored, damaged.
+        counts: listed, written, failed, filtered, ignored, damaged; of dense windows also extra, by how many the clips
+            and failures exceed what was listed, as one video gives several.
         failures_by_reason: error type to number of videos.
-        durations_s: minimum, median, maximum and total duration of the written videos, in seconds.
+        durations_s: minimum, median, maximum and total duration of the written videos, in seconds; of dense windows
+            also their length, `window`.
         configuration: the settings of the run that determine the content.
         versions: package name to version.
         notes: what a person should know, each a `str` of a `Note`: how the input was read, what is wrong with it.

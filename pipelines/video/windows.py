@@ -80,10 +80,12 @@ class WindowSpec:
 def default_windows(
     durations_s: Mapping[str, float], window_s: float = 0, stride_s: float = 0, range_s: float = _RANGE_S
 ) -> WindowSpec:
-    """Windows as long as the median training video, each overlapping the next by half.
+    """Windows as long as those of the training or, if it had none, as the median training video, each overlapping the
+    next by half.
 
     Args:
-        durations_s: `min`, `median` and `max` seconds of the training videos; empty where they aren't known.
+        durations_s: `min`, `median` and `max` seconds of the training videos, and `window`, the length of the windows
+            that they were cut into, if they were; empty where they aren't known.
         window_s: length of a window in seconds, if the user chose one; otherwise 0.
         stride_s: seconds from window to window, if the user chose them; otherwise 0.
         range_s: about how many seconds of a video are decoded as one piece of work.
@@ -91,6 +93,7 @@ def default_windows(
     Raises:
         ValueError: a value is out of range; see `WindowSpec`.
     """
+    window_s = window_s or durations_s.get("window", 0)
     if window_s:
         whole_up_to_s = window_s + _WHOLE_TOLERANCE_S
     else:
