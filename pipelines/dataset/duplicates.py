@@ -69,7 +69,7 @@ def drop_duplicates(
     size_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
     marks_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
 ) -> Catalog:
-    """Leaves out videos with the same content as a video with an earlier id.
+    """Leaves out videos with the same content as a video with an earlier id, or the same part of such a video.
 
     Args:
         catalog: the videos.
@@ -77,14 +77,17 @@ def drop_duplicates(
         marks_of: gives the `stream_mark` of each of some files; 0 for one that can't be read. Only called for files
             that share their size with another.
     """
-    sizes = list(size_of(catalog.videos))
+    once = list({video.uri: video for video in catalog.videos}.values())  # a file may have many parts
+    sizes = list(size_of(once))
     counts = Counter(sizes)
-    candidates = [video for video, size in zip(catalog.videos, sizes, strict=True) if size and counts[size] > 1]
-    first: dict[int, VideoRecord] = {}
+    candidates = [video for video, size in zip(once, sizes, strict=True) if size and counts[size] > 1]
+    mark_of = {video.uri: mark for video, mark in zip(candidates, marks_of(candidates), strict=True) if mark}
+    first: dict[tuple[int, float, float], VideoRecord] = {}
     dropped: dict[str, Filtered] = {}
     copies: dict[str, list[VideoRecord]] = {}
-    for video, mark in zip(candidates, marks_of(candidates), strict=True):
-        original = first.setdefault(mark, video) if mark else video
+    for video in catalog.videos:
+        mark = mark_of.get(video.uri)
+        original = first.setdefault((mark, video.start_s, video.end_s), video) if mark else video
         if original is not video:
             other = "" if original.label == video.label else f", which has the label {original.label}"
             copies.setdefault(original.video_id, [original]).append(video)
