@@ -140,7 +140,7 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
 
 
 def _write_shards(config: PreprocessConfig, engine: Engine, plan: Plan, pending: Sequence[PlannedShard]) -> None:
-    job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
+    job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits, dense=config.dense)
     settings = ShardSettings(job, plan.labels, config.compression)
     workers = num_decoders(config.workers, engine)
     plan_uri = folder.write_plan(config.output, (shard.line for shard in pending))

@@ -10,6 +10,8 @@ from pipelines.core.settings.fields import Group, Name, SettingError, check_sett
 from pipelines.core.spec import COMPRESSIONS, ClipSpec, FrameEncoding
 from pipelines.decoding.messages import DecodeLimits
 from pipelines.inputs.splits.assign import parse_fractions, parse_groups
+from pipelines.video.ranges.planning import DenseWindows
+from pipelines.video.windows import default_windows
 
 CLIPS, STORAGE = Group("clips"), Group("storage")
 SPLITS = Group("splits", "All videos of a group go into the same split, unless official splits say otherwise.")
@@ -58,6 +60,18 @@ class PreprocessConfig:
     sampling: str = setting_like(ClipSpec, "sampling", group=CLIPS)
     resize: str = setting_like(ClipSpec, "resize", group=CLIPS)
     interpolation: str = setting_like(ClipSpec, "interpolation", group=CLIPS)
+    clip_s: float = setting(
+        0.0, group=CLIPS, metavar="SECONDS", low=0, automatic="a clip of each whole video or part",
+        help="make clips of this length of videos and parts that are longer: the windows that labelling makes",
+    )  # fmt: skip
+    stride_s: float = setting(
+        0.0, group=CLIPS, metavar="SECONDS", low=0, automatic="half of --clip-s",
+        help="seconds from the start of such a clip to the start of the next",
+    )  # fmt: skip
+    clips_per_video: int = setting(
+        0, group=CLIPS, metavar="N", low=0, automatic="all",
+        help="with --clip-s, the largest number of clips of a video or part, evenly spread over it",
+    )  # fmt: skip
     min_frames: int = setting(
         1, group=INPUT_OUTPUT, metavar="N", low=1, help="leave out videos with fewer frames than this"
     )
@@ -105,7 +119,17 @@ class PreprocessConfig:
         if len(given) > 1:
             places = " or ".join(["{}"] * len(given))
             raise SettingError(f"give {places}, not both: each decides which split a video is in", *given)
+        for name in ("stride_s", "clips_per_video"):
+            if getattr(self, name) and not self.clip_s:
+                raise SettingError("{} needs {}, the length of the clips", Name(name), Name("clip_s"))
+        if self.clip_s and self.stride_s > self.clip_s:
+            given_s = f"{self.clip_s:g}"
+            raise SettingError(
+                "{} must be at most {} ({}), not {}", Name("stride_s"), Name("clip_s"), given_s, f"{self.stride_s:g}"
+            )
         # Built once here, so that a wrong value is found before anything is read.
+        with naming("clip_s"):
+            _ = self.dense
         with naming("size"):
             _ = self.clip_spec
         with naming("splits"):
@@ -130,6 +154,13 @@ class PreprocessConfig:
         return FrameEncoding(self.encoding, self.jpeg_quality)
 
     @property
+    def dense(self) -> DenseWindows | None:
+        """How long videos become several clips; None where each becomes one."""
+        if not self.clip_s:
+            return None
+        return DenseWindows(default_windows({}, self.clip_s, self.stride_s), self.clips_per_video)
+
+    @property
     def limits(self) -> DecodeLimits:
         """Limits for decoding one video."""
         return DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
@@ -144,8 +175,9 @@ class PreprocessConfig:
         value["splits"] = self.splits or DEFAULT_SPLITS
         if len(self.split_file) < 2:
             value["split_file"] = "".join(self.split_file)
-        if not self.class_level:
-            del value["class_level"]
+        for name in ("class_level", "clip_s", "stride_s", "clips_per_video"):
+            if not value[name]:
+                del value[name]  # as in datasets of earlier versions
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}

@@ -75,40 +75,38 @@ def drop_duplicates(
     size_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
     marks_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
 ) -> Catalog:
-    """Leaves out videos with the same content as a video with an earlier id, with all their parts.
+    """Leaves out videos with the same content as a video with an earlier id, or the same part of such a video.
+
+    Other parts of a copy stay, in the group of the video that it is a copy of, so that both go into the same split.
 
     Args:
         catalog: the videos.
         size_of: gives the size in bytes of each of some files; 0 for one that doesn't exist.
         marks_of: gives the `stream_mark` of each of some files; 0 for one that can't be read. Only called for files
-            that share their size with another.
+            that share their size with another, once for each.
     """
-    by_file: dict[tuple[str, str], VideoRecord] = {}
-    for video in catalog.videos:
-        by_file.setdefault(_file(video), video)
-    videos = list(by_file.values())
+    once = {_file(video): video for video in reversed(catalog.videos)}
+    videos = [once[file] for file in reversed(once)]
     sizes = list(size_of(videos))
     counts = Counter(sizes)
     candidates = [video for video, size in zip(videos, sizes, strict=True) if size and counts[size] > 1]
-    first: dict[int, VideoRecord] = {}
-    original_of: dict[tuple[str, str], VideoRecord] = {}
-    for video, mark in zip(candidates, marks_of(candidates), strict=True):
-        original = first.setdefault(mark, video) if mark else video
-        if original is not video:
-            original_of[_file(video)] = original
-    if not original_of:
-        return catalog
-    originals = set(map(_file, original_of.values()))
-    same_part = {(_file(v), v.start_s, v.end_s): v for v in catalog.videos if _file(v) in originals}
+    marks = zip(candidates, marks_of(candidates), strict=True)
+    mark_of = {_file(video): mark for video, mark in marks if mark}
+    group_of: dict[int, str] = {}
+    first: dict[tuple[int, float, float], VideoRecord] = {}
     kept: list[VideoRecord] = []
     dropped: list[Filtered] = []
     copies: dict[str, list[VideoRecord]] = {}
     for video in catalog.videos:
-        original = original_of.get(_file(video))
-        if original is None:
+        mark = mark_of.get(_file(video))
+        if mark is None:
             kept.append(video)
             continue
-        original = same_part.get((_file(original), video.start_s, video.end_s), original)
+        original = first.setdefault((mark, video.start_s, video.end_s), video)
+        group = group_of.setdefault(mark, video.group)
+        if original is video:
+            kept.append(video if video.group == group else replace(video, group=group))
+            continue
         other = "" if original.label == video.label else f", which has the label {original.label}"
         copies.setdefault(original.video_id, [original]).append(video)
         dropped.append(Filtered(video.video_id, video.label, f"the same content as {original.video_id}{other}"))

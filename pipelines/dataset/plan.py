@@ -27,6 +27,8 @@ from pipelines.process.gc_pause import no_collection
 
 STRIPS_PER_CLASS = 4
 """Number of clips of each class with a film strip in the preview."""
+_USUAL_CLIPS = 50
+"""How many clips a video is taken to become where that isn't known before it is decoded."""
 
 
 def _make_record(video_id: str, label: str, group: str, version: str, *rest: Any) -> VideoRecord:
@@ -183,7 +185,8 @@ def make_plan(
     layout = Layout(config.identity(), num_shards, {**(earlier.split_of_group if earlier else {}), **split_of_group})
     pixels = [config.clip_spec.fingerprint(), version("av"), version("opencv-python-headless")]
     storage = [config.frame_encoding.to_json(), config.compression]
-    settings = fingerprint([pixels, storage, config.min_frames, catalog.labels])
+    dense = [config.dense.windows.identity(), config.dense.most] if config.dense else []
+    settings = fingerprint([pixels, storage, config.min_frames, catalog.labels, *([dense] if dense else [])])
     strips = _choose_strips(catalog)
     shards = [
         shard
@@ -198,7 +201,9 @@ def _num_shards(counts: Mapping[str, int], config: PreprocessConfig, beam_worker
     total = config.shards
     if not total:
         record_bytes = sharding.estimate_record_bytes(config.clip_spec, config.frame_encoding)
-        total = max(used, sharding.shard_count(sum(counts.values()), record_bytes, beam_workers))
+        rows = sum(counts.values())
+        clips = rows * (config.clips_per_video or _USUAL_CLIPS) if config.dense else rows
+        total = max(used, min(rows, sharding.shard_count(clips, record_bytes, beam_workers)))
     if total < used:
         raise UsageError(f"{total} shards are too few for {used} splits with videos; give at least {used}")
     return sharding.apportion(total, counts)
