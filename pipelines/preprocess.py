@@ -95,7 +95,7 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     if loads_ahead := is_here and (config.overwrite or not folder.is_complete(config.output)):
         engine.prepare(PATIENCE_S)  # while videos are listed
     files.check_stores(config.input, config.output)
-    listed = read_catalog(config.input, config.class_level)
+    listed = read_catalog(config.input, config.class_level, config.video_pattern)
     catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
     del listed
     catalog = select(catalog, config.classes, config.limit)

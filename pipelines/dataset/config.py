@@ -15,7 +15,7 @@ from pipelines.video.windows import default_windows
 
 CLIPS, STORAGE = Group("clips"), Group("storage")
 SPLITS = Group("splits", "All videos of a group go into the same split, unless official splits say otherwise.")
-_PATHS = ("input", "split_file")
+_PATHS = ("input", "split_file", "video_pattern")
 """Settings that are paths and decide about the content."""
 
 
@@ -40,10 +40,14 @@ class PreprocessConfig:
 
     input: str = setting(
         group=INPUT_OUTPUT, metavar="PATH",
-        help="videos to read: a folder of class folders, or a CSV manifest with the columns path,label[,group][,split]"
-        "; local, gs:// or s3://",
+        help="videos to read: a folder of class folders, a CSV manifest with the columns "
+        "path,label[,group][,split][,start,end], or a file of annotations or folder of labels; local, gs:// or s3://",
     )  # fmt: skip
     output: str = setting(group=INPUT_OUTPUT, metavar="FOLDER", help="folder to write the dataset to")
+    video_pattern: str = setting(
+        "", group=INPUT_OUTPUT, metavar="PATTERN", automatic="as the annotations name them",
+        help="where the videos of annotations lie: `videos/{youtube_id}.mp4`, with fields of an annotation in braces",
+    )  # fmt: skip
     class_level: int = setting(
         0, group=INPUT_OUTPUT, metavar="N", low=0,
         automatic="the first level below folders train, val, test and below a lone folder around everything",
@@ -175,7 +179,7 @@ class PreprocessConfig:
         value["splits"] = self.splits or DEFAULT_SPLITS
         if len(self.split_file) < 2:
             value["split_file"] = "".join(self.split_file)
-        for name in ("class_level", "clip_s", "stride_s", "clips_per_video"):
+        for name in ("video_pattern", "class_level", "clip_s", "stride_s", "clips_per_video"):
             if not value[name]:
                 del value[name]  # as in datasets of earlier versions
         if self.encoding != "jpeg":

@@ -31,7 +31,7 @@ def check_input(config: PreprocessConfig, output: str) -> Iterator[Finding]:
     """
     try:
         files.check_stores(config.input)
-        catalog = read_catalog(config.input, config.class_level)
+        catalog = read_catalog(config.input, config.class_level, config.video_pattern)
         yield from describe_listing(catalog, config.input)
         drawn = draw(catalog.videos)
         sample = decode_sample(drawn, config)
