@@ -29,6 +29,7 @@ from pipelines.dataset.summary import print_summary
 from pipelines.decoding.messages import DecodeJob
 from pipelines.engines.engine import Engine, num_decoders, plain_engine, resources
 from pipelines.files.lock import exclusive
+from pipelines.inputs.background import annotated_parts, with_background
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
 from pipelines.inputs.overlaps import remark_overlaps
@@ -97,11 +98,15 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     files.check_stores(config.input, config.output)
     listed = read_catalog(config.input, config.class_level, config.video_pattern)
     catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
+    parts = annotated_parts(listed) if config.background else {}
     del listed
     catalog = select(catalog, config.classes, config.limit)
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
-    catalog = note_classes(note_splits(remark_overlaps(catalog)))
+    catalog = remark_overlaps(catalog)
+    if config.background:
+        catalog = with_background(catalog, parts, config.background)
+    catalog = note_classes(note_splits(catalog))
     folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
     if loads_ahead:
         engine.prepare(0.0)

@@ -105,6 +105,7 @@ def describe(
         catalog.num_listed,
         len(catalog.left_out.filtered) + sum(len(report.filtered) for report in reports),
     )
+    extra = len(written) + len(failed) + num_filtered - listed
     durations = sorted(video.duration_s for video in written) or [0.0]
     return DatasetInfo(
         clip_spec=config.clip_spec,
@@ -114,7 +115,7 @@ def describe(
         splits=summarise_splits(reports, plan.splits, indexes),
         counts={
             "listed": listed,
-            **({"extra": len(written) + len(failed) + num_filtered - listed} if config.dense else {}),
+            **({"extra": extra} if config.dense or config.background else {}),
             "written": len(written),
             "failed": len(failed),
             "filtered": num_filtered,

@@ -9,6 +9,7 @@ from pipelines.core.settings.common import INPUT_OUTPUT, RUNNING, Common
 from pipelines.core.settings.fields import Group, Name, SettingError, check_settings, naming, setting, setting_like
 from pipelines.core.spec import COMPRESSIONS, ClipSpec, FrameEncoding
 from pipelines.decoding.messages import DecodeLimits
+from pipelines.inputs.background import Background
 from pipelines.inputs.splits.assign import parse_fractions, parse_groups
 from pipelines.video.ranges.planning import DenseWindows
 from pipelines.video.windows import default_windows
@@ -17,6 +18,9 @@ CLIPS, STORAGE = Group("clips"), Group("storage")
 SPLITS = Group("splits", "All videos of a group go into the same split, unless official splits say otherwise.")
 _PATHS = ("input", "split_file", "video_pattern")
 """Settings that are paths and decide about the content."""
+
+
+_OF_BACKGROUND = ("background_label", "background_margin_s")
 
 
 DEFAULT_SPLITS = "train=0.8,val=0.1,test=0.1"
@@ -76,6 +80,15 @@ class PreprocessConfig:
         0, group=CLIPS, metavar="N", low=0, automatic="all",
         help="with --clip-s, the largest number of clips of a video or part, evenly spread over it",
     )  # fmt: skip
+    background_label: str = setting(
+        "", group=CLIPS, metavar="NAME", automatic="no such clips",
+        help="also make clips, of this class, of what lies between the annotated parts of videos: as long as --clip-s "
+        "or, without it, as the median of these parts",
+    )  # fmt: skip
+    background_margin_s: float = setting(
+        1.0, group=CLIPS, metavar="SECONDS", low=0,
+        help="with --background-label, seconds before and after an annotated part of which no clip is made",
+    )  # fmt: skip
     min_frames: int = setting(
         1, group=INPUT_OUTPUT, metavar="N", low=1, help="leave out videos with fewer frames than this"
     )
@@ -124,7 +137,7 @@ class PreprocessConfig:
             places = " or ".join(["{}"] * len(given))
             raise SettingError(f"give {places}, not both: each decides which split a video is in", *given)
         for name in ("stride_s", "clips_per_video"):
-            if getattr(self, name) and not self.clip_s:
+            if getattr(self, name) and not self.clip_s and not (self.background_label and name != "stride_s"):
                 raise SettingError("{} needs {}, the length of the clips", Name(name), Name("clip_s"))
         if self.clip_s and self.stride_s > self.clip_s:
             given_s = f"{self.clip_s:g}"
@@ -165,6 +178,14 @@ class PreprocessConfig:
         return DenseWindows(default_windows({}, self.clip_s, self.stride_s), self.clips_per_video)
 
     @property
+    def background(self) -> Background | None:
+        """Which clips are made of what lies between annotated parts; None if there are none."""
+        if not self.background_label:
+            return None
+        how = self.background_margin_s, self.clip_s, self.stride_s, self.clips_per_video
+        return Background(self.background_label, *how)
+
+    @property
     def limits(self) -> DecodeLimits:
         """Limits for decoding one video."""
         return DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
@@ -179,7 +200,9 @@ class PreprocessConfig:
         value["splits"] = self.splits or DEFAULT_SPLITS
         if len(self.split_file) < 2:
             value["split_file"] = "".join(self.split_file)
-        for name in ("video_pattern", "class_level", "clip_s", "stride_s", "clips_per_video"):
+        if not self.background_label:
+            value["background_margin_s"] = 0
+        for name in (*("video_pattern", "class_level", "clip_s", "stride_s", "clips_per_video"), *_OF_BACKGROUND):
             if not value[name]:
                 del value[name]  # as in datasets of earlier versions
         if self.encoding != "jpeg":

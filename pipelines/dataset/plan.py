@@ -33,12 +33,15 @@ _USUAL_CLIPS = 50
 
 def _make_record(video_id: str, label: str, group: str, version: str, *rest: Any) -> VideoRecord:
     *part, uri = rest
+    if len(part) == 1:
+        return VideoRecord(video_id, uri, label, group, version, between=part[0])
     return VideoRecord(video_id, uri, label, group, version, "", *part)
 
 
 _FIELDS = ("video_id", "label", "group", "version")
 _RECORDS = LineCodec(_make_record, *_FIELDS)
 _PARTS = LineCodec(_make_record, *_FIELDS, "start_s", "end_s", "remark")
+_BACKGROUND = LineCodec(_make_record, *_FIELDS, "between")
 """Records of whole videos without a remark are as short as ever, which also keeps fingerprints of older datasets."""
 
 
@@ -240,5 +243,5 @@ def _shards_of_split(
 
 def _line(video: VideoRecord) -> str:
     """A video's place in its shard; what its record depends on; and its address, which the record doesn't depend on."""
-    codec = _PARTS if video.end_s or video.remark else _RECORDS
+    codec = _BACKGROUND if video.between else _PARTS if video.end_s or video.remark else _RECORDS
     return f"{sharding.place_in_shard(video.video_id)}\t{codec.encode(video)}\t{compact_json(video.uri)}"

@@ -21,7 +21,7 @@ from pipelines.decoding.pool import DecoderPool
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.inputs.records import Filtered
 from pipelines.reports.text import plural
-from pipelines.video.ranges.planning import TimeRange
+from pipelines.video.ranges.planning import Between, TimeRange
 
 _GZIP_LEVEL = 6
 
@@ -114,8 +114,11 @@ def _requests(task: ShardTask) -> Iterator[tuple[list[VideoRecord], Request]]:
         if whole_id:
             yield parts, Request(strip=bool(strips), strips=strips)
         else:
-            ranges = tuple(TimeRange(video.start_s, video.end_s) for video in parts)
-            yield parts, Request(ranges=ranges, strips=strips)
+            yield parts, Request(ranges=tuple(map(_range, parts)), strips=strips)
+
+
+def _range(video: VideoRecord) -> TimeRange | Between:
+    return Between.from_text(video.between) if video.between else TimeRange(video.start_s, video.end_s)
 
 
 class _Account:

@@ -11,7 +11,7 @@ from pipelines.video.clip import Clip, read_clip
 from pipelines.video.content import content_mark
 from pipelines.video.errors import RangeError, VideoTooShort
 from pipelines.video.images import encode_frames, film_strip
-from pipelines.video.ranges.planning import TimeRange
+from pipelines.video.ranges.planning import Between, TimeRange
 from pipelines.video.ranges.reading import range_clips, times_of
 from pipelines.video.remarks import remark
 from pipelines.video.source import read_source
@@ -74,7 +74,7 @@ def _content(request: Request) -> int:
 
 def _of_ranges(job: DecodeJob, request: Request) -> Iterator[Answer]:
     """Answers about each range in order; all but the last one about a range say that another one follows."""
-    ranges: Sequence[TimeRange | None] = request.ranges or (None,)
+    ranges: Sequence[TimeRange | Between | None] = request.ranges or (None,)
     as_one = job.spec if job.dense and not request.ranges else None
     video = yield from clip_or_survey(request.path, BUSY, as_one, job.dense.windows.whole_up_to_s if job.dense else 0.0)
     if isinstance(video, Clip):
@@ -105,9 +105,12 @@ def _windows(planned: _Planned) -> list[PlannedWindow]:
     return [planned] if isinstance(planned, PlannedWindow) else planned
 
 
-def _plan(job: DecodeJob, video: Survey, wanted: TimeRange | None) -> _Planned:
+def _plan(job: DecodeJob, video: Survey, wanted: TimeRange | Between | None) -> _Planned:
     times = times_of(video, job.spec)
     try:
+        if isinstance(wanted, Between):
+            refuse_endless(video.num_frames, video.duration_s, wanted.dense.windows)
+            return times.windows_between(wanted)
         if job.dense:
             refuse_endless(video.num_frames, video.duration_s, job.dense.windows)
             return times.windows_in(wanted, job.dense)
@@ -138,6 +141,8 @@ class _Answers:
 def _of_windows(about: _Answers, planned: list[PlannedWindow], clips: Iterator[Clip | Failure]) -> Iterator[Answer]:
     """The clips of a range's windows; then at most one failure and one remark on short ones, for all of them."""
     count = len(planned)
+    if not count:
+        yield _part(_filtered("too little lies between its annotated parts"), more=True)
     others: dict[str, list[dict[str, Any]]] = {"failed": [], "filtered": []}
     for one in planned:
         header, parts = about.about(next(clips), one.window)

@@ -197,8 +197,8 @@ class Decoder(threading.Thread):
 def _result(status: str, header: dict[str, Any], parts: list[bytes]) -> AnyResult | None:
     if place := header.pop("part", None):
         result = None if status == "done" else _result(status, header, parts)
-        start_s, end_s = place["range_s"] or (None, None)
-        range_s = None if start_s is None else (float(start_s), float(end_s))
+        start_s, end_s = map(float, place["range_s"] or (0, 0))
+        range_s = (start_s, end_s) if place["range_s"] else None
         return DecodedPart(result, range_s, place["more"])  # type: ignore[arg-type]
     if status == "end":
         return None

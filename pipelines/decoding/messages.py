@@ -10,7 +10,7 @@ from pipelines.core.failure import Failure
 from pipelines.core.settings.fields import check_settings, setting
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.video.pieces import Range
-from pipelines.video.ranges.planning import DenseWindows, TimeRange
+from pipelines.video.ranges.planning import Between, DenseWindows, TimeRange
 from pipelines.video.source import Source
 from pipelines.video.windows import Window, WindowSpec
 
@@ -84,7 +84,8 @@ class Request:
     Attributes:
         path: absolute path of a local file, or the address of a lent one; empty until its turn comes.
         strip: for clips, whether a film strip should come with the clip.
-        ranges: for clips, those parts of the video of which clips are wanted; none for the whole video.
+        ranges: for clips, those parts of the video of which clips are wanted, or what lies between some; none for the
+            whole video.
         strips: numbers of those ranges of which a film strip should come with the first clip.
         range: for windows, the only range that is wanted; None for all windows, or to learn how the video is cut.
         lent: how to read a video that isn't local.
@@ -92,7 +93,7 @@ class Request:
 
     path: str = ""
     strip: bool = False
-    ranges: tuple[TimeRange, ...] = ()
+    ranges: tuple[TimeRange | Between, ...] = ()
     strips: frozenset[int] = frozenset()
     range: Range | None = None
     lent: LentVideo | None = None

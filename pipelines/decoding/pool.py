@@ -163,12 +163,12 @@ def _of_items(items: Sequence[_T], sink: InOrder) -> Iterator[tuple[_T, DecodedP
     """The results of a request's items. One that ends the request is that of all items that have none yet."""
     left = deque(items)
     for result in sink.take():
-        if left and isinstance(result, DecodedPart):
-            yield left[0], result
-            if not result.more:
-                left.popleft()
-        elif left:
+        if not isinstance(result, DecodedPart):
             missing = Failure("decode", "UnexpectedError", "the decoder didn't answer", transient=True)
             for item in left:
                 yield item, DecodedPart(result or missing)
             left.clear()
+        elif left:
+            yield left[0], result
+            if not result.more:
+                left.popleft()

@@ -11,10 +11,12 @@ import pytest
 
 import pipelines
 from pipelines.core.clip_ids import clip_id
+from pipelines.core.stored.sealed import unseal
+from pipelines.dataset.info import ShardReport
 from pipelines.video.long_video import read_windows
 from pipelines.video.survey import survey
 from pipelines.video.windows import default_windows
-from tests.conftest import preprocess, run_here
+from tests.conftest import make_tree, preprocess, run_here
 from tests.support.cutting import cut
 from tests.support.films import write_film
 from tests.support.long_videos import moving_pictures, x264
@@ -161,6 +163,42 @@ def test_a_clip_that_two_rows_give_is_written_once(videos: Path, tmp_path: Path)
     found = info(tmp_path / "out")["counts"]
     assert (found["listed"], found["written"], found["filtered"], found["extra"]) == (4, 6, 2, 4)
     assert run_here("pipelines.verify", tmp_path / "out").returncode == 0
+
+
+def test_clips_of_what_lies_between_annotated_parts(videos: Path, tmp_path: Path) -> None:
+    """Rows of another class are annotated parts, too."""
+    lines = [
+        *("a/mpeg4.avi,2,3,Jump,g0", "a/mpeg4.avi,2.2,2.8,Other,g0"),
+        *("b/h264.mp4,0.2,1,Run,g2", "b/h264.mp4,3,4,Run,g2", "b/h264.mp4,4.5,5,Other,g2"),
+        *("c/h264.mkv,0,2.5,Run,g4", "c/h264.mkv,3,5,Run,g4", "b/intra.mov,,,Run,g3"),
+    ]
+    (videos / "between.csv").write_text("path,start,end,label,group\n" + "\n".join(lines))
+    words = ("--input", videos / "between.csv", "--classes", "Jump,Run", *SIZE)
+    between = ("--background-label", "nothing", "--background-margin-s", 0.5)
+    preprocess(*words, *between, "--output", tmp_path / "out", code=0)
+    data = pipelines.open_dataset(str(tmp_path / "out"))
+    found = {clip.video_id: clip for split in data.info.splits for clip in data.clips(split)}
+    # The median of the parts is 1 s long.
+    ids = [f"a/mpeg4@{w}" for w in ("0-1", "0.5-1.5", "3.5-4.5", "4-5", "4.2-5.2")] + ["b/h264@1.5-2.5"]
+    assert sorted(name for name, clip in found.items() if clip.label_name == "nothing") == ids
+    assert {found[name].group for name in ids} == {"g0", "g2"}
+    assert data.info.labels == ("Jump", "Run", "nothing")
+    reports = (tmp_path / "out" / "_state" / "shards").glob("*.json")
+    filtered = [one for path in reports for one in ShardReport.from_json(unseal(path.read_bytes())).filtered]
+    assert [(one.video_id, one.reason) for one in filtered] == [
+        ("c/h264@0-0", "too little lies between its annotated parts")
+    ]
+    assert dict(data.info.counts) | {"ignored": 0} == {
+        "listed": 9, "extra": 4, "written": 12, "failed": 0, "filtered": 1, "ignored": 0, "damaged": 0,
+    }  # fmt: skip
+    assert run_here("pipelines.verify", tmp_path / "out").returncode == 0
+    wide = ("--background-label", "nothing", "--clip-s", 1, "--clips-per-video", 1)
+    preprocess(*words, *wide, "--output", tmp_path / "few", code=0)
+    data = pipelines.open_dataset(str(tmp_path / "few"))
+    few = [clip.video_id for split in data.info.splits for clip in data.clips(split) if clip.label_name == "nothing"]
+    assert few == ["a/mpeg4@4-5"]
+    whole = ("--input", make_tree(tmp_path / "tree"), "--output", tmp_path / "no", *between)
+    assert "no row of the input names a part" in preprocess(*whole, code=2).stderr
 
 
 @pytest.mark.parametrize(

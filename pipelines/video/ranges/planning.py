@@ -5,15 +5,19 @@ within each other; their clips are made in the order in which they are asked for
 """
 
 import bisect
+import contextlib
+import json
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from pipelines.core.clip_ids import clip_id
 from pipelines.core.spec import sample_uniform
 from pipelines.video.errors import RangeError
-from pipelines.video.windows import PlannedWindow, Window, WindowRange, WindowSpec, plan_windows
+from pipelines.video.windows import PlannedWindow, Window, WindowRange, WindowSpec, default_windows, plan_windows
 
 _US = 1_000_000
 _LEAST_TOLERANCE_US = 1000
@@ -44,6 +48,37 @@ class DenseWindows:
 
     windows: WindowSpec
     most: int = 0
+
+
+@dataclass(frozen=True)
+class Between:
+    """What lies between parts of a video, and before and after them.
+
+    Attributes:
+        parts: start and end of each, in seconds.
+        margin_s: seconds before and after each part that are left out, too.
+        dense: the windows of it. What is shorter than half a window is left out.
+    """
+
+    parts: tuple[tuple[float, float], ...]
+    margin_s: float
+    dense: DenseWindows
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Reads `[margin_s, window_s, stride_s, most, [[start_s, end_s], ...]]`; a stride of 0 is half a window."""
+        margin_s, window_s, stride_s, most, parts = json.loads(text)
+        dense = DenseWindows(default_windows({}, window_s, stride_s), most)
+        return cls(tuple((float(start_s), float(end_s)) for start_s, end_s in parts), float(margin_s), dense)
+
+    def gaps(self, duration_s: float) -> Iterator[TimeRange]:
+        """What lies between the parts, in order, where it is long enough."""
+        begin_s = 0.0
+        for start_s, end_s in (*sorted(self.parts), (duration_s + self.margin_s, math.inf)):
+            gap = TimeRange(begin_s, round(min(start_s - self.margin_s, duration_s), 6))
+            if gap.end_s - gap.start_s >= self.dense.windows.window_s / 2:
+                yield gap
+            begin_s = max(begin_s, round(end_s + self.margin_s, 6))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,22 +127,32 @@ class FrameTimes:
             RangeError: as `frames_of`.
         """
         if wanted is None:
-            planned = plan_windows(self.times_s, self.duration_s, dense.windows, self.by_time)
-        else:
-            whole = self.frames_of(wanted)
-            start_s, length_s = whole.window.start_s, whole.window.end_s - whole.window.start_s
-            if length_s <= dense.windows.whole_up_to_s:
-                return whole
-            times_s = np.asarray(self.times_s[whole.first : whole.end], np.float64) - start_s
-            planned = [
-                _moved(window, start_s, whole.first)
-                for window in plan_windows(times_s, length_s, dense.windows, self.by_time)
-            ]
-        named = {clip_id("", one.window.start_s, one.window.end_s): one for one in reversed(planned)}
-        distinct = list(named.values())[::-1]
-        if dense.most and len(distinct) > dense.most:
-            return [distinct[index] for index in sample_uniform(len(distinct), dense.most)]
-        return distinct
+            return _thinned(plan_windows(self.times_s, self.duration_s, dense.windows, self.by_time), dense.most)
+        whole = self.frames_of(wanted)
+        start_s, length_s = whole.window.start_s, whole.window.end_s - whole.window.start_s
+        if length_s <= dense.windows.whole_up_to_s:
+            return whole
+        times_s = np.asarray(self.times_s[whole.first : whole.end], np.float64) - start_s
+        planned = plan_windows(times_s, length_s, dense.windows, self.by_time)
+        return _thinned([_moved(window, start_s, whole.first) for window in planned], dense.most)
+
+    def windows_between(self, wanted: Between) -> list[PlannedWindow]:
+        """The dense windows of what lies between parts; none where that is too short."""
+        planned: list[PlannedWindow] = []
+        for gap in wanted.gaps(self.duration_s):
+            with contextlib.suppress(RangeError):  # in slides, there may be time without a new frame
+                found = self.windows_in(gap, replace(wanted.dense, most=0))
+                planned += [found] if isinstance(found, PlannedWindow) else found
+        return _thinned(planned, wanted.dense.most)
+
+
+def _thinned(planned: Sequence[PlannedWindow], most: int) -> list[PlannedWindow]:
+    """Windows with different names, at most so many if that isn't 0, evenly spread."""
+    named = {clip_id("", one.window.start_s, one.window.end_s): one for one in reversed(planned)}
+    distinct = list(named.values())[::-1]
+    if most and len(distinct) > most:
+        return [distinct[index] for index in sample_uniform(len(distinct), most)]
+    return distinct
 
 
 def _moved(planned: PlannedWindow, by_s: float, by_frames: int) -> PlannedWindow:
