@@ -7,6 +7,7 @@ detection, where the precision at a recall is the best that is reached at it or 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def rank(truth: Events, found: Events, matched: np.ndarray, num_videos: int, num
     counts = truth.counts(num_videos, num_labels)
     return [
         Ranking(found.video[order[start:end]], matched[:, order[start:end]] >= 0, counts[:, label])
-        for label, (start, end) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        for label, (start, end) in enumerate(pairwise(edges))
     ]
 
 

@@ -23,13 +23,16 @@ _MAX_PROBLEMS = 1000
 _VERSIONS = ("numpy",)
 
 
-def evaluate_labels(labels: str, truth: str, background: Sequence[str] = ()) -> Evaluation:
+def evaluate_labels(
+    labels: str, truth: str, background: Sequence[str] = (), video_pattern: str = "", fps: float = 0.0
+) -> Evaluation:
     """Measures labels against a truth.
 
     Args:
         labels: the output of `pipelines.label`.
         truth: a file of annotations, or what else `read_annotations` reads.
         background: labels that mean that nothing happens, in the truth or among the labels.
+        video_pattern, fps: as for `read_annotations`.
 
     Raises:
         UsageError: one of them can't be read, or their videos can't be told from each other.
@@ -37,7 +40,7 @@ def evaluate_labels(labels: str, truth: str, background: Sequence[str] = ()) -> 
     """
     from pipelines.annotations.reading import read_annotations
 
-    annotations = [*read_annotations(truth)]
+    annotations = [*read_annotations(truth, video_pattern, fps)]
     found = [labelled(video, {UNKNOWN, *background}) for video in read_labels(labels)]
     gathered = gather(annotations, found, background)
     return assemble(gathered, name_of(labels), name_of(truth), background)

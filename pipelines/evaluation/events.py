@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -47,7 +48,7 @@ class Events:
     def by_video(self, num_videos: int) -> list[Self]:
         """The events of each video."""
         edges = np.searchsorted(self.video, np.arange(num_videos + 1))
-        return [self.where(slice(start, end)) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+        return [self.where(slice(start, end)) for start, end in pairwise(edges)]
 
     def counts(self, num_videos: int, num_labels: int) -> np.ndarray:
         """The number of events, int64 [V, C]."""
