@@ -36,8 +36,8 @@ from trainer import interface as trainer_interface
 
 NAMES = [
     "Clip", "ClipSpec", "Dataset", "DatasetInfo", "Evaluation", "LabelPlayer", "LabelReport", "LabelVideos", "Model",
-    "ModelInfo", "ReadClips", "UsageError", "UserError", "VideoClip", "VideoFolder", "download", "evaluate", "label", "load_model",
-    "open_dataset", "play", "preprocess", "read_clip", "sample_data",
+    "ModelInfo", "ReadClips", "UsageError", "UserError", "VideoClip", "VideoFolder", "download", "evaluate", "label",
+    "load_model", "open_dataset", "play", "preprocess", "read_clip", "sample_data",
 ]  # fmt: skip
 NAMES_OF_TRAINER = ["Comparison", "Metrics", "compare", "train"]
 
@@ -59,8 +59,8 @@ def test_the_public_names() -> None:
     "value",
     [
         interface.preprocess, interface.label, interface.sample_data, interface.download, interface.evaluate,
-        pipelines.open_dataset, pipelines.load_model, pipelines.Dataset, pipelines.Model, pipelines.ReadClips, pipelines.LabelVideos,
-        pipelines.read_clip, pipelines.play, trainer.train, trainer_interface.compare,
+        pipelines.open_dataset, pipelines.load_model, pipelines.Dataset, pipelines.Model, pipelines.ReadClips,
+        pipelines.LabelVideos, pipelines.read_clip, pipelines.play, trainer.train, trainer_interface.compare,
     ],
 )  # fmt: skip
 def test_docstrings_have_an_example(value: Any) -> None:

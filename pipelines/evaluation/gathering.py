@@ -148,9 +148,10 @@ class _Sorter:
             if why := _why_unusable(annotation, start_s, end_s, video):
                 self.problems.append(f"{annotation.place}: {why}; it is left out")
                 continue
-            if video.length_s and end_s > video.length_s + _BEYOND_S:
+            if annotation.labels and video.length_s and end_s > video.length_s + _BEYOND_S:
                 self.problems.append(
-                    f"{annotation.place}: it ends at {end_s:g} s, but {video.video} at {video.length_s:g} s"
+                    f"{annotation.place}: it ends at {end_s:g} s, but the labels of {video.video} at "
+                    f"{video.length_s:g} s; it counts as it is"
                 )
             for label in annotation.labels:
                 if other := before.get((label, start_s, end_s)):
@@ -178,6 +179,4 @@ def _why_unusable(annotation: Annotation, start_s: float, end_s: float, video: L
         return f"its start {start_s:g} s is before the video's"
     if start_s >= end_s:
         return f"its start {start_s:g} s is not before its end {end_s:g} s"
-    if video.length_s and start_s >= video.length_s:
-        return f"it starts at {start_s:g} s, but {video.video} ends at {video.length_s:g} s"
     return ""

@@ -25,10 +25,10 @@ def pair_videos(truth: Sequence[str], labels: Sequence[tuple[str, str]]) -> dict
     by_stem: dict[str, set[int]] = defaultdict(set)
     for number, names in enumerate(labels):
         for name in names:
-            by_stem[_parts(_stem(name))[-1]].add(number)
+            by_stem[_stems(name)[-1]].add(number)
     found: dict[str, int] = {}
     for name in truth:
-        ranks = {number: _rank(name, labels[number]) for number in by_stem.get(_parts(_stem(name))[-1], ())}
+        ranks = {number: _rank(name, labels[number]) for number in by_stem.get(_stems(name)[-1], ())}
         best = min(ranks.values(), default=_NONE)
         fitting = sorted(number for number, rank in ranks.items() if rank == best)
         if best < _NONE and len(fitting) > 1:
@@ -49,13 +49,13 @@ def _rank(name: str, video: tuple[str, str]) -> int:
     """0 for equal names, 1 for the end of a path, 2 for that without extensions, `_NONE` for other videos."""
     if name in video:
         return 0
-    if any(_is_end(name, other) for other in video):
+    if any(_is_end(_parts(name), _parts(other)) for other in video):
         return 1
-    return 2 if any(_is_end(_stem(name), _stem(other)) for other in video) else _NONE
+    return 2 if any(_is_end(_stems(name), _stems(other)) for other in video) else _NONE
 
 
-def _is_end(one: str, other: str) -> bool:
-    shorter, longer = sorted((_parts(one), _parts(other)), key=len)
+def _is_end(one: list[str], other: list[str]) -> bool:
+    shorter, longer = sorted((one, other), key=len)
     return longer[-len(shorter) :] == shorter
 
 
@@ -64,8 +64,10 @@ def _parts(name: str) -> list[str]:
     return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")] or [""]
 
 
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0] if is_video(name) else name
+def _stems(name: str) -> list[str]:
+    """The same without the extension of a video."""
+    *folders, last = _parts(name)
+    return [*folders, last.rpartition(".")[0] if is_video(last) else last]
 
 
 def _refuse_doubles(found: Mapping[str, int], labels: Sequence[tuple[str, str]]) -> None:
