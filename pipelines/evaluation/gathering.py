@@ -103,8 +103,10 @@ def gather(annotations: Iterable[Annotation], labels: Sequence[Labelled], backgr
     names = sorted(pairs, key=lambda name: labels[pairs[name]].video)
     videos = [labels[pairs[name]] for name in names]
     sorter = _Sorter(frozenset(background))
-    rows = [[*sorter.events(by_name[name], video)] for name, video in zip(names, videos, strict=True)]
-    groups = [sorter.group(by_name[name]) for name in names]
+    # In the order of the truth, so that its problems are.
+    events_of = {name: [*sorter.events(by_name[name], labels[number])] for name, number in pairs.items()}
+    group_of = {name: sorter.group(by_name[name]) for name in pairs}
+    rows, groups = ([side[name] for name in names] for side in (events_of, group_of))
     known = sorted({row[0] for found in rows for row in found} | {row[0] for video in videos for row in video.rows})
     ids = {label: number for number, label in enumerate(known)}
     truth, found = (

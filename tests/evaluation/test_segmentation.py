@@ -112,9 +112,7 @@ def plain_seconds(truth: Events, found: Events, end_s: int, num_labels: int) -> 
     """Second by second, from the definition."""
     table = np.zeros((num_labels + 1, num_labels + 1))
     for second in range(end_s):
-        a, b = (
-            {int(e.label[n]) for n in range(len(e)) if e.start_s[n] <= second < e.end_s[n]} for e in (truth, found)
-        )
+        a, b = ({int(e.label[n]) for n in range(len(e)) if e.start_s[n] <= second < e.end_s[n]} for e in (truth, found))
         both, left, right = a & b, sorted(a - b), sorted(b - a)
         facing = max(len(left), len(right))
         share = 1 / (len(both) + facing) if both or facing else 1
