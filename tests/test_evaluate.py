@@ -60,7 +60,8 @@ def test_tables_result_and_page(folder: Path) -> None:
         "1 video of the truth is not in the labels and counts in no measure: nowhere.mp4.",
         "1 video failed and has no labels, so that everything in it counts as missed: gym/d.mp4.",
         "3.0 s of 1 video failed and have no labels; what happens there counts as missed: gym/b.mp4.",
-        "line 4: its start 9 s is not before its end 8 s; it is left out",
+        "WARNING   1 event of the truth can't be right as written; it is listed under problems.",
+        "problem   line 4: its start 9 s is not before its end 8 s; it is left out",
         f"page      {folder}/out/evaluation.html",
     ):
         assert said in out, said
@@ -70,6 +71,10 @@ def test_tables_result_and_page(folder: Path) -> None:
     result = Evaluation.from_json(text)
     assert "".join(result.to_json()) == text and tuple(result.measures) == MEASURES
     assert (result.labels, result.truth, result.background) == ("labels", "truth.csv", ("Still",))
+    assert [(lost.video, lost.start_s, lost.end_s) for lost in result.lost] == [
+        ("gym/b.mp4", 9.0, 12.0), ("gym/d.mp4", None, None),
+    ]  # fmt: skip
+    assert (result.only_in_truth, result.only_in_labels) == (("nowhere.mp4",), ("gym/c.mp4",))
     page = (folder / "out" / "evaluation.html").read_text()
     assert page == render_evaluation(result)
     assert {"Measures", "Classes", "Curves", "Confusion", "Timelines", "Problems"} <= {*Page(page).texts["h2"]}

@@ -1,6 +1,7 @@
 """Evaluates labels against a truth: reads both, measures, and puts the results together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -11,15 +12,16 @@ from pipelines.evaluation.gathering import Gathered, gather, labelled
 from pipelines.evaluation.measuring import MEASURES, Parts, take_apart
 from pipelines.evaluation.notes import make_notes
 from pipelines.evaluation.resampling import NUM_DRAWS, Interval, intervals
-from pipelines.evaluation.results import Bar, ClassResult, Confusion, Evaluation, Timeline, VideoResult
+from pipelines.evaluation.results import Bar, ClassResult, Confusion, Evaluation, Lost, Timeline, VideoResult
 from pipelines.labelling.exports.reading import read_labels
 from pipelines.labelling.types import UNKNOWN
 
 NONE = "(none)"
 """What stands for no label in the confusion."""
 MAX_TIMELINES, MAX_BARS = 20, 300
+MAX_LISTED = 1000
+"""Most entries in the lists of what can't be measured."""
 _MAX_POINTS = 200
-_MAX_PROBLEMS = 1000
 _VERSIONS = ("numpy",)
 
 
@@ -86,7 +88,10 @@ def assemble(
         timelines=_timelines(gathered, parts, order[:MAX_TIMELINES]),
         notes=(*loud, *others),
         num_loud=len(loud),
-        problems=gathered.problems[:_MAX_PROBLEMS],
+        problems=gathered.problems[:MAX_LISTED],
+        lost=tuple(islice(_lost(gathered), MAX_LISTED)),
+        only_in_truth=gathered.only_in_truth[:MAX_LISTED],
+        only_in_labels=gathered.only_in_labels[:MAX_LISTED],
         versions=installed(_VERSIONS),
     )
 
@@ -94,6 +99,14 @@ def assemble(
 def _seconds(value: float) -> float:
     """A time to the millisecond."""
     return round(float(value), 3)
+
+
+def _lost(gathered: Gathered) -> Iterator[Lost]:
+    for video in gathered.videos:
+        if video.why_none and not video.lost:
+            yield Lost(video.video, None, None)
+        for start_s, end_s in video.lost:
+            yield Lost(video.video, start_s, end_s)
 
 
 def _classes(gathered: Gathered, parts: Parts, precisions: Sequence[Interval | None]) -> tuple[ClassResult, ...]:

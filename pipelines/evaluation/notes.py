@@ -39,7 +39,8 @@ def make_notes(gathered: Gathered, parts: Parts) -> tuple[list[str], list[str]]:
         )
     if gathered.problems:
         loud.append(
-            f"{plural(len(gathered.problems), 'event')} of the truth can't be right: {some(gathered.problems, 2)}."
+            f"{plural(len(gathered.problems), 'event')} of the truth can't be right as written; "
+            f"{'it is' if len(gathered.problems) == 1 else 'they are'} listed under problems."
         )
     for name, overlaps in (("true events", parts.truth_overlaps), ("labels", parts.found_overlaps)):
         if overlaps.any():

@@ -96,6 +96,15 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A video, or a part of it, that has no labels, as it failed; the times are None for a whole video."""
+
+    video: str
+    start_s: float | None
+    end_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Confusion:
     """Seconds by true and given label, [truth][found]; the last label stands for none."""
 
@@ -123,6 +132,9 @@ class Evaluation:
         notes: what a person should know, those first that put the measures in doubt.
         num_loud: how many of the notes do so.
         problems: what is wrong with events of the truth, the first ones.
+        lost: what failed, the first ones.
+        only_in_truth: videos that the labels lack, the first ones.
+        only_in_labels: videos that the truth lacks, the first ones.
         versions: packages and their versions.
     """
 
@@ -140,6 +152,9 @@ class Evaluation:
     notes: tuple[str, ...]
     num_loud: int
     problems: tuple[str, ...]
+    lost: tuple[Lost, ...]
+    only_in_truth: tuple[str, ...]
+    only_in_labels: tuple[str, ...]
     versions: Mapping[str, str]
 
     def to_json(self) -> Iterator[str]:

@@ -6,7 +6,8 @@ The page is one file without scripts. Every name in it comes from outside and is
 from pipelines.evaluation.measuring import AT_HALF, AVERAGE, OF_SEGMENTATIONS
 from pipelines.evaluation.pages.curves import curves
 from pipelines.evaluation.pages.lanes import choose_colors, lanes
-from pipelines.evaluation.results import RESULT, Evaluation
+from pipelines.evaluation.results import RESULT, Evaluation, Lost
+from pipelines.labelling.pages.timelines import time_range
 from pipelines.reports.intervals import interval_table
 from pipelines.reports.matrix import heat_table
 from pipelines.reports.page import asset, render_page
@@ -136,10 +137,27 @@ def _timelines(result: Evaluation) -> str:
     return soft(f"{intro}, by F1 of their detections at half overlap.") + drawn
 
 
+def _when(part: Lost) -> str:
+    if part.start_s is None or part.end_s is None:
+        return "all of it"
+    return time_range(part.start_s, part.end_s)
+
+
 def _problems(result: Evaluation) -> str:
-    number = result.counts["problems"]
-    if not number:
-        return soft("None: every event of the truth could be used as it is.")
-    rows = [tuple(problem.split(": ", 1)) if ": " in problem else ("", problem) for problem in result.problems]
-    title = plural(number, "event") + " of the truth"
-    return folded(title, "Events of the truth", ("Place", "Problem"), rows, _MAX_ROWS, num_rows=number)
+    """Tables of events that can't be right, of what failed, and of videos that are on one side alone."""
+    counts = result.counts
+    problems = [tuple(problem.partition(": ")[::2]) for problem in result.problems]
+    lost = [(part.video, _when(part)) for part in result.lost]
+    parts = [
+        (plural(counts["problems"], "event") + " of the truth", ("Place", "Problem"), problems, counts["problems"]),
+        ("What failed and has no labels", ("Video", "Part"), lost, len(lost)),
+        *(
+            (f"{plural(number, 'video')} {where}, in no measure", ("Video",), [(name,) for name in names], number)
+            for where, names, number in (
+                ("only in the truth", result.only_in_truth, counts["only_in_truth"]),
+                ("only in the labels", result.only_in_labels, counts["only_in_labels"]),
+            )
+        ),
+    ]
+    shown = [folded(title, title, headers, rows, _MAX_ROWS, num_rows=n) for title, headers, rows, n in parts if rows]
+    return "".join(shown) or soft("None: truth and labels have the same videos, and every event could be used.")

@@ -34,9 +34,9 @@ def print_evaluation(result: Evaluation, file: IO[str] | None = None) -> None:
         print_facts(console, [("", f"and {len(result.classes) - _MAX_CLASSES:,} more classes", "")])
     loud = [("WARNING", visible(note), "bold red") for note in result.notes[: result.num_loud]]
     print_facts(console, [*loud, *(("note", visible(note), "") for note in result.notes[result.num_loud :])])
-    print_facts(console, [("truth", visible(problem), "") for problem in result.problems[:_MAX_PROBLEMS]])
+    print_facts(console, [("problem", visible(problem), "") for problem in result.problems[:_MAX_PROBLEMS]])
     if (rest := result.counts["problems"] - _MAX_PROBLEMS) > 0:
-        print_facts(console, [("truth", f"and {rest:,} more events", "")])
+        print_facts(console, [("problem", f"and {rest:,} more events", "")])
 
 
 def _value(found: Interval | None) -> str:
