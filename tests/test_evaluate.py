@@ -60,7 +60,7 @@ def test_tables_result_and_page(folder: Path) -> None:
         "1 video of the truth is not in the labels and counts in no measure: nowhere.mp4.",
         "1 video failed and has no labels, so that everything in it counts as missed: gym/d.mp4.",
         "3.0 s of 1 video failed and have no labels; what happens there counts as missed: gym/b.mp4.",
-        "WARNING   1 event of the truth can't be right as written; it is listed under problems.",
+        "WARNING   1 event of the truth looks wrong and is listed under problems.",
         "problem   line 4: its start 9 s is not before its end 8 s; it is left out",
         f"page      {folder}/out/evaluation.html",
     ):

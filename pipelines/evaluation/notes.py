@@ -39,16 +39,16 @@ def make_notes(gathered: Gathered, parts: Parts) -> tuple[list[str], list[str]]:
         )
     if gathered.problems:
         loud.append(
-            f"{plural(len(gathered.problems), 'event')} of the truth can't be right as written; "
-            f"{'it is' if len(gathered.problems) == 1 else 'they are'} listed under problems."
+            f"{plural(len(gathered.problems), 'event')} of the truth {'looks' if len(gathered.problems) == 1 else 'look'} "
+            f"wrong and {_are(gathered.problems)} listed under problems."
         )
-    for name, overlaps in (("true events", parts.truth_overlaps), ("labels", parts.found_overlaps)):
-        if overlaps.any():
-            names = [gathered.videos[n].video for n in np.flatnonzero(overlaps)]
-            others.append(
-                f"Edit score, F1 and accuracy are for videos where one thing happens at a time: they leave out "
-                f"{plural(len(names), 'video')} whose {name} overlap: {some(names)}."
-            )
+    if (overlapping := parts.truth_overlaps | parts.found_overlaps).any():
+        names = [gathered.videos[n].video for n in np.flatnonzero(overlapping)]
+        others.append(
+            "Edit score, F1 and accuracy are for videos where one thing happens at a time: they leave out "
+            f"{plural(len(names), 'video')} ({parts.truth_overlaps.sum():,} with true events that overlap, "
+            f"{parts.found_overlaps.sum():,} with labels that do): {some(names)}."
+        )
     if gathered.only_in_labels:
         others.append(
             f"{plural(len(gathered.only_in_labels), 'labelled video')} {_are(gathered.only_in_labels)} not in the "

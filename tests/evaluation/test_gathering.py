@@ -93,7 +93,7 @@ def test_videos_with_overlaps_are_left_out_of_segmentations() -> None:
     result = assemble(gathered(truth, FOUND), draws=10)
     assert result.counts["overlapping"] == 1
     assert result.measures["accuracy"] is not None and result.measures["accuracy"].value == 1  # that of b.mp4
-    assert any("leave out 1 video whose true events overlap: x/a.mp4." in note for note in result.notes)
+    assert any("1 video (1 with true events that overlap, 0 with labels that do): x/a.mp4." in n for n in result.notes)
     both = {**truth, "x/b.mp4": [("Run", 0, 5), ("Jump", 0, 5)]}
     result = assemble(gathered(both, FOUND), draws=10)
     assert [result.measures[name] for name in ("edit", "F1@10", "accuracy")] == [None] * 3

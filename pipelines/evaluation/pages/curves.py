@@ -8,7 +8,7 @@ from pipelines.reports.text import plural
 
 MAX_CURVES = 12
 _WIDTH, _HEIGHT = 380, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 12, 34
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 20, 12, 34
 _TICKS = (0, 0.25, 0.5, 0.75, 1)
 
 

@@ -27,7 +27,8 @@ def choose_colors(timelines: Sequence[Timeline]) -> dict[str, str]:
 
 def lanes(timeline: Timeline, video: VideoResult, colors: Mapping[str, str]) -> str:
     """A card with the two lanes of a video, a legend, and the same as a table, which is closed at first."""
-    facts = f"F1 at half overlap {video.f1:.1%}: {video.right:,} of {plural(video.truth, 'event')} found"
+    facts = f"Group {video.group}. " if video.group else ""
+    facts += f"F1 at half overlap {video.f1:.1%}: {video.right:,} of {plural(video.truth, 'event')} found"
     facts += f", {plural(video.found, 'detection')}. Right in {_share(video)} of {clock(video.length_s)}"
     bars = (*timeline.truth, *timeline.found)
     # If only some events are shown, the lanes end with the last of them: the rest would look empty.
@@ -48,9 +49,8 @@ def lanes(timeline: Timeline, video: VideoResult, colors: Mapping[str, str]) -> 
     more = f'<p class="more">The first ones are shown here, up to {clock(end_s)}.</p>' if is_cut else ""
     rows = [(time_range(bar.start_s, bar.end_s), *_cells(bar, n < len(timeline.truth))) for n, bar in enumerate(bars)]
     listed = table(f"Events of {timeline.video}", ("Time", "Side", "Label", "Score", "Fits"), rows)
-    group = f' <span class="tag">{text(video.group)}</span>' if video.group else ""
     return (
-        f'<article class="panel timeline"><h3>{text(timeline.video)}{group}</h3><p class="soft">{text(facts)}</p>'
+        f'<article class="panel timeline"><h3>{text(timeline.video)}</h3><p class="soft">{text(facts)}</p>'
         f'<div class="lanes">{"".join(drawn)}{scale([clock(0), clock(end_s / 2), clock(end_s)])}</div>'
         f'<p class="legend">{keys}</p>{more}<details><summary>As a table</summary>{listed}</details></article>'
     )
