@@ -7,9 +7,9 @@ from itertools import islice, pairwise
 from operator import attrgetter, eq
 from sys import intern
 
+from pipelines.annotations.tables import read_table
 from pipelines.core.errors import UsageError
-from pipelines.inputs.folders import known_split, split_name
-from pipelines.inputs.tables import read_table
+from pipelines.core.split_names import known_split, split_name
 
 _NEEDED, _OPTIONAL = ("path", "label"), ("group", "split")
 

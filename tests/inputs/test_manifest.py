@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.annotations.tables import changes_meaning, read_table
 from pipelines.core.errors import UsageError
 from pipelines.dataset.listing import read_catalog
 from pipelines.inputs.manifest import parse_manifest
-from pipelines.inputs.tables import changes_meaning, read_table
 
 PLAIN = [("v/1.mp4", "Swing", ""), ("v/2.mp4", "Walk", "")]
 

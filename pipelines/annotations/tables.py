@@ -89,6 +89,19 @@ def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[s
     return Table(_rows(reader, head, headers), unused, headers)
 
 
+def read_head(text: str) -> tuple[str, ...]:
+    """The names of the columns of a table in lower case, as its first line has them."""
+    text = text.removeprefix("\ufeff")
+    if match := _EXCELS_DELIMITER.match(text):
+        text = text[match.end() :]
+    line = next((line for line in _lines(text) if line.strip()), "")
+    try:
+        names = next(csv.reader([line], delimiter=_delimiter(text, ()), skipinitialspace=True), [])
+    except csv.Error:
+        names = [line.strip()]
+    return tuple(name.strip().lower() for name in names)
+
+
 @dataclass(frozen=True)
 class _Head:
     """The first line of the file `name`, which follows `skipped` lines, and the columns that are wanted."""
@@ -139,7 +152,8 @@ def _check_head(head: _Head) -> None:
     for column in (*needed, *optional):
         if names.count(column) > 1:
             raise UsageError(f"{name}: the first line names the column {column} twice. Rename or remove one")
-    if meant := [column for column in head.columns if changes_meaning(column)]:
+    wanted = {*needed, *optional}
+    if meant := [column for column in head.columns if column.lower() not in wanted and changes_meaning(column)]:
         raise UsageError(
             f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means "
             "the whole video at its own speed, with the same weight as any other. Cut the videos beforehand (for "
