@@ -27,6 +27,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "models": ("core", "process", "video", "files", "inputs"),
     "dataset": _BELOW,
     "labelling": (*_BELOW, "dataset"),
+    "selection": ("core", "files", "reports", "labelling"),
     "transforms": (*_BELOW, "models", "dataset", "labelling"),
     "engines": ("core", "process", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),
     "diagnosis": (*_BELOW, "dataset", "engines"),
@@ -50,7 +51,7 @@ LIBRARIES = [
     ("pipelines", {"tensorflow", "keras"}, set()),
     ("trainer", {"apache_beam"}, {"apache_beam"}),
 ]
-TOOLS = ("preprocess", "label", "export", "verify", "sample_data", "download", "doctor")
+TOOLS = ("preprocess", "label", "select", "export", "verify", "sample_data", "download", "doctor")
 LONGEST_MODULE, MOST_FILES = 260, 20
 
 
