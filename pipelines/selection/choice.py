@@ -42,9 +42,10 @@ class Chosen:
 def choose(segments: Segments, vectors: Vectors, budget: int, apart_s: float) -> list[Chosen]:
     """The segments to look at, by video and time; fewer than the budget only if there are no more.
 
-    Half of them are uncertain, up to a quarter are unlike training, and the rest is spread. Each is the farthest from
-    all that are chosen before, of the segments that its reason allows (k-center greedy): by their vectors, and farther
-    if it is of another class or another video.
+    Half of them are uncertain, up to a quarter are unlike training, and the rest is spread. First of all, the most
+    uncertain one and the one most unlike training are chosen. Each other is the farthest from all that are chosen
+    before, of the segments that its reason allows (k-center greedy): by their vectors, and farther if it is of another
+    class or another video.
 
     Args:
         segments: what there is to choose from.
@@ -54,21 +55,25 @@ def choose(segments: Segments, vectors: Vectors, budget: int, apart_s: float) ->
     """
     by_doubt = _ranked(segments.doubt)
     all_moments = _thinned(segments, by_doubt, apart_s)
-    budget = min(budget, len(all_moments))
-    if budget <= 0:
+    likely = min(budget, len(all_moments))
+    if likely <= 0:
         return []
     far = np.flatnonzero(segments.unfamiliar > 1)
-    unlike = min(budget // 4, len(far))
-    uncertain = -(-budget // 2)
+    unlike = min(likely // 4, len(far))
+    uncertain = -(-likely // 2)
     pools = {
         UNCERTAIN: all_moments[: max(uncertain, min(POOL * uncertain, len(all_moments) // 2))],
         UNLIKE: _thinned(segments, far[_ranked(segments.unfamiliar[far])], apart_s)[: POOL * unlike],
         SPREAD: of_each_class(segments.label, MOST_SPREAD),
     }
-    shares = {UNCERTAIN: uncertain, UNLIKE: unlike, SPREAD: budget - uncertain - unlike}
+    shares = {UNCERTAIN: uncertain, UNLIKE: unlike, SPREAD: likely - uncertain - unlike}
     candidates = np.unique(np.concatenate([*pools.values()]))
     centers = _Centers(segments, candidates, vectors(candidates), apart_s)
-    found = [Chosen(number, reason) for reason, pool in pools.items() for number in centers.pick(pool, shares[reason])]
+    found = [
+        Chosen(number, reason)
+        for reason, pool in pools.items()
+        for number in centers.pick(pool, shares[reason], by_rank=reason != SPREAD)
+    ]
     moments = _Moments(segments, apart_s)
     for chosen in found:
         moments.take(chosen.number)
@@ -162,12 +167,16 @@ class _Centers:
         self._vectors = centred / np.float32(np.sqrt(scale)) if scale else centred
         self._nearest = np.full(len(candidates), np.inf)
 
-    def pick(self, pool: np.ndarray, share: int) -> list[int]:
-        """At most so many of a pool, each the farthest from all that are chosen; of equally far ones the first."""
+    def pick(self, pool: np.ndarray, share: int, by_rank: bool) -> list[int]:
+        """At most so many of a pool, each the farthest from all that are chosen; of equally far ones the first.
+
+        With `by_rank`, the first of the pool is chosen first, however near it is.
+        """
         found: list[int] = []
         places = np.searchsorted(self._numbers, pool)
         while len(found) < share and len(places):
-            best = int(places[np.argmax(self._nearest[places])])
+            far = self._nearest[places]
+            best = int(places[np.argmax(far >= 0 if by_rank and not found else far)])
             if self._nearest[best] < 0:
                 break
             self._take(best)
