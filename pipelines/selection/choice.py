@@ -42,10 +42,10 @@ class Chosen:
 def choose(segments: Segments, vectors: Vectors, budget: int, apart_s: float) -> list[Chosen]:
     """The segments to look at, by video and time; fewer than the budget only if there are no more.
 
-    Half of them are uncertain, up to a quarter are unlike training, and the rest is spread. First of all, the most
-    uncertain one and the one most unlike training are chosen. Each other is the farthest from all that are chosen
-    before, of the segments that its reason allows (k-center greedy): by their vectors, and farther if it is of another
-    class or another video.
+    Up to a quarter of them are unlike training, half are uncertain, and the rest is spread. The one most unlike
+    training and the most uncertain one are always chosen. Each other is the farthest from all that are chosen before,
+    of the segments that its reason allows (k-center greedy): by their vectors, and farther if it is of another class or
+    another video.
 
     Args:
         segments: what there is to choose from.
@@ -54,19 +54,22 @@ def choose(segments: Segments, vectors: Vectors, budget: int, apart_s: float) ->
         apart_s: two segments of one video with less than that between them are of one moment, of which one is chosen.
     """
     by_doubt = _ranked(segments.doubt)
-    all_moments = _thinned(segments, by_doubt, apart_s)
-    likely = min(budget, len(all_moments))
+    # The most that can be apart: of all that are left, always the one that ends first.
+    likely = min(budget, len(_thinned(segments, np.lexsort((segments.end_s, segments.video)), apart_s)))
     if likely <= 0:
         return []
+    all_moments = _thinned(segments, by_doubt, apart_s)
     far = np.flatnonzero(segments.unfamiliar > 1)
     unlike = min(likely // 4, len(far))
     uncertain = -(-likely // 2)
+    # Each that is unlike training may take the moments of two others.
+    most_uncertain = min(POOL * uncertain, max(len(all_moments) // 2, uncertain + 2 * unlike))
     pools = {
-        UNCERTAIN: all_moments[: max(uncertain, min(POOL * uncertain, len(all_moments) // 2))],
         UNLIKE: _thinned(segments, far[_ranked(segments.unfamiliar[far])], apart_s)[: POOL * unlike],
+        UNCERTAIN: all_moments[:most_uncertain],
         SPREAD: of_each_class(segments.label, MOST_SPREAD),
     }
-    shares = {UNCERTAIN: uncertain, UNLIKE: unlike, SPREAD: likely - uncertain - unlike}
+    shares = {UNLIKE: unlike, UNCERTAIN: uncertain, SPREAD: likely - uncertain - unlike}
     candidates = np.unique(np.concatenate([*pools.values()]))
     centers = _Centers(segments, candidates, vectors(candidates), apart_s)
     found = [

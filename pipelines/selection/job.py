@@ -1,29 +1,22 @@
-"""From a folder of finished labels to a table of the segments to look at."""
+"""From a folder of finished labels to the segments to look at."""
 
-import csv
-import io
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipelines import files
 from pipelines.core.errors import UsageError
-from pipelines.core.relative import relative_to
 from pipelines.core.stored.sealed import load_json
-from pipelines.files.output_folder import STATE
 from pipelines.labelling import folder as label_folder
 from pipelines.labelling.exports.reading import read_labels, read_summary
-from pipelines.labelling.rows import encodable
-from pipelines.labelling.types import UNKNOWN
+from pipelines.labelling.types import UNKNOWN, Segment
 from pipelines.reports.text import plural
 from pipelines.selection.choice import REASONS, Chosen, choose
 from pipelines.selection.segments import Segments, gather
 from pipelines.selection.vectors import of_embeddings, of_scores
-
-COLUMNS = ("path", "label", "start", "end", "score", "reason")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +42,47 @@ class Selection:
         return {reason: found[reason] for reason in REASONS}
 
     @property
-    def videos(self) -> dict[int, str]:
-        """The ids of their videos by position in `segments.videos`."""
-        numbers = {int(self.segments.video[item.number]) for item in self.chosen}
-        return {number: self.segments.videos[number] for number in sorted(numbers)}
+    def uris(self) -> dict[str, str]:
+        """Where each video was read from, by its id."""
+        return dict(zip(self.segments.videos, self.segments.uris, strict=True))
 
-    @property
-    def labels(self) -> set[str]:
-        """The predicted classes among them."""
-        return {self.segments.labels[self.segments.label[item.number]] for item in self.chosen}
+    def by_video(self) -> dict[str, list[tuple[Segment, str]]]:
+        """The chosen segments with their reasons in order of time, by id of their video.
+
+        A segment whose label is `UNKNOWN` has its best class as label, and its low score: a person has to choose one.
+        """
+        found: dict[str, list[tuple[Segment, str]]] = {}
+        for item in self.chosen:
+            name = self.segments.videos[self.segments.video[item.number]]
+            found.setdefault(name, []).append((self._segment(item.number), item.reason))
+        return found
+
+    def _segment(self, number: int) -> Segment:
+        all_ = self.segments
+        codes = [code for code in all_.top[number].tolist() if code >= 0]
+        names = [all_.labels[code] for code in codes]
+        top = tuple(zip(names, all_.top_scores[number].tolist(), strict=False))
+        label = all_.labels[all_.label[number]]
+        if label == UNKNOWN and names:
+            label = names[0]
+        unfamiliar = float(all_.unfamiliar[number])
+        told = None if np.isnan(unfamiliar) else unfamiliar
+        times = float(all_.start_s[number]), float(all_.end_s[number])
+        return Segment(*times, label, float(all_.score[number]), top, told)
+
+    def remarks(self) -> Iterator[str]:
+        """What a person should know about it, in sentences."""
+        if number := self.segments.num_failed:
+            yield f"{plural(number, 'video')} failed: nothing is chosen from what has no labels"
+        if number := self.segments.num_doubtful:
+            yield f"{plural(number, 'video')} passed over, being damaged or having another remark"
+        if self.cannot_tell:
+            yield f"what is unlike the training data is not known: {self.cannot_tell}"
+        if not self.with_embeddings:
+            yield (
+                "these labels have no embeddings, so segments are alike if their scores are; har label --embeddings "
+                "writes embeddings"
+            )
 
 
 def select(labels: str, budget: int) -> Selection:
@@ -89,89 +114,3 @@ def select(labels: str, budget: int) -> Selection:
         return of_embeddings(segments, wanted, uris) if uris else of_scores(segments, wanted)
 
     return Selection(segments, choose(segments, vectors, budget, apart_s), bool(uris), cannot_tell)
-
-
-def table(selection: Selection, paths: Mapping[str, str]) -> str:
-    """The chosen segments as CSV with `COLUMNS`, which reads back as annotations.
-
-    A label that is `UNKNOWN` is left empty.
-
-    Args:
-        selection: what was chosen.
-        paths: the path of each of their videos, by id.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    segments = selection.segments
-    for item in selection.chosen:
-        number = item.number
-        label = segments.labels[segments.label[number]]
-        times = (round(float(value), 3) for value in (segments.start_s[number], segments.end_s[number]))
-        path = paths[segments.videos[segments.video[number]]]
-        score = round(float(segments.score[number]), 6)
-        writer.writerow([encodable(path), "" if label == UNKNOWN else encodable(label), *times, score, item.reason])
-    return text.getvalue()
-
-
-def paths_from(output: str, labels: str, selection: Selection) -> tuple[dict[str, str], bool]:
-    """The paths of the chosen videos by id, as they are written to a file, and whether they lead to the videos.
-
-    Those of local videos are relative to the file. Only the state of a labelling run says where these are: without it,
-    they are the paths in the labels, which are relative to the folder of videos.
-
-    Args:
-        output: the file.
-        labels: the output of `pipelines.label`.
-        selection: what was chosen.
-    """
-    paths = {name: selection.segments.uris[number] for number, name in selection.videos.items()}
-    local = {name for name, uri in paths.items() if files.is_local(uri)}
-    if not local:
-        return paths, True
-    here = posixpath.dirname(output)
-    found = {name: uri for name, uri in _listed(labels) if name in local}
-    paths |= {name: relative_to(uri, here) for name, uri in found.items()}
-    return paths, found.keys() >= local
-
-
-def _listed(labels: str) -> Iterator[tuple[str, str]]:
-    """Ids of all videos, and where they were read from, as far as the state of the run is there."""
-    layout = label_folder.read_layout(labels) if files.exists(files.join(labels, STATE)) else None
-    for shard in range(layout.num_shards if layout else 0):
-        for video in label_folder.read_listing(labels, shard):
-            yield video.video_id, video.uri
-            yield encodable(video.video_id), video.uri
-
-
-def write_table(output: str, lines: str) -> None:
-    """Writes a file of chosen segments atomically. The same one may be there already, and no other.
-
-    Raises:
-        UsageError: another file is there, which may hold what a person has corrected.
-        OutputError: the file can't be written.
-    """
-    try:
-        there = files.read_text(output)
-    except OSError as error:
-        raise UsageError(f"cannot read {output}: {files.reason(error)}. Choose another --output") from error
-    if there is not None and there != lines:
-        raise UsageError(f"{output} exists, with other content. Choose another --output, or remove it")
-    if there is None:
-        files.write_text(output, lines, posixpath.dirname(output))
-
-
-def lines_about(selection: Selection) -> Iterable[str]:
-    """What a person should know of a selection, in sentences."""
-    segments = selection.segments
-    if segments.num_failed:
-        yield f"{plural(segments.num_failed, 'video')} failed: nothing is chosen from what has no labels"
-    if segments.num_doubtful:
-        yield f"{plural(segments.num_doubtful, 'video')} passed over, being damaged or having another remark"
-    if selection.cannot_tell:
-        yield f"what is unlike the training data is not known: {selection.cannot_tell}"
-    if not selection.with_embeddings:
-        yield (
-            "these labels have no embeddings, so segments are alike if their scores are; har label --embeddings writes "
-            "embeddings"
-        )
