@@ -28,6 +28,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "dataset": _BELOW,
     "labelling": (*_BELOW, "dataset"),
     "evaluation": ("core", "process", "files", "annotations", "reports", "labelling"),
+    "selection": ("core", "files", "reports", "labelling"),
     "transforms": (*_BELOW, "models", "dataset", "labelling"),
     "engines": ("core", "process", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),
     "diagnosis": (*_BELOW, "dataset", "engines"),
@@ -51,7 +52,18 @@ LIBRARIES = [
     ("pipelines", {"tensorflow", "keras"}, set()),
     ("trainer", {"apache_beam"}, {"apache_beam"}),
 ]
-TOOLS = ("preprocess", "label", "evaluate", "export", "corrections", "verify", "sample_data", "download", "doctor")
+TOOLS = (
+    "preprocess",
+    "label",
+    "select",
+    "evaluate",
+    "export",
+    "corrections",
+    "verify",
+    "sample_data",
+    "download",
+    "doctor",
+)
 LONGEST_MODULE, MOST_FILES = 260, 20
 
 

@@ -14,6 +14,8 @@ from pipelines.core.stored.typed_json import Amount, Count, PlainName, build
 
 SCHEMA_VERSION = 1
 MODEL_INFO = "model_info.json"
+EMBEDDING_OUTPUT = "embedding"
+"""Name of the SavedModel's output float32 [B, D]: the features of a clip before the last layer."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class ModelInfo:
         encoding: how the frames that it was trained on were stored; clips to be labelled go through the same encoding,
             so that they lose the same detail.
         unfamiliar: from which distance on a clip is unlike those of its training.
+        embedding: number of values of its output `EMBEDDING_OUTPUT`; 0 if it has none.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -62,6 +65,7 @@ class ModelInfo:
     imported: Mapping[str, Any] = field(default_factory=dict)
     encoding: FrameEncoding = field(default_factory=FrameEncoding)
     unfamiliar: Familiarity = field(default_factory=Familiarity)
+    embedding: Count = 0
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
