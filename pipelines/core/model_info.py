@@ -39,6 +39,8 @@ class ModelInfo:
         encoding: how the frames that it was trained on were stored; clips to be labelled go through the same encoding,
             so that they lose the same detail.
         unfamiliar: from which distance on a clip is unlike those of its training.
+        init: the model that its training started from: `uri`, `name`, `variant` and `fingerprint`, the layers and
+            classes that were taken and those that are new; empty if it started anew.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -61,6 +63,7 @@ class ModelInfo:
     imported: Mapping[str, Any] = field(default_factory=dict)
     encoding: FrameEncoding = field(default_factory=FrameEncoding)
     unfamiliar: Familiarity = field(default_factory=Familiarity)
+    init: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
