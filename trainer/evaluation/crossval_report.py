@@ -60,7 +60,8 @@ def _subtitle(summary: Mapping[str, Any], test: Evaluation) -> str:
     seeds = f", with {plural(len(summary['seeds']), 'seed')}" if len(summary["seeds"]) > 1 else ""
     return (
         f"{model['name']} ({model['variant']}) on {data['uri']}, {plural(summary['folds'], 'fold')} of groups{seeds}: "
-        f"{plural(test.num_clips, 'test')} of {unit_of(summary)[1]} of {plural(len(data['labels']), 'class', 'classes')} in "
+        f"{plural(test.num_clips, 'test')} of {unit_of(summary)[1]} of "
+        f"{plural(len(data['labels']), 'class', 'classes')} in "
         f"{plural(test.num_groups, 'group')}. Training took {human_seconds(training['seconds'])} in all."
     )
 

@@ -58,7 +58,8 @@ def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
         split = "the dataset's own splits"
     return (
         f"{model['name']} ({model['variant']}) on {data['uri']}, {split}: "
-        f"{plural(test.num_clips, *(f'test {noun}' for noun in unit_of(metrics)))} of {plural(len(data['labels']), 'class', 'classes')} in "
+        f"{plural(test.num_clips, *(f'test {noun}' for noun in unit_of(metrics)))} of "
+        f"{plural(len(data['labels']), 'class', 'classes')} in "
         f"{plural(test.num_groups, 'group')}. {plural(training['epochs'], 'epoch')} in "
         f"{human_seconds(training['seconds'])}, {stopped}, best epoch {training['best_epoch']}."
     )
