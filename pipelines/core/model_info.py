@@ -43,6 +43,8 @@ class ModelInfo:
             so that they lose the same detail.
         unfamiliar: from which distance on a clip is unlike those of its training.
         embedding: number of values of its output `EMBEDDING_OUTPUT`; 0 if it has none.
+        init: the model that its training started from: `uri`, `name`, `variant` and `fingerprint`, the layers and
+            classes that were taken and those that are new; empty if it started anew.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -66,6 +68,7 @@ class ModelInfo:
     encoding: FrameEncoding = field(default_factory=FrameEncoding)
     unfamiliar: Familiarity = field(default_factory=Familiarity)
     embedding: Count = 0
+    init: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
