@@ -31,6 +31,7 @@ from pipelines.engines.engine import Engine, num_decoders, plain_engine, resourc
 from pipelines.files.lock import exclusive
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
+from pipelines.inputs.label_unions import with_several_labels
 from pipelines.process import extras
 from pipelines.process.background import PATIENCE_S, leave
 from pipelines.process.callable_module import make_callable
@@ -94,9 +95,11 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     if loads_ahead := is_here and (config.overwrite or not folder.is_complete(config.output)):
         engine.prepare(PATIENCE_S)  # while videos are listed
     files.check_stores(config.input, config.output)
-    listed = read_catalog(config.input, config.class_level)
+    listed = read_catalog(config.input, config.class_level, config.multi_label)
     catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
     del listed
+    if config.multi_label:
+        catalog = with_several_labels(catalog)
     catalog = select(catalog, config.classes, config.limit)
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
@@ -140,7 +143,7 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
 
 def _write_shards(config: PreprocessConfig, engine: Engine, plan: Plan, pending: Sequence[PlannedShard]) -> None:
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
-    settings = ShardSettings(job, plan.labels, config.compression)
+    settings = ShardSettings(job, plan.labels, config.compression, config.multi_label)
     workers = num_decoders(config.workers, engine)
     plan_uri = folder.write_plan(config.output, (shard.line for shard in pending))
     videos = {shard.name: shard.num_videos for shard in pending}

@@ -51,6 +51,11 @@ class PreprocessConfig:
         (), group=INPUT_OUTPUT, metavar="A,B,...", automatic="all", help="use only these classes"
     )
     limit: int = setting_like(Common, "limit")
+    multi_label: bool = setting(
+        False, group=INPUT_OUTPUT,
+        help="let a clip have several labels, written as `Swing|Walk`; rows of a manifest for the same clip, or for at "
+        "least half of it, add theirs",
+    )  # fmt: skip
     num_frames: int = setting_like(ClipSpec, "num_frames", group=CLIPS)
     size: str = setting(
         "64", group=CLIPS, metavar="PIXELS", help="height and width of a frame in pixels: 64 or HEIGHTxWIDTH, as 72x96"
@@ -144,8 +149,9 @@ class PreprocessConfig:
         value["splits"] = self.splits or DEFAULT_SPLITS
         if len(self.split_file) < 2:
             value["split_file"] = "".join(self.split_file)
-        if not self.class_level:
-            del value["class_level"]
+        for name in ("class_level", "multi_label"):
+            if not value[name]:
+                del value[name]
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}

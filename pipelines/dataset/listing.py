@@ -24,12 +24,13 @@ from pipelines.video.content import stream_mark
 
 
 @no_collection()
-def read_catalog(source: str, class_level: int = 0) -> Catalog:
+def read_catalog(source: str, class_level: int = 0, multi_label: bool = False) -> Catalog:
     """Lists a folder, or reads a manifest where `source` ends in `.csv` (or `.tsv`).
 
     Args:
         source: a normalised path or address.
         class_level: see `catalog.from_tree`.
+        multi_label: whether a line of a manifest may name several labels.
 
     Raises:
         UsageError: there is nothing to read, or it can't be preprocessed; the message says why.
@@ -39,7 +40,7 @@ def read_catalog(source: str, class_level: int = 0) -> Catalog:
         if source.lower().endswith((".csv", ".tsv")):
             if class_level:
                 raise UsageError(f"--class-level is for folders; in {source} the column label names the classes")
-            return _read_manifest(source)
+            return _read_manifest(source, multi_label)
         if not files.is_local(source) and is_video(posixpath.basename(source)) and files.exists(source):
             raise UsageError(no_tree(source))
         return catalog.from_tree(source, *files.list_tree(source), class_level)
@@ -108,12 +109,12 @@ def check_input(source: str) -> None:
         raise UsageError(no_tree(source))
 
 
-def _read_manifest(source: str) -> Catalog:
+def _read_manifest(source: str, multi_label: bool) -> Catalog:
     text = files.read_written(source)
     if text is None:
         raise UsageError(f"no such manifest: {source}")
     root = posixpath.dirname(source)
-    manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path))
+    manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path), multi_label)
     for row in manifest.rows:
         refuse_secrets(row.path, source)
     names = AlikeFiles()

@@ -4,11 +4,12 @@ import base64
 import contextlib
 import gzip
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
 from pipelines.core.failure import Failure
+from pipelines.core.label_sets import ids_of
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.plan import ShardTask
@@ -29,6 +30,7 @@ class ShardSettings:
     job: DecodeJob
     labels: tuple[str, ...]
     compression: str = "none"
+    multi_label: bool = False
 
 
 class _HashingWriter:
@@ -83,7 +85,7 @@ def write_shard(
         wants_strip = task.strips.__contains__
         for video, result in pool.map(task.videos, settings.job, open_local, lambda v: wants_strip(v.video_id)):
             if isinstance(result, DecodedClip):
-                data = encode(_example(video, result, settings.labels))
+                data = encode(_example(video, result, settings))
                 header, footer = frame_record(data)
                 records.write(header)
                 records.write(data)
@@ -110,10 +112,11 @@ def write_shard(
     )
 
 
-def _example(video: VideoRecord, clip: DecodedClip, labels: Sequence[str]) -> Example:
+def _example(video: VideoRecord, clip: DecodedClip, settings: ShardSettings) -> Example:
+    several = ids_of(video.label, settings.labels) if settings.multi_label else ()
     return Example(
         frames=clip.frames,
-        label=labels.index(video.label),
+        label=several[0] if several else settings.labels.index(video.label),
         label_name=video.label,
         video_id=video.video_id,
         group=video.group,
@@ -121,4 +124,5 @@ def _example(video: VideoRecord, clip: DecodedClip, labels: Sequence[str]) -> Ex
         frame_indices=clip.frame_indices,
         num_source_frames=clip.num_source_frames,
         remark=clip.remark,
+        labels=several,
     )

@@ -13,6 +13,7 @@ from sys import intern
 from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.hashing import stable_hash
+from pipelines.core.label_sets import only, split_labels
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
@@ -32,7 +33,7 @@ class VideoRecord:
     Attributes:
         video_id: path without extension, relative to the tree or manifest; unique.
         uri: path or address of the file.
-        label: name of its class.
+        label: name of its class, or of several, joined as `label_sets.join_labels` does.
         group: name of the group of videos with the same source; all videos of a group go into the same split.
         version: changes when the file does; `missing` if there is no file.
         split: the split that the input gives it; empty if splits are to be assigned.
@@ -57,6 +58,7 @@ class Catalog:
         splits_from: what assigns the splits, for the user; empty if they are to be assigned by fractions.
         notes: sentences on how the input was understood, for the user.
         copies: sets of videos with the same content; the first of each set is kept, the others are left out.
+        multi_label: whether videos may have several labels.
     """
 
     videos: tuple[VideoRecord, ...]
@@ -65,6 +67,7 @@ class Catalog:
     splits_from: str = ""
     notes: tuple[str, ...] = ()
     copies: tuple[tuple[VideoRecord, ...], ...] = ()
+    multi_label: bool = False
 
     @property
     def num_ungrouped(self) -> int:
@@ -84,7 +87,8 @@ class Catalog:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, sorted by code point; the position of each is its id."""
-        return tuple(sorted({video.label for video in self.videos}))
+        names = {video.label for video in self.videos}
+        return tuple(sorted({n for name in names for n in split_labels(name)} if self.multi_label else names))
 
 
 def group_in(stem: str) -> str | None:
@@ -213,6 +217,8 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             hint = f"; did you mean {near[0]}?" if near else "."
             raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {', '.join(known)}")
     chosen = [video for video in catalog.videos if not classes or video.label in classes]
+    if classes and catalog.multi_label:
+        chosen = [replace(v, label=label) for v in catalog.videos if (label := only(v.label, classes))]
     if limit:
         chosen.sort(key=lambda video: (stable_hash("limit", video.video_id), video.video_id))
         kept: Counter[tuple[str, str]] = Counter()

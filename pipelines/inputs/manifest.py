@@ -2,12 +2,13 @@
 
 import posixpath
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from operator import attrgetter, eq
 from sys import intern
 
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import SEPARATOR, join_labels, split_labels
 from pipelines.inputs.folders import known_split, split_name
 from pipelines.inputs.tables import read_table
 
@@ -16,7 +17,7 @@ _NEEDED, _OPTIONAL = ("path", "label"), ("group", "split")
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """A line of a manifest. `group` and `split` are empty if they aren't given."""
+    """A line of a manifest. `group` and `split` are empty if they aren't given; `label` joins several labels."""
 
     path: str
     label: str
@@ -39,13 +40,19 @@ class Manifest:
     num_repeated: int = 0
 
 
-def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda path: path.replace("\\", "/")) -> Manifest:
+def parse_manifest(
+    text: str,
+    name: str,
+    find: Callable[[str], str] = lambda path: path.replace("\\", "/"),
+    multi_label: bool = False,
+) -> Manifest:
     """Parses a manifest with the columns path, label and, optionally, group and split.
 
     Args:
         text: the whole manifest.
         name: name of the file, for messages.
         find: turns a path with backslashes, which Windows puts between folders, into the path to read.
+        multi_label: whether a video may have several labels, as `Swing|Walk` or in several lines.
 
     Raises:
         UsageError: a column is missing; a line has no path or label, an unknown split or too many fields; some lines
@@ -61,6 +68,8 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
             split, with_split = known_split(split, f"{name}, line {line}"), line
         elif not without_split:
             without_split = line
+        if SEPARATOR in label:
+            label = _several(label, multi_label, f"{name}, line {line}")
         rows.append(ManifestRow(path, intern(label), intern(group), split))
     if with_split and without_split:
         raise UsageError(
@@ -72,8 +81,30 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
     rows.sort(key=plain)
     total = len(rows) + len(table.headers)
     if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
+        if multi_label:
+            rows = _united(rows, plain)
         rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row)))
     return Manifest(rows, table.unused, total - len(rows))
+
+
+def _several(label: str, multi_label: bool, place: str) -> str:
+    if not multi_label:
+        raise UsageError(
+            f"{place}: the label {label!r} names several classes. Preprocess with --multi-label, or give one class"
+        )
+    try:
+        return join_labels(split_labels(label))
+    except ValueError as error:
+        raise UsageError(f"{place}: {error}") from error
+
+
+def _united(rows: list[ManifestRow], plain: Callable[[ManifestRow], str]) -> list[ManifestRow]:
+    """The rows, each with all labels that any of them gives its video."""
+    labels: dict[str, list[str]] = {}
+    for row in rows:
+        labels.setdefault(plain(row), []).append(row.label)
+    joined = {path: join_labels(n for text in found for n in split_labels(text)) for path, found in labels.items()}
+    return [replace(row, label=joined[plain(row)]) for row in rows]
 
 
 def _plain_path(row: ManifestRow) -> str:
@@ -118,7 +149,7 @@ def _two_values(
     shown = " and ".join(value or f"no {what}" for value in differing)
     remedy = "one of the lines"
     if what == "label":
-        remedy += ", or make a class of its own for videos that show both"
+        remedy += ", make a class of its own for videos that show both, or preprocess with --multi-label"
     raise UsageError(
         f"{name}, lines {first} and {second}: two {what}s for the video {row.path}: {shown}. A video has one {what}: "
         f"remove {remedy}"

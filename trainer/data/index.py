@@ -44,7 +44,7 @@ def read_index(uri: str, info: DatasetInfo, split: str) -> Index | None:
     file = storage.join(uri, described.index.name)
     try:
         with stores.explained(file, "read"):
-            found = index.read_index(uri, described)
+            found = index.read_index(uri, described, info.multi_label)
     except ValueError as error:
         raise UserError(
             f"{file} does not match {DATASET_INFO}: {error}. Copy it again if the dataset was copied there, or run the "
