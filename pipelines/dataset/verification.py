@@ -105,17 +105,19 @@ def _check_example(example: Example, info: DatasetInfo, check: ShardCheck) -> No
 
 
 def _check_labels(example: Example, info: DatasetInfo) -> None:
-    found = list(example.labels) if info.multi_label else [example.label]
-    if example.labels and not info.multi_label:
+    labels, found = info.labels, list(example.labels)
+    if found and not info.multi_label:
         raise ValueError(f"{example.video_id}: it has the key labels, but clips of this dataset have one label")
-    if not found or not all(0 <= label < len(info.labels) for label in found):
-        raise ValueError(f"{example.video_id}: labels {found} aren't ids of classes")
-    name = join_labels(info.labels[label] for label in found) if info.multi_label else info.labels[example.label]
-    if found != sorted(set(found)) or found[0] != example.label or name != example.label_name:
-        shown = (
-            f"labels {found} with the first {example.label} are" if info.multi_label else f"label {example.label} is"
+    if not info.multi_label:
+        if not 0 <= example.label < len(labels) or labels[example.label] != example.label_name:
+            raise ValueError(f"{example.video_id}: label {example.label} is not the id of {example.label_name!r}")
+        return
+    if not found or found != sorted(set(found)) or not 0 <= found[0] <= found[-1] < len(labels):
+        raise ValueError(f"{example.video_id}: labels {found} are not ascending ids of classes")
+    if found[0] != example.label or join_labels(labels[label] for label in found) != example.label_name:
+        raise ValueError(
+            f"{example.video_id}: labels {found} don't fit label {example.label} and name {example.label_name!r}"
         )
-        raise ValueError(f"{example.video_id}: {shown} not the id of {example.label_name!r}")
 
 
 def _is_sampled(example: Example, spec: ClipSpec) -> bool:
