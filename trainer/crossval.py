@@ -15,7 +15,7 @@ from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.reports.text import plural
 from trainer import flags
 from trainer.config import TrainConfig
-from trainer.data.check import OpenDataset, check_shards, open_dataset
+from trainer.data.check import OpenDataset, check_several, check_shards, open_dataset
 from trainer.data.index import check_indexes
 from trainer.data.parts import min_groups
 from trainer.evaluation.crossval_report import Fold, render_crossval
@@ -66,6 +66,7 @@ def run(arguments: Sequence[str]) -> int:
     storage.check_stores(base.data, base.output)
     check_output(base.output, CROSS_VALIDATION, base.data)
     dataset = open_dataset(base.data, splits=())
+    check_several(dataset, base.multi_label)
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)
     if len(groups) < min_groups(count):

@@ -14,8 +14,10 @@ from trainer.data.augment import choose
 from trainer.data.check import OpenDataset
 from trainer.data.clips import Clips, Reading
 from trainer.data.index import index_of, read_index
-from trainer.data.parts import Index, Part, Parts, class_weights, cut_parts, missing_classes
+from trainer.data.parts import Index, Part, Parts, cut_parts, missing_classes
+from trainer.data.weights import class_weights, head_weights
 from trainer.evaluation import results
+from trainer.evaluation.multilabel.predictions import LabelPredictions
 from trainer.evaluation.predictions import Predictions
 from trainer.files import storage
 from trainer.files.copies import Copies
@@ -38,8 +40,22 @@ class Trained:
 
     learner: Learner
     state: State
-    val: Predictions
-    test: Predictions
+    val: Predictions | LabelPredictions
+    test: Predictions | LabelPredictions
+
+    @property
+    def one(self) -> tuple[Predictions, Predictions]:
+        """The predictions for validation and test clips with one label each."""
+        assert isinstance(self.val, Predictions)
+        assert isinstance(self.test, Predictions)
+        return self.val, self.test
+
+    @property
+    def several(self) -> tuple[LabelPredictions, LabelPredictions]:
+        """The predictions for validation and test clips that may have several labels."""
+        assert isinstance(self.val, LabelPredictions)
+        assert isinstance(self.test, LabelPredictions)
+        return self.val, self.test
 
 
 def _choose_batch(config: TrainConfig, info: DatasetInfo, devices: Devices) -> int:
@@ -94,7 +110,8 @@ class Run:
 
         self.augmentations, self.note = choose(config.augment, self.info.labels)
         self.parts: Parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, index)
-        self.loss_weights = class_weights(self.parts.sides["train"].class_counts, config.class_weights)
+        weigh = head_weights if self.info.multi_label else class_weights
+        self.loss_weights = weigh(self.parts.sides["train"].class_counts, config.class_weights)
         batch = _choose_batch(config, self.info, devices)
         self._identity = identity_of(config, dataset, devices)
         self.global_batch: int = self._identity["global_batch_size"]
@@ -142,9 +159,8 @@ class Run:
         frames, height, width, channels = self.info.clip_spec.shape
         shape = (1 if single_frame else frames, height, width, channels)
         build = partial(build_model, config.model, config.variant, shape, len(self.info.labels))
-        learning = Learning(
-            config.weight_decay, config.label_smoothing, config.clip_norm, config.ema, self.loss_weights
-        )
+        settings = config.weight_decay, config.label_smoothing, config.clip_norm, config.ema
+        learning = Learning(*settings, self.loss_weights, self._class_shares())
         train = self._clips("train", single_frame)
         steps = train.training_steps(0)
         epochs, patience = choose_length(config.epochs, config.patience, steps)
@@ -167,12 +183,17 @@ class Run:
         sides = {name: self._clips(name, single_frame) for name in self.sides} if single_frame else self.sides
         in_float32 = partial(make_learner, replace(devices, precision="float32"))
         loop = Loop(
-            devices, make_learner(devices), train, sides["val"], self.indices["val"].labels, plan, on_epochs,
+            devices, make_learner(devices), train, sides["val"], self.indices["val"].truth, plan, on_epochs,
             None if devices.precision == "float32" else in_float32,
         )  # fmt: skip
         state = loop.run()
         said = {name: predict(devices, loop.learner, clips, self.indices[name]) for name, clips in sides.items()}
         return Trained(loop.learner, state, said["val"], said["test"])
+
+    def _class_shares(self) -> tuple[float, ...]:
+        """The share of the training clips that have each label, where clips may have several."""
+        part = self.parts.sides["train"]
+        return tuple(n / part.num_clips for n in part.class_counts) if self.info.multi_label else ()
 
     def _compiled(self, steps: int) -> bool:
         """Whether XLA compiles the steps of a run.
