@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pipelines import files
+from pipelines.annotations.tables import check_address
 from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.model_info import ModelInfo
@@ -16,7 +17,6 @@ from pipelines.dataset import folder
 from pipelines.decoding.messages import WindowJob
 from pipelines.engines.engine import Engine, num_decoders, plain_engine, resources
 from pipelines.files.lock import exclusive
-from pipelines.inputs.tables import check_address
 from pipelines.labelling import folder as label_store
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.flags import LabelRequest, parse

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
 from pipelines.core.errors import IncompleteError, TooManyFailuresError
+from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
+from pipelines.core.relative import name_of
 from pipelines.dataset.config import PreprocessConfig, with_names_for_paths
 from pipelines.dataset.index import count_labels
 from pipelines.dataset.info import DatasetInfo, IndexInfo, ShardInfo, ShardReport, SplitInfo
@@ -36,6 +39,24 @@ def check_all_accounted(catalog: Catalog, reports: Sequence[ShardReport]) -> Non
             raise IncompleteError(
                 f"{len(wrong)} of {len(listed)} videos are {what} ({shown}); run the same command again"
             )
+
+
+def name_lines(reports: Sequence[ShardReport], catalog: Catalog, source: str) -> list[ShardReport]:
+    """The reports with messages of failures that begin with the manifest and the line, where a line names a part.
+
+    Reports don't hold them: lines move when others come or go, while a shard stays as it is.
+    """
+    failed = {failure.video_id for report in reports for failure in report.failed}
+    place_of = {video.video_id: video.place for video in catalog.videos if video.place and video.video_id in failed}
+    if not place_of:
+        return list(reports)
+    name = name_of(source)
+
+    def told(failure: Failure) -> Failure:
+        place = place_of.get(failure.video_id)
+        return replace(failure, message=f"{name}, {place}: {failure.message}") if place else failure
+
+    return [replace(report, failed=tuple(map(told, report.failed))) for report in reports]
 
 
 def check_failure_rate(

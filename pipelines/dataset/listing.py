@@ -16,6 +16,9 @@ from pipelines.inputs import catalog
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.folder_kinds import no_tree
 from pipelines.inputs.manifest import parse_manifest
+from pipelines.inputs.manifest_catalog import from_manifest
+from pipelines.inputs.parts import paths_of
+from pipelines.inputs.rows import Manifest
 from pipelines.inputs.source_hints import check_source, remedy
 from pipelines.inputs.splits.lists import UNUSED_FILES, SplitFile, choose_files, parse_split_file
 from pipelines.process.gc_pause import no_collection
@@ -115,25 +118,31 @@ def _read_manifest(source: str, multi_label: bool) -> Catalog:
         raise UsageError(f"no such manifest: {source}")
     root = posixpath.dirname(source)
     manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path), multi_label)
-    for row in manifest.rows:
-        refuse_secrets(row.path, source)
+    return _from_rows(source, root, manifest)
+
+
+def _from_rows(source: str, root: str, manifest: Manifest) -> Catalog:
+    """The catalogue of a manifest's rows, whose paths are relative to `root`. Each file is looked up once."""
+    paths = list(paths_of(manifest.rows))
+    for path in paths:
+        refuse_secrets(path, source)
     names = AlikeFiles()
     num_missing = 0
 
     def found() -> Iterator[FileInfo]:
         nonlocal num_missing
-        for row, file in zip(manifest.rows, files.stat_files(root, [row.path for row in manifest.rows]), strict=True):
+        for path, file in zip(paths, files.stat_files(root, paths), strict=True):
             missing = file.version is None and not file.problem
-            if missing and (other := names.find(root, row.path)):
+            if missing and (other := names.find(root, path)):
                 yield files.stat_file(root, other)
             else:
                 num_missing += missing
                 yield file
 
     # The address of a row is looked up after its file.
-    uris = (names.found.get(row.path) or files.locate(root, row.path) for row in manifest.rows)
-    listed = catalog.from_manifest(source, manifest, found(), uris)
-    if num_missing == len(manifest.rows):
+    uris = (names.found.get(path) or files.locate(root, path) for path in paths)
+    listed = from_manifest(source, manifest, found(), uris, lambda path: files.locate(root, path))
+    if num_missing == len(paths):
         raise UsageError(
             f"{source}: none of its {plural(num_missing, 'video')} exists, for example {listed.videos[0].uri}. "
             "Paths are relative to the folder of the manifest: correct them, or move the manifest"

@@ -30,10 +30,15 @@ STRIPS_PER_CLASS = 4
 """Number of clips of each class with a film strip in the preview."""
 
 
-_RECORDS = LineCodec(
-    lambda video_id, label, group, version, uri: VideoRecord(video_id, uri, label, group, version),
-    *("video_id", "label", "group", "version"),
-)
+def _make_record(video_id: str, label: str, group: str, version: str, *rest: Any) -> VideoRecord:
+    *part, uri = rest
+    return VideoRecord(video_id, uri, label, group, version, "", *part)
+
+
+_FIELDS = ("video_id", "label", "group", "version")
+_RECORDS = LineCodec(_make_record, *_FIELDS)
+_PARTS = LineCodec(_make_record, *_FIELDS, "start_s", "end_s", "remark")
+"""Records of whole videos without a remark are as short as ever, which also keeps fingerprints of older datasets."""
 
 
 @dataclass(frozen=True)
@@ -233,4 +238,5 @@ def _shards_of_split(
 
 def _line(video: VideoRecord) -> str:
     """A video's place in its shard; what its record depends on; and its address, which the record doesn't depend on."""
-    return f"{sharding.place_in_shard(video.video_id)}\t{_RECORDS.encode(video)}\t{compact_json(video.uri)}"
+    codec = _PARTS if video.end_s or video.remark else _RECORDS
+    return f"{sharding.place_in_shard(video.video_id)}\t{codec.encode(video)}\t{compact_json(video.uri)}"

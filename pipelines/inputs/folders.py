@@ -8,44 +8,16 @@ from sys import intern
 from typing import NamedTuple
 
 from pipelines.core.errors import UsageError
+from pipelines.core.split_names import SPLIT_HELP, SPLIT_NAMES, SPLITS, split_name
 from pipelines.core.wording import some
 
-SPLITS = ("train", "val", "test")
-"""The usual splits, in their usual order."""
-_SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validate", "validation"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 _OTHER_SPLITS = frozenset(("trainval", "traindev", "dev", "devel", "eval", "evaluation", "holdout", "heldout"))
 """Names of splits that don't tell which of the usual splits they are."""
 _NUMBERED = re.compile(r"(?:splits?|folds?|partition)[\W_]*\d+", re.IGNORECASE)
 _DECORATION = re.compile("(?:list|set|split|videos?|files?)$")
-SPLIT_HELP = "Splits are called train, val (or valid, validation) and test"
 
 Folder = tuple[str, ...]
 """Names of the folders from the listed one down to the one that contains a video."""
-
-
-def split_name(text: str) -> str:
-    """The usual name of a split, however it is written: `val` for `Validation`. Empty for other names."""
-    return _SPLIT_NAMES.get(text.strip().lower(), "")
-
-
-def known_split(text: str, where: str) -> str:
-    """The usual name of a split that a file gives.
-
-    Args:
-        text: the name in the file.
-        where: the file and the line, for messages.
-
-    Raises:
-        UsageError: the name isn't that of a split.
-    """
-    known = split_name(text)
-    if not known:
-        raise UsageError(f"{where}: unknown split {text!r}. {SPLIT_HELP}")
-    return known
 
 
 def split_in(text: str) -> str:
@@ -60,7 +32,7 @@ def near_split(text: str) -> str:
     if seems_split(text) or split_in(text):
         return ""
     name = text.strip().lower()  # the first letter is seldom wrong, and `rest` isn't `test`
-    return next(iter(get_close_matches(name, [n for n in _SPLIT_NAMES if n[0] == name[:1]], n=1, cutoff=0.7)), "")
+    return next(iter(get_close_matches(name, [n for n in SPLIT_NAMES if n[0] == name[:1]], n=1, cutoff=0.7)), "")
 
 
 def seems_split(text: str) -> bool:

@@ -1,6 +1,6 @@
 """The labels of clips of one video that overlap in time, for datasets whose clips may have several labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
@@ -13,18 +13,6 @@ COVERED = 0.5
 """Share of a stretch that another one must cover for its labels to hold for the whole stretch, too."""
 Stretch = tuple[float, float] | None
 """Start and end in seconds; None for a whole video."""
-
-
-def united(labels: Sequence[tuple[Stretch, str]]) -> dict[Stretch, str]:
-    """The labels of each stretch of a video: all that are given for it.
-
-    Args:
-        labels: stretches with their labels; a stretch may be there several times.
-    """
-    names: dict[Stretch, set[str]] = {}
-    for stretch, text in labels:
-        names.setdefault(stretch, set()).update(split_labels(text))
-    return {stretch: join_labels(found) for stretch, found in names.items()}
 
 
 def with_covering(labels: Mapping[Stretch, str]) -> dict[Stretch, str]:

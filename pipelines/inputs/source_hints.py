@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from pipelines import files
+from pipelines.annotations.tables import check_address
 from pipelines.core.errors import UsageError
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.core.video_files import is_video, sort_out
 from pipelines.files.output_folder import STATE
 from pipelines.inputs.folder_kinds import kind_of_folder, no_data, no_input, no_model, no_source
-from pipelines.inputs.tables import check_address
 
 
 def check_source(source: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from operator import attrgetter, itemgetter
 
 from pipelines import files
+from pipelines.annotations.tables import check_address, read_table
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
@@ -15,7 +16,6 @@ from pipelines.files.alike import AlikeFiles
 from pipelines.inputs.catalog import unreadable
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.source_hints import check_source, remedy
-from pipelines.inputs.tables import check_address, read_table
 from pipelines.labelling.plan import ListedVideo, Listing
 from pipelines.process.gc_pause import no_collection
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from pipelines.core.errors import UsageError
+from pipelines.core.split_names import split_name
 from pipelines.core.video_files import FileInfo
 from pipelines.dataset.config import DEFAULT_SPLITS, PreprocessConfig
 from pipelines.dataset.listing import read_catalog
 from pipelines.dataset.plan import make_plan
 from pipelines.dataset.split_choice import choose_splits, note_splits
 from pipelines.inputs.catalog import Catalog, from_tree, select
-from pipelines.inputs.folders import near_split, split_in, split_name
+from pipelines.inputs.folders import near_split, split_in
 
 
 def tree(*paths: str, folders: tuple[str, ...] = (), level: int = 0) -> Catalog:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines import files
+from pipelines.annotations.tables import read_table
 from pipelines.core.errors import IncompleteError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
@@ -24,7 +25,6 @@ from pipelines.dataset.account import check_all_accounted
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.files import parallel
 from pipelines.inputs.catalog import Catalog, VideoRecord
-from pipelines.inputs.tables import read_table
 from pipelines.labelling import folder, pending, shards
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.ledger import Entry, Outline, choose

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from pipelines.core.hashing import stable_hash
+from pipelines.core.split_names import split_name
 from pipelines.inputs.catalog import VideoRecord
-from pipelines.inputs.folders import near_split, split_name
+from pipelines.inputs.folders import near_split
 
 
 def validate_fractions(fractions: Mapping[str, float]) -> None:

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pipelines.annotations.tables import DELIMITERS, read_table
 from pipelines.core.errors import UsageError
+from pipelines.core.split_names import SPLIT_HELP, known_split, split_name
 from pipelines.core.video_files import is_video
-from pipelines.inputs.folders import SPLIT_HELP, known_split, near_split, split_in, split_name
-from pipelines.inputs.tables import DELIMITERS, read_table
+from pipelines.inputs.folders import near_split, split_in
 
 _HEADER = re.compile(r'"?([^,;\t"]*)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
 _PATHS = ("path", "filename", "file", "video", "video_id", "video_name", "clip_name", "clip", "name", "clip_path")
