@@ -40,6 +40,8 @@ class ModelInfo:
         encoding: how the frames that it was trained on were stored; clips to be labelled go through the same encoding,
             so that they lose the same detail.
         unfamiliar: from which distance on a clip is unlike those of its training.
+        init: the model that its training started from: `uri`, `name`, `variant` and `fingerprint`, the layers and
+            classes that were taken and those that are new; empty if it started anew.
         multi_label: whether a clip may have several labels: the outputs are then probabilities of each label by itself,
             which don't add up to 1, and the softmax is a sigmoid.
         thresholds: of such a model, from which probability on a clip gets each label; above 0 and below 1.
@@ -65,6 +67,7 @@ class ModelInfo:
     imported: Mapping[str, Any] = field(default_factory=dict)
     encoding: FrameEncoding = field(default_factory=FrameEncoding)
     unfamiliar: Familiarity = field(default_factory=Familiarity)
+    init: Mapping[str, Any] = field(default_factory=dict)
     multi_label: bool = False
     thresholds: tuple[float, ...] = ()
     schema_version: int = SCHEMA_VERSION

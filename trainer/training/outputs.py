@@ -13,7 +13,8 @@ from pipelines.core.versions import OF_MODEL, versions
 from trainer.data.parts import missing_classes
 from trainer.evaluation import results
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
-from trainer.evaluation.metrics import baseline_to_json, evaluate, majority_baseline
+from trainer.evaluation.matching.by_video import by_video, evaluate_side
+from trainer.evaluation.metrics import baseline_to_json, majority_baseline
 from trainer.evaluation.multilabel.figures import label_figures
 from trainer.evaluation.multilabel.report import render_multilabel_report
 from trainer.evaluation.report import render_report
@@ -43,6 +44,7 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "model": {"name": config.model, "variant": config.variant},
+        "init": _describe_start(run),
         "dataset": {
             "uri": relative_to(config.data, config.output),
             "fingerprint": run.dataset.fingerprint,
@@ -66,12 +68,15 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "seconds": state.seconds,
             "clips_per_s": sum(row["clips_per_s"] for row in state.history) / len(state.history),
             "stopped": state.stopped,
+            "windows": run.windows.choice,
+            "clips_per_epoch": run.windows.clips_per_epoch,
             "precision": main.learner.precision,
             "float32_from_step": state.float32_from + 1 if state.float32_from >= 0 else None,
             "compiled": main.learner.compiled,
         },
         "configuration": {
             **asdict(config),
+            "init": relative_to(config.init, config.output) if config.init else "",
             "data": relative_to(config.data, config.output),
             "output": relative_to(config.output, config.output),
             "global_batch_size": run.global_batch,
@@ -88,21 +93,37 @@ def _figures(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
     """The figures of a run whose clips have one label each."""
     labels, (val, test) = run.info.labels, main.one
     temperature = fit_temperature(val.logits, val.labels)
-    counts = dict(zip(labels, run.parts.sides["train"].class_counts, strict=True))
+    counts = dict(zip(labels, run.windows.class_counts, strict=True))
     majority, _ = majority_baseline(counts, test, labels)
+    tested, before = (by_video(test, value)[0] for value in (temperature, 1.0))
+    frame = by_video(single.one[1])[0] if single else None
+    ece = expected_calibration_error
+    after = ece(tested.logits, tested.labels, temperature if tested is test else 1.0)
     return {
-        "test": evaluate(test, labels, temperature).to_json(),
-        "val": evaluate(val, labels, temperature).to_json(),
+        **evaluate_side("test", test, labels, temperature),
+        **evaluate_side("val", val, labels, temperature),
         "baselines": {
             "chance": 1 / len(labels),
-            "majority": {"label": majority, **baseline_to_json(test, test.always(labels.index(majority)))},
-            "single_frame": baseline_to_json(test, single.one[1]) if single else None,
+            "majority": {"label": majority, **baseline_to_json(tested, tested.always(labels.index(majority)))},
+            "single_frame": baseline_to_json(tested, frame) if frame else None,
         },
         "calibration": {
             "temperature": temperature,
-            "ece_before": expected_calibration_error(test.logits, test.labels),
-            "ece_after": expected_calibration_error(test.logits, test.labels, temperature),
+            "ece_before": ece(before.logits, before.labels),
+            "ece_after": after,
         },
+    }
+
+
+def _describe_start(run: Run) -> dict[str, Any] | None:
+    """The model that training started from, the groups that it has learnt from, and those of them that are in test."""
+    if not run.start:
+        return None
+    groups = run.start.initial.groups
+    return {
+        **run.start.to_json(run.config.output),
+        "groups": None if groups is None else sorted(groups),
+        "in_test": run.seen,
     }
 
 
@@ -138,6 +159,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
             encoding=run.info.encoding,
             metrics={name: metrics["test"][name] for name in _TOLD if name in metrics["test"]},
             unfamiliar=learnt.familiarity,
+            init=run.start.to_json(model) if run.start else {},
             multi_label=run.info.multi_label,
             thresholds=tuple(metrics["calibration"].get("thresholds", {}).values()),
         ),
