@@ -6,9 +6,9 @@ from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 
-from pipelines.annotations.labels import join_labels, split_labels
 from pipelines.annotations.times import parse_time, time_text
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import join_labels, split_labels
 from pipelines.inputs.rows import BadRow, FilteredRow, Manifest, ManifestRow
 
 RANGE_ERROR, LABEL_ERROR = "RangeError", "LabelError"
