@@ -78,8 +78,8 @@ def assemble(
     slim = [_without_strips(entry, kept) for parts in chosen.values() for entry in parts]
     # Videos that aren't listed now, because of a limit or a shorter list, may be listed again.
     slim += {(e.video, e.version, e.parts, e.part): e for e in known if e.video not in versions}.values()
-    parts = tuple(chosen[video.video] for video in videos)
-    return ShardLabels(tuple(videos), tuple(failures), report, tuple(slim), parts)
+    labelled_parts = tuple(chosen[video.video] for video in videos)
+    return ShardLabels(tuple(videos), tuple(failures), report, tuple(slim), labelled_parts)
 
 
 def _label(
