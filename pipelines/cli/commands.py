@@ -11,6 +11,7 @@ COMMANDS = {
     "compare": ("trainer.compare", "show finished training runs side by side"),
     "import-model": ("trainer.import_model", "import a model that was trained elsewhere"),
     "label": ("pipelines.label", "label videos with a trained model"),
+    "drift": ("pipelines.drift", "tell whether two collections of videos or labels differ"),
     "export": ("pipelines.export", "write labels in a form that another program reads"),
 }
 """Module and purpose of each tool, in their usual order. Each module has `make_parser()`, for completion."""
