@@ -113,4 +113,5 @@ def _duration_s(clip: StoredClip) -> float | None:
     frames = clip.frame_indices[-1] - clip.frame_indices[0]
     if frames < 1:
         return None
-    return (clip.timestamps_s[-1] - clip.timestamps_s[0]) * clip.num_source_frames / frames
+    # To the millisecond, as in labels: what is equal must be so in spite of rounding.
+    return round((clip.timestamps_s[-1] - clip.timestamps_s[0]) * clip.num_source_frames / frames, 3)

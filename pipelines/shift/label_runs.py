@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from heapq import nsmallest
 from typing import Any
@@ -12,8 +12,12 @@ from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.stored.sealed import load_json
+from pipelines.decoding.pool import DecoderPool
+from pipelines.files.output_folder import STATE
 from pipelines.inputs.catalog import group_in
 from pipelines.labelling.exports.reading import VideoLabels, read_labels, read_summary
+from pipelines.labelling.folder import read_layout, read_listing
+from pipelines.labelling.rows import encodable
 from pipelines.shift.datasets import MOST_VIDEOS
 from pipelines.shift.embeddings import read_embeddings
 from pipelines.shift.types import BRIGHTNESS, EMBEDDINGS, MOTION, RESOLUTION, Measured, Side
@@ -21,11 +25,14 @@ from pipelines.shift.videos import Readable, measure_videos
 from pipelines.video.windows import WindowSpec, default_windows
 
 
-def read_label_run(folder: str, spec: ClipSpec, encoding: FrameEncoding, sample: int, seed: int) -> Side:
+def read_label_run(
+    folder: str, pool: DecoderPool, spec: ClipSpec, encoding: FrameEncoding, sample: int, seed: int
+) -> Side:
     """Measures a run of labels.
 
     Args:
         folder: the output of `pipelines.label`.
+        pool: decodes videos.
         spec: how to make the clips whose pixels are measured.
         encoding: how the clips of the other side are stored, so that these lose the same detail.
         sample: number of videos of which a window is decoded.
@@ -44,8 +51,10 @@ def read_label_run(folder: str, spec: ClipSpec, encoding: FrameEncoding, sample:
     drawn = nsmallest(MOST_VIDEOS, _rows(folder, counts), key=key)
     if not drawn:
         raise UsageError(f"{folder}: no video has labels, so that there is nothing to compare")
-    readable = [Readable(video.video, uri) for video, uri in drawn[:sample]]
-    pixels, reasons = measure_videos(readable, spec, encoding, _windows(summary.get("settings") or {}), seed)
+    chosen = drawn[:sample]
+    places = _places(folder, {video.video for video, _ in chosen})
+    readable = [Readable(video.video, places.get(video.video, uri)) for video, uri in chosen]
+    pixels, reasons = measure_videos(pool, readable, spec, encoding, _windows(summary.get("settings") or {}), seed)
     videos = [
         replace(video, brightness=found.brightness, motion=found.motion, resolution=found.resolution)
         if (found := pixels.get(video.video))
@@ -97,6 +106,21 @@ def _measure(video: VideoLabels) -> Measured:
         score=scored / total,
         duration_s=max(segment.end_s for segment in video.segments),
     )
+
+
+def _places(folder: str, wanted: Collection[str]) -> dict[str, str]:
+    """Where videos of a run on this machine were, which only its `_state/` records; none if that wasn't kept."""
+    if not files.exists(files.join(folder, STATE)):
+        return {}
+    layout = read_layout(folder)
+    shards = range(layout.num_shards) if layout else ()
+    listed = (video for shard in shards for video in read_listing(folder, shard))
+    return {
+        name: video.uri
+        for video in listed
+        for name in (video.video_id, encodable(video.video_id))  # some formats can't hold every name as it is
+        if name in wanted
+    }
 
 
 def _windows(settings: Mapping[str, Any]) -> WindowSpec:

@@ -6,7 +6,7 @@ from typing import IO
 from pipelines.reports.console import name_cell, open_console, print_facts
 from pipelines.reports.page import render_page
 from pipelines.reports.pairs import paired_histogram, paired_shares
-from pipelines.reports.parts import Measure, notes, soft, table, tile
+from pipelines.reports.parts import STACKED, Measure, notes, soft, table, tile
 from pipelines.reports.text import human_seconds, plural, visible
 from pipelines.shift.types import DURATIONS, EMBEDDINGS, LABELS, RESOLUTION, Comparison, Finding, Side
 
@@ -51,20 +51,20 @@ def render(comparison: Comparison) -> str:
     names = names_of(sides)
     rows = [
         (
-            finding.quantity, *finding.typical, Measure(f"{finding.effect_size:.2f}"), finding.effect,
-            Measure(f"{finding.statistic:.3g}"), finding.test, Measure(p_value(finding)), verdict(finding),
+            finding.quantity, *map(Measure, finding.typical), Measure(f"{finding.effect_size:.2f}"),
+            Measure(p_value(finding)), verdict(finding), f"{finding.effect}; {finding.test} {finding.statistic:.3g}",
         )
         for finding in comparison.findings
     ]  # fmt: skip
-    headers = ("", *names, "effect size", "measure", "statistic", "test", "p (adjusted)", "verdict")
+    headers = ("", *names, "effect size", "p", "verdict", "measure and test")
     loud = [summary(comparison)] if comparison.drifted else []
     calm = [] if loud else [summary(comparison)]
     said = [f"{name}: {note}" for side, name in zip(sides, names, strict=True) for note in side.notes]
-    unknown = [f"{quantity} left out: {reason}" for quantity, reason in comparison.left_out.items()]
+    unknown = [f"left out: {line}" for line in comparison.why_left_out()]
     listed = notes([*calm, *said, *unknown], "", loud)
     tiles = "".join(tile(side.kind, f"{side.num_videos:,}", side.name) for side in sides)
     sections = {
-        "Findings": table("What was compared", headers, rows) + soft(_explained(comparison)),
+        "Findings": table("What was compared", headers, rows, kind=STACKED) + soft(_explained(comparison)),
         **{finding.quantity.capitalize(): _picture(finding, names) for finding in comparison.findings},
     }
     return render_page(
@@ -114,8 +114,7 @@ def print_comparison(comparison: Comparison, page: str, file: IO[str] | None = N
         for side, name in zip(comparison.sides, names, strict=True)
     ]
     facts = [(f"{name}  ", value, style) for name, value, style in facts]
-    left_out = (f"{quantity}: {reason}" for quantity, reason in comparison.left_out.items())
-    facts += [("Left out", visible(line), "yellow") for line in left_out]
+    facts += [("Left out", visible(line), "yellow") for line in comparison.why_left_out()]
     facts.append(("Result", summary(comparison), "bold red" if comparison.drifted else ""))
     if page:
         facts.append(("Page", visible(page), ""))

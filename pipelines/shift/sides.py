@@ -10,6 +10,7 @@ from pipelines.shift.compare import compare
 from pipelines.shift.datasets import read_dataset
 from pipelines.shift.label_runs import read_label_run
 from pipelines.shift.types import BRIGHTNESS, MOTION, Comparison, Side
+from pipelines.shift.videos import decoders
 
 
 def compare_places(
@@ -31,7 +32,8 @@ def compare_places(
     opened = [*map(_open, datasets)]
     spec, encoding = (opened[0].info.clip_spec, opened[0].info.encoding) if opened else (ClipSpec(), FrameEncoding())
     sides = [read_dataset(data, sample, seed) for data in opened]
-    sides += [read_label_run(place, spec, encoding, sample, seed) for place in labels]
+    with decoders() as pool:
+        sides += [read_label_run(place, pool, spec, encoding, sample, seed) for place in labels]
     if len({data.info.clip_spec for data in opened}) > 1:
         sides = [_without_pixels(side) for side in sides]
     first, second = sides

@@ -127,6 +127,13 @@ class Comparison:
         """What has drifted."""
         return tuple(finding for finding in self.findings if finding.drifted)
 
+    def why_left_out(self) -> list[str]:
+        """A line for each reason why quantities couldn't be compared."""
+        reasons: dict[str, list[str]] = {}
+        for quantity, reason in self.left_out.items():
+            reasons.setdefault(reason, []).append(quantity)
+        return [f"{', '.join(quantities)}: {reason}" for reason, quantities in reasons.items()]
+
     def to_json(self) -> dict[str, Any]:
         """The content of `drift.json`."""
         first, second = self.sides

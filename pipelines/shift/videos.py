@@ -1,8 +1,8 @@
 """Decodes a window of each of some videos, as labelling does, to measure its pixels."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -31,6 +31,9 @@ _FIRST_FRAME = ClipSpec(num_frames=1, height=8, width=8)
 """All that is wanted of a video of which only the size of its frames is to be known."""
 
 
+_LIMITS = DecodeLimits()
+
+
 @dataclass(frozen=True)
 class Readable:
     """A video to measure: its id, its address, and once it is known where to start, the range to decode."""
@@ -49,12 +52,28 @@ class Pixels:
     resolution: float
 
 
+@contextmanager
+def decoders() -> Iterator[DecoderPool]:
+    """Decoder processes, which start when they are needed and end with the block."""
+    pool = DecoderPool(num_cores(), _LIMITS)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
 def measure_videos(
-    videos: Sequence[Readable], spec: ClipSpec, encoding: FrameEncoding, windows: WindowSpec, seed: int
+    pool: DecoderPool,
+    videos: Sequence[Readable],
+    spec: ClipSpec,
+    encoding: FrameEncoding,
+    windows: WindowSpec,
+    seed: int,
 ) -> tuple[Mapping[str, Pixels], list[str]]:
     """Decodes a short video whole, and a window of a longer one, drawn at random, in decoder processes.
 
     Args:
+        pool: the decoders.
         videos: the videos.
         spec: how to make the clips.
         encoding: how they would be stored.
@@ -67,37 +86,30 @@ def measure_videos(
     Raises:
         WorkerError: decoder processes can't be started, or this machine is short of something.
     """
-    if not videos:
-        return {}, []
-    limits = DecodeLimits()
-    opening = DecodeJob(_FIRST_FRAME, FrameEncoding(), 1, limits, with_source=True)
+    opening = DecodeJob(_FIRST_FRAME, FrameEncoding(), 1, _LIMITS, with_source=True)
     pixels: dict[str, Pixels] = {}
     sizes: dict[str, float] = {}
     failed: dict[str, str] = {}
-    pool = DecoderPool(min(num_cores(), len(videos)), limits)
-    try:
-        with Progress("Looking at videos", 2 * len(videos), every_s=10.0) as progress:
-            for item, result in pool.map(videos, opening, partial(_open, limits)):
-                if isinstance(result, DecodedClip) and result.source:
-                    sizes[item.video] = float(np.sqrt(result.source.width * result.source.height))
-                elif isinstance(result, Failure):
-                    failed[item.video] = f"{item.video}: {result.message}"
-                progress.update(len(sizes) + len(failed), f"{len(sizes)} of {len(videos)} videos opened")
-            left = [video for video in videos if video.video in sizes]
-            for item, found in _windows_of(pool, left, WindowJob(spec, windows, limits), seed):
-                if isinstance(found, Failure):
-                    failed[item.video] = f"{item.video}: {found.message}"
-                elif item.video not in pixels:
-                    frames = np.frombuffer(as_stored(found, spec, encoding), np.uint8).reshape(spec.shape)
-                    pixels[item.video] = Pixels(*brightness_and_motion(frames), sizes[item.video])
-                progress.update(len(videos) + len(pixels), f"{len(pixels)} of {len(left)} videos measured")
-    finally:
-        pool.close()
+    with Progress("Looking at videos", 2 * len(videos), every_s=10.0) as progress:
+        for item, result in pool.map(videos, opening, _open):
+            if isinstance(result, DecodedClip) and result.source:
+                sizes[item.video] = float(np.sqrt(result.source.width * result.source.height))
+            elif isinstance(result, Failure):
+                failed[item.video] = f"{item.video}: {result.message}"
+            progress.update(len(sizes) + len(failed), f"{len(sizes)} of {len(videos)} videos opened")
+        left = [video for video in videos if video.video in sizes]
+        for item, found in _windows_of(pool, left, WindowJob(spec, windows, _LIMITS), seed):
+            if isinstance(found, Failure):
+                failed[item.video] = f"{item.video}: {found.message}"
+            elif item.video not in pixels:
+                frames = np.frombuffer(as_stored(found, spec, encoding), np.uint8).reshape(spec.shape)
+                pixels[item.video] = Pixels(*brightness_and_motion(frames), sizes[item.video])
+            progress.update(len(videos) + len(pixels), f"{len(pixels)} of {len(left)} videos measured")
     return pixels, [failed[video.video] for video in videos if video.video in failed and video.video not in pixels]
 
 
-def _open(limits: DecodeLimits, item: Readable) -> Opened:
-    return files.borrowed(item.uri, limits.disk_mb)
+def _open(item: Readable) -> Opened:
+    return files.borrowed(item.uri, _LIMITS.disk_mb)
 
 
 def _windows_of(
@@ -120,7 +132,7 @@ def _windows_of(
 def _stream(
     pool: DecoderPool, videos: Sequence[Readable], job: WindowJob
 ) -> Iterator[tuple[Readable, bytes | Failure | CutVideo]]:
-    for item, result, _ in pool.stream(videos, job, partial(_open, job.limits), lambda item: item.range):
+    for item, result, _ in pool.stream(videos, job, _open, lambda item: item.range):
         if isinstance(result, DecodedWindow):
             yield item, result.failure or result.frames
         elif result is not None:
