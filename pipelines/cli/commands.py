@@ -13,6 +13,7 @@ COMMANDS = {
     "label": ("pipelines.label", "label videos with a trained model"),
     "evaluate": ("pipelines.evaluate", "measure labels against what really happens"),
     "export": ("pipelines.export", "write labels in a form that another program reads"),
+    "corrections": ("pipelines.corrections", "make a manifest of what people corrected in another program"),
 }
 """Module and purpose of each tool, in their usual order. Each module has `make_parser()`, for completion."""
 
