@@ -128,6 +128,16 @@ def test_a_truth_that_cannot_be_used(folder: Path, table: str, said: str) -> Non
     assert err.startswith("error: ") and said in err and err.count("\n") == 1
 
 
+def test_files_that_this_machine_does_not_read(folder: Path) -> None:
+    err = evaluate(folder, truth="x" * 300, code=2)[1]
+    assert err.startswith(f"error: cannot read {folder}/xxx") and "File name too long" in err and err.count("\n") == 1
+    name = "labels-00000-of-00001.jsonl"
+    (folder / "labels" / name).unlink()
+    (folder / "labels" / name).mkdir()
+    assert evaluate(folder, code=2)[1] == f"error: cannot read {folder}/labels/{name}: Is a directory\n"
+    assert "--fps must be a number above 0, not '-1'" in evaluate(folder, "--fps=-1", code=2)[1]
+
+
 def test_labels_that_are_not_complete_or_hold_the_output(folder: Path) -> None:
     assert "lies in --labels" in evaluate(folder, "--output", folder / "labels" / "out", code=2)[1]
     (folder / "labels" / "summary.json").unlink()
