@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipelines import files
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
-from pipelines.core.errors import EXIT_INVALID, EXIT_OK
+from pipelines.core.errors import EXIT_INVALID, EXIT_OK, OutputError
 from pipelines.files.addresses import check_outside
 from pipelines.process.callable_module import make_callable
 
@@ -43,13 +43,20 @@ def make_parser() -> Parser:
         help="path of each video of the truth, with fields of its entry in braces, such as `v_{id}.mp4`",
     )  # fmt: skip
     parser.add_argument(
-        "--fps", metavar="N", type=float, help="frames per second of the videos, where the truth counts frames"
+        "--fps", metavar="N", type=_rate, help="frames per second of the videos, where the truth counts frames"
     )
     parser.add_argument(
         "--min-map", metavar="SHARE", type=_share, help="end with exit code 1 if mAP@0.5 is below this share"
     )
     parser.add_argument("--json", action="store_true", help="print evaluation.json instead of tables")
     return parser
+
+
+def _rate(text: str) -> float:
+    value = float(text) if text.replace(".", "", 1).isdecimal() else 0.0
+    if not value:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
+    return value
 
 
 def _share(text: str) -> float:
@@ -63,7 +70,7 @@ def write_evaluation(result: "Evaluation", output: str) -> None:
     """Writes the page and the result to a folder, each atomically.
 
     Raises:
-        OutputError: a file can't be written.
+        OutputError: a file can't be written, or temporary ones can't be removed.
     """
     from pipelines.evaluation.pages.report import render_evaluation
     from pipelines.evaluation.results import PAGE, RESULT
@@ -71,7 +78,10 @@ def write_evaluation(result: "Evaluation", output: str) -> None:
     temporary = files.join(output, ".tmp")
     files.write_text(files.join(output, PAGE), render_evaluation(result), temporary)
     files.write_text(files.join(output, RESULT), result.to_json(), temporary)
-    files.delete_folder(temporary)
+    try:
+        files.delete_folder(temporary)
+    except OSError as error:
+        raise OutputError(f"the evaluation is complete, but {files.reason(error)}; remove {temporary}") from error
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -81,11 +81,12 @@ def test_tables_result_and_page(folder: Path) -> None:
     assert evaluate(folder, "--json", "--background", "Still")[0] == text
 
 
-def test_from_python(folder: Path) -> None:
+def test_from_python(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     result = pipelines.evaluate(folder / "labels", folder / "truth.csv", folder / "out", background=["Still"])
+    assert capfd.readouterr() == ("", "")
     assert result.measures["recall@0.5"].value == 0.75
     assert result == Evaluation.from_json((folder / "out" / "evaluation.json").read_text())
-    assert "truth over" not in result._repr_html_() and "gym/a.mp4" in result._repr_html_()
+    assert "gym/a.mp4" in result._repr_html_()
 
 
 def test_background_that_is_not_named_counts(folder: Path) -> None:
@@ -125,6 +126,16 @@ def test_a_truth_that_cannot_be_used(folder: Path, table: str, said: str) -> Non
     (folder / "truth.csv").write_text(table)
     err = evaluate(folder, code=2)[1]
     assert err.startswith("error: ") and said in err and err.count("\n") == 1
+
+
+def test_files_that_this_machine_does_not_read(folder: Path) -> None:
+    err = evaluate(folder, truth="x" * 300, code=2)[1]
+    assert err.startswith(f"error: cannot read {folder}/xxx") and "File name too long" in err and err.count("\n") == 1
+    name = "labels-00000-of-00001.jsonl"
+    (folder / "labels" / name).unlink()
+    (folder / "labels" / name).mkdir()
+    assert evaluate(folder, code=2)[1] == f"error: cannot read {folder}/labels/{name}: Is a directory\n"
+    assert "--fps must be a number above 0, not '-1'" in evaluate(folder, "--fps=-1", code=2)[1]
 
 
 def test_labels_that_are_not_complete_or_hold_the_output(folder: Path) -> None:

@@ -1,10 +1,13 @@
 """Evaluates labels against a truth: reads both, measures, and puts the results together."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 
+from pipelines import files
+from pipelines.core.errors import UsageError
 from pipelines.core.relative import name_of
 from pipelines.core.versions import installed
 from pipelines.evaluation.detection import precision_recall
@@ -38,14 +41,27 @@ def evaluate_labels(
 
     Raises:
         UsageError: one of them can't be read, or their videos can't be told from each other.
-        OSError: a file can't be read.
+        OSError: a file in a store can't be read.
     """
     from pipelines.annotations.reading import read_annotations
 
-    annotations = [*read_annotations(truth, video_pattern, fps)]
-    found = [labelled(video, {UNKNOWN, *background}) for video in read_labels(labels)]
+    with _readable(truth):
+        annotations = [*read_annotations(truth, video_pattern, fps)]
+    with _readable(labels):
+        found = [labelled(video, {UNKNOWN, *background}) for video in read_labels(labels)]
     gathered = gather(annotations, found, background)
     return assemble(gathered, name_of(labels), name_of(truth), background)
+
+
+@contextlib.contextmanager
+def _readable(uri: str) -> Iterator[None]:
+    """Turns what this machine says of its files into an error for the user; stores' errors already are."""
+    try:
+        yield
+    except OSError as error:
+        if not files.is_local(uri):
+            raise
+        raise UsageError(f"cannot read {error.filename or uri}: {error.strerror or error}") from error
 
 
 def assemble(

@@ -16,6 +16,8 @@ from pipelines.labelling.types import UNKNOWN
 
 _BEYOND_S = 0.5
 """People round the ends of events; one that is further beyond the end of its video is told."""
+LabelledRow = tuple[str, float, float, float]
+"""Label, start and end in seconds, score."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Labelled:
     uri: str
     model: str
     length_s: float
-    rows: tuple[tuple[str, float, float, float], ...]
+    rows: tuple[LabelledRow, ...]
     lost: tuple[tuple[float, float], ...]
     why_none: str = ""
 
@@ -106,12 +108,12 @@ def gather(annotations: Iterable[Annotation], labels: Sequence[Labelled], backgr
     # In the order of the truth, so that its problems are.
     events_of = {name: [*sorter.events(by_name[name], labels[number])] for name, number in pairs.items()}
     group_of = {name: sorter.group(by_name[name]) for name in pairs}
-    rows, groups = ([side[name] for name in names] for side in (events_of, group_of))
-    known = sorted({row[0] for found in rows for row in found} | {row[0] for video in videos for row in video.rows})
+    groups = [group_of[name] for name in names]
+    sides: list[list[Sequence[LabelledRow]]] = [[events_of[name] for name in names], [video.rows for video in videos]]
+    known = sorted({row[0] for side in sides for rows in side for row in rows})
     ids = {label: number for number, label in enumerate(known)}
     truth, found = (
-        Events.of((n, ids[label], *rest) for n, some_rows in enumerate(side) for label, *rest in some_rows)
-        for side in (rows, [video.rows for video in videos])
+        Events.of((n, ids[row[0]], *row[1:]) for n, rows in enumerate(side) for row in rows) for side in sides
     )
     lengths_s = np.array([video.length_s for video in videos])
     for events in (truth, found):
@@ -140,7 +142,7 @@ class _Sorter:
     background: frozenset[str]
     problems: list[str] = field(default_factory=list)
 
-    def events(self, annotations: Sequence[Annotation], video: Labelled) -> Iterator[tuple[str, float, float, float]]:
+    def events(self, annotations: Sequence[Annotation], video: Labelled) -> Iterator[LabelledRow]:
         """Label, start, end and the score 1 of each event of a video."""
         before: dict[tuple[str, float, float], str] = {}
         for annotation in annotations:

@@ -38,9 +38,10 @@ def make_notes(gathered: Gathered, parts: Parts) -> tuple[list[str], list[str]]:
             f"missed: {some([video.video for video in lost])}."
         )
     if gathered.problems:
+        look = "looks" if len(gathered.problems) == 1 else "look"
         loud.append(
-            f"{plural(len(gathered.problems), 'event')} of the truth {'looks' if len(gathered.problems) == 1 else 'look'} "
-            f"wrong and {_are(gathered.problems)} listed under problems."
+            f"{plural(len(gathered.problems), 'event')} of the truth {look} wrong and {_are(gathered.problems)} listed "
+            "under problems."
         )
     if (overlapping := parts.truth_overlaps | parts.found_overlaps).any():
         names = [gathered.videos[n].video for n in np.flatnonzero(overlapping)]

@@ -3,6 +3,8 @@
 The page is one file without scripts. Every name in it comes from outside and is escaped.
 """
 
+from collections.abc import Iterable, Sequence
+
 from pipelines.evaluation.measuring import AT_HALF, AVERAGE, OF_SEGMENTATIONS
 from pipelines.evaluation.pages.curves import curves
 from pipelines.evaluation.pages.lanes import choose_colors, lanes
@@ -146,18 +148,21 @@ def _when(part: Lost) -> str:
 def _problems(result: Evaluation) -> str:
     """Tables of events that can't be right, of what failed, and of videos that are on one side alone."""
     counts = result.counts
-    problems = [tuple(problem.partition(": ")[::2]) for problem in result.problems]
-    lost = [(part.video, _when(part)) for part in result.lost]
-    parts = [
-        (plural(counts["problems"], "event") + " of the truth", ("Place", "Problem"), problems, counts["problems"]),
-        ("What failed and has no labels", ("Video", "Part"), lost, len(lost)),
-        *(
-            (f"{plural(number, 'video')} {where}, in no measure", ("Video",), [(name,) for name in names], number)
-            for where, names, number in (
-                ("only in the truth", result.only_in_truth, counts["only_in_truth"]),
-                ("only in the labels", result.only_in_labels, counts["only_in_labels"]),
-            )
-        ),
+    wrong, alone, unknown = (counts[name] for name in ("problems", "only_in_truth", "only_in_labels"))
+    shown = [
+        _listed(f"{plural(wrong, 'event')} of the truth", ("Place", "Problem"), map(_split, result.problems), wrong),
+        _listed("Failed, without labels", ("Video", "Part"), [(part.video, _when(part)) for part in result.lost]),
+        _listed(f"{plural(alone, 'video')} of the truth alone", ("Video",), zip(result.only_in_truth), alone),
+        _listed(f"{plural(unknown, 'video')} of the labels alone", ("Video",), zip(result.only_in_labels), unknown),
     ]
-    shown = [folded(title, title, headers, rows, _MAX_ROWS, num_rows=n) for title, headers, rows, n in parts if rows]
     return "".join(shown) or soft("None: truth and labels have the same videos, and every event could be used.")
+
+
+def _split(problem: str) -> tuple[str, str]:
+    place, _, what = problem.partition(": ")
+    return place, what
+
+
+def _listed(title: str, headers: Sequence[str], rows: Iterable[Sequence[object]], number: int = 0) -> str:
+    shown = [*rows]
+    return folded(title, title, headers, shown, _MAX_ROWS, num_rows=number) if shown else ""
