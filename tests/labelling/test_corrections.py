@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.annotations.reading import read_annotations
-from pipelines.dataset.known_groups import KnownGroups
+from pipelines.labelling.corrections.known_groups import KnownGroups
 from pipelines.labelling.exports.writing import EXPORTS
 from tests import ROOT
 from tests.conftest import contents, run_here
@@ -241,7 +241,7 @@ def test_a_group_is_found_by_the_end_of_a_path() -> None:
 
 def test_held_out_groups_of_a_dataset_stay_held_out(dataset: Path, tmp_path: Path) -> None:
     """Corrections of videos of a dataset, and of new videos of its groups and of others."""
-    from pipelines.dataset.known_groups import known_groups
+    from pipelines.labelling.corrections.known_groups import known_groups
 
     known = known_groups(str(dataset))
     held_out = next(video for video, group in known.group_of_video.items() if known.split_of_group[group] == "test")
