@@ -11,8 +11,9 @@ def split_labels(text: str) -> tuple[str, ...]:
     Raises:
         ValueError: there is nothing before or after a `|`.
     """
-    if not text.strip():
-        return ()
+    if BETWEEN not in text:
+        label = text.strip()
+        return (label,) if label else ()
     labels = [label.strip() for label in text.split(BETWEEN)]
     if "" in labels:
         raise ValueError(f"{text!r} has an empty label: several labels are written as Swing{BETWEEN}Walk")
