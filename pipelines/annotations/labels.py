@@ -11,9 +11,8 @@ def split_labels(text: str) -> tuple[str, ...]:
     Raises:
         ValueError: there is nothing before or after a `|`.
     """
-    if BETWEEN not in text:
-        label = text.strip()
-        return (label,) if label else ()
+    if not text.strip():
+        return ()
     labels = [label.strip() for label in text.split(BETWEEN)]
     if "" in labels:
         raise ValueError(f"{text!r} has an empty label: several labels are written as Swing{BETWEEN}Walk")
