@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.annotations.reading import read_annotations
-from pipelines.dataset.known_groups import KnownGroups
+from pipelines.labelling.corrections.known_groups import KnownGroups
 from pipelines.labelling.exports.writing import EXPORTS
 from tests import ROOT
 from tests.conftest import contents, run_here
@@ -241,7 +241,7 @@ def test_a_group_is_found_by_the_end_of_a_path() -> None:
 
 def test_held_out_groups_of_a_dataset_stay_held_out(dataset: Path, tmp_path: Path) -> None:
     """Corrections of videos of a dataset, and of new videos of its groups and of others."""
-    from pipelines.dataset.known_groups import known_groups
+    from pipelines.labelling.corrections.known_groups import known_groups
 
     known = known_groups(str(dataset))
     held_out = next(video for video, group in known.group_of_video.items() if known.split_of_group[group] == "test")
@@ -260,3 +260,10 @@ def test_the_manifest_is_one_that_can_be_read_again(labelled: Path) -> None:
     assert [(item.video, *item.labels, item.start_s, item.end_s) for item in found] == [
         (path, label, float(start), float(end)) for path, label, start, end in CORRECTED
     ]
+
+
+def test_paths_of_a_table_are_relative_to_it(tmp_path: Path) -> None:
+    (tmp_path / "from/people").mkdir(parents=True)
+    (tmp_path / "from/people/back.csv").write_text("path,label,start,end\n../a.mp4,Run,0,1\ns3://b/c.mp4,Run,0,1\n")
+    rows, _ = correct(tmp_path, "csv", tmp_path / "from/people/back.csv")
+    assert [row[0] for row in rows] == ["from/a.mp4", "s3://b/c.mp4"]

@@ -18,6 +18,7 @@ from pathlib import Path
 from pipelines.core.spec import ClipSpec
 from tests import ROOT
 from tests.conftest import make_tree, run_here, write_video
+from tests.support.corrected_videos import make_labels
 from tests.support.documents import Block, tool_calls
 from tests.support.evaluation import write_labels
 
@@ -77,6 +78,10 @@ def _run(folder: Path) -> None:
     dataset = folder.with_name(f"{folder.name}-dataset")
     _dataset(dataset)
     _succeed("trainer.task", "--model", "lrcn", "--data", str(dataset), "--output", str(folder), *TRAINING)
+
+
+def _labels(folder: Path) -> None:
+    make_labels(folder.parent)
 
 
 GIVEN: dict[str, Callable[[Path], None]] = {
