@@ -97,7 +97,8 @@ def _check_agreement(rows: list[ManifestRow], name: str) -> None:
 def _two_labels(first: ManifestRow, other: ManifestRow, name: str) -> BadRow:
     message = (
         f"{posixpath.basename(name)}, {other.place}: the label {other.label} for {range_text(other)} of {other.path}, "
-        f"for which {first.place} has the label {first.label}. A clip has one label: remove one of the two"
+        f"for which {first.place} has the label {first.label}. A clip has one label: remove one of the two, or "
+        "preprocess with --multi-label"
     )
     return BadRow(first.path, other.label, LABEL_ERROR, message)
 
