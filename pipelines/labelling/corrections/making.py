@@ -12,8 +12,8 @@ from pipelines.annotations.next_manifest import NextRows, manifest_lines, next_r
 from pipelines.annotations.reading import KINDS, read_json, read_kind
 from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
-from pipelines.dataset.known_groups import known_groups
 from pipelines.labelling.corrections import FORMS
+from pipelines.labelling.corrections.known_groups import known_groups
 from pipelines.labelling.corrections.places import Places, find_places
 
 
