@@ -77,7 +77,7 @@ def parse_manifest(
     rows.sort(key=plain)
     total = len(rows) + len(table.headers) - num_added
     if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
-        rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row)))
+        rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row, multi_label)))
     return Manifest(rows, table.unused, total - len(rows))
 
 
@@ -126,7 +126,12 @@ def _unique(
 
 
 def _two_values(
-    text: str, name: str, find: Callable[[str], str], plain: Callable[[ManifestRow], str], row: ManifestRow
+    text: str,
+    name: str,
+    find: Callable[[str], str],
+    plain: Callable[[ManifestRow], str],
+    row: ManifestRow,
+    multi_label: bool,
 ) -> None:
     """Refuses a video with two values. Reads the manifest again for the line numbers, which would take much memory to
     keep.
@@ -137,7 +142,8 @@ def _two_values(
     found = []
     for line, (path, *values) in read_table(text, name, _NEEDED, ("group", "split")).rows:
         if plain(ManifestRow(find(path) if "\\" in path else path, "", "")) == plain(row):
-            found.append((line, (*values[:2], split_name(values[2]))))
+            label = "" if multi_label else values[0]  # labels may differ
+            found.append((line, (label, values[1], split_name(values[2]))))
     (first, kept), (second, other) = next((a, b) for a, b in pairwise(found) if a[1] != b[1])
     what, *differing = next(
         item for item in zip(("label", "group", "split"), kept, other, strict=True) if item[1] != item[2]
