@@ -10,13 +10,14 @@ from pipelines.core.errors import EXIT_OK
 from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import flags
 from trainer.config import TrainConfig
-from trainer.data.check import check_shards, open_dataset
+from trainer.data.check import check_several, check_shards, open_dataset
 from trainer.data.index import check_indexes
 from trainer.data.parts import SIDES, indexed_splits
 from trainer.evaluation.places import RUN, check_model_place, check_output
 from trainer.evaluation.results import finished, print_result
 from trainer.files import storage
 from trainer.files.copies import shard_copies
+from trainer.files.initial import check_initial
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
@@ -66,8 +67,10 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
     check_cluster(config.strategy)
     storage.check_stores(config.data, config.output)
     check_output(config.output, RUN, config.data)
+    check_initial(config.init, config.output, config.model, config.variant)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
+    check_several(dataset, config.multi_label)
     metrics: Mapping[str, Any] | None = finished(config, dataset)
     if metrics is not None:
         tool.say(f"{config.output} is complete (--overwrite trains again)")

@@ -176,7 +176,9 @@ class Scorer:
                 return [ScoreError(_reason(error))]
             half = len(clips) // 2
             return [*self._score_at_once(clips[:half]), *self._score_at_once(clips[half:])]
-        return [scored(*values) for values in zip(*(values[: len(clips)] for values in found), strict=True)]
+        several = self._info.multi_label
+        rows = zip(*(values[: len(clips)] for values in found), strict=True)
+        return [scored(*values, multi_label=several) for values in rows]
 
     def _check_device(self, error: Exception) -> None:
         """Tells a clip that can't be scored from a device that has failed, which fails on a black clip, too."""

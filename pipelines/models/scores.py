@@ -10,7 +10,7 @@ class Scored(NamedTuple):
     """What a model says of a clip.
 
     Attributes:
-        probabilities: float32 [C], of the classes.
+        probabilities: float32 [C], of the classes; of each by itself where a clip may have several labels.
         unfamiliar: how far the clip is from those of training, over the largest usual distance: above 1 it is unlike
             them; None if the model can't tell.
     """
@@ -23,14 +23,15 @@ class ScoreError(Exception):
     """The model gives no probabilities for a clip. The class name is the reason that failure records show."""
 
 
-def scored(row: np.ndarray, unfamiliar: np.float32 | None = None) -> Scored | ScoreError:
+def scored(row: np.ndarray, unfamiliar: np.float32 | None = None, multi_label: bool = False) -> Scored | ScoreError:
     """The outputs of a model for a clip, or the error that they are.
 
     Args:
         row: float32 [C], what should be probabilities.
         unfamiliar: the distance over the threshold; None if the model can't tell.
+        multi_label: whether a clip may have several labels, so that probabilities don't add up to 1.
     """
-    if not _is_distribution(row):
+    if not (_are_probabilities(row) if multi_label else _is_distribution(row)):
         return ScoreError(_why_none(row))
     if unfamiliar is None:
         return Scored(row)
@@ -41,6 +42,10 @@ def scored(row: np.ndarray, unfamiliar: np.float32 | None = None) -> Scored | Sc
 
 def _is_distribution(row: np.ndarray) -> bool:
     return bool(np.isfinite(row).all() and row.min() >= 0 and abs(float(row.sum()) - 1) < 1e-3)
+
+
+def _are_probabilities(row: np.ndarray) -> bool:
+    return bool(np.isfinite(row).all() and row.min() >= 0 and row.max() <= 1 + 1e-3)
 
 
 def _why_none(row: np.ndarray) -> str:

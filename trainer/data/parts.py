@@ -4,12 +4,14 @@ By default the dataset's own splits. Folds and the random split are cut from the
 (the id, group and label of each record) describes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, compress
 
 import numpy as np
 
+from pipelines.core.clip_ids import video_of
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
 from pipelines.dataset.info import DatasetInfo
@@ -26,16 +28,31 @@ VAL_FRACTION = 0.15
 
 @dataclass(frozen=True)
 class Index:
-    """Ids, groups and labels (int64 [N]) of the records of some shards, in the order in which they are read."""
+    """Ids, groups and labels (int64 [N]) of the records of some shards, in the order in which they are read.
+
+    In a dataset with several labels a clip, `labels` has the first of each, and `targets`, bool [N, C], all of them.
+    """
 
     video_ids: tuple[str, ...]
     groups: tuple[str, ...]
     labels: np.ndarray
+    targets: np.ndarray | None = None
+
+    @property
+    def truth(self) -> np.ndarray:
+        """What a network is to say: `targets` where a clip may have several labels, else `labels`."""
+        return self.labels if self.targets is None else self.targets
 
     def where(self, keep: np.ndarray) -> "Index":
         """The records for which `keep`, bool [N], is true."""
         ids, groups = (tuple(compress(values, keep)) for values in (self.video_ids, self.groups))
-        return Index(ids, groups, self.labels[keep])
+        return Index(ids, groups, self.labels[keep], None if self.targets is None else self.targets[keep])
+
+    def count(self, num_classes: int) -> np.ndarray:
+        """Number of records of each class, int64 [C]; one with several labels counts under each."""
+        if self.targets is None:
+            return np.bincount(self.labels, minlength=num_classes)
+        return np.asarray(self.targets.sum(axis=0))
 
 
 @dataclass(frozen=True)
@@ -49,6 +66,8 @@ class Part:
         groups: names of the groups that these clips belong to.
         keep: bool [sum of lengths], which records belong to this side; None for all.
         splits: the splits whose shards these are, in the same order; empty where these are not whole splits.
+        units: int64 [sum of lengths], for each record the number of its video and class, of which an epoch takes one
+            clip, -1 for records of other sides; None where an epoch takes all.
     """
 
     shards: tuple[str, ...]
@@ -57,6 +76,7 @@ class Part:
     groups: tuple[str, ...]
     keep: np.ndarray | None = field(default=None, compare=False)
     splits: tuple[str, ...] = ()
+    units: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def num_clips(self) -> int:
@@ -138,11 +158,10 @@ def cut_parts(
 
 
 def indexed_splits(info: DatasetInfo, config: TrainConfig) -> tuple[str, ...]:
-    """The splits for which training needs to know the id, group and label of each record."""
+    """The splits for which training needs to know the id, group and label of each record, `train` among them."""
     if config.split != "groups" or config.fold:
         return tuple(info.splits)
-    has_val = "val" in info.splits and info.splits["val"].num_examples > 0
-    return tuple(name for name in (SIDES[1:] if has_val else SIDES) if name in info.splits)
+    return tuple(name for name in SIDES if name in info.splits)
 
 
 def _share_groups(parts: Iterable[Part]) -> bool:
@@ -186,8 +205,8 @@ def cut_validation(index: Index, seed: int) -> list[str]:
     """
     sides = _validating(_videos(index), seed)
     cut = [sides[group] for group in index.groups]
-    left = {int(label) for label, side in zip(index.labels, cut, strict=True) if side == "train"}
-    if len(sides) < 2 or len(left) < 2:
+    left = index.where(np.array([side == "train" for side in cut], np.bool_)).count(1)
+    if len(sides) < 2 or np.count_nonzero(left) < 2:
         raise UsageError(
             f"the dataset has no split val, and its split train has {plural(len(sides), 'group')}, too few to cut one "
             "from. Preprocess more videos, or with a split val"
@@ -196,9 +215,10 @@ def cut_validation(index: Index, seed: int) -> list[str]:
 
 
 def _videos(index: Index) -> list[VideoRecord]:
+    labels = list(map(str, index.labels)) if index.targets is None else [str(np.flatnonzero(t)) for t in index.targets]
     return [
-        VideoRecord(video_id, "", str(label), group, "")
-        for video_id, group, label in zip(index.video_ids, index.groups, index.labels, strict=True)
+        VideoRecord(video_id, "", label, group, "")
+        for video_id, group, label in zip(index.video_ids, index.groups, labels, strict=True)
     ]
 
 
@@ -207,19 +227,24 @@ def _validating(videos: Sequence[VideoRecord], seed: int) -> dict[str, str]:
 
 
 def cut_randomly(index: Index, seed: int) -> list[str]:
-    """The side of each record at random, whatever its group. This leaks: see `Parts.leaky`."""
-    order = sorted(range(len(index.video_ids)), key=lambda i: stable_hash("random", str(seed), index.video_ids[i]))
-    ends = np.cumsum([RANDOM_FRACTIONS[side] for side in SIDES]) * len(order)
-    sides = [""] * len(order)
-    for position, i in enumerate(order):
-        sides[i] = SIDES[min(int(np.searchsorted(ends, position + 0.5)), 2)]
-    return sides
+    """The side of each record at random, whatever its group. This leaks: see `Parts.leaky`.
+
+    Clips of one video stay together: the middle one tells the side.
+    """
+    videos = [video_of(name) for name in index.video_ids]
+    counts = Counter(videos)
+    ends = np.cumsum([RANDOM_FRACTIONS[side] for side in SIDES]) * len(videos)
+    sides, before = {}, 0
+    for video in sorted(counts, key=lambda video: (stable_hash("random", str(seed), video), video)):
+        sides[video] = SIDES[min(int(np.searchsorted(ends, before + counts[video] / 2)), 2)]
+        before += counts[video]
+    return [sides[video] for video in videos]
 
 
 def make_part(everything: Part, index: Index, sides: Sequence[str], side: str) -> Part:
     """One side of a cut through all records."""
     keep = np.array([name == side for name in sides])
-    counts = np.bincount(index.labels[keep], minlength=len(everything.class_counts))
+    counts = index.where(keep).count(len(everything.class_counts))
     groups = sorted({group for group, kept in zip(index.groups, keep, strict=True) if kept})
     return replace(everything, class_counts=tuple(map(int, counts)), groups=tuple(groups), keep=keep)
 
@@ -231,14 +256,3 @@ def missing_classes(parts: Parts, labels: Sequence[str]) -> dict[str, list[str]]
         for side, part in parts.sides.items()
     }
     return {side: names for side, names in missing.items() if names}
-
-
-def class_weights(class_counts: Sequence[int], choice: str) -> tuple[float, ...]:
-    """The weight of each class in the loss: inverse to its frequency, 1 on average over the clips; all 1 for `none`.
-
-    `auto` weighs where the largest class has more than one and a half times the clips of the smallest.
-    """
-    present = [count for count in class_counts if count]
-    if choice == "none" or (choice == "auto" and max(present) <= 1.5 * min(present)):
-        return (1.0,) * len(class_counts)
-    return tuple(sum(present) / (len(present) * count) if count else 0.0 for count in class_counts)

@@ -13,7 +13,9 @@ from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import text
 from pipelines.reports.text import human_seconds, plural
 from trainer.evaluation import meanings
+from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.metrics import Evaluation
+from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.report_parts import classes, confusion, notes, scores, settings, tiles
 
 _SPLIT_BY = {"groups": "split by whole groups", "random": "random split"}
@@ -35,21 +37,22 @@ def render_report(
         title: what the run is called.
         num_frames: of a clip.
     """
-    test = Evaluation.from_json(metrics["test"])
+    test, unit = Evaluation.from_json(metrics["test"]), unit_of(metrics)
     sections = {
         "Scores": scores(metrics, test),
-        "Curves": _curves(history, metrics),
-        "Confusion": confusion(test),
-        "Classes": classes(test),
-        "Confused pairs": _confused(test, strips, num_frames),
+        "Curves": curves(history, metrics),
+        "Confusion": confusion(test, unit[1]),
+        "Classes": classes(test, unit[1]),
+        "Confused pairs": _confused(test, strips, num_frames, unit),
         "Settings": settings(metrics),
     }
     top = f'<dl class="tiles">{tiles(metrics, test)}</dl>{notes(metrics, test)}'
     made_from, styles = "Made from metrics.json and history.csv.", (asset("training.css"),)
-    return render_page(title, _subtitle(metrics, test), top, sections, made_from, styles=styles)
+    return render_page(title, subtitle(metrics, test), top, sections, made_from, styles=styles)
 
 
-def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
+def subtitle(metrics: Mapping[str, Any], test: Evaluation | LabelEvaluation) -> str:
+    """What was trained on what, in a line."""
     model, data, training = (metrics[key] for key in ("model", "dataset", "training"))
     stopped = "stopped early" if training["stopped"] == "early" else "finished"
     split = _SPLIT_BY.get(data["protocol"], data["protocol"])
@@ -57,13 +60,16 @@ def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
         split = "the dataset's own splits"
     return (
         f"{model['name']} ({model['variant']}) on {data['uri']}, {split}: "
-        f"{plural(test.num_clips, 'test clip')} of {plural(len(data['labels']), 'class', 'classes')} in "
+        f"{plural(test.num_clips, *(f'test {noun}' for noun in unit_of(metrics)))} of "
+        f"{plural(len(data['labels']), 'class', 'classes')} in "
         f"{plural(test.num_groups, 'group')}. {plural(training['epochs'], 'epoch')} in "
         f"{human_seconds(training['seconds'])}, {stopped}, best epoch {training['best_epoch']}."
     )
 
 
-def _curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) -> str:
+def curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) -> str:
+    """Loss, accuracy and learning rate over the epochs."""
+
     def points(column: str) -> list[tuple[float, float]]:
         return [(row["epoch"], row[column]) for row in history if column in row]
 
@@ -74,15 +80,18 @@ def _curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) 
     num_classes = len(metrics["dataset"]["labels"])
     smoothing = float(configuration.get("label_smoothing") or 0)
     loss = {"train": points("train_loss"), "val": points("val_loss")}
-    if smoothing:
+    several = bool(metrics.get("multi_label"))
+    if smoothing and not several:
         # Weights of classes, which are 1 on average over the clips, don't change this difference.
         floor = meanings.smoothing_floor(smoothing, num_classes)
         without = [(epoch, max(value - floor, 0.0)) for epoch, value in loss["train"]]
         loss = {"train, with smoothing": loss["train"], "val": loss["val"], "train, without smoothing": without}
     accuracy = {"train": points("train_accuracy"), "val": points("val_accuracy")}
+    says_of_loss = meanings.SEVERAL_LOSS if several else meanings.loss(configuration, num_classes)
+    says_of_accuracy = meanings.SEVERAL_ACCURACY if several else meanings.ACCURACY
     charts = (
-        line_chart("Loss", loss, general, best_epoch, says=meanings.loss(configuration, num_classes)),
-        line_chart("Accuracy", accuracy, "{:.0%}".format, best_epoch, top=1.0, says=meanings.ACCURACY),
+        line_chart("Loss", loss, general, best_epoch, says=says_of_loss),
+        line_chart("Accuracy", accuracy, "{:.0%}".format, best_epoch, top=1.0, says=says_of_accuracy),
         line_chart(
             "Learning rate",
             {"learning rate": points("learning_rate")},
@@ -94,7 +103,7 @@ def _curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) 
     return f'<div class="charts">{"".join(charts)}</div>'
 
 
-def _confused(test: Evaluation, strips: Mapping[str, str], num_frames: int) -> str:
+def _confused(test: Evaluation, strips: Mapping[str, str], num_frames: int, unit: tuple[str, str]) -> str:
     """A card for each pair of classes that is mistaken for one another, most frequent first."""
     support = {scores.label: scores.support for scores in test.per_class}
     cards = []
@@ -106,7 +115,7 @@ def _confused(test: Evaluation, strips: Mapping[str, str], num_frames: int) -> s
         share = f"{pair.count / support[pair.truth]:.1%}"
         cards.append(
             f'<article class="class panel"><header><h3>{text(pair.truth)} \u2192 {text(pair.predicted)}</h3>'
-            f'<span class="soft">{plural(pair.count, "clip")}, {share} of {text(pair.truth)}</span></header>'
+            f'<span class="soft">{plural(pair.count, *unit)}, {share} of {text(pair.truth)}</span></header>'
             f'<div class="strips">{figures}</div></article>'
         )
     intro = (
@@ -115,7 +124,7 @@ def _confused(test: Evaluation, strips: Mapping[str, str], num_frames: int) -> s
     if cards:
         return f'{intro}<div class="pairs">{"".join(cards)}</div>'
     but = ", but all are of one class" if sum(scores.support > 0 for scores in test.per_class) == 1 else ""
-    return f'<p class="soft">None: every test clip is classified correctly{but}.</p>'
+    return f'<p class="soft">None: every test {unit[0]} is classified correctly{but}.</p>'
 
 
 def _figure(video_id: str, strip: str, name: str, num_frames: int) -> str:

@@ -23,6 +23,7 @@ from pipelines.core.errors import OutputError, UserError
 from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.process import interrupts
+from trainer.evaluation.multilabel.scales import sigmoid
 from trainer.evaluation.places import refuse_other_folder
 from trainer.files import storage
 
@@ -52,7 +53,8 @@ def write_saved_model(
     def serve(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         logits, *distances = found if isinstance(found := outputs(frames), tuple) else (found,)
         values = tf.ensure_shape(tf.cast(logits, tf.float32), [None, len(info.labels)])
-        named = {info.output_name: tf.nn.softmax(values / info.temperature), "logits": values}
+        squash = tf.nn.sigmoid if info.multi_label else tf.nn.softmax
+        named = {info.output_name: squash(values / info.temperature), "logits": values}
         return named | ({UNFAMILIAR_OUTPUT: tf.ensure_shape(distances[0], [None])} if distances else {})
 
     module.serve = tf.function(serve, input_signature=[spec])
@@ -84,8 +86,11 @@ def check_saved_model(
     outputs = signature(**{info.input_name: tf.constant(clips)})
     check_equal("the SavedModel's logits", outputs["logits"].numpy(), expected_logits)
     scaled = expected_logits.astype(np.float64) / info.temperature
-    shares = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares /= shares.sum(axis=-1, keepdims=True)
+    if info.multi_label:
+        shares = sigmoid(expected_logits, info.temperature)
+    else:
+        shares = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+        shares /= shares.sum(axis=-1, keepdims=True)
     check_equal("the SavedModel's probabilities", outputs[info.output_name].numpy(), shares)
     if expected_unfamiliar is not None:
         check_equal("the SavedModel's distances", outputs[UNFAMILIAR_OUTPUT].numpy(), expected_unfamiliar, _DISTANCES)

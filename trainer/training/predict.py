@@ -8,9 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.core.clip_ids import video_of
 from pipelines.video.images import film_strip
 from trainer.data.clips import Clips
 from trainer.data.parts import Index
+from trainer.evaluation.multilabel.predictions import LabelPredictions
 from trainer.evaluation.predictions import Predictions
 from trainer.training.devices import Devices
 from trainer.training.learner import Learner
@@ -18,7 +20,7 @@ from trainer.training.learner import Learner
 _SPEED_ROUNDS = 8
 
 
-def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> Predictions:
+def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> Predictions | LabelPredictions:
     """Predictions of the averaged weights for all clips of a part; every worker has to take part.
 
     Args:
@@ -27,6 +29,8 @@ def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> P
         index: ids, groups and labels of the same part.
     """
     logits = learner.logits(devices.batches(clips.evaluation), clips.evaluation_steps(), len(index.labels))
+    if index.targets is not None:
+        return LabelPredictions(logits, index.targets, index.groups, index.video_ids)
     return Predictions(logits, index.labels, index.groups, index.video_ids)
 
 
@@ -37,16 +41,20 @@ def sample_clips(clips: Clips, count: int) -> np.ndarray:
 
 
 def film_strips(clips: Clips, index: Index, video_ids: Iterable[str]) -> dict[str, str]:
-    """Film strips (JPEG in base64) of some clips of a part, by video id."""
-    wanted = set(video_ids)
-    numbers = {number for number, video_id in enumerate(index.video_ids) if video_id in wanted}
+    """Film strips (JPEG in base64) of some clips of a part, by video id; of a video with several clips, the first."""
+    wanted = dict.fromkeys(video_ids, -1)
+    for number, name in enumerate(index.video_ids):
+        found = name if name in wanted else video_of(name)
+        if wanted.get(found, 0) < 0:
+            wanted[found] = number
+    numbers = {number: name for name, number in wanted.items() if number >= 0}
     strips: dict[str, str] = {}
     if not numbers:
         return strips
     for frames, batch_numbers, weights in clips.evaluation().as_numpy_iterator():
         for clip, number, weight in zip(frames, batch_numbers, weights, strict=True):
             if weight and int(number) in numbers:
-                strips[index.video_ids[int(number)]] = base64.b64encode(film_strip(clip)).decode()
+                strips[numbers[int(number)]] = base64.b64encode(film_strip(clip)).decode()
     return strips
 
 
