@@ -106,8 +106,7 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     catalog = select(catalog, config.classes, config.limit)
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
-    if not config.multi_label:
-        catalog = remark_overlaps(catalog)
+    catalog = catalog if config.multi_label else remark_overlaps(catalog)
     if config.background:
         catalog = with_background(catalog, parts, config.background)
     catalog = note_classes(note_splits(catalog))

@@ -32,7 +32,10 @@ def ids_of(text: str, labels: Sequence[str]) -> tuple[int, ...]:
     Raises:
         ValueError: the text has an empty label, or one that isn't a class.
     """
-    return tuple(labels.index(name) for name in split_labels(text))
+    names = split_labels(text)
+    if strange := [name for name in names if name not in labels]:
+        raise ValueError(f"{strange[0]!r} is not one of the classes")
+    return tuple(labels.index(name) for name in names)
 
 
 def only(text: str, classes: Iterable[str]) -> str:

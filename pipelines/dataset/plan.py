@@ -189,9 +189,9 @@ def make_plan(
     layout = Layout(config.identity(), num_shards, {**(earlier.split_of_group if earlier else {}), **split_of_group})
     pixels = [config.clip_spec.fingerprint(), version("av"), version("opencv-python-headless")]
     storage = [config.frame_encoding.to_json(), config.compression]
-    more = [config.dense.windows.identity(), config.dense.most] if config.dense else []
-    more += ["multi_label"] if catalog.multi_label else []
-    settings = fingerprint([pixels, storage, config.min_frames, catalog.labels, *more])
+    dense = [[config.dense.windows.identity(), config.dense.most]] if config.dense else []
+    several = ["multi_label"] if catalog.multi_label else []
+    settings = fingerprint([pixels, storage, config.min_frames, catalog.labels, *dense, *several])
     strips = _choose_strips(catalog)
     shards = [
         shard

@@ -67,16 +67,17 @@ def parse_manifest(
         )
     if bad and not rows:
         raise UsageError(f"{name}: none of its {len(bad):,} lines can be used. {bad[0].message}")
-    if has_parts:
-        found = settle(rows, name, bad, multi_label=multi_label)
-        return replace(found, unused=table.unused, num_repeated=found.num_repeated + len(table.headers))
     rows, num_added = with_all_labels(rows) if multi_label else (rows, 0)
+    if has_parts:
+        found = settle(rows, name, bad)
+        num_repeated = found.num_repeated + len(table.headers) - num_added
+        return replace(found, unused=table.unused, num_repeated=num_repeated)
     # Later steps visit the rows in the order of the videos' ids, which is fastest if memory has that order, too.
     plain = plain_path if "./" in text or "//" in text else attrgetter("path")
     rows.sort(key=plain)
     total = len(rows) + len(table.headers) - num_added
     if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
-        rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row)))
+        rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row, multi_label)))
     return Manifest(rows, table.unused, total - len(rows))
 
 
@@ -125,7 +126,12 @@ def _unique(
 
 
 def _two_values(
-    text: str, name: str, find: Callable[[str], str], plain: Callable[[ManifestRow], str], row: ManifestRow
+    text: str,
+    name: str,
+    find: Callable[[str], str],
+    plain: Callable[[ManifestRow], str],
+    row: ManifestRow,
+    multi_label: bool,
 ) -> None:
     """Refuses a video with two values. Reads the manifest again for the line numbers, which would take much memory to
     keep.
@@ -136,7 +142,8 @@ def _two_values(
     found = []
     for line, (path, *values) in read_table(text, name, _NEEDED, ("group", "split")).rows:
         if plain(ManifestRow(find(path) if "\\" in path else path, "", "")) == plain(row):
-            found.append((line, (*values[:2], split_name(values[2]))))
+            label = "" if multi_label else values[0]  # labels may differ
+            found.append((line, (label, values[1], split_name(values[2]))))
     (first, kept), (second, other) = next((a, b) for a, b in pairwise(found) if a[1] != b[1])
     what, *differing = next(
         item for item in zip(("label", "group", "split"), kept, other, strict=True) if item[1] != item[2]

@@ -15,6 +15,7 @@ from trainer.evaluation.calibration import NUM_BINS, least_temperature
 NEUTRAL = 0.5
 """The threshold of a class without a validation clip that would tell a better one."""
 _DIGITS = 6
+_STEP = 10.0**-_DIGITS
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,15 @@ def best_threshold(scores: np.ndarray, truth: np.ndarray) -> float | None:
     ranked, hits = scores[order].astype(np.float64), np.cumsum(truth[order])
     # A threshold can only lie between different scores: after the last of equal ones.
     ends = np.flatnonzero(np.append(ranked[1:] < ranked[:-1], True))
+    ends = ends[ranked[ends] > _STEP]  # no threshold reaches a probability of 0
+    if not len(ends):
+        return NEUTRAL
     f1 = 2 * hits[ends] / (ends + 1 + hits[-1])
     below = np.append(ranked[1:], 0.0)[ends]
     halfway = (ranked[ends] + below) / 2
     best = np.flatnonzero(f1 >= f1.max() - 1e-12)
     chosen = float(halfway[best[np.argmin(np.abs(halfway[best] - NEUTRAL))]])
-    step = 10.0**-_DIGITS
-    return round(min(max(chosen, step), 1 - step), _DIGITS)
+    return round(min(max(chosen, _STEP), 1 - _STEP), _DIGITS)
 
 
 def decide(probabilities: np.ndarray, thresholds: np.ndarray | Sequence[float]) -> np.ndarray:
