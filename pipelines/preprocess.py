@@ -13,7 +13,7 @@ from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, IncompleteError
 from pipelines.core.versions import OF_DATASET, versions
 from pipelines.dataset import folder
-from pipelines.dataset.account import check_all_accounted, check_failure_rate, describe
+from pipelines.dataset.account import check_all_accounted, check_failure_rate, describe, name_lines
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.duplicates import find_copies
 from pipelines.dataset.flags import Request, parse
@@ -29,8 +29,10 @@ from pipelines.dataset.summary import print_summary
 from pipelines.decoding.messages import DecodeJob
 from pipelines.engines.engine import Engine, num_decoders, plain_engine, resources
 from pipelines.files.lock import exclusive
+from pipelines.inputs.background import annotated_parts, with_background
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
+from pipelines.inputs.overlaps import remark_overlaps
 from pipelines.process import extras
 from pipelines.process.background import PATIENCE_S, leave
 from pipelines.process.callable_module import make_callable
@@ -94,12 +96,16 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     if loads_ahead := is_here and (config.overwrite or not folder.is_complete(config.output)):
         engine.prepare(PATIENCE_S)  # while videos are listed
     files.check_stores(config.input, config.output)
-    listed = read_catalog(config.input, config.class_level)
+    listed = read_catalog(config.input, config.class_level, config.video_pattern)
     catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
+    parts = annotated_parts(listed) if config.background else {}
     del listed
     catalog = select(catalog, config.classes, config.limit)
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
+    catalog = remark_overlaps(catalog)
+    if config.background:
+        catalog = with_background(catalog, parts, config.background)
     catalog = note_classes(note_splits(catalog))
     folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
     if loads_ahead:
@@ -139,7 +145,7 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
 
 
 def _write_shards(config: PreprocessConfig, engine: Engine, plan: Plan, pending: Sequence[PlannedShard]) -> None:
-    job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
+    job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits, dense=config.dense)
     settings = ShardSettings(job, plan.labels, config.compression)
     workers = num_decoders(config.workers, engine)
     plan_uri = folder.write_plan(config.output, (shard.line for shard in pending))
@@ -172,12 +178,13 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
         raise IncompleteError(f"not written: {number}, for example {lost[0]}; run the same command again")
     reports: list[ShardReport] = [report for report in found if report]
     check_all_accounted(catalog, reports)
+    reports = name_lines(reports, catalog, config.input)
     failures = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
     copies = find_copies(reports)
     folder.write_failures(config.output, failures, config.input)
     folder.write_ignored(config.output, catalog.ignored)
     folder.write_duplicates(config.output, copies, catalog.copies)
-    folder.write_remarks(config.output, reports)
+    folder.write_remarks(config.output, reports, catalog.videos)
     reasons = ((failure.type, failure.uri, failure.message) for failure in failures)
     check_failure_rate(len(failures), catalog.num_listed, config.max_failure_rate, reasons, "finished shards are")
     indexes = folder.write_indexes(config.output, plan.splits, reports)
@@ -203,10 +210,11 @@ def _log_start(
         tool.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
     if catalog.num_ungrouped and not catalog.splits_from:
         count = catalog.num_ungrouped
+        parts = "" if all(video.is_whole for video in catalog.videos) else ", with all its parts"
         tool.say(
-            f"note: {plural(count, 'video')} name{'s' * (count == 1)} no group, so each is a group of its own. If some "
-            "share a source (one recording cut up, one actor), scores on the test split will look too good. Give "
-            "groups in a manifest, or write them as _gNN_ into the names"
+            f"note: {plural(count, 'video')} name{'s' * (count == 1)} no group, so each is a group of its own{parts}. "
+            "If some share a source (one recording cut up, one actor), scores on the test split will look too good. "
+            "Give groups in a manifest, or write them as _gNN_ into the names"
         )
     say_ignored(catalog.ignored, config.output)
     kept = len(plan.shards) - len(pending)

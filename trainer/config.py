@@ -14,6 +14,7 @@ SPLITS = ("groups", "random")
 AUGMENTATIONS = ("flip", "crop", "color")
 CLASS_WEIGHTS = ("auto", "none", "balanced")
 COMPILE = ("auto", "on", "off")
+WINDOWS = ("auto", "one", "all")
 WHAT, EVALUATION, TRAINING = Group("what"), Group("evaluation"), Group("training")
 
 
@@ -38,6 +39,11 @@ class TrainConfig:
         "default", group=WHAT, choices=VARIANTS,
         help="`default` is the architecture that scored best in our experiments, `reference` that of public "
         "notebooks on UCF50",
+    )  # fmt: skip
+    init: str = setting(
+        "", group=WHAT, metavar="FOLDER", automatic="none",
+        help="start from the weights of this run or model, which must be of the same network and variant; classes that "
+        "it knows by name keep their weights",
     )  # fmt: skip
     split: str = setting(
         "groups", group=EVALUATION, choices=SPLITS,
@@ -103,6 +109,11 @@ class TrainConfig:
         help="augmentations of training clips: some of flip,crop,color, or none; auto takes all of them, but doesn't "
         "flip if classes are named left, right or clockwise",
     )  # fmt: skip
+    windows: str = setting(
+        "auto", group=TRAINING, choices=WINDOWS,
+        help="clips that an epoch takes of a video with several clips of one class: `one` at random, or `all`; `auto` "
+        "takes one if most of these clips overlap or follow each other",
+    )  # fmt: skip
     cache: bool = setting(False, group=RUNNING, help="keep all clips in memory")
     shuffle_buffer: int = setting(
         512, group=RUNNING, metavar="N", low=1, high=10_000_000,
@@ -145,11 +156,11 @@ class TrainConfig:
                 )
 
     def identity(self) -> dict[str, Any]:
-        """The settings that determine the weights; a resumed run must have the same."""
+        """The settings that determine the weights, beside the model to start from; a resumed run must have the same."""
         return {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
 
 
-_OPERATIONAL = ("data", "output", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite")
+_OPERATIONAL = ("data", "output", "init", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite")
 # `cache` changes the order of the clips (see `trainer.data.clips`), so it belongs to the identity.
 
 

@@ -20,11 +20,13 @@ from trainer.data.index import check_indexes
 from trainer.data.parts import min_groups
 from trainer.evaluation.crossval_report import Fold, render_crossval
 from trainer.evaluation.intervals import Interval
+from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.evaluation.pooling import summarise
-from trainer.evaluation.results import CROSSVAL, PREDICTIONS, REPORT, finished, remove_run
+from trainer.evaluation.results import CROSSVAL, PREDICTIONS, REPORT, finished, remove_run, said_of_init
 from trainer.files import storage
 from trainer.files.copies import Copies, shard_copies
+from trainer.files.initial import check_initial
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
@@ -65,6 +67,7 @@ def run(arguments: Sequence[str]) -> int:
         run_attended()
     storage.check_stores(base.data, base.output)
     check_output(base.output, CROSS_VALIDATION, base.data)
+    check_initial(base.init, base.output, base.model, base.variant)
     dataset = open_dataset(base.data, splits=())
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)
@@ -177,7 +180,13 @@ def _print(summary: Mapping[str, Any], output: str) -> None:
         Interval.from_json, (pooled["top1"], summary["mean"], pooled["macro_f1"], baselines["majority"]["top1"])
     )
     single = baselines["single_frame"]
-    print(f"All clips    {top1}, {pooled['num_clips']} tests of {pooled['num_groups']} groups")
+    if said := said_of_init(summary):
+        print(f"{'WARNING' if summary['init']['in_test'] else 'Note'.ljust(7)}      {said}")
+    _, units = unit_of(summary)
+    name = f"All {units}".ljust(12)
+    print(f"{name} {top1}, {pooled['num_clips']} tests of {pooled['num_groups']} groups")
+    if clips := summary.get("pooled_by_clip"):
+        print(f"By clip      {Interval.from_json(clips['top1'])}, {clips['num_clips']} tests")
     print(f"Mean         {mean} over {summary['folds']} folds: {folds}")
     print(f"Macro F1     {macro_f1}")
     print(f"One frame    {Interval.from_json(single['top1']) if single else 'not measured'}")

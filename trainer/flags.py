@@ -49,5 +49,5 @@ def make_config(given: Given, output: str = DEFAULT_OUTPUT) -> TrainConfig:
         values["compile"] = "on" if values["compile"] else "off"
     values.setdefault("data", DEFAULT_DATA)
     values.setdefault("output", output.replace("MODEL", str(values["model"])))
-    given.normalise("data", "output")
+    given.normalise("data", "output", *(["init"] if values.get("init") else []))
     return given.build(TrainConfig)

@@ -17,6 +17,7 @@ from trainer.evaluation.places import RUN, check_model_place, check_output
 from trainer.evaluation.results import finished, print_result
 from trainer.files import storage
 from trainer.files.copies import shard_copies
+from trainer.files.initial import check_initial
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
@@ -66,6 +67,7 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
     check_cluster(config.strategy)
     storage.check_stores(config.data, config.output)
     check_output(config.output, RUN, config.data)
+    check_initial(config.init, config.output, config.model, config.variant)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
     metrics: Mapping[str, Any] | None = finished(config, dataset)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pipelines.core.errors import UsageError
 from pipelines.files.addresses import STORES, UNKNOWN_STORE
 
-COLUMNS = ("path", "label", "group", "split")
+COLUMNS = ("path", "label", "group", "split", "start", "end")
 """Columns that a manifest may have. Not every reader needs all of them."""
 DELIMITERS = ",;\t"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -154,10 +154,10 @@ def _check_head(head: _Head) -> None:
             raise UsageError(f"{name}: the first line names the column {column} twice. Rename or remove one")
     wanted = {*needed, *optional}
     if meant := [column for column in head.columns if column.lower() not in wanted and changes_meaning(column)]:
+        remedy = "Call times of a part start and end" if "start" in wanted else "Cut videos (ffmpeg -ss START -to END)"
         raise UsageError(
             f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means "
-            "the whole video at its own speed, with the same weight as any other. Cut the videos beforehand (for "
-            "example with ffmpeg -ss START -to END), or remove these columns from the file"
+            f"the whole video at its own speed, with the same weight as any other. {remedy}, or remove these columns"
         )
     if "split" in optional and "split" not in names and (other := next(filter(_gives_splits, head.columns), None)):
         raise UsageError(

@@ -11,8 +11,10 @@ COMMANDS = {
     "compare": ("trainer.compare", "show finished training runs side by side"),
     "import-model": ("trainer.import_model", "import a model that was trained elsewhere"),
     "label": ("pipelines.label", "label videos with a trained model"),
+    "evaluate": ("pipelines.evaluate", "measure labels against what really happens"),
     "select": ("pipelines.select", "choose segments of labels for a person to look at"),
     "export": ("pipelines.export", "write labels in a form that another program reads"),
+    "corrections": ("pipelines.corrections", "make a manifest of what people corrected in another program"),
 }
 """Module and purpose of each tool, in their usual order. Each module has `make_parser()`, for completion."""
 

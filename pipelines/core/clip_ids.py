@@ -5,7 +5,7 @@ A clip that is a whole video has the video's own name.
 
 import re
 
-_RANGE = re.compile(r"@(\d+(?:\.\d{1,3})?)-(\d+(?:\.\d{1,3})?)$")
+_RANGE = re.compile(r"@(\d+(?:\.\d{1,3})?)-(\d+(?:\.\d{1,3})?)\Z", re.ASCII)
 
 
 def clip_id(video_id: str, start_s: float, end_s: float) -> str:

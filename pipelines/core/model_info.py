@@ -29,7 +29,8 @@ class ModelInfo:
         labels: class names, sorted; the position is both the id and the index in the outputs.
         temperature: what logits are divided by before the softmax; 1 leaves them unchanged.
         dataset: `uri` and `fingerprint` of the dataset that it was trained on; empty where unknown.
-        durations_s: minimum, median and maximum duration of the training videos in seconds; empty where unknown.
+        durations_s: minimum, median and maximum duration of the training videos in seconds, and the length of the
+            windows they were cut into, if they were; empty where unknown.
         metrics: top1, macro_f1 and ece on the test split; empty where unknown.
         parameters: number of weights.
         fingerprint: hash of the weights, architecture, clip spec, labels and temperature; empty until it is exported.
@@ -42,6 +43,8 @@ class ModelInfo:
             so that they lose the same detail.
         unfamiliar: from which distance on a clip is unlike those of its training.
         embedding: number of values of its output `EMBEDDING_OUTPUT`; 0 if it has none.
+        init: the model that its training started from: `uri`, `name`, `variant` and `fingerprint`, the layers and
+            classes that were taken and those that are new; empty if it started anew.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -65,6 +68,7 @@ class ModelInfo:
     encoding: FrameEncoding = field(default_factory=FrameEncoding)
     unfamiliar: Familiarity = field(default_factory=Familiarity)
     embedding: Count = 0
+    init: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:

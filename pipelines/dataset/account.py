@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
 from pipelines.core.errors import IncompleteError, TooManyFailuresError
+from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
+from pipelines.core.relative import name_of
 from pipelines.dataset.config import PreprocessConfig, with_names_for_paths
 from pipelines.dataset.info import DatasetInfo, IndexInfo, ShardInfo, ShardReport, SplitInfo
 from pipelines.dataset.plan import Plan
@@ -35,6 +38,24 @@ def check_all_accounted(catalog: Catalog, reports: Sequence[ShardReport]) -> Non
             raise IncompleteError(
                 f"{len(wrong)} of {len(listed)} videos are {what} ({shown}); run the same command again"
             )
+
+
+def name_lines(reports: Sequence[ShardReport], catalog: Catalog, source: str) -> list[ShardReport]:
+    """The reports with messages of failures that begin with the manifest and the line, where a line names a part.
+
+    Reports don't hold them: lines move when others come or go, while a shard stays as it is.
+    """
+    failed = {failure.video_id for report in reports for failure in report.failed}
+    place_of = {video.video_id: video.place for video in catalog.videos if video.place and video.video_id in failed}
+    if not place_of:
+        return list(reports)
+    name = name_of(source)
+
+    def told(failure: Failure) -> Failure:
+        place = place_of.get(failure.video_id)
+        return replace(failure, message=f"{name}, {place}: {failure.message}") if place else failure
+
+    return [replace(report, failed=tuple(map(told, report.failed))) for report in reports]
 
 
 def check_failure_rate(
@@ -79,7 +100,12 @@ def describe(
     """The description of a complete dataset, from the reports of its shards in the order of the plan."""
     written = [video for report in reports for video in report.written]
     failed = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
-    num_filtered = len(catalog.left_out.filtered) + sum(len(report.filtered) for report in reports)
+    # With dense windows, a row becomes several clips, and may also have a failure for other parts of it.
+    listed, num_filtered = (
+        catalog.num_listed,
+        len(catalog.left_out.filtered) + sum(len(report.filtered) for report in reports),
+    )
+    extra = len(written) + len(failed) + num_filtered - listed
     durations = sorted(video.duration_s for video in written) or [0.0]
     return DatasetInfo(
         clip_spec=config.clip_spec,
@@ -88,7 +114,8 @@ def describe(
         labels=plan.labels,
         splits=summarise_splits(reports, plan.splits, indexes),
         counts={
-            "listed": catalog.num_listed,
+            "listed": listed,
+            **({"extra": extra} if config.dense or config.background else {}),
             "written": len(written),
             "failed": len(failed),
             "filtered": num_filtered,
@@ -101,6 +128,7 @@ def describe(
             "median": median(durations),
             "max": durations[-1],
             "total": round(sum(durations), 3),
+            **({"window": config.clip_s} if config.dense else {}),
         },
         configuration=with_names_for_paths(config.identity()),
         versions=versions,

@@ -189,13 +189,20 @@ def write_duplicates(output: str, found: Iterable[Copies], dropped: Iterable[Seq
     files.write_text(files.join(output, DUPLICATES), duplicate_lines(found, dropped), temporary_folder(output))
 
 
-def write_remarks(output: str, reports: Iterable[ShardReport]) -> None:
-    """Writes `remarks.jsonl`, sorted by id: what a person should know of some of the written videos."""
+def write_remarks(output: str, reports: Iterable[ShardReport], listed: Iterable[VideoRecord] = ()) -> None:
+    """Writes `remarks.jsonl`, sorted by id: what a person should know of some of the written videos.
+
+    Args:
+        output: the folder.
+        reports: the reports of all shards.
+        listed: what they were made from; rows that overlap rows of another label are named with them.
+    """
     found = [(video, report.split) for report in reports for video in report.written if video.remark]
-    lines = [
-        json.dumps({"video_id": video.video_id, "label": video.label, "split": split, "remark": video.remark}) + "\n"
-        for video, split in sorted(found, key=lambda item: item[0].video_id)
-    ]
+    places = {video.video_id: {"place": video.place, "overlaps": video.overlaps} for video in listed if video.overlaps}
+    lines = []
+    for video, split in sorted(found, key=lambda item: item[0].video_id):
+        line = {"video_id": video.video_id, "label": video.label, "split": split, "remark": video.remark}
+        lines.append(json.dumps({**line, **places.get(video.video_id, {})}) + "\n")
     files.write_text(files.join(output, REMARKS), "".join(lines), temporary_folder(output))
 
 

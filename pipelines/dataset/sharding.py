@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from pipelines.core.clip_ids import range_of, video_of
 from pipelines.core.hashing import stable_hash
 from pipelines.core.spec import ClipSpec, FrameEncoding
 
@@ -36,13 +37,18 @@ def shard_count(num_videos: int, record_bytes: int, beam_workers: int = 1) -> in
 
 
 def shard_of(video_id: str, num_shards: int) -> int:
-    """The shard of a video, by its id alone: it doesn't move when other videos come or go."""
-    return stable_hash("shard", video_id) % num_shards
+    """The shard of a video, by its id alone: it doesn't move when other videos come or go. Its parts go there, too."""
+    return stable_hash("shard", video_of(video_id)) % num_shards
 
 
 def place_in_shard(video_id: str) -> str:
-    """16 hexadecimal digits by which a shard is sorted: a stable shuffle, so that classes are mixed."""
-    return f"{stable_hash('order', video_id):016x}"
+    """16 hexadecimal digits by which a shard is sorted: a stable shuffle, so that classes are mixed.
+
+    The parts of a video follow it in order of time, by more digits for their milliseconds.
+    """
+    place = f"{stable_hash('order', video_of(video_id)):016x}"
+    found = range_of(video_id)
+    return place + "".join(f"{round(time_s * 1000):013d}" for time_s in found) if found else place
 
 
 def deal(lines: Iterable[tuple[str, str]], num_shards: int) -> Iterator[str]:

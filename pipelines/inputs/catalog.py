@@ -10,6 +10,7 @@ from itertools import pairwise
 from operator import attrgetter
 from sys import intern
 
+from pipelines.core.clip_ids import video_of
 from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.hashing import stable_hash
@@ -17,8 +18,7 @@ from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_ou
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.folders import describe_levels, find_levels
-from pipelines.inputs.manifest import Manifest
-from pipelines.inputs.records import LeftOut
+from pipelines.inputs.records import Filtered, LeftOut
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
 INPUTS = ("its folders", "the manifest")
@@ -27,15 +27,22 @@ INPUTS = ("its folders", "the manifest")
 
 @dataclass(frozen=True, slots=True)
 class VideoRecord:
-    """A video to be preprocessed, without its content.
+    """A video, or a part of one, to be made a clip of, without its content.
 
     Attributes:
-        video_id: path without extension, relative to the tree or manifest; unique.
+        video_id: path without extension, relative to the tree or manifest; of a part, its `clip_id`. Unique.
         uri: path or address of the file.
         label: name of its class.
         group: name of the group of videos with the same source; all videos of a group go into the same split.
         version: changes when the file does; `missing` if there is no file.
         split: the split that the input gives it; empty if splits are to be assigned.
+        start_s: where a part begins, in seconds from the video's first frame; 0 for a whole video.
+        end_s: where a part ends, exclusive; 0 for a whole video.
+        remark: what a person should know about the row that names it; a part of its record's remark.
+        place: where that row stands, for messages, such as `line 12`; no record depends on it.
+        overlaps: where the rows stand that overlap it although they have another label, such as `line 13`; no record
+            depends on it.
+        between: for a row that stands for what lies between parts, which clips are made of that; see `background`.
     """
 
     video_id: str
@@ -44,6 +51,17 @@ class VideoRecord:
     group: str
     version: str
     split: str = ""
+    start_s: float = 0.0
+    end_s: float = 0.0
+    remark: str = ""
+    place: str = field(default="", compare=False)
+    overlaps: str = field(default="", compare=False)
+    between: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole video."""
+        return not self.end_s and not self.between
 
 
 @dataclass(frozen=True)
@@ -69,7 +87,7 @@ class Catalog:
     @property
     def num_ungrouped(self) -> int:
         """Number of videos that form a group of their own, as nothing names one."""
-        return sum(video.group == video.video_id for video in self.videos)
+        return len({video.group for video in self.videos if video.group == video_of(video.video_id)})
 
     @property
     def num_ignored(self) -> int:
@@ -132,7 +150,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         elif meaning.group:
             group, by_folder = meaning.group, by_folder + 1
         else:
-            group = path  # videos with the same name are likely to have the same content
+            group = video_of(path)  # videos with the same name are likely to have the same content
         version = file.version or "missing"
         records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
     deepest = max(map(len, paths.values()))
@@ -140,7 +158,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
     notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
     splits_from = "" if levels.split is None else INPUTS[0]
     left_out = LeftOut(unreadable(root, found.lost))
-    return Catalog(_checked(records, root), found.ignored, left_out, splits_from, tuple(notes))
+    return Catalog(checked(records, root), found.ignored, left_out, splits_from, tuple(notes))
 
 
 def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
@@ -165,40 +183,13 @@ def _empty(folders: Iterable[str], used: Iterable[str]) -> list[str]:
     return [f"no videos in {some(names)}: {what}"] if names else []
 
 
-def from_manifest(name: str, manifest: Manifest, files: Iterable[FileInfo], uris: Iterable[str]) -> Catalog:
-    """Catalogue of a manifest's rows, with the file and the full address of each, which are taken one by one.
-
-    A row whose file is missing is kept, and becomes a failure record. A video without a group is a group of its own.
-
-    Raises:
-        UsageError: two rows have the same id.
-    """
-    records = []
-    rows = manifest.rows
-    paths = [posixpath.normpath(row.path).lstrip("/") for row in rows]
-    stems = [posixpath.splitext(path)[0] for path in paths]
-    for row, file, uri, stem, video_id in zip(rows, files, uris, stems, unique_ids(stems, paths), strict=True):
-        version = file.version or "missing"
-        records.append(VideoRecord(video_id, uri, row.label, row.group or stem, version, row.split))
-    notes = []
-    if manifest.unused:
-        names = ", ".join(manifest.unused)
-        notes.append(f"columns of the manifest that are not used: {names} (path, label, group and split are)")
-    if manifest.num_repeated:
-        notes.append(f"repeated lines of the manifest that count once: {manifest.num_repeated:,}")
-    return Catalog(
-        _checked(records, name),
-        splits_from=INPUTS[1] if rows[0].split else "",
-        notes=tuple(notes),
-    )
-
-
 def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Catalog:
     """The videos of some classes (all if none are named), at most `limit` of them (all if 0).
 
     A limit takes equally many videos of each class and, if splits are given, of each split within it, as far as there
     are enough. The choice depends only on the ids, and is spread over the groups at random. A larger limit includes the
-    videos of a smaller one.
+    videos of a smaller one. Each part of a video counts, and so does each row that can't be used, as it would if it
+    could: what is wrong with a manifest doesn't fill a small sample of it.
 
     Raises:
         UsageError: a class is unknown; the message suggests the nearest and lists all.
@@ -212,23 +203,31 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             near = near or [label for label in known if label.lower() == name.lower()]
             hint = f"; did you mean {near[0]}?" if near else "."
             raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {', '.join(known)}")
-    chosen = [video for video in catalog.videos if not classes or video.label in classes]
+    rows = [row for row in (*catalog.left_out.failed, *catalog.left_out.filtered) if row.label]
+    chosen: list[VideoRecord | Failure | Filtered] = [
+        row for row in (*catalog.videos, *rows) if not classes or row.label in classes
+    ]
     if limit:
-        chosen.sort(key=lambda video: (stable_hash("limit", video.video_id), video.video_id))
-        kept: Counter[tuple[str, str]] = Counter()
+        chosen.sort(key=lambda row: (stable_hash("limit", row.video_id), row.video_id))
+        kept: Counter[tuple[str | None, str]] = Counter()
         rounds = []
-        for video in chosen:
-            kept[video.label, video.split] += 1
-            rounds.append(kept[video.label, video.split])
+        for row in chosen:
+            key = row.label, row.split if isinstance(row, VideoRecord) else ""
+            kept[key] += 1
+            rounds.append(kept[key])
         chosen = [chosen[i] for i in sorted(range(len(chosen)), key=rounds.__getitem__)[:limit]]
-    return replace(catalog, videos=tuple(sorted(chosen, key=attrgetter("video_id"))))
+    videos = sorted((row for row in chosen if isinstance(row, VideoRecord)), key=attrgetter("video_id"))
+    failed = [row for row in chosen if isinstance(row, Failure)]
+    unlisted = [failure for failure in catalog.left_out.failed if not failure.label]
+    filtered = [row for row in chosen if isinstance(row, Filtered)]
+    return replace(catalog, videos=tuple(videos), left_out=LeftOut((*unlisted, *failed), tuple(filtered)))
 
 
 def _there_are(number: int) -> str:
     return "There is 1" if number == 1 else f"There are {number}"
 
 
-def _checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:
+def checked(records: list[VideoRecord], name: str) -> tuple[VideoRecord, ...]:
     """The videos sorted by id, after a check that no two ids are equal."""
     records.sort(key=attrgetter("video_id"))
     for first, second in pairwise(records):

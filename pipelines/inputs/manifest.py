@@ -1,46 +1,24 @@
-"""Manifests: tables that name videos with their labels and, optionally, groups and splits."""
+"""Manifests: tables that name videos, or parts of them, with their labels and, optionally, groups and splits."""
 
 import posixpath
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, pairwise
 from operator import attrgetter, eq
 from sys import intern
 
-from pipelines.annotations.tables import read_table
+from pipelines.annotations.tables import read_head, read_table
 from pipelines.core.errors import UsageError
 from pipelines.core.split_names import known_split, split_name
+from pipelines.inputs.parts import RANGE_ERROR, parse_range, plain_path, settle
+from pipelines.inputs.rows import BadRow, Manifest, ManifestRow
 
-_NEEDED, _OPTIONAL = ("path", "label"), ("group", "split")
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
-    """A line of a manifest. `group` and `split` are empty if they aren't given."""
-
-    path: str
-    label: str
-    group: str
-    split: str = ""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The videos of a manifest.
-
-    Attributes:
-        rows: a row for each video, by path.
-        unused: names of columns that are not used.
-        num_repeated: number of lines that repeat another one.
-    """
-
-    rows: list[ManifestRow]
-    unused: tuple[str, ...] = ()
-    num_repeated: int = 0
+_RANGE = ("start", "end")
+_NEEDED, _OPTIONAL = ("path", "label"), ("group", "split", *_RANGE)
 
 
 def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda path: path.replace("\\", "/")) -> Manifest:
-    """Parses a manifest with the columns path, label and, optionally, group and split.
+    """Parses a manifest with the columns path, label and, optionally, group, split, start and end.
 
     Args:
         text: the whole manifest.
@@ -49,26 +27,42 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
 
     Raises:
         UsageError: a column is missing; a line has no path or label, an unknown split or too many fields; some lines
-            have a split and others don't; or a video has two labels, groups or splits. The message gives the lines.
+            have a split and others don't; a video has two groups or splits, or, where no line is of a part, two labels;
+            or no line can be used. The message gives the lines.
     """
     table = read_table(text, name, _NEEDED, _OPTIONAL)
-    rows = []
+    has_parts = _has_parts(read_head(text), name)
+    rows: list[ManifestRow] = []
+    bad: list[BadRow] = []
     with_split = without_split = 0
-    for line, (path, label, group, split) in table.rows:
+    for line, (path, label, group, split, start, end) in table.rows:
         if "\\" in path:
             path = find(path)
         if split:
             split, with_split = known_split(split, f"{name}, line {line}"), line
         elif not without_split:
             without_split = line
-        rows.append(ManifestRow(path, intern(label), intern(group), split))
+        if not has_parts:
+            rows.append(ManifestRow(path, intern(label), intern(group), split))
+            continue
+        try:
+            part = parse_range(start, end)
+            # There are several rows a video: they share their texts.
+            rows.append(ManifestRow(intern(path), intern(label), intern(group), split, *part, f"line {line}"))
+        except ValueError as error:
+            bad.append(BadRow(path, label, RANGE_ERROR, f"{posixpath.basename(name)}, line {line}: {error}"))
     if with_split and without_split:
         raise UsageError(
             f"{name}, line {without_split}: no split, but line {with_split} has one. Give every line a split, or "
             "remove the column to have splits assigned"
         )
+    if bad and not rows:
+        raise UsageError(f"{name}: none of its {len(bad):,} lines can be used. {bad[0].message}")
+    if has_parts:
+        found = settle(rows, name, bad)
+        return replace(found, unused=table.unused, num_repeated=found.num_repeated + len(table.headers))
     # Later steps visit the rows in the order of the videos' ids, which is fastest if memory has that order, too.
-    plain = _plain_path if "./" in text or "//" in text else attrgetter("path")
+    plain = plain_path if "./" in text or "//" in text else attrgetter("path")
     rows.sort(key=plain)
     total = len(rows) + len(table.headers)
     if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
@@ -76,9 +70,20 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
     return Manifest(rows, table.unused, total - len(rows))
 
 
-def _plain_path(row: ManifestRow) -> str:
-    """The path in a form that is the same for every spelling: `a/b.mp4` for `a/./b.mp4`."""
-    return row.path if "://" in row.path else posixpath.normpath(row.path)
+def _has_parts(columns: Sequence[str], name: str) -> bool:
+    """Whether a manifest's columns name parts of videos.
+
+    Raises:
+        UsageError: one of the two columns is missing.
+    """
+    found = [column for column in _RANGE if column in columns]
+    if len(found) == 1:
+        (missing,) = set(_RANGE) - set(found)
+        raise UsageError(
+            f"{name}: a column {found[0]}, but no column {missing}. A part of a video needs both, in seconds, MM:SS or "
+            "HH:MM:SS.mmm"
+        )
+    return bool(found)
 
 
 def _unique(
@@ -108,7 +113,7 @@ def _two_values(
         UsageError: always; the message names the lines and what they disagree about.
     """
     found = []
-    for line, (path, *values) in read_table(text, name, _NEEDED, _OPTIONAL).rows:
+    for line, (path, *values) in read_table(text, name, _NEEDED, ("group", "split")).rows:
         if plain(ManifestRow(find(path) if "\\" in path else path, "", "")) == plain(row):
             found.append((line, (*values[:2], split_name(values[2]))))
     (first, kept), (second, other) = next((a, b) for a, b in pairwise(found) if a[1] != b[1])

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import groupby
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.core.clip_ids import clip_id, range_of, video_of
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.dataset import sharding
 from pipelines.dataset.config import PreprocessConfig
@@ -61,6 +63,90 @@ def test_fingerprints_tell_what_has_changed() -> None:
     # All depend on the class's name, as labels are numbers; none depends on where a file is.
     assert found == [1, 6, 0]
     assert make_plan(catalog, replace(CONFIG, size="32")).shards[0].fingerprint != before.shards[0].fingerprint
+
+
+RANGES = st.tuples(st.integers(0, 50_000), st.integers(1, 50_000)).map(lambda t: (t[0] / 1000, (t[0] + t[1]) / 1000))
+NAMES, LABELS = st.sampled_from(["a/1", "b", "b@cam", "c@5"]), st.sampled_from(["Jump", "Run"])
+ROWS = st.tuples(NAMES, RANGES | st.just((0.0, 0.0)), LABELS)
+PARTS = st.lists(ROWS, min_size=1, max_size=30, unique_by=lambda row: row[:2])
+
+
+def catalog_of_parts(rows: list[tuple[str, tuple[float, float], str]]) -> Catalog:
+    videos = [
+        VideoRecord(clip_id(name, *part) if part[1] else name, f"/v/{name}.avi", label, name, "1", "", *part)
+        for name, part, label in rows
+    ]
+    return Catalog(tuple(sorted(videos, key=lambda video: video.video_id)))
+
+
+@given(PARTS)
+def test_parts_of_a_video_are_side_by_side_in_order_of_time(rows: list[tuple[str, tuple[float, float], str]]) -> None:
+    catalog = catalog_of_parts(rows)
+    tasks = tasks_of(make_plan(catalog, CONFIG))
+    assert sorted((v for task in tasks for v in task.videos), key=lambda v: v.video_id) == list(catalog.videos)
+    runs = [
+        (video, [(v.start_s, v.end_s) for v in run])
+        for task in tasks
+        for video, run in groupby(task.videos, lambda video: video_of(video.video_id))
+    ]
+    assert sorted(video for video, _ in runs) == sorted({name for name, _, _ in rows})
+    assert all(parts == sorted(parts) for _, parts in runs)
+
+
+@given(PARTS)
+def test_parts_go_where_clips_of_the_same_names_would_go(rows: list[tuple[str, tuple[float, float], str]]) -> None:
+    """So that a dataset of parts equals one of the same clips cut out beforehand."""
+    catalog = catalog_of_parts(rows)
+    cut = [replace(v, uri=f"/cut/{v.video_id}.avi", start_s=0.0, end_s=0.0) for v in catalog.videos]
+    plans = make_plan(catalog, CONFIG), make_plan(Catalog(tuple(cut)), CONFIG)
+    of_parts, of_files = ([[v.video_id for v in task.videos] for task in tasks_of(plan)] for plan in plans)
+    assert of_parts == of_files
+
+
+def test_ids_of_parts() -> None:
+    assert [clip_id("v", *part) for part in ((0, 1), (12.5, 15.25), (0.0004, 1.9996), (3599.001, 3600))] == [
+        "v@0-1", "v@12.5-15.25", "v@0-2", "v@3599.001-3600",
+    ]  # fmt: skip
+    whole = ["v", "a@b", "v@1-2.mp4", "v@1", "v@1-2 ", "v@1-2\n", "v@1-2.1234", "cam@2026-11-28", "v@\u0661-\u0662"]
+    assert [(video_of(name), range_of(name)) for name in whole] == [(name, None) for name in whole]
+
+
+@given(TEXT, st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)))
+def test_ids_of_parts_give_back_what_they_are_made_of(name: str, part_ms: tuple[int, int]) -> None:
+    part = part_ms[0] / 1000, part_ms[1] / 1000
+    assert (video_of(clip_id(name, *part)), range_of(clip_id(name, *part))) == (name, part)
+
+
+def test_a_changed_row_changes_its_shard_alone() -> None:
+    rows = [(f"v{i}", (float(k), k + 1.5), "Jump") for i in range(30) for k in range(0, 20, 2)]
+    before = make_plan(catalog_of_parts([*rows, ("other", (0.0, 1.0), "Run")]), CONFIG)
+
+    def changed(now: Catalog) -> list[str]:
+        after = make_plan(now, CONFIG, before.layout)
+        assert [shard.name for shard in after.shards] == [shard.name for shard in before.shards]
+        pairs = zip(before.shards, after.shards, strict=True)
+        return [new.name for old, new in pairs if old.fingerprint != new.fingerprint]
+
+    place = sharding.shard_of("v7", before.layout.num_shards[before.layout.split_of_group["v7"]])
+    mine = [name for name in (s.name for s in before.shards) if name.startswith(
+        f"{before.layout.split_of_group['v7']}-{place:05d}-")]  # fmt: skip
+    for new in (("v7", (4.0, 5.25), "Jump"), ("v7", (4.125, 5.5), "Jump"), ("v7", (4.0, 5.5), "Run")):
+        assert changed(catalog_of_parts([new if row[:2] == ("v7", (4.0, 5.5)) else row for row in rows]
+                                        + [("other", (0.0, 1.0), "Run")])) == mine  # fmt: skip
+    catalog = catalog_of_parts([*rows, ("other", (0.0, 1.0), "Run")])
+    moved = Catalog(tuple(replace(v, uri=f"/new{v.uri}", place="line 9", overlaps="line 10") for v in catalog.videos))
+    assert changed(moved) == []
+    said = Catalog(tuple(replace(v, remark="x") if v.video_id == "v7@4-5.5" else v for v in catalog.videos))
+    assert changed(said) == mine
+
+
+def test_records_of_whole_videos_are_as_they_have_always_been() -> None:
+    """Fixed for ever: a change would rebuild all shards of every dataset that is continued."""
+    catalog = catalog_of([("a/v_1", "Jump", "g1", "5-1"), ("a/v_2", "Run", "g1", "6-1")])
+    (line,) = [shard.line for shard in make_plan(catalog, replace(CONFIG, shards=1, splits="train=1")).shards]
+    assert line.endswith(
+        ',[["a/v_1","Jump","g1","5-1","/videos/a/v_1.avi"],["a/v_2","Run","g1","6-1","/videos/a/v_2.avi"]]]'
+    )
 
 
 RECORD = sharding.estimate_record_bytes(ClipSpec(), FrameEncoding())

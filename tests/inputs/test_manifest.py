@@ -57,7 +57,9 @@ def test_the_same_videos_however_they_are_written(text: str) -> None:
         ("path,label,split\na.mp4,x,tset\n", "m.csv, line 2: unknown split 'tset'. Splits are called train, val (or"),
         ("path,label,split\na.mp4,x,train\nb.mp4,x,\n", "m.csv, line 3: no split, but line 2 has one. Give every line"),
         ("path,label,split\na.mp4,x,\nb.mp4,x,test\n", "m.csv, line 2: no split, but line 3 has one. Give every line"),
-        ("path,label,start,End\na.mp4,x,0,1\n", "m.csv: columns start, End: not supported. Each line means the whole"),
+        ("path,label,from,To\na.mp4,x,0,1\n", "m.csv: columns from, To: not supported. Each line means the whole"),
+        ("path,label,start\na.mp4,x,0\n", "m.csv: a column start, but no column end. A part of a video needs both"),
+        ("path,label,End\na.mp4,x,0\n", "m.csv: a column end, but no column start"),
         ("path,label,Label\na.mp4,x,y\n", "m.csv: the first line names the column label twice"),
         ("v/1.mp4,Swing\nv/2.mp4,Walk\n", "m.csv: the first line must name the columns path,label and optionally"),
         ("label,youtube_id,time_start,time_end,split\na,b,1,2,train\n", "m.csv: the first line must name the columns"),
@@ -123,7 +125,7 @@ def test_repeated_lines_count_once_and_are_told(tmp_path: Path) -> None:
     catalog = read_catalog(str(tmp_path / "m.csv"))
     assert len(catalog.videos) == 1
     assert catalog.notes == (
-        "columns of the manifest that are not used: camera (path, label, group and split are)",
+        "columns of the manifest that are not used: camera (path, label, group, split, start and end are)",
         "repeated lines of the manifest that count once: 1",
     )
 
@@ -154,7 +156,7 @@ def test_a_local_address_is_a_path(tmp_path: Path) -> None:
     [
         ("split_col", [("v/1", "train"), ("v/2", "test"), ("v/3", "val"), ("v/4", "train")]),
         *((name, [("v/1", ""), ("v/2", "")]) for name in ("backslash", "semicolon", "utf16")),
-        ("start_end", "columns start, end"),
+        ("start_end", [("v/1@0-1", ""), ("v/2@0.5-1.5", "")]),
         ("cp1252", "line 2: byte 0xe0"),
         ("unquoted_comma", "line 2: 3 fields"),
         ("multilabel", "lines 2 and 3: two labels for the video v/1.mp4: Swing and Walk"),

@@ -19,6 +19,7 @@ from pipelines.core.spec import ClipSpec
 from tests import ROOT
 from tests.conftest import make_tree, run_here, write_video
 from tests.support.documents import Block, tool_calls
+from tests.support.evaluation import write_labels
 
 CLASSES = ("HorseRace", "Swing", "TaiChi", "WalkingWithDog")
 CLIP = ("--num-frames", "4", "--size", "32")
@@ -67,6 +68,11 @@ def _model(folder: Path) -> None:
     make_model(folder, CLASSES, ClipSpec(num_frames=20, height=64, width=64), embedding=True)
 
 
+def _labels(folder: Path) -> None:
+    rows = {"a": [("Run", 0.0, 4.0, 0.9), ("Jump", 6.0, 10.0, 0.8)], "b": [("Jump", 0.0, 10.0, 0.7)]}
+    write_labels(folder, {f"gym/{name}.mp4": found for name, found in rows.items()})
+
+
 def _run(folder: Path) -> None:
     dataset = folder.with_name(f"{folder.name}-dataset")
     _dataset(dataset)
@@ -81,6 +87,7 @@ GIVEN: dict[str, Callable[[Path], None]] = {
     "jump.avi": _video,
     "data/UCF50_dataset": _dataset,
     "data/ucf50": _dataset,
+    "labels": _labels,
     "runs/lrcn": _run,
     "runs/lrcn/model": _model,
 }

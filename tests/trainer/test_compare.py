@@ -21,7 +21,8 @@ from tests.support.metrics import HISTORY, LABELS, interval, make_metrics, predi
 from tests.support.pages import HOSTILE, Page
 from trainer import compare
 from trainer.evaluation.class_differences import class_differences
-from trainer.evaluation.finished_runs import find_flags, paired_differences, read_runs
+from trainer.evaluation.finished_runs import read_runs
+from trainer.evaluation.matching.runs import find_flags, paired_differences
 from trainer.evaluation.metrics import evaluate, paired_difference
 from trainer.evaluation.predictions import Predictions
 from trainer.training.logs import history_table
@@ -129,7 +130,8 @@ def test_flagged_runs_are_never_best(runs: Callable[..., Path], capsys: pytest.C
     assert below[0].startswith("leaky (leaky): clips of one group")
     assert below[1] == "other dataset (elsewhere): trained on a different dataset from plain"
     assert below[2].startswith("other test clips (resplit): the same dataset as plain")
-    assert len(below) == 4 and below[3].startswith("plain2 is better than plain by 11.1 points")
+    assert len(below) == 5 and below[3].startswith("plain2 is better than plain by 11.1 points")
+    assert below[4].endswith("on the 72 clips that both have in test (of 72 of elsewhere and 72 of plain2)")
 
 
 def test_same_clips_are_told_by_their_ids(runs: Callable[..., Path]) -> None:
@@ -138,12 +140,13 @@ def test_same_clips_are_told_by_their_ids(runs: Callable[..., Path]) -> None:
     (folders[2] / "predictions.jsonl").write_text(kept)
     found = read_runs([str(folder) for folder in folders])
     assert find_flags(found) == ["", "", "other test clips"]
-    assert [(best.name, other.name) for best, other, _ in paired_differences(found)] == [("b", "a")]
+    assert [(best.name, other.name) for best, other, _ in paired_differences(found)] == [("b", "a"), ("b", "c")]
     # A leaky run never competes, whatever its clips.
     metrics = make_metrics(every=1)
     set_leaky(metrics)
     (folders[1] / "metrics.json").write_text(json.dumps(metrics))
-    assert paired_differences(read_runs([str(folder) for folder in folders])) == []
+    found = paired_differences(read_runs([str(folder) for folder in folders]))
+    assert [(best.name, other.name) for best, other, _ in found] == [("c", "a")]
 
 
 def test_best_against_each_other_run(runs: Callable[..., Path]) -> None:

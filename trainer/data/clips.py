@@ -7,6 +7,7 @@ exhausted gets batches of such clips. So no clip is left out, no replica is idle
 import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipelines.dataset.info import DatasetInfo
 from trainer.data.augment import augment
 from trainer.data.parts import Index, Part
 from trainer.data.records import Records
+from trainer.data.windows import of_epoch
 from trainer.files.copies import AHEAD, Copies
 
 _PREFETCH = 4
@@ -67,6 +69,7 @@ class Clips:
     ) -> None:
         self._info, self._part, self._reading = info, part, reading
         self._records = Records(part, info.compression, cache, copies)
+        self._of_epoch = lru_cache(3)(partial(of_epoch, part, reading.seed))
 
     def training_steps(self, epoch: int) -> int:
         """Global batches of an epoch: as many as the worker with the most clips needs."""
@@ -84,13 +87,14 @@ class Clips:
         spec = {
             **{name: tf.TensorSpec([None], tf.int64) for name in ("order", "after")},
             **{name: tf.TensorSpec([], tf.int64) for name in ("count", "seed", "first", "clips")},
+            **({} if self._part.units is None else {"keep": tf.TensorSpec([None], tf.bool)}),
         }
         epochs = tf.data.Dataset.from_generator(lambda: self._epochs(epoch, first_step), output_signature=spec)
         size = self._reading.batch_size
         return epochs.flat_map(self._epoch).batch(size, drop_remainder=True).prefetch(_PREFETCH)
 
     def _epochs(self, epoch: int, first_step: int) -> Iterator[dict[str, Any]]:
-        """What differs between epochs: the shards, and a seed for everything else."""
+        """What differs between epochs: the shards, which of their records, and a seed for everything else."""
         reading = self._reading
         per_step = reading.batch_size * reading.replicas
         while True:
@@ -102,6 +106,7 @@ class Clips:
                 "seed": _seed(reading.seed, epoch, reading.worker),
                 "first": min(first_step * per_step, count),
                 "clips": (self.training_steps(epoch) - first_step) * per_step,
+                **({} if self._part.units is None else {"keep": self._of_epoch(epoch).keep}),
             }
             epoch, first_step = epoch + 1, 0
 
@@ -110,7 +115,9 @@ class Clips:
         worker, num_workers = reading.worker, reading.num_workers
         if len(self._part.shards) >= num_workers:  # each has shards of its own
             worker, num_workers = 0, 1
-        records = self._records.read(epoch["order"], epoch["count"], True, epoch["after"], worker, num_workers)
+        records = self._records.read(
+            epoch["order"], epoch["count"], True, epoch["after"], worker, num_workers, epoch.get("keep")
+        )
         records = records.shuffle(reading.shuffle_buffer, seed, reshuffle_each_iteration=False)
 
         def prepare(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -166,7 +173,7 @@ class Clips:
 
         With fewer shards than workers, every worker reads all shards and takes its share of the records.
         """
-        counts = self._part.counts
+        counts = self._of_epoch(epoch).counts
         order = np.random.default_rng([self._reading.seed, epoch]).permutation(len(counts))
         workers = self._reading.num_workers
         if workers == 1:

@@ -4,12 +4,14 @@ By default the dataset's own splits. Folds and the random split are cut from the
 (the id, group and label of each record) describes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, compress
 
 import numpy as np
 
+from pipelines.core.clip_ids import video_of
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import stable_hash
 from pipelines.dataset.info import DatasetInfo
@@ -49,6 +51,8 @@ class Part:
         groups: names of the groups that these clips belong to.
         keep: bool [sum of lengths], which records belong to this side; None for all.
         splits: the splits whose shards these are, in the same order; empty where these are not whole splits.
+        units: int64 [sum of lengths], for each record the number of its video and class, of which an epoch takes one
+            clip, -1 for records of other sides; None where an epoch takes all.
     """
 
     shards: tuple[str, ...]
@@ -57,6 +61,7 @@ class Part:
     groups: tuple[str, ...]
     keep: np.ndarray | None = field(default=None, compare=False)
     splits: tuple[str, ...] = ()
+    units: np.ndarray | None = field(default=None, compare=False)
 
     @property
     def num_clips(self) -> int:
@@ -138,11 +143,13 @@ def cut_parts(
 
 
 def indexed_splits(info: DatasetInfo, config: TrainConfig) -> tuple[str, ...]:
-    """The splits for which training needs to know the id, group and label of each record."""
+    """The splits for which training needs to know the id, group and label of each record.
+
+    Of `train`, it needs to know which clips are of one video.
+    """
     if config.split != "groups" or config.fold:
         return tuple(info.splits)
-    has_val = "val" in info.splits and info.splits["val"].num_examples > 0
-    return tuple(name for name in (SIDES[1:] if has_val else SIDES) if name in info.splits)
+    return tuple(name for name in SIDES if name in info.splits)
 
 
 def _share_groups(parts: Iterable[Part]) -> bool:
@@ -207,13 +214,18 @@ def _validating(videos: Sequence[VideoRecord], seed: int) -> dict[str, str]:
 
 
 def cut_randomly(index: Index, seed: int) -> list[str]:
-    """The side of each record at random, whatever its group. This leaks: see `Parts.leaky`."""
-    order = sorted(range(len(index.video_ids)), key=lambda i: stable_hash("random", str(seed), index.video_ids[i]))
-    ends = np.cumsum([RANDOM_FRACTIONS[side] for side in SIDES]) * len(order)
-    sides = [""] * len(order)
-    for position, i in enumerate(order):
-        sides[i] = SIDES[min(int(np.searchsorted(ends, position + 0.5)), 2)]
-    return sides
+    """The side of each record at random, whatever its group. This leaks: see `Parts.leaky`.
+
+    Clips of one video stay together: the middle one tells the side.
+    """
+    videos = [video_of(name) for name in index.video_ids]
+    counts = Counter(videos)
+    ends = np.cumsum([RANDOM_FRACTIONS[side] for side in SIDES]) * len(videos)
+    sides, before = {}, 0
+    for video in sorted(counts, key=lambda video: (stable_hash("random", str(seed), video), video)):
+        sides[video] = SIDES[min(int(np.searchsorted(ends, before + counts[video] / 2)), 2)]
+        before += counts[video]
+    return [sides[video] for video in videos]
 
 
 def make_part(everything: Part, index: Index, sides: Sequence[str], side: str) -> Part:

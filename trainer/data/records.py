@@ -30,7 +30,14 @@ class Records:
         self._cached = self._read_all() if cache else None
 
     def read(
-        self, order: Any, count: Any, mixed: bool, after: Any = (), worker: int = 0, num_workers: int = 1
+        self,
+        order: Any,
+        count: Any,
+        mixed: bool,
+        after: Any = (),
+        worker: int = 0,
+        num_workers: int = 1,
+        keep: tf.Tensor | None = None,
     ) -> tf.data.Dataset:
         """The records of some shards.
 
@@ -40,10 +47,12 @@ class Records:
             mixed: whether they come from several shards in turn, not from one shard after another.
             after: numbers of the shards that will be read next.
             worker, num_workers: which share of the records this worker takes, one in `num_workers`.
+            keep: bool [N], which of all records to read; None for those of the part.
         """
         part = self._part
         starts, lengths = tf.constant(part.starts), tf.constant(part.lengths)
-        keep = None if part.keep is None else tf.constant(part.keep)
+        if keep is None and part.keep is not None:
+            keep = tf.constant(part.keep)
         order, after = tf.cast(order, tf.int64), tf.cast(after, tf.int64)
 
         def open_shard(place: tf.Tensor) -> tf.data.Dataset:

@@ -8,8 +8,9 @@ from typing import Self
 from pipelines.reports.embed import framed
 from trainer.evaluation.comparison import describe_difference, find_notes
 from trainer.evaluation.comparison_page import render_comparison
-from trainer.evaluation.finished_runs import Run, find_flags, paired_differences, read_runs
+from trainer.evaluation.finished_runs import Run, read_runs
 from trainer.evaluation.intervals import Interval
+from trainer.evaluation.matching.runs import find_flags, paired_differences
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,8 @@ class Comparison:
         runs: the runs, with their scores.
         flags: for each run, why its scores can't be compared with the others; empty if they can.
         notes: what the flags mean, and what else a reader should know.
-        differences: the best run, another one with the same test clips, and the difference of their accuracies.
+        differences: the better of two runs with test clips in common, the other one, and the difference of their
+            accuracies on these.
     """
 
     runs: Sequence[Run]

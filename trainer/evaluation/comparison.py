@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipelines.reports.text import human_seconds, plural, short_count
+from pipelines.reports.text import human_seconds, plural, short_count, some
 from trainer.evaluation.finished_runs import Run
 from trainer.evaluation.intervals import Interval, is_clearly_worse
+from trainer.evaluation.matching.runs import common_clips, same_test
 
 _FLAGS = {
     "leaky": "clips of one group are in training and in test, so the scores are too good",
@@ -60,6 +61,8 @@ def find_notes(runs: Sequence[Run], flags: Sequence[str]) -> list[str]:
         if names := [run.name for run, other in zip(runs, flags, strict=True) if other == flag]:
             notes.append(f"{flag} ({', '.join(names)}): {meaning.format(first=first)}")
     for run in runs:
+        if run.started_leaky:
+            notes.append(f"{run.name}: training started from a model that had learnt from groups of test")
         if run.single_frame and not is_clearly_worse(run.single_frame, run.test.top1, run.single_frame_worse_by):
             notes.append(f"{run.name}: a single frame may be as good, {run.single_frame}")
         if run.fold_mean:
@@ -68,9 +71,23 @@ def find_notes(runs: Sequence[Run], flags: Sequence[str]) -> list[str]:
 
 
 def describe_difference(best: Run, other: Run, difference: Interval) -> str:
-    """A sentence on two runs with the same test clips."""
+    """A sentence on two runs, which says on which clips they are compared."""
     points = f"{100 * difference.value:.1f} points ({100 * difference.low:.1f} to {100 * difference.high:.1f})"
-    clips = f"on the same {plural(best.test.num_clips, 'clip')}"
+    clips = f"on {_compared_on(best, other)}"
     if difference.low > 0:
         return f"{best.name} is better than {other.name} by {points} {clips}"
     return f"{best.name} and {other.name} differ by {points} {clips}: no clear difference"
+
+
+def _compared_on(a: Run, b: Run) -> str:
+    common = common_clips(a, b)
+    if same_test(a, b) or not common:
+        return f"the same {plural(a.test.num_clips, *a.unit)}"
+    of_runs = f"of {a.test.num_clips:,} of {a.name} and {b.test.num_clips:,} of {b.name}"
+    said = f"the {plural(common.num_clips, *a.unit)} that both have in test ({of_runs})"
+    if common.relabelled:
+        said += f", without {common.relabelled:,} whose class or group differs"
+    for run, other in ((a, b), (b, a)):
+        if only := [label for label in run.labels if label not in other.labels]:
+            said += f", where only {run.name} knows {some(only)}"
+    return said

@@ -19,6 +19,7 @@ from trainer.evaluation.class_differences import ClassDifference, class_differen
 from trainer.evaluation.comparison import COLUMNS, best_of, describe_difference
 from trainer.evaluation.finished_runs import Run
 from trainer.evaluation.intervals import Interval
+from trainer.evaluation.matching.runs import common_clips
 from trainer.evaluation.results import HISTORY, REPORT
 from trainer.files import storage
 
@@ -47,7 +48,8 @@ def render_comparison(
         runs: the runs.
         flags: for each, why its scores can't be compared with the others; empty if they can.
         notes: what a reader should know.
-        differences: the best of the runs with the same test clips, another one, and the difference of their accuracies.
+        differences: the better of two runs with test clips in common, the other one, and the difference of their
+            accuracies.
         file: where the page will be: an absolute path, for links to the runs.
 
     Raises:
@@ -143,8 +145,9 @@ def read_history(folder: str) -> History:
 
 def _classes(best: Run, other: Run) -> str:
     """The differences between two runs, class by class, the greatest in favour of the first run first."""
-    assert best.predictions and other.predictions
-    found = class_differences(best.predictions, other.predictions, best.labels)
+    common = common_clips(best, other)
+    assert common
+    found = class_differences(common.first, common.second, common.labels)
     found.sort(key=lambda item: (-item.difference.value, item.label))
     clear = sum(item.difference.low > 0 or item.difference.high < 0 for item in found)
     by_chance = round(len(found) * 0.05)
@@ -160,7 +163,7 @@ def _classes(best: Run, other: Run) -> str:
         left_out = f'<p class="more">{len(found) - MAX_ROWS:,} classes that differ less are not shown here.</p>'
         found = [*found[:half], *found[-half:]]
     rows = [(item.label, item.difference, _color(item)) for item in found]
-    beside = [f"{item.first:.0%} and {item.second:.0%} of {plural(item.support, 'clip')}" for item in found]
+    beside = [f"{item.first:.0%} and {item.second:.0%} of {plural(item.support, *best.unit)}" for item in found]
     drawn = difference_table(f"{best.name} minus {other.name}", "Class", rows, beside)
     return f"{soft(intro)}{drawn}{left_out}"
 

@@ -9,6 +9,7 @@ from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import STACKED, Link, Measure, folded, soft, table
 from pipelines.reports.text import human_seconds, plural, some
 from trainer.evaluation.intervals import Interval
+from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.report_parts import classes, confusion, notes, scores, settings, tiles
 
@@ -33,18 +34,20 @@ def render_crossval(summary: Mapping[str, Any], folds: Sequence[Fold], title: st
         folds: the runs, in order.
         title: what it is called.
     """
-    test = Evaluation.from_json(summary["pooled"])
+    test, unit = Evaluation.from_json(summary["pooled"]), unit_of(summary)
     # The first fold's sides say nothing about all folds.
     dataset = {key: value for key, value in summary["dataset"].items() if key not in ("num_clips", "groups")}
     majority = {**summary["baselines"]["majority"], "label": "the most frequent class of each fold"}
     baselines = {**summary["baselines"], "majority": majority}
     metrics = {**summary, "test": summary["pooled"], "dataset": dataset, "baselines": baselines}
+    if clips := summary.get("pooled_by_clip"):
+        metrics["test_by_clip"] = clips
     sections = {
         "Scores": scores(metrics, test),
         "Folds": _folds(summary, test, folds),
-        "Confusion": confusion(test),
-        "Classes": classes(test),
-        "Confused pairs": _confused(test),
+        "Confusion": confusion(test, unit[1]),
+        "Classes": classes(test, unit[1]),
+        "Confused pairs": _confused(test, unit),
         "Settings": settings(metrics),
     }
     top = f'<dl class="tiles">{tiles(metrics, test)}</dl>{notes(metrics, test)}'
@@ -57,15 +60,16 @@ def _subtitle(summary: Mapping[str, Any], test: Evaluation) -> str:
     seeds = f", with {plural(len(summary['seeds']), 'seed')}" if len(summary["seeds"]) > 1 else ""
     return (
         f"{model['name']} ({model['variant']}) on {data['uri']}, {plural(summary['folds'], 'fold')} of groups{seeds}: "
-        f"{plural(test.num_clips, 'test')} of clips of {plural(len(data['labels']), 'class', 'classes')} in "
+        f"{plural(test.num_clips, 'test')} of {unit_of(summary)[1]} of "
+        f"{plural(len(data['labels']), 'class', 'classes')} in "
         f"{plural(test.num_groups, 'group')}. Training took {human_seconds(training['seconds'])} in all."
     )
 
 
 def _folds(summary: Mapping[str, Any], test: Evaluation, folds: Sequence[Fold]) -> str:
     """The accuracy of each fold beside that of all clips together, and what each fold tested."""
-    mean = Interval.from_json(summary["mean"])
-    bars = [("All clips together", test.top1, "s0", ""), ("Mean of the folds", mean, "s2", "")]
+    mean, (unit, units) = Interval.from_json(summary["mean"]), unit_of(summary)
+    bars = [(f"All {units} together", test.top1, "s0", ""), ("Mean of the folds", mean, "s2", "")]
     rows = []
     for fold in folds:
         found = Evaluation.from_json(fold.metrics["test"])
@@ -81,26 +85,26 @@ def _folds(summary: Mapping[str, Any], test: Evaluation, folds: Sequence[Fold]) 
     alone = sum(len(fold.metrics["dataset"]["groups"]["test"]) == 1 for fold in folds)
     intro = (
         "Every fold is a network of its own, tested on groups that it wasn't trained on; a name leads to its report. "
-        "All clips together count each clip alike, the mean of the folds each fold. Where folds differ much, the "
+        f"All {units} together count each {unit} alike, the mean of the folds each fold. Where folds differ much, the "
         "result depends on the people and places in test."
     )
     if alone:
         intro += f" {plural(alone, 'fold')} tested a single group: that has no interval."
     drawn = interval_table("Top-1 accuracy of each fold", [bar[:3] for bar in bars], [link for *_, link in bars])
-    headers = ("Fold", "Groups in test", "Clips", "Top-1", "Macro-F1", "Epochs", "Best epoch")
+    headers = ("Fold", "Groups in test", units.capitalize(), "Top-1", "Macro-F1", "Epochs", "Best epoch")
     listed = folded(plural(len(rows), "run"), "What each fold tested", headers, rows, _MAX_ROWS, kind=STACKED)
     return f"{soft(intro)}{drawn}{listed}"
 
 
-def _confused(test: Evaluation) -> str:
+def _confused(test: Evaluation, unit: tuple[str, str]) -> str:
     """The pairs of classes that are mistaken for one another, most frequent first."""
     if not test.confused:
-        return soft("None: every test clip is classified correctly.")
+        return soft(f"None: every test {unit[0]} is classified correctly.")
     support = {item.label: item.support for item in test.per_class}
     rows = [
         (pair.truth, pair.predicted, pair.count, Measure(f"{pair.count / support[pair.truth]:.1%}"))
         for pair in test.confused
     ]
-    headers = ("Truth", "Prediction", "Clips", "Share of the class")
+    headers = ("Truth", "Prediction", unit[1].capitalize(), "Share of the class")
     intro = soft("Film strips of the errors are in the reports of the folds.")
     return intro + table("Classes that are mistaken for one another", headers, rows, kind=STACKED)

@@ -1,4 +1,4 @@
-"""Finished runs, read from their folders, and which of them may be compared with which."""
+"""Finished runs, read from their folders."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,8 @@ from pipelines.core.stored.sealed import load_json
 from pipelines.inputs.source_hints import nearest
 from pipelines.reports.text import some
 from trainer.evaluation.intervals import Interval, worse_by
-from trainer.evaluation.metrics import Evaluation, paired_difference
+from trainer.evaluation.matching.by_video import by_video, unit_of
+from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, TENSORBOARD
 from trainer.files import storage
@@ -28,7 +29,7 @@ class Run:
     Attributes:
         name: the folder's name, or its path where several runs have the same name.
         model: the model's name, and its variant if that isn't the default.
-        leaky: whether groups are on both sides of the split.
+        leaky: whether groups are on both sides of the split, or were on those of a model that training started from.
         dataset: its fingerprint.
         dataset_name: the name of its folder; empty where the figures don't tell it.
         protocol: what cut it into sides: `groups`, `random`, `fold 2 of 5`, or `5 folds of groups`.
@@ -43,7 +44,9 @@ class Run:
         folds: number of folds of a cross-validation; 0 for a single run.
         fold_mean: mean top-1 of the folds.
         single_frame_worse_by: how much worse a single frame is on the same clips; None where it wasn't measured.
-        predictions: those for each test clip, if they were kept.
+        predictions: those for each test clip, if they were kept; for each video where tests are by video.
+        unit: what is tested, in singular and plural, such as `clip` and `clips`.
+        started_leaky: whether training started from a model that had learnt from groups of test.
         folder: where its files are.
     """
 
@@ -68,6 +71,8 @@ class Run:
     single_frame_worse_by: Interval | None = None
     predictions: Predictions | None = None
     folder: str = ""
+    unit: tuple[str, str] = ("clip", "clips")
+    started_leaky: bool = False
 
     @classmethod
     def from_json(cls, name: str, value: Mapping[str, Any]) -> Self:
@@ -79,10 +84,11 @@ class Run:
         folds = int(value.get("folds", 0))
         model, data, baselines, speed = value["model"], value["dataset"], value["baselines"], value.get("speed")
         single = baselines["single_frame"]
+        started_leaky = bool((value.get("init") or {}).get("in_test"))
         return cls(
             name=name,
             model=model["name"] if model["variant"] == "default" else f"{model['name']} / {model['variant']}",
-            leaky=bool(data.get("leaky", False)),
+            leaky=bool(data.get("leaky", False)) or started_leaky,
             dataset=data["fingerprint"],
             dataset_name=storage.base_name(str(data.get("uri", ""))),
             protocol=str(data.get("protocol", f"{folds} folds of groups" if folds else "groups")),
@@ -99,6 +105,8 @@ class Run:
             folds=folds,
             fold_mean=Interval.from_json(value["mean"]) if folds else None,
             single_frame_worse_by=worse_by(single),
+            unit=unit_of(value),
+            started_leaky=started_leaky,
         )
 
 
@@ -146,7 +154,10 @@ def _read_run(folder: str, name: str) -> Run:
     if not storage.exists(file):
         return run
     try:
-        return replace(run, predictions=Predictions.from_jsonl(_read_text(file), run.labels))
+        predictions = Predictions.from_jsonl(_read_text(file), run.labels)
+        # Those of a cross-validation are divided by the temperatures of its folds.
+        temperature = 1.0 if run.folds else float(value.get("calibration", {}).get("temperature", 1.0))
+        return replace(run, predictions=by_video(predictions, temperature)[0])
     except UserError:
         raise
     except (ValueError, TypeError) as error:
@@ -181,57 +192,3 @@ def _what_else_is_there(folder: Path) -> str:
     if inside := sorted(str(file.parent) for file in folder.glob("*/*.json") if file.name in (METRICS, CROSSVAL)):
         return f"{folder} is not a run but holds some: give {some(inside, 3)}"
     return ""
-
-
-def same_test(a: Run, b: Run) -> bool:
-    """Whether two runs were tested alike: on the same clips, and both with or both without training on their groups.
-
-    Clips are compared by their ids or, where these weren't kept, by their number and groups.
-    """
-    if (a.dataset, a.labels, a.leaky) != (b.dataset, b.labels, b.leaky):
-        return False
-    if a.predictions and b.predictions:
-        return _clips(a.predictions) == _clips(b.predictions)
-    known_of_a, known_of_b = ((run.folds > 0, run.test.num_clips, run.test_groups) for run in (a, b))
-    return known_of_a == known_of_b
-
-
-def _clips(predictions: Predictions) -> set[tuple[str, str, int]]:
-    return set(zip(predictions.video_ids, predictions.groups, predictions.labels.tolist(), strict=True))
-
-
-def find_flags(runs: Sequence[Run]) -> list[str]:
-    """For each run, why its scores can't be compared with the others; empty if they can.
-
-    All are compared with the first run that isn't leaky, or else with the first.
-    """
-    first = next((run for run in runs if not run.leaky), runs[0])
-    flags = []
-    for run in runs:
-        if run.leaky:
-            flags.append("leaky")
-        elif run.dataset != first.dataset or run.labels != first.labels:
-            flags.append("other dataset")
-        else:
-            flags.append("" if same_test(run, first) else "other test clips")
-    return flags
-
-
-def paired_differences(runs: Sequence[Run]) -> list[tuple[Run, Run, Interval]]:
-    """How much better the best of the runs with the same test clips is than each other one of them.
-
-    Only runs that kept their predictions are compared.
-
-    Returns:
-        the best run, another one, and the difference of their accuracies, never negative.
-    """
-    waiting = sorted((run for run in runs if run.predictions), key=lambda run: -run.test.top1.value)
-    found = []
-    while waiting:
-        best, *others = waiting
-        same = [run for run in others if same_test(best, run)]
-        for run in same:
-            assert best.predictions and run.predictions
-            found.append((best, run, paired_difference(best.predictions, run.predictions)))
-        waiting = [run for run in others if run not in same]
-    return found

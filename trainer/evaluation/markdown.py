@@ -24,6 +24,8 @@ def _dataset(run: Run) -> str:
 
 def describe_protocol(run: Run) -> str:
     """How the test clips were kept apart, in words: by groups or at random, and in how many folds."""
+    if run.started_leaky:
+        return "by groups, but started from a model that has learnt from groups of test"
     if run.leaky:
         cut = "at random" if run.protocol == "random" else "the dataset's own splits"
         return f"{cut}: groups are on both sides"
@@ -34,7 +36,7 @@ def describe_protocol(run: Run) -> str:
 
 
 def _tests(run: Run) -> str:
-    return f"{plural(run.test.num_clips, 'clip')}, {plural(run.test.num_groups, 'group')}"
+    return f"{plural(run.test.num_clips, *run.unit)}, {plural(run.test.num_groups, 'group')}"
 
 
 def _epochs(run: Run) -> str:

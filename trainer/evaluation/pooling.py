@@ -11,7 +11,8 @@ from pipelines.core.errors import UserError
 from pipelines.core.relative import relative_to
 from trainer.config import TrainConfig
 from trainer.evaluation.intervals import bootstrap_over_groups
-from trainer.evaluation.metrics import baseline_to_json, evaluate
+from trainer.evaluation.matching.by_video import by_video, evaluate_side, with_suffix
+from trainer.evaluation.metrics import baseline_to_json
 from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.results import PREDICTIONS, SINGLE_FRAME_PREDICTIONS
 from trainer.files import storage
@@ -32,7 +33,8 @@ def summarise(
         for part, metrics in zip(tested, runs, strict=True)
     ]
     predictions = _pool(scaled, configs)
-    pooled = evaluate(predictions, labels)
+    pooled = evaluate_side("pooled", predictions, labels)
+    tested, _ = by_video(predictions)
     majority = [
         part.always(labels.index(metrics["baselines"]["majority"]["label"]))
         for part, metrics in zip(tested, runs, strict=True)
@@ -40,7 +42,7 @@ def summarise(
     single = None
     if all(metrics["baselines"]["single_frame"] for metrics in runs):
         parts = [_read(config, SINGLE_FRAME_PREDICTIONS, labels) for config in configs]
-        single = baseline_to_json(predictions, _pool(parts, configs))
+        single = baseline_to_json(tested, by_video(_pool(parts, configs))[0])
     accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
     epochs = [metrics["training"]["epochs"] for metrics in runs]
     sums = np.stack([accuracies, np.ones(folds)], axis=1)
@@ -51,6 +53,7 @@ def summarise(
         "folds": folds,
         "seeds": sorted({config.seed for config in configs}),
         "model": runs[0]["model"],
+        "init": _start(runs),
         "dataset": {
             **runs[0]["dataset"],
             **place,
@@ -58,12 +61,12 @@ def summarise(
             "note": "",
             "missing_classes": {},
         },
-        "pooled": pooled.to_json(),
+        **pooled,
         "mean": bootstrap_over_groups(sums, lambda total: total[:, 0] / total[:, 1]).to_json(),
         "fold_top1": [float(accuracy) for accuracy in accuracies],
         "baselines": {
             "chance": runs[0]["baselines"]["chance"],
-            "majority": {"label": "of each fold", **baseline_to_json(predictions, _pool(majority, configs))},
+            "majority": {"label": "of each fold", **baseline_to_json(tested, by_video(_pool(majority, configs))[0])},
             "single_frame": single,
         },
         "speed": runs[0]["speed"],
@@ -75,6 +78,13 @@ def summarise(
         "versions": runs[0]["versions"],
     }
     return summary, predictions
+
+
+def _start(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The model that all folds started from, and the groups that it has learnt from and some fold tests."""
+    if not (init := runs[0].get("init")):
+        return None
+    return {**init, "in_test": sorted({group for run in runs for group in run["init"]["in_test"]})}
 
 
 def _read(config: TrainConfig, name: str, labels: Sequence[str]) -> Predictions:
@@ -90,8 +100,5 @@ def _read(config: TrainConfig, name: str, labels: Sequence[str]) -> Predictions:
 
 def _pool(parts: Sequence[Predictions], configs: Sequence[TrainConfig]) -> Predictions:
     """All predictions together; a clip that was tested with several seeds appears once for each."""
-    named = [
-        replace(part, video_ids=tuple(f"{video_id} (seed {config.seed})" for video_id in part.video_ids))
-        for part, config in zip(parts, configs, strict=True)
-    ]
+    named = [with_suffix(part, f" (seed {config.seed})") for part, config in zip(parts, configs, strict=True)]
     return Predictions.concatenate(named)

@@ -13,6 +13,7 @@ from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import text
 from pipelines.reports.text import human_seconds, plural
 from trainer.evaluation import meanings
+from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.report_parts import classes, confusion, notes, scores, settings, tiles
 
@@ -35,13 +36,13 @@ def render_report(
         title: what the run is called.
         num_frames: of a clip.
     """
-    test = Evaluation.from_json(metrics["test"])
+    test, unit = Evaluation.from_json(metrics["test"]), unit_of(metrics)
     sections = {
         "Scores": scores(metrics, test),
         "Curves": _curves(history, metrics),
-        "Confusion": confusion(test),
-        "Classes": classes(test),
-        "Confused pairs": _confused(test, strips, num_frames),
+        "Confusion": confusion(test, unit[1]),
+        "Classes": classes(test, unit[1]),
+        "Confused pairs": _confused(test, strips, num_frames, unit),
         "Settings": settings(metrics),
     }
     top = f'<dl class="tiles">{tiles(metrics, test)}</dl>{notes(metrics, test)}'
@@ -57,7 +58,8 @@ def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
         split = "the dataset's own splits"
     return (
         f"{model['name']} ({model['variant']}) on {data['uri']}, {split}: "
-        f"{plural(test.num_clips, 'test clip')} of {plural(len(data['labels']), 'class', 'classes')} in "
+        f"{plural(test.num_clips, *(f'test {noun}' for noun in unit_of(metrics)))} of "
+        f"{plural(len(data['labels']), 'class', 'classes')} in "
         f"{plural(test.num_groups, 'group')}. {plural(training['epochs'], 'epoch')} in "
         f"{human_seconds(training['seconds'])}, {stopped}, best epoch {training['best_epoch']}."
     )
@@ -94,7 +96,7 @@ def _curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) 
     return f'<div class="charts">{"".join(charts)}</div>'
 
 
-def _confused(test: Evaluation, strips: Mapping[str, str], num_frames: int) -> str:
+def _confused(test: Evaluation, strips: Mapping[str, str], num_frames: int, unit: tuple[str, str]) -> str:
     """A card for each pair of classes that is mistaken for one another, most frequent first."""
     support = {scores.label: scores.support for scores in test.per_class}
     cards = []
@@ -106,7 +108,7 @@ def _confused(test: Evaluation, strips: Mapping[str, str], num_frames: int) -> s
         share = f"{pair.count / support[pair.truth]:.1%}"
         cards.append(
             f'<article class="class panel"><header><h3>{text(pair.truth)} \u2192 {text(pair.predicted)}</h3>'
-            f'<span class="soft">{plural(pair.count, "clip")}, {share} of {text(pair.truth)}</span></header>'
+            f'<span class="soft">{plural(pair.count, *unit)}, {share} of {text(pair.truth)}</span></header>'
             f'<div class="strips">{figures}</div></article>'
         )
     intro = (
@@ -115,7 +117,7 @@ def _confused(test: Evaluation, strips: Mapping[str, str], num_frames: int) -> s
     if cards:
         return f'{intro}<div class="pairs">{"".join(cards)}</div>'
     but = ", but all are of one class" if sum(scores.support > 0 for scores in test.per_class) == 1 else ""
-    return f'<p class="soft">None: every test clip is classified correctly{but}.</p>'
+    return f'<p class="soft">None: every test {unit[0]} is classified correctly{but}.</p>'
 
 
 def _figure(video_id: str, strip: str, name: str, num_frames: int) -> str:

@@ -16,8 +16,9 @@ from pipelines.reports.parts import notes as list_of_notes
 from pipelines.reports.text import human_bytes, plural, short_count, some
 from trainer.evaluation import meanings
 from trainer.evaluation.intervals import Interval, is_clearly_worse, worse_by
+from trainer.evaluation.matching.by_video import tested_of, unit_of
 from trainer.evaluation.metrics import Evaluation
-from trainer.evaluation.results import only_class, said_of_unfamiliar
+from trainer.evaluation.results import by_clip, only_class, said_of_init, said_of_unfamiliar
 
 MIN_GROUPS = 5
 """With fewer groups in test, an interval over groups says little."""
@@ -83,12 +84,17 @@ def notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
     for side, names in ((side, missing[side]) for side in ("train", "val") if missing.get(side)):
         said = f"{side.capitalize()} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}."
         (loud if side == "train" else others).append(said)
+    if tested := tested_of(metrics):
+        clips = Evaluation.from_json(by_clip(metrics))
+        others.append(f"T{tested.sentence[1:]}. By clip, top-1 is {clips.top1}.")
+    if said := said_of_init(metrics):
+        (loud if metrics["init"]["in_test"] else others).append(f"T{said[1:]}.")
     if note := metrics["dataset"].get("note"):
         others.append(f"{note[:1].upper()}{note[1:]}.")
     if untested := [scores.label for scores in test.per_class if not scores.support]:
         others.append(f"Test has no clip of {plural(len(untested), 'class', 'classes')}: {some(untested)}.")
     far = metrics.get("unfamiliar") or {}
-    if said := said_of_unfamiliar(far, test.num_clips, test.num_groups):
+    if said := said_of_unfamiliar(far, by_clip(metrics)["num_clips"], test.num_groups):
         usual = "test" in far and far["test"]["share_of_clips"] <= USUAL_SHARE
         others += [] if usual else [f"Clips unlike those of training: {said}."]
     if not single:
@@ -106,6 +112,10 @@ def scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
     bars += [(f"Always {_majority_label(metrics)}", majority, "s5")]
     bars += [("Chance", Interval(chance, chance, chance), "s5")]
     columns = {"Test": test, **({"Val": val} if val else {})}
+    if clips := metrics.get("test_by_clip"):
+        bars.insert(1, ("Model, test, by clip", Evaluation.from_json(clips).top1, "s2"))
+        columns["Test, by clip"] = Evaluation.from_json(clips)
+    counted = unit_of(metrics)[1].capitalize()
     rows = {
         Explained("Top-1", meanings.TOP1): [_whole(e.top1) for e in columns.values()],
         Explained("Top-5", meanings.TOP5): [_whole(e.top5) for e in columns.values() if e.top5],
@@ -114,7 +124,7 @@ def scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
         Explained("Cross-entropy", meanings.cross_entropy(len(test.per_class))): [
             f"{e.cross_entropy:.3f}" for e in columns.values()
         ],
-        Explained("Clips", meanings.CLIPS): [f"{e.num_clips:,}" for e in columns.values()],
+        Explained(counted, meanings.CLIPS): [f"{e.num_clips:,}" for e in columns.values()],
         Explained("Groups", meanings.GROUPS): [f"{e.num_groups:,}" for e in columns.values()],
     }
     if tested := (metrics.get("unfamiliar") or {}).get("test"):
@@ -132,24 +142,24 @@ def _whole(interval: Interval) -> str:
     return f"{value} {limits.replace(' ', _NO_BREAK)}"
 
 
-def classes(test: Evaluation) -> str:
+def classes(test: Evaluation, units: str = "clips") -> str:
     """Recall, precision and F1 of each class, the worst first; classes without test clips, which have none, last."""
     ordered = sorted(test.per_class, key=lambda scores: (not scores.support, scores.f1, scores.label))
     rows = []
     for scores in ordered:
         shares = (scores.recall, scores.precision, scores.f1)
         rows.append((scores.label, *(Share(s) if scores.support else "\u2013" for s in shares), scores.support))
-    headers, caption = ("Class", "Recall", "Precision", "F1", "Test clips"), "Classes, lowest F1 first"
+    headers, caption = ("Class", "Recall", "Precision", "F1", f"Test {units}"), "Classes, lowest F1 first"
     intro = soft(meanings.CLASSES)
     if len(rows) <= MAX_MATRIX:
         return intro + table(caption, headers, rows, kind="bars")
     return intro + folded(plural(len(rows), "class", "classes"), caption, headers, rows, _MAX_ROWS, kind="bars")
 
 
-def confusion(test: Evaluation) -> str:
+def confusion(test: Evaluation, units: str = "clips") -> str:
     """The confusion matrix."""
     labels = [scores.label for scores in test.per_class]
-    return soft(meanings.CONFUSION) + heat_table("Test clips by class and prediction", labels, test.confusion)
+    return soft(meanings.CONFUSION) + heat_table(f"Test {units} by class and prediction", labels, test.confusion)
 
 
 def settings(metrics: Mapping[str, Any]) -> str:

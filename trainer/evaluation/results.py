@@ -7,12 +7,14 @@ from pipelines.cli import tool
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.stored.sealed import load_json
 from pipelines.reports.embed import framed
-from pipelines.reports.text import plural
+from pipelines.reports.text import plural, some
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.evaluation.intervals import Interval
+from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.proof import damaged_files, write_proof
 from trainer.files import storage
+from trainer.files.initial import initial_fingerprint
 
 METRICS = "metrics.json"
 CROSSVAL = "crossval.json"
@@ -23,6 +25,8 @@ HISTORY = "history.csv"
 CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
 LAST, BEST = "last.npz", "best.npz"
 _SHOWN = 5
+_BEFORE = {"windows": "auto", "init": ""}
+"""What runs of versions without these settings did."""
 
 
 class Metrics(dict[str, Any]):
@@ -57,13 +61,18 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
     if METRICS not in damaged:
         try:
             metrics = load_json(storage.read_bytes(uri))
-            found = {**metrics["configuration"], "dataset": metrics["dataset"]["fingerprint"]}
+            found = {
+                **metrics["configuration"],
+                "dataset": metrics["dataset"]["fingerprint"],
+                "init": (metrics.get("init") or {"fingerprint": ""})["fingerprint"],
+            }
         except UserError:
             raise
         except (ValueError, KeyError, TypeError):
             damaged.append(METRICS)
         else:
-            check_same(found, {**config.identity(), "dataset": dataset.fingerprint}, config.output)
+            init = initial_fingerprint(config.init)
+            check_same(found, {**config.identity(), "dataset": dataset.fingerprint, "init": init}, config.output)
     if not damaged:
         return metrics
     shown = ", ".join(damaged[:_SHOWN])
@@ -91,14 +100,20 @@ def _proof(output: str) -> str:
     return storage.join(output, CHECKPOINTS, "finished.json")
 
 
+def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The settings in which a run differs from those that are wanted."""
+    found = {**_BEFORE, **found}
+    return [name for name in wanted if found.get(name) != wanted[name]]
+
+
 def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) -> None:
     """Refuses to resume a run with other settings than it was started with.
 
     Raises:
         UsageError: they differ; the message names them.
     """
-    names = [name for name in wanted if found.get(name) != wanted[name]]
-    if names:
+    if names := differing(found, wanted):
+        found = {**_BEFORE, **found}
         shown = "; ".join(f"{name} was {found.get(name)!r}, now {wanted[name]!r}" for name in names)
         raise UsageError(
             f"{where} belongs to a run with other settings: {shown}. Choose another --output, or use --overwrite"
@@ -135,24 +150,52 @@ def said_of_unfamiliar(found: Mapping[str, Any], num_clips: int, num_groups: int
     )
 
 
+def by_clip(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The figures on test clip by clip, which are those on test unless videos are tested as a whole."""
+    found: Mapping[str, Any] = metrics.get("test_by_clip") or metrics["test"]
+    return found
+
+
+def said_of_init(metrics: Mapping[str, Any]) -> str:
+    """Whether the model that training started from has learnt from groups of test; empty where it has not."""
+    init = metrics.get("init")
+    if not init:
+        return ""
+    if init["groups"] is None:
+        return "training started from a model of which it isn't known whether it has learnt from groups of test"
+    if init["in_test"]:
+        return (
+            f"training started from a model that has learnt from {plural(len(init['in_test']), 'group')} of test, "
+            f"{some(init['in_test'])}: these scores are too good"
+        )
+    return ""
+
+
 def print_result(metrics: Mapping[str, Any], output: str) -> None:
     """Prints the summary that a run ends with."""
     test, data, baselines = metrics["test"], metrics["dataset"], metrics["baselines"]
     single = baselines["single_frame"]
-    tested = f"{plural(test['num_clips'], 'clip')} of {plural(test['num_groups'], 'group')}"
+    tested = f"{plural(test['num_clips'], *unit_of(metrics))} of {plural(test['num_groups'], 'group')}"
+    clips = by_clip(metrics)
     rows = [
         ("Test top-1", f"{Interval.from_json(test['top1'])}, {tested}"),
+        (
+            "By clip",
+            "" if clips is test else f"{Interval.from_json(clips['top1'])}, {plural(clips['num_clips'], 'clip')}",
+        ),
         ("Macro F1", str(Interval.from_json(test["macro_f1"]))),
         ("Calibration", f"expected error {test['ece']:.3f} at temperature {metrics['calibration']['temperature']:.2f}"),
         ("One frame", str(Interval.from_json(single["top1"])) if single else "not measured"),
         ("Majority", f"{Interval.from_json(baselines['majority']['top1'])}; chance is {baselines['chance']:.1%}"),
-        ("Unfamiliar", said_of_unfamiliar(metrics.get("unfamiliar") or {}, test["num_clips"], test["num_groups"])),
+        ("Unfamiliar", said_of_unfamiliar(metrics.get("unfamiliar") or {}, clips["num_clips"], test["num_groups"])),
         ("Training", f"{plural(metrics['training']['epochs'], 'epoch')} in {metrics['training']['seconds']:.0f} s"),
         ("Model", storage.join(output, MODEL)),
         ("Report", storage.join(output, REPORT)),
     ]
     if data.get("note"):
         rows.append(("Note", data["note"]))
+    if said := said_of_init(metrics):
+        rows.insert(0, ("WARNING" if metrics["init"]["in_test"] else "Note", said))
     if only := only_class(test["per_class"]):
         rows.insert(0, ("WARNING", f"all test clips are of one class, {only}: these scores mean nothing"))
     if data["leaky"]:

@@ -10,7 +10,8 @@ from pipelines.core.versions import OF_MODEL, versions
 from trainer.data.parts import missing_classes
 from trainer.evaluation import results
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
-from trainer.evaluation.metrics import baseline_to_json, evaluate, majority_baseline
+from trainer.evaluation.matching.by_video import by_video, evaluate_side
+from trainer.evaluation.metrics import baseline_to_json, majority_baseline
 from trainer.evaluation.report import render_report
 from trainer.export.keras_model import export_model, portable_copy
 from trainer.export.model_folder import exact_float32
@@ -33,12 +34,17 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
     """
     config, parts, labels = run.config, run.parts, run.info.labels
     temperature = fit_temperature(main.val.logits, main.val.labels)
-    counts = dict(zip(labels, parts.sides["train"].class_counts, strict=True))
+    counts = dict(zip(labels, run.windows.class_counts, strict=True))
     majority, _ = majority_baseline(counts, main.test, labels)
+    tested, before = (by_video(main.test, value)[0] for value in (temperature, 1.0))
+    frame = by_video(single.test)[0] if single else None
+    ece = expected_calibration_error
+    after = ece(tested.logits, tested.labels, temperature if tested is main.test else 1.0)
     state = main.state
     return {
         "schema_version": 1,
         "model": {"name": config.model, "variant": config.variant},
+        "init": _describe_start(run),
         "dataset": {
             "uri": relative_to(config.data, config.output),
             "fingerprint": run.dataset.fingerprint,
@@ -50,20 +56,20 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "num_clips": {name: part.num_clips for name, part in parts.sides.items()},
             "groups": {name: list(part.groups) for name, part in parts.sides.items()},
         },
-        "test": evaluate(main.test, labels, temperature).to_json(),
-        "val": evaluate(main.val, labels, temperature).to_json(),
+        **evaluate_side("test", main.test, labels, temperature),
+        **evaluate_side("val", main.val, labels, temperature),
         "baselines": {
             "chance": 1 / len(labels),
             "majority": {
                 "label": majority,
-                **baseline_to_json(main.test, main.test.always(labels.index(majority))),
+                **baseline_to_json(tested, tested.always(labels.index(majority))),
             },
-            "single_frame": baseline_to_json(main.test, single.test) if single else None,
+            "single_frame": baseline_to_json(tested, frame) if frame else None,
         },
         "calibration": {
             "temperature": temperature,
-            "ece_before": expected_calibration_error(main.test.logits, main.test.labels),
-            "ece_after": expected_calibration_error(main.test.logits, main.test.labels, temperature),
+            "ece_before": ece(before.logits, before.labels),
+            "ece_after": after,
         },
         "training": {
             "epochs": state.epoch,
@@ -72,12 +78,15 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "seconds": state.seconds,
             "clips_per_s": sum(row["clips_per_s"] for row in state.history) / len(state.history),
             "stopped": state.stopped,
+            "windows": run.windows.choice,
+            "clips_per_epoch": run.windows.clips_per_epoch,
             "precision": main.learner.precision,
             "float32_from_step": state.float32_from + 1 if state.float32_from >= 0 else None,
             "compiled": main.learner.compiled,
         },
         "configuration": {
             **asdict(config),
+            "init": relative_to(config.init, config.output) if config.init else "",
             "data": relative_to(config.data, config.output),
             "output": relative_to(config.output, config.output),
             "global_batch_size": run.global_batch,
@@ -87,6 +96,18 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "loss_weights": ",".join(f"{weight:.3g}" for weight in run.loss_weights),
         },
         "versions": versions(OF_MODEL),
+    }
+
+
+def _describe_start(run: Run) -> dict[str, Any] | None:
+    """The model that training started from, the groups that it has learnt from, and those of them that are in test."""
+    if not run.start:
+        return None
+    groups = run.start.initial.groups
+    return {
+        **run.start.to_json(run.config.output),
+        "groups": None if groups is None else sorted(groups),
+        "in_test": run.seen,
     }
 
 
@@ -122,6 +143,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
             encoding=run.info.encoding,
             metrics={name: metrics["test"][name] for name in ("top1", "macro_f1", "ece")},
             unfamiliar=learnt.familiarity,
+            init=run.start.to_json(model) if run.start else {},
         ),
         clips,
         learnt.gaussian,

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.core.clip_ids import video_of
 from pipelines.video.images import film_strip
 from trainer.data.clips import Clips
 from trainer.data.parts import Index
@@ -37,16 +38,20 @@ def sample_clips(clips: Clips, count: int) -> np.ndarray:
 
 
 def film_strips(clips: Clips, index: Index, video_ids: Iterable[str]) -> dict[str, str]:
-    """Film strips (JPEG in base64) of some clips of a part, by video id."""
-    wanted = set(video_ids)
-    numbers = {number for number, video_id in enumerate(index.video_ids) if video_id in wanted}
+    """Film strips (JPEG in base64) of some clips of a part, by video id; of a video with several clips, the first."""
+    wanted = dict.fromkeys(video_ids, -1)
+    for number, name in enumerate(index.video_ids):
+        found = name if name in wanted else video_of(name)
+        if wanted.get(found, 0) < 0:
+            wanted[found] = number
+    numbers = {number: name for name, number in wanted.items() if number >= 0}
     strips: dict[str, str] = {}
     if not numbers:
         return strips
     for frames, batch_numbers, weights in clips.evaluation().as_numpy_iterator():
         for clip, number, weight in zip(frames, batch_numbers, weights, strict=True):
             if weight and int(number) in numbers:
-                strips[index.video_ids[int(number)]] = base64.b64encode(film_strip(clip)).decode()
+                strips[numbers[int(number)]] = base64.b64encode(film_strip(clip)).decode()
     return strips
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
+import keras
+
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.dataset.info import DatasetInfo
@@ -15,10 +17,13 @@ from trainer.data.check import OpenDataset
 from trainer.data.clips import Clips, Reading
 from trainer.data.index import index_of, read_index
 from trainer.data.parts import Index, Part, Parts, class_weights, cut_parts, missing_classes
+from trainer.data.windows import choose_windows, share_videos
 from trainer.evaluation import results
 from trainer.evaluation.predictions import Predictions
+from trainer.export.start import Start
 from trainer.files import storage
 from trainer.files.copies import Copies
+from trainer.files.initial import initial_fingerprint, read_initial
 from trainer.networks.build import build_model
 from trainer.training.checkpoint import State
 from trainer.training.choices import choose_batch, choose_compile, choose_rate
@@ -27,6 +32,7 @@ from trainer.training.learner import Learner, Learning
 from trainer.training.loop import Loop
 from trainer.training.predict import predict
 from trainer.training.schedule import Plan, choose_length
+from trainer.training.seeds import seeded
 
 _AHEAD = 4
 """Steps that may be under way on a GPU: enough that it never waits for Python, few enough to find NaN soon."""
@@ -53,6 +59,7 @@ def identity_of(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> 
     return {
         **config.identity(),
         "dataset": dataset.fingerprint,
+        "init": initial_fingerprint(config.init),
         "global_batch_size": batch,
         "workers": devices.num_workers,
         "precision": devices.precision,
@@ -72,6 +79,9 @@ class Run:
         info: the dataset's description.
         checkpoints: the folder of the checkpoints that the configuration asks for.
         parts: the sides.
+        windows: which clips of `train` an epoch takes.
+        start: the model to start from; None without one.
+        seen: groups of test that this model has learnt from.
         augmentations: those of training clips; `note` says why one is left out.
         loss_weights: of the classes.
         global_batch: clips in a step, over all devices.
@@ -93,14 +103,23 @@ class Run:
             return Clips(self.info, part, Reading(1), copies=copies).index() if found is None else found
 
         self.augmentations, self.note = choose(config.augment, self.info.labels)
-        self.parts: Parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, index)
-        self.loss_weights = class_weights(self.parts.sides["train"].class_counts, config.class_weights)
+        parts = cut_parts(self.info, partial(storage.join, dataset.uri), config, index)
+        in_train = index_of(parts.sides["train"], stored)
+        self.windows = choose_windows(config.windows, parts.sides["train"], in_train)
+        self.indices = {name: index(parts.sides[name]) for name in ("val", "test")}
+        leaky = parts.leaky or share_videos([*([in_train] if in_train else []), *self.indices.values()])
+        self.parts: Parts = replace(parts, sides={**parts.sides, "train": self.windows.part}, leaky=leaky)
+        self.start: Start | None = None
+        if config.init:
+            initial = read_initial(config.init, config.model, config.variant)
+            self.start = Start(initial, self.info.labels, self.info.clip_spec)
+        self.seen = self.start.initial.seen(self.parts.sides["test"].groups) if self.start else []
+        self.loss_weights = class_weights(self.windows.class_counts, config.class_weights)
         batch = _choose_batch(config, self.info, devices)
         self._identity = identity_of(config, dataset, devices)
         self.global_batch: int = self._identity["global_batch_size"]
         self.learning_rate = choose_rate(config.learning_rate, config.batch_size, batch)
         self.sides = {name: self._clips(name, single_frame=False) for name in ("val", "test")}
-        self.indices = {name: index(self.parts.sides[name]) for name in self.sides}
 
     def announce(self) -> None:
         """Tells the user what is trained on what, and about problems of the data; only one of several workers does."""
@@ -115,12 +134,19 @@ class Run:
         if parts.leaky:
             how = "random split" if parts.protocol == "random" else "split of the dataset"
             tool.say(f"WARNING: {how}: clips of one group are on both sides. The scores will be too good to be true")
+        if self.seen:
+            tool.say(
+                f"WARNING: --init: that model has learnt from {plural(len(self.seen), 'group')} of test: "
+                f"{some(self.seen)}. The scores will be too good to be true"
+            )
+        elif self.start and self.start.initial.groups is None:
+            tool.say("note: which groups the model of --init has learnt from is not known: none should be in test")
         for side, names in missing_classes(parts, self.info.labels).items():
             tool.say(f"WARNING: {side} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}")
         if parts.note:
             tool.say(f"note: {parts.note}")
-        if self.note:
-            tool.say(f"note: {self.note}")
+        for note in filter(None, (self.note, self.windows.note)):
+            tool.say(f"note: {note}")
 
     def fit(
         self,
@@ -141,7 +167,13 @@ class Run:
         config, devices = self.config, self.devices
         frames, height, width, channels = self.info.clip_spec.shape
         shape = (1 if single_frame else frames, height, width, channels)
+        build: Callable[[], keras.Model]
         build = partial(build_model, config.model, config.variant, shape, len(self.info.labels))
+        start = None if single_frame else self.start
+        if start:
+            with seeded(config.seed):
+                start.load()
+            build = start.started(build)
         learning = Learning(
             config.weight_decay, config.label_smoothing, config.clip_norm, config.ema, self.loss_weights
         )
@@ -166,8 +198,11 @@ class Run:
         )
         sides = {name: self._clips(name, single_frame) for name in self.sides} if single_frame else self.sides
         in_float32 = partial(make_learner, replace(devices, precision="float32"))
+        learner = make_learner(devices)
+        if start and devices.is_chief:
+            tool.say(start.sentence)
         loop = Loop(
-            devices, make_learner(devices), train, sides["val"], self.indices["val"].labels, plan, on_epochs,
+            devices, learner, train, sides["val"], self.indices["val"].labels, plan, on_epochs,
             None if devices.precision == "float32" else in_float32,
         )  # fmt: skip
         state = loop.run()

@@ -84,7 +84,7 @@ def _is_unfinished(config: TrainConfig, dataset: OpenDataset, devices: Devices) 
     except UserError:  # damaged: to be replaced
         return False
     wanted = identity_of(config, dataset, devices)
-    return found is not None and all(found[2].get(name) == value for name, value in wanted.items())
+    return found is not None and not results.differing(found[2], wanted)
 
 
 @contextlib.contextmanager

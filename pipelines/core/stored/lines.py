@@ -18,10 +18,10 @@ class LineCodec(Generic[_T]):
 
         Args:
             make: makes a record from the values of a line, in order.
-            names: names of at least two fields, each a text or a whole number.
+            names: names of at least two fields, each a text or a finite number.
         """
         self.decode = make
-        self._values: Callable[[_T], tuple[str | int, ...]] = attrgetter(*names)
+        self._values: Callable[[_T], tuple[str | float, ...]] = attrgetter(*names)
 
     def encode(self, record: _T) -> str:
         """The line of a record: ASCII, without line breaks and tabs."""

@@ -10,7 +10,6 @@ from pipelines.files.output_folder import STATE
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.folder import read_listing
 from pipelines.video.errors import VideoError
-from pipelines.video.frames import open_video
 
 _UNEVEN = 0.01
 """By how much the mean frame rate may differ from the usual one before the frame rate counts as variable."""
@@ -107,6 +106,8 @@ def read_media(path: str) -> Media:
     Raises:
         VideoError: the file can't be read as a video.
     """
+    from pipelines.video.frames import open_video
+
     with open_video(path) as (_, stream):
         mean, usual = stream.average_rate, stream.base_rate
         rate = float(mean or usual or stream.guessed_rate or 0)

@@ -89,7 +89,7 @@ def test_parts_without_an_index(dataset: Path) -> None:
 
 def test_which_splits_need_an_index(dataset: Path) -> None:
     info = open_dataset(str(dataset)).info
-    assert indexed_splits(info, CONFIG) == ("val", "test")
+    assert indexed_splits(info, CONFIG) == ("train", "val", "test")
     assert set(indexed_splits(info, replace(CONFIG, fold="1/3"))) == {"train", "val", "test"}
     assert set(indexed_splits(info, replace(CONFIG, split="random"))) == {"train", "val", "test"}
     without = replace(info, splits={name: info.splits[name] for name in ("test", "train")})
