@@ -21,7 +21,7 @@ from pipelines.labelling.flags import LabelRequest
 from pipelines.labelling.types import LabelReport
 from pipelines.process.embedding import as_library
 from pipelines.reports.text import plural, some
-from pipelines.samples.videos import SampleDataConfig, list_videos
+from pipelines.samples.videos import SampleDataConfig
 
 
 def preprocess(
@@ -93,7 +93,7 @@ def sample_data(output: str | PathLike[str], **settings: Any) -> VideoFolder:
 
     with as_library():
         make_videos(config)
-    return VideoFolder.of(config.output, (video.path for video in list_videos(config)))
+    return VideoFolder.of(config.output, (video.path for video in config.list_videos()))
 
 
 def download(

@@ -11,6 +11,7 @@ from pipelines import files
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK
+from pipelines.dataset.index import count_labels
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.verification import ShardCheck, check_shard, check_whole
 from pipelines.process.cores import num_cores
@@ -73,7 +74,7 @@ def _print_table(info: DatasetInfo, checks: Sequence[ShardCheck]) -> None:
     for name, split in info.splits.items():
         mine = [check for check in checks if check.split == name]
         groups = {group for check in mine for group in check.groups}
-        classes = {label for check in mine for label in check.labels}
+        classes = count_labels((label for check in mine for label in check.labels), info.multi_label)
         wrong = sum(len(check.problems) for check in mine)
         records = f"{sum(check.num_records for check in mine)} of {split.num_examples}"
         table.add_row(name, str(len(mine)), records, str(len(groups)), str(len(classes)), str(wrong or "-"))

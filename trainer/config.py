@@ -45,6 +45,10 @@ class TrainConfig:
         help="start from the weights of this run or model, which must be of the same network and variant; classes that "
         "it knows by name keep their weights",
     )  # fmt: skip
+    multi_label: bool = setting(
+        False, group=WHAT,
+        help="a clip may have several labels: must be given for a dataset that was preprocessed so",
+    )  # fmt: skip
     split: str = setting(
         "groups", group=EVALUATION, choices=SPLITS,
         help="`groups` takes the dataset's own splits, which share no group; `random` assigns clips at random, to "
@@ -86,7 +90,8 @@ class TrainConfig:
     )
     label_smoothing: float = setting(
         0.1, group=TRAINING, metavar="SHARE", low=0, high=0.9,
-        help="share of each label that is spread evenly over all classes",
+        help="share of each label that is spread evenly over all classes; of several labels, share that is replaced by "
+        "how frequent the class is",
     )  # fmt: skip
     clip_norm: float = setting(
         1.0, group=TRAINING, metavar="NORM", low=1e-6, high=1e6, help="norm to which larger gradients are scaled down"
@@ -160,7 +165,10 @@ class TrainConfig:
         return {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
 
 
-_OPERATIONAL = ("data", "output", "init", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite")
+_OPERATIONAL = (
+    *("data", "output", "init", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite"),
+    "multi_label",  # follows from the dataset, which is part of the identity
+)
 # `cache` changes the order of the clips (see `trainer.data.clips`), so it belongs to the identity.
 
 

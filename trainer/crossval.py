@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -15,15 +15,17 @@ from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.reports.text import plural
 from trainer import flags
 from trainer.config import TrainConfig
-from trainer.data.check import OpenDataset, check_shards, open_dataset
+from trainer.data.check import OpenDataset, check_several, check_shards, open_dataset
 from trainer.data.index import check_indexes
 from trainer.data.parts import min_groups
 from trainer.evaluation.crossval_report import Fold, render_crossval
 from trainer.evaluation.intervals import Interval
 from trainer.evaluation.matching.by_video import unit_of
+from trainer.evaluation.multilabel.crossval_report import render_multilabel_crossval
+from trainer.evaluation.multilabel.pooling import summarise_labels
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.evaluation.pooling import summarise
-from trainer.evaluation.results import CROSSVAL, PREDICTIONS, REPORT, finished, remove_run, said_of_init
+from trainer.evaluation.results import CROSSVAL, PREDICTIONS, REPORT, baseline_rows, finished, remove_run, said_of_init
 from trainer.files import storage
 from trainer.files.copies import Copies, shard_copies
 from trainer.files.initial import check_initial
@@ -69,6 +71,7 @@ def run(arguments: Sequence[str]) -> int:
     check_output(base.output, CROSS_VALIDATION, base.data)
     check_initial(base.init, base.output, base.model, base.variant)
     dataset = open_dataset(base.data, splits=())
+    check_several(dataset, base.multi_label)
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)
     if len(groups) < min_groups(count):
@@ -100,8 +103,13 @@ def run(arguments: Sequence[str]) -> int:
         is_chief = is_first_worker(base.strategy)
     if not is_chief:  # only the first worker writes
         return EXIT_OK
-    summary, predictions = summarise(configs, [metrics for metrics in done if metrics], count)
-    text = predictions.to_jsonl(dataset.info.labels)
+    finished_runs = [metrics for metrics in done if metrics]
+    if dataset.info.multi_label:
+        summary, text = summarise_labels(configs, finished_runs, count)
+        render: Callable[..., str] = render_multilabel_crossval
+    else:
+        summary, predictions = summarise(configs, finished_runs, count)
+        text, render = predictions.to_jsonl(dataset.info.labels), render_crossval
     storage.write_text(storage.join(base.output, PREDICTIONS), text)
     folds = [
         Fold(_name(config), quote(f"{storage.base_name(config.output)}/{REPORT}"), metrics)
@@ -109,7 +117,7 @@ def run(arguments: Sequence[str]) -> int:
         if metrics
     ]
     title = f"Cross-validation of {base.model} on {storage.base_name(base.data)}"
-    storage.write_text(storage.join(base.output, REPORT), render_crossval(summary, folds, title))
+    storage.write_text(storage.join(base.output, REPORT), render(summary, folds, title))
     storage.write_text(storage.join(base.output, CROSSVAL), json.dumps(summary, indent=2) + "\n")
     _print(summary, base.output)
     return EXIT_OK
@@ -174,23 +182,21 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def _print(summary: Mapping[str, Any], output: str) -> None:
-    pooled, baselines = summary["pooled"], summary["baselines"]
-    folds = ", ".join(f"{accuracy:.1%}" for accuracy in summary["fold_top1"])
-    top1, mean, macro_f1, majority = map(
-        Interval.from_json, (pooled["top1"], summary["mean"], pooled["macro_f1"], baselines["majority"]["top1"])
-    )
-    single = baselines["single_frame"]
+    pooled, headline = summary["pooled"], "mean_ap" if summary.get("multi_label") else "top1"
+    folds = ", ".join(f"{accuracy:.1%}" for accuracy in summary[f"fold_{headline}"])
+    top1, mean, macro_f1 = map(Interval.from_json, (pooled[headline], summary["mean"], pooled["macro_f1"]))
     if said := said_of_init(summary):
         print(f"{'WARNING' if summary['init']['in_test'] else 'Note'.ljust(7)}      {said}")
     _, units = unit_of(summary)
     name = f"All {units}".ljust(12)
-    print(f"{name} {top1}, {pooled['num_clips']} tests of {pooled['num_groups']} groups")
+    shown = f"mAP {top1}" if headline == "mean_ap" else str(top1)
+    print(f"{name} {shown}, {pooled['num_clips']} tests of {pooled['num_groups']} groups")
     if clips := summary.get("pooled_by_clip"):
         print(f"By clip      {Interval.from_json(clips['top1'])}, {clips['num_clips']} tests")
     print(f"Mean         {mean} over {summary['folds']} folds: {folds}")
     print(f"Macro F1     {macro_f1}")
-    print(f"One frame    {Interval.from_json(single['top1']) if single else 'not measured'}")
-    print(f"Majority     {majority}; chance is {baselines['chance']:.1%}")
+    for name, value in baseline_rows(summary):
+        print(f"{name.ljust(12)} {value}")
     print(f"Details      {storage.join(output, CROSSVAL)}")
     print(f"Report       {storage.join(output, REPORT)}")
 

@@ -10,7 +10,7 @@ from pipelines.core.errors import EXIT_OK
 from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import flags
 from trainer.config import TrainConfig
-from trainer.data.check import check_shards, open_dataset
+from trainer.data.check import check_several, check_shards, open_dataset
 from trainer.data.index import check_indexes
 from trainer.data.parts import SIDES, indexed_splits
 from trainer.evaluation.places import RUN, check_model_place, check_output
@@ -70,6 +70,7 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
     check_initial(config.init, config.output, config.model, config.variant)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
+    check_several(dataset, config.multi_label)
     metrics: Mapping[str, Any] | None = finished(config, dataset)
     if metrics is not None:
         tool.say(f"{config.output} is complete (--overwrite trains again)")

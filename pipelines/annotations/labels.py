@@ -1,8 +1,6 @@
-"""Several labels in one text, and how they are joined again."""
+"""Several labels in one text, in the order in which they stand there."""
 
-from collections.abc import Iterable
-
-BETWEEN = "|"
+from pipelines.core.label_sets import SEPARATOR
 
 
 def split_labels(text: str) -> tuple[str, ...]:
@@ -13,12 +11,7 @@ def split_labels(text: str) -> tuple[str, ...]:
     """
     if not text.strip():
         return ()
-    labels = [label.strip() for label in text.split(BETWEEN)]
+    labels = [label.strip() for label in text.split(SEPARATOR)]
     if "" in labels:
-        raise ValueError(f"{text!r} has an empty label: several labels are written as Swing{BETWEEN}Walk")
+        raise ValueError(f"{text!r} has an empty label: several labels are written as Swing{SEPARATOR}Walk")
     return tuple(dict.fromkeys(labels))
-
-
-def join_labels(labels: Iterable[str]) -> str:
-    """Labels as one text in its canonical form: sorted, each once."""
-    return BETWEEN.join(sorted(set(labels)))

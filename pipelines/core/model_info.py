@@ -2,6 +2,7 @@
 
 import json
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
@@ -45,6 +46,9 @@ class ModelInfo:
         embedding: number of values of its output `EMBEDDING_OUTPUT`; 0 if it has none.
         init: the model that its training started from: `uri`, `name`, `variant` and `fingerprint`, the layers and
             classes that were taken and those that are new; empty if it started anew.
+        multi_label: whether a clip may have several labels: the outputs are then probabilities of each label by itself,
+            which don't add up to 1, and the softmax is a sigmoid.
+        thresholds: of such a model, from which probability on a clip gets each label; above 0 and below 1.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -69,12 +73,19 @@ class ModelInfo:
     unfamiliar: Familiarity = field(default_factory=Familiarity)
     embedding: Count = 0
     init: Mapping[str, Any] = field(default_factory=dict)
+    multi_label: bool = False
+    thresholds: tuple[float, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         check_labels(self.labels)
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError(f"temperature must be a positive number, not {self.temperature!r}")
+        if len(self.thresholds) != (len(self.labels) if self.multi_label else 0):
+            wanted = f"{len(self.labels)}, one for each label" if self.multi_label else "none, as clips have one label"
+            raise ValueError(f"there must be {wanted}: thresholds {reprlib.repr(list(self.thresholds))}")
+        if wrong := [value for value in self.thresholds if not 0 < value < 1]:
+            raise ValueError(f"thresholds must be above 0 and below 1, not {wrong[0]!r}")
 
     def to_json(self) -> str:
         """The text of `model_info.json`: the same for the same model, without times or host names."""
@@ -82,6 +93,8 @@ class ModelInfo:
         value["clip_spec"] = {**self.clip_spec.to_json(), "fingerprint": self.clip_spec.fingerprint()}
         value["encoding"] = self.encoding.to_json()
         value["unfamiliar"] = asdict(self.unfamiliar)
+        if not self.multi_label:  # descriptions of other models keep the bytes that they always had
+            del value["multi_label"], value["thresholds"]
         value = {"schema_version": value.pop("schema_version"), **value}
         return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
 

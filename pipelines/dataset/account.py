@@ -10,6 +10,7 @@ from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
 from pipelines.core.relative import name_of
 from pipelines.dataset.config import PreprocessConfig, with_names_for_paths
+from pipelines.dataset.index import count_labels
 from pipelines.dataset.info import DatasetInfo, IndexInfo, ShardInfo, ShardReport, SplitInfo
 from pipelines.dataset.plan import Plan
 from pipelines.inputs.catalog import Catalog
@@ -112,7 +113,7 @@ def describe(
         encoding=config.frame_encoding,
         compression=config.compression,
         labels=plan.labels,
-        splits=summarise_splits(reports, plan.splits, indexes),
+        splits=summarise_splits(reports, plan.splits, indexes, catalog.multi_label),
         counts={
             "listed": listed,
             **({"extra": extra} if config.dense or config.background else {}),
@@ -133,11 +134,15 @@ def describe(
         configuration=with_names_for_paths(config.identity()),
         versions=versions,
         notes=catalog.notes,
+        multi_label=catalog.multi_label,
     )
 
 
 def summarise_splits(
-    reports: Iterable[ShardReport], split_names: Iterable[str], indexes: Mapping[str, IndexInfo] | None = None
+    reports: Iterable[ShardReport],
+    split_names: Iterable[str],
+    indexes: Mapping[str, IndexInfo] | None = None,
+    multi_label: bool = False,
 ) -> dict[str, SplitInfo]:
     """The splits of a dataset, from the reports of its shards in the order of the shards.
 
@@ -145,6 +150,7 @@ def summarise_splits(
         reports: of all shards.
         split_names: in the order wanted.
         indexes: the index of each split that has one.
+        multi_label: whether a clip may have several labels.
     """
     by_split: dict[str, list[ShardReport]] = {name: [] for name in split_names}
     for report in reports:
@@ -153,7 +159,9 @@ def summarise_splits(
         name: SplitInfo(
             shards=tuple(ShardInfo(r.name, len(r.written), r.size_bytes, r.sha256) for r in split_reports),
             groups=tuple(sorted({video.group for r in split_reports for video in r.written})),
-            num_examples_by_class=dict(sorted(Counter(v.label for r in split_reports for v in r.written).items())),
+            num_examples_by_class=dict(
+                sorted(count_labels((v.label for r in split_reports for v in r.written), multi_label).items())
+            ),
             index=(indexes or {}).get(name),
         )
         for name, split_reports in by_split.items()

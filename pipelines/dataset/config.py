@@ -61,6 +61,11 @@ class PreprocessConfig:
         (), group=INPUT_OUTPUT, metavar="A,B,...", automatic="all", help="use only these classes"
     )
     limit: int = setting_like(Common, "limit")
+    multi_label: bool = setting(
+        False, group=INPUT_OUTPUT,
+        help="let a clip have several labels, written as `Swing|Walk`; rows of a manifest for the same clip, or for at "
+        "least half of it, add theirs",
+    )  # fmt: skip
     num_frames: int = setting_like(ClipSpec, "num_frames", group=CLIPS)
     size: str = setting(
         "64", group=CLIPS, metavar="PIXELS", help="height and width of a frame in pixels: 64 or HEIGHTxWIDTH, as 72x96"
@@ -202,7 +207,8 @@ class PreprocessConfig:
             value["split_file"] = "".join(self.split_file)
         if not self.background_label:
             value["background_margin_s"] = 0
-        for name in (*("video_pattern", "class_level", "clip_s", "stride_s", "clips_per_video"), *_OF_BACKGROUND):
+        dense = ("clip_s", "stride_s", "clips_per_video")
+        for name in ("video_pattern", "class_level", "multi_label", *dense, *_OF_BACKGROUND):
             if not value[name]:
                 del value[name]  # as in datasets of earlier versions
         if self.encoding != "jpeg":

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipelines.core.label_sets import SEPARATOR
 from pipelines.core.spec import COMPRESSIONS
 
 if TYPE_CHECKING:
@@ -32,13 +33,19 @@ def check_dataset(info: "DatasetInfo", stated: Mapping[str, Any]) -> None:
     if info.compression not in COMPRESSIONS:
         raise ValueError(f"compression must be one of {', '.join(COMPRESSIONS)}, not {reprlib.repr(info.compression)}")
     check_labels(info.labels)
+    if info.multi_label and (joined := [label for label in info.labels if SEPARATOR in label]):
+        raise ValueError(f"label {reprlib.repr(joined[0])} has a {SEPARATOR}, which separates labels")
     names = Counter(shard.name for split in info.splits.values() for shard in split.shards)
     if twice := [name for name, count in names.items() if count > 1]:
         raise ValueError(f"shard {reprlib.repr(twice[0])} is listed twice")
     for name, split in info.splits.items():
         place = f"splits.{name}.num_examples"
         _must_agree(place, stated[name], "its shards", split.num_examples)
-        _must_agree(place, stated[name], f"{place}_by_class", sum(split.num_examples_by_class.values()))
+        by_class = split.num_examples_by_class
+        if info.multi_label:
+            _check_several(f"{place}_by_class", by_class, split.num_examples)
+        else:
+            _must_agree(place, stated[name], f"{place}_by_class", sum(by_class.values()))
         if strange := sorted(split.num_examples_by_class.keys() - set(info.labels)):
             raise ValueError(f"{place}_by_class.{strange[0]} is not one of the labels")
     counts = info.counts
@@ -49,6 +56,13 @@ def check_dataset(info: "DatasetInfo", stated: Mapping[str, Any]) -> None:
     parts = counts["written"] + counts["failed"] + counts["filtered"]
     listed = counts["listed"] + counts.get("extra", 0)
     _must_agree("counts.listed", listed, "written + failed + filtered", parts)
+
+
+def _check_several(place: str, by_class: Mapping[str, int], num_examples: int) -> None:
+    """A clip with several labels counts once for each of its classes, and has at least one."""
+    most, total = max(by_class.values(), default=0), sum(by_class.values())
+    if not most <= num_examples <= total:
+        raise ValueError(f"{place} can't be those of {num_examples} clips: the largest is {most}, their sum {total}")
 
 
 def _must_agree(what: str, count: Any, other: str, other_count: int) -> None:

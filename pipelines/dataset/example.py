@@ -11,6 +11,9 @@
 | `frame_indices` | int64 | T numbers of the frames in display order |
 | `num_source_frames` | int64 | frames of the whole video |
 | `remark` | bytes | only if there is one: what is damaged, missing, or was corrected |
+| `labels` | int64 | only in datasets with several labels a clip: the ids of all its classes, ascending |
+
+Of a clip with several labels, `label` is the first, and `label_name` joins the names of all with a vertical bar.
 
 The protocol buffer is declared here, field by field as in TensorFlow's `example.proto` and `feature.proto`, so that
 workers which only write records need not load TensorFlow.
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 FRAMES, LABEL, LABEL_NAME, VIDEO_ID, GROUP = "frames", "label", "label_name", "video_id", "group"
 TIMESTAMPS_S, FRAME_INDICES, NUM_SOURCE_FRAMES = "timestamps_s", "frame_indices", "num_source_frames"
-REMARK = "remark"
+REMARK, LABELS = "remark", "labels"
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Example:
     frame_indices: list[int]
     num_source_frames: int
     remark: str = ""
+    labels: tuple[int, ...] = ()
 
 
 def _message_class() -> Any:
@@ -102,6 +106,8 @@ def encode(example: Example) -> bytes:
     feature[NUM_SOURCE_FRAMES].int64_list.value.append(example.num_source_frames)
     if example.remark:  # records of other videos keep the bytes that they always had
         feature[REMARK].bytes_list.value.append(example.remark.encode())
+    if example.labels:
+        feature[LABELS].int64_list.value.extend(example.labels)
     # The pixels are inserted by hand, where the order of the keys puts them: protobuf would copy them twice.
     parts = [
         before.features.SerializeToString(deterministic=True),
@@ -167,11 +173,21 @@ def decode(record: bytes) -> Example:
         frame_indices=values(FRAME_INDICES, "int64_list", None),
         num_source_frames=values(NUM_SOURCE_FRAMES, "int64_list")[0],
         remark=text(REMARK) if REMARK in feature else "",
+        labels=tuple(values(LABELS, "int64_list", None)) if LABELS in feature else (),
     )
 
 
-def parse(record: "tf.Tensor", spec: ClipSpec, encoding: FrameEncoding) -> "Mapping[str, tf.Tensor]":
-    """One serialised record as tensors, for use in `tf.data`: `frames` uint8 [T, H, W, 3], and the other keys."""
+def parse(
+    record: "tf.Tensor", spec: ClipSpec, encoding: FrameEncoding, num_classes: int = 0
+) -> "Mapping[str, tf.Tensor]":
+    """One serialised record as tensors, for use in `tf.data`: `frames` uint8 [T, H, W, 3], and the other keys.
+
+    Args:
+        record: a scalar string.
+        spec, encoding: how the dataset's clips were made and are stored.
+        num_classes: C of a dataset with several labels a clip, whose `labels` become float32 [C] of ones and zeros; 0
+            for another one, which has no such key.
+    """
     import tensorflow as tf
 
     parts = 1 if encoding.format == "raw" else spec.num_frames
@@ -186,8 +202,11 @@ def parse(record: "tf.Tensor", spec: ClipSpec, encoding: FrameEncoding) -> "Mapp
             TIMESTAMPS_S: tf.io.FixedLenFeature([spec.num_frames], tf.float32),
             FRAME_INDICES: tf.io.FixedLenFeature([spec.num_frames], tf.int64),
             NUM_SOURCE_FRAMES: tf.io.FixedLenFeature([], tf.int64),
+            **({LABELS: tf.io.FixedLenSequenceFeature([], tf.int64, allow_missing=True)} if num_classes else {}),
         },
     )
+    if num_classes:
+        features[LABELS] = tf.reduce_max(tf.one_hot(features[LABELS], num_classes), axis=0)
     if encoding.format == "raw":
         frames = tf.reshape(tf.io.decode_raw(features[FRAMES][0], tf.uint8), spec.shape)
     else:

@@ -10,6 +10,7 @@ from itertools import zip_longest
 from sys import intern
 
 from pipelines import files
+from pipelines.core.label_sets import split_labels
 from pipelines.core.stored.sealed import load_json
 from pipelines.dataset.info import SplitInfo, WrittenVideo
 
@@ -18,7 +19,10 @@ _INDEX_NAME = re.compile(r"index-\w+\.jsonl")
 
 @dataclass(frozen=True, slots=True)
 class SplitIndex:
-    """Ids, groups and label names of a split's records, shard by shard, in the order of the records."""
+    """Ids, groups and label names of a split's records, shard by shard, in the order of the records.
+
+    A record with several labels has their joined names, as `label_sets.join_labels` gives them.
+    """
 
     video_ids: tuple[str, ...]
     groups: tuple[str, ...]
@@ -49,12 +53,13 @@ def index_lines(videos: Iterable[WrittenVideo]) -> Iterator[str]:
         yield json.dumps({"video_id": video.video_id, "group": video.group, "label": video.label}) + "\n"
 
 
-def read_index(folder: str, split: SplitInfo) -> SplitIndex:
+def read_index(folder: str, split: SplitInfo, multi_label: bool = False) -> SplitIndex:
     """Reads the index of a split and compares it with what the dataset's description says of the split.
 
     Args:
         folder: that of the dataset.
         split: the split, which has an index.
+        multi_label: whether its records may have several labels.
 
     Raises:
         ValueError: the index is missing or differs from the description; the message says how.
@@ -70,10 +75,21 @@ def read_index(folder: str, split: SplitInfo) -> SplitIndex:
     data = files.read_bytes(uri) or b""
     if hashlib.sha256(data).hexdigest() != split.index.sha256:
         raise ValueError("damaged, the checksum differs")
-    return _parse(data, split)
+    return _parse(data, split, multi_label)
 
 
-def _parse(data: bytes, split: SplitInfo) -> SplitIndex:
+def count_labels(labels: Iterable[str], multi_label: bool) -> Counter[str]:
+    """How many clips each class has, from the label of each clip; one with several counts under each of them."""
+    counts = Counter(labels)
+    if not multi_label:
+        return counts
+    apart: Counter[str] = Counter()
+    for joined, count in counts.items():
+        apart.update(dict.fromkeys(split_labels(joined), count))
+    return apart
+
+
+def _parse(data: bytes, split: SplitInfo, multi_label: bool) -> SplitIndex:
     ids: list[str] = []
     groups: list[str] = []
     labels: list[str] = []
@@ -87,7 +103,7 @@ def _parse(data: bytes, split: SplitInfo) -> SplitIndex:
                 raise ValueError(f"line {number} doesn't hold the texts video_id, group and label")
     if len(ids) != split.num_examples:
         raise ValueError(f"{len(ids)} lines for {split.num_examples} records")
-    if Counter(labels) != Counter(split.num_examples_by_class):
+    if count_labels(labels, multi_label) != Counter(split.num_examples_by_class):
         raise ValueError("its labels differ from those of the split")
     if set(groups) != set(split.groups):
         raise ValueError("its groups differ from those of the split")

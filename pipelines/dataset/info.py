@@ -45,6 +45,7 @@ class Note:
 class WrittenVideo:
     """A video that became a record; `remark` is what a person should know about it (`remarks.remark`).
 
+    `label` joins several labels, as `label_sets.join_labels` does.
     `content` is the `content.content_mark` of the file, or a mark of the part of it; 0 in reports of earlier versions.
     `row` is the id of what was listed where that became several clips with ids of their own; otherwise it is empty.
     """
@@ -164,6 +165,7 @@ class DatasetInfo:
         configuration: the settings of the run that determine the content.
         versions: package name to version.
         notes: what a person should know, each a `str` of a `Note`: how the input was read, what is wrong with it.
+        multi_label: whether a clip may have several labels. It then counts under each of them.
     """
 
     clip_spec: ClipSpec
@@ -177,6 +179,7 @@ class DatasetInfo:
     configuration: Mapping[str, Any]
     versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    multi_label: bool = False
     schema_version: int = SCHEMA_VERSION
 
     def _repr_html_(self) -> str:
@@ -203,6 +206,8 @@ class DatasetInfo:
             }
             for name, split in self.splits.items()
         }
+        if not self.multi_label:  # descriptions of other datasets keep the bytes that they always had
+            del value["multi_label"]
         value = {"schema_version": value.pop("schema_version"), **value}
         yield from pretty_json(value, 2)
         yield "\n"

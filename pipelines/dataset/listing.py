@@ -34,13 +34,14 @@ _PATTERN = (
 
 
 @no_collection()
-def read_catalog(source: str, class_level: int = 0, video_pattern: str = "") -> Catalog:
+def read_catalog(source: str, class_level: int = 0, video_pattern: str = "", multi_label: bool = False) -> Catalog:
     """Lists a folder, or reads a manifest or annotations: a file, or a folder of labels.
 
     Args:
         source: a normalised path or address.
         class_level: see `catalog.from_tree`.
         video_pattern: where the videos of annotations lie, see `read_annotations`; empty if they name them.
+        multi_label: whether a clip may have several labels.
 
     Raises:
         UsageError: there is nothing to read, or it can't be preprocessed; the message says why.
@@ -50,7 +51,7 @@ def read_catalog(source: str, class_level: int = 0, video_pattern: str = "") -> 
         if source.lower().endswith(_FILES) or _holds_labels(source):
             if class_level:
                 raise UsageError(f"--class-level is for folders; {source} names the class of each video itself")
-            return _read_rows(source, video_pattern)
+            return _read_rows(source, video_pattern, multi_label)
         if video_pattern:
             raise UsageError(f"--video-pattern is for annotations; {source} is a folder of videos")
         if not files.is_local(source) and is_video(posixpath.basename(source)) and files.exists(source):
@@ -128,17 +129,17 @@ def _holds_labels(source: str) -> bool:
     return not files.is_local(source) or not sort_out(files.list_tree(source)[0]).videos
 
 
-def _read_rows(source: str, video_pattern: str) -> Catalog:
+def _read_rows(source: str, video_pattern: str, multi_label: bool) -> Catalog:
     root = posixpath.dirname(source) if source.lower().endswith(_FILES) else source
     is_table = source.lower().endswith((".csv", ".tsv"))
     text = files.read_written(source) if is_table else None
     if is_table and text is None:
         raise UsageError(f"no such manifest: {source}")
     if text is None or video_pattern or is_annotated(text, source):
-        manifest = manifest_of(read_annotations(source, video_pattern), source)
+        manifest = manifest_of(read_annotations(source, video_pattern), source, multi_label)
         listed = _from_rows(source, root, manifest, "" if video_pattern else _PATTERN)
         return replace(listed, notes=(*listed.notes, *describe_filtered(manifest)))
-    manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path))
+    manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path), multi_label)
     return _from_rows(source, root, manifest)
 
 

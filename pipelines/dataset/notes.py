@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from pipelines.core.label_sets import split_labels
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 from pipelines.core.wording import some
 from pipelines.dataset.duplicates import DUPLICATES, Copies, have_several_labels, in_several_splits
@@ -26,7 +27,7 @@ def notes_on(
         found: its videos with the same content, from `duplicates.find_copies`.
         ignored: files that were ignored.
     """
-    notes = [*_on_remarks(reports), *_on_short_videos(info, reports), *_on_copies(found)]
+    notes = [*_on_remarks(reports), *_on_short_videos(info, reports), *_on_copies(found), *_on_labels(info, reports)]
     if ignored:
         notes.append(Note(f"ignored files are in {IGNORED}: {describe_ignored(ignored)}", is_warning=False))
     return notes
@@ -61,6 +62,19 @@ def _on_short_videos(info: DatasetInfo, reports: Iterable[ShardReport]) -> list[
     if most:
         text += f": choose fewer, half of the videos have {sorted(lengths)[len(lengths) // 2]:,} at most"
     return [Note(text, most)]
+
+
+def _on_labels(info: DatasetInfo, reports: Iterable[ShardReport]) -> list[Note]:
+    """How many clips have several labels, and what that does to the counts by class."""
+    if not info.multi_label:
+        return []
+    numbers = [len(split_labels(video.label)) for report in reports for video in report.written]
+    several = sum(number > 1 for number in numbers)
+    text = (
+        f"{several:,} of {plural(len(numbers), 'clip')} have several labels ({sum(numbers) / max(len(numbers), 1):.2f} "
+        "a clip on average): a clip counts under each of its classes, which may add up to more than the clips"
+    )
+    return [Note(text, is_warning=False)]
 
 
 def _on_copies(found: Sequence[Copies]) -> list[Note]:

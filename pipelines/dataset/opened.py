@@ -37,6 +37,8 @@ class StoredClip:
         frame_indices: T numbers of the frames in display order.
         num_source_frames: frames of the whole video.
         remark: what a person should know about the video, mostly empty.
+        labels: ids of all classes, ascending, in a dataset whose clips may have several; `label` is then the first, and
+            `label_name` joins all names. Empty in other datasets.
     """
 
     frames: np.ndarray
@@ -48,6 +50,7 @@ class StoredClip:
     frame_indices: tuple[int, ...]
     num_source_frames: int
     remark: str
+    labels: tuple[int, ...] = ()
 
     def _repr_html_(self) -> str:
         first_s, last_s = self.timestamps_s[0], self.timestamps_s[-1]
@@ -89,6 +92,8 @@ class Dataset:
     def as_tf(self, split: str, batch_size: int, shuffle_buffer: int = 0, seed: int | None = None) -> "tf.data.Dataset":
         """The clips of a split as batches of frames, uint8 [b, T, H, W, 3], and labels, int64 [b].
 
+        If clips may have several labels, these are float32 [b, C]: 1 for each class of a clip, 0 for the others.
+
         The last batch holds what is left and may be smaller. Shards in a store are read by this package, so that
         TensorFlow needs no file systems of its own.
 
@@ -118,8 +123,9 @@ class Dataset:
             records = records.shuffle(shuffle_buffer, seed)
 
         def parse(record: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
-            parsed = example.parse(record, self.info.clip_spec, self.info.encoding)
-            return parsed[example.FRAMES], parsed[example.LABEL]
+            several = len(self.info.labels) if self.info.multi_label else 0
+            parsed = example.parse(record, self.info.clip_spec, self.info.encoding, several)
+            return parsed[example.FRAMES], parsed[example.LABELS if several else example.LABEL]
 
         return records.map(parse, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(tf.data.AUTOTUNE)
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from pipelines.core.errors import UsageError
 from pipelines.core.hashing import compact_json, fingerprint, stable_hash, text_fingerprint
+from pipelines.core.label_sets import split_labels
 from pipelines.core.stored.json_text import pretty_json
 from pipelines.core.stored.lines import LineCodec, extend
 from pipelines.core.stored.sealed import load_json
@@ -188,8 +189,9 @@ def make_plan(
     layout = Layout(config.identity(), num_shards, {**(earlier.split_of_group if earlier else {}), **split_of_group})
     pixels = [config.clip_spec.fingerprint(), version("av"), version("opencv-python-headless")]
     storage = [config.frame_encoding.to_json(), config.compression]
-    dense = [config.dense.windows.identity(), config.dense.most] if config.dense else []
-    settings = fingerprint([pixels, storage, config.min_frames, catalog.labels, *([dense] if dense else [])])
+    more = [config.dense.windows.identity(), config.dense.most] if config.dense else []
+    more += ["multi_label"] if catalog.multi_label else []
+    settings = fingerprint([pixels, storage, config.min_frames, catalog.labels, *more])
     strips = _choose_strips(catalog)
     shards = [
         shard
@@ -215,7 +217,8 @@ def _num_shards(counts: Mapping[str, int], config: PreprocessConfig, beam_worker
 def _choose_strips(catalog: Catalog) -> frozenset[str]:
     by_class: dict[str, list[str]] = defaultdict(list)
     for video in catalog.videos:
-        by_class[video.label].append(video.video_id)
+        for label in split_labels(video.label) if catalog.multi_label else (video.label,):
+            by_class[label].append(video.video_id)
     return frozenset(
         video_id
         for ids in by_class.values()

@@ -4,13 +4,14 @@ import base64
 import contextlib
 import gzip
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import BinaryIO, cast
 
 from pipelines.core.clip_ids import clip_id, range_of, video_of
 from pipelines.core.failure import Failure
+from pipelines.core.label_sets import ids_of
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.plan import ShardTask
@@ -33,6 +34,7 @@ class ShardSettings:
     job: DecodeJob
     labels: tuple[str, ...]
     compression: str = "none"
+    multi_label: bool = False
 
 
 class _HashingWriter:
@@ -77,7 +79,7 @@ def write_shard(
         OSError: `file` can't be written.
     """
     out = _HashingWriter(file)
-    found = _Account(settings.labels)
+    found = _Account(settings)
     with contextlib.ExitStack() as stack:
         records: BinaryIO = cast(BinaryIO, out)
         if settings.compression == "gzip":
@@ -124,8 +126,8 @@ def _range(video: VideoRecord) -> TimeRange | Between:
 class _Account:
     """What became of the videos of a shard. The parts of one video come one after the other."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._labels = labels
+    def __init__(self, settings: ShardSettings) -> None:
+        self._settings = settings
         self.written: list[WrittenVideo] = []
         self.failed: list[Failure] = []
         self.filtered: list[Filtered] = []
@@ -162,7 +164,7 @@ class _Account:
         facts = clip.num_source_frames, clip.duration_s, clip.damaged, remark, clip.content
         row = video.video_id if range_s else ""
         self.written.append(WrittenVideo(video_id, video.label, video.group, *facts, row))
-        return _example(video, video_id, remark, clip, self._labels)
+        return _example(video, video_id, remark, clip, self._settings)
 
     def end(self, video: VideoRecord) -> ClipResult:
         """Records the end of a video or range, and returns what became of it: a clip if there is any."""
@@ -185,10 +187,11 @@ def _clip_id(video: VideoRecord, range_s: tuple[float, float] | None) -> str:
     return clip_id(video_of(video.video_id), offset_s + range_s[0], offset_s + range_s[1])
 
 
-def _example(video: VideoRecord, video_id: str, remark: str, clip: DecodedClip, labels: Sequence[str]) -> Example:
+def _example(video: VideoRecord, video_id: str, remark: str, clip: DecodedClip, settings: ShardSettings) -> Example:
+    several = ids_of(video.label, settings.labels) if settings.multi_label else ()
     return Example(
         frames=clip.frames,
-        label=labels.index(video.label),
+        label=several[0] if several else settings.labels.index(video.label),
         label_name=video.label,
         video_id=video_id,
         group=video.group,
@@ -196,4 +199,5 @@ def _example(video: VideoRecord, video_id: str, remark: str, clip: DecodedClip, 
         frame_indices=clip.frame_indices,
         num_source_frames=clip.num_source_frames,
         remark=remark,
+        labels=several,
     )

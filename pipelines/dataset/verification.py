@@ -11,12 +11,13 @@ from typing import BinaryIO, cast
 
 from pipelines import files
 from pipelines.core.file_names import DATASET_INFO, FAILURES
+from pipelines.core.label_sets import join_labels
 from pipelines.core.names import special_kind
 from pipelines.core.spec import ClipSpec
 from pipelines.core.video_files import IGNORED
 from pipelines.dataset.config import OFFICIAL_SPLITS
 from pipelines.dataset.example import Example, decode
-from pipelines.dataset.index import read_index
+from pipelines.dataset.index import count_labels, read_index
 from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records, unpacked
 from pipelines.video.images import decode_frames
@@ -96,12 +97,27 @@ def _check_example(example: Example, info: DatasetInfo, check: ShardCheck) -> No
     check.groups.append(intern(example.group))
     check.labels.append(intern(example.label_name))
     decode_frames(example.frames, info.clip_spec, info.encoding)
-    if not 0 <= example.label < len(info.labels) or info.labels[example.label] != example.label_name:
-        raise ValueError(f"{example.video_id}: label {example.label} is not the id of {example.label_name!r}")
+    _check_labels(example, info)
     if not _is_sampled(example, info.clip_spec):
         raise ValueError(f"{example.video_id}: its frames don't follow the rule {info.clip_spec.sampling!r}")
     if len(example.timestamps_s) != info.clip_spec.num_frames:
         raise ValueError(f"{example.video_id}: {len(example.timestamps_s)} timestamps")
+
+
+def _check_labels(example: Example, info: DatasetInfo) -> None:
+    labels, found = info.labels, list(example.labels)
+    if found and not info.multi_label:
+        raise ValueError(f"{example.video_id}: it has the key labels, but clips of this dataset have one label")
+    if not info.multi_label:
+        if not 0 <= example.label < len(labels) or labels[example.label] != example.label_name:
+            raise ValueError(f"{example.video_id}: label {example.label} is not the id of {example.label_name!r}")
+        return
+    if not found or found != sorted(set(found)) or not 0 <= found[0] <= found[-1] < len(labels):
+        raise ValueError(f"{example.video_id}: labels {found} are not ascending ids of classes")
+    if found[0] != example.label or join_labels(labels[label] for label in found) != example.label_name:
+        raise ValueError(
+            f"{example.video_id}: labels {found} don't fit label {example.label} and name {example.label_name!r}"
+        )
 
 
 def _is_sampled(example: Example, spec: ClipSpec) -> bool:
@@ -131,12 +147,12 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
             problems.append(f"group {group} is in {' and '.join(sorted(splits))}: scores would be too good")
     for name, split in info.splits.items():
         mine = [check for check in checks if check.split == name]
-        found = Counter(label for check in mine for label in check.labels)
+        found = count_labels((label for check in mine for label in check.labels), info.multi_label)
         if dict(sorted(found.items())) != dict(split.num_examples_by_class):
             problems.append(f"{name}: the examples by class differ from {DATASET_INFO}")
         if not any(check.problems for check in mine) and set().union(*(c.groups for c in mine)) != set(split.groups):
             problems.append(f"{name}: the groups differ from {DATASET_INFO}")
-        if split.index and (problem := _check_index(folder, split, mine)):
+        if split.index and (problem := _check_index(folder, split, mine, info.multi_label)):
             problems.append(f"{split.index.name}: {problem}")
     counts = info.counts
     accounted = counts["written"] + counts["failed"] + counts["filtered"]
@@ -158,10 +174,10 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
     return problems
 
 
-def _check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck]) -> str:
+def _check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck], multi_label: bool) -> str:
     """What is wrong with the index of a split, compared with its description and, if they are whole, its shards."""
     try:
-        found = read_index(folder, split)
+        found = read_index(folder, split, multi_label)
     except OSError as error:
         return f"can't be read: {error.strerror or error}"
     except ValueError as error:

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable
 from sys import intern
 
-from pipelines.annotations.labels import join_labels
 from pipelines.annotations.table_rows import is_kinetics
 from pipelines.annotations.tables import check_address, read_head
 from pipelines.annotations.times import time_text
 from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import join_labels
 from pipelines.inputs.parts import RANGE_ERROR, settle
 from pipelines.inputs.rows import BadRow, FilteredRow, Manifest, ManifestRow
 

@@ -14,6 +14,7 @@ from pipelines.core.clip_ids import video_of
 from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.hashing import stable_hash
+from pipelines.core.label_sets import only, split_labels
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
@@ -32,7 +33,7 @@ class VideoRecord:
     Attributes:
         video_id: path without extension, relative to the tree or manifest; of a part, its `clip_id`. Unique.
         uri: path or address of the file.
-        label: name of its class.
+        label: name of its class, or of several, joined as `label_sets.join_labels` does.
         group: name of the group of videos with the same source; all videos of a group go into the same split.
         version: changes when the file does; `missing` if there is no file.
         split: the split that the input gives it; empty if splits are to be assigned.
@@ -75,6 +76,7 @@ class Catalog:
         splits_from: what assigns the splits, for the user; empty if they are to be assigned by fractions.
         notes: sentences on how the input was understood, for the user.
         copies: sets of videos with the same content; the first of each set is kept, the others are left out.
+        multi_label: whether videos may have several labels.
     """
 
     videos: tuple[VideoRecord, ...]
@@ -83,6 +85,7 @@ class Catalog:
     splits_from: str = ""
     notes: tuple[str, ...] = ()
     copies: tuple[tuple[VideoRecord, ...], ...] = ()
+    multi_label: bool = False
 
     @property
     def num_ungrouped(self) -> int:
@@ -102,7 +105,8 @@ class Catalog:
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes, sorted by code point; the position of each is its id."""
-        return tuple(sorted({video.label for video in self.videos}))
+        names = {video.label for video in self.videos}
+        return tuple(sorted({n for name in names for n in split_labels(name)} if self.multi_label else names))
 
 
 def group_in(stem: str) -> str | None:
@@ -207,6 +211,11 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
     chosen: list[VideoRecord | Failure | Filtered] = [
         row for row in (*catalog.videos, *rows) if not classes or row.label in classes
     ]
+    if classes and catalog.multi_label:
+        labels = [only(row.label or "", classes) for row in (*catalog.videos, *rows)]
+        chosen = [
+            replace(row, label=label) for row, label in zip((*catalog.videos, *rows), labels, strict=True) if label
+        ]
     if limit:
         chosen.sort(key=lambda row: (stable_hash("limit", row.video_id), row.video_id))
         kept: Counter[tuple[str | None, str]] = Counter()

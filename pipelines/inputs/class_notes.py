@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pipelines.core.label_sets import split_labels
 from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 
@@ -16,7 +17,9 @@ def note_classes(catalog: Catalog) -> Catalog:
     Args:
         catalog: the videos that become a dataset.
     """
-    counts = Counter(video.label for video in catalog.videos)
+    counts = Counter(
+        name for v in catalog.videos for name in (split_labels(v.label) if catalog.multi_label else [v.label])
+    )
     notes = []
     if len(counts) == 1:
         (label,) = counts

@@ -9,21 +9,28 @@ from sys import intern
 
 from pipelines.annotations.tables import read_head, read_table
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import SEPARATOR, join_labels, split_labels
 from pipelines.core.split_names import known_split, split_name
-from pipelines.inputs.parts import RANGE_ERROR, parse_range, plain_path, settle
+from pipelines.inputs.parts import RANGE_ERROR, parse_range, plain_path, settle, with_all_labels
 from pipelines.inputs.rows import BadRow, Manifest, ManifestRow
 
 _RANGE = ("start", "end")
 _NEEDED, _OPTIONAL = ("path", "label"), ("group", "split", *_RANGE)
 
 
-def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda path: path.replace("\\", "/")) -> Manifest:
+def parse_manifest(
+    text: str,
+    name: str,
+    find: Callable[[str], str] = lambda path: path.replace("\\", "/"),
+    multi_label: bool = False,
+) -> Manifest:
     """Parses a manifest with the columns path, label and, optionally, group, split, start and end.
 
     Args:
         text: the whole manifest.
         name: name of the file, for messages.
         find: turns a path with backslashes, which Windows puts between folders, into the path to read.
+        multi_label: whether a clip may have several labels, as `Swing|Walk` or in several lines.
 
     Raises:
         UsageError: a column is missing; a line has no path or label, an unknown split or too many fields; some lines
@@ -42,6 +49,8 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
             split, with_split = known_split(split, f"{name}, line {line}"), line
         elif not without_split:
             without_split = line
+        if SEPARATOR in label:
+            label = _several(label, multi_label, f"{name}, line {line}")
         if not has_parts:
             rows.append(ManifestRow(path, intern(label), intern(group), split))
             continue
@@ -59,15 +68,27 @@ def parse_manifest(text: str, name: str, find: Callable[[str], str] = lambda pat
     if bad and not rows:
         raise UsageError(f"{name}: none of its {len(bad):,} lines can be used. {bad[0].message}")
     if has_parts:
-        found = settle(rows, name, bad)
+        found = settle(rows, name, bad, multi_label=multi_label)
         return replace(found, unused=table.unused, num_repeated=found.num_repeated + len(table.headers))
+    rows, num_added = with_all_labels(rows) if multi_label else (rows, 0)
     # Later steps visit the rows in the order of the videos' ids, which is fastest if memory has that order, too.
     plain = plain_path if "./" in text or "//" in text else attrgetter("path")
     rows.sort(key=plain)
-    total = len(rows) + len(table.headers)
+    total = len(rows) + len(table.headers) - num_added
     if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
         rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row)))
     return Manifest(rows, table.unused, total - len(rows))
+
+
+def _several(label: str, multi_label: bool, place: str) -> str:
+    if not multi_label:
+        raise UsageError(
+            f"{place}: the label {label!r} names several classes. Preprocess with --multi-label, or give one class"
+        )
+    try:
+        return join_labels(split_labels(label))
+    except ValueError as error:
+        raise UsageError(f"{place}: {error}") from error
 
 
 def _has_parts(columns: Sequence[str], name: str) -> bool:
@@ -123,7 +144,7 @@ def _two_values(
     shown = " and ".join(value or f"no {what}" for value in differing)
     remedy = "one of the lines"
     if what == "label":
-        remedy += ", or make a class of its own for videos that show both"
+        remedy += ", make a class of its own for videos that show both, or preprocess with --multi-label"
     raise UsageError(
         f"{name}, lines {first} and {second}: two {what}s for the video {row.path}: {shown}. A video has one {what}: "
         f"remove {remedy}"

@@ -1,14 +1,16 @@
 """Manifests that name parts of videos, several rows a video: which rows agree, repeat each other, or can't be used."""
 
 import posixpath
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
+from sys import intern
 
-from pipelines.annotations.labels import join_labels, split_labels
 from pipelines.annotations.times import parse_time, time_text
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import join_labels, split_labels
 from pipelines.inputs.rows import BadRow, FilteredRow, Manifest, ManifestRow
 
 RANGE_ERROR, LABEL_ERROR = "RangeError", "LabelError"
@@ -79,6 +81,27 @@ def settle(
             kept.append(first if (first.path, first.label) == (path, label) else replace(first, path=path, label=label))
     num_repeated = len(rows) - len(kept) - num_joined - sum(row.kind == LABEL_ERROR for row in refused)
     return Manifest(kept, (), num_repeated, tuple(refused), tuple(filtered))
+
+
+def with_all_labels(rows: Iterable[ManifestRow]) -> tuple[list[ManifestRow], int]:
+    """The rows, each with all labels that any of them gives its clip, and how many rows add labels to an earlier one.
+
+    The number leaves out rows that repeat another one, label and all.
+    """
+    labels: dict[tuple[str, float, float], set[str]] = defaultdict(set)
+    rows = list(rows)
+    for row in rows:
+        labels[_clip(row)].add(row.label)
+    joined = {
+        clip: intern(join_labels(name for text in found for name in split_labels(text)))
+        for clip, found in labels.items()
+    }
+    num_added = sum(len(found) - 1 for found in labels.values())
+    return [replace(row, label=joined[_clip(row)]) for row in rows], num_added
+
+
+def _clip(row: ManifestRow) -> tuple[str, float, float]:
+    return plain_path(row), row.start_s, row.end_s
 
 
 def _check_agreement(rows: list[ManifestRow], name: str) -> None:

@@ -9,7 +9,7 @@ class ManifestRow:
 
     Attributes:
         path: the video's file, as the manifest names it.
-        label: name of its class.
+        label: name of its class, or of several, joined as `label_sets.join_labels` does.
         group: group of videos that share a source; empty if it isn't given.
         split: name of the split; empty if it isn't given.
         start_s: where a part begins, in seconds from the video's first frame; 0 for a whole video.

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from pipelines.core.failure import Failure
-from pipelines.labelling.types import SCORE_BINS, Example, LabelledVideo, LabelReport, ListedSegment
+from pipelines.labelling.types import SCORE_BINS, Example, LabelledVideo, LabelReport, ListedSegment, covered_s
 
 MAX_UNCERTAIN = 48
 """Segments with film strips in a report."""
@@ -29,6 +29,8 @@ _DIGITS = 3
 _SEGMENTS_AT_ONCE = 10_000
 
 _Item = TypeVar("_Item")
+Shown = tuple[str, float, str]
+"""A segment with a film strip: its video, `start_s` and label."""
 
 
 def summarise(
@@ -36,7 +38,7 @@ def summarise(
     failures: Sequence[Failure],
     listed: int,
     windows: int,
-    strips: Mapping[tuple[str, float], str],
+    strips: Mapping[Shown, str],
 ) -> LabelReport:
     """The report on one shard.
 
@@ -45,7 +47,7 @@ def summarise(
         failures: videos and windows without a label.
         listed: number of videos that belong to the shard.
         windows: number of clips that were scored.
-        strips: (video, start_s of a segment) to a JPEG file in base64; only segments with a strip become examples.
+        strips: a JPEG file in base64 for some segments; only these become examples.
     """
     labelled = [video for video in videos if video.segments]
     segments = [segment for video in labelled for segment in video.segments]
@@ -58,13 +60,13 @@ def summarise(
     examples = [
         Example(
             *(video.video, s.start_s, s.end_s, s.label, s.score, s.top),
-            strip=strips[video.video, s.start_s],
+            strip=strips[video.video, s.start_s, s.label],
             is_unfamiliar=bool(s.is_unfamiliar),
             uri=video.uri,
         )
         for video in labelled
         for s in video.segments
-        if (video.video, s.start_s) in strips
+        if (video.video, s.start_s, s.label) in strips
     ]
     listed_segments = (
         ListedSegment(video.video, video.uri, s.start_s, s.end_s, s.label, s.score, bool(s.is_unfamiliar))
@@ -81,6 +83,7 @@ def summarise(
         unfamiliar_segments=sum(bool(segment.is_unfamiliar) for segment in segments),
         windows=windows,
         duration_s=_total(video.duration_s for video in labelled),
+        covered_s=_total(covered_s(video.segments) for video in labelled),
         segments_by_label={label: len(seconds[label]) for label in sorted(seconds)},
         seconds_by_label={label: _total(seconds[label]) for label in sorted(seconds)},
         score_histogram=tuple(bins),
@@ -99,7 +102,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
     Order and grouping don't matter as long as no video is in two reports.
     """
     counts, reasons, segments = Counter[str](), Counter[str](), Counter[str]()
-    duration_s = 0.0
+    duration_s = covered = 0.0
     seconds: dict[str, float] = defaultdict(float)
     bins = [0] * SCORE_BINS
     failures: tuple[Failure, ...] = ()
@@ -110,6 +113,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
     for report in reports:
         counts.update({name: getattr(report, name) for name in _COUNTS})
         duration_s = _total((duration_s, report.duration_s))
+        covered = _total((covered, report.covered_s))
         reasons.update(report.failures_by_reason)
         segments.update(report.segments_by_label)
         for label, value in report.seconds_by_label.items():
@@ -125,6 +129,7 @@ def merge_reports(reports: Iterable[LabelReport]) -> LabelReport:
     return LabelReport(
         **counts,
         duration_s=duration_s,
+        covered_s=covered,
         segments_by_label=_sorted(segments),
         seconds_by_label=_sorted(seconds),
         score_histogram=tuple(bins),

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipelines.core.failure import Failure
-from pipelines.labelling.account import summarise
+from pipelines.labelling.account import Shown, summarise
 from pipelines.labelling.ledger import MAX_STRIPS, Entry, choose, is_complete
 from pipelines.labelling.plan import ListedVideo
+from pipelines.labelling.segmentation.several import make_overlapping_segments
 from pipelines.labelling.segments import SegmentSpec, make_segments
 from pipelines.labelling.types import LabelledVideo, LabelReport
 
@@ -35,9 +36,22 @@ class ShardLabels:
 
 
 def assemble(
-    listed: Sequence[ListedVideo], entries: Iterable[Entry], key: str, labels: Sequence[str], spec: SegmentSpec
+    listed: Sequence[ListedVideo],
+    entries: Iterable[Entry],
+    key: str,
+    labels: Sequence[str],
+    spec: SegmentSpec,
+    thresholds: Sequence[float] = (),
 ) -> ShardLabels:
     """Labels of a shard's videos.
+
+    Args:
+        listed: the videos.
+        entries: those of the shard's ledger.
+        key: key of the model and of the settings that determine the scores.
+        labels: the model's classes.
+        spec: how segments are made.
+        thresholds: those of a model that gives several labels; empty for another one.
 
     Raises:
         LookupError: a listed video is not in the ledger; the message names it.
@@ -47,14 +61,14 @@ def assemble(
     chosen = choose(known, key, versions)
     videos, failures = [], []
     kept = _least_certain(entry for parts in chosen.values() for entry in parts)
-    strips: dict[tuple[str, float], str] = {}
+    strips: dict[Shown, str] = {}
     windows = 0
     for video in sorted(listed, key=lambda video: video.video_id):
         parts = chosen.get(video.video_id, [])
         if not is_complete(parts):
             raise LookupError(video.video_id)
         failures += [replace(failure, uri=video.uri) for entry in parts for failure in entry.failures]
-        labelled = _label(video, parts, labels, spec)
+        labelled = _label(video, parts, labels, spec, thresholds)
         if labelled.segments:
             videos.append(labelled)
             windows += sum(len(entry.windows) for entry in parts)
@@ -64,11 +78,13 @@ def assemble(
     slim = [_without_strips(entry, kept) for parts in chosen.values() for entry in parts]
     # Videos that aren't listed now, because of a limit or a shorter list, may be listed again.
     slim += {(e.video, e.version, e.parts, e.part): e for e in known if e.video not in versions}.values()
-    parts = tuple(chosen[video.video] for video in videos)
-    return ShardLabels(tuple(videos), tuple(failures), report, tuple(slim), parts)
+    labelled_parts = tuple(chosen[video.video] for video in videos)
+    return ShardLabels(tuple(videos), tuple(failures), report, tuple(slim), labelled_parts)
 
 
-def _label(video: ListedVideo, parts: Sequence[Entry], labels: Sequence[str], spec: SegmentSpec) -> LabelledVideo:
+def _label(
+    video: ListedVideo, parts: Sequence[Entry], labels: Sequence[str], spec: SegmentSpec, thresholds: Sequence[float]
+) -> LabelledVideo:
     scored = [entry for entry in parts if entry.windows]
     if not scored:
         return LabelledVideo(video.video_id, video.uri, 0.0, False, ())
@@ -77,7 +93,12 @@ def _label(video: ListedVideo, parts: Sequence[Entry], labels: Sequence[str], sp
     duration_s, total = scored[0].duration_s, sum(entry.num_windows for entry in parts)
     told = [entry.unfamiliar for entry in scored if entry.unfamiliar is not None]
     unfamiliar = np.concatenate(told) if len(told) == len(scored) else None
-    segments = make_segments(windows, probabilities, labels, spec, duration_s, total, unfamiliar)
+    if thresholds:
+        segments = make_overlapping_segments(
+            windows, probabilities, labels, thresholds, spec, duration_s, total, unfamiliar
+        )
+    else:
+        segments = make_segments(windows, probabilities, labels, spec, duration_s, total, unfamiliar)
     damaged = any(entry.damaged for entry in parts)
     said = next((entry.remark for entry in parts if entry.remark), "")
     if damaged and not said:
@@ -100,20 +121,21 @@ def _least_certain(entries: Iterable[Entry]) -> dict[_Place, float]:
     return {place: score for score, place in sorted(scores)[:MAX_STRIPS]}
 
 
-def _strips_of_segments(
-    video: LabelledVideo, parts: Sequence[Entry], kept: Mapping[_Place, float]
-) -> dict[tuple[str, float], str]:
+def _strips_of_segments(video: LabelledVideo, parts: Sequence[Entry], kept: Mapping[_Place, float]) -> dict[Shown, str]:
     """A film strip for each segment with any of the least certain windows, from the least certain of them."""
-    best: dict[tuple[str, float], tuple[float, str]] = {}
+    best: dict[Shown, tuple[float, str]] = {}
     for entry in parts:
         for window in entry.windows:
             score, strip = kept.get((video.video, window.index)), entry.strips.get(window.index)
             if score is None or strip is None:
                 continue
             centre = (window.start_s + window.end_s) / 2
-            owner = next((s for s in video.segments if s.start_s <= centre < s.end_s), None)
-            if owner and (score, strip) < best.get((video.video, owner.start_s), (2.0, "")):
-                best[video.video, owner.start_s] = (score, strip)
+            for owner in video.segments:
+                if owner.start_s > centre:
+                    break
+                place = video.video, owner.start_s, owner.label
+                if centre < owner.end_s and (score, strip) < best.get(place, (2.0, "")):
+                    best[place] = (score, strip)
     return {place: strip for place, (_, strip) in best.items()}
 
 

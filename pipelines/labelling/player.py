@@ -77,9 +77,10 @@ def play(video: str | PathLike[str], labels: str | PathLike[str]) -> LabelPlayer
     width = 2 * round(source.width * _HEIGHT_PX / source.height / 2)  # even, as the encoder needs
     width = min(max(width, _WIDTHS_PX[0]), _WIDTHS_PX[1])
     duration_s = read_clip(path, ClipSpec(1, 8, 8)).duration_s
-    if segments[-1].end_s > duration_s + _TOLERANCE_S:
+    end_s = max(segment.end_s for segment in segments)
+    if end_s > duration_s + _TOLERANCE_S:
         raise UsageError(
-            f"{video} is {duration_s:.1f} s long, but the labels of {name} in {folder} end at {segments[-1].end_s:.1f} "
+            f"{video} is {duration_s:.1f} s long, but the labels of {name} in {folder} end at {end_s:.1f} "
             "s: they are those of another video. Label this one"
         )
     count = max(1, min(MAX_PICTURES, round(duration_s * _RATE)))

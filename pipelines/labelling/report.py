@@ -14,7 +14,7 @@ from pipelines.labelling.familiarity import note_on_page
 from pipelines.labelling.pages.links import NOWHERE, Places
 from pipelines.labelling.pages.segment_list import gallery, segment_list
 from pipelines.labelling.pages.timelines import choose_colors, time_range, timeline
-from pipelines.labelling.summary import labels_by_seconds, some_remarks, unknown_share
+from pipelines.labelling.summary import OVERLAPS, labels_by_seconds, some_remarks, unknown_share
 from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.charts import histogram
 from pipelines.reports.page import asset, render_page
@@ -125,7 +125,7 @@ def _labels(report: LabelReport) -> str:
     """A table of segments and time of each label, longest first, with `UNKNOWN` set apart."""
     ordered = labels_by_seconds(report)
     seconds = report.seconds_by_label
-    total, peak = sum(seconds.values()), max(seconds.values(), default=0.0)
+    total, peak = report.labelled_s, max(seconds.values(), default=0.0)
 
     def row(label: str) -> tuple[object, ...]:
         value = seconds.get(label, 0.0)
@@ -138,7 +138,8 @@ def _labels(report: LabelReport) -> str:
         return soft("No segments.")
     foot = ("Total", sum(report.segments_by_label.values()), Measure(human_seconds(total)), Measure(""))
     headers, caption = ("Label", "Segments", "Time", "Share"), "Labels, longest time first"
-    return folded(
+    said = soft(f"{OVERLAPS[:1].upper()}{OVERLAPS[1:]}.") if report.overlaps else ""
+    return said + folded(
         plural(len(rows), "label"), caption, headers, rows, MAX_LABELS, foot, apart=apart, kind="bars by-label"
     )
 

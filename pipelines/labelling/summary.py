@@ -12,6 +12,7 @@ from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.console import name_cell, open_console, print_facts, print_unbroken
 from pipelines.reports.text import human_seconds, plural, some_counts, visible
 
+OVERLAPS = "labels overlap: time with several of them counts for each, and once in the total"
 _SHOWN_REMARKS = 3
 _MAX_LABELS = 20
 """Number of labels in the table, the most frequent ones; the report has all."""
@@ -43,12 +44,12 @@ def labels_by_seconds(report: LabelReport) -> list[str]:
 
 def unknown_share(report: LabelReport) -> float:
     """The share of the labelled time, from 0 to 1, that is `UNKNOWN`."""
-    return report.seconds_by_label.get(UNKNOWN, 0.0) / (sum(report.seconds_by_label.values()) or 1)
+    return report.seconds_by_label.get(UNKNOWN, 0.0) / (report.labelled_s or 1)
 
 
 def _labels_table(report: LabelReport, console: Console) -> Table:
     labels = labels_by_seconds(report)
-    all_seconds = sum(report.seconds_by_label.values())
+    all_seconds = report.labelled_s
     all_segments = sum(report.segments_by_label.values())
     table = Table(show_footer=True, header_style="bold", footer_style="bold")
     table.add_column("Label", "Total", overflow="fold")
@@ -87,6 +88,8 @@ def _facts(report: LabelReport, seconds: float | None) -> list[tuple[str, str, s
         facts.append(("Remarks", visible(f"{some_remarks(report)}; the column remark has all"), "yellow"))
     if is_worth_a_warning(report):
         facts.append(("Warning", f"{share_sentence(report)}; the column is_unfamiliar tells which", "yellow"))
+    if report.overlaps:
+        facts.append(("Overlaps", OVERLAPS, ""))
     scored = f"{plural(report.windows, 'window')} in {human_seconds(report.duration_s)} of video"
     facts.append(("Scored", scored, ""))
     if seconds is not None:

@@ -1,7 +1,8 @@
 """The results of the labelling job: segments, labelled videos, examples, and reports."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -21,7 +22,8 @@ class Segment:
         start_s: its start, in seconds from the video's first frame.
         end_s: its end, exclusive.
         label: name of the class, or `UNKNOWN`.
-        score: mean probability of the best class over the segment, after smoothing; calibrated if the model is.
+        score: mean probability of the best class over the segment, after smoothing; calibrated if the model is. Of a
+            model that gives several labels, that of the segment's own class.
         top: the best classes with their mean probabilities, best first.
         unfamiliar: mean over the segment of how far its windows are from the clips of training, in units of the
             largest usual distance; None if the model can't tell.
@@ -40,9 +42,18 @@ class Segment:
         return None if self.unfamiliar is None else self.unfamiliar > 1
 
 
+def covered_s(segments: Iterable[Segment]) -> float:
+    """Seconds in which there is at least one of some segments, which may overlap and are ordered by their start."""
+    total, end = 0.0, -math.inf
+    for segment in segments:
+        total += max(segment.end_s - max(segment.start_s, end), 0.0)
+        end = max(end, segment.end_s)
+    return total
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledVideo:
-    """A video with its segments in order.
+    """A video with its segments in order, by start. Those of a model that gives several labels may overlap.
 
     `damaged` if only a part of its frames could be decoded; `remark` is what a person should know about it.
     """
@@ -56,7 +67,10 @@ class LabelledVideo:
 
     @property
     def is_unfamiliar(self) -> bool:
-        """Whether more than half of its labelled time is unlike the clips of training."""
+        """Whether more than half of its labelled time is unlike the clips of training.
+
+        Time with several labels counts for each of them.
+        """
         total = sum(segment.end_s - segment.start_s for segment in self.segments)
         far = [segment for segment in self.segments if segment.is_unfamiliar]
         if total <= 0:  # a video without duration, which has one segment
@@ -108,8 +122,9 @@ class LabelReport:
         unfamiliar_segments: number of segments that are.
         windows: number of clips that were scored.
         duration_s: total duration of the labelled videos in seconds.
+        covered_s: seconds of these in segments, however many there are at a time; 0 in reports of earlier versions.
         segments_by_label: label to number of segments, `UNKNOWN` among them.
-        seconds_by_label: label to seconds.
+        seconds_by_label: label to seconds; where segments overlap, these add up to more than `covered_s`.
         score_histogram: number of segments in each of `SCORE_BINS` equal bins of the score, the last one closed.
         failures_by_reason: type of the error to number of failure records.
         failures: the first failure records by video and time; the full list is in `failures.jsonl`.
@@ -129,6 +144,7 @@ class LabelReport:
     unfamiliar_segments: int = 0
     windows: int = 0
     duration_s: float = 0.0
+    covered_s: float = 0.0
     segments_by_label: Mapping[str, int] = field(default_factory=dict)
     seconds_by_label: Mapping[str, float] = field(default_factory=dict)
     score_histogram: tuple[int, ...] = (0,) * SCORE_BINS
@@ -138,6 +154,16 @@ class LabelReport:
     timelines: tuple[LabelledVideo, ...] = ()
     segments: tuple[ListedSegment, ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def labelled_s(self) -> float:
+        """Seconds in segments, each counted once."""
+        return self.covered_s or sum(self.seconds_by_label.values())
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether some time has several labels."""
+        return sum(self.seconds_by_label.values()) > self.labelled_s + 1e-3 * sum(self.segments_by_label.values())
 
     def _repr_html_(self) -> str:
         from pipelines.labelling.report import render_label_report

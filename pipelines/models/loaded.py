@@ -32,6 +32,10 @@ class Model:
     def predict(self, clips: np.ndarray) -> np.ndarray:
         """Probabilities of the classes, calibrated if the model is.
 
+        Where a clip may have several labels (`info.multi_label`), each value is the probability of one label by itself;
+        a row doesn't add up to 1, and a clip has the labels whose value is at least that of `info.thresholds`.
+        Otherwise exactly one class holds for a clip, and a row adds up to 1.
+
         The row of a clip doesn't depend on the other clips.
 
         Args:

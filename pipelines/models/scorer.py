@@ -184,7 +184,9 @@ class Scorer:
                 return [ScoreError(_reason(error))]
             half = len(clips) // 2
             return [*self._score_at_once(clips[:half]), *self._score_at_once(clips[half:])]
-        return [scored(**{key: values[number] for key, values in found.items()}) for number in range(len(clips))]
+        several = self._info.multi_label
+        rows = ({key: values[number] for key, values in found.items()} for number in range(len(clips)))
+        return [scored(**row, multi_label=several) for row in rows]
 
     def _check_device(self, error: Exception) -> None:
         """Tells a clip that can't be scored from a device that has failed, which fails on a black clip, too."""

@@ -10,7 +10,7 @@ class Scored(NamedTuple):
     """What a model says of a clip.
 
     Attributes:
-        probabilities: float32 [C], of the classes.
+        probabilities: float32 [C], of the classes; of each by itself where a clip may have several labels.
         unfamiliar: how far the clip is from those of training, over the largest usual distance: above 1 it is unlike
             them; None if the model can't tell.
         embedding: float16 [D], the features before the last layer, finite; None if they weren't asked for.
@@ -26,7 +26,10 @@ class ScoreError(Exception):
 
 
 def scored(
-    row: np.ndarray, unfamiliar: np.float32 | None = None, embedding: np.ndarray | None = None
+    row: np.ndarray,
+    unfamiliar: np.float32 | None = None,
+    embedding: np.ndarray | None = None,
+    multi_label: bool = False,
 ) -> Scored | ScoreError:
     """The outputs of a model for a clip, or the error that they are.
 
@@ -34,8 +37,9 @@ def scored(
         row: float32 [C], what should be probabilities.
         unfamiliar: the distance over the threshold; None if the model can't tell.
         embedding: float32 [D], the features before the last layer; None if they weren't asked for.
+        multi_label: whether a clip may have several labels, so that probabilities don't add up to 1.
     """
-    if not _is_distribution(row):
+    if not (_are_probabilities(row) if multi_label else _is_distribution(row)):
         return ScoreError(_why_none(row))
     if unfamiliar is not None and not (math.isfinite(unfamiliar) and unfamiliar >= 0):
         return ScoreError(f"the model gives {unfamiliar:g} as the distance of this clip from those of training")
@@ -54,6 +58,10 @@ def half(values: np.ndarray) -> np.ndarray:
 
 def _is_distribution(row: np.ndarray) -> bool:
     return bool(np.isfinite(row).all() and row.min() >= 0 and abs(float(row.sum()) - 1) < 1e-3)
+
+
+def _are_probabilities(row: np.ndarray) -> bool:
+    return bool(np.isfinite(row).all() and row.min() >= 0 and row.max() <= 1 + 1e-3)
 
 
 def _why_none(row: np.ndarray) -> str:

@@ -79,7 +79,8 @@ class _WriteLabelsFn(beam.DoFn):
         ]
         entries = folder.read_ledger(output, shard)
         try:
-            result = assemble(listed, entries, self._settings.key, self._settings.info.labels, config.segments)
+            info = self._settings.info
+            result = assemble(listed, entries, self._settings.key, info.labels, config.segments, info.thresholds)
         except LookupError as error:
             raise OutputError(f"{error} is not in the ledger; run the same command again") from error
         stamps: dict[str, Stamp] = {}

@@ -171,7 +171,7 @@ def test_size_is_bounded() -> None:
 
 def test_colors_are_the_same_in_all_timelines() -> None:
     videos = [
-        video("a", *((k, k + 1 + k / 100, f"L{k:02}", 0.95) for k in range(15)), (15, 99, UNKNOWN, 0.95)),
+        video("a", *((2 * k, 2 * k + 1 + k / 100, f"L{k:02}", 0.95) for k in range(15)), (30, 99, UNKNOWN, 0.95)),
         video("b", (0, 50, "L00", 0.95), (50, 51, "L01", 0.95)),
     ]
     colors = timelines.choose_colors(videos)

@@ -24,7 +24,7 @@ def failure(name: str, start_s: float | None = None, kind: str = "VideoDecodeErr
 
 
 def account(videos: list[LabelledVideo], failures: list[Failure] | None = None, listed: int = -1) -> LabelReport:
-    strips = {(v.video, s.start_s): STRIP for v in videos for s in v.segments if s.score < 0.9}
+    strips = {(v.video, s.start_s, s.label): STRIP for v in videos for s in v.segments if s.score < 0.9}
     count = len(videos) + len({f.video_id for f in failures or []}) if listed < 0 else listed
     return summarise(videos, failures or [], count, sum(len(v.segments) for v in videos), strips)
 

@@ -68,6 +68,24 @@ def open_dataset(uri: str, splits: Iterable[str] = ("train",)) -> OpenDataset:
     return dataset
 
 
+def check_several(dataset: OpenDataset, multi_label: bool) -> None:
+    """Refuses to train for several labels a clip on a dataset with one, or the other way round.
+
+    Args:
+        dataset: the dataset, which knows what it has.
+        multi_label: what the run is told.
+
+    Raises:
+        UsageError: they differ.
+    """
+    if dataset.info.multi_label and not multi_label:
+        raise UsageError(f"clips of {dataset.uri} may have several labels: train with --multi-label")
+    if multi_label and not dataset.info.multi_label:
+        raise UsageError(
+            f"each clip of {dataset.uri} has one label: train without --multi-label, or preprocess with --multi-label"
+        )
+
+
 def _fingerprint(info: DatasetInfo) -> str:
     shards = sorted((shard.name, shard.sha256) for split in info.splits.values() for shard in split.shards)
     return fingerprint({"labels": info.labels, "clip_spec": info.clip_spec.fingerprint(), "shards": shards})

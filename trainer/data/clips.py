@@ -81,6 +81,7 @@ class Clips:
     def training(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """Endless batches, from a step of an epoch on: frames uint8 [b, T, H, W, 3], labels int64 [b], weights [b].
 
+        Where clips may have several labels, these are float32 [b, C]: 1 for each class of a clip, 0 for the others.
         Epochs follow each other as one stream, so that the next one is being read while the last one is trained on. A
         step takes one batch for each replica; only this worker's batches are returned.
         """
@@ -127,7 +128,8 @@ class Clips:
             if reading.single_frame:
                 frame = tf.random.stateless_uniform([], own_seed, 0, frames.shape[0], tf.int64)
                 frames = tf.ensure_shape(frames[frame : frame + 1], [1, *frames.shape[1:]])
-            return augment(frames, own_seed, reading.augmentations), parsed[example.LABEL], tf.constant(1.0)
+            labels = parsed[example.LABELS if self._info.multi_label else example.LABEL]
+            return augment(frames, own_seed, reading.augmentations), labels, tf.constant(1.0)
 
         clips = records.enumerate().skip(epoch["first"]).map(prepare, tf.data.AUTOTUNE, deterministic=True)
         return _filled(clips, epoch["clips"])
@@ -166,7 +168,7 @@ class Clips:
     def index(self) -> Index:
         """Ids, groups and labels of the part's clips, in the order of `evaluation`."""
         shards = list(range(len(self._part.shards)))
-        return read_index(self._records.read(shards, self._part.num_clips, mixed=False))
+        return read_index(self._records.read(shards, self._part.num_clips, mixed=False), self._num_classes)
 
     def _shares(self, epoch: int) -> list[tuple[list[int], int]]:
         """The shards of each worker in an epoch, in the order in which they are opened, and how many clips they give.
@@ -190,7 +192,12 @@ class Clips:
         return [(shares[worker], size) for size, worker in sorted(sizes, key=lambda pair: pair[1])]
 
     def _parse(self, record: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        return example.parse(record, self._info.clip_spec, self._info.encoding)
+        return example.parse(record, self._info.clip_spec, self._info.encoding, self._num_classes)
+
+    @property
+    def _num_classes(self) -> int:
+        """C where clips may have several labels, else 0."""
+        return len(self._info.labels) if self._info.multi_label else 0
 
 
 def _filled(clips: tf.data.Dataset, count: Any) -> tf.data.Dataset:
@@ -200,22 +207,29 @@ def _filled(clips: tf.data.Dataset, count: Any) -> tf.data.Dataset:
 
 
 @_PLAIN
-def read_index(records: tf.data.Dataset) -> Index:
-    """Reads ids, groups and labels, without the pixels."""
-    features = {
+def read_index(records: tf.data.Dataset, num_classes: int = 0) -> Index:
+    """Reads ids, groups and labels, without the pixels; all labels of each clip, where a number of classes is given."""
+    features: dict[str, Any] = {
         example.VIDEO_ID: tf.io.FixedLenFeature([], tf.string),
         example.GROUP: tf.io.FixedLenFeature([], tf.string),
         example.LABEL: tf.io.FixedLenFeature([], tf.int64),
     }
+    if num_classes:
+        features[example.LABELS] = tf.io.RaggedFeature(tf.int64)
     parsed = records.batch(64).map(lambda batch: tf.io.parse_example(batch, features), tf.data.AUTOTUNE)
     ids: list[str] = []
     groups: list[str] = []
     labels: list[np.ndarray] = []
+    targets = [np.zeros((0, num_classes), np.bool_)]
     for batch in parsed.as_numpy_iterator():
         ids += [value.decode("utf-8", "surrogateescape") for value in batch[example.VIDEO_ID]]
         groups += [value.decode("utf-8", "surrogateescape") for value in batch[example.GROUP]]
         labels.append(batch[example.LABEL])
-    return Index(tuple(ids), tuple(groups), np.concatenate(labels) if labels else np.zeros(0, np.int64))
+        if num_classes:
+            rows = batch[example.LABELS].to_list()
+            targets.append(np.array([[c in row for c in range(num_classes)] for row in rows], np.bool_))
+    several = np.concatenate(targets) if num_classes else None
+    return Index(tuple(ids), tuple(groups), np.concatenate(labels) if labels else np.zeros(0, np.int64), several)
 
 
 def _seed(*parts: int) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 
 from pipelines.core.errors import UserError
 from pipelines.core.file_names import DATASET_INFO
+from pipelines.core.label_sets import ids_of
 from pipelines.dataset import index
 from pipelines.dataset.info import DatasetInfo
 from trainer.data.parts import Index, Part
@@ -44,14 +45,19 @@ def read_index(uri: str, info: DatasetInfo, split: str) -> Index | None:
     file = storage.join(uri, described.index.name)
     try:
         with stores.explained(file, "read"):
-            found = index.read_index(uri, described)
+            found = index.read_index(uri, described, info.multi_label)
     except ValueError as error:
         raise UserError(
             f"{file} does not match {DATASET_INFO}: {error}. Copy it again if the dataset was copied there, or run the "
             "same pipelines.preprocess command again, which writes it again and keeps the shards"
         ) from error
     ids = {label: number for number, label in enumerate(info.labels)}
-    return Index(found.video_ids, found.groups, np.array([ids[label] for label in found.labels], np.int64))
+    if not info.multi_label:
+        return Index(found.video_ids, found.groups, np.array([ids[label] for label in found.labels], np.int64))
+    targets = np.zeros((len(found.labels), len(ids)), np.bool_)
+    for row, joined in zip(targets, found.labels, strict=True):
+        row[list(ids_of(joined, info.labels))] = True
+    return Index(found.video_ids, found.groups, targets.argmax(axis=1), targets)
 
 
 def index_of(part: Part, read: Callable[[str], Index | None]) -> Index | None:
@@ -71,5 +77,8 @@ def index_of(part: Part, read: Callable[[str], Index | None]) -> Index | None:
         tuple(video_id for records in found for video_id in records.video_ids),
         tuple(group for records in found for group in records.groups),
         np.concatenate([records.labels for records in found]),
+        np.concatenate([records.targets for records in found if records.targets is not None])
+        if found[0].targets is not None
+        else None,
     )
     return everything if part.keep is None else everything.where(part.keep)

@@ -28,16 +28,31 @@ VAL_FRACTION = 0.15
 
 @dataclass(frozen=True)
 class Index:
-    """Ids, groups and labels (int64 [N]) of the records of some shards, in the order in which they are read."""
+    """Ids, groups and labels (int64 [N]) of the records of some shards, in the order in which they are read.
+
+    In a dataset with several labels a clip, `labels` has the first of each, and `targets`, bool [N, C], all of them.
+    """
 
     video_ids: tuple[str, ...]
     groups: tuple[str, ...]
     labels: np.ndarray
+    targets: np.ndarray | None = None
+
+    @property
+    def truth(self) -> np.ndarray:
+        """What a network is to say: `targets` where a clip may have several labels, else `labels`."""
+        return self.labels if self.targets is None else self.targets
 
     def where(self, keep: np.ndarray) -> "Index":
         """The records for which `keep`, bool [N], is true."""
         ids, groups = (tuple(compress(values, keep)) for values in (self.video_ids, self.groups))
-        return Index(ids, groups, self.labels[keep])
+        return Index(ids, groups, self.labels[keep], None if self.targets is None else self.targets[keep])
+
+    def count(self, num_classes: int) -> np.ndarray:
+        """Number of records of each class, int64 [C]; one with several labels counts under each."""
+        if self.targets is None:
+            return np.bincount(self.labels, minlength=num_classes)
+        return np.asarray(self.targets.sum(axis=0))
 
 
 @dataclass(frozen=True)
@@ -143,10 +158,7 @@ def cut_parts(
 
 
 def indexed_splits(info: DatasetInfo, config: TrainConfig) -> tuple[str, ...]:
-    """The splits for which training needs to know the id, group and label of each record.
-
-    Of `train`, it needs to know which clips are of one video.
-    """
+    """The splits for which training needs to know the id, group and label of each record, `train` among them."""
     if config.split != "groups" or config.fold:
         return tuple(info.splits)
     return tuple(name for name in SIDES if name in info.splits)
@@ -193,8 +205,8 @@ def cut_validation(index: Index, seed: int) -> list[str]:
     """
     sides = _validating(_videos(index), seed)
     cut = [sides[group] for group in index.groups]
-    left = {int(label) for label, side in zip(index.labels, cut, strict=True) if side == "train"}
-    if len(sides) < 2 or len(left) < 2:
+    left = index.where(np.array([side == "train" for side in cut], np.bool_)).count(1)
+    if len(sides) < 2 or np.count_nonzero(left) < 2:
         raise UsageError(
             f"the dataset has no split val, and its split train has {plural(len(sides), 'group')}, too few to cut one "
             "from. Preprocess more videos, or with a split val"
@@ -203,9 +215,10 @@ def cut_validation(index: Index, seed: int) -> list[str]:
 
 
 def _videos(index: Index) -> list[VideoRecord]:
+    labels = list(map(str, index.labels)) if index.targets is None else [str(np.flatnonzero(t)) for t in index.targets]
     return [
-        VideoRecord(video_id, "", str(label), group, "")
-        for video_id, group, label in zip(index.video_ids, index.groups, index.labels, strict=True)
+        VideoRecord(video_id, "", label, group, "")
+        for video_id, group, label in zip(index.video_ids, index.groups, labels, strict=True)
     ]
 
 
@@ -231,7 +244,7 @@ def cut_randomly(index: Index, seed: int) -> list[str]:
 def make_part(everything: Part, index: Index, sides: Sequence[str], side: str) -> Part:
     """One side of a cut through all records."""
     keep = np.array([name == side for name in sides])
-    counts = np.bincount(index.labels[keep], minlength=len(everything.class_counts))
+    counts = index.where(keep).count(len(everything.class_counts))
     groups = sorted({group for group, kept in zip(index.groups, keep, strict=True) if kept})
     return replace(everything, class_counts=tuple(map(int, counts)), groups=tuple(groups), keep=keep)
 
@@ -243,14 +256,3 @@ def missing_classes(parts: Parts, labels: Sequence[str]) -> dict[str, list[str]]
         for side, part in parts.sides.items()
     }
     return {side: names for side, names in missing.items() if names}
-
-
-def class_weights(class_counts: Sequence[int], choice: str) -> tuple[float, ...]:
-    """The weight of each class in the loss: inverse to its frequency, 1 on average over the clips; all 1 for `none`.
-
-    `auto` weighs where the largest class has more than one and a half times the clips of the smallest.
-    """
-    present = [count for count in class_counts if count]
-    if choice == "none" or (choice == "auto" and max(present) <= 1.5 * min(present)):
-        return (1.0,) * len(class_counts)
-    return tuple(sum(present) / (len(present) * count) if count else 0.0 for count in class_counts)

@@ -27,25 +27,28 @@ class Windows:
     Attributes:
         choice: `one` clip of each video and class, or `all`.
         part: the training side; with `units` where an epoch takes one of each.
-        class_counts: clips of an epoch by label id.
+        class_counts: clips of an epoch by label id; one with several labels counts under each.
+        clips_per_epoch: clips of an epoch.
         note: says what was chosen and why; empty where no video has several clips of a class.
     """
 
     choice: str
     part: Part
     class_counts: tuple[int, ...]
+    clips_per_epoch: int
     note: str = ""
 
     @property
-    def clips_per_epoch(self) -> int:
-        """Clips of an epoch."""
-        return sum(self.class_counts)
+    def class_shares(self) -> tuple[float, ...]:
+        """The share of an epoch's clips that have each label."""
+        return tuple(count / self.clips_per_epoch for count in self.class_counts)
 
 
 def units_of(index: Index) -> np.ndarray:
-    """The number of each record's video and label among all such pairs, int64 [N]."""
-    numbers: dict[tuple[str, int], int] = {}
-    pairs = zip(map(video_of, index.video_ids), index.labels.tolist(), strict=True)
+    """The number of each record's video and label, or set of labels, among all such pairs, int64 [N]."""
+    numbers: dict[tuple[str, int | bytes], int] = {}
+    labels = index.labels.tolist() if index.targets is None else [row.tobytes() for row in index.targets]
+    pairs = zip(map(video_of, index.video_ids), labels, strict=True)
     return np.fromiter((numbers.setdefault(pair, len(numbers)) for pair in pairs), np.int64, len(index.video_ids))
 
 
@@ -75,7 +78,7 @@ def choose_windows(choice: str, part: Part, index: Index | None) -> Windows:
         part: the training side.
         index: of its clips; None where the dataset has none, and so no such clips.
     """
-    everything = Windows(ALL, part, part.class_counts)
+    everything = Windows(ALL, part, part.class_counts, part.num_clips)
     if index is None:
         return everything
     units = units_of(index)
@@ -96,8 +99,10 @@ def choose_windows(choice: str, part: Part, index: Index | None) -> Windows:
     if part.keep is not None:
         spread = np.full(len(part.keep), -1, np.int64)
         spread[part.keep] = units
-    counts = np.bincount(index.labels[first], minlength=len(part.class_counts))
-    return Windows(ONE, replace(part, units=spread), tuple(map(int, counts)), f"an epoch takes {of_each}{why}")
+    taken = np.zeros(len(units), np.bool_)
+    taken[first] = True
+    counts = tuple(map(int, index.where(taken).count(len(part.class_counts))))
+    return Windows(ONE, replace(part, units=spread), counts, len(first), f"an epoch takes {of_each}{why}")
 
 
 def of_epoch(part: Part, seed: int, epoch: int) -> Part:

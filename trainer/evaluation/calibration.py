@@ -6,6 +6,7 @@ validation split, corrects most of that and leaves the order of the classes, and
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -69,9 +70,6 @@ def expected_calibration_error(logits: np.ndarray, labels: np.ndarray, temperatu
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature from 0.25 to 20 with the least cross entropy (Guo et al. 2017); for the validation split.
 
-    Cross entropy is convex in 1 / temperature, so over the logarithm of the temperature too it falls and then rises,
-    and golden section search finds its minimum.
-
     Args:
         logits: float [N, C].
         labels: int [N].
@@ -79,11 +77,18 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     Returns:
         The temperature; 1.0 where there are no clips, or where no other is better (as with all logits equal).
     """
-    if not len(labels):
-        return 1.0
+    return least_temperature(lambda temperature: cross_entropy(logits, labels, temperature)) if len(labels) else 1.0
+
+
+def least_temperature(loss_at: Callable[[float], float]) -> float:
+    """The temperature from 0.25 to 20 with the least loss; 1.0 where no other is better.
+
+    A cross entropy is convex in 1 / temperature, so over the logarithm of the temperature too it falls and then rises,
+    and golden section search finds its minimum.
+    """
 
     def loss(log_temperature: float) -> float:
-        return cross_entropy(logits, labels, math.exp(log_temperature))
+        return loss_at(math.exp(log_temperature))
 
     ratio = (math.sqrt(5) - 1) / 2
     low, high = math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE)

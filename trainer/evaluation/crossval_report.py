@@ -11,8 +11,12 @@ from pipelines.reports.text import human_seconds, plural, some
 from trainer.evaluation.intervals import Interval
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.metrics import Evaluation
+from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.report_parts import classes, confusion, notes, scores, settings, tiles
 
+EVERY_FOLD = (
+    "Every fold is a network of its own, tested on groups that it wasn't trained on; a name leads to its report."
+)
 _MAX_GROUPS = 6
 _MAX_ROWS = 1000
 
@@ -52,10 +56,11 @@ def render_crossval(summary: Mapping[str, Any], folds: Sequence[Fold], title: st
     }
     top = f'<dl class="tiles">{tiles(metrics, test)}</dl>{notes(metrics, test)}'
     made_from = "Made from crossval.json and metrics.json of each fold."
-    return render_page(title, _subtitle(summary, test), top, sections, made_from, styles=(asset("training.css"),))
+    return render_page(title, subtitle(summary, test), top, sections, made_from, styles=(asset("training.css"),))
 
 
-def _subtitle(summary: Mapping[str, Any], test: Evaluation) -> str:
+def subtitle(summary: Mapping[str, Any], test: Evaluation | LabelEvaluation) -> str:
+    """What was trained on what, in a line."""
     model, data, training = (summary[key] for key in ("model", "dataset", "training"))
     seeds = f", with {plural(len(summary['seeds']), 'seed')}" if len(summary["seeds"]) > 1 else ""
     return (
@@ -84,9 +89,8 @@ def _folds(summary: Mapping[str, Any], test: Evaluation, folds: Sequence[Fold]) 
         )  # fmt: skip
     alone = sum(len(fold.metrics["dataset"]["groups"]["test"]) == 1 for fold in folds)
     intro = (
-        "Every fold is a network of its own, tested on groups that it wasn't trained on; a name leads to its report. "
-        f"All {units} together count each {unit} alike, the mean of the folds each fold. Where folds differ much, the "
-        "result depends on the people and places in test."
+        f"{EVERY_FOLD} All {units} together count each {unit} alike, the mean of the folds each fold. Where folds "
+        "differ much, the result depends on the people and places in test."
     )
     if alone:
         intro += f" {plural(alone, 'fold')} tested a single group: that has no interval."

@@ -14,7 +14,7 @@ from trainer.evaluation.intervals import Interval, worse_by
 from trainer.evaluation.matching.by_video import by_video, unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.predictions import Predictions
-from trainer.evaluation.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, TENSORBOARD
+from trainer.evaluation.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, REPORT, TENSORBOARD
 from trainer.files import storage
 
 SCHEMA_VERSION = 1
@@ -143,6 +143,11 @@ def _read_run(folder: str, name: str) -> Run:
         if version != SCHEMA_VERSION:
             raise UsageError(
                 f"{source} has schema version {version!r}, but this software reads {SCHEMA_VERSION}. {again}"
+            )
+        if value.get("multi_label"):
+            raise UsageError(
+                f"clips of the run in {folder} have several labels, and such runs can't be compared yet: open "
+                f"{storage.join(folder, REPORT)} of each, or leave this run out"
             )
         run = replace(Run.from_json(name, value), folder=folder)
     except UserError:

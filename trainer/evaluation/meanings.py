@@ -31,6 +31,31 @@ ACCURACY = (
     "Share of clips whose most probable class is right: train while the weights change, on augmented clips; val after "
     "each epoch, with the weights that are kept."
 )
+MEAN_AP = "mean over the classes of how well their scores rank the clips with the label before those without"
+LABELS_F1 = "mean of the F1 of all classes, each at its own threshold"
+MICRO_F1 = "F1 of all labels of all clips together, so that frequent ones count more"
+EXACT = "how often a clip gets all of its labels and no other"
+SEVERAL_ECE = "how far the probabilities are from how often clips have the label; 0% is perfect"
+SEVERAL_CROSS_ENTROPY = (
+    "minus the log of the probability of what is true, on average over clips and classes: 0 is perfect"
+)
+SEVERAL_CHANCE = "mAP of scores at random: the share of clips that have a label, on average over the classes"
+EVERY_LABEL = "macro-F1 of giving every clip every label"
+SEVERAL_CLASSES = (
+    "AP, average precision: how well the scores of a class rank the clips with its label before those without; scores "
+    "at random give the share of clips that have the label. A clip gets a label from the threshold on, which gave the "
+    "best F1 on val. Recall: share of the clips with the label that get it. Precision: share of the clips that get it "
+    "that have it."
+)
+SEVERAL_LOSS = (
+    "Cross-entropy: minus the log of the probability of what is true of a clip and a class, on average. Train is with "
+    "weights of the classes and with label smoothing, if any, and is measured while the weights change, on augmented "
+    "clips; val has neither, and is measured with the weights that are kept."
+)
+SEVERAL_ACCURACY = (
+    "Share of clips that get exactly their labels, at a probability of 0.5 for each: train while the weights change, "
+    "on augmented clips; val after each epoch, with the weights that are kept. The model has better thresholds."
+)
 LEARNING_RATE = "How far a step changes the weights: it rises at first, then falls."
 
 

@@ -1,21 +1,23 @@
 """The folds of a cross-validation together: their predictions on one scale, and the mean of their accuracies."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pipelines.core.errors import UserError
 from pipelines.core.relative import relative_to
 from trainer.config import TrainConfig
-from trainer.evaluation.intervals import bootstrap_over_groups
+from trainer.evaluation.intervals import Interval, bootstrap_over_groups
 from trainer.evaluation.matching.by_video import by_video, evaluate_side, with_suffix
 from trainer.evaluation.metrics import baseline_to_json
 from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.results import PREDICTIONS, SINGLE_FRAME_PREDICTIONS
 from trainer.files import storage
+
+_Read = TypeVar("_Read")
 
 
 def summarise(
@@ -34,7 +36,7 @@ def summarise(
     ]
     predictions = _pool(scaled, configs)
     pooled = evaluate_side("pooled", predictions, labels)
-    tested, _ = by_video(predictions)
+    of_videos, _ = by_video(predictions)
     majority = [
         part.always(labels.index(metrics["baselines"]["majority"]["label"]))
         for part, metrics in zip(tested, runs, strict=True)
@@ -42,13 +44,41 @@ def summarise(
     single = None
     if all(metrics["baselines"]["single_frame"] for metrics in runs):
         parts = [_read(config, SINGLE_FRAME_PREDICTIONS, labels) for config in configs]
-        single = baseline_to_json(tested, by_video(_pool(parts, configs))[0])
+        single = baseline_to_json(of_videos, by_video(_pool(parts, configs))[0])
     accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
+    figures = {
+        **pooled,
+        "mean": mean_of_folds(accuracies).to_json(),
+        "fold_top1": [float(accuracy) for accuracy in accuracies],
+        "baselines": {
+            "chance": runs[0]["baselines"]["chance"],
+            "majority": {"label": "of each fold", **baseline_to_json(of_videos, by_video(_pool(majority, configs))[0])},
+            "single_frame": single,
+        },
+    }
+    return summary_of(configs, runs, folds, figures), predictions
+
+
+def mean_of_folds(values: np.ndarray) -> Interval:
+    """The mean of a figure over the folds, float [K], with the interval over folds."""
+    sums = np.stack([values, np.ones(len(values))], axis=1)
+    return bootstrap_over_groups(sums, lambda total: total[:, 0] / total[:, 1])
+
+
+def summary_of(
+    configs: Sequence[TrainConfig], runs: Sequence[Mapping[str, Any]], folds: int, figures: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The content of crossval.json.
+
+    Args:
+        configs, runs: settings and metrics.json of each run.
+        folds: number of folds.
+        figures: what was found for all folds together.
+    """
     epochs = [metrics["training"]["epochs"] for metrics in runs]
-    sums = np.stack([accuracies, np.ones(folds)], axis=1)
     # A fold's paths are relative to its own folder, which lies inside that of the summary.
     place = {"uri": relative_to(configs[0].data, os.path.dirname(configs[0].output))}
-    summary = {
+    return {
         "schema_version": 1,
         "folds": folds,
         "seeds": sorted({config.seed for config in configs}),
@@ -61,14 +91,7 @@ def summarise(
             "note": "",
             "missing_classes": {},
         },
-        **pooled,
-        "mean": bootstrap_over_groups(sums, lambda total: total[:, 0] / total[:, 1]).to_json(),
-        "fold_top1": [float(accuracy) for accuracy in accuracies],
-        "baselines": {
-            "chance": runs[0]["baselines"]["chance"],
-            "majority": {"label": "of each fold", **baseline_to_json(tested, by_video(_pool(majority, configs))[0])},
-            "single_frame": single,
-        },
+        **figures,
         "speed": runs[0]["speed"],
         "training": {
             "seconds": sum(metrics["training"]["seconds"] for metrics in runs),
@@ -77,7 +100,6 @@ def summarise(
         "configuration": {**runs[0]["configuration"], "data": place["uri"]},
         "versions": runs[0]["versions"],
     }
-    return summary, predictions
 
 
 def _start(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -88,9 +110,23 @@ def _start(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def _read(config: TrainConfig, name: str, labels: Sequence[str]) -> Predictions:
+    return read_predictions(config, name, lambda text: Predictions.from_jsonl(text, labels))
+
+
+def read_predictions(config: TrainConfig, name: str, parse: Callable[[str], _Read]) -> _Read:
+    """The predictions of a fold.
+
+    Args:
+        config: its settings.
+        name: of the file in its folder.
+        parse: reads the text.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     uri = storage.join(config.output, name)
     try:
-        return Predictions.from_jsonl(storage.read_text(uri), labels)
+        return parse(storage.read_text(uri))
     except UserError:
         raise
     except (ValueError, TypeError, KeyError) as error:

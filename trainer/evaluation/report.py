@@ -15,6 +15,7 @@ from pipelines.reports.text import human_seconds, plural
 from trainer.evaluation import meanings
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.metrics import Evaluation
+from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.report_parts import classes, confusion, notes, scores, settings, tiles
 
 _SPLIT_BY = {"groups": "split by whole groups", "random": "random split"}
@@ -39,7 +40,7 @@ def render_report(
     test, unit = Evaluation.from_json(metrics["test"]), unit_of(metrics)
     sections = {
         "Scores": scores(metrics, test),
-        "Curves": _curves(history, metrics),
+        "Curves": curves(history, metrics),
         "Confusion": confusion(test, unit[1]),
         "Classes": classes(test, unit[1]),
         "Confused pairs": _confused(test, strips, num_frames, unit),
@@ -47,10 +48,11 @@ def render_report(
     }
     top = f'<dl class="tiles">{tiles(metrics, test)}</dl>{notes(metrics, test)}'
     made_from, styles = "Made from metrics.json and history.csv.", (asset("training.css"),)
-    return render_page(title, _subtitle(metrics, test), top, sections, made_from, styles=styles)
+    return render_page(title, subtitle(metrics, test), top, sections, made_from, styles=styles)
 
 
-def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
+def subtitle(metrics: Mapping[str, Any], test: Evaluation | LabelEvaluation) -> str:
+    """What was trained on what, in a line."""
     model, data, training = (metrics[key] for key in ("model", "dataset", "training"))
     stopped = "stopped early" if training["stopped"] == "early" else "finished"
     split = _SPLIT_BY.get(data["protocol"], data["protocol"])
@@ -65,7 +67,9 @@ def _subtitle(metrics: Mapping[str, Any], test: Evaluation) -> str:
     )
 
 
-def _curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) -> str:
+def curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) -> str:
+    """Loss, accuracy and learning rate over the epochs."""
+
     def points(column: str) -> list[tuple[float, float]]:
         return [(row["epoch"], row[column]) for row in history if column in row]
 
@@ -76,15 +80,18 @@ def _curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) 
     num_classes = len(metrics["dataset"]["labels"])
     smoothing = float(configuration.get("label_smoothing") or 0)
     loss = {"train": points("train_loss"), "val": points("val_loss")}
-    if smoothing:
+    several = bool(metrics.get("multi_label"))
+    if smoothing and not several:
         # Weights of classes, which are 1 on average over the clips, don't change this difference.
         floor = meanings.smoothing_floor(smoothing, num_classes)
         without = [(epoch, max(value - floor, 0.0)) for epoch, value in loss["train"]]
         loss = {"train, with smoothing": loss["train"], "val": loss["val"], "train, without smoothing": without}
     accuracy = {"train": points("train_accuracy"), "val": points("val_accuracy")}
+    says_of_loss = meanings.SEVERAL_LOSS if several else meanings.loss(configuration, num_classes)
+    says_of_accuracy = meanings.SEVERAL_ACCURACY if several else meanings.ACCURACY
     charts = (
-        line_chart("Loss", loss, general, best_epoch, says=meanings.loss(configuration, num_classes)),
-        line_chart("Accuracy", accuracy, "{:.0%}".format, best_epoch, top=1.0, says=meanings.ACCURACY),
+        line_chart("Loss", loss, general, best_epoch, says=says_of_loss),
+        line_chart("Accuracy", accuracy, "{:.0%}".format, best_epoch, top=1.0, says=says_of_accuracy),
         line_chart(
             "Learning rate",
             {"learning rate": points("learning_rate")},

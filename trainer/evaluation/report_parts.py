@@ -18,10 +18,12 @@ from trainer.evaluation import meanings
 from trainer.evaluation.intervals import Interval, is_clearly_worse, worse_by
 from trainer.evaluation.matching.by_video import tested_of, unit_of
 from trainer.evaluation.metrics import Evaluation
+from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.results import by_clip, only_class, said_of_init, said_of_unfamiliar
 
 MIN_GROUPS = 5
 """With fewer groups in test, an interval over groups says little."""
+NO_BASELINE = "No single-frame baseline: whether the model needs more than the background is not known."
 _NO_BREAK = "\u00a0"
 _MAX_ROWS = 1000
 
@@ -54,13 +56,7 @@ def notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
     """Whether the scores can be trusted."""
     majority, single = _baselines(metrics)
     majority_by, single_by = (worse_by(metrics["baselines"][name]) for name in ("majority", "single_frame"))
-    loud, others = [], []
-    if metrics["dataset"]["leaky"]:
-        how = "Random split" if metrics["dataset"]["protocol"] == "random" else "Leaky split"
-        loud.append(
-            f"{how}: clips of one group are on both sides; these numbers are too good. "
-            "Split by groups to learn how the model does on new people and places."
-        )
+    loud = said_of_leaks(metrics)
     if single and not is_clearly_worse(single, test.top1, single_by):
         verb = "is" if single.value >= test.top1.value else "may be"
         loud.append(
@@ -77,6 +73,28 @@ def notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
             f"The model, {test.top1}, is not clearly better than always predicting {_majority_label(metrics)}, "
             f"{majority}."
         )
+    more, others = said_of_clips(metrics, test)
+    loud += more
+    if not single:
+        others.append(NO_BASELINE)
+    return list_of_notes(others, "No group is in both train and test, and a single frame does clearly worse.", loud)
+
+
+def said_of_leaks(metrics: Mapping[str, Any]) -> list[str]:
+    """That scores are too good, where groups are on both sides."""
+    if not metrics["dataset"]["leaky"]:
+        return []
+    how = "Random split" if metrics["dataset"]["protocol"] == "random" else "Leaky split"
+    return [
+        f"{how}: clips of one group are on both sides; these numbers are too good. "
+        "Split by groups to learn how the model does on new people and places."
+    ]
+
+
+def said_of_clips(metrics: Mapping[str, Any], test: Evaluation | LabelEvaluation) -> tuple[list[str], list[str]]:
+    """What the clips of the sides lack: what spoils the model, and what else a reader should know."""
+    loud: list[str] = []
+    others: list[str] = []
     if test.num_groups < MIN_GROUPS:
         few = f"Test has only {plural(test.num_groups, 'group')}: the intervals, which are over groups, are rough."
         others.append(few if "folds" in metrics else f"{few} Cross-validation tests on every group.")
@@ -97,9 +115,7 @@ def notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
     if said := said_of_unfamiliar(far, by_clip(metrics)["num_clips"], test.num_groups):
         usual = "test" in far and far["test"]["share_of_clips"] <= USUAL_SHARE
         others += [] if usual else [f"Clips unlike those of training: {said}."]
-    if not single:
-        others.append("No single-frame baseline: whether the model needs more than the background is not known.")
-    return list_of_notes(others, "No group is in both train and test, and a single frame does clearly worse.", loud)
+    return loud, others
 
 
 def scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
@@ -117,9 +133,9 @@ def scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
         columns["Test, by clip"] = Evaluation.from_json(clips)
     counted = unit_of(metrics)[1].capitalize()
     rows = {
-        Explained("Top-1", meanings.TOP1): [_whole(e.top1) for e in columns.values()],
-        Explained("Top-5", meanings.TOP5): [_whole(e.top5) for e in columns.values() if e.top5],
-        Explained("Macro-F1", meanings.MACRO_F1): [_whole(e.macro_f1) for e in columns.values()],
+        Explained("Top-1", meanings.TOP1): [whole(e.top1) for e in columns.values()],
+        Explained("Top-5", meanings.TOP5): [whole(e.top5) for e in columns.values() if e.top5],
+        Explained("Macro-F1", meanings.MACRO_F1): [whole(e.macro_f1) for e in columns.values()],
         Explained("Calibration error (ECE)", meanings.ECE): [f"{e.ece:.1%}" for e in columns.values()],
         Explained("Cross-entropy", meanings.cross_entropy(len(test.per_class))): [
             f"{e.cross_entropy:.3f}" for e in columns.values()
@@ -136,7 +152,7 @@ def scores(metrics: Mapping[str, Any], test: Evaluation) -> str:
     return f'{soft(meanings.RANGES)}<div class="halves">{drawn}{listed}</div>'
 
 
-def _whole(interval: Interval) -> str:
+def whole(interval: Interval) -> str:
     """An interval whose limits stay on one line."""
     value, _, limits = str(interval).partition(" ")
     return f"{value} {limits.replace(' ', _NO_BREAK)}"

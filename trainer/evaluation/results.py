@@ -150,6 +150,18 @@ def said_of_unfamiliar(found: Mapping[str, Any], num_clips: int, num_groups: int
     )
 
 
+def baseline_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is printed of the baselines in metrics.json or crossval.json."""
+    baselines, several = metrics["baselines"], bool(metrics.get("multi_label"))
+    single = baselines["single_frame"]
+    shown = str(Interval.from_json(single["mean_ap" if several else "top1"])) if single else "not measured"
+    if not several:
+        majority = Interval.from_json(baselines["majority"]["top1"])
+        return [("One frame", shown), ("Majority", f"{majority}; chance is {baselines['chance']:.1%}")]
+    every = Interval.from_json(baselines["every_label"]["macro_f1"])
+    return [("One frame", shown), ("Chance", f"mAP {baselines['chance']['mean_ap']:.1%}; F1 of every label {every}")]
+
+
 def by_clip(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
     """The figures on test clip by clip, which are those on test unless videos are tested as a whole."""
     found: Mapping[str, Any] = metrics.get("test_by_clip") or metrics["test"]
@@ -173,20 +185,20 @@ def said_of_init(metrics: Mapping[str, Any]) -> str:
 
 def print_result(metrics: Mapping[str, Any], output: str) -> None:
     """Prints the summary that a run ends with."""
-    test, data, baselines = metrics["test"], metrics["dataset"], metrics["baselines"]
-    single = baselines["single_frame"]
+    test, data = metrics["test"], metrics["dataset"]
+    several = bool(metrics.get("multi_label"))
+    headline = "mean_ap" if several else "top1"
     tested = f"{plural(test['num_clips'], *unit_of(metrics))} of {plural(test['num_groups'], 'group')}"
     clips = by_clip(metrics)
     rows = [
-        ("Test top-1", f"{Interval.from_json(test['top1'])}, {tested}"),
+        ("Test mAP" if several else "Test top-1", f"{Interval.from_json(test[headline])}, {tested}"),
         (
             "By clip",
             "" if clips is test else f"{Interval.from_json(clips['top1'])}, {plural(clips['num_clips'], 'clip')}",
         ),
         ("Macro F1", str(Interval.from_json(test["macro_f1"]))),
         ("Calibration", f"expected error {test['ece']:.3f} at temperature {metrics['calibration']['temperature']:.2f}"),
-        ("One frame", str(Interval.from_json(single["top1"])) if single else "not measured"),
-        ("Majority", f"{Interval.from_json(baselines['majority']['top1'])}; chance is {baselines['chance']:.1%}"),
+        *baseline_rows(metrics),
         ("Unfamiliar", said_of_unfamiliar(metrics.get("unfamiliar") or {}, clips["num_clips"], test["num_groups"])),
         ("Training", f"{plural(metrics['training']['epochs'], 'epoch')} in {metrics['training']['seconds']:.0f} s"),
         ("Model", storage.join(output, MODEL)),
@@ -196,7 +208,7 @@ def print_result(metrics: Mapping[str, Any], output: str) -> None:
         rows.append(("Note", data["note"]))
     if said := said_of_init(metrics):
         rows.insert(0, ("WARNING" if metrics["init"]["in_test"] else "Note", said))
-    if only := only_class(test["per_class"]):
+    if (only := only_class(test["per_class"])) and not several:
         rows.insert(0, ("WARNING", f"all test clips are of one class, {only}: these scores mean nothing"))
     if data["leaky"]:
         how = "random split" if data.get("protocol") == "random" else "the dataset's own splits"

@@ -144,6 +144,7 @@ def weights_fingerprint(architecture: str, weights: Iterable[np.ndarray], info: 
     meaning = [info.clip_spec.fingerprint(), list(info.labels), info.temperature]
     meaning += [info.encoding.to_json()] if info.encoding.format == "jpeg" else []
     meaning += [info.unfamiliar.threshold] if info.unfamiliar.is_known else []
+    meaning += [["multi_label", *info.thresholds]] if info.multi_label else []
     for array in map(np.ascontiguousarray, weights):
         digest.update(f"{array.dtype.str} {array.shape}\n".encode())
         digest.update(array.tobytes())

@@ -24,6 +24,7 @@ from pipelines.core.errors import OutputError, UserError
 from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
 from pipelines.core.model_info import EMBEDDING_OUTPUT, MODEL_INFO, ModelInfo
 from pipelines.process import interrupts
+from trainer.evaluation.multilabel.scales import sigmoid
 from trainer.evaluation.places import refuse_other_folder
 from trainer.files import storage
 
@@ -58,7 +59,8 @@ def write_saved_model(
         named = {
             name: tf.ensure_shape(tf.cast(value, tf.float32), [None, *sizes[name]]) for name, value in given.items()
         }
-        return {info.output_name: tf.nn.softmax(named[_LOGITS] / info.temperature), **named}
+        squash = tf.nn.sigmoid if info.multi_label else tf.nn.softmax
+        return {info.output_name: squash(named[_LOGITS] / info.temperature), **named}
 
     module.serve = tf.function(serve, input_signature=[spec])
     # Without the gradients of custom operations: a SavedModel isn't trained any more.
@@ -89,8 +91,11 @@ def check_saved_model(
     outputs = signature(**{info.input_name: tf.constant(clips)})
     check_equal("the SavedModel's logits", outputs["logits"].numpy(), expected_logits)
     scaled = expected_logits.astype(np.float64) / info.temperature
-    shares = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares /= shares.sum(axis=-1, keepdims=True)
+    if info.multi_label:
+        shares = sigmoid(expected_logits, info.temperature)
+    else:
+        shares = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+        shares /= shares.sum(axis=-1, keepdims=True)
     check_equal("the SavedModel's probabilities", outputs[info.output_name].numpy(), shares)
     for name, values in (expected or {}).items():
         check_equal(f"the SavedModel's output {name}", outputs[name].numpy(), values, _DISTANCES)

@@ -20,10 +20,12 @@ class Learning:
 
     Attributes:
         weight_decay: of AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101), on matrices and kernels.
-        label_smoothing: share of a label that is spread over all classes.
+        label_smoothing: share of a label that is spread over all classes; of several labels, share of what is said of
+            a class that is replaced by its share of the clips.
         clip_norm: largest norm of all gradients together.
         ema: decay of the weights' moving average for one step; 0 for none.
         class_weights: weight of each class in the loss.
+        class_shares: share of the training clips that have each label, where a clip may have several; empty otherwise.
     """
 
     weight_decay: float
@@ -31,6 +33,7 @@ class Learning:
     clip_norm: float
     ema: float
     class_weights: Sequence[float]
+    class_shares: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ class Learner:
         self.optimizer.apply(shares, self.model.trainable_variables)
         if self._alone:
             self._update_average()
-        correct = tf.cast(tf.argmax(logits, -1) == labels, tf.float32) * weights
+        correct = tf.cast(self._are_right(logits, labels), tf.float32) * weights
         finite = tf.math.is_finite(norm) & tf.math.is_finite(loss)
         sums = tf.stack([loss, tf.reduce_sum(correct), tf.reduce_sum(weights), tf.cast(finite, tf.float32)])
         return tf.concat([sums, wishes], 0)
@@ -174,17 +177,36 @@ class Learner:
         self, frames: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, clips: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
         """This replica's part of the gradients of the mean loss over `clips`, its sum of losses, and its logits."""
+        losses = self._several if self._learning.class_shares else self._one
+        with tf.GradientTape() as tape:
+            logits = self.model(frames, training=True)
+            loss = tf.reduce_sum(losses(logits, labels) * weights)
+            share = loss / tf.maximum(clips, 1.0)
+        return tape.gradient(share, [variable.value for variable in self.model.trainable_variables]), loss, logits
+
+    def _one(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """The loss of each clip [b] for one label, int64 [b]."""
         learning = self._learning
         num_classes = len(learning.class_weights)
         targets = tf.one_hot(labels, num_classes) * (1 - learning.label_smoothing)
         targets += learning.label_smoothing / num_classes
-        importance = weights * tf.gather(tf.constant(learning.class_weights, tf.float32), labels)
-        with tf.GradientTape() as tape:
-            logits = self.model(frames, training=True)
-            losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-            loss = tf.reduce_sum(losses * importance)
-            share = loss / tf.maximum(clips, 1.0)
-        return tape.gradient(share, [variable.value for variable in self.model.trainable_variables]), loss, logits
+        importance = tf.gather(tf.constant(learning.class_weights, tf.float32), labels)
+        return tf.nn.softmax_cross_entropy_with_logits(targets, logits) * importance
+
+    def _several(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """The loss of each clip [b] for several labels, float32 [b, C]: the mean over the classes."""
+        learning = self._learning
+        smoothing = learning.label_smoothing
+        # Towards the share of the class: the mean of what is to be learnt, and so of the probabilities, stays right.
+        targets = labels * (1 - smoothing) + smoothing * tf.constant(learning.class_shares, tf.float32)
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+        return tf.reduce_mean(losses * tf.constant(learning.class_weights, tf.float32), axis=-1)
+
+    def _are_right(self, logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Whether each clip [b] gets its label, or exactly its labels at a probability of 0.5."""
+        if self._learning.class_shares:
+            return tf.reduce_all((logits >= 0) == (labels > 0.5), axis=-1)
+        return tf.argmax(logits, -1) == labels
 
     def _over_replicas(self, values: Any) -> Any:
         """The sum of the values of all replicas."""

@@ -44,9 +44,10 @@ class RunLog:
         if self._local:
             storage.copy_tree(self._local.name, self._events)
 
-    def confusion(self, matrix: Sequence[Sequence[int]], epoch: int) -> None:
-        """Adds the confusion matrix of the test clips as a picture."""
-        self._writer.picture(epoch, "test/confusion", confusion_image(matrix))
+    def confusion(self, matrix: Sequence[Sequence[int]] | None, epoch: int) -> None:
+        """Ends the log with the confusion matrix of the test clips as a picture; there is none of several labels."""
+        if matrix is not None:
+            self._writer.picture(epoch, "test/confusion", confusion_image(matrix))
         self._writer.close()
         self._upload()
 

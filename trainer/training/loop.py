@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.cli import tool
 from pipelines.core.errors import DivergedError, PreemptedError, UsageError
 from trainer.data.clips import Clips
-from trainer.evaluation.calibration import cross_entropy, fit_temperature
+from trainer.evaluation.multilabel.validation import validate
 from trainer.evaluation.results import BEST, LAST, check_same
 from trainer.files import storage
 from trainer.training import checkpoint
@@ -34,7 +34,8 @@ class Loop:
         devices, learner: where and what is trained.
         train: training clips.
         val: validation clips.
-        val_labels: int64 [N], of the validation clips in the order of their records.
+        val_labels: int64 [N], of the validation clips in the order of their records; bool [N, C] if they may have
+            several labels.
         plan: what is to be done.
         on_epochs: called by the chief with the history, and how many of its last rows are new.
         in_float32: makes a learner that computes in float32, where this one doesn't.
@@ -171,25 +172,24 @@ class Loop:
         state, plan = self.state, self._plan
         start = time.monotonic()
         logits = self.learner.logits(validation, self._val.evaluation_steps(), len(self._val_labels))
-        loss = cross_entropy(logits, self._val_labels)
-        # Compared after calibration, which the exported model gets too: a network that is right more often isn't
-        # passed over for being overconfident.
-        calibrated = cross_entropy(logits, self._val_labels, fit_temperature(logits, self._val_labels))
+        found = validate(logits, self._val_labels)
         row = {
             "epoch": state.epoch + 1,
             "step": state.global_step,
             "learning_rate": rate,
             "train_loss": state.loss / state.clips,
             "train_accuracy": state.correct / state.clips,
-            "val_loss": loss,
-            "val_accuracy": float((logits.argmax(axis=1) == self._val_labels).mean()),
+            "val_loss": found.loss,
+            "val_accuracy": found.accuracy,
             "seconds": round(state.seconds, 3),
             "clips_per_s": round(clips_per_s, 3),
         }
         state.history.append(row)
-        best = state.best_loss is None or calibrated < state.best_loss
+        # Compared after calibration, which the exported model gets too: a network that is right more often isn't
+        # passed over for being overconfident.
+        best = state.best_loss is None or found.calibrated < state.best_loss
         if best:
-            state.best_loss, state.best_epoch = calibrated, state.epoch
+            state.best_loss, state.best_epoch = found.calibrated, state.epoch
             if self._devices.is_chief:
                 self._best = [variable.numpy() for variable in self.learner.average.trainable_variables]
         display.epoch(row, best)

@@ -1,8 +1,11 @@
 """The files of a finished run: metrics, the exported model, predictions, history, report."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
+
+import numpy as np
 
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.relative import relative_to
@@ -12,6 +15,8 @@ from trainer.evaluation import results
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
 from trainer.evaluation.matching.by_video import by_video, evaluate_side
 from trainer.evaluation.metrics import baseline_to_json, majority_baseline
+from trainer.evaluation.multilabel.figures import label_figures
+from trainer.evaluation.multilabel.report import render_multilabel_report
 from trainer.evaluation.report import render_report
 from trainer.export.keras_model import export_model, portable_copy
 from trainer.export.model_folder import exact_float32
@@ -22,6 +27,8 @@ from trainer.training.predict import clips_per_second, film_strips, sample_clips
 from trainer.training.run import Run, Trained
 
 _CHECK_CLIPS = 4
+_TOLD = ("top1", "mean_ap", "macro_f1", "micro_f1", "ece")
+"""Figures that a model's description has, as far as they are measured."""
 
 
 def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
@@ -33,13 +40,6 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
         single: the network trained on single frames, if the baseline was asked for.
     """
     config, parts, labels = run.config, run.parts, run.info.labels
-    temperature = fit_temperature(main.val.logits, main.val.labels)
-    counts = dict(zip(labels, run.windows.class_counts, strict=True))
-    majority, _ = majority_baseline(counts, main.test, labels)
-    tested, before = (by_video(main.test, value)[0] for value in (temperature, 1.0))
-    frame = by_video(single.test)[0] if single else None
-    ece = expected_calibration_error
-    after = ece(tested.logits, tested.labels, temperature if tested is main.test else 1.0)
     state = main.state
     return {
         "schema_version": 1,
@@ -56,21 +56,11 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "num_clips": {name: part.num_clips for name, part in parts.sides.items()},
             "groups": {name: list(part.groups) for name, part in parts.sides.items()},
         },
-        **evaluate_side("test", main.test, labels, temperature),
-        **evaluate_side("val", main.val, labels, temperature),
-        "baselines": {
-            "chance": 1 / len(labels),
-            "majority": {
-                "label": majority,
-                **baseline_to_json(tested, tested.always(labels.index(majority))),
-            },
-            "single_frame": baseline_to_json(tested, frame) if frame else None,
-        },
-        "calibration": {
-            "temperature": temperature,
-            "ece_before": ece(before.logits, before.labels),
-            "ece_after": after,
-        },
+        **(
+            label_figures(*main.several, single.several[1] if single else None, labels)
+            if run.info.multi_label
+            else _figures(run, main, single)
+        ),
         "training": {
             "epochs": state.epoch,
             "best_epoch": state.best_epoch + 1,
@@ -96,6 +86,32 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "loss_weights": ",".join(f"{weight:.3g}" for weight in run.loss_weights),
         },
         "versions": versions(OF_MODEL),
+    }
+
+
+def _figures(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
+    """The figures of a run whose clips have one label each."""
+    labels, (val, test) = run.info.labels, main.one
+    temperature = fit_temperature(val.logits, val.labels)
+    counts = dict(zip(labels, run.windows.class_counts, strict=True))
+    majority, _ = majority_baseline(counts, test, labels)
+    tested, before = (by_video(test, value)[0] for value in (temperature, 1.0))
+    frame = by_video(single.one[1])[0] if single else None
+    ece = expected_calibration_error
+    after = ece(tested.logits, tested.labels, temperature if tested is test else 1.0)
+    return {
+        **evaluate_side("test", test, labels, temperature),
+        **evaluate_side("val", val, labels, temperature),
+        "baselines": {
+            "chance": 1 / len(labels),
+            "majority": {"label": majority, **baseline_to_json(tested, tested.always(labels.index(majority)))},
+            "single_frame": baseline_to_json(tested, frame) if frame else None,
+        },
+        "calibration": {
+            "temperature": temperature,
+            "ece_before": ece(before.logits, before.labels),
+            "ece_after": after,
+        },
     }
 
 
@@ -141,9 +157,11 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
             dataset={"uri": relative_to(config.data, model), "fingerprint": run.dataset.fingerprint},
             durations_s=run.info.durations_s,
             encoding=run.info.encoding,
-            metrics={name: metrics["test"][name] for name in ("top1", "macro_f1", "ece")},
+            metrics={name: metrics["test"][name] for name in _TOLD if name in metrics["test"]},
             unfamiliar=learnt.familiarity,
             init=run.start.to_json(model) if run.start else {},
+            multi_label=run.info.multi_label,
+            thresholds=tuple(metrics["calibration"].get("thresholds", {}).values()),
         ),
         clips,
         learnt.gaussian,
@@ -158,17 +176,26 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     batch = min(run.global_batch, 64)
     metrics["speed"] = {"clips_per_s": clips_per_second(main.learner.average, batch), "batch_size": batch}
     history = main.state.history
-    text = main.test.to_jsonl(labels, temperature)
-    storage.write_text(storage.join(config.output, results.PREDICTIONS), text)
+    storage.write_text(storage.join(config.output, results.PREDICTIONS), _lines(main, labels, info))
     if single:
-        text = single.test.to_jsonl(labels)
+        text = _lines(single, labels, replace(info, temperature=1.0))
         storage.write_text(storage.join(config.output, results.SINGLE_FRAME_PREDICTIONS), text)
-    confused = [video for pair in metrics["test"]["confused"] for video in pair["video_ids"]]
-    strips = film_strips(run.sides["test"], run.indices["test"], confused)
     title = f"{config.model} on {storage.base_name(config.data)}"
-    page = render_report(metrics, history, strips, title, run.info.clip_spec.num_frames)
+    if run.info.multi_label:
+        page = render_multilabel_report(metrics, history, title)
+    else:
+        confused = [video for pair in metrics["test"]["confused"] for video in pair["video_ids"]]
+        strips = film_strips(run.sides["test"], run.indices["test"], confused)
+        page = render_report(metrics, history, strips, title, run.info.clip_spec.num_frames)
     storage.write_text(storage.join(config.output, results.REPORT), page)
     # Written again, as after the last epoch: the run may have been resumed because this file was damaged.
     storage.write_text(storage.join(config.output, results.HISTORY), history_table(history))
     storage.write_text(storage.join(config.output, results.METRICS), json.dumps(metrics, indent=2) + "\n")
     results.prove(config.output)
+
+
+def _lines(trained: Trained, labels: Sequence[str], info: ModelInfo) -> str:
+    """The file of the test predictions, with scores at the temperature of a model."""
+    if info.multi_label:
+        return trained.several[1].to_jsonl(labels, np.array(info.thresholds), info.temperature)
+    return trained.one[1].to_jsonl(labels, info.temperature)

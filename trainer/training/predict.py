@@ -12,6 +12,7 @@ from pipelines.core.clip_ids import video_of
 from pipelines.video.images import film_strip
 from trainer.data.clips import Clips
 from trainer.data.parts import Index
+from trainer.evaluation.multilabel.predictions import LabelPredictions
 from trainer.evaluation.predictions import Predictions
 from trainer.training.devices import Devices
 from trainer.training.learner import Learner
@@ -19,7 +20,7 @@ from trainer.training.learner import Learner
 _SPEED_ROUNDS = 8
 
 
-def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> Predictions:
+def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> Predictions | LabelPredictions:
     """Predictions of the averaged weights for all clips of a part; every worker has to take part.
 
     Args:
@@ -28,6 +29,8 @@ def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> P
         index: ids, groups and labels of the same part.
     """
     logits = learner.logits(devices.batches(clips.evaluation), clips.evaluation_steps(), len(index.labels))
+    if index.targets is not None:
+        return LabelPredictions(logits, index.targets, index.groups, index.video_ids)
     return Predictions(logits, index.labels, index.groups, index.video_ids)
 
 

@@ -16,9 +16,11 @@ from trainer.data.augment import choose
 from trainer.data.check import OpenDataset
 from trainer.data.clips import Clips, Reading
 from trainer.data.index import index_of, read_index
-from trainer.data.parts import Index, Part, Parts, class_weights, cut_parts, missing_classes
+from trainer.data.parts import Index, Part, Parts, cut_parts, missing_classes
+from trainer.data.weights import class_weights, head_weights
 from trainer.data.windows import choose_windows, share_videos
 from trainer.evaluation import results
+from trainer.evaluation.multilabel.predictions import LabelPredictions
 from trainer.evaluation.predictions import Predictions
 from trainer.export.start import Start
 from trainer.files import storage
@@ -44,8 +46,22 @@ class Trained:
 
     learner: Learner
     state: State
-    val: Predictions
-    test: Predictions
+    val: Predictions | LabelPredictions
+    test: Predictions | LabelPredictions
+
+    @property
+    def one(self) -> tuple[Predictions, Predictions]:
+        """The predictions for validation and test clips with one label each."""
+        assert isinstance(self.val, Predictions)
+        assert isinstance(self.test, Predictions)
+        return self.val, self.test
+
+    @property
+    def several(self) -> tuple[LabelPredictions, LabelPredictions]:
+        """The predictions for validation and test clips that may have several labels."""
+        assert isinstance(self.val, LabelPredictions)
+        assert isinstance(self.test, LabelPredictions)
+        return self.val, self.test
 
 
 def _choose_batch(config: TrainConfig, info: DatasetInfo, devices: Devices) -> int:
@@ -114,7 +130,8 @@ class Run:
             initial = read_initial(config.init, config.model, config.variant)
             self.start = Start(initial, self.info.labels, self.info.clip_spec)
         self.seen = self.start.initial.seen(self.parts.sides["test"].groups) if self.start else []
-        self.loss_weights = class_weights(self.windows.class_counts, config.class_weights)
+        weigh = head_weights if self.info.multi_label else class_weights
+        self.loss_weights = weigh(self.windows.class_counts, config.class_weights)
         batch = _choose_batch(config, self.info, devices)
         self._identity = identity_of(config, dataset, devices)
         self.global_batch: int = self._identity["global_batch_size"]
@@ -174,9 +191,8 @@ class Run:
             with seeded(config.seed):
                 start.load()
             build = start.started(build)
-        learning = Learning(
-            config.weight_decay, config.label_smoothing, config.clip_norm, config.ema, self.loss_weights
-        )
+        settings = config.weight_decay, config.label_smoothing, config.clip_norm, config.ema
+        learning = Learning(*settings, self.loss_weights, self.windows.class_shares if self.info.multi_label else ())
         train = self._clips("train", single_frame)
         steps = train.training_steps(0)
         epochs, patience = choose_length(config.epochs, config.patience, steps)
@@ -202,7 +218,7 @@ class Run:
         if start and devices.is_chief:
             tool.say(start.sentence)
         loop = Loop(
-            devices, learner, train, sides["val"], self.indices["val"].labels, plan, on_epochs,
+            devices, learner, train, sides["val"], self.indices["val"].truth, plan, on_epochs,
             None if devices.precision == "float32" else in_float32,
         )  # fmt: skip
         state = loop.run()

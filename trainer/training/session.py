@@ -68,7 +68,7 @@ def train_on(
             # Every worker prints it: if two of them differ, something is wrong with the cluster.
             tool.say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
         if log:
-            log.confusion(metrics["test"]["confusion"], main.state.epoch)
+            log.confusion(metrics["test"].get("confusion"), main.state.epoch)
             write(run, main, single, metrics)
         # A worker that ends before the chief isn't there to train with, should the chief have to start again.
         devices.wait_for_all()

@@ -17,7 +17,12 @@ _FILTERS = ("Class", "Group", "Split")
 
 
 def clips(
-    shown: Sequence[Shown], by_class: Counts, splits: Sequence[str], num_frames: int, max_classes: int
+    shown: Sequence[Shown],
+    by_class: Counts,
+    splits: Sequence[str],
+    num_frames: int,
+    max_classes: int,
+    num_clips: int | None = None,
 ) -> tuple[str, str]:
     """A list of clips with menus to sort and filter it, and its style rules.
 
@@ -27,6 +32,7 @@ def clips(
         splits: names of the splits.
         num_frames: of a clip.
         max_classes: number of classes that are shown.
+        num_clips: number of clips; None if each has one class, so that they add up.
     """
     labels = {label: number for number, label in enumerate(list(by_class)[:max_classes])}
     items = [Item(_heading(label, by_class[label], splits), (_place(number),) + ((),) * 3, (label, "", ""), True)
@@ -34,10 +40,11 @@ def clips(
     for number, clip in enumerate(shown):
         video = clip.video
         by_group = (video.group, video.label, number)
-        keys = (_place(labels[video.label], number), by_group, (video.duration_s, number), (-video.duration_s, number))
-        items.append(Item(_figure(clip, num_frames), keys, (video.label, video.group, clip.split)))
+        label = clip.label or video.label
+        keys = (_place(labels[label], number), by_group, (video.duration_s, number), (-video.duration_s, number))
+        items.append(Item(_figure(clip, num_frames), keys, (label, video.group, clip.split)))
     content, rules = choices("clips-list", "clip", _ORDERS, _FILTERS, items, "strips panel")
-    total = sum(sum(counts.values()) for counts in by_class.values())
+    total = sum(sum(counts.values()) for counts in by_class.values()) if num_clips is None else num_clips
     said = f"Film strips of {len(shown):,} of {plural(total, 'clip')}, some of every class."
     more = len(by_class) - len(labels)
     left_out = f'<p class="more">{more:,} more classes not shown here.</p>' if more else ""

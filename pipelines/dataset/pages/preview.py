@@ -61,15 +61,16 @@ def render_preview(
         for label in info.labels
     }
     num_frames = info.clip_spec.num_frames
-    shown = choose_strips(info.labels[:MAX_CLASSES], splits, reports)
-    content, rules = clips(shown, by_class, splits, num_frames, MAX_CLASSES)
+    shown = choose_strips(info.labels[:MAX_CLASSES], splits, reports, info.multi_label)
+    sizes = {name: split.num_examples for name, split in info.splits.items()}
+    content, rules = clips(shown, by_class, splits, num_frames, MAX_CLASSES, sum(sizes.values()))
     sections = {
         "Splits": _splits(info),
         "Durations": _durations(info, reports),
         "Clips": content,
         "Most alike": alike(shown, num_frames),
-        "Tables": _matrix("class", "classes", by_class, splits, MAX_CLASSES, len(by_class), by_class)
-        + _matrix("group", "groups", groups.first, splits, MAX_ROWS, groups.number, by_class),
+        "Tables": _matrix("class", "classes", by_class, splits, MAX_CLASSES, len(by_class), sizes)
+        + _matrix("group", "groups", groups.first, splits, MAX_ROWS, groups.number, sizes),
         "Left out": left_out(info, reports, catalog or Catalog(())),
         "Settings": f'<div class="columns">{_settings(info)}</div>',
     }
@@ -163,11 +164,11 @@ def _durations(info: DatasetInfo, reports: Sequence[ShardReport]) -> str:
 
 
 def _matrix(
-    noun: str, nouns: str, counts: Counts, splits: Sequence[str], max_rows: int, num_rows: int, totals: Counts
+    noun: str, nouns: str, counts: Counts, splits: Sequence[str], max_rows: int, num_rows: int, sizes: Mapping[str, int]
 ) -> str:
-    """A table of clips by class or group and split: the first of `num_rows` rows, with the sums of `totals`."""
+    """A table of clips by class or group and split: the first of `num_rows` rows, with the sizes of the splits."""
     rows = [(name, *(by[split] for split in splits), sum(by.values())) for name, by in counts.items()]
-    last = [sum(by[split] for by in totals.values()) for split in splits]
+    last = [sizes[split] for split in splits]
     total = ("Total", *last, sum(last)) if rows else ("Total",)
     caption, headers = f"Clips by {noun} and split", (noun.capitalize(), *splits, "Total")
     return folded(plural(num_rows, noun, nouns), caption, headers, rows, max_rows, total, num_rows=num_rows)

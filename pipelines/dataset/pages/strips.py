@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pipelines.core.label_sets import split_labels
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.reports.film import film
 
@@ -15,12 +16,16 @@ Placed = tuple[str, WrittenVideo]
 
 @dataclass(frozen=True)
 class Shown:
-    """A clip that the page shows: `name` is the id of its film strip there, `strip` a JPEG file in base64."""
+    """A clip that the page shows: `name` is the id of its film strip there, `strip` a JPEG file in base64.
+
+    `label` is the class under which it is shown; a clip of several classes is shown once.
+    """
 
     name: str
     split: str
     video: WrittenVideo
     strip: str
+    label: str = ""
 
     def film(self, num_frames: int, *, again: bool = False) -> str:
         """Its film strip; `again` if the page has it already."""
@@ -32,13 +37,18 @@ def placed(reports: Iterable[ShardReport]) -> Iterator[Placed]:
     return ((report.split, video) for report in reports for video in report.written)
 
 
-def choose_strips(labels: Sequence[str], splits: Sequence[str], reports: Sequence[ShardReport]) -> list[Shown]:
+def choose_strips(
+    labels: Sequence[str], splits: Sequence[str], reports: Sequence[ShardReport], multi_label: bool = False
+) -> list[Shown]:
     """The clips whose strips are shown, by class, split and id: one of each class, then more while there is room."""
     strips: Mapping[str, str] = {name: strip for report in reports for name, strip in report.strips.items()}
     waiting: dict[str, list[Placed]] = {label: [] for label in labels}
     for split, video in placed(reports):
-        if video.video_id in strips and video.label in waiting:
-            waiting[video.label].append((split, video))
+        if video.video_id in strips:
+            # Of several classes, the one with the fewest clips so far.
+            names = split_labels(video.label) if multi_label else (video.label,)
+            if known := [name for name in names if name in waiting]:
+                waiting[min(known, key=lambda name: len(waiting[name]))].append((split, video))
     for videos in waiting.values():
         videos.sort(key=lambda item: (splits.index(item[0]), item[1].video_id))
     chosen: dict[str, list[Placed]] = {label: [] for label in labels}
@@ -49,7 +59,8 @@ def choose_strips(labels: Sequence[str], splits: Sequence[str], reports: Sequenc
             if size and (rank == 0 or size <= room):
                 chosen[label].append(videos[rank])
                 room -= size
-    together = [item for videos in chosen.values() for item in videos]
+    together = [(*item, label) for label, videos in chosen.items() for item in videos]
     return [
-        Shown(f"strip-{number}", split, video, strips[video.video_id]) for number, (split, video) in enumerate(together)
+        Shown(f"strip-{number}", split, video, strips[video.video_id], label)
+        for number, (split, video, label) in enumerate(together)
     ]

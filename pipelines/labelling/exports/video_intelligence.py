@@ -36,7 +36,7 @@ def response(video: VideoLabels) -> dict[str, Any]:
     """
     results: dict[str, Any] = {"inputUri": video.uri}
     if video.segments:
-        results["segment"] = _times(video.segments[0].start_s, video.segments[-1].end_s)
+        results["segment"] = _times(video.segments[0].start_s, max(segment.end_s for segment in video.segments))
     by_label: dict[str, list[Segment]] = defaultdict(list)
     for segment in video.segments:
         if segment.label != UNKNOWN:

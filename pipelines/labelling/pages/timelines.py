@@ -51,18 +51,19 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str], places: Places = N
     """
     segments = video.segments[:MAX_SEGMENTS]
     # If only some segments are drawn, the bar ends with the last of them: the rest would look empty.
-    end_s = segments[-1].end_s if len(segments) < len(video.segments) else max(video.duration_s, segments[-1].end_s)
+    last_s = max(segment.end_s for segment in segments)
+    end_s = last_s if len(segments) < len(video.segments) else max(video.duration_s, last_s)
     units = _UNITS / (end_s or 1)
     addresses = [places.address_at(video.uri, s.start_s, s.end_s) for s in segments]
     # The table has the same links, in which a keyboard goes from one to the next; here they would be hundreds of stops.
-    bars = "".join(
+    bars = [
         _linked(
             f'<rect class="{colors.get(s.label, "other")}" x="{s.start_s * units:.0f}" '
             f'width="{max((s.end_s - s.start_s) * units, 1):.0f}" height="10"><title>{text(_says(s))}</title></rect>',
             address,
         )
         for s, address in zip(segments, addresses, strict=True)
-    )
+    ]
     shown = {label: kind for label, kind in colors.items() if any(s.label == label for s in segments)}
     if any(s.label not in colors for s in segments):
         shown[_OTHER] = "other"
@@ -79,10 +80,27 @@ def timeline(video: LabelledVideo, colors: Mapping[str, str], places: Places = N
     damaged = ' <span class="tag">damaged</span>' if video.damaged else ""
     return (
         f'<article class="panel timeline"><h3>{text(video.video)}</h3><p class="soft">{facts}{damaged}</p>'
-        f"{svg(_UNITS, 10, bars, f'Timeline of {video.video}: {facts}', stretched=True, kind='lane')}"
+        f"{_lanes(segments, bars, f'Timeline of {video.video}: {facts}')}"
         f"{scale([clock(0), clock(end_s / 2), clock(end_s)])}"
         f'<p class="legend">{keys}</p>{more}'
         f"<details><summary>As a table</summary>{content}</details></article>"
+    )
+
+
+def _lanes(segments: Sequence[Segment], bars: Sequence[str], says: str) -> str:
+    """The bars of segments side by side; below each other as far as they overlap, each in the first lane with room."""
+    ends: list[float] = []
+    lanes: list[str] = []
+    for segment, bar in zip(segments, bars, strict=True):
+        free = next((lane for lane, end in enumerate(ends) if end <= segment.start_s), len(ends))
+        if free == len(ends):
+            ends.append(0.0)
+            lanes.append("")
+        ends[free] = segment.end_s
+        lanes[free] += bar
+    titles = [says, *(f"{says}, lane {number}" for number in range(2, len(lanes) + 1))]
+    return "".join(
+        svg(_UNITS, 10, lane, title, stretched=True, kind="lane") for lane, title in zip(lanes, titles, strict=True)
     )
 
 

@@ -13,7 +13,6 @@ from trainer.data.parts import (
     SIDES,
     Index,
     Part,
-    class_weights,
     cut_fold,
     cut_parts,
     cut_randomly,
@@ -22,6 +21,7 @@ from trainer.data.parts import (
     min_groups,
     missing_classes,
 )
+from trainer.data.weights import class_weights
 
 
 def make_index(groups: int, clips: int, classes: int = 2) -> Index:

@@ -1,0 +1,40 @@
+"""Several labels of one clip as one text: `Swing|Walk`, sorted by code point and each once."""
+
+from collections.abc import Iterable, Sequence
+
+SEPARATOR = "|"
+
+
+def split_labels(text: str) -> tuple[str, ...]:
+    """The labels in a text such as `Walk | Swing`, sorted, each once.
+
+    Raises:
+        ValueError: one of them is empty.
+    """
+    names = [name.strip() for name in text.split(SEPARATOR)]
+    if not all(names):
+        raise ValueError(f"{text!r} has an empty label: write {SEPARATOR} only between labels, as in Swing|Walk")
+    return tuple(sorted(set(names)))
+
+
+def join_labels(names: Iterable[str]) -> str:
+    """Labels as one text, in the form that is the same for the same set of labels."""
+    return SEPARATOR.join(sorted(set(names)))
+
+
+def ids_of(text: str, labels: Sequence[str]) -> tuple[int, ...]:
+    """The ids of the labels in a joined text, ascending.
+
+    Args:
+        text: as `join_labels` gives it.
+        labels: the names of all classes, sorted; the position is the id.
+
+    Raises:
+        ValueError: the text has an empty label, or one that isn't a class.
+    """
+    return tuple(labels.index(name) for name in split_labels(text))
+
+
+def only(text: str, classes: Iterable[str]) -> str:
+    """A joined text without the labels that aren't among some classes; empty if none is."""
+    return join_labels(set(split_labels(text)).intersection(classes))

@@ -1,0 +1,117 @@
+"""A dataset as one side of a comparison: labels and groups from its index, the rest from a choice of its records."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from heapq import nsmallest
+from itertools import groupby
+from statistics import fmean
+
+from pipelines.core.clip_ids import range_of, video_of
+from pipelines.core.errors import UsageError
+from pipelines.core.hashing import stable_hash
+from pipelines.dataset.index import read_index
+from pipelines.dataset.opened import Dataset, StoredClip
+from pipelines.dataset.tfrecord import CorruptRecordError
+from pipelines.shift.pixels import brightness_and_motion
+from pipelines.shift.types import DURATIONS, EMBEDDINGS, RESOLUTION, SCORES, Measured, Side
+
+MOST_VIDEOS = 5000
+"""Videos of each side that are tested, drawn by their names if there are more."""
+_MOST_CLIPS = 4
+"""Clips of a video of which pixels are measured."""
+
+
+def read_dataset(data: Dataset, sample: int, seed: int) -> Side:
+    """Measures a dataset.
+
+    Args:
+        data: the dataset.
+        sample: number of videos whose pixels are measured.
+        seed: chooses the videos.
+
+    Raises:
+        UsageError: the dataset is damaged.
+        OSError: a file can't be read.
+    """
+    try:
+        labelled = _from_index(data)
+        seen = {video.video: video for video in _from_records(data, sample)}
+    except (ValueError, CorruptRecordError) as error:
+        raise UsageError(
+            f"{data.uri} is damaged ({error}); run pipelines.verify on it, which says how to fix it"
+        ) from error
+    rest = (video for video in labelled if video.video not in seen)
+    drawn = nsmallest(MOST_VIDEOS - len(seen), rest, key=lambda video: stable_hash("drift", str(seed), video.video))
+    shares = {video.video: video.shares for video in labelled}
+    known = [replace(video, shares=shares[video.video]) for video in seen.values()]
+    missing = {
+        SCORES: "a dataset has none",
+        RESOLUTION: "a dataset holds frames that were resized",
+        EMBEDDINGS: "a dataset has none",
+    }
+    if all(video.duration_s is None for video in known):
+        missing[DURATIONS] = "its clips are parts of videos, whose lengths it doesn't hold"
+    notes = (f"pixels and durations of {len(known)} of {len(labelled)} videos",) if len(known) < len(labelled) else ()
+    return Side(data.uri, "dataset", (*known, *drawn), len(labelled), missing, notes)
+
+
+def _from_index(data: Dataset) -> list[Measured]:
+    """All videos, with the shares of their clips that have each label."""
+    clips: dict[str, list[str]] = defaultdict(list)
+    groups: dict[str, str] = {}
+    for split in data.info.splits.values():
+        if split.index is None:
+            raise UsageError(f"{data.uri} is of an earlier version, without an index: preprocess again")
+        if not split.num_examples:
+            continue
+        index = read_index(data.uri, split)
+        for video_id, group, label in zip(index.video_ids, index.groups, index.labels, strict=True):
+            video = video_of(video_id)
+            clips[video].append(label)
+            groups[video] = video if group == video_id else group
+    return [Measured(video, groups[video], _shares(labels, data.info.labels)) for video, labels in clips.items()]
+
+
+def _shares(clips: list[str], known: Iterable[str]) -> dict[str, float]:
+    """The share of each label; a clip of several labels, `Swing|Walk`, counts in equal parts for each."""
+    names, shares = {*known}, defaultdict[str, float](float)
+    for label in clips:
+        parts = [label] if label in names else label.split("|")
+        for part in parts:
+            shares[part] += 1 / len(parts) / len(clips)
+    return dict(shares)
+
+
+def _from_records(data: Dataset, sample: int) -> Iterator[Measured]:
+    """The first videos of each split, as many as is its share; records are in random order, as videos are hashed."""
+    counts = {name: split.num_examples for name, split in data.info.splits.items()}
+    for name, count in counts.items():
+        wanted = -(-sample * count // max(1, sum(counts.values())))
+        videos = groupby(data.clips(name), key=lambda clip: video_of(clip.video_id))
+        for _, (video, clips) in zip(range(wanted), videos, strict=False):
+            yield _measure(video, clips)
+
+
+def _measure(video: str, clips: Iterable[StoredClip]) -> Measured:
+    """The means over the first clips of a video."""
+    first = [clip for _, clip in zip(range(_MOST_CLIPS), clips, strict=False)]
+    found = [brightness_and_motion(clip.frames) for clip in first]
+    moving = [motion for _, motion in found if motion is not None]
+    clip = first[0]
+    return Measured(
+        video,
+        video if clip.group == clip.video_id else clip.group,
+        duration_s=None if range_of(clip.video_id) else _duration_s(clip),
+        brightness=fmean(brightness for brightness, _ in found),
+        motion=fmean(moving) if moving else None,
+    )
+
+
+def _duration_s(clip: StoredClip) -> float | None:
+    """The length of a clip's video, by the rate at which its frames follow each other; None if they are too few."""
+    frames = clip.frame_indices[-1] - clip.frame_indices[0]
+    if frames < 1:
+        return None
+    # To the millisecond, as in labels: what is equal must be so in spite of rounding.
+    return round((clip.timestamps_s[-1] - clip.timestamps_s[0]) * clip.num_source_frames / frames, 3)
