@@ -10,6 +10,8 @@ from pipelines.labelling.exports.reading import VideoLabels
 
 NUM_TOP = 5
 """Classes of a segment whose scores are kept."""
+_TOLERANCE = 0.01
+"""By how much the scores of classes that exclude each other may exceed 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +54,13 @@ class Segments:
     @property
     def doubt(self) -> np.ndarray:
         """How uncertain each is, float64 [N] from 0 to 1: 1 less the margin between its two best classes, and where
-        only one is listed, 1 less its score."""
-        second = self.top_scores[:, 1]
-        return np.asarray(1 - (self.top_scores[:, 0] - second))
+        only one is listed, 1 less its score.
+
+        Scores of a model that gives several labels don't exclude each other: then it is how near the score is to 1/2.
+        """
+        if (self.top_scores.sum(axis=1) > 1 + _TOLERANCE).any():
+            return np.asarray(1 - np.abs(2 * self.score - 1))
+        return np.asarray(1 - (self.top_scores[:, 0] - self.top_scores[:, 1]))
 
 
 def gather(found: Iterable[VideoLabels]) -> Segments:

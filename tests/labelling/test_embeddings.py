@@ -14,7 +14,10 @@ from pipelines.core.model_info import MODEL_INFO
 from pipelines.labelling.embeddings import table
 from pipelines.labelling.embeddings.table import VideoWindows, write_embeddings
 from pipelines.video.windows import Window
+from tests import ROOT
 from tests.conftest import contents, run_here
+from tests.support.document_runs import run_blocks
+from tests.support.documents import read_blocks
 from tests.support.label_model import DURATIONS, LABELS, level_of, make_model, write_grey
 
 FILE = "embeddings/embeddings-{:05d}-of-00002.parquet"
@@ -52,6 +55,21 @@ def test_every_window_has_a_row_whatever_the_size_of_groups(parts: list[VideoWin
         assert np.array_equal(np.array(row["embedding"], np.float16), values)
 
 
+def test_the_search_of_the_page_finds_what_is_near_among_a_hundred_thousand(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    vectors = chance.normal(3, 1, (100_000, 64)).astype(np.float16)
+    near = [0, *chance.choice(np.arange(1, len(vectors)), 9, replace=False).tolist()]
+    for distance, number in enumerate(near):
+        vectors[number] = vectors[0] + np.float16(0.02 * distance) * chance.normal(0, 1, 64).astype(np.float16)
+    (tmp_path / "labels" / "embeddings").mkdir(parents=True)
+    with open(tmp_path / "labels" / FILE.format(0), "wb") as file:
+        windows = [Window(number, float(number), number + 1.0) for number in range(len(vectors))]
+        write_embeddings(file, [VideoWindows("v.mp4", "v.mp4", windows, vectors)], "f1")
+    blocks = [block for block in read_blocks(ROOT / "docs/how-to/embeddings.md") if block.language == "python"]
+    (printed,) = run_blocks(blocks, tmp_path)
+    assert [int(float(line.split()[2])) for line in printed.splitlines()] == near
+
+
 @pytest.mark.process
 def test_embeddings_of_all_windows_beside_the_same_labels(tmp_path: Path) -> None:
     model, videos, output = tmp_path / "model", tmp_path / "videos", tmp_path / "out"
@@ -85,17 +103,13 @@ def test_embeddings_of_all_windows_beside_the_same_labels(tmp_path: Path) -> Non
     assert long[0]["embedding"] == pytest.approx([level_of(LABELS[0])] * 12, abs=2)
     assert long[-1]["embedding"] == pytest.approx([level_of(LABELS[2])] * 12, abs=2)
 
-    # Other segments don't need other scores, and a file that has changed since is made again.
     (output / names[0]).write_bytes(b"")
-    assert names[0] in label(output, "--embeddings")
-    label(output, "--embeddings", "--min-score", "0.99")
+    assert names[0] in label(output, "--embeddings")  # has changed since, and is made again
     assert {name: (output / name).read_bytes() for name in names} == tables
 
     refused = label(tmp_path / "plain", "--embeddings", code=2)
     assert "holds labels without embeddings, and only scoring gives these. Choose another --output" in refused
     assert "holds labels with embeddings. Add --embeddings to the same command, choose another" in label(output, code=2)
-    label(output, "--overwrite")
-    assert not (output / "embeddings").exists()
 
     info = json.loads((model / MODEL_INFO).read_text())
     (model / MODEL_INFO).write_text(json.dumps({**info, "embedding": 0}))

@@ -61,6 +61,8 @@ def test_what_is_chosen_for_which_reason(
 def test_doubt_is_the_margin_between_the_best_two_classes() -> None:
     rows = [segment(0, 1, {"A": 0.6, "B": 0.35}), segment(1, 2, {"A": 0.5, "B": 0.1}), segment(2, 3, {"A": 0.9})]
     assert gather([video_labels("v", rows)]).doubt == pytest.approx([0.75, 0.6, 0.1])
+    rows.append(segment(3, 4, {"A": 0.9, "B": 0.8}))  # of a model that gives several labels
+    assert gather([video_labels("v", rows)]).doubt == pytest.approx([0.8, 1.0, 0.2, 0.2])
 
 
 def test_those_chosen_are_unlike_each_other_in_their_vectors() -> None:

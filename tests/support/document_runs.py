@@ -66,7 +66,7 @@ def _dataset(folder: Path) -> None:
 def _model(folder: Path) -> None:
     from tests.support.label_model import make_model  # loads TensorFlow, which most tests here don't need
 
-    make_model(folder, CLASSES, ClipSpec(num_frames=20, height=64, width=64))
+    make_model(folder, CLASSES, ClipSpec(num_frames=20, height=64, width=64), embedding=True)
 
 
 def _labels(folder: Path) -> None:
