@@ -35,6 +35,18 @@ def make_tree(root: str, videos: Sequence[str], count: int) -> None:
         os.symlink(path, os.path.join(folder, f"v_{label}_g{group:02d}_c{clip:02d}{Path(path).suffix}"))
 
 
+def write_parts(tree: str, count: int) -> str:
+    """A manifest in a tree of `make_tree` that names `count` parts of each video: of a second, each half over the one
+    before. Returns its path."""
+    lines = ["path,start,end,label,group"]
+    for label, name in sorted((folder.name, path.name) for folder in Path(tree).iterdir() for path in folder.iterdir()):
+        group = name.split("_")[-2]
+        lines += [f"{label}/{name},{k / 2},{k / 2 + 1},{label},{group}" for k in range(count)]
+    path = os.path.join(tree, "parts.csv")
+    Path(path).write_text("\n".join(lines) + "\n")
+    return path
+
+
 def job_command(tree: str, output: str, workers: int, *more: str) -> list[str]:
     """The preprocessing job on a tree; `more` are further flags."""
     flags = ["--runner=DirectRunner", "--input", tree, "--output", output, "--workers", str(workers), *more]

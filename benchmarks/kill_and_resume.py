@@ -6,6 +6,7 @@ away) one to three times, and finally left to finish. Every file outside of `_st
 and nothing else may be left over. After each kill, a result that claims to be complete must be complete.
 
   python -m benchmarks.kill_and_resume --runs 30
+  python -m benchmarks.kill_and_resume --runs 20 --count 30 --ranges 4
   python -m benchmarks.kill_and_resume --runs 20 --model runs/lrcn/model --window-s 1
 """
 
@@ -190,6 +191,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--count", type=common.positive, default=150, metavar="N", help="videos in the tree (default %(default)s)")
     add("--shards", type=common.positive, default=12, metavar="N", help="shards of the dataset (default %(default)s)")
     add("--workers", type=common.positive, default=2, metavar="N", help="decoder processes (default %(default)s)")
+    add("--ranges", type=int, default=0, metavar="N", help="preprocess N parts of each video (default: whole videos)")
     add("--model", metavar="FOLDER", help="label with this model, instead of preprocessing")
     common.add_scratch(parser, "the tree and the results")
     return common.parse_with_job(parser, argv)
@@ -223,6 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             (videos,) = sets.values()
             tree = os.path.join(scratch, "tree")
             jobs.make_tree(tree, videos, args.count)
+            tree = jobs.write_parts(tree, args.ranges) if args.ranges else tree
             kind = _labelling(args) if args.model else _preprocessing(args)
             bench = Bench(tree, scratch, kind)
             print(f"undisturbed: {bench.duration_s:.2f} s, {args.count} videos, {bench.steps} {kind.step}", flush=True)

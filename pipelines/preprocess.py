@@ -29,6 +29,7 @@ from pipelines.dataset.summary import print_summary
 from pipelines.decoding.messages import DecodeJob
 from pipelines.engines.engine import Engine, num_decoders, plain_engine, resources
 from pipelines.files.lock import exclusive
+from pipelines.inputs.background import annotated_parts, with_background
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
 from pipelines.inputs.label_unions import with_several_labels
@@ -96,15 +97,19 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
     if loads_ahead := is_here and (config.overwrite or not folder.is_complete(config.output)):
         engine.prepare(PATIENCE_S)  # while videos are listed
     files.check_stores(config.input, config.output)
-    listed = read_catalog(config.input, config.class_level, config.multi_label)
+    listed = read_catalog(config.input, config.class_level, config.video_pattern, config.multi_label)
     catalog, config = choose_splits(listed, config, read_split_files(config.split_file))
+    parts = annotated_parts(listed) if config.background else {}
     del listed
     if config.multi_label:
         catalog = with_several_labels(catalog)
     catalog = select(catalog, config.classes, config.limit)
     if config.drop_duplicates:
         catalog = without_duplicates(catalog)
-    catalog = note_classes(note_splits(catalog if config.multi_label else remark_overlaps(catalog)))
+    catalog = catalog if config.multi_label else remark_overlaps(catalog)
+    if config.background:
+        catalog = with_background(catalog, parts, config.background)
+    catalog = note_classes(note_splits(catalog))
     folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
     if loads_ahead:
         engine.prepare(0.0)
@@ -143,7 +148,7 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
 
 
 def _write_shards(config: PreprocessConfig, engine: Engine, plan: Plan, pending: Sequence[PlannedShard]) -> None:
-    job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits)
+    job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits, dense=config.dense)
     settings = ShardSettings(job, plan.labels, config.compression, config.multi_label)
     workers = num_decoders(config.workers, engine)
     plan_uri = folder.write_plan(config.output, (shard.line for shard in pending))

@@ -50,7 +50,7 @@ LIBRARIES = [
     ("pipelines", {"tensorflow", "keras"}, set()),
     ("trainer", {"apache_beam"}, {"apache_beam"}),
 ]
-TOOLS = ("preprocess", "label", "export", "verify", "sample_data", "download", "doctor")
+TOOLS = ("preprocess", "label", "export", "corrections", "verify", "sample_data", "download", "doctor")
 LONGEST_MODULE, MOST_FILES = 260, 20
 
 

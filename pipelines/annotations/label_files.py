@@ -7,6 +7,7 @@ the job read the video from.
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pipelines import files
@@ -18,7 +19,7 @@ from pipelines.core.stored.sealed import load_json
 SUMMARY = "summary.json"
 KEYS = frozenset(("video", "start_s", "end_s", "label", "score", "model"))
 """What a row of labels has at least."""
-_UNKNOWN = "unknown"
+_UNKNOWN, _UNFAMILIAR = "unknown", "is_unfamiliar"
 _BATCH_ROWS = 10_000
 
 
@@ -75,7 +76,9 @@ def _annotation(row: Any, place: str, source: Source) -> Annotation:
     fields = {key: value for key, value in row.items() if isinstance(value, str | int | float)}
     video = source.video(str(row["video"]), fields, place)
     label = "" if row["label"] == _UNKNOWN else row["label"]
-    return source.annotation(place, video, (row["start_s"], row["end_s"]), label, score=row["score"])
+    found = source.annotation(place, video, (row["start_s"], row["end_s"]), label, score=row["score"])
+    # In CSV, it is a text; files of earlier versions don't have it.
+    return replace(found, is_unfamiliar=True) if row.get(_UNFAMILIAR) in (True, "true") else found
 
 
 def _read_jsonl(uri: str) -> Iterator[tuple[int, Any]]:
@@ -95,7 +98,7 @@ def _read_parquet(uri: str) -> Iterator[tuple[int, Any]]:
     from pyarrow import parquet
 
     with files.local_copy(uri) as path, parquet.ParquetFile(path) as file:
-        columns = [name for name in ("uri", *sorted(KEYS)) if name in file.schema_arrow.names]
+        columns = [name for name in ("uri", _UNFAMILIAR, *sorted(KEYS)) if name in file.schema_arrow.names]
         first = 1
         for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
             yield from enumerate(batch.to_pylist(), first)

@@ -56,16 +56,19 @@ def reviewed(tasks: Sequence[Mapping[str, Any]], source: Source) -> Iterator[Ann
 
 
 def predicted(tasks: Sequence[Mapping[str, Any]], source: Source) -> Iterator[Annotation]:
-    """The predictions that tasks came with, of the last model in each, whether or not people looked at them.
+    """The predictions that the annotations of people began with; of tasks that nobody annotated, none.
+
+    An export keeps them with each annotation, or, where it is asked for whole predictions, with the task.
 
     Raises:
         UsageError: a result is of a kind that isn't read; the message names the task.
     """
     for number, task in enumerate(tasks):
-        predictions = task.get("predictions") or []
-        # An export without details has ids in place of predictions.
-        for item in [item for item in predictions if isinstance(item, dict)][-1:]:
-            yield from _results(item, f"{_place(task, number)}, prediction", task, source)
+        chosen = _chosen(task)
+        found = [item.get("prediction") for item in chosen] + list(task.get("predictions") or [])[::-1]
+        whole = [item for item in found if isinstance(item, dict) and item.get("result")]
+        for item in whole[:1] if chosen else ():
+            yield from _results(item, f"{_place(task, number)}, prediction", task, source, is_predicted=True)
 
 
 def is_reviewed(task: Mapping[str, Any]) -> bool:
@@ -88,28 +91,32 @@ def _content(found: Sequence[Annotation]) -> tuple[tuple[float, float, tuple[str
     return tuple(sorted((item.start_s or 0.0, item.end_s or 0.0, item.labels) for item in found))
 
 
-def _results(item: Mapping[str, Any], place: str, task: Mapping[str, Any], source: Source) -> Iterator[Annotation]:
+def _results(
+    item: Mapping[str, Any], place: str, task: Mapping[str, Any], source: Source, is_predicted: bool = False
+) -> Iterator[Annotation]:
     data = task["data"]
     fields = {key: value for key, value in data.items() if isinstance(value, str | int | float)}
     video = source.video(_video(data), fields, place)
     empty = True
     for number, result in enumerate(item.get("result") or []):
         where = f"{place}, result {number + 1}"
-        for annotation in _result(result, where, video, data, source):
+        for annotation in _result(result, where, video, data, source, is_predicted):
             empty = False
             yield annotation
     if empty:
         yield source.annotation(place, video)
 
 
-def _result(result: Any, place: str, video: str, data: Mapping[str, Any], source: Source) -> Iterator[Annotation]:
+def _result(
+    result: Any, place: str, video: str, data: Mapping[str, Any], source: Source, is_predicted: bool
+) -> Iterator[Annotation]:
     kind = str(result.get("type", "")) if isinstance(result, dict) else ""
     value = result.get("value") if kind else None
     if kind in _PASSED_OVER:
         return
     if not isinstance(value, dict):
         raise UsageError(f"{source.where(place)}: it has no value. {_READ}")
-    score = result.get("score")
+    score = result.get("score") if is_predicted else None  # people's regions keep that of the prediction they began as
     if kind == "choices" and isinstance(value.get("choices"), list):
         yield source.annotation(place, video, labels=value["choices"], score=score)
     elif isinstance(value.get("timelinelabels"), list) and isinstance(value.get("ranges"), list):

@@ -1,8 +1,7 @@
 """Several labels in one text, and how they are joined again."""
 
-from collections.abc import Iterable
-
-BETWEEN = "|"
+from pipelines.core.label_sets import SEPARATOR as BETWEEN
+from pipelines.core.label_sets import join_labels as join_labels
 
 
 def split_labels(text: str) -> tuple[str, ...]:
@@ -17,8 +16,3 @@ def split_labels(text: str) -> tuple[str, ...]:
     if "" in labels:
         raise ValueError(f"{text!r} has an empty label: several labels are written as Swing{BETWEEN}Walk")
     return tuple(dict.fromkeys(labels))
-
-
-def join_labels(labels: Iterable[str]) -> str:
-    """Labels as one text in its canonical form: sorted, each once."""
-    return BETWEEN.join(sorted(set(labels)))

@@ -27,6 +27,17 @@ _HEAD_BYTES = 1 << 16
 _PARQUET, _ZIP = b"PAR1", b"PK\x03\x04"
 
 
+KINDS = {
+    "csv": "a table with the columns path,label,start,end",
+    "kinetics": "Kinetics' table",
+    "activitynet": "ActivityNet's JSON",
+    "label-studio": "Label Studio's export as JSON",
+    "cvat": "CVAT's XML",
+    "labels": "labels that har label wrote",
+}
+"""The kinds of files, and what each is in words."""
+
+
 def read_annotations(uri: str, video_pattern: str = "", fps: float = 0.0) -> Iterator[Annotation]:
     """The annotations of a file, in its order.
 
@@ -48,18 +59,23 @@ def read_annotations(uri: str, video_pattern: str = "", fps: float = 0.0) -> Ite
             place, the value and what to do. What is wrong with an entry is found when it is reached.
         OSError: the file can't be read.
     """
+    return read_kind(uri, video_pattern, fps)[1]
+
+
+def read_kind(uri: str, video_pattern: str = "", fps: float = 0.0) -> tuple[str, Iterator[Annotation]]:
+    """The kind of a file, one of `KINDS`, and its annotations. See `read_annotations`."""
     source = Source(uri, VideoPattern(video_pattern) if video_pattern else None, fps)
     summary = files.read_text(files.join(uri, SUMMARY)) if _may_be_folder(uri) else None
     if summary is not None:
-        return label_folder(summary, uri, source)
+        return "labels", label_folder(summary, uri, source)
     head = _head(uri)
     if head.startswith(_PARQUET):
-        return label_file(uri, "parquet", source)
+        return "labels", label_file(uri, "parquet", source)
     if head.startswith(_ZIP):
-        return _zipped(uri, source)
+        return "cvat", _zipped(uri, source)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if start == b"<":
-        return _xml(uri, head, source)
+        return "cvat", _xml(uri, head, source)
     if start in (b"{", b"["):
         return _json(uri, head, source)
     return _table(uri, source)
@@ -102,14 +118,14 @@ def _content(uri: str) -> bytes:
     return data
 
 
-def _json(uri: str, head: bytes, source: Source) -> Iterator[Annotation]:
+def _json(uri: str, head: bytes, source: Source) -> tuple[str, Iterator[Annotation]]:
     if _is_label_row(head):
-        return label_file(uri, "jsonl", source)
+        return "labels", label_file(uri, "jsonl", source)
     value = read_json(uri)
     if isinstance(value, dict) and ("database" in value or "results" in value):
-        return activitynet(value, source)
+        return "activitynet", activitynet(value, source)
     if is_label_studio(value):
-        return reviewed(value, source)
+        return "label-studio", reviewed(value, source)
     if isinstance(value, list) and value and isinstance(value[0], dict) and "annotator" in value[0]:
         raise UsageError(f"{uri}: this is Label Studio's export as JSON_MIN or CSV. Export as JSON")
     keys = value if isinstance(value, dict) else value[0] if value and isinstance(value[0], dict) else {}
@@ -153,17 +169,17 @@ def _member(archive: zipfile.ZipFile, uri: str) -> BinaryIO:
         raise UsageError(f"{uri}: a ZIP file without {_CVAT_IN_ZIP}, so not CVAT's XML. {ACCEPTED}") from error
 
 
-def _table(uri: str, source: Source) -> Iterator[Annotation]:
+def _table(uri: str, source: Source) -> tuple[str, Iterator[Annotation]]:
     data = _content(uri)
     if data.lstrip(b"\xef\xbb\xbf").startswith(b"WEBVTT"):
         raise UsageError(f"{uri}: subtitles are not read. {ACCEPTED}")
     text = decode(data, uri)
     columns = read_head(text)
     if is_kinetics(columns):
-        return kinetics_rows(text, source)
+        return "kinetics", kinetics_rows(text, source)
     if set(columns) >= KEYS:
-        return label_file(uri, "csv", source)
+        return "labels", label_file(uri, "csv", source)
     if "label" not in columns:
         shown = ",".join(columns)
         raise UsageError(f"{uri}: unknown kind of file; its first line is {shown[:100]!r}. {ACCEPTED}")
-    return plain_rows(text, columns, source)
+    return "csv", plain_rows(text, columns, source)

@@ -16,6 +16,8 @@ class Annotation:
         split: name of the split; empty if it isn't given.
         score: how certain it is, from 0 to 1; None from people.
         place: where it stands, such as `line 12` or `database.v_7.annotations[3]`, for messages.
+        is_unfamiliar: whether it is a model's, which found it unlike what it was trained on: the label isn't to be
+            trusted, however high its score.
     """
 
     video: str
@@ -26,3 +28,4 @@ class Annotation:
     split: str = ""
     score: float | None = None
     place: str = ""
+    is_unfamiliar: bool = False

@@ -12,6 +12,7 @@ COMMANDS = {
     "import-model": ("trainer.import_model", "import a model that was trained elsewhere"),
     "label": ("pipelines.label", "label videos with a trained model"),
     "export": ("pipelines.export", "write labels in a form that another program reads"),
+    "corrections": ("pipelines.corrections", "make a manifest of what people corrected in another program"),
 }
 """Module and purpose of each tool, in their usual order. Each module has `make_parser()`, for completion."""
 

@@ -28,7 +28,8 @@ class ModelInfo:
         labels: class names, sorted; the position is both the id and the index in the outputs.
         temperature: what logits are divided by before the softmax; 1 leaves them unchanged.
         dataset: `uri` and `fingerprint` of the dataset that it was trained on; empty where unknown.
-        durations_s: minimum, median and maximum duration of the training videos in seconds; empty where unknown.
+        durations_s: minimum, median and maximum duration of the training videos in seconds, and the length of the
+            windows they were cut into, if they were; empty where unknown.
         metrics: top1, macro_f1 and ece on the test split; empty where unknown.
         parameters: number of weights.
         fingerprint: hash of the weights, architecture, clip spec, labels and temperature; empty until it is exported.

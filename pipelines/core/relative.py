@@ -5,6 +5,9 @@ Addresses stay as they are.
 
 import os
 
+LISTS = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xml")
+"""How names of files end that list videos."""
+
 
 def name_of(path: str) -> str:
     """The last part of an absolute local path; anything else unchanged."""
@@ -13,7 +16,7 @@ def name_of(path: str) -> str:
 
 def path_below(path: str, source: str) -> str:
     """A local path relative to a folder, or to the folder of a manifest, if it lies below that; otherwise unchanged."""
-    folder = os.path.dirname(source) if source.lower().endswith(".csv") else source
+    folder = os.path.dirname(source) if source.lower().endswith(LISTS) else source
     return os.path.relpath(path, folder) if os.path.isabs(path) and path.startswith(f"{folder}/") else path
 
 

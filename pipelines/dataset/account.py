@@ -101,7 +101,12 @@ def describe(
     """The description of a complete dataset, from the reports of its shards in the order of the plan."""
     written = [video for report in reports for video in report.written]
     failed = [*catalog.left_out.failed, *(failure for report in reports for failure in report.failed)]
-    num_filtered = len(catalog.left_out.filtered) + sum(len(report.filtered) for report in reports)
+    # With dense windows, a row becomes several clips, and may also have a failure for other parts of it.
+    listed, num_filtered = (
+        catalog.num_listed,
+        len(catalog.left_out.filtered) + sum(len(report.filtered) for report in reports),
+    )
+    extra = len(written) + len(failed) + num_filtered - listed
     durations = sorted(video.duration_s for video in written) or [0.0]
     return DatasetInfo(
         clip_spec=config.clip_spec,
@@ -110,7 +115,8 @@ def describe(
         labels=plan.labels,
         splits=summarise_splits(reports, plan.splits, indexes, catalog.multi_label),
         counts={
-            "listed": catalog.num_listed,
+            "listed": listed,
+            **({"extra": extra} if config.dense or config.background else {}),
             "written": len(written),
             "failed": len(failed),
             "filtered": num_filtered,
@@ -123,6 +129,7 @@ def describe(
             "median": median(durations),
             "max": durations[-1],
             "total": round(sum(durations), 3),
+            **({"window": config.clip_s} if config.dense else {}),
         },
         configuration=with_names_for_paths(config.identity()),
         versions=versions,

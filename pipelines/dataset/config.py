@@ -9,12 +9,18 @@ from pipelines.core.settings.common import INPUT_OUTPUT, RUNNING, Common
 from pipelines.core.settings.fields import Group, Name, SettingError, check_settings, naming, setting, setting_like
 from pipelines.core.spec import COMPRESSIONS, ClipSpec, FrameEncoding
 from pipelines.decoding.messages import DecodeLimits
+from pipelines.inputs.background import Background
 from pipelines.inputs.splits.assign import parse_fractions, parse_groups
+from pipelines.video.ranges.planning import DenseWindows
+from pipelines.video.windows import default_windows
 
 CLIPS, STORAGE = Group("clips"), Group("storage")
 SPLITS = Group("splits", "All videos of a group go into the same split, unless official splits say otherwise.")
-_PATHS = ("input", "split_file")
+_PATHS = ("input", "split_file", "video_pattern")
 """Settings that are paths and decide about the content."""
+
+
+_OF_BACKGROUND = ("background_label", "background_margin_s")
 
 
 DEFAULT_SPLITS = "train=0.8,val=0.1,test=0.1"
@@ -38,10 +44,14 @@ class PreprocessConfig:
 
     input: str = setting(
         group=INPUT_OUTPUT, metavar="PATH",
-        help="videos to read: a folder of class folders, or a CSV manifest with the columns path,label[,group][,split]"
-        "; local, gs:// or s3://",
+        help="videos to read: a folder of class folders, a CSV manifest with the columns "
+        "path,label[,group][,split][,start,end], or a file of annotations or folder of labels; local, gs:// or s3://",
     )  # fmt: skip
     output: str = setting(group=INPUT_OUTPUT, metavar="FOLDER", help="folder to write the dataset to")
+    video_pattern: str = setting(
+        "", group=INPUT_OUTPUT, metavar="PATTERN", automatic="as the annotations name them",
+        help="where the videos of annotations lie: `videos/{youtube_id}.mp4`, with fields of an annotation in braces",
+    )  # fmt: skip
     class_level: int = setting(
         0, group=INPUT_OUTPUT, metavar="N", low=0,
         automatic="the first level below folders train, val, test and below a lone folder around everything",
@@ -63,6 +73,27 @@ class PreprocessConfig:
     sampling: str = setting_like(ClipSpec, "sampling", group=CLIPS)
     resize: str = setting_like(ClipSpec, "resize", group=CLIPS)
     interpolation: str = setting_like(ClipSpec, "interpolation", group=CLIPS)
+    clip_s: float = setting(
+        0.0, group=CLIPS, metavar="SECONDS", low=0, automatic="a clip of each whole video or part",
+        help="make clips of this length of videos and parts that are longer: the windows that labelling makes",
+    )  # fmt: skip
+    stride_s: float = setting(
+        0.0, group=CLIPS, metavar="SECONDS", low=0, automatic="half of --clip-s",
+        help="seconds from the start of such a clip to the start of the next",
+    )  # fmt: skip
+    clips_per_video: int = setting(
+        0, group=CLIPS, metavar="N", low=0, automatic="all",
+        help="with --clip-s, the largest number of clips of a video or part, evenly spread over it",
+    )  # fmt: skip
+    background_label: str = setting(
+        "", group=CLIPS, metavar="NAME", automatic="no such clips",
+        help="also make clips, of this class, of what lies between the annotated parts of videos: as long as --clip-s "
+        "or, without it, as the median of these parts",
+    )  # fmt: skip
+    background_margin_s: float = setting(
+        1.0, group=CLIPS, metavar="SECONDS", low=0,
+        help="with --background-label, seconds before and after an annotated part of which no clip is made",
+    )  # fmt: skip
     min_frames: int = setting(
         1, group=INPUT_OUTPUT, metavar="N", low=1, help="leave out videos with fewer frames than this"
     )
@@ -110,7 +141,17 @@ class PreprocessConfig:
         if len(given) > 1:
             places = " or ".join(["{}"] * len(given))
             raise SettingError(f"give {places}, not both: each decides which split a video is in", *given)
+        for name in ("stride_s", "clips_per_video"):
+            if getattr(self, name) and not self.clip_s and not (self.background_label and name != "stride_s"):
+                raise SettingError("{} needs {}, the length of the clips", Name(name), Name("clip_s"))
+        if self.clip_s and self.stride_s > self.clip_s:
+            given_s = f"{self.clip_s:g}"
+            raise SettingError(
+                "{} must be at most {} ({}), not {}", Name("stride_s"), Name("clip_s"), given_s, f"{self.stride_s:g}"
+            )
         # Built once here, so that a wrong value is found before anything is read.
+        with naming("clip_s"):
+            _ = self.dense
         with naming("size"):
             _ = self.clip_spec
         with naming("splits"):
@@ -135,6 +176,21 @@ class PreprocessConfig:
         return FrameEncoding(self.encoding, self.jpeg_quality)
 
     @property
+    def dense(self) -> DenseWindows | None:
+        """How long videos become several clips; None where each becomes one."""
+        if not self.clip_s:
+            return None
+        return DenseWindows(default_windows({}, self.clip_s, self.stride_s), self.clips_per_video)
+
+    @property
+    def background(self) -> Background | None:
+        """Which clips are made of what lies between annotated parts; None if there are none."""
+        if not self.background_label:
+            return None
+        how = self.background_margin_s, self.clip_s, self.stride_s, self.clips_per_video
+        return Background(self.background_label, *how)
+
+    @property
     def limits(self) -> DecodeLimits:
         """Limits for decoding one video."""
         return DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
@@ -149,9 +205,12 @@ class PreprocessConfig:
         value["splits"] = self.splits or DEFAULT_SPLITS
         if len(self.split_file) < 2:
             value["split_file"] = "".join(self.split_file)
-        for name in ("class_level", "multi_label"):
+        if not self.background_label:
+            value["background_margin_s"] = 0
+        dense = ("clip_s", "stride_s", "clips_per_video")
+        for name in (*("video_pattern", "class_level", "multi_label"), *dense, *_OF_BACKGROUND):
             if not value[name]:
-                del value[name]
+                del value[name]  # as in datasets of earlier versions
         if self.encoding != "jpeg":
             del value["jpeg_quality"]
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}

@@ -54,7 +54,8 @@ def check_dataset(info: "DatasetInfo", stated: Mapping[str, Any]) -> None:
     _must_agree("counts.written", counts["written"], "the splits", sum(s.num_examples for s in info.splits.values()))
     _must_agree("counts.failed", counts["failed"], "failures_by_reason", sum(info.failures_by_reason.values()))
     parts = counts["written"] + counts["failed"] + counts["filtered"]
-    _must_agree("counts.listed", counts["listed"], "written + failed + filtered", parts)
+    listed = counts["listed"] + counts.get("extra", 0)
+    _must_agree("counts.listed", listed, "written + failed + filtered", parts)
 
 
 def _check_several(place: str, by_class: Mapping[str, int], num_examples: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
+from pipelines.core.clip_ids import range_of, video_of
 from pipelines.core.wording import some
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.inputs.catalog import Catalog, VideoRecord
@@ -18,15 +19,20 @@ _SHOWN = 3
 
 Copies = list[tuple[str, WrittenVideo]]
 """Videos of the same content, by id, each preceded by its split."""
+Stretch = tuple[float, float] | None
+"""Start and end of a part in seconds; None for a whole video."""
 
 
 def find_copies(reports: Iterable[ShardReport]) -> list[Copies]:
-    """The written videos of which there is more than one with the same content, in the order of the first one's id."""
-    first: dict[tuple[int, int], tuple[str, WrittenVideo]] = {}
-    found: dict[tuple[int, int], Copies] = {}
+    """The written videos of which there is more than one with the same content, in the order of the first one's id.
+
+    Parts of one video are never copies of each other; the same part of two files with the same content is.
+    """
+    first: dict[tuple[int, int, Stretch], tuple[str, WrittenVideo]] = {}
+    found: dict[tuple[int, int, Stretch], Copies] = {}
     for report in reports:
         for video in report.written:
-            key = video.content, video.num_source_frames
+            key = video.content, video.num_source_frames, range_of(video.video_id)
             if video.content and key in first:
                 found.setdefault(key, [first[key]]).append((report.split, video))
             elif video.content:
@@ -69,38 +75,53 @@ def drop_duplicates(
     size_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
     marks_of: Callable[[Sequence[VideoRecord]], Iterable[int]],
 ) -> Catalog:
-    """Leaves out videos with the same content as a video with an earlier id.
+    """Leaves out videos with the same content as a video with an earlier id, or the same part of such a video.
+
+    Other parts of a copy stay, in the group of the video that it is a copy of, so that both go into the same split.
 
     Args:
         catalog: the videos.
         size_of: gives the size in bytes of each of some files; 0 for one that doesn't exist.
         marks_of: gives the `stream_mark` of each of some files; 0 for one that can't be read. Only called for files
-            that share their size with another.
+            that share their size with another, once for each.
     """
-    sizes = list(size_of(catalog.videos))
+    once = {_file(video): video for video in reversed(catalog.videos)}
+    videos = [once[file] for file in reversed(once)]
+    sizes = list(size_of(videos))
     counts = Counter(sizes)
-    candidates = [video for video, size in zip(catalog.videos, sizes, strict=True) if size and counts[size] > 1]
-    first: dict[int, VideoRecord] = {}
-    dropped: dict[str, Filtered] = {}
+    candidates = [video for video, size in zip(videos, sizes, strict=True) if size and counts[size] > 1]
+    marks = zip(candidates, marks_of(candidates), strict=True)
+    mark_of = {_file(video): mark for video, mark in marks if mark}
+    group_of: dict[int, str] = {}
+    first: dict[tuple[int, float, float], VideoRecord] = {}
+    kept: list[VideoRecord] = []
+    dropped: list[Filtered] = []
     copies: dict[str, list[VideoRecord]] = {}
-    for video, mark in zip(candidates, marks_of(candidates), strict=True):
-        original = first.setdefault(mark, video) if mark else video
-        if original is not video:
-            other = "" if original.label == video.label else f", which has the label {original.label}"
-            copies.setdefault(original.video_id, [original]).append(video)
-            reason = f"the same content as {original.video_id}{other}"
-            dropped[video.video_id] = Filtered(video.video_id, video.label, reason)
-    if not dropped:
-        return catalog
-    kept = tuple(video for video in catalog.videos if video.video_id not in dropped)
-    left_out = replace(catalog.left_out, filtered=(*catalog.left_out.filtered, *dropped.values()))
+    for video in catalog.videos:
+        mark = mark_of.get(_file(video))
+        if mark is None:
+            kept.append(video)
+            continue
+        original = first.setdefault((mark, video.start_s, video.end_s), video)
+        group = group_of.setdefault(mark, video.group)
+        if original is video:
+            kept.append(video if video.group == group else replace(video, group=group))
+            continue
+        other = "" if original.label == video.label else f", which has the label {original.label}"
+        copies.setdefault(original.video_id, [original]).append(video)
+        dropped.append(Filtered(video.video_id, video.label, f"the same content as {original.video_id}{other}"))
     return replace(
         catalog,
-        videos=kept,
-        left_out=left_out,
+        videos=tuple(kept),
+        left_out=replace(catalog.left_out, filtered=(*catalog.left_out.filtered, *dropped)),
         notes=(*catalog.notes, *_on_contradictions([(kept, copy) for kept, *left in copies.values() for copy in left])),
         copies=tuple(map(tuple, copies.values())),
     )
+
+
+def _file(video: VideoRecord) -> tuple[str, str]:
+    """What parts of one video share. Names that lead to one file are different videos, with the same content."""
+    return video.uri, video_of(video.video_id)
 
 
 def _on_contradictions(pairs: Sequence[tuple[VideoRecord, VideoRecord]]) -> Iterator[str]:

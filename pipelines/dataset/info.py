@@ -45,8 +45,9 @@ class Note:
 class WrittenVideo:
     """A video that became a record; `remark` is what a person should know about it (`remarks.remark`).
 
-    `label` joins several labels, as `label_sets.join_labels` does;
-    `content` is the file's `content.content_mark`; 0 in reports of earlier versions.
+    `label` joins several labels, as `label_sets.join_labels` does.
+    `content` is the `content.content_mark` of the file, or a mark of the part of it; 0 in reports of earlier versions.
+    `row` is the id of what was listed where that became several clips with ids of their own; otherwise it is empty.
     """
 
     video_id: str
@@ -57,10 +58,12 @@ class WrittenVideo:
     damaged: bool
     remark: str = ""
     content: int = 0
+    row: str = ""
 
     def __post_init__(self) -> None:
         # Videos share one string for a common name: at the end of a job, the reports of all shards are in memory.
         object.__setattr__(self, "label", intern(self.label))
+        object.__setattr__(self, "row", intern(self.row))
         object.__setattr__(self, "group", self.video_id if self.group == self.video_id else intern(self.group))
 
 
@@ -97,8 +100,12 @@ class ShardReport:
         return build(cls, load_json(text))
 
     def video_ids(self) -> list[str]:
-        """Ids of all videos that the report accounts for."""
-        return [video.video_id for part in (self.written, self.failed, self.filtered) for video in part]
+        """Ids of all that was listed and for which the report accounts; once for what became several clips."""
+        several = dict.fromkeys(video.row for video in self.written if video.row)
+        single = [video.video_id for video in self.written if not video.row]
+        failed = [video.video_id for video in self.failed if video.video_id not in several]
+        filtered = [video.video_id for video in self.filtered if video.video_id not in several]
+        return [*several, *single, *failed, *(name for name in filtered if name not in set(failed))]
 
 
 @dataclass(frozen=True)
@@ -150,9 +157,11 @@ class DatasetInfo:
         compression: `none` or `gzip`, of the shard files.
         labels: class names; the position is the id.
         splits: split name to its shards.
-        counts: listed, written, failed, filtered, ignored, damaged.
+        counts: listed, written, failed, filtered, ignored, damaged; of dense windows also extra, by how many the clips
+            and failures exceed what was listed, as one video gives several.
         failures_by_reason: error type to number of videos.
-        durations_s: minimum, median, maximum and total duration of the written videos, in seconds.
+        durations_s: minimum, median, maximum and total duration of the written videos, in seconds; of dense windows
+            also their length, `window`.
         configuration: the settings of the run that determine the content.
         versions: package name to version.
         notes: what a person should know, each a `str` of a `Note`: how the input was read, what is wrong with it.

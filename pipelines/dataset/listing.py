@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pipelines import files
+from pipelines.annotations.reading import read_annotations
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
-from pipelines.core.video_files import FileInfo, is_video
+from pipelines.core.video_files import FileInfo, is_video, sort_out
 from pipelines.dataset.duplicates import drop_duplicates
 from pipelines.files import patterns
 from pipelines.files.alike import AlikeFiles
 from pipelines.inputs import catalog
+from pipelines.inputs.annotated import describe_filtered, is_annotated, manifest_of
 from pipelines.inputs.catalog import Catalog, VideoRecord
-from pipelines.inputs.folder_kinds import no_tree
+from pipelines.inputs.folder_kinds import ANNOTATIONS, LABEL_LAYOUT, no_tree
 from pipelines.inputs.manifest import parse_manifest
 from pipelines.inputs.manifest_catalog import from_manifest
 from pipelines.inputs.parts import paths_of
@@ -25,25 +27,33 @@ from pipelines.process.gc_pause import no_collection
 from pipelines.reports.text import plural
 from pipelines.video.content import stream_mark
 
+_FILES = (".csv", ".tsv", *ANNOTATIONS)
+_PATTERN = (
+    ". If they lie elsewhere, say where: --video-pattern 'FOLDER/{video}' for labels, 'FOLDER/{id}.mp4' for ActivityNet"
+)
+
 
 @no_collection()
-def read_catalog(source: str, class_level: int = 0, multi_label: bool = False) -> Catalog:
-    """Lists a folder, or reads a manifest where `source` ends in `.csv` (or `.tsv`).
+def read_catalog(source: str, class_level: int = 0, video_pattern: str = "", multi_label: bool = False) -> Catalog:
+    """Lists a folder, or reads a manifest or annotations: a file, or a folder of labels.
 
     Args:
         source: a normalised path or address.
         class_level: see `catalog.from_tree`.
-        multi_label: whether a line of a manifest may name several labels.
+        video_pattern: where the videos of annotations lie, see `read_annotations`; empty if they name them.
+        multi_label: whether a clip of a manifest or of annotations may have several labels.
 
     Raises:
         UsageError: there is nothing to read, or it can't be preprocessed; the message says why.
     """
     check_input(source)
     try:
-        if source.lower().endswith((".csv", ".tsv")):
+        if source.lower().endswith(_FILES) or _holds_labels(source):
             if class_level:
-                raise UsageError(f"--class-level is for folders; in {source} the column label names the classes")
-            return _read_manifest(source, multi_label)
+                raise UsageError(f"--class-level is for folders; {source} names the class of each video itself")
+            return _read_rows(source, video_pattern, multi_label)
+        if video_pattern:
+            raise UsageError(f"--video-pattern is for annotations; {source} is a folder of videos")
         if not files.is_local(source) and is_video(posixpath.basename(source)) and files.exists(source):
             raise UsageError(no_tree(source))
         return catalog.from_tree(source, *files.list_tree(source), class_level)
@@ -101,27 +111,39 @@ def check_input(source: str) -> None:
     Raises:
         UsageError: the input can't be preprocessed; the message says why, and what to give instead.
     """
-    check_source(source)
+    check_source(source, with_labels=True)
     if not files.is_local(source) or posixpath.isdir(source):
         return
     if not files.exists(source):
         pattern = any(sign in source for sign in patterns.MAGIC)
         hint = ". A pattern can't be the input: give the folder, or a CSV manifest" if pattern else remedy(source)
         raise UsageError(f"no such folder or manifest: {source}{hint}")
-    if not source.lower().endswith((".csv", ".tsv")):
+    if not source.lower().endswith(_FILES):
         raise UsageError(no_tree(source))
 
 
-def _read_manifest(source: str, multi_label: bool) -> Catalog:
-    text = files.read_written(source)
-    if text is None:
+def _holds_labels(source: str) -> bool:
+    """Whether a folder holds labels and not videos."""
+    if not files.exists(files.join(source, LABEL_LAYOUT)):
+        return False
+    return not files.is_local(source) or not sort_out(files.list_tree(source)[0]).videos
+
+
+def _read_rows(source: str, video_pattern: str, multi_label: bool) -> Catalog:
+    root = posixpath.dirname(source) if source.lower().endswith(_FILES) else source
+    is_table = source.lower().endswith((".csv", ".tsv"))
+    text = files.read_written(source) if is_table else None
+    if is_table and text is None:
         raise UsageError(f"no such manifest: {source}")
-    root = posixpath.dirname(source)
+    if text is None or video_pattern or is_annotated(text, source):
+        manifest = manifest_of(read_annotations(source, video_pattern), source, multi_label)
+        listed = _from_rows(source, root, manifest, "" if video_pattern else _PATTERN)
+        return replace(listed, notes=(*listed.notes, *describe_filtered(manifest)))
     manifest = parse_manifest(text, source, lambda path: files.find_slashed(root, path), multi_label)
     return _from_rows(source, root, manifest)
 
 
-def _from_rows(source: str, root: str, manifest: Manifest) -> Catalog:
+def _from_rows(source: str, root: str, manifest: Manifest, remedy: str = "") -> Catalog:
     """The catalogue of a manifest's rows, whose paths are relative to `root`. Each file is looked up once."""
     paths = list(paths_of(manifest.rows))
     for path in paths:
@@ -145,7 +167,7 @@ def _from_rows(source: str, root: str, manifest: Manifest) -> Catalog:
     if num_missing == len(paths):
         raise UsageError(
             f"{source}: none of its {plural(num_missing, 'video')} exists, for example {listed.videos[0].uri}. "
-            "Paths are relative to the folder of the manifest: correct them, or move the manifest"
+            f"Paths are relative to the folder of the manifest: correct them, or move the manifest{remedy}"
         )
     if not names.found:
         return listed

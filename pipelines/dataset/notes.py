@@ -7,6 +7,7 @@ from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 from pipelines.core.wording import some
 from pipelines.dataset.duplicates import DUPLICATES, Copies, have_several_labels, in_several_splits
 from pipelines.dataset.info import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
+from pipelines.inputs.overlaps import without_overlaps
 from pipelines.reports.text import plural
 from pipelines.video.remarks import SINGLE_PICTURE
 
@@ -34,9 +35,10 @@ def notes_on(
 
 
 def _on_remarks(reports: Iterable[ShardReport]) -> list[Note]:
-    """How many videos have each kind of remark, with a few names; all are in a file."""
+    """How many videos have each kind of remark, with a few names; all are in a file. Overlaps have a note already."""
     found: dict[tuple[str, str], list[WrittenVideo]] = {kind: [] for kind in (_DAMAGED, _CORRECTED, _SINGLE)}
-    for video in sorted((v for report in reports for v in report.written if v.remark), key=lambda v: v.video_id):
+    said = (v for report in reports for v in report.written if v.remark and without_overlaps(v.remark))
+    for video in sorted(said, key=lambda v: v.video_id):
         kind = _DAMAGED if video.damaged else _SINGLE if SINGLE_PICTURE in video.remark else _CORRECTED
         found[kind].append(video)
     notes = []

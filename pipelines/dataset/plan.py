@@ -28,16 +28,21 @@ from pipelines.process.gc_pause import no_collection
 
 STRIPS_PER_CLASS = 4
 """Number of clips of each class with a film strip in the preview."""
+_USUAL_CLIPS = 50
+"""How many clips a video is taken to become where that isn't known before it is decoded."""
 
 
 def _make_record(video_id: str, label: str, group: str, version: str, *rest: Any) -> VideoRecord:
     *part, uri = rest
+    if len(part) == 1:
+        return VideoRecord(video_id, uri, label, group, version, between=part[0])
     return VideoRecord(video_id, uri, label, group, version, "", *part)
 
 
 _FIELDS = ("video_id", "label", "group", "version")
 _RECORDS = LineCodec(_make_record, *_FIELDS)
 _PARTS = LineCodec(_make_record, *_FIELDS, "start_s", "end_s", "remark")
+_BACKGROUND = LineCodec(_make_record, *_FIELDS, "between")
 """Records of whole videos without a remark are as short as ever, which also keeps fingerprints of older datasets."""
 
 
@@ -184,8 +189,9 @@ def make_plan(
     layout = Layout(config.identity(), num_shards, {**(earlier.split_of_group if earlier else {}), **split_of_group})
     pixels = [config.clip_spec.fingerprint(), version("av"), version("opencv-python-headless")]
     storage = [config.frame_encoding.to_json(), config.compression]
+    dense = [[config.dense.windows.identity(), config.dense.most]] if config.dense else []
     several = ["multi_label"] if catalog.multi_label else []
-    settings = fingerprint([pixels, storage, config.min_frames, catalog.labels, *several])
+    settings = fingerprint([pixels, storage, config.min_frames, catalog.labels, *dense, *several])
     strips = _choose_strips(catalog)
     shards = [
         shard
@@ -200,7 +206,9 @@ def _num_shards(counts: Mapping[str, int], config: PreprocessConfig, beam_worker
     total = config.shards
     if not total:
         record_bytes = sharding.estimate_record_bytes(config.clip_spec, config.frame_encoding)
-        total = max(used, sharding.shard_count(sum(counts.values()), record_bytes, beam_workers))
+        rows = sum(counts.values())
+        clips = rows * (config.clips_per_video or _USUAL_CLIPS) if config.dense else rows
+        total = max(used, min(rows, sharding.shard_count(clips, record_bytes, beam_workers)))
     if total < used:
         raise UsageError(f"{total} shards are too few for {used} splits with videos; give at least {used}")
     return sharding.apportion(total, counts)
@@ -238,5 +246,5 @@ def _shards_of_split(
 
 def _line(video: VideoRecord) -> str:
     """A video's place in its shard; what its record depends on; and its address, which the record doesn't depend on."""
-    codec = _PARTS if video.end_s or video.remark else _RECORDS
+    codec = _BACKGROUND if video.between else _PARTS if video.end_s or video.remark else _RECORDS
     return f"{sharding.place_in_shard(video.video_id)}\t{codec.encode(video)}\t{compact_json(video.uri)}"

@@ -4,10 +4,12 @@ import base64
 import contextlib
 import gzip
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import BinaryIO, cast
 
+from pipelines.core.clip_ids import clip_id, range_of, video_of
 from pipelines.core.failure import Failure
 from pipelines.core.label_sets import ids_of
 from pipelines.dataset.example import Example, encode
@@ -15,10 +17,12 @@ from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.tfrecord import frame_record
 from pipelines.decoding.lent_file import Opened
-from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeJob
+from pipelines.decoding.messages import ClipResult, DecodedClip, DecodedPart, DecodeFiltered, DecodeJob, Request
 from pipelines.decoding.pool import DecoderPool
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.inputs.records import Filtered
+from pipelines.reports.text import plural
+from pipelines.video.ranges.planning import Between, TimeRange
 
 _GZIP_LEVEL = 6
 
@@ -75,54 +79,125 @@ def write_shard(
         OSError: `file` can't be written.
     """
     out = _HashingWriter(file)
-    written, failed, filtered, strips = [], [], [], {}
+    found = _Account(settings)
     with contextlib.ExitStack() as stack:
         records: BinaryIO = cast(BinaryIO, out)
         if settings.compression == "gzip":
             # The header has neither name nor time, so that the same records give the same file.
             zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=records, mtime=0)
             records = cast(BinaryIO, stack.enter_context(zipped))
-        wants_strip = task.strips.__contains__
-        for video, result in pool.map(task.videos, settings.job, open_local, lambda v: wants_strip(v.video_id)):
-            if isinstance(result, DecodedClip):
-                data = encode(_example(video, result, settings))
+        for video, part in pool.map_ranges(_requests(task), settings.job, open_local):
+            if example := found.take(video, part):
+                data = encode(example)
                 header, footer = frame_record(data)
                 records.write(header)
                 records.write(data)
                 records.write(footer)
-                if result.strip:
-                    strips[video.video_id] = base64.b64encode(result.strip).decode()
-                facts = result.num_source_frames, result.duration_s, result.damaged, result.remark, result.content
-                written.append(WrittenVideo(video.video_id, video.label, video.group, *facts))
-            elif isinstance(result, Failure):
-                failed.append(replace(result, video_id=video.video_id, uri=video.uri, label=video.label))
-            else:
-                filtered.append(Filtered(video.video_id, video.label, result.reason))
-            on_video(result)
+            if not part.more:
+                on_video(found.end(video))
     return ShardReport(
         task=task.fingerprint,
         name=task.name,
         split=task.split,
         size_bytes=out.size_bytes,
         sha256=out.sha256.hexdigest(),
-        written=tuple(written),
-        failed=tuple(failed),
-        filtered=tuple(filtered),
-        strips=strips,
+        written=tuple(found.written),
+        failed=tuple(found.failed),
+        filtered=tuple(found.filtered),
+        strips=found.strips,
     )
 
 
-def _example(video: VideoRecord, clip: DecodedClip, settings: ShardSettings) -> Example:
+def _requests(task: ShardTask) -> Iterator[tuple[list[VideoRecord], Request]]:
+    """The videos of a shard, parts of the same video together, with what their decoder is asked for."""
+    for (_, whole_id), videos in groupby(task.videos, lambda video: (video.uri, video.is_whole and video.video_id)):
+        parts = list(videos)
+        strips = frozenset(number for number, video in enumerate(parts) if video.video_id in task.strips)
+        if whole_id:
+            yield parts, Request(strip=bool(strips), strips=strips)
+        else:
+            yield parts, Request(ranges=tuple(map(_range, parts)), strips=strips)
+
+
+def _range(video: VideoRecord) -> TimeRange | Between:
+    return Between.from_text(video.between) if video.between else TimeRange(video.start_s, video.end_s)
+
+
+class _Account:
+    """What became of the videos of a shard. The parts of one video come one after the other."""
+
+    def __init__(self, settings: ShardSettings) -> None:
+        self._settings = settings
+        self.written: list[WrittenVideo] = []
+        self.failed: list[Failure] = []
+        self.filtered: list[Filtered] = []
+        self.strips: dict[str, str] = {}
+        self._source = ""
+        self._row_of: dict[str, str] = {}  # for the clips of one video, what they were made for
+        self._outcome: ClipResult | None = None
+        self._reasons: list[str] = []
+        self._repeated: list[str] = []
+
+    def take(self, video: VideoRecord, part: DecodedPart) -> Example | None:
+        """Records a result about a video or range, and returns the content of its record if it is a clip."""
+        result = part.result
+        if isinstance(result, DecodedClip):
+            return self._write(video, part.range_s, result)
+        if isinstance(result, Failure):
+            self.failed.append(replace(result, video_id=video.video_id, uri=video.uri, label=video.label))
+        elif isinstance(result, DecodeFiltered):
+            self._reasons.append(result.reason)
+        self._outcome = self._outcome or result
+        return None
+
+    def _write(self, video: VideoRecord, range_s: tuple[float, float] | None, clip: DecodedClip) -> Example | None:
+        video_id = _clip_id(video, range_s)
+        if self._source != (source := video_of(video_id)):
+            self._source, self._row_of = source, {}
+        if video_id in self._row_of:
+            self._repeated.append(video_id)
+            return None
+        self._row_of[video_id], self._outcome = video.video_id, clip
+        remark = "; ".join(filter(None, (clip.remark, video.remark)))
+        if clip.strip:
+            self.strips[video_id] = base64.b64encode(clip.strip).decode()
+        facts = clip.num_source_frames, clip.duration_s, clip.damaged, remark, clip.content
+        row = video.video_id if range_s else ""
+        self.written.append(WrittenVideo(video_id, video.label, video.group, *facts, row))
+        return _example(video, video_id, remark, clip, self._settings)
+
+    def end(self, video: VideoRecord) -> ClipResult:
+        """Records the end of a video or range, and returns what became of it: a clip if there is any."""
+        if self._repeated:
+            first, count = self._repeated[0], len(self._repeated)
+            self._reasons.append(f"{plural(count, 'clip')} that {self._row_of[first]} gives as well, such as {first}")
+        if self._reasons:
+            self.filtered.append(Filtered(video.video_id, video.label, "; ".join(self._reasons)))
+            self._outcome = self._outcome or DecodeFiltered(self.filtered[-1].reason)
+        outcome, self._outcome, self._reasons, self._repeated = self._outcome, None, [], []
+        assert outcome is not None, "something became of each range"
+        return outcome
+
+
+def _clip_id(video: VideoRecord, range_s: tuple[float, float] | None) -> str:
+    """The id of the clip of a row, or of a window in it. A file that is named as a part of a video counts as one."""
+    if range_s is None:
+        return video.video_id
+    offset_s, _ = (video.is_whole and range_of(video.video_id)) or (0.0, 0.0)
+    return clip_id(video_of(video.video_id), offset_s + range_s[0], offset_s + range_s[1])
+
+
+def _example(video: VideoRecord, video_id: str, remark: str, clip: DecodedClip, settings: ShardSettings) -> Example:
     several = ids_of(video.label, settings.labels) if settings.multi_label else ()
     return Example(
         frames=clip.frames,
         label=several[0] if several else settings.labels.index(video.label),
         label_name=video.label,
-        video_id=video.video_id,
+        video_id=video_id,
         group=video.group,
         timestamps_s=clip.timestamps_s,
         frame_indices=clip.frame_indices,
         num_source_frames=clip.num_source_frames,
-        remark=clip.remark,
+        remark=remark,
         labels=several,
     )

@@ -82,7 +82,10 @@ def _splits_table(info: DatasetInfo, console: Console) -> Table:
 def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str]]:
     """Key, value and style of the lines below the table."""
     counts = {key: info.counts.get(key, 0) for key in ("listed", "written", "failed", "filtered", "ignored", "damaged")}
-    account = "{listed:,} listed = {written:,} written + {failed:,} failed + {filtered:,} filtered".format(**counts)
+    account = "{listed:,} listed = {written:,} written + {failed:,} failed + {filtered:,} filtered"
+    if "extra" in info.counts:  # clips of parts of them: several of one, and perhaps a failure of another part
+        account = "{listed:,} listed; {written:,} clips written, {failed:,} failed, {filtered:,} filtered"
+    account = account.format(**counts)
     if counts["damaged"]:
         account += f"; {counts['damaged']:,} of the written are damaged"
     if counts["ignored"]:

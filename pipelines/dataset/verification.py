@@ -156,8 +156,9 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
             problems.append(f"{split.index.name}: {problem}")
     counts = info.counts
     accounted = counts["written"] + counts["failed"] + counts["filtered"]
-    if counts["listed"] != accounted:
-        problems.append(f"listed {counts['listed']}, but written + failed + filtered = {accounted}")
+    listed = counts["listed"] + counts.get("extra", 0)
+    if listed != accounted:
+        problems.append(f"listed {listed}, but written + failed + filtered = {accounted}")
     if sum(check.num_records for check in checks) != counts["written"]:
         problems.append(f"{sum(c.num_records for c in checks)} records, but {counts['written']} were written")
     for name, what, number in (

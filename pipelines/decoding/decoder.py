@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.core.errors import WorkerError, as_shortage
 from pipelines.core.failure import Failure
 from pipelines.decoding.child import DecoderChild, NotStartedError, why_lost
-from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedWindow, DecodeFiltered, LentBlocks
+from pipelines.decoding.messages import CutVideo, DecodedClip, DecodedPart, DecodedWindow, DecodeFiltered, LentBlocks
 from pipelines.decoding.sinks import AnyResult
 from pipelines.decoding.task import Start, Task
 from pipelines.video.pieces import Range
@@ -195,6 +195,11 @@ class Decoder(threading.Thread):
 
 
 def _result(status: str, header: dict[str, Any], parts: list[bytes]) -> AnyResult | None:
+    if place := header.pop("part", None):
+        result = None if status == "done" else _result(status, header, parts)
+        start_s, end_s = map(float, place["range_s"] or (0, 0))
+        range_s = (start_s, end_s) if place["range_s"] else None
+        return DecodedPart(result, range_s, place["more"])  # type: ignore[arg-type]
     if status == "end":
         return None
     if status == "clip":

@@ -10,6 +10,7 @@ from pipelines.core.failure import Failure
 from pipelines.core.settings.fields import check_settings, setting
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.video.pieces import Range
+from pipelines.video.ranges.planning import Between, DenseWindows, TimeRange
 from pipelines.video.source import Source
 from pipelines.video.windows import Window, WindowSpec
 
@@ -37,13 +38,15 @@ class DecodeLimits:
 
 @dataclass(frozen=True)
 class DecodeJob:
-    """Asks for a clip of each video, encoded for storage; `with_source`, also for what the file says about itself."""
+    """Asks for a clip of each video or of ranges of it, encoded for storage; `with_source`, also for what the file says
+    about itself. With `dense`, long videos and ranges become many clips; the time limit applies to each."""
 
     spec: ClipSpec
     encoding: FrameEncoding
     min_frames: int = 1
     limits: DecodeLimits = DecodeLimits()
     with_source: bool = False
+    dense: DenseWindows | None = None
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,17 @@ class Request:
     Attributes:
         path: absolute path of a local file, or the address of a lent one; empty until its turn comes.
         strip: for clips, whether a film strip should come with the clip.
+        ranges: for clips, those parts of the video of which clips are wanted, or what lies between some; none for the
+            whole video.
+        strips: numbers of those ranges of which a film strip should come with the first clip.
         range: for windows, the only range that is wanted; None for all windows, or to learn how the video is cut.
         lent: how to read a video that isn't local.
     """
 
     path: str = ""
     strip: bool = False
+    ranges: tuple[TimeRange | Between, ...] = ()
+    strips: frozenset[int] = frozenset()
     range: Range | None = None
     lent: LentVideo | None = None
 
@@ -123,6 +131,21 @@ class DecodeFiltered:
     """An intact video that was filtered out."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class DecodedPart:
+    """One of the results about a range of a video.
+
+    Attributes:
+        result: a clip, or why there is none; None at the end of a range that became several clips.
+        range_s: start and end of a clip's window in seconds; None where the clip is that of the whole range.
+        more: whether another result about the same range follows.
+    """
+
+    result: "ClipResult | None"
+    range_s: tuple[float, float] | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True)

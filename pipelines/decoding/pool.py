@@ -6,21 +6,31 @@ clips in the order of the requests, holding back a few at most, and windows in t
 
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from pipelines.core.failure import Failure
 from pipelines.decoding.decoder import Decoder
 from pipelines.decoding.lent_file import Opened
-from pipelines.decoding.messages import ClipResult, DecodeJob, DecodeLimits, Request, WindowJob, WindowResult
-from pipelines.decoding.sinks import Arrivals, OneResult, ToArrivals
+from pipelines.decoding.messages import (
+    ClipResult,
+    DecodedPart,
+    DecodeJob,
+    DecodeLimits,
+    Request,
+    WindowJob,
+    WindowResult,
+)
+from pipelines.decoding.sinks import Arrivals, Backlog, InOrder, ToArrivals
 from pipelines.decoding.task import Start, Task
 from pipelines.video.pieces import Range
 
 _T = TypeVar("_T")
 _LOOK_AHEAD = 4
-"""Results per child that may wait for an earlier one, which bounds memory."""
+"""Requests per child that may wait for an earlier one, which bounds memory ..."""
+_HELD_BYTES = 128 << 20
+"""... as does the size of all clips that wait, where a request gives many."""
 
 
 class DecoderPool:
@@ -60,21 +70,39 @@ class DecoderPool:
             WorkerError: decoder processes can't be started, or this machine remains short of a resource after several
                 attempts.
         """
-        pending: deque[tuple[_T, Future[Any]]] = deque()
+        wanted = (((item,), Request(strip=wants_strip(item))) for item in items)
+        for item, part in self.map_ranges(wanted, job, open_local):
+            assert part.result is not None, "a whole video has one result"
+            yield item, part.result
+
+    def map_ranges(
+        self, wanted: Iterable[tuple[Sequence[_T], Request]], job: DecodeJob, open_local: Callable[[_T], Opened]
+    ) -> Iterator[tuple[_T, DecodedPart]]:
+        """Yields items with their results, in order: one for each item or, of dense windows, several.
+
+        Args:
+            wanted: items that are ranges of the same video, with a request that names these ranges in the same order;
+                or one item that is a whole video. A request becomes one task of one decoder.
+            job: how to decode them.
+            open_local: as in `map`, for the first item of a request.
+
+        Raises:
+            WorkerError: as in `map`.
+        """
+        ahead = _LOOK_AHEAD * self._workers
+        backlog = Backlog(max(ahead + 1, _HELD_BYTES // job.spec.num_bytes))
+        pending: deque[tuple[Sequence[_T], InOrder]] = deque()
         try:
-            for item in items:
-                sink, wanted = OneResult(), Request(strip=wants_strip(item))
-                self._tasks.put(Task(job, wanted, partial(open_local, item), sink))
-                pending.append((item, sink.future))
-                if len(pending) > _LOOK_AHEAD * self._workers:
-                    first, future = pending.popleft()
-                    yield first, future.result()
+            for items, request in wanted:
+                sink = InOrder(backlog)
+                self._tasks.put(Task(job, request, partial(open_local, items[0]), sink))
+                pending.append((items, sink))
+                if len(pending) > ahead:
+                    yield from _of_items(*pending.popleft())
             while pending:
-                first, future = pending.popleft()
-                yield first, future.result()
+                yield from _of_items(*pending.popleft())
         finally:
-            for _, future in pending:
-                future.cancel()
+            backlog.give_up()
 
     def stream(
         self,
@@ -129,3 +157,18 @@ class DecoderPool:
             task = self._tasks.get()
             if isinstance(task, Task) and task.sink.wanted():
                 task.sink.fail(RuntimeError("the decoders were closed"))
+
+
+def _of_items(items: Sequence[_T], sink: InOrder) -> Iterator[tuple[_T, DecodedPart]]:
+    """The results of a request's items. One that ends the request is that of all items that have none yet."""
+    left = deque(items)
+    for result in sink.take():
+        if not isinstance(result, DecodedPart):
+            missing = Failure("decode", "UnexpectedError", "the decoder didn't answer", transient=True)
+            for item in left:
+                yield item, DecodedPart(result or missing)
+            left.clear()
+        elif left:
+            yield left[0], result
+            if not result.more:
+                left.popleft()

@@ -7,32 +7,87 @@ A sink has three methods: `wanted` tells whether results are still wanted, and i
 import contextlib
 import queue
 import threading
-from concurrent.futures import Future
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.decoding.messages import ClipResult, WindowResult
+from pipelines.decoding.messages import ClipResult, DecodedPart, WindowResult
 
 _GIVEN_UP_POLL_S = 0.1
-AnyResult = ClipResult | WindowResult
+AnyResult = ClipResult | DecodedPart | WindowResult
 Arrived = tuple[Any, Any, bool]
 """An item, one of its results or None, and whether it was the last."""
 
 
-class OneResult:
-    """The one result of a clip."""
+class Backlog:
+    """Results of several tasks that wait until those of earlier tasks have been taken.
 
-    def __init__(self) -> None:
-        self.future: Future[Any] = Future()
+    Altogether at most `hold` of them, so that memory is bounded; producers wait while there are as many. Only the task
+    whose results are being taken may always deliver one.
+    """
+
+    def __init__(self, hold: int) -> None:
+        self.changed = threading.Condition()
+        self.hold = hold
+        self.held = 0
+        self.first: InOrder | None = None
+        self.is_given_up = False
+
+    def give_up(self) -> None:
+        """Tells producers that results are no longer wanted."""
+        with self.changed:
+            self.is_given_up = True
+            self.changed.notify_all()
+
+
+class InOrder:
+    """The results of one task, to be taken before those of later ones."""
+
+    def __init__(self, backlog: Backlog) -> None:
+        self._backlog = backlog
+        self._results: deque[tuple[ClipResult | DecodedPart | Exception | None, bool]] = deque()
 
     def wanted(self) -> bool:
-        return self.future.set_running_or_notify_cancel()
+        return not self._backlog.is_given_up
 
     def put(self, result: AnyResult | None, last: bool) -> None:
-        self.future.set_result(result)
+        self._put(result, last)
 
     def fail(self, error: Exception) -> None:
-        self.future.set_exception(error)
+        self._put(error, True)
+
+    def _put(self, result: Any, last: bool) -> None:
+        backlog = self._backlog
+        with backlog.changed:
+            while backlog.held >= backlog.hold and not backlog.is_given_up and not self._is_awaited():
+                backlog.changed.wait()
+            self._results.append((result, last))
+            backlog.held += 1
+            backlog.changed.notify_all()
+
+    def _is_awaited(self) -> bool:
+        return self._backlog.first is self and not self._results
+
+    def take(self) -> Iterator[ClipResult | DecodedPart | None]:
+        """Yields the results as they arrive, up to the last one.
+
+        Raises:
+            Exception: the one that the task ended with.
+        """
+        backlog, is_last = self._backlog, False
+        while not is_last:
+            with backlog.changed:
+                backlog.first = self
+                backlog.changed.notify_all()
+                while not self._results:
+                    backlog.changed.wait()
+                result, is_last = self._results.popleft()
+                backlog.held -= 1
+                backlog.changed.notify_all()
+            if isinstance(result, Exception):
+                raise result
+            yield result
 
 
 class Arrivals:
@@ -79,4 +134,4 @@ class ToArrivals:
         self.arrivals.put(error)
 
 
-Sink = OneResult | ToArrivals
+Sink = InOrder | ToArrivals

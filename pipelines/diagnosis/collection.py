@@ -31,7 +31,7 @@ def check_input(config: PreprocessConfig, output: str) -> Iterator[Finding]:
     """
     try:
         files.check_stores(config.input)
-        catalog = read_catalog(config.input, config.class_level)
+        catalog = read_catalog(config.input, config.class_level, config.video_pattern)
         yield from describe_listing(catalog, config.input)
         drawn = draw(catalog.videos)
         sample = decode_sample(drawn, config)
@@ -62,11 +62,18 @@ def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
     if catalog.ignored:
         what = describe_ignored(catalog.ignored, visible)
         yield Finding(SECTION, "not videos", f"{plural(len(catalog.ignored), 'file')}: {what}")
-    missing = [video.uri for video in catalog.videos if video.version == "missing"]
+    missing = [*dict.fromkeys(video.uri for video in catalog.videos if video.version == "missing")]
     if missing:
         remedy = "Correct the manifest or the links; without that, each becomes a failure record"
         yield Finding(SECTION, "missing", plural(len(missing), "video"), f"not there: {some(missing, _SHOWN)}", remedy)
+    rows = [failure for failure in catalog.left_out.failed if failure.label]
+    if rows:
+        remedy = "Correct the manifest; without that, each becomes a failure record"
+        told = some([failure.message for failure in rows], _SHOWN, "; ")
+        yield Finding(SECTION, "rows", f"{len(rows):,} can't be used", told, remedy)
     for failure in catalog.left_out.failed:
+        if failure.label:
+            continue
         remedy = "Give permission to read it, or correct the link"
         yield Finding(SECTION, "unreadable", failure.uri, failure.message, remedy)
 

@@ -43,6 +43,7 @@ class VideoRecord:
         place: where that row stands, for messages, such as `line 12`; no record depends on it.
         overlaps: where the rows stand that overlap it although they have another label, such as `line 13`; no record
             depends on it.
+        between: for a row that stands for what lies between parts, which clips are made of that; see `background`.
     """
 
     video_id: str
@@ -56,11 +57,12 @@ class VideoRecord:
     remark: str = ""
     place: str = field(default="", compare=False)
     overlaps: str = field(default="", compare=False)
+    between: str = ""
 
     @property
     def is_whole(self) -> bool:
         """Whether it is a whole video."""
-        return not self.end_s
+        return not self.end_s and not self.between
 
 
 @dataclass(frozen=True)

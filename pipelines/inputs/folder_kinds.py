@@ -8,10 +8,12 @@ from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.core.video_files import ARCHIVES, PICTURES, SortedFiles, describe_ignored, extension, is_video
 
+LABELS, LABEL_LAYOUT = "labels", "_state/label_layout.json"
+"""The kind of a folder of labels, and the file that it is told by."""
 _MARKS = {
     DATASET_INFO: "dataset",
     "_state/layout.json": "dataset",
-    "_state/label_layout.json": "labels",
+    LABEL_LAYOUT: LABELS,
     MODEL_INFO: "model",
     f"model/{MODEL_INFO}": "run",
     "metrics.json": "run",
@@ -21,6 +23,8 @@ _MARKS = {
     "saved_model.pb": "SavedModel",
     "keras_metadata.pb": "SavedModel",
 }
+ANNOTATIONS = (".json", ".jsonl", ".parquet", ".xml")
+"""How names of files end that may hold annotations, besides tables."""
 _SHOWN = 3
 _SHOWN_EXTENSIONS = ".avi, .mkv, .mov, .mp4, .mpg, .webm, .wmv"
 _MODEL_FILES = (".h5", ".hdf5", ".keras")
@@ -92,7 +96,10 @@ def no_tree(path: str) -> str:
             f"{path} is a single video. A dataset is made from a folder with a folder for each class, or from a CSV "
             f"manifest (path,label,group); to label the video: python -m pipelines.label --model MODEL --input {path}"
         )
-    return f"{path} is neither a folder nor a manifest whose name ends in .csv or .tsv"
+    return (
+        f"{path} is neither a folder nor a manifest whose name ends in .csv or .tsv, nor a file of annotations "
+        f"({', '.join(ANNOTATIONS)})"
+    )
 
 
 def no_videos(source: str, found: SortedFiles, expected: str = "") -> str:

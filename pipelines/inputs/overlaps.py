@@ -52,6 +52,11 @@ def remark_overlaps(catalog: Catalog) -> Catalog:
     return replace(catalog, videos=tuple(videos), notes=(*catalog.notes, note))
 
 
+def without_overlaps(remark: str) -> str:
+    """The remark on a clip without what it says about overlaps, which comes last."""
+    return "" if remark.startswith(OVERLAPS) else remark.partition(f"; {OVERLAPS}")[0]
+
+
 def overlapping(ranges: Sequence[tuple[float, float]], labels: Sequence[str]) -> dict[int, tuple[int, ...]]:
     """The positions of ranges that overlap one of another label, each with those of one or two such others: the one
     that ends last of those before it, and the one that starts first of those after it.

@@ -8,10 +8,10 @@ from itertools import groupby
 from operator import attrgetter
 from sys import intern
 
+from pipelines.annotations.labels import join_labels, split_labels
 from pipelines.annotations.times import parse_time, time_text
 from pipelines.core.errors import UsageError
-from pipelines.core.label_sets import join_labels, split_labels
-from pipelines.inputs.rows import BadRow, Manifest, ManifestRow
+from pipelines.inputs.rows import BadRow, FilteredRow, Manifest, ManifestRow
 
 RANGE_ERROR, LABEL_ERROR = "RangeError", "LabelError"
 _RANGE = attrgetter("start_s", "end_s")
@@ -39,15 +39,23 @@ def parse_range(start: str, end: str) -> tuple[float, float]:
     return start_s, end_s
 
 
-def settle(rows: list[ManifestRow], name: str, bad: Iterable[BadRow] = ()) -> Manifest:
+def settle(
+    rows: list[ManifestRow],
+    name: str,
+    bad: Iterable[BadRow] = (),
+    filtered: Iterable[FilteredRow] = (),
+    multi_label: bool = False,
+) -> Manifest:
     """The rows by path and time, each clip once.
 
-    Of rows that give one part two labels, the first is kept.
+    Of rows that give one part two labels, the first is kept; if a clip may have several, it has those of all.
 
     Args:
         rows: all rows, which have places; they are sorted.
         name: the manifest's path, for messages.
         bad: rows that are already known not to be usable.
+        filtered: rows that are left out on purpose.
+        multi_label: whether a clip may have several labels.
 
     Raises:
         UsageError: rows disagree about the group or the split of a video.
@@ -56,38 +64,39 @@ def settle(rows: list[ManifestRow], name: str, bad: Iterable[BadRow] = ()) -> Ma
     for key in (attrgetter("end_s"), attrgetter("start_s"), plain_path):
         rows.sort(key=key)
     kept: list[ManifestRow] = []
-    refused = list(bad)
+    refused, num_joined = list(bad), 0
     for _, members in groupby(rows, plain_path):
         of_video = list(members)
         _check_agreement(of_video, name)
         path = of_video[0].path
         for _, same in groupby(of_video, _RANGE):
             first, *others = same
-            kept.append(first if first.path == path else replace(first, path=path))
-            refused += [_two_labels(first, other, name) for other in others if other.label != first.label]
-    num_repeated = len(rows) - len(kept) - sum(row.kind == LABEL_ERROR for row in refused)
-    return Manifest(kept, num_repeated=num_repeated, bad=tuple(refused))
+            differing = [other for other in others if other.label != first.label]
+            label = first.label
+            if differing and multi_label:
+                label = join_labels(one for row in (first, *differing) for one in split_labels(row.label))
+                num_joined += len(differing)
+            else:
+                refused += [_two_labels(first, other, name) for other in differing]
+            kept.append(first if (first.path, first.label) == (path, label) else replace(first, path=path, label=label))
+    num_repeated = len(rows) - len(kept) - num_joined - sum(row.kind == LABEL_ERROR for row in refused)
+    return Manifest(kept, (), num_repeated, tuple(refused), tuple(filtered))
 
 
 def with_all_labels(rows: Iterable[ManifestRow]) -> tuple[list[ManifestRow], int]:
-    """The rows, each with all labels that any of them gives its clip, and how many rows add labels to an earlier one.
+    """Rows of whole videos, each with all labels that any of them gives its video, and how many rows add labels.
 
     The number leaves out rows that repeat another one, label and all.
     """
-    labels: dict[tuple[str, float, float], set[str]] = defaultdict(set)
+    labels: dict[str, set[str]] = defaultdict(set)
     rows = list(rows)
     for row in rows:
-        labels[_clip(row)].add(row.label)
+        labels[plain_path(row)].add(row.label)
     joined = {
-        clip: intern(join_labels(name for text in found for name in split_labels(text)))
-        for clip, found in labels.items()
+        path: intern(join_labels(one for text in found for one in split_labels(text))) for path, found in labels.items()
     }
     num_added = sum(len(found) - 1 for found in labels.values())
-    return [replace(row, label=joined[_clip(row)]) for row in rows], num_added
-
-
-def _clip(row: ManifestRow) -> tuple[str, float, float]:
-    return plain_path(row), row.start_s, row.end_s
+    return [replace(row, label=joined[plain_path(row)]) for row in rows], num_added
 
 
 def _check_agreement(rows: list[ManifestRow], name: str) -> None:

@@ -30,7 +30,8 @@ class LabelConfig:
         group=INPUT_OUTPUT, metavar="FOLDER", help="model directory that trainer.task or trainer.import_model wrote"
     )
     window_s: float = setting(
-        0.0, group=WINDOWS, metavar="SECONDS", low=0, automatic="the median of the training videos",
+        0.0, group=WINDOWS, metavar="SECONDS", low=0,
+        automatic="that of the training windows or, without any, the median of the training videos",
         help="length of a window in seconds",
     )  # fmt: skip
     stride_s: float = setting(

@@ -52,7 +52,8 @@ class LabelVideos(beam.PTransform):
 
     Attributes:
         model: folder of a model, local or in a store, which the workers can reach.
-        window_s: length of a window in seconds; 0 for the median of the training videos.
+        window_s: length of a window in seconds; 0 for that of the training windows, or the median of the training
+            videos.
         stride_s: seconds from one window to the next; 0 for half a window.
         range_s: seconds; longer videos are cut at key frames, so that workers can share them.
         min_score: segments with a lower score are `unknown`.

@@ -23,6 +23,10 @@ class VideoDecodeError(VideoError):
     """Too little of the video could be decoded."""
 
 
+class RangeError(VideoError):
+    """A time range that the video doesn't have, or in which it has no frame."""
+
+
 class UnforeseenFrame(Exception):
     """The decoder's frames differ from the plan."""
 

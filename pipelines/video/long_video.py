@@ -35,12 +35,14 @@ class WindowClip:
         damaged: frames that could not be decoded are replaced by others of the window, or a picture on which a frame
             depends is damaged.
         failure: why there is no clip: less than half of its frames could be decoded.
+        indices: T display indices, in the video, of the frames that the window takes; empty where it failed.
     """
 
     window: Window
     frames: np.ndarray
     damaged: bool = False
     failure: Failure | None = None
+    indices: tuple[int, ...] = ()
 
 
 def lost_window(window: Window, message: str) -> WindowClip:
@@ -78,7 +80,11 @@ def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip
 
 
 class _Assembly:
-    """Assembles pictures into windows, and keeps only those that a later window needs."""
+    """Assembles pictures into windows, and keeps only those that a window needs that isn't complete yet.
+
+    Windows are completed in their order, which needn't be that of their ends: one that lies within an earlier one waits
+    for that.
+    """
 
     def __init__(self, spec: ClipSpec, piece: Piece) -> None:
         self._spec = spec
@@ -89,11 +95,10 @@ class _Assembly:
         self._tainted: set[int] = set()
         self._last_use: dict[int, int] = {}
         self._recent: deque[int] = deque(maxlen=_SETTLED)
-        self._last_index: list[int] = []
-        for number, window in enumerate(self._windows):
-            indices = self._indices(window)
+        self._indices = [self._choose(window) for window in self._windows]
+        self._last_index = list(map(max, self._indices))
+        for number, indices in enumerate(self._indices):
             self._last_use.update(dict.fromkeys(indices, number))
-            self._last_index.append(max(indices))
 
     @property
     def needed(self) -> Collection[int]:
@@ -119,7 +124,7 @@ class _Assembly:
         self._recent.append(index)
         while not self.done:
             is_over = len(self._recent) == _SETTLED and min(self._recent) > self._last_index[self._next]
-            if not is_over and any(i not in self._pictures for i in self._indices(self._windows[self._next])):
+            if not is_over and any(i not in self._pictures for i in self._indices[self._next]):
                 return
             yield self._complete()
 
@@ -128,7 +133,7 @@ class _Assembly:
         while not self.done:
             yield self._complete()
 
-    def _indices(self, window: PlannedWindow) -> list[int]:
+    def _choose(self, window: PlannedWindow) -> list[int]:
         times_us = self._piece.times_us
         if times_us is None:
             return [window.first + index for index in self._spec.sample(window.end - window.first)]
@@ -138,8 +143,7 @@ class _Assembly:
         return [window.first + index for index in self._spec.sample_times(times_s, place.start_s, place.end_s)]
 
     def _complete(self) -> WindowClip:
-        planned = self._windows[self._next]
-        indices = self._indices(planned)
+        planned, indices = self._windows[self._next], self._indices[self._next]
         needed = set(indices)
         here = sorted(needed & self._pictures.keys())
         if len(here) < len(needed) * MIN_DECODABLE_SHARE:
@@ -147,7 +151,7 @@ class _Assembly:
         else:
             frames = np.stack([self._pictures[_nearest(index, here)] for index in indices])
             damaged = len(here) < len(needed) or not self._tainted.isdisjoint(here)
-            result = WindowClip(planned.window, frames, damaged)
+            result = WindowClip(planned.window, frames, damaged, indices=tuple(indices))
         self._next += 1
         self._pictures = {i: picture for i, picture in self._pictures.items() if self._last_use[i] >= self._next}
         return result

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -21,11 +21,9 @@ from pipelines.video.sparse.starts import find_starts
 from pipelines.video.streams import gives_one_frame, shows_picture
 from pipelines.video.timing.repair import MAX_REORDERED
 from pipelines.video.timing.times import Timeline
-from pipelines.video.windows import WindowSpec, count_windows, cut_ranges, plan_windows
+from pipelines.video.windows import PlannedWindow, WindowSpec, cut_ranges, plan_windows, refuse_endless
 
 _Step = TypeVar("_Step")
-_MAX_WINDOWS, _MAX_WINDOWS_PER_FRAME = 20_000, 10
-"""Slides may stay for minutes, but far more windows than frames are a sign of damaged times."""
 _CHECKED_FRAMES = 100
 _FRAMES_A_STEP = 100
 
@@ -44,6 +42,7 @@ class Survey:
         by_decoding: the frames are those that came out of the decoder, not those that packets announce.
         remarks: which times were wrong and have been corrected.
         missing: what the container promises beyond these frames.
+        timeline: the times in the file's own units.
     """
 
     times_s: np.ndarray
@@ -54,6 +53,7 @@ class Survey:
     by_decoding: bool = False
     remarks: tuple[str, ...] = ()
     missing: Shortfall | None = None
+    timeline: Timeline | None = None
 
     @property
     def num_frames(self) -> int:
@@ -70,22 +70,21 @@ class Survey:
         Raises:
             VideoDecodeError: the video claims to be so long that its times must be damaged.
         """
-        if count_windows(self.duration_s, spec) > _MAX_WINDOWS + _MAX_WINDOWS_PER_FRAME * self.num_frames:
-            reason = f"{self.num_frames} frames can't last {self.duration_s:.0f} s"
-            raise VideoDecodeError(f"{reason}; if they do, choose longer windows")
+        refuse_endless(self.num_frames, self.duration_s, spec)
         windows = plan_windows(self.times_s, self.duration_s, spec, by_time)
-        pieces = []
-        for cut in cut_ranges(windows, self.key_frames.tolist(), spec.range_s):
-            part = tuple(windows[cut.first : cut.end])
-            first, end = part[0].first, part[-1].end
-            pts, start_pts, times_us = None, None, None
-            if by_time:
-                times_us = tuple(np.rint(self.times_s[first:end] * 1e6).astype(np.int64).tolist())
-            if self.pts is not None:
-                pts = tuple(self.pts[first:end].tolist())
-                start_pts = int(self.pts[cut.key_frame]) if cut.key_frame else None
-            pieces.append(Piece(part, start_pts, first, pts, times_us, self.by_decoding))
-        return pieces
+        cuts = cut_ranges(windows, self.key_frames.tolist(), spec.range_s)
+        return [self.piece(windows[cut.first : cut.end], cut.key_frame, by_time) for cut in cuts]
+
+    def piece(self, windows: Sequence[PlannedWindow], key_frame: int, by_time: bool = False) -> Piece:
+        """All that is needed to read some windows, of which none starts before the first one, from a key frame on."""
+        first, end = windows[0].first, max(window.end for window in windows)
+        pts, start_pts, times_us = None, None, None
+        if by_time:
+            times_us = tuple(np.rint(self.times_s[first:end] * 1e6).astype(np.int64).tolist())
+        if self.pts is not None:
+            pts = tuple(self.pts[first:end].tolist())
+            start_pts = int(self.pts[key_frame]) if key_frame else None
+        return Piece(tuple(windows), start_pts, first, pts, times_us, self.by_decoding)
 
     def ranges(self, spec: WindowSpec, by_time: bool = False) -> list[Range]:
         """The same pieces as they are sent to workers. The last one has what is missing after the end of the video."""
@@ -242,7 +241,9 @@ def _is_plain(path: str, times: Timeline, may_reorder: bool) -> tuple[bool, bool
 
 def _counted(times: Timeline, broken: bool, by_decoding: bool = False) -> Survey:
     no_key_frames = np.empty(0, np.int64)
-    return Survey(times.times_s, None, times.duration_s, no_key_frames, broken, by_decoding, times.remarks)
+    return Survey(
+        times.times_s, None, times.duration_s, no_key_frames, broken, by_decoding, times.remarks, timeline=times
+    )
 
 
 def _timed(times: Timeline, starts: bytearray, broken: bool) -> Survey:
@@ -251,4 +252,5 @@ def _timed(times: Timeline, starts: bytearray, broken: bool) -> Survey:
     # Nothing shown after a start may be stored before it.
     latest_before = np.concatenate(([-1], np.maximum.accumulate(places)[:-1]))
     is_start = np.frombuffer(starts, np.uint8).astype(bool) & (latest_before < places)
-    return Survey(times.times_s, times.ticks, times.duration_s, np.sort(places[is_start]), broken)
+    starting = np.sort(places[is_start])
+    return Survey(times.times_s, times.ticks, times.duration_s, starting, broken, timeline=times)

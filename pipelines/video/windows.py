@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.video.errors import VideoDecodeError
+
 _UNKNOWN_WINDOW_S = 10.0
 """Length of a window where the lengths of the training videos aren't known."""
 _LIKE_TRAINING = 1.5
@@ -20,6 +22,8 @@ _USUAL_SPREAD = 10
 """The longest training video counts as at most this many times the median length: it may be an outlier."""
 _WHOLE_TOLERANCE_S = 0.001
 _RANGE_S = 600.0
+_MAX_WINDOWS, _MAX_WINDOWS_PER_FRAME = 20_000, 10
+"""Slides may stay for minutes, but far more windows than frames are a sign of damaged times."""
 _US = 1_000_000
 
 
@@ -76,10 +80,12 @@ class WindowSpec:
 def default_windows(
     durations_s: Mapping[str, float], window_s: float = 0, stride_s: float = 0, range_s: float = _RANGE_S
 ) -> WindowSpec:
-    """Windows as long as the median training video, each overlapping the next by half.
+    """Windows as long as those of the training or, if it had none, as the median training video, each overlapping the
+    next by half.
 
     Args:
-        durations_s: `min`, `median` and `max` seconds of the training videos; empty where they aren't known.
+        durations_s: `min`, `median` and `max` seconds of the training videos, and `window`, the length of the windows
+            that they were cut into, if they were; empty where they aren't known.
         window_s: length of a window in seconds, if the user chose one; otherwise 0.
         stride_s: seconds from window to window, if the user chose them; otherwise 0.
         range_s: about how many seconds of a video are decoded as one piece of work.
@@ -87,6 +93,7 @@ def default_windows(
     Raises:
         ValueError: a value is out of range; see `WindowSpec`.
     """
+    window_s = window_s or durations_s.get("window", 0)
     if window_s:
         whole_up_to_s = window_s + _WHOLE_TOLERANCE_S
     else:
@@ -109,6 +116,17 @@ def count_windows(duration_s: float, spec: WindowSpec) -> int:
     """How many windows a video has: 1 + ceil((duration - window) / stride), at least 1."""
     duration, window, stride = (round(value * _US) for value in (duration_s, spec.window_s, spec.stride_s))
     return 1 + max(0, -(-(duration - window) // stride))
+
+
+def refuse_endless(num_frames: int, duration_s: float, spec: WindowSpec) -> None:
+    """Refuses a video that would have far more windows than frames.
+
+    Raises:
+        VideoDecodeError: the video claims to be so long that its times must be damaged.
+    """
+    if count_windows(duration_s, spec) > _MAX_WINDOWS + _MAX_WINDOWS_PER_FRAME * num_frames:
+        reason = f"{num_frames} frames can't last {duration_s:.0f} s"
+        raise VideoDecodeError(f"{reason}; if they do, choose longer windows")
 
 
 def plan_windows(

@@ -20,6 +20,8 @@ from pipelines.core.errors import WorkerError
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.decoding import decoder, server
+from pipelines.decoding.answers import answers
+from pipelines.decoding.clip_answers import Answer
 from pipelines.decoding.messages import (
     CutVideo,
     DecodedClip,
@@ -35,6 +37,7 @@ from pipelines.files import remote
 from pipelines.files.blocks.lending import WHOLE_BYTES
 from pipelines.files.ranged_reader import CHANGED
 from pipelines.video.pieces import Range
+from pipelines.video.ranges.planning import DenseWindows
 from pipelines.video.windows import WindowSpec
 from tests.support.decoders import LIMITS, decoders, pool_of, same_path
 from tests.support.fault_proxy import Fault
@@ -52,7 +55,12 @@ def window_job(range_s: float = 2.0, limits: DecodeLimits = LIMITS) -> WindowJob
     return WindowJob(SPEC, WindowSpec(0.5, 0.5, 0.5, range_s), limits)
 
 
-JOBS: tuple[Job, ...] = (DecodeJob(SPEC, FrameEncoding(), with_source=True), window_job(0.6))
+DENSE = DenseWindows(WindowSpec(0.5, 0.25, 0.5))
+JOBS: tuple[Job, ...] = (
+    DecodeJob(SPEC, FrameEncoding(), with_source=True),
+    DecodeJob(SPEC, FrameEncoding(), dense=DENSE),
+    window_job(0.6),
+)
 SMALL_BLOCK, FEW = 4096, 2
 
 
@@ -74,7 +82,7 @@ class Scraps:
         return tuple(places)
 
 
-def lent_answers(job: Job, path: Path, wanted: Request, lost: int = 0) -> list[server.Answer]:
+def lent_answers(job: Job, path: Path, wanted: Request, lost: int = 0) -> list[Answer]:
     """The answers about a lent video; with `lost`, from the lost-th request on, blocks can't be had."""
     count = itertools.count(1)
     with tempfile.NamedTemporaryFile() as scraps:
@@ -106,13 +114,13 @@ def test_lent_videos_give_what_local_ones_give(each_container: list[Path]) -> No
     statuses: set[str] = set()
     for path, job in itertools.product(each_container, JOBS):
         wanted = Request(str(path))
-        local = list(server.answers(job, wanted))
+        local = list(answers(job, wanted))
         assert lent_answers(job, path, wanted) == local, path
         statuses.update(header["status"] for header, _ in local)
         for part in local[-1][0].get("ranges", ()):
             wanted = replace(wanted, range=Range.from_json(part))
-            assert lent_answers(job, path, wanted) == list(server.answers(job, wanted)), (path, part)
-    assert statuses == {"clip", "window", "cut", "busy"}
+            assert lent_answers(job, path, wanted) == list(answers(job, wanted)), (path, part)
+    assert statuses == {"clip", "done", "window", "cut", "busy"}
 
 
 @pytest.mark.parametrize("name", ["truncated.mp4", "empty.mp4", "text.avi"])
@@ -121,7 +129,7 @@ def test_lent_videos_fail_as_local_ones_do(each_container: list[Path], tmp_path:
     data = {"t": sound.read_bytes()[:5000], "e": b""}.get(name[0], b"")
     (tmp_path / name).write_bytes(b"not a video at all" if name == "text.avi" else data)
     for job in JOBS:
-        local = list(server.answers(job, Request(str(tmp_path / name))))
+        local = list(answers(job, Request(str(tmp_path / name))))
         assert local[-1][0]["status"] == "failed"
         assert lent_answers(job, tmp_path / name, Request(str(tmp_path / name))) == local
 
@@ -129,7 +137,7 @@ def test_lent_videos_fail_as_local_ones_do(each_container: list[Path], tmp_path:
 def test_a_lost_block_is_never_the_end_of_the_file(each_container: list[Path]) -> None:
     """Whatever a demuxer makes of a read that fails, nothing that was decoded after it is delivered."""
     for path, job in itertools.product(each_container, JOBS):
-        local = list(server.answers(job, Request(str(path))))
+        local = list(answers(job, Request(str(path))))
         for lost in (1, 3):
             *before, last = lent_answers(job, path, Request(str(path)), lost)
             assert last == ({"status": "lost"}, []) and before == local[: len(before)], (path, lost)

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec
-from pipelines.decoding import server
+from pipelines.decoding.answers import answers
 from pipelines.decoding.messages import CutVideo, DecodedWindow, DecodeLimits, Request, WindowJob, WindowResult
 from pipelines.decoding.pool import DecoderPool
 from pipelines.video.clip import read_clip
@@ -227,6 +227,6 @@ def test_damaged_frames_cost_their_windows(pool: DecoderPool, tmp_path: Path) ->
 def test_a_video_that_is_decoded_to_be_counted_says_that_all_is_well(pool: DecoderPool, tmp_path: Path) -> None:
     """A bare stream has no times: its frames are counted by decoding them all, which has no time limit."""
     path = write_video(tmp_path / "v.h264", 330, codec="libx264", options={"g": "25", "bf": "3"})
-    statuses = [header["status"] for header, _ in server.answers(job(), Request(str(path)))]
+    statuses = [header["status"] for header, _ in answers(job(), Request(str(path)))]
     assert statuses == 4 * ["busy"] + 26 * ["window"]
     assert len(windows_of(stream_all(pool, [path], job())[path])) == 26

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pipelines.core.text_decoding import decode
 from pipelines.core.video_files import FileInfo
 from pipelines.dataset.duplicates import drop_duplicates
 from pipelines.dataset.listing import read_catalog
-from pipelines.inputs.catalog import from_tree, select
+from pipelines.inputs.catalog import Catalog, VideoRecord, from_tree, select
 from pipelines.inputs.class_notes import note_classes
 from pipelines.inputs.manifest import parse_manifest
 
@@ -169,3 +170,20 @@ def test_copies_that_contradict_what_stays_are_warned_of() -> None:
     label, split = left.notes
     assert label.endswith("another label, which may be the wrong one: test/B/2 (B), the same as test/A/1 (A)")
     assert split.endswith("another split, which may be the wrong one: train/A/3 (train), the same as test/A/1 (test)")
+
+
+def test_parts_of_one_file_are_no_copies_of_each_other_but_of_the_same_part_of_a_copy() -> None:
+    parts = [
+        VideoRecord(f"{name}@{start}-{start + 1}", f"/r/{name}.avi", "A", name, "1", "", start, start + 1.0)
+        for name, start in (("a", 0), ("a", 1), ("b", 0), ("b", 2))
+    ]
+    asked: list[str] = []
+
+    def marks(videos: Sequence[VideoRecord]) -> list[int]:
+        asked.extend(video.uri for video in videos)
+        return [1] * len(videos)
+
+    left = drop_duplicates(Catalog(tuple(parts)), lambda videos: [9] * len(videos), marks)
+    assert [video.video_id for video in left.videos] == ["a@0-1", "a@1-2", "b@2-3"]
+    assert [video.group for video in left.videos] == ["a", "a", "a"]  # or training would see what is tested on
+    assert asked == ["/r/a.avi", "/r/b.avi"]  # each file is read once

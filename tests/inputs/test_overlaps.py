@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.inputs.catalog import Catalog, VideoRecord
-from pipelines.inputs.overlaps import overlapping, remark_overlaps
+from pipelines.inputs.overlaps import overlapping, remark_overlaps, without_overlaps
 
 ROWS = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 8) | st.just(99), st.sampled_from("ABC")), max_size=9).map(
     lambda rows: sorted({(start, start + length): label for start, length, label in rows}.items())
@@ -57,6 +57,16 @@ def test_remarks_name_the_other_row() -> None:
     )
     alone = Catalog(tuple(rows[2:6]))
     assert remark_overlaps(alone) is alone
+
+
+def test_a_remark_without_its_overlaps() -> None:
+    cases = {
+        "overlaps A (0-1 s)": "",
+        "damaged; overlaps a; b (0-1 s)": "damaged",
+        "x; y": "x; y",
+        "": "",
+    }
+    assert {remark: without_overlaps(remark) for remark in cases} == cases
 
 
 def test_whole_videos_of_manifests_without_ranges_cost_nothing() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from pipelines.core.spec import ClipSpec
 from tests import ROOT
 from tests.conftest import make_tree, run_here, write_video
+from tests.support.corrected_videos import make_labels
 from tests.support.documents import Block, tool_calls
 
 CLASSES = ("HorseRace", "Swing", "TaiChi", "WalkingWithDog")
@@ -73,6 +74,10 @@ def _run(folder: Path) -> None:
     _succeed("trainer.task", "--model", "lrcn", "--data", str(dataset), "--output", str(folder), *TRAINING)
 
 
+def _labels(folder: Path) -> None:
+    make_labels(folder.parent)
+
+
 GIVEN: dict[str, Callable[[Path], None]] = {
     "data/UCF50": _videos,
     "videos": _videos,
@@ -81,6 +86,7 @@ GIVEN: dict[str, Callable[[Path], None]] = {
     "jump.avi": _video,
     "data/UCF50_dataset": _dataset,
     "data/ucf50": _dataset,
+    "labels": _labels,
     "runs/lrcn": _run,
     "runs/lrcn/model": _model,
 }

@@ -13,8 +13,8 @@ from pipelines import label
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset.example import Example, decode, encode
+from pipelines.decoding.answers import answers
 from pipelines.decoding.messages import Request, WindowJob
-from pipelines.decoding.server import answers
 from pipelines.video.clip import read_clip
 from pipelines.video.errors import VideoDecodeError
 from pipelines.video.long_video import read_windows

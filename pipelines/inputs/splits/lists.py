@@ -89,7 +89,7 @@ def parse_split_file(text: str, name: str) -> SplitFile:
     columns = _columns(first)
     of_file = split_in(stem)
     if "split" in columns and (kind := "path" if "path" in columns else "group" if "group" in columns else ""):
-        rows = read_table(text, name, (kind, "split")).rows
+        rows = read_table(text, name, (kind, "split"), ("start", "end")).rows
         return SplitFile(
             name, kind, tuple(Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows)
         )

@@ -29,7 +29,7 @@ def match_paths(catalog: Catalog, by_path: Mapping[str, Placed], where: str) -> 
 
     def take(number: int, name: str, placed: Placed) -> None:
         other = video_of.setdefault(name, number)
-        if other != number:
+        if catalog.videos[other].uri != catalog.videos[number].uri:
             ids = f"{catalog.videos[other].uri} and {catalog.videos[number].uri}"
             raise UsageError(
                 f"{placed[0].name}, line {placed[1].line}: two videos match {placed[1].name}, {ids}. Give a longer path"

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from pipelines import files
+from pipelines.annotations.labels import split_labels
 from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
@@ -18,7 +19,7 @@ from pipelines.core.stored.sealed import load_json
 from pipelines.core.stored.typed_json import build
 from pipelines.labelling.folder import SUMMARY
 from pipelines.labelling.rows import FORMATS, encodable
-from pipelines.labelling.types import Segment
+from pipelines.labelling.types import UNKNOWN, Segment
 
 _T = TypeVar("_T")
 _BATCH_ROWS = 10_000
@@ -43,6 +44,12 @@ class VideoLabels:
     remark: str
     segments: tuple[Segment, ...]
     failures: tuple[Failure, ...]
+
+    @property
+    def classes(self) -> set[str]:
+        """All classes that the labels name, also those that are only among the best of a segment."""
+        names = {name for item in self.segments for name in (item.label, *(name for name, _ in item.top))}
+        return {name for joined in names - {UNKNOWN} for name in split_labels(joined)}
 
 
 @dataclass(frozen=True, slots=True)

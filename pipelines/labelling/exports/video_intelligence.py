@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipelines.core.failure import Failure
+from pipelines.labelling.exports.media import Videos
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.rows import encodable
 from pipelines.labelling.subtitles import path_of_video
@@ -20,7 +21,7 @@ _CODES = {"read": _UNAVAILABLE, "decode": _INVALID_ARGUMENT}
 """Stage of a failure to the nearest code of `google.rpc.Code`."""
 
 
-def responses(videos: Iterable[VideoLabels]) -> Iterator[tuple[str, str]]:
+def responses(videos: Iterable[VideoLabels], _: Videos) -> Iterator[tuple[str, str]]:
     """A file for each video: its path below the output, such as `gym/clip_07.mp4.json`, and its text."""
     for video in videos:
         yield path_of_video(video.video, ".json"), json.dumps(encodable(response(video)), indent=2) + "\n"

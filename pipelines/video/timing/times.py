@@ -53,11 +53,13 @@ class Timeline:
     trusted: bool
     remarks: tuple[str, ...] = ()
 
-    def time_s(self, index: int) -> float:
-        """Seconds from the first frame to the frame of this index in display order."""
-        tick, first = int(self.ticks[index]), int(self.ticks[0])
+    def time_s(self, index: int, origin: int = 0) -> float:
+        """Seconds from the frame `origin` to another, both by display index; as in a file that begins with `origin`."""
+        tick, first = int(self.ticks[index]), int(self.ticks[origin])
         if self.tick_s is None:
             return (tick - first) / self.frame_rate
+        if origin:  # in the file that begins there, the clock starts at 0
+            return round((tick - first) * self.tick_s, 6)
         return round(tick * self.tick_s, 6) - round(first * self.tick_s, 6)
 
     @property
