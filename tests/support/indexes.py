@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,3 +28,22 @@ def forget_indexes(dataset: Path) -> None:
     for split in value["splits"].values():
         (dataset / split.pop("index")["name"]).unlink()
     description.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def make_windows(dataset: Path) -> None:
+    """Lets the clips c01 and c02 of each class and group be windows of one video that overlap, by their names."""
+
+    def change(lines: list[str]) -> list[str]:
+        return [re.sub(r"_c0(\d)\b[^\"]*", lambda found: f"@{int(found[1]) - 1}-{int(found[1]) + 1}", x) for x in lines]
+
+    for split in ("train", "val", "test"):
+        rewrite_index(dataset, split, change)
+
+
+def rename_class(dataset: Path, old: str, new: str) -> None:
+    """Gives a class another name in the description and the indexes; it must have the same place among the classes."""
+    for split in ("train", "val", "test"):
+        rewrite_index(dataset, split, lambda lines: [line.replace(f': "{old}"', f': "{new}"') for line in lines])
+    description = dataset / "dataset_info.json"
+    text = description.read_text().replace(f'"{old}"', f'"{new}"')
+    description.write_text(text)

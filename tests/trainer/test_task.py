@@ -21,6 +21,7 @@ from pipelines.core.errors import UsageError
 from tests import ROOT
 from tests.conftest import preprocess, run_here, run_tool
 from tests.support.format_examples import check_like_the_example
+from tests.support.indexes import make_windows, rename_class
 from trainer.config import TrainConfig
 from trainer.data.check import open_dataset
 from trainer.evaluation import results
@@ -167,6 +168,46 @@ def finished_here(dataset: Path, output: Path) -> object:
     """The metrics of a finished run, read without TensorFlow."""
     config = TrainConfig("lrcn", str(dataset), str(output), variant="reference", batch_size=8, epochs=3)
     return results.finished(replace(config, deterministic=True), open_dataset(str(dataset)))
+
+
+def test_it_goes_on_from_a_model_with_other_classes_and_tests_by_video(
+    copy: Path, finished: Path, tmp_path: Path
+) -> None:
+    """Windows of videos, and a class that the model doesn't know; the folder of the model is part of the run."""
+    make_windows(copy)
+    rename_class(copy, "Wave", "Zoom")
+    output = tmp_path / "run"
+    arguments = [*SHORT, "--data", copy, "--output", output]
+    done = run_here("trainer.task", *arguments, "--init", finished, code=0)
+    assert "all layers; 2 known classes: Jump, Run; 1 new class: Zoom; 1 dropped class: Wave" in done.stderr
+    assert "one clip of each video and class, another one each epoch: 9 of 18, as most" in done.stderr
+    assert "3 videos of 1 group" in done.stdout and "By clip " in done.stdout
+    metrics = json.loads((output / "metrics.json").read_text())
+    assert (metrics["training"]["windows"], metrics["training"]["clips_per_epoch"]) == ("one", 9)
+    assert metrics["training"]["steps"] == 2
+    assert metrics["tested"] == {"clips": 6, "videos": 3, "segments": 0}
+    assert (metrics["test"]["num_clips"], metrics["test_by_clip"]["num_clips"]) == (3, 6)
+    model = json.loads((output / "model" / "model_info.json").read_text())
+    before = json.loads((finished / "metrics.json").read_text())
+    assert model["init"]["fingerprint"] == metrics["init"]["fingerprint"] == before["model"]["fingerprint"]
+    assert (output / "model" / model["init"]["uri"]).resolve() == finished / "model"
+    assert metrics["init"]["groups"] == sorted(
+        before["dataset"]["groups"]["train"] + before["dataset"]["groups"]["val"]
+    )
+    assert metrics["init"]["in_test"] == [] and "WARNING" not in done.stderr
+    report = (output / "report.html").read_text()
+    assert "Test is by video: 3 videos, each by the mean" in report and "By clip, top-1 is" in report
+    compared = run_here("trainer.compare", finished, output, code=0).stdout
+    assert "on the" not in compared, "clips and videos can't be paired"
+
+    again = run_here("trainer.task", *arguments, "--init", finished / "model", code=0)
+    assert "is complete" in again.stderr
+    other = run_here("trainer.task", *arguments, code=2)
+    assert f"init was '{metrics['init']['fingerprint']}', now ''" in other.stderr
+    other = run_here("trainer.task", *arguments, "--init", finished, "--windows", "all", code=2)
+    assert "windows was 'auto', now 'all'" in other.stderr
+    refused = run_here("trainer.task", *arguments, "--init", finished, "--model", "convlstm", code=2)
+    assert "is the network lrcn (reference), not convlstm (reference)" in refused.stderr
 
 
 def interrupt(arguments: Sequence[object], run: Path, step: int, number: int) -> int:

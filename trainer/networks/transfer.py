@@ -1,6 +1,7 @@
 """Weights of a trained network for a new one: of other classes, or for clips of another length or size."""
 
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,8 +52,15 @@ def read_weights(data: bytes, name: str, variant: str, shape: Shape, num_classes
     with tempfile.TemporaryDirectory(prefix="init-") as folder:
         file = Path(folder, "model.keras")
         file.write_bytes(data)
+        for variable in network.trainable_variables:
+            variable.assign(np.full(variable.shape, np.nan, np.float32))
         try:
-            network.load_weights(file)
+            with warnings.catch_warnings():
+                # Keras warns of containers that its files never have. What it doesn't load remains NaN.
+                warnings.simplefilter("ignore", UserWarning)
+                network.load_weights(file)
+            if not all(np.isfinite(variable.numpy()).all() for variable in network.trainable_variables):
+                raise ValueError("some weights are missing or not finite")
         except Exception as error:  # zipfile, h5py and Keras raise many kinds for a damaged file
             first = str(error).strip().partition("\n")[0]
             raise UserError(

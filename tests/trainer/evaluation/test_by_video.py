@@ -1,11 +1,16 @@
 """Predictions of videos from those of their clips, and what two runs have in common."""
 
+from pathlib import Path
+
 import numpy as np
 
-from tests.support.metrics import predictions
+from tests.support.metrics import make_metrics, predictions
+from trainer.config import TrainConfig
+from trainer.evaluation.crossval_report import Fold, render_crossval
 from trainer.evaluation.matching.by_video import by_video, evaluate_side, unit_of, with_suffix
 from trainer.evaluation.matching.common import in_common
 from trainer.evaluation.metrics import evaluate, paired_difference
+from trainer.evaluation.pooling import summarise
 from trainer.evaluation.predictions import Predictions
 
 
@@ -82,3 +87,29 @@ def test_common_clips_of_runs_with_other_classes() -> None:
     moved = make(("a", "other", 1, (0, 1, 0)), ("b", "g", 1, (0, 1, 0)), ("c", "h", 2, (0, 1, 0)))
     found = in_common(old, ("Jump", "Run"), moved, ("Clap", "Jump", "Run"))
     assert found is not None and found.first.video_ids == ("c",) and found.relabelled == 2
+
+
+def test_folds_are_pooled_by_video(tmp_path: Path) -> None:
+    labels, runs, configs = ("A", "B", "C"), [], []
+    test = by_video(MIXED)[0]
+    for seed in (0, 1):
+        folder = tmp_path / f"seed{seed}"
+        folder.mkdir()
+        config = TrainConfig("lrcn", "/data", str(folder), fold="1/2", seed=seed)
+        metrics = make_metrics(labels, num_groups=2)
+        metrics["test"] = evaluate(test, labels, num_resamples=10).to_json()
+        metrics["baselines"]["majority"]["label"] = "A"
+        metrics["init"] = {"groups": ["g"], "in_test": ["g"] if seed else []}
+        for name in ("predictions.jsonl", "predictions_single_frame.jsonl"):
+            (folder / name).write_text(MIXED.to_jsonl(labels))
+        configs.append(config)
+        runs.append(metrics)
+    summary, predictions = summarise(configs, runs, 1)
+    assert (summary["pooled"]["num_clips"], summary["pooled_by_clip"]["num_clips"]) == (10, 14)
+    assert summary["tested"] == {"clips": 14, "videos": 6, "segments": 4}
+    assert summary["init"]["in_test"] == ["g"]
+    assert len(predictions.labels) == 14 and predictions.video_ids[:2] == ("v (seed 0)@0-2", "w (seed 0)")
+    assert summary["baselines"]["single_frame"]["worse_by"]["value"] == 0
+    page = render_crossval(summary, [Fold("Fold 1", "x", metrics) for metrics in runs], "folds")
+    assert "Test is by video: 6 videos" in page and "10 tests of videos or segments of" in page
+    assert "has learnt from 1 group of test, g: these scores are too good" in page

@@ -65,6 +65,10 @@ def test_weights_from_a_file_are_those_of_the_network(tmp_path: Path) -> None:
     longer, larger = (build_model("lrcn", "reference", (*size, 3), 2) for size in ((7, 32, 32), (3, 128, 128)))
     assert take_over(longer, found, ("A", "B"), ("A", "B")).new_layers == ()
     assert take_over(larger, found, ("A", "B"), ("A", "B")).new_layers == ("LSTM 1",)
+    model.trainable_variables[0].assign(model.trainable_variables[0].numpy() * np.nan)
+    model.save(file)
+    with pytest.raises(UserError, match="some weights are missing or not finite"):
+        read_weights(file.read_bytes(), "lrcn", "reference", shape, 2, "a/model.keras")
     for bad, name in ((data[: len(data) // 2], "lrcn"), (b"", "lrcn"), (data, "convlstm")):
         with pytest.raises(
             UserError, match=r"a/model\.keras is damaged or doesn't hold the network \w+ \(reference\): "
