@@ -176,9 +176,9 @@ class Scorer:
                 return [ScoreError(_reason(error))]
             half = len(clips) // 2
             return [*self._score_at_once(clips[:half]), *self._score_at_once(clips[half:])]
-        several = self._info.multi_label
-        rows = zip(*(values[: len(clips)] for values in found), strict=True)
-        return [scored(*values, multi_label=several) for values in rows]
+        rows, *distances = (values[: len(clips)] for values in found)
+        told = distances[0] if distances else [None] * len(rows)
+        return [scored(row, far, self._info.multi_label) for row, far in zip(rows, told, strict=True)]
 
     def _check_device(self, error: Exception) -> None:
         """Tells a clip that can't be scored from a device that has failed, which fails on a black clip, too."""
