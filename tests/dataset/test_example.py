@@ -1,6 +1,7 @@
 """Records: our TFRecords and Examples are TensorFlow's, and damage is found."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,15 @@ def test_example_round_trip() -> None:
     value = make([FRAMES.tobytes()])
     assert example.decode(example.encode(value)) == value
     assert example.encode(value) == example.encode(make([FRAMES.tobytes()]))
+
+
+def test_the_labels_of_a_clip_with_several_are_read_here_and_by_tensorflow() -> None:
+    value = replace(make([FRAMES.tobytes()]), label=0, label_name="Run|Walk", labels=(0, 2))
+    record = example.encode(value)
+    assert example.decode(record) == value
+    parsed = example.parse(record, SPEC, FrameEncoding(), 4)
+    assert parsed[example.LABELS].numpy().tolist() == [1, 0, 1, 0] and parsed[example.LABEL].numpy() == 0
+    assert example.LABELS not in example.parse(record, SPEC, FrameEncoding())
 
 
 @pytest.mark.parametrize("garbage", [b"\xff\xff\xff", b"", example._Message().SerializeToString()])

@@ -21,7 +21,8 @@ from trainer.data.parts import (
     min_groups,
     missing_classes,
 )
-from trainer.data.weights import class_weights
+from trainer.data.weights import class_weights, head_weights
+from trainer.data.windows import choose_windows
 
 
 def make_index(groups: int, clips: int, classes: int = 2) -> Index:
@@ -167,6 +168,36 @@ def test_class_weights(counts: tuple[int, ...], choice: str, expected: tuple[flo
     assert weights == pytest.approx(expected)
     present = [count for count in counts if count]
     assert sum(w * c for w, c in zip(weights, counts, strict=True)) == pytest.approx(sum(present))
+
+
+@pytest.mark.parametrize(
+    ("counts", "choice", "expected"),
+    [
+        ((10, 10), "auto", (1, 1)),
+        ((12, 8), "auto", (1, 1)),
+        ((30, 10), "auto", (0.5, 1.5)),
+        ((30, 10), "none", (1, 1)),
+        ((1000, 1), "auto", (2 / 11, 20 / 11)),  # ten times the weight, not a thousand times
+        ((30, 10, 0), "balanced", (0.6, 1.8, 0.6)),  # a class that never occurs is learnt all the same
+    ],
+)
+def test_weights_of_heads(counts: tuple[int, ...], choice: str, expected: tuple[float, ...]) -> None:
+    weights = head_weights(counts, choice)
+    assert weights == pytest.approx(expected) and sum(weights) == pytest.approx(len(counts))
+
+
+def test_a_clip_counts_under_each_of_its_labels() -> None:
+    targets = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0]], np.bool_)
+    index = Index(("a", "b", "c", "d"), ("g1", "g1", "g2", "g3"), targets.argmax(axis=1), targets)
+    assert index.count(3).tolist() == [3, 1, 1] and index.truth is targets
+    part = make_part(
+        Part(("x",), (4,), (3, 1, 1), ("g1", "g2", "g3")), index, ["train", "test", "train", "val"], "train"
+    )
+    assert part.class_counts == (1, 1, 1) and part.groups == ("g1", "g2")
+    windows = choose_windows("one", part, index.where(np.array([True, False, True, False])))
+    assert (windows.class_counts, windows.clips_per_epoch) == ((1, 1, 1), 2) and windows.class_shares == (0.5,) * 3
+    # The first labels alone would leave one class to train on.
+    assert len(set(cut_validation(index, 0))) == 2
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def validate(logits: np.ndarray, truth: np.ndarray) -> Validated:
     """
     if truth.ndim == 1:
         temperature = calibration.fit_temperature(logits, truth)
-        losses = (calibration.cross_entropy(logits, truth, value) for value in (1.0, temperature))
-        return Validated(*losses, float((logits.argmax(axis=1) == truth).mean()))
+        loss, calibrated = (calibration.cross_entropy(logits, truth, value) for value in (1.0, temperature))
+        return Validated(loss, calibrated, float((logits.argmax(axis=1) == truth).mean()))
     temperature = scales.fit_temperature(logits, truth)
-    losses = (scales.binary_cross_entropy(logits, truth, value) for value in (1.0, temperature))
-    return Validated(*losses, float(((logits >= 0) == truth).all(axis=1).mean()))
+    loss, calibrated = (scales.binary_cross_entropy(logits, truth, value) for value in (1.0, temperature))
+    return Validated(loss, calibrated, float(((logits >= 0) == truth).all(axis=1).mean()))

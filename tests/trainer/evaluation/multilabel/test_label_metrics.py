@@ -108,9 +108,10 @@ def test_impossible_predictions_are_refused(change: dict[str, Any], message: str
 
 
 def test_the_report_has_a_row_for_each_class_and_says_what_is_doubtful() -> None:
-    predictions = make(-np.array(LOGITS))
+    predictions = make()
     metrics = {**make_metrics(), **label_figures(predictions, predictions, predictions, NAMES)}
     metrics["dataset"] = {**metrics["dataset"], "labels": list(NAMES), "missing_classes": {}}
+    metrics["baselines"]["chance"]["mean_ap"] = 0.9
     said = render_multilabel_report(metrics, HISTORY, "several <labels>")
     page = Page(said)
     assert "Val has no clip with 1 label, whose threshold is 50%, not calibrated: Walk." in said
