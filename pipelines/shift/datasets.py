@@ -1,7 +1,7 @@
 """A dataset as one side of a comparison: labels and groups from its index, the rest from a choice of its records."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import nsmallest
 from itertools import groupby
@@ -52,8 +52,17 @@ def read_dataset(data: Dataset, sample: int, seed: int) -> Side:
     }
     if all(video.duration_s is None for video in known):
         missing[DURATIONS] = "its clips are parts of videos, whose lengths it doesn't hold"
-    notes = (f"pixels and durations of {len(known)} of {len(labelled)} videos",) if len(known) < len(labelled) else ()
-    return Side(data.uri, "dataset", (*known, *drawn), len(labelled), missing, notes)
+    notes = note_on_groups(labelled)
+    if len(known) < len(labelled):
+        notes.append(f"pixels and durations of {len(known)} of {len(labelled)} videos")
+    return Side(data.uri, "dataset", (*known, *drawn), len(labelled), missing, tuple(notes))
+
+
+def note_on_groups(videos: Sequence[Measured]) -> list[str]:
+    """What to say if nothing tells which videos share a source: p-values may then be too small."""
+    if any(video.group != video.video for video in videos):
+        return []
+    return ["nothing names groups of its videos, so that each counts as independent of the others"]
 
 
 def _from_index(data: Dataset) -> list[Measured]:
