@@ -57,6 +57,14 @@ def _video(path: Path) -> None:
     write_video(path, 30)
 
 
+def _label_run(folder: Path) -> None:
+    from tests.support.label_files import labelled, write_labels
+
+    videos = folder.with_name(f"{folder.name}-videos")
+    paths = [write_video(videos / f"{number}.avi", 30) for number in range(3)]
+    write_label_run(folder, [labelled(path.name, path, CLASSES[0], 1.2) for path in paths])
+
+
 def _dataset(folder: Path) -> None:
     videos = folder.with_name(f"{folder.name}-videos")
     _videos(videos)
@@ -68,14 +76,6 @@ def _model(folder: Path) -> None:
     from tests.support.label_model import make_model  # loads TensorFlow, which most tests here don't need
 
     make_model(folder, CLASSES, ClipSpec(num_frames=20, height=64, width=64))
-
-
-def _labels(folder: Path) -> None:
-    from tests.support.label_files import labelled, write_labels
-
-    videos = folder.with_name(f"{folder.name}-videos")
-    paths = [write_video(videos / f"{number}.avi", 30) for number in range(3)]
-    write_labels(folder, [labelled(path.name, path, CLASSES[0], 1.2) for path in paths])
 
 
 def _run(folder: Path) -> None:
@@ -90,11 +90,10 @@ GIVEN: dict[str, Callable[[Path], None]] = {
     "collection": _collection,
     "new": _collection,
     "jump.avi": _video,
+    "labels-march": _label_run,
+    "labels-april": _label_run,
     "data/UCF50_dataset": _dataset,
     "data/ucf50": _dataset,
-    "labels": _labels,
-    "labels-march": _labels,
-    "labels-april": _labels,
     "runs/lrcn": _run,
     "runs/lrcn/model": _model,
 }
