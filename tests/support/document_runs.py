@@ -62,7 +62,7 @@ def _label_run(folder: Path) -> None:
 
     videos = folder.with_name(f"{folder.name}-videos")
     paths = [write_video(videos / f"{number}.avi", 30) for number in range(3)]
-    write_label_run(folder, [labelled(path.name, path, CLASSES[0], 1.2) for path in paths])
+    write_labels(folder, [labelled(path.name, path, CLASSES[0], 1.2) for path in paths])
 
 
 def _dataset(folder: Path) -> None:
