@@ -95,8 +95,9 @@ def _measure(video: VideoLabels) -> Measured:
     scored = 0.0
     for segment in video.segments:
         length = max(segment.end_s - segment.start_s, 1e-3)  # a video of one frame may have no length
-        for label in segment.label.split("|") if "|" in segment.label else [segment.label]:
-            seconds[label] += length / (1 + segment.label.count("|"))
+        labels = segment.label.split("|")  # several, if the model gives a moment several
+        for label in labels:
+            seconds[label] += length / len(labels)
         scored += length * segment.score
     total = sum(seconds.values())
     return Measured(
