@@ -43,6 +43,10 @@ class DriftConfig:
         (), metavar="FOLDER", repeated=True, automatic="none",
         help="labels that pipelines.label wrote, or two folders of them",
     )  # fmt: skip
+    groups: str = setting(
+        "", metavar="FILE", automatic="as named by _gNN_ in file names",
+        help="a table with the columns path and group, such as a manifest: which labelled videos share a source",
+    )  # fmt: skip
     output: str = setting(
         "",
         metavar="FOLDER",
@@ -85,7 +89,8 @@ def run(arguments: Sequence[str]) -> int:
     datasets = [files.normalise(place, "--dataset") for place in config.dataset]
     labels = [files.normalise(place, "--labels") for place in config.labels]
     output = files.normalise(config.output, "--output") if config.output else ""
-    files.check_stores(*datasets, *labels, *[output] * bool(output))
+    groups = files.normalise(config.groups, "--groups") if config.groups else ""
+    files.check_stores(*datasets, *labels, *filter(None, (output, groups)))
     if output:
         for place in datasets:
             check_outside(output, dataset=place)
@@ -95,7 +100,7 @@ def run(arguments: Sequence[str]) -> int:
     from pipelines.shift.page import print_comparison
     from pipelines.shift.sides import compare_places
 
-    comparison = compare_places(datasets, labels, config.threshold, config.sample, config.seed)
+    comparison = compare_places(datasets, labels, groups, config.threshold, config.sample, config.seed)
     if output:
         from pipelines.shift.page import render
 

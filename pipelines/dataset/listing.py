@@ -37,14 +37,14 @@ _PATTERN = (
 def read_catalog(source: str, class_level: int = 0, video_pattern: str = "", multi_label: bool = False) -> Catalog:
     """Lists a folder, or reads a manifest or annotations: a file, or a folder of labels.
 
-        Args:
-            source: a normalised path or address.
-            class_level: see `catalog.from_tree`.
-            video_pattern: where the videos of annotations lie, see `read_annotations`; empty if they name them.
-                multi_label: whether a clip may have several labels.
-    
-        Raises:
-            UsageError: there is nothing to read, or it can't be preprocessed; the message says why.
+    Args:
+        source: a normalised path or address.
+        class_level: see `catalog.from_tree`.
+        video_pattern: where the videos of annotations lie, see `read_annotations`; empty if they name them.
+            multi_label: whether a clip may have several labels.
+
+    Raises:
+        UsageError: there is nothing to read, or it can't be preprocessed; the message says why.
     """
     check_input(source)
     try:

@@ -123,7 +123,7 @@ def _values(quantity: str, videos: Sequence[Measured]) -> Iterator[float]:
 
 def _typical(quantity: str, value: float) -> str:
     if quantity == RESOLUTION:
-        return f"{value:.0f} x {value:.0f} px"
+        return f"{value:.0f} px"
     return f"{value:.3g}{_UNITS.get(quantity, '')}"
 
 

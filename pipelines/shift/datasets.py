@@ -1,11 +1,10 @@
 """A dataset as one side of a comparison: labels and groups from its index, the rest from a choice of its records."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from heapq import nsmallest
-from itertools import groupby
-from statistics import fmean
+from itertools import groupby, islice
 
 from pipelines.core.clip_ids import range_of, video_of
 from pipelines.core.errors import UsageError
@@ -18,8 +17,8 @@ from pipelines.shift.types import DURATIONS, EMBEDDINGS, RESOLUTION, SCORES, Mea
 
 MOST_VIDEOS = 5000
 """Videos of each side that are tested, drawn by their names if there are more."""
-_MOST_CLIPS = 4
-"""Clips of a video of which pixels are measured."""
+_MOST_READ = 20
+"""Records that are read for each video of the sample, on average: a video may have many."""
 
 
 def read_dataset(data: Dataset, sample: int, seed: int) -> Side:
@@ -36,7 +35,7 @@ def read_dataset(data: Dataset, sample: int, seed: int) -> Side:
     """
     try:
         labelled = _from_index(data)
-        seen = {video.video: video for video in _from_records(data, sample)}
+        seen = {video.video: video for video in _from_records(data, sample, seed)}
     except (ValueError, CorruptRecordError) as error:
         raise UsageError(
             f"{data.uri} is damaged ({error}); run pipelines.verify on it, which says how to fix it"
@@ -52,8 +51,17 @@ def read_dataset(data: Dataset, sample: int, seed: int) -> Side:
     }
     if all(video.duration_s is None for video in known):
         missing[DURATIONS] = "its clips are parts of videos, whose lengths it doesn't hold"
-    notes = (f"pixels and durations of {len(known)} of {len(labelled)} videos",) if len(known) < len(labelled) else ()
-    return Side(data.uri, "dataset", (*known, *drawn), len(labelled), missing, notes)
+    notes = note_on_groups(labelled)
+    if len(known) < len(labelled):
+        notes.append(f"pixels and durations of {len(known)} of {len(labelled)} videos")
+    return Side(data.uri, "dataset", (*known, *drawn), len(labelled), missing, tuple(notes))
+
+
+def note_on_groups(videos: Sequence[Measured]) -> list[str]:
+    """What to say if nothing tells which videos share a source: p-values may then be too small."""
+    if any(video.group != video.video for video in videos):
+        return []
+    return ["nothing names groups of its videos, so that each counts as independent of the others"]
 
 
 def _from_index(data: Dataset) -> list[Measured]:
@@ -83,28 +91,25 @@ def _shares(clips: list[str], known: Iterable[str]) -> dict[str, float]:
     return dict(shares)
 
 
-def _from_records(data: Dataset, sample: int) -> Iterator[Measured]:
+def _from_records(data: Dataset, sample: int, seed: int) -> Iterator[Measured]:
     """The first videos of each split, as many as is its share; records are in random order, as videos are hashed."""
     counts = {name: split.num_examples for name, split in data.info.splits.items()}
     for name, count in counts.items():
         wanted = -(-sample * count // max(1, sum(counts.values())))
-        videos = groupby(data.clips(name), key=lambda clip: video_of(clip.video_id))
-        for _, (video, clips) in zip(range(wanted), videos, strict=False):
-            yield _measure(video, clips)
+        clips = islice(data.clips(name), _MOST_READ * wanted)
+        for video, found in islice(groupby(clips, key=lambda clip: video_of(clip.video_id)), wanted):
+            yield _measure(video, min(found, key=lambda clip: stable_hash("drift", str(seed), clip.video_id)))
 
 
-def _measure(video: str, clips: Iterable[StoredClip]) -> Measured:
-    """The means over the first clips of a video."""
-    first = [clip for _, clip in zip(range(_MOST_CLIPS), clips, strict=False)]
-    found = [brightness_and_motion(clip.frames) for clip in first]
-    moving = [motion for _, motion in found if motion is not None]
-    clip = first[0]
+def _measure(video: str, clip: StoredClip) -> Measured:
+    """A video by one of its clips, since a mean over several would vary less than the single window of a label run."""
+    brightness, motion = brightness_and_motion(clip.frames)
     return Measured(
         video,
         video if clip.group == clip.video_id else clip.group,
         duration_s=None if range_of(clip.video_id) else _duration_s(clip),
-        brightness=fmean(brightness for brightness, _ in found),
-        motion=fmean(moving) if moving else None,
+        brightness=brightness,
+        motion=motion,
     )
 
 

@@ -1,6 +1,5 @@
 """A run of labels as one side of a comparison: labels, scores and durations from its rows, pixels from the videos."""
 
-import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -14,19 +13,19 @@ from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.stored.sealed import load_json
 from pipelines.decoding.pool import DecoderPool
 from pipelines.files.output_folder import STATE
-from pipelines.inputs.catalog import group_in
 from pipelines.labelling.exports.reading import VideoLabels, read_labels, read_summary
 from pipelines.labelling.folder import read_layout, read_listing
 from pipelines.labelling.rows import encodable
-from pipelines.shift.datasets import MOST_VIDEOS
+from pipelines.shift.datasets import MOST_VIDEOS, note_on_groups
 from pipelines.shift.embeddings import read_embeddings
+from pipelines.shift.groups import Groups
 from pipelines.shift.types import BRIGHTNESS, EMBEDDINGS, MOTION, RESOLUTION, Measured, Side
 from pipelines.shift.videos import Readable, measure_videos
 from pipelines.video.windows import WindowSpec, default_windows
 
 
 def read_label_run(
-    folder: str, pool: DecoderPool, spec: ClipSpec, encoding: FrameEncoding, sample: int, seed: int
+    folder: str, pool: DecoderPool, spec: ClipSpec, encoding: FrameEncoding, groups: Groups, sample: int, seed: int
 ) -> Side:
     """Measures a run of labels.
 
@@ -35,6 +34,7 @@ def read_label_run(
         pool: decodes videos.
         spec: how to make the clips whose pixels are measured.
         encoding: how the clips of the other side are stored, so that these lose the same detail.
+        groups: which videos share a source.
         sample: number of videos of which a window is decoded.
         seed: chooses the videos and windows.
 
@@ -51,17 +51,18 @@ def read_label_run(
     drawn = nsmallest(MOST_VIDEOS, _rows(folder, counts), key=key)
     if not drawn:
         raise UsageError(f"{folder}: no video has labels, so that there is nothing to compare")
-    chosen = drawn[:sample]
-    places = _places(folder, {video.video for video, _ in chosen})
-    readable = [Readable(video.video, places.get(video.video, uri)) for video, uri in chosen]
+    places = _places(folder, {video.video for video, _ in drawn})
+    found_at = {video.video: places.get(video.video, uri) for video, uri in drawn}
+    readable = [Readable(video.video, found_at[video.video]) for video, _ in drawn[:sample]]
     pixels, reasons = measure_videos(pool, readable, spec, encoding, _windows(summary.get("settings") or {}), seed)
+    videos = [replace(video, group=groups.find(video.video, found_at[video.video])) for video, _ in drawn]
     videos = [
         replace(video, brightness=found.brightness, motion=found.motion, resolution=found.resolution)
         if (found := pixels.get(video.video))
         else video
-        for video, _ in drawn
+        for video in videos
     ]
-    notes: list[str] = []
+    notes = note_on_groups(videos)
     missing: dict[str, str] = {}
     if counts["failed"]:
         notes.append(f"{counts['failed']} videos without labels are left out")
@@ -94,14 +95,14 @@ def _measure(video: VideoLabels) -> Measured:
     scored = 0.0
     for segment in video.segments:
         length = max(segment.end_s - segment.start_s, 1e-3)  # a video of one frame may have no length
-        for label in segment.label.split("|") if "|" in segment.label else [segment.label]:
-            seconds[label] += length / (1 + segment.label.count("|"))
+        labels = segment.label.split("|")  # several, if the model gives a moment several
+        for label in labels:
+            seconds[label] += length / len(labels)
         scored += length * segment.score
     total = sum(seconds.values())
-    name = posixpath.basename(video.video)
     return Measured(
         video.video,
-        group_in(name.rpartition(".")[0] or name) or video.video,
+        video.video,
         {label: length / total for label, length in seconds.items()},
         score=scored / total,
         duration_s=max(segment.end_s for segment in video.segments),

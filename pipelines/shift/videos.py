@@ -89,9 +89,12 @@ def measure_videos(
     opening = DecodeJob(_FIRST_FRAME, FrameEncoding(), 1, _LIMITS, with_source=True)
     pixels: dict[str, Pixels] = {}
     sizes: dict[str, float] = {}
-    failed: dict[str, str] = {}
+    # Decoder processes would find that out, too, but take a moment to start.
+    gone = {video.video for video in videos if files.is_local(video.uri) and not files.exists(video.uri)}
+    failed = {video.video: f"{video.video}: no file {video.uri}" for video in videos if video.video in gone}
+    there = [video for video in videos if video.video not in gone]
     with Progress("Looking at videos", 2 * len(videos), every_s=10.0) as progress:
-        for item, result in pool.map(videos, opening, _open):
+        for item, result in pool.map(there, opening, _open):
             if isinstance(result, DecodedClip) and result.source:
                 sizes[item.video] = float(np.sqrt(result.source.width * result.source.height))
             elif isinstance(result, Failure):

@@ -2,48 +2,17 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
-from pipelines.labelling.rows import rows, write_rows
-from pipelines.labelling.types import LabelledVideo, Segment
 from tests.conftest import run_here
 from tests.support.films import write_film
+from tests.support.label_files import labelled, write_labels
 
 pytestmark = pytest.mark.process
-
-
-def labelled(video: str, uri: object, label: str = "Run", duration_s: float = 1.0) -> LabelledVideo:
-    segment = Segment(0.0, duration_s, label, 0.75, ((label, 0.75),))
-    return LabelledVideo(video, str(uri), duration_s, False, (segment,))
-
-
-def write_labels(
-    folder: Path, videos: Iterable[LabelledVideo], format: str = "jsonl", embeddings: Mapping[str, Sequence[float]] = {}
-) -> Path:
-    """What `pipelines.label` leaves, without `_state/`: addresses are those in the rows."""
-    folder.mkdir()
-    name = f"labels-00000-of-00001.{format}"
-    with open(folder / name, "wb") as file:
-        write_rows(file, (row for video in videos for row in rows(video, "00ff")), format)
-    (folder / "failures.jsonl").touch()
-    names = {"labels": [name]}
-    if embeddings:
-        names["embeddings"] = ["embeddings/embeddings-00000-of-00001.parquet"]
-        (folder / "embeddings").mkdir()
-        table = {
-            "video": [*embeddings], "model": ["00ff"] * len(embeddings),
-            "embedding": pa.array([np.array(row, np.float16) for row in embeddings.values()], pa.list_(pa.float16())),
-        }  # fmt: skip
-        parquet.write_table(pa.table(table), folder / names["embeddings"][0])
-    settings = {"window_s": 0.5, "stride_s": 0.25, "whole_up_to_s": 2.0}
-    (folder / "summary.json").write_text(json.dumps({"files": names, "settings": settings}))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +56,7 @@ def test_it_is_quiet_on_one_place_and_loud_on_another(films: Mapping[str, list[P
     assert code == 1 and "Drift in brightness, motion, resolution." in out
     found = json.loads((output / "drift.json").read_text())
     assert found["drifted"] == ["brightness", "motion", "resolution"]
-    assert [item["typical"] for item in found["findings"]][-1] == ["32 x 32 px", "48 x 48 px"]
+    assert [item["typical"] for item in found["findings"]][-1] == ["32 px", "48 px"]
     assert {path.name for path in output.iterdir()} == {"drift.json", "drift.html"}
     assert "Drift in brightness" in (output / "drift.html").read_text()
     assert drift("--labels", runs["dark"], runs["bright"], "--threshold", 1)[0] == 0
@@ -140,6 +109,32 @@ def test_videos_that_cannot_be_read_are_counted(films: Mapping[str, list[Path]],
     assert "brightness, motion, resolution: " in out and "12 of 12 videos can't be read for their pixels" in out
 
 
+def test_groups_of_labelled_videos_come_from_a_table_or_their_names(tmp_path: Path) -> None:
+    """Two cameras on each side, each with videos of its own length: that may be chance, which 20 videos hide."""
+
+    def run(name: str, lengths: Sequence[int], pattern: str = "cam{}/{}.avi") -> Path:
+        videos = [labelled(pattern.format(cam, n), "gone", duration_s=float(cam)) for cam in lengths for n in range(10)]
+        return write_labels(tmp_path / name, videos)
+
+    first, second = run("first", (1, 2)), run("second", (3, 4))
+    code, out, _ = drift("--labels", first, second, "--sample", 1)
+    assert code == 1 and "Drift in durations." in out
+    assert " ".join(out.split()).count("nothing names groups of its videos") == 2
+    table = tmp_path / "cameras.csv"
+    lines = [f"cam{cam}/{n}.avi,camera {cam},fight,0,1" for cam in range(1, 5) for n in range(10)]
+    table.write_text("\n".join(["path,group,label,start,end", *lines]))
+    code, out, _ = drift("--labels", first, second, "--sample", 1, "--groups", table)
+    assert code == 0 and "Too few groups of videos to tell." in out and "nothing names" not in out
+    named = [run(f"named{lengths}", lengths, "v_Run_g{:02d}_c{}.avi") for lengths in ((1, 2), (3, 4))]
+    assert "Too few groups of videos to tell." in drift("--labels", *named, "--sample", 1)[1]
+    for text, said in (("path,label\na,b\n", "the first line must name"), ("path,group\na.avi,\n", "line 2: no group")):
+        table.write_text(text)
+        code, _, err = drift("--labels", first, second, "--groups", table)
+        assert code == 2 and said in err and err.count("\n") == 1
+    code, _, err = drift("--labels", first, second, "--groups", tmp_path / "none.csv")
+    assert code == 2 and "there is no such file" in err
+
+
 def test_embeddings_are_compared_where_both_have_them(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
 
@@ -149,13 +144,13 @@ def test_embeddings_are_compared_where_both_have_them(tmp_path: Path) -> None:
         return write_labels(tmp_path / name, videos, embeddings=embeddings if with_embeddings else {})
 
     first, alike, other, without = run("first", 0), run("alike", 0), run("other", 2), run("without", 0, False)
-    assert drift("--labels", first, alike)[0] == 0
-    code, out, _ = drift("--labels", first, other)
+    assert drift("--labels", first, alike, "--sample", 1)[0] == 0
+    code, out, _ = drift("--labels", first, other, "--sample", 1)
     assert code == 1 and "Drift in embeddings." in out
-    code, out, _ = drift("--labels", first, without)
+    code, out, _ = drift("--labels", first, without, "--sample", 1)
     assert code == 0 and "the run was made without --embeddings" in " ".join(out.split())
     (other / "embeddings" / "embeddings-00000-of-00001.parquet").write_bytes(b"PAR1")
-    code, _, err = drift("--labels", first, other)
+    code, _, err = drift("--labels", first, other, "--sample", 1)
     assert code == 2 and err.startswith("error: ") and "is damaged" in err and err.count("\n") == 1
 
 
