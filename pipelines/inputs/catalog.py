@@ -207,15 +207,12 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             near = near or [label for label in known if label.lower() == name.lower()]
             hint = f"; did you mean {near[0]}?" if near else "."
             raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {', '.join(known)}")
-    rows = [row for row in (*catalog.left_out.failed, *catalog.left_out.filtered) if row.label]
-    chosen: list[VideoRecord | Failure | Filtered] = [
-        row for row in (*catalog.videos, *rows) if not classes or row.label in classes
-    ]
+    everything: list[VideoRecord | Failure | Filtered] = [*catalog.videos]
+    everything += [row for row in (*catalog.left_out.failed, *catalog.left_out.filtered) if row.label]
+    chosen = [row for row in everything if not classes or row.label in classes]
     if classes and catalog.multi_label:
-        labels = [only(row.label or "", classes) for row in (*catalog.videos, *rows)]
-        chosen = [
-            replace(row, label=label) for row, label in zip((*catalog.videos, *rows), labels, strict=True) if label
-        ]
+        known_labels = [(row, only(row.label or "", classes)) for row in everything]
+        chosen = [replace(row, label=label) for row, label in known_labels if label]
     if limit:
         chosen.sort(key=lambda row: (stable_hash("limit", row.video_id), row.video_id))
         kept: Counter[tuple[str | None, str]] = Counter()
