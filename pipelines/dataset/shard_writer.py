@@ -174,8 +174,10 @@ class _Account:
         if self._reasons:
             self.filtered.append(Filtered(video.video_id, video.label, "; ".join(self._reasons)))
             self._outcome = self._outcome or DecodeFiltered(self.filtered[-1].reason)
+        if self._outcome is None:  # a decoder that a hostile video controls may say so
+            self.take(video, DecodedPart(Failure("decode", "UnexpectedError", "the decoder gave nothing", True)))
         outcome, self._outcome, self._reasons, self._repeated = self._outcome, None, [], []
-        assert outcome is not None, "something became of each range"
+        assert outcome is not None
         return outcome
 
 
