@@ -12,7 +12,10 @@ import pytest
 import pipelines
 from pipelines.core.clip_ids import clip_id
 from pipelines.core.stored.sealed import unseal
+from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.info import ShardReport
+from pipelines.dataset.plan import make_plan
+from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.video.long_video import read_windows
 from pipelines.video.survey import survey
 from pipelines.video.windows import default_windows
@@ -201,6 +204,16 @@ def test_clips_of_what_lies_between_annotated_parts(videos: Path, tmp_path: Path
     assert few == ["a/mpeg4@4-5"]
     whole = ("--input", make_tree(tmp_path / "tree"), "--output", tmp_path / "no", *between)
     assert "no row of the input names a part" in preprocess(*whole, code=2).stderr
+
+
+def test_shards_are_made_again_if_their_windows_change() -> None:
+    catalog = Catalog((VideoRecord("v", "/v.avi", "A", "v", "1"),))
+    dense = [(0.0, 0.0, 0), (2.0, 0.0, 0), (2.0, 0.5, 0), (2.0, 0.5, 3), (3.0, 0.5, 3)]
+    configs = [PreprocessConfig("/i", "/o", clip_s=a, stride_s=b, clips_per_video=n) for a, b, n in dense]
+    marks = {shard.fingerprint for config in configs for shard in make_plan(catalog, config).shards}
+    assert len(marks) == len(configs)
+    assert configs[0].identity() == PreprocessConfig("/i", "/o").identity()
+    assert configs[1].identity()["clip_s"] == 2
 
 
 @pytest.mark.parametrize(
