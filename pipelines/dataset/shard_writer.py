@@ -86,7 +86,9 @@ def write_shard(
             # The header has neither name nor time, so that the same records give the same file.
             zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=records, mtime=0)
             records = cast(BinaryIO, stack.enter_context(zipped))
-        for video, part in pool.map_ranges(_requests(task), settings.job, open_local):
+        # If the file can't be written, decoders must not wait for room for clips that nobody takes.
+        results = stack.enter_context(contextlib.closing(pool.map_ranges(_requests(task), settings.job, open_local)))
+        for video, part in results:
             if example := found.take(video, part):
                 data = encode(example)
                 header, footer = frame_record(data)
