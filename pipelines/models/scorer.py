@@ -1,5 +1,4 @@
-"""Scores clips with the SavedModel of a model directory, which is loaded once. TensorFlow is only imported here, when a
-model is loaded.
+"""Scores clips with the SavedModel of a model directory, which is loaded once. Only this imports TensorFlow.
 
 A row of the result must not depend on which clips share its batch, or a second run would give other labels than the
 first. So every batch has the same shape, and an incomplete one is filled up.
@@ -184,9 +183,8 @@ class Scorer:
                 return [ScoreError(_reason(error))]
             half = len(clips) // 2
             return [*self._score_at_once(clips[:half]), *self._score_at_once(clips[half:])]
-        several = self._info.multi_label
-        rows = ({key: values[number] for key, values in found.items()} for number in range(len(clips)))
-        return [scored(**row, multi_label=several) for row in rows]
+        rows = ({name: values[n] for name, values in found.items()} for n in range(len(clips)))
+        return [scored(**row, multi_label=self._info.multi_label) for row in rows]
 
     def _check_device(self, error: Exception) -> None:
         """Tells a clip that can't be scored from a device that has failed, which fails on a black clip, too."""
