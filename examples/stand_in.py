@@ -20,7 +20,7 @@ SHORTEST_S = 1.0
 
 def annotations(truth: Path) -> dict[Path, list[tuple[float, float, str, str]]]:
     """Start, end, label and group of all that happens in each video up to its last activity, background too."""
-    found = defaultdict(list)
+    found: dict[Path, list[tuple[float, float, str, str]]] = defaultdict(list)
     for row in csv.DictReader(truth.open()):
         rows = found[(truth.parent / row["path"]).resolve()]
         start, end = float(row["start"]), float(row["end"])

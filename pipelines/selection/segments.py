@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def _in_order(
     videos: Sequence[str],
     uris: Sequence[str],
     labels: Sequence[str],
-    columns: dict[str, np.ndarray],
+    columns: dict[str, Any],
 ) -> Segments:
     """The same whatever the order in which videos were found: names sorted, segments by video and time."""
     by_name = sorted(range(len(videos)), key=lambda number: videos[number])
