@@ -208,7 +208,8 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             hint = f"; did you mean {near[0]}?" if near else "."
             raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {', '.join(known)}")
     everything: list[VideoRecord | Failure | Filtered] = [*catalog.videos]
-    everything += [row for row in (*catalog.left_out.failed, *catalog.left_out.filtered) if row.label]
+    everything += [row for row in catalog.left_out.failed if row.label]
+    everything += [row for row in catalog.left_out.filtered if row.label]
     chosen = [row for row in everything if not classes or row.label in classes]
     if classes and catalog.multi_label:
         known_labels = [(row, only(row.label or "", classes)) for row in everything]
