@@ -32,6 +32,7 @@ def make_parser() -> Parser:
     parser = Parser("pipelines.doctor", _DESCRIPTION, _EPILOG)
     add = parser.add_argument
     add("--input", metavar="PATH", help="folder or manifest, as for pipelines.preprocess; decodes 50 of its videos")
+    add("--video-pattern", metavar="PATTERN", help="where the videos of annotations lie, as for pipelines.preprocess")
     add("--num-frames", type=int, metavar="T", help="frames per clip, for the estimate (default: 20)")
     add("--size", metavar="PIXELS", help="height and width, for the estimate: 64 or 72x96 (default: 64)")
     text = "file or folder, local or in a store, to test for access: a small file is written into a folder and removed"
@@ -64,10 +65,11 @@ def _config(given: dict[str, Any]) -> "PreprocessConfig | list[Finding] | None":
     Raises:
         UsageError: a value is wrong, or the input doesn't exist.
     """
-    clips: dict[str, Any] = {name: given[name] for name in ("num_frames", "size") if name in given}
+    names = ("num_frames", "size", "video_pattern")
+    clips: dict[str, Any] = {name: given[name] for name in names if name in given}
     if "input" not in given:
         if clips:
-            raise UsageError("--num-frames and --size only affect the estimate for an input: give --input, too")
+            raise UsageError("--num-frames, --size and --video-pattern are for an input: give --input, too")
         return None
     source = files.normalise(given["input"], "--input")
     modules = [load(name, "input", "input") for name in ("pipelines.dataset.listing", "pipelines.core.settings.build")]

@@ -37,7 +37,8 @@ def preprocess(
     are kept.
 
     Args:
-        input: a folder of class folders, or a CSV manifest; local or in a store.
+        input: a folder of class folders, a CSV manifest, a file of annotations or a folder of labels; local or in a
+            store.
         output: folder of the dataset.
         runner: the Beam runner that does the work.
         beam_arguments: Beam options, as on a command line.

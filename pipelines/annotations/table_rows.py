@@ -50,7 +50,8 @@ def kinetics_rows(text: str, source: Source) -> Iterator[Annotation]:
     """The clips of a table of Kinetics: label, youtube_id, time_start, time_end and optionally split.
 
     A pattern that contains `time_start` or `time_end` names clips that are cut out already, so their annotations are of
-    the whole file; otherwise times are those in the whole video. Without a pattern, the video is its `youtube_id`.
+    the whole file, and clips of one video are a group; otherwise times are those in the whole video. Without a pattern,
+    the video is its `youtube_id`.
 
     Raises:
         UsageError: a column is missing, or a value is wrong; the message names the line.
@@ -69,7 +70,7 @@ def kinetics_rows(text: str, source: Source) -> Iterator[Annotation]:
             fields[name] = int(time_s or 0) if float(time_s or 0).is_integer() else float(time_s or 0)
         path = source.video(video, fields, place)
         times = (None, None) if is_cut else (start, end)
-        yield source.annotation(place, path, times, label, split=split)
+        yield source.annotation(place, path, times, label, video if is_cut else "", split)
 
 
 def _one_of(names: Sequence[str], columns: Sequence[str]) -> str:

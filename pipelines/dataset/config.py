@@ -30,6 +30,8 @@ OFFICIAL_SPLITS = "official"
 """In place of fractions: the splits that the input itself gives its videos."""
 
 
+_NEWER = ("video_pattern", "class_level", "multi_label", "clip_s", "stride_s", "clips_per_video")
+"""Settings that datasets of earlier versions don't have."""
 SPLIT_SETTINGS = ("splits", "split_groups", "split_file")
 """Each decides the splits of videos."""
 
@@ -207,8 +209,7 @@ class PreprocessConfig:
             value["split_file"] = "".join(self.split_file)
         if not self.background_label:
             value["background_margin_s"] = 0
-        dense = ("clip_s", "stride_s", "clips_per_video")
-        for name in (*("video_pattern", "class_level", "multi_label"), *dense, *_OF_BACKGROUND):
+        for name in (*_NEWER, *_OF_BACKGROUND):
             if not value[name]:
                 del value[name]  # as in datasets of earlier versions
         if self.encoding != "jpeg":

@@ -16,7 +16,7 @@ from pipelines.files.alike import AlikeFiles
 from pipelines.inputs import catalog
 from pipelines.inputs.annotated import describe_filtered, is_annotated, manifest_of
 from pipelines.inputs.catalog import Catalog, VideoRecord
-from pipelines.inputs.folder_kinds import ANNOTATIONS, LABEL_LAYOUT, no_tree
+from pipelines.inputs.folder_kinds import ANNOTATIONS, LABEL_LAYOUT, LABELS_SUMMARY, no_tree
 from pipelines.inputs.manifest import parse_manifest
 from pipelines.inputs.manifest_catalog import from_manifest
 from pipelines.inputs.parts import paths_of
@@ -124,7 +124,7 @@ def check_input(source: str) -> None:
 
 def _holds_labels(source: str) -> bool:
     """Whether a folder holds labels and not videos."""
-    if not files.exists(files.join(source, LABEL_LAYOUT)):
+    if not all(files.exists(files.join(source, name)) for name in (LABEL_LAYOUT, LABELS_SUMMARY)):
         return False
     return not files.is_local(source) or not sort_out(files.list_tree(source)[0]).videos
 

@@ -3,15 +3,16 @@
 import posixpath
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from sys import intern
 
-from pipelines.annotations.labels import join_labels
 from pipelines.annotations.table_rows import is_kinetics
 from pipelines.annotations.tables import check_address, read_head
 from pipelines.annotations.times import time_text
 from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
-from pipelines.inputs.parts import RANGE_ERROR, settle
+from pipelines.core.label_sets import join_labels
+from pipelines.inputs.parts import RANGE_ERROR, settle, with_all_labels
 from pipelines.inputs.rows import BadRow, FilteredRow, Manifest, ManifestRow
 
 NO_LABEL = "no label"
@@ -62,7 +63,9 @@ def manifest_of(annotations: Iterable[Annotation], name: str, multi_label: bool 
         raise UsageError(
             f"{name}, {without_split}: no split, but {with_split} has one. Give every entry a split, or none"
         )
-    return settle(rows, name, bad, filtered, multi_label)
+    rows, num_added = with_all_labels(rows) if multi_label else (rows, 0)
+    settled = settle(rows, name, bad, filtered)
+    return replace(settled, num_repeated=settled.num_repeated - num_added)
 
 
 def is_annotated(text: str, name: str) -> bool:

@@ -8,9 +8,9 @@ from itertools import groupby
 from operator import attrgetter
 from sys import intern
 
-from pipelines.annotations.labels import join_labels, split_labels
 from pipelines.annotations.times import parse_time, time_text
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import join_labels, split_labels
 from pipelines.inputs.rows import BadRow, FilteredRow, Manifest, ManifestRow
 
 RANGE_ERROR, LABEL_ERROR = "RangeError", "LabelError"
@@ -44,18 +44,14 @@ def settle(
     name: str,
     bad: Iterable[BadRow] = (),
     filtered: Iterable[FilteredRow] = (),
-    multi_label: bool = False,
 ) -> Manifest:
-    """The rows by path and time, each clip once.
-
-    Of rows that give one part two labels, the first is kept; if a clip may have several, it has those of all.
+    """The rows by path and time, each clip once. Of rows that give one clip two labels, the first is kept.
 
     Args:
         rows: all rows, which have places; they are sorted.
         name: the manifest's path, for messages.
         bad: rows that are already known not to be usable.
         filtered: rows that are left out on purpose.
-        multi_label: whether a clip may have several labels.
 
     Raises:
         UsageError: rows disagree about the group or the split of a video.
@@ -64,22 +60,16 @@ def settle(
     for key in (attrgetter("end_s"), attrgetter("start_s"), plain_path):
         rows.sort(key=key)
     kept: list[ManifestRow] = []
-    refused, num_joined = list(bad), 0
+    refused = list(bad)
     for _, members in groupby(rows, plain_path):
         of_video = list(members)
         _check_agreement(of_video, name)
         path = of_video[0].path
         for _, same in groupby(of_video, _RANGE):
             first, *others = same
-            differing = [other for other in others if other.label != first.label]
-            label = first.label
-            if differing and multi_label:
-                label = join_labels(one for row in (first, *differing) for one in split_labels(row.label))
-                num_joined += len(differing)
-            else:
-                refused += [_two_labels(first, other, name) for other in differing]
-            kept.append(first if (first.path, first.label) == (path, label) else replace(first, path=path, label=label))
-    num_repeated = len(rows) - len(kept) - num_joined - sum(row.kind == LABEL_ERROR for row in refused)
+            kept.append(first if first.path == path else replace(first, path=path))
+            refused += [_two_labels(first, other, name) for other in others if other.label != first.label]
+    num_repeated = len(rows) - len(kept) - sum(row.kind == LABEL_ERROR for row in refused)
     return Manifest(kept, (), num_repeated, tuple(refused), tuple(filtered))
 
 

@@ -44,7 +44,7 @@ def test_kinetics(tmp_path: Path) -> None:
         ("whole/d-e@5-15", "long jump", "whole/d-e", "val"),
     ]
     cut = read_catalog(source, 0, str(tmp_path / "cut/{label}/{youtube_id}_{time_start:06}_{time_end:06}.mp4"))
-    assert [video.is_whole for video in cut.videos] == [True, True] and cut.splits_from
+    assert [(video.is_whole, video.group) for video in cut.videos] == [(True, "abc"), (True, "d-e")] and cut.splits_from
     with pytest.raises(UsageError, match=r"k.csv: this is a list of addresses, .* --video-pattern 'videos/\{youtube_"):
         read_catalog(source)
     with pytest.raises(UsageError, match="has no field name"):

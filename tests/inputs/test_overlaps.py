@@ -1,12 +1,17 @@
 """Rows of one video that overlap although their labels differ: each has a remark that names another one."""
 
+import json
 import math
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.dataset.folder import write_remarks
+from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.overlaps import overlapping, remark_overlaps, without_overlaps
+from tests.support.format_examples import check_like_the_example
 
 ROWS = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 8) | st.just(99), st.sampled_from("ABC")), max_size=9).map(
     lambda rows: sorted({(start, start + length): label for start, length, label in rows}.items())
@@ -57,6 +62,19 @@ def test_remarks_name_the_other_row() -> None:
     )
     alone = Catalog(tuple(rows[2:6]))
     assert remark_overlaps(alone) is alone
+
+
+def test_remarks_of_a_dataset_name_both_lines(tmp_path: Path) -> None:
+    rows = [row("a", 0, 5, "Swing", 2), row("a", 4.5, 8.25, "Walk", 3), row("b", 1, 2, "Walk", 4)]
+    listed = remark_overlaps(Catalog(tuple(rows))).videos
+    written = (WrittenVideo(v.video_id, v.label, v.group, 9, 1.0, False, v.remark) for v in listed)
+    report = ShardReport("t", "train-00000-of-00001.tfrecord", "train", 0, "", tuple(written))
+    write_remarks(str(tmp_path), [report], listed)
+    text = (tmp_path / "remarks.jsonl").read_text()
+    assert [(found["place"], found["overlaps"]) for found in map(json.loads, text.splitlines())] == [
+        ("line 2", "line 3"), ("line 3", "line 2"),
+    ]  # fmt: skip
+    check_like_the_example("parts/remarks.jsonl", text)
 
 
 def test_a_remark_without_its_overlaps() -> None:

@@ -1,5 +1,6 @@
 """Manifests whose rows name parts of videos: which clips they give, what can't be used, and what must agree."""
 
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from pipelines.core.clip_ids import video_of
 from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.video_files import FileInfo
-from pipelines.dataset.account import name_lines
+from pipelines.dataset import folder
+from pipelines.dataset.account import check_all_accounted, name_lines
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.duplicates import find_copies
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.listing import read_catalog
+from pipelines.dataset.plan import ShardTask, make_plan
 from pipelines.dataset.split_choice import choose_splits
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.manifest import parse_manifest
@@ -27,18 +30,19 @@ from pipelines.inputs.splits.assign import assign_by_fractions
 from pipelines.inputs.splits.lists import parse_split_file
 
 HEAD = "path,label,start,end\n"
+EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 def parts(text: str) -> list[tuple[str, str, float, float, str]]:
     return [(row.path, row.label, row.start_s, row.end_s, row.place) for row in parse_manifest(text, "m.csv").rows]
 
 
-def catalog_in(folder: Path, text: str, *names: str) -> Catalog:
+def catalog_in(where: Path, text: str, *names: str) -> Catalog:
     for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(name.encode())
-    (folder / "m.csv").write_text(text)
-    return read_catalog(str(folder / "m.csv"))
+        (where / name).parent.mkdir(parents=True, exist_ok=True)
+        (where / name).write_bytes(name.encode())
+    (where / "m.csv").write_text(text)
+    return read_catalog(str(where / "m.csv"))
 
 
 def test_times_as_people_write_them() -> None:
@@ -196,6 +200,34 @@ def test_limit_counts_clips_and_rows_that_cannot_be_used_alike(tmp_path: Path) -
     lost = Failure("list", "UnreadableError", "no permission", False, "x/", "/x", label="")
     catalog = replace(catalog, left_out=replace(catalog.left_out, failed=(lost, *catalog.left_out.failed)))
     assert lost in select(catalog, ["B"], limit=1).left_out.failed  # who knows what lies there
+
+
+def test_a_changed_line_has_its_shard_alone_written_again(tmp_path: Path) -> None:
+    names = [f"v{i:02}.mp4" for i in range(24)]
+    lines = [f"{name},{'AB'[k % 2]},{k}.5,{k + 1}" for name in names for k in range(5)]
+    out = str(tmp_path / "out")
+    config = PreprocessConfig(str(tmp_path / "m.csv"), out, shards=8, splits="train=0.5,test=0.5")
+
+    def pending(found: list[str]) -> list[str]:
+        catalog = catalog_in(tmp_path, HEAD + "\n".join(found), *(names if not (tmp_path / names[0]).exists() else []))
+        plan = make_plan(catalog, config, folder.read_layout(out))
+        todo = folder.prepare(out, plan)
+        for shard in todo:
+            (tmp_path / "out" / shard.name).touch()
+            task = ShardTask.from_json(shard.line)
+            written = tuple(WrittenVideo(v.video_id, v.label, v.group, 9, 1.0, False) for v in task.videos)
+            folder.write_report(out, ShardReport(task.fingerprint, task.name, task.split, 0, EMPTY, written))
+        reports = [report for report in folder.read_reports(out, plan.shards, from_listing=False) if report]
+        check_all_accounted(catalog, reports)
+        return [shard.name for shard in todo]
+
+    assert len(pending(lines)) == 8
+    assert pending(lines) == [] == pending(["", *reversed(lines)])  # where a line stands makes no difference
+    (shard,) = pending([line.replace("v07.mp4,A,2.5,3", "v07.mp4,A,2.25,3") for line in lines])
+    assert pending([line.replace("v07.mp4,A,2.5,3", "v07.mp4,B,2.25,3") for line in lines]) == [shard]
+    assert pending([line for line in lines if line != "v07.mp4,A,2.5,3"]) == [shard]
+    assert pending([*lines, "v07.mp4,B,2.75,9", "v07.mp4,B,9,8"]) == [shard]
+    assert pending(lines) == [shard]
 
 
 def test_failures_of_parts_name_manifest_and_line(tmp_path: Path) -> None:
