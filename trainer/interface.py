@@ -39,7 +39,8 @@ def train(
         >>> metrics["test"]["top1"]["value"]
     """
     places = {"data": os.fspath(data), "output": os.fspath(output).replace("MODEL", model)}
-    values = {"model": model, **places, **settings}
+    plain = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in settings.items()}
+    values = {"model": model, **places, **plain}
     config = make_config(Given(values, {name: name for name in values}, {}, (), ()))
     if config.strategy == "multi_worker":
         raise UsageError("strategy multi_worker needs a process of its own: python -m trainer.task")

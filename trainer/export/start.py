@@ -76,14 +76,14 @@ class Start:
         if taken.new_layers:
             layers = (
                 f"{len(taken.layers)} of {plural(len(taken.layers) + len(taken.new_layers), 'layer')}; "
-                f"{some(taken.new_layers)} don't fit and start anew"
+                f"{some([*taken.new_layers])} don't fit and start anew"
             )
         parts = [f"starts from {self.initial.folder} ({info.fingerprint}): {layers}"]
         for classes, what in (
             (taken.known_classes, "known"), (taken.new_classes, "new"), (taken.dropped_classes, "dropped"),
         ):  # fmt: skip
             if classes:
-                parts.append(f"{plural(len(classes), f'{what} class', f'{what} classes')}: {some(classes)}")
+                parts.append(f"{plural(len(classes), f'{what} class', f'{what} classes')}: {some([*classes])}")
         parts += [f"{name} was {before}, now {now}" for name, (before, now) in self.other_clips().items()]
         return "; ".join(parts)
 

@@ -90,7 +90,8 @@ def take_over(network: keras.Model, weights: Weights, labels: Sequence[str], the
     Raises:
         UserError: nothing fits.
     """
-    taken, new = [], []
+    taken: list[str] = []
+    new: list[str] = []
     known = [label for label in labels if label in their_labels]
     for layer, name in _layers(network):
         own, theirs = layer.trainable_variables, weights.get(name, ())

@@ -39,7 +39,7 @@ def test_clips_of_one_video_and_class_are_a_unit() -> None:
         (("v@2-4", "v@0-2"), True),  # they follow each other; the order in the index doesn't matter
         (("v@0-2.001", "v@2.002-4"), True),
         (("v@0-2", "v@3-5", "v@60-70"), False),
-        (("v@0-10", "v@1-2", "v@5-6"), True),  # inside the first, though apart from each other
+        (("v@0-10", "v@1-2", "v@5-6", "v@8-9"), True),  # inside the first, though apart from each other
         (("v@0-2", "v@5-7", "v@6-8"), True),  # half of them
         (("v@0-2", "w@1-3"), False),
         (("v", "v@3-4"), True),  # the whole video, and a part of it
