@@ -67,10 +67,11 @@ def parse_manifest(
         )
     if bad and not rows:
         raise UsageError(f"{name}: none of its {len(bad):,} lines can be used. {bad[0].message}")
-    if has_parts:
-        found = settle(rows, name, bad, multi_label=multi_label)
-        return replace(found, unused=table.unused, num_repeated=found.num_repeated + len(table.headers))
     rows, num_added = with_all_labels(rows) if multi_label else (rows, 0)
+    if has_parts:
+        found = settle(rows, name, bad)
+        num_repeated = found.num_repeated + len(table.headers) - num_added
+        return replace(found, unused=table.unused, num_repeated=num_repeated)
     # Later steps visit the rows in the order of the videos' ids, which is fastest if memory has that order, too.
     plain = plain_path if "./" in text or "//" in text else attrgetter("path")
     rows.sort(key=plain)

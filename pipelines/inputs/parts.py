@@ -74,19 +74,24 @@ def settle(
 
 
 def with_all_labels(rows: Iterable[ManifestRow]) -> tuple[list[ManifestRow], int]:
-    """Rows of whole videos, each with all labels that any of them gives its video, and how many rows add labels.
+    """The rows, each with all labels that any of them gives its clip, and how many rows add labels to an earlier one.
 
     The number leaves out rows that repeat another one, label and all.
     """
-    labels: dict[str, set[str]] = defaultdict(set)
+    labels: dict[tuple[str, float, float], set[str]] = defaultdict(set)
     rows = list(rows)
     for row in rows:
-        labels[plain_path(row)].add(row.label)
+        labels[_clip(row)].add(row.label)
     joined = {
-        path: intern(join_labels(one for text in found for one in split_labels(text))) for path, found in labels.items()
+        clip: intern(join_labels(name for text in found for name in split_labels(text)))
+        for clip, found in labels.items()
     }
     num_added = sum(len(found) - 1 for found in labels.values())
-    return [replace(row, label=joined[plain_path(row)]) for row in rows], num_added
+    return [replace(row, label=joined[_clip(row)]) for row in rows], num_added
+
+
+def _clip(row: ManifestRow) -> tuple[str, float, float]:
+    return plain_path(row), row.start_s, row.end_s
 
 
 def _check_agreement(rows: list[ManifestRow], name: str) -> None:
