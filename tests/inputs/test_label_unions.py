@@ -43,7 +43,7 @@ STRETCHES = st.dictionaries(
 
 @given(STRETCHES)
 def test_covering_is_what_it_says(labels: dict[tuple[float, float], str]) -> None:
-    found = with_covering(dict(labels))
+    found = with_covering(dict(labels.items()))
     for (start, end), joined in found.items():  # type: ignore[misc]
         names = {label for (s, e), label in labels.items() if min(e, end) - max(s, start) >= (end - start) / 2}
         assert joined == "|".join(sorted(names))

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -68,7 +69,14 @@ def test_verification_reads_the_labels_of_each_clip(several: Path) -> None:
     with (several / shard.name).open("rb") as file:
         record = next(r for r in map(example.decode, read_records(file)) if r.label_name == "Run|Wave")
     _check_labels(record, info)
-    wrong = [{"labels": ()}, {"labels": (2, 1)}, {"labels": (1,)}, {"labels": (1, 3)}, {"label": 2}, {"labels": (1, 1)}]
+    wrong: list[dict[str, Any]] = [
+        {"labels": ()},
+        {"labels": (2, 1)},
+        {"labels": (1,)},
+        {"labels": (1, 3)},
+        {"label": 2},
+        {"labels": (1, 1)},
+    ]
     for change in [*wrong, {"label_name": "Run"}]:
         with pytest.raises(ValueError, match="labels"):
             _check_labels(replace(record, **change), info)

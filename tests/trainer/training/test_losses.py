@@ -1,6 +1,7 @@
 """The losses of one label and of several, against their definitions."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ WEIGHTS, SHARES, SMOOTHING = (0.5, 2.0, 0.5), (0.25, 0.5, 0.125), 0.2
 LOGITS = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, -1.0]])
 
 
-def learner(shares: tuple[float, ...]) -> SimpleNamespace:
+def learner(shares: tuple[float, ...]) -> Any:
     """What the losses need of a learner."""
     return SimpleNamespace(_learning=Learning(0.0, SMOOTHING, 1.0, 0.0, WEIGHTS, shares))
 
