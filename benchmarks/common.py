@@ -50,7 +50,8 @@ def video_sets(folders: Sequence[str], limit: int = 0) -> Iterator[dict[str, lis
         if not chosen and (test_data := os.environ.get("HAR_TEST_DATA")):
             chosen = [os.path.join(test_data, "ucf-clips")]
         if not chosen:
-            from pipelines.samples.videos import SampleDataConfig, generate
+            from pipelines.samples.making import generate
+            from pipelines.samples.videos import SampleDataConfig
 
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-"))
             chosen = [os.path.join(scratch, "sample-videos")]

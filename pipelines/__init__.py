@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from pipelines.core.spec import ClipSpec
     from pipelines.dataset.info import DatasetInfo
     from pipelines.dataset.opened import Dataset, open_dataset
+    from pipelines.evaluation.results import Evaluation
     from pipelines.inputs.video_folder import VideoFolder
-    from pipelines.interface import download, label, preprocess, sample_data
+    from pipelines.interface import download, evaluate, label, preprocess, sample_data
     from pipelines.labelling.player import LabelPlayer, play
     from pipelines.labelling.types import LabelReport
     from pipelines.models.loaded import Model, load_model
@@ -35,6 +36,7 @@ _PLACES = {
     "ClipSpec": "core.spec",
     "Dataset": "dataset.opened",
     "DatasetInfo": "dataset.info",
+    "Evaluation": "evaluation.results",
     "LabelPlayer": "labelling.player",
     "LabelReport": "labelling.types",
     "LabelVideos": "transforms.label_videos",
@@ -46,6 +48,7 @@ _PLACES = {
     "VideoClip": "transforms.read_clips",
     "VideoFolder": "inputs.video_folder",
     "download": "",
+    "evaluate": "",
     "label": "",
     "load_model": "models.loaded",
     "open_dataset": "dataset.opened",
@@ -61,6 +64,7 @@ __all__ = [
     "ClipSpec",
     "Dataset",
     "DatasetInfo",
+    "Evaluation",
     "LabelPlayer",
     "LabelReport",
     "LabelVideos",
@@ -72,6 +76,7 @@ __all__ = [
     "VideoClip",
     "VideoFolder",
     "download",
+    "evaluate",
     "label",
     "load_model",
     "open_dataset",

@@ -42,6 +42,11 @@ def make_parser() -> Parser:
         help="labels that were exported: tells where the videos are, and what people changed",
     )  # fmt: skip
     parser.add_argument(
+        "--selection", metavar="FILE", default="",
+        help="table that pipelines.select wrote, if people were shown only its segments: what else the old manifest "
+        "knows of their videos stays",
+    )  # fmt: skip
+    parser.add_argument(
         "--fps", metavar="N", type=_rate, default=0.0,
         help="frames per second of the videos, if the files count frames and don't tell",
     )  # fmt: skip
@@ -66,7 +71,7 @@ def run(arguments: Sequence[str]) -> int:
 
     given = make_parser().parse_own(arguments)
     sources = tuple(files.normalise(name, "FILE") for name in given["files"])
-    flags = ("manifest", "dataset", "labels")
+    flags = ("manifest", "dataset", "labels", "selection")
     named = {flag: files.normalise(given[flag], f"--{flag}") for flag in flags if given[flag]}
     output = files.normalise(given["output"], "--output")
     if output in sources:

@@ -11,6 +11,7 @@ from pipelines.core.settings.build import build
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.flags import Request
 from pipelines.dataset.info import DatasetInfo
+from pipelines.evaluation.results import Evaluation
 from pipelines.fetching.catalog import DATASETS, OTHER
 from pipelines.fetching.flags import make_request
 from pipelines.files.addresses import check_outside
@@ -20,7 +21,7 @@ from pipelines.labelling.flags import LabelRequest
 from pipelines.labelling.types import LabelReport
 from pipelines.process.embedding import as_library
 from pipelines.reports.text import plural, some
-from pipelines.samples.videos import SampleDataConfig, list_videos
+from pipelines.samples.videos import SampleDataConfig
 
 
 def preprocess(
@@ -93,7 +94,7 @@ def sample_data(output: str | PathLike[str], **settings: Any) -> VideoFolder:
 
     with as_library():
         make_videos(config)
-    return VideoFolder.of(config.output, (video.path for video in list_videos(config)))
+    return VideoFolder.of(config.output, (video.path for video in config.list_videos()))
 
 
 def download(
@@ -190,3 +191,48 @@ def label(
         made = make_labels(LabelRequest(config, runner, tuple(beam_arguments)))
     assert made is not None
     return made[0]
+
+
+def evaluate(
+    labels: str | PathLike[str],
+    truth: str | PathLike[str],
+    output: str | PathLike[str] = "",
+    *,
+    background: Sequence[str] = (),
+    video_pattern: str = "",
+    fps: float = 0.0,
+) -> Evaluation:
+    """Measures labels against what really happens, as `python -m pipelines.evaluate` does.
+
+    Args:
+        labels: the output of `pipelines.label`.
+        truth: a file of annotations: a table with the columns path, label, start and end, ActivityNet's JSON, or
+            another that the tool reads.
+        output: folder for `evaluation.json` and `evaluation.html`; empty for none.
+        background: labels that mean that nothing happens, in the truth or among the labels.
+        video_pattern: path of each video of the truth, with fields of its entry in braces; empty if entries name them.
+        fps: frames per second of the videos, where the truth counts frames.
+
+    Returns:
+        All measures, with intervals.
+
+    Raises:
+        UsageError: labels or truth can't be read, or have no video in common.
+        UserError: the output can't be written.
+
+    Example:
+        >>> result = pipelines.evaluate(labels="labels/", truth="truth.csv")
+        >>> result.measures["mAP@0.5"].value
+    """
+    places = {"labels": files.normalise(labels, "labels"), "truth": files.normalise(truth, "truth")}
+    folder = files.normalise(output, "output") if output else ""
+    if folder:
+        check_outside(folder, labels=places["labels"])
+    from pipelines.evaluate import write_evaluation
+    from pipelines.evaluation.evaluating import evaluate_labels
+
+    with as_library():
+        result = evaluate_labels(**places, background=background, video_pattern=video_pattern, fps=fps)
+        if folder:
+            write_evaluation(result, folder)
+    return result

@@ -55,6 +55,7 @@ def build(
 
     config, info, shape = work.config, work.info, work.info.clip_spec.shape
     job = WindowJob(info.clip_spec, work.windows, config.limits)
+    score = ScoreClips(config.model, info, threads, config.trust_model, config.embeddings)
     videos = (
         pipeline
         | "PlanFile" >> beam.Create([plan_uri], reshuffle=False)
@@ -62,14 +63,12 @@ def build(
         | "DecodeVideos" >> DecodeVideos(job, workers)
     )
     of_videos = (
-        videos.windows
-        | "ScoreVideos" >> ScoreClips(config.model, info, threads, config.trust_model)
-        | "RecordVideos" >> RecordResults(config.output, work.key, shape)
+        videos.windows | "ScoreVideos" >> score | "RecordVideos" >> RecordResults(config.output, work.key, shape)
     )
     of_ranges = (
         videos[RANGES]
         | "DecodeRanges" >> DecodeRanges(job, workers)
-        | "ScoreRanges" >> ScoreClips(config.model, info, threads, config.trust_model)
+        | "ScoreRanges" >> score
         | "RecordRanges" >> RecordResults(config.output, work.key, shape)
     )
     rows = (
@@ -114,6 +113,11 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
     check_address(config.input, "--input")
     files.check_stores(config.model, config.input, config.output)
     info = read_model_info(config.model)
+    if config.embeddings and not info.embedding:
+        raise UsageError(
+            f"{config.model} gives no embeddings: it was imported, or exported by an earlier version of this software. "
+            "Train a model with this version, or leave out --embeddings"
+        )
     start = time.monotonic()
     engine = plain_engine(_BEAM_MODULES)
     scorer = _scorer(config, info, engine)
@@ -162,7 +166,7 @@ def make_labels(request: LabelRequest) -> tuple[LabelReport, str, float | None] 
 
 
 def _scorer(config: LabelConfig, info: ModelInfo, engine: Engine) -> Background[Scorer]:
-    return Background(lambda: shared_scorer(config.model, info, engine.threads, config.trust_model))
+    return Background(lambda: shared_scorer(config.model, info, engine.threads, config.trust_model, config.embeddings))
 
 
 def _engine(request: LabelRequest) -> Engine:

@@ -5,6 +5,9 @@ model that sees a single frame does no better than guessing. The same seed gives
 write them, and an interrupted run can be started again to make the missing videos.
 
 Train on these videos without horizontal flips, which turn clockwise into counter-clockwise.
+
+With --long, each video lasts 2 to 5 minutes, in which 6 to 20 stretches of 5 activities alternate with background;
+truth.csv beside the videos says from when to when.
 """
 
 import os
@@ -14,18 +17,26 @@ import textwrap
 import time
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import fields, replace
 from importlib import import_module
+from typing import TypeAlias
 
 from pipelines.cli import tool
 from pipelines.cli.commands import as_called
 from pipelines.cli.flags import add_flags, read_given
 from pipelines.cli.parser import Parser
-from pipelines.core.errors import EXIT_OK, UserError
+from pipelines.core.errors import EXIT_OK, UsageError, UserError
 from pipelines.process import interrupts
 from pipelines.process.callable_module import make_callable
 from pipelines.reports.progress import Progress
+from pipelines.reports.text import plural
+from pipelines.samples.long_videos import ACTIVITIES as LONG_ACTIVITIES
+from pipelines.samples.long_videos import TRUTH, LongDataConfig
+from pipelines.samples.making import generate, is_complete
 from pipelines.samples.motion import ACTIVITIES
-from pipelines.samples.videos import SampleDataConfig, generate, is_complete, list_videos
+from pipelines.samples.videos import SampleDataConfig
+
+_Config: TypeAlias = SampleDataConfig | LongDataConfig
 
 
 class _Counts:
@@ -43,23 +54,49 @@ class _Counts:
 
 def make_parser() -> Parser:
     """The parser."""
-    names = chr(10).join(textwrap.wrap(", ".join(ACTIVITIES), 100, subsequent_indent="  "))
-    parser = Parser("pipelines.sample_data", __doc__, f"classes:\n  {names}")
+    names = (chr(10).join(textwrap.wrap(", ".join(kind), 98)) for kind in (ACTIVITIES, LONG_ACTIVITIES))
+    short, long = (textwrap.indent(text, "  ") for text in names)
+    parser = Parser("pipelines.sample_data", __doc__, f"classes:\n{short}\nclasses with --long:\n{long}")
     add_flags(parser, SampleDataConfig)
+    parser.add_argument("--long", action="store_true", help="make long videos, in which activities begin and end")
+    add_flags(parser, LongDataConfig, leave_out=[item.name for item in fields(SampleDataConfig)])
     return parser
 
 
-def _summary(config: SampleDataConfig, verb: str) -> str:
-    paths = [os.path.join(config.output, video.path) for video in list_videos(config)]
+def _read(arguments: Sequence[str]) -> _Config:
+    """The configuration that a command line asks for.
+
+    Raises:
+        UsageError: a flag is wrong, or doesn't go with the others.
+    """
+    given = read_given(make_parser(), arguments, SampleDataConfig)
+    if not given.others.get("long"):
+        if "videos" in given.others:
+            raise UsageError("--videos only goes with --long: give --groups and --clips-per-group")
+        return given.build(SampleDataConfig)
+    if "clips_per_group" in given.values:
+        raise UsageError("--clips-per-group doesn't go with --long: give --videos, the number of all videos")
+    values = dict(given.values)
+    if "videos" in given.others:
+        values["videos"] = given.others["videos"]
+        values.setdefault("groups", max(1, min(LongDataConfig.groups, values["videos"])))
+    return replace(given, values=values).build(LongDataConfig)
+
+
+def _summary(config: _Config, verb: str) -> str:
+    paths = [os.path.join(config.output, video.path) for video in config.list_videos()]
     size_mb = sum(map(os.path.getsize, paths)) / 1e6
-    folder = shlex.quote(config.output.rstrip(os.sep) or os.sep)
+    folder = config.output.rstrip(os.sep) or os.sep
+    is_long = isinstance(config, LongDataConfig)
+    source, classes = (os.path.join(folder, TRUTH), LONG_ACTIVITIES) if is_long else (folder, ACTIVITIES)
     return as_called(
-        f"{config.output}: {len(paths)} videos {verb}, {len(ACTIVITIES)} classes, {config.groups} groups, "
-        f"{size_mb:.0f} MB. Next:\n  python -m pipelines.preprocess --input {folder} --output {folder}_dataset"
+        f"{config.output}: {plural(len(paths), 'video')} {verb}, {len(classes)} classes, "
+        f"{plural(config.groups, 'group')}, {size_mb:.0f} MB. Next:\n"
+        f"  python -m pipelines.preprocess --input {shlex.quote(source)} --output {shlex.quote(folder)}_dataset"
     )
 
 
-def make_videos(config: SampleDataConfig) -> bool:
+def make_videos(config: _Config) -> bool:
     """Makes the videos that don't exist yet; returns whether there were any to make.
 
     Raises:
@@ -69,7 +106,7 @@ def make_videos(config: SampleDataConfig) -> bool:
     try:
         if is_complete(config):
             return False
-        with interrupts.tidying_up(), Progress("Making videos", len(list_videos(config)), every_s=5.0) as progress:
+        with interrupts.tidying_up(), Progress("Making videos", len(config.list_videos()), every_s=5.0) as progress:
             generate(config, _Counts(progress))
     except (OSError, BrokenProcessPool) as error:
         reason = str(error).rstrip(".")
@@ -84,7 +121,7 @@ def run(arguments: Sequence[str]) -> int:
         UsageError: the output folder holds something else.
         UserError: the videos can't be written.
     """
-    config = read_given(make_parser(), arguments, SampleDataConfig).build(SampleDataConfig)
+    config = _read(arguments)
     start_s = time.monotonic()
     made = make_videos(config)
     print(_summary(config, f"made in {time.monotonic() - start_s:.0f} s" if made else "already there"))

@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines.dataset.info import DatasetInfo
 from tests import ROOT
-from tests.conftest import make_tree, write_video
+from tests.conftest import HEIGHT, WIDTH, make_tree, write_video
+from tests.support.films import write_film
 from tests.support.s3_server import S3Server
 from tests.support.s3_server import server as server
 
@@ -24,7 +26,7 @@ pytestmark = [pytest.mark.process, pytest.mark.training]
 
 DEFAULT, NEWEST = (ROOT / name / "bin" / "python" for name in (".venv", ".venv-newest"))
 SPLITS = ("--splits", "train=0.5,val=0.25,test=0.25")
-TRAIN = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 4, "--no-baseline")
+TRAIN = ("--model", "lrcn", "--variant", "reference", "--batch-size", 8, "--epochs", 10, "--no-baseline")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,11 +44,15 @@ def run_well(python: Path, *arguments: object, env: dict[str, str] | None = None
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A list of videos of four codecs, and of the real clips if they are available."""
+    """A list of videos of four codecs, of some that tell their class by their brightness, so that a model learns
+    something, and of the real clips if they are available."""
     root = make_tree(tmp_path_factory.mktemp("videos"), groups=4, clips=1)
     kinds = (("mjpeg", "g05_c01.avi"), ("libx264", "g06_c01.mp4"), ("mpeg2video", "g07_c01.mkv"))
     for (codec, name), label in product(kinds, ("Jump", "Run", "Wave")):
         write_video(root / label / f"v_{label}_{name}", 30, codec)
+    for group, (label, grey) in product(range(8, 12), (("Jump", 30), ("Run", 120), ("Wave", 220))):
+        pictures = [np.full((HEIGHT, WIDTH, 3), grey + group, np.uint8)] * 12
+        write_film(root / label / f"v_{label}_g{group:02d}_c01.avi", pictures)
     rows = [[path, path.parent.name, path.name.split("_")[2]] for path in sorted(root.rglob("v_*"))]
     if real := os.environ.get("HAR_TEST_DATA"):
         rows += [[path, "Run", path.parent.name] for path in sorted(Path(real, "ucf-clips").rglob("*.avi"))]

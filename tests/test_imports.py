@@ -27,6 +27,9 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "models": ("core", "process", "video", "files", "inputs"),
     "dataset": _BELOW,
     "labelling": (*_BELOW, "dataset"),
+    "evaluation": ("core", "process", "files", "annotations", "reports", "labelling"),
+    "selection": ("core", "files", "reports", "labelling"),
+    "shift": (*_BELOW, "dataset", "labelling"),
     "transforms": (*_BELOW, "models", "dataset", "labelling"),
     "engines": ("core", "process", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),
     "diagnosis": (*_BELOW, "dataset", "engines"),
@@ -43,14 +46,17 @@ TRAINER_FLOORS = {
 }
 PRIVATE = ("pipelines.video.containers", "pipelines.video.skipping", "pipelines.video.timing")
 """Packages that only their parent knows."""
-PURE = ("core", "video", "decoding", "inputs", "dataset", "reports", "fetching")
+PURE = ("core", "video", "decoding", "inputs", "dataset", "reports", "fetching", "evaluation", "shift")
 LIBRARIES = [
     # modules, what they must not import at their top, what they must not import at all
     *((f"pipelines/{room}", {"apache_beam", "tensorflow", "keras"}, {"apache_beam"}) for room in PURE),
     ("pipelines", {"tensorflow", "keras"}, set()),
     ("trainer", {"apache_beam"}, {"apache_beam"}),
 ]
-TOOLS = ("preprocess", "label", "export", "corrections", "verify", "sample_data", "download", "doctor")
+TOOLS = (
+    *("preprocess", "label", "select", "evaluate", "drift", "export", "corrections"),
+    *("verify", "sample_data", "download", "doctor"),
+)
 LONGEST_MODULE, MOST_FILES = 260, 20
 
 

@@ -35,9 +35,9 @@ from tests.support.packing import pack
 from trainer import interface as trainer_interface
 
 NAMES = [
-    "Clip", "ClipSpec", "Dataset", "DatasetInfo", "LabelPlayer", "LabelReport", "LabelVideos", "Model", "ModelInfo",
-    "ReadClips", "UsageError", "UserError", "VideoClip", "VideoFolder", "download", "label", "load_model",
-    "open_dataset", "play", "preprocess", "read_clip", "sample_data",
+    "Clip", "ClipSpec", "Dataset", "DatasetInfo", "Evaluation", "LabelPlayer", "LabelReport", "LabelVideos", "Model",
+    "ModelInfo", "ReadClips", "UsageError", "UserError", "VideoClip", "VideoFolder", "download", "evaluate", "label",
+    "load_model", "open_dataset", "play", "preprocess", "read_clip", "sample_data",
 ]  # fmt: skip
 NAMES_OF_TRAINER = ["Comparison", "Metrics", "compare", "train"]
 
@@ -58,9 +58,9 @@ def test_the_public_names() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        interface.preprocess, interface.label, interface.sample_data, interface.download, pipelines.open_dataset,
-        pipelines.load_model, pipelines.Dataset, pipelines.Model, pipelines.ReadClips, pipelines.LabelVideos,
-        pipelines.read_clip, pipelines.play, trainer.train, trainer_interface.compare,
+        interface.preprocess, interface.label, interface.sample_data, interface.download, interface.evaluate,
+        pipelines.open_dataset, pipelines.load_model, pipelines.Dataset, pipelines.Model, pipelines.ReadClips,
+        pipelines.LabelVideos, pipelines.read_clip, pipelines.play, trainer.train, trainer_interface.compare,
     ],
 )  # fmt: skip
 def test_docstrings_have_an_example(value: Any) -> None:

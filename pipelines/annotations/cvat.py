@@ -19,7 +19,6 @@ from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
 from pipelines.core.video_files import is_video
 
-ROOT = "annotations"
 FPS = "fps"
 _STEP = re.compile(r"step\s*=\s*(\d+)")
 _FRAME = re.compile(r"frame_(\d+)")
@@ -38,7 +37,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Frames with a label, the last not included, in seconds per frame that may not be known yet."""
+    """Frames with a label, the last not included."""
 
     place: str
     label: str

@@ -1,7 +1,6 @@
-"""Several labels in one text, and how they are joined again."""
+"""Several labels in one text, in the order in which they stand there."""
 
-from pipelines.core.label_sets import SEPARATOR as BETWEEN
-from pipelines.core.label_sets import join_labels as join_labels
+from pipelines.core.label_sets import SEPARATOR
 
 
 def split_labels(text: str) -> tuple[str, ...]:
@@ -12,7 +11,7 @@ def split_labels(text: str) -> tuple[str, ...]:
     """
     if not text.strip():
         return ()
-    labels = [label.strip() for label in text.split(BETWEEN)]
+    labels = [label.strip() for label in text.split(SEPARATOR)]
     if "" in labels:
-        raise ValueError(f"{text!r} has an empty label: several labels are written as Swing{BETWEEN}Walk")
+        raise ValueError(f"{text!r} has an empty label: several labels are written as Swing{SEPARATOR}Walk")
     return tuple(dict.fromkeys(labels))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.annotations.changes import overlap_s
-from pipelines.annotations.labels import join_labels
 from pipelines.annotations.times import time_text
 from pipelines.annotations.types import Annotation
+from pipelines.core.label_sets import join_labels
 
 _TOUCHING_S = 0.0005
 """Rows that only meet don't share time."""

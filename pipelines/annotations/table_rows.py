@@ -37,13 +37,14 @@ def plain_rows(text: str, columns: Sequence[str], source: Source) -> Iterator[An
         )
     video, label = chosen[:2]
     times = [name for name in chosen[2:] if name]
-    optional = [label, *times, *_OPTIONAL]
-    for line, (path, *rest) in read_table(text, source.name, (video,), optional).rows:
-        row = dict(zip(optional, rest, strict=True))
+    optional = (label, *_OPTIONAL, *times)
+    for line, values in read_table(text, source.name, (video,), optional).rows:
+        path, names, group, split, score, *given = values
         place = f"line {line}"
-        name = source.video(path, {video: path, **row}, place)
-        start, end = (row[name] for name in times) if times else ("", "")
-        yield source.annotation(place, name, (start, end), row[label], row["group"], row["split"], row["score"])
+        if source.pattern:
+            path = source.video(path, dict(zip((video, *optional), values, strict=True)), place)
+        start, end = given or ("", "")
+        yield source.annotation(place, path, (start, end), names, group, split, score)
 
 
 def kinetics_rows(text: str, source: Source) -> Iterator[Annotation]:

@@ -5,6 +5,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
+_PLAIN = re.compile(r"\d{1,9}(?:\.\d{1,3})?")
 _SECONDS = re.compile(r"\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?|\.\d+")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{2}(?:\.\d+)?)")
 _MS = Decimal("0.001")
@@ -19,6 +20,8 @@ def parse_time(text: str) -> float:
         ValueError: the text isn't a time; the message quotes it and gives the forms.
     """
     text = text.strip()
+    if _PLAIN.fullmatch(text):  # there may be millions
+        return float(text)
     if match := _CLOCK.fullmatch(text):
         hours, minutes, seconds = int(match[1] or 0), int(match[2]), Decimal(match[3])
         if seconds < 60 and (match[1] is None or minutes < 60):

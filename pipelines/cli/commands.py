@@ -11,6 +11,9 @@ COMMANDS = {
     "compare": ("trainer.compare", "show finished training runs side by side"),
     "import-model": ("trainer.import_model", "import a model that was trained elsewhere"),
     "label": ("pipelines.label", "label videos with a trained model"),
+    "evaluate": ("pipelines.evaluate", "measure labels against what really happens"),
+    "select": ("pipelines.select", "choose segments of labels for a person to look at"),
+    "drift": ("pipelines.drift", "tell whether two collections of videos or labels differ"),
     "export": ("pipelines.export", "write labels in a form that another program reads"),
     "corrections": ("pipelines.corrections", "make a manifest of what people corrected in another program"),
 }

@@ -8,7 +8,8 @@ import errno
 
 EXIT_OK = 0
 EXIT_INVALID = 1
-"""`pipelines.verify` found something wrong; also the code of an unexpected error."""
+"""`pipelines.verify` found something wrong, or `pipelines.evaluate` too low a measure; also the code of an unexpected
+error."""
 EXIT_USAGE = 2
 """The command line, the configuration or the input listing is not usable; no work was started."""
 EXIT_TOO_MANY_FAILURES = 3

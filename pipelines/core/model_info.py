@@ -15,6 +15,8 @@ from pipelines.core.stored.typed_json import Amount, Count, PlainName, build
 
 SCHEMA_VERSION = 1
 MODEL_INFO = "model_info.json"
+EMBEDDING_OUTPUT = "embedding"
+"""Name of the SavedModel's output float32 [B, D]: the features of a clip before the last layer."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class ModelInfo:
         encoding: how the frames that it was trained on were stored; clips to be labelled go through the same encoding,
             so that they lose the same detail.
         unfamiliar: from which distance on a clip is unlike those of its training.
+        embedding: number of values of its output `EMBEDDING_OUTPUT`; 0 if it has none.
         init: the model that its training started from: `uri`, `name`, `variant` and `fingerprint`, the layers and
             classes that were taken and those that are new; empty if it started anew.
         multi_label: whether a clip may have several labels: the outputs are then probabilities of each label by itself,
@@ -68,6 +71,7 @@ class ModelInfo:
     imported: Mapping[str, Any] = field(default_factory=dict)
     encoding: FrameEncoding = field(default_factory=FrameEncoding)
     unfamiliar: Familiarity = field(default_factory=Familiarity)
+    embedding: Count = 0
     init: Mapping[str, Any] = field(default_factory=dict)
     multi_label: bool = False
     thresholds: tuple[float, ...] = ()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pipelines import files
 from pipelines.core.errors import UserError
 from pipelines.core.video_files import describe_ignored
+from pipelines.core.wording import some
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.listing import read_catalog
 from pipelines.decoding.messages import DecodeFiltered
@@ -16,7 +17,7 @@ from pipelines.diagnosis.finding import Finding, split_remedy
 from pipelines.diagnosis.sample import Sample, decode_sample, draw, record_bytes, with_copies
 from pipelines.diagnosis.system import usable_memory
 from pipelines.inputs.catalog import Catalog, VideoRecord
-from pipelines.reports.text import by_count, human_bytes, human_seconds, plural, some, visible
+from pipelines.reports.text import by_count, human_bytes, human_seconds, plural, visible
 
 SECTION, ESTIMATE = "input", "estimate"
 _SHOWN = 3

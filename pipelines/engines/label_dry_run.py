@@ -49,7 +49,7 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> No
 def _estimate(work: Work, pending: list[VideoTask], engine: "Engine", threads: int) -> None:
     from pipelines.engines.engine import num_decoders
 
-    scorer = shared_scorer(work.config.model, work.info, threads, work.config.trust_model)
+    scorer = shared_scorer(work.config.model, work.info, threads, work.config.trust_model, work.config.embeddings)
     limits = work.config.limits
     job = WindowJob(work.info.clip_spec, work.windows, limits)
     sample = sorted(pending, key=lambda task: stable_hash("sample", task.video.video_id))[:_SAMPLE_VIDEOS]

@@ -25,12 +25,14 @@ class ShardLabels:
         report: the report on the shard.
         entries: the entries that these were made from, without film strips that are never shown, and the entries of
             videos that are not listed now.
+        parts: for each of `videos`, the entries of its parts.
     """
 
     videos: tuple[LabelledVideo, ...]
     failures: tuple[Failure, ...]
     report: LabelReport
     entries: tuple[Entry, ...]
+    parts: tuple[Sequence[Entry], ...] = ()
 
 
 def assemble(
@@ -76,7 +78,8 @@ def assemble(
     slim = [_without_strips(entry, kept) for parts in chosen.values() for entry in parts]
     # Videos that aren't listed now, because of a limit or a shorter list, may be listed again.
     slim += {(e.video, e.version, e.parts, e.part): e for e in known if e.video not in versions}.values()
-    return ShardLabels(tuple(videos), tuple(failures), report, tuple(slim))
+    labelled_parts = tuple(chosen[video.video] for video in videos)
+    return ShardLabels(tuple(videos), tuple(failures), report, tuple(slim), labelled_parts)
 
 
 def _label(

@@ -48,6 +48,9 @@ class LabelConfig:
     top_k: int = setting_like(SegmentSpec, "top_k", group=SEGMENTS)
     format: str = setting("jsonl", group=INPUT_OUTPUT, choices=FORMATS, help="format of the label files")
     webvtt: bool = setting(False, group=INPUT_OUTPUT, help="also write a subtitle track for each video")
+    embeddings: bool = setting(
+        False, group=INPUT_OUTPUT, help="also write the features of each window before the model's last layer"
+    )
     bigquery_table: str = setting(
         "", group=INPUT_OUTPUT, metavar="PROJECT:DATASET.TABLE", automatic="none",
         help="also load the labels into this table, replacing its content; needs --temp_location gs://...",

@@ -59,6 +59,7 @@ def _summary(
     """The content of `summary.json`."""
     config, info = work.config, work.info
     num_shards = work.layout.num_shards
+    embeddings = [label_store.embeddings_name(i, num_shards) for i in range(num_shards)]
     return {
         "counts": {
             "listed": listing.num_listed,
@@ -93,7 +94,7 @@ def _summary(
             "videos_per_s": round(num_scored / seconds, 3),
         },
         "files": {
-            name: [label_store.labels_name(i, num_shards, config.format) for i in range(num_shards)]
-            for name in ["labels"]
+            "labels": [label_store.labels_name(i, num_shards, config.format) for i in range(num_shards)],
+            **({"embeddings": embeddings} if config.embeddings else {}),
         },
     }

@@ -24,11 +24,18 @@ _T = TypeVar("_T")
 SUMMARY, REPORT = "summary.json", "report.html"
 _LABELS = re.compile(r"labels-\d{5,}-of-\d{5,}\.(?:jsonl|csv|parquet)")
 _COMPACT = "compact"
+EMBEDDINGS = "embeddings"
+"""The folder of embeddings, and the setting of the layout that says that there are any."""
 
 
 def labels_name(shard: int, num_shards: int, format: str) -> str:
     """File name of the labels of a shard, `labels-00000-of-00002.jsonl`."""
     return f"labels-{shard:05d}-of-{num_shards:05d}.{format}"
+
+
+def embeddings_name(shard: int, num_shards: int) -> str:
+    """Path of the embeddings of a shard in the folder, `embeddings/embeddings-00000-of-00002.parquet`."""
+    return f"{EMBEDDINGS}/embeddings-{shard:05d}-of-{num_shards:05d}.parquet"
 
 
 def _layout_uri(output: str) -> str:
@@ -65,7 +72,7 @@ def remove_labels(output: str) -> None:
         files.delete([files.join(output, name) for name in (FAILURES, IGNORED, REPORT)] + [_layout_uri(output)])
         for name in ("ledger", "listing", "reports", "failures", "stamps"):
             files.delete_folder(files.join(output, STATE, name))
-        for folder in (files.join(output, "subtitles"), temporary_folder(output)):
+        for folder in (files.join(output, "subtitles"), files.join(output, EMBEDDINGS), temporary_folder(output)):
             files.delete_folder(folder)
     except OSError as error:
         raise OutputError(f"cannot remove the old labels in {output}: {files.reason(error)}") from error
@@ -82,6 +89,8 @@ def prepare(output: str, layout: LabelLayout, format: str, shards: Sequence[Shar
         stale = [name for name in files.list_folder(output) if _LABELS.fullmatch(name) and name not in names]
         files.delete([files.join(output, name) for name in (SUMMARY, REPORT, FAILURES, IGNORED)])
         files.delete(files.join(output, name) for name in stale)
+        if not layout.scoring.get(EMBEDDINGS):  # some may be left of a layout that was damaged since
+            files.delete_folder(files.join(output, EMBEDDINGS))
         files.delete_folder(temporary_folder(output))
     except OSError as error:
         raise OutputError(f"cannot prepare the folder of labels {output}: {files.reason(error)}") from error

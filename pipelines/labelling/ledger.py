@@ -41,6 +41,7 @@ class Entry:
         remark: what a person should know about the video.
         unfamiliar: float32 [len(windows)], how far each is from the clips of training, over the largest usual distance;
             None if the model can't tell.
+        embeddings: float16 [len(windows), D], the features of each before the last layer; None unless asked for.
     """
 
     video: str
@@ -57,6 +58,7 @@ class Entry:
     strips: Mapping[int, str] = field(default_factory=dict)
     remark: str = ""
     unfamiliar: np.ndarray | None = None
+    embeddings: np.ndarray | None = None
 
     @property
     def transient(self) -> bool:
@@ -74,6 +76,8 @@ class Entry:
         value["probabilities"] = _dump(self.probabilities)
         if self.unfamiliar is not None:
             value[_UNFAMILIAR] = _dump(self.unfamiliar)
+        if self.embeddings is not None:
+            value[_EMBEDDINGS] = base64.b64encode(self.embeddings.astype("<f2").tobytes()).decode()
         value["failures"] = [failure.to_json() for failure in self.failures]
         value["strips"] = self.strips
         return json.dumps(value)
@@ -91,6 +95,7 @@ class Entry:
         told = _load(value.pop(_UNFAMILIAR)) if _UNFAMILIAR in value else None
         if told is not None and len(told) != len(windows):
             raise ValueError("windows and distances don't fit")
+        vectors = _load_half(value.pop(_EMBEDDINGS), len(windows)) if _EMBEDDINGS in value else None
         return cls(
             windows=windows,
             probabilities=flat.reshape(len(windows), -1) if windows else flat.reshape(0, 0),
@@ -98,6 +103,7 @@ class Entry:
             parts=tuple(value.pop("parts")),
             strips={int(index): strip for index, strip in value.pop("strips").items()},
             unfamiliar=told,
+            embeddings=vectors,
             **value,
         )
 
@@ -110,8 +116,16 @@ def _load(text: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), "<f4")
 
 
-_UNFAMILIAR = "unfamiliar"
-_FIELDS = {item.name for item in fields(Entry)} - {_UNFAMILIAR}
+def _load_half(text: str, num_windows: int) -> np.ndarray:
+    data = base64.b64decode(text)
+    if not data or not num_windows or len(data) % (2 * num_windows):
+        raise ValueError("windows and embeddings don't fit")
+    return np.frombuffer(data, "<f2").reshape(num_windows, -1)
+
+
+_UNFAMILIAR, _EMBEDDINGS = "unfamiliar", "embeddings"
+_OPTIONAL = {_UNFAMILIAR, _EMBEDDINGS}
+_FIELDS = {item.name for item in fields(Entry)} - _OPTIONAL
 _WINDOW_FIELDS = len(fields(Window))
 
 
@@ -135,13 +149,15 @@ class Outline:
             ValueError, TypeError, KeyError: the line is something else or cut off.
         """
         value: dict[str, Any] = dict(load_json(line))
-        if value.keys() - {_UNFAMILIAR} != _FIELDS:
+        if value.keys() - _OPTIONAL != _FIELDS:
             raise KeyError(f"not the fields of an entry: {', '.join(sorted(value))}")
         windows, size = value["windows"], len(base64.b64decode(value["probabilities"]))
         if any(len(item) != _WINDOW_FIELDS for item in windows) or (size % (4 * len(windows)) if windows else size):
             raise ValueError("windows and probabilities don't fit")
         if _UNFAMILIAR in value and len(base64.b64decode(value[_UNFAMILIAR])) != 4 * len(windows):
             raise ValueError("windows and distances don't fit")
+        if _EMBEDDINGS in value:
+            _load_half(value[_EMBEDDINGS], len(windows))
         _ = [int(index) for index in value["strips"]]
         transient = any(Failure.from_json(item).transient for item in value["failures"])
         return cls(

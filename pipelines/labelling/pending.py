@@ -29,6 +29,9 @@ from pipelines.process.gc_pause import no_collection
 from pipelines.reports.text import plural
 from pipelines.video.windows import WindowSpec
 
+_EMBEDDED = "labels with embeddings. Add --embeddings to the same command"
+_NOT_EMBEDDED = "labels without embeddings, and only scoring gives these"
+
 
 @dataclass(frozen=True)
 class Work:
@@ -88,6 +91,7 @@ def make_work(
     """
     output = config.output
     scoring = {**windows.identity(), "clip_spec": info.clip_spec.fingerprint()}
+    scoring |= {folder.EMBEDDINGS: True} if config.embeddings else {}  # labels of earlier versions have no such entry
     resized_by = [version("opencv-python-headless")] if info.clip_spec.interpolation == "bilinear" else []
     key = fingerprint([info.fingerprint, scoring, version("av"), *resized_by])
     earlier = folder.read_layout(output, config.overwrite)
@@ -138,6 +142,8 @@ def _other_labels(earlier: LabelLayout, config: LabelConfig, info: ModelInfo, sc
             f"labels by another model ({earlier.name}, fingerprint {earlier.model}; this one is {info.name}, "
             f"{info.fingerprint})"
         )
+    elif folder.EMBEDDINGS in {*earlier.scoring} ^ {*scoring}:
+        what = _EMBEDDED if folder.EMBEDDINGS in earlier.scoring else _NOT_EMBEDDED
     elif dict(earlier.scoring) == scoring:
         what = f"labels in {plural(earlier.num_shards, 'file')}, and --shards is {config.shards}"
     else:
@@ -147,7 +153,9 @@ def _other_labels(earlier: LabelLayout, config: LabelConfig, info: ModelInfo, sc
             if earlier.scoring.get(k) != scoring[k]
         ]
         what = f"labels made with other windows ({'; '.join(other)})"
-    return f"{config.output} holds {what}. Choose another --output, or label all videos again with --overwrite"
+    another = "choose" if what == _EMBEDDED else "Choose"
+    joint = "," if what == _EMBEDDED else "."
+    return f"{config.output} holds {what}{joint} {another} another --output, or label all videos again with --overwrite"
 
 
 def _pending(

@@ -129,11 +129,16 @@ def _write_parquet(file: BinaryIO, rows: Iterable[Row]) -> int:
     schema = pa.schema([column(name) for name in COLUMNS])
     remaining = map(encodable, rows)
     count = 0
-    with parquet.ParquetWriter(_WriteOnly(file), schema, compression="zstd") as writer:
+    with parquet.ParquetWriter(write_only(file), schema, compression="zstd") as writer:
         while group := list(islice(remaining, _ROW_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema), row_group_size=_ROW_GROUP)
             count += len(group)
     return count
+
+
+def write_only(file: BinaryIO) -> Any:
+    """A file for pyarrow to write to that need not be readable or seekable, and that stays open."""
+    return _WriteOnly(file)
 
 
 class _WriteOnly:

@@ -1,5 +1,4 @@
-"""Scores clips with the SavedModel of a model directory, which is loaded once. TensorFlow is only imported here, when a
-model is loaded.
+"""Scores clips with the SavedModel of a model directory, which is loaded once. Only this imports TensorFlow.
 
 A row of the result must not depend on which clips share its batch, or a second run would give other labels than the
 first. So every batch has the same shape, and an incomplete one is filled up.
@@ -16,7 +15,7 @@ import numpy as np
 from pipelines import files
 from pipelines.core.errors import UsageError, UserError, WorkerError, as_shortage
 from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
-from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.core.model_info import EMBEDDING_OUTPUT, MODEL_INFO, ModelInfo
 from pipelines.core.reasons import first_line
 from pipelines.inputs.source_hints import why_no_model
 from pipelines.models.safety import refuse_unsafe
@@ -65,7 +64,9 @@ class Scorer:
         WorkerError: there isn't enough memory for it.
     """
 
-    def __init__(self, folder: str, info: ModelInfo, threads: int = 0, trust: bool = False) -> None:
+    def __init__(
+        self, folder: str, info: ModelInfo, threads: int = 0, trust: bool = False, embeddings: bool = False
+    ) -> None:
         """Loads a model.
 
         Args:
@@ -73,6 +74,7 @@ class Scorer:
             info: content of that file.
             threads: number of TensorFlow's threads, for all models of the process; 0 for as many as there are cores.
             trust: whether its graphs may do more than calculate.
+            embeddings: whether to give the features before the last layer, too, which the model must have.
         """
         start_tensorflow(with_keras=False)
         import tensorflow as tf
@@ -84,7 +86,9 @@ class Scorer:
                 tf.config.experimental.set_memory_growth(device, True)
         self._tf = tf
         self._info = info
-        self._outputs = [info.output_name, *[UNFAMILIAR_OUTPUT] * info.unfamiliar.is_known]
+        # By the names of the arguments of `scored`; what isn't asked for isn't fetched.
+        names = [info.output_name, UNFAMILIAR_OUTPUT * info.unfamiliar.is_known, EMBEDDING_OUTPUT * embeddings]
+        self._outputs = {key: name for key, name in zip(("row", "unfamiliar", "embedding"), names, strict=True) if name}
         self.batch_size = self._at_once = batch_size(info)
         saved_model = files.join(folder, info.saved_model)
         try:
@@ -123,25 +127,28 @@ class Scorer:
             )
         self._has_fixed_batch = given.shape.rank is not None and given.shape[0] is not None
         outputs = self._signature.structured_outputs
-        for name in self._outputs:
+        for name in self._outputs.values():
             if name not in outputs:
                 refuse(f"it gives {', '.join(sorted(outputs))}, not {name}")
         try:
-            values, *distances = self._score_black()  # compiles, too
+            found = self._score_black()  # compiles, too
         except (ValueError, tf.errors.OpError) as error:
             refuse(f"it fails on a black clip ({_reason(error)})")
+        values, distances, features = found["row"], found.get("unfamiliar"), found.get("embedding")
         if values.shape != (self._at_once, len(info.labels)):
             is_row = values.ndim == 2 and len(values) == self._at_once
             what = f"{values.shape[1]} probabilities" if is_row else f"values {list(values.shape)}"
             refuse(f"it gives {what}, there are {len(info.labels)} labels")
-        if any(distance.shape != (self._at_once,) for distance in distances):
-            refuse(f"it gives {UNFAMILIAR_OUTPUT} {list(distances[0].shape)}, not a number for each clip")
+        if distances is not None and distances.shape != (self._at_once,):
+            refuse(f"it gives {UNFAMILIAR_OUTPUT} {list(distances.shape)}, not a number for each clip")
+        if features is not None and features.shape != (self._at_once, info.embedding):
+            refuse(f"it gives {EMBEDDING_OUTPUT} {list(features.shape)}, not {info.embedding} values for each clip")
 
-    def _run(self, frames: np.ndarray) -> list[np.ndarray]:
+    def _run(self, frames: np.ndarray) -> dict[str, np.ndarray]:
         outputs = self._signature(**{self._info.input_name: self._tf.constant(frames)})
-        return [np.asarray(outputs[name].numpy(), np.float32) for name in self._outputs]
+        return {key: np.asarray(outputs[name].numpy(), np.float32) for key, name in self._outputs.items()}
 
-    def _score_black(self) -> list[np.ndarray]:
+    def _score_black(self) -> dict[str, np.ndarray]:
         while True:
             try:
                 return self._run(np.zeros((self._at_once, *self._info.clip_spec.shape), np.uint8))
@@ -176,9 +183,8 @@ class Scorer:
                 return [ScoreError(_reason(error))]
             half = len(clips) // 2
             return [*self._score_at_once(clips[:half]), *self._score_at_once(clips[half:])]
-        rows, *distances = (values[: len(clips)] for values in found)
-        told = distances[0] if distances else [None] * len(rows)
-        return [scored(row, far, self._info.multi_label) for row, far in zip(rows, told, strict=True)]
+        rows = ({name: values[n] for name, values in found.items()} for n in range(len(clips)))
+        return [scored(**row, multi_label=self._info.multi_label) for row in rows]
 
     def _check_device(self, error: Exception) -> None:
         """Tells a clip that can't be scored from a device that has failed, which fails on a black clip, too."""
@@ -241,12 +247,14 @@ def _local_folder(uri: str) -> Iterator[str]:
         yield copy
 
 
-_loaded: dict[tuple[str, str], Scorer] = {}
+_loaded: dict[tuple[str, str, bool], Scorer] = {}
 
 
-def shared_scorer(folder: str, info: ModelInfo, threads: int = 0, trust: bool = False) -> Scorer:
+def shared_scorer(
+    folder: str, info: ModelInfo, threads: int = 0, trust: bool = False, embeddings: bool = False
+) -> Scorer:
     """The scorer of this process for a model: one that was loaded for a check is then used for scoring, too."""
-    place = (folder, info.fingerprint)
+    place = (folder, info.fingerprint, embeddings)
     if place not in _loaded:
-        _loaded[place] = Scorer(folder, info, threads, trust)
+        _loaded[place] = Scorer(folder, info, threads, trust, embeddings)
     return _loaded[place]

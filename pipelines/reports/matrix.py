@@ -10,7 +10,7 @@ MAX_MATRIX = 60
 _SHADES = 10
 
 
-def heat_table(caption: str, labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> str:
+def heat_table(caption: str, labels: Sequence[str], confusion: Sequence[Sequence[float]]) -> str:
     """A confusion matrix with the truth in rows: the darker a cell, the greater its share of the row.
 
     If there are more than `MAX_MATRIX` classes, it shows those with the most errors. Where the names of the columns
@@ -19,7 +19,7 @@ def heat_table(caption: str, labels: Sequence[str], confusion: Sequence[Sequence
     Args:
         caption: what the counts are.
         labels: class names, by class id.
-        confusion: counts, [truth][predicted].
+        confusion: counts, or whatever adds up, [truth][predicted].
     """
     shown = list(range(len(labels)))
     if len(shown) > MAX_MATRIX:
@@ -38,7 +38,7 @@ def heat_table(caption: str, labels: Sequence[str], confusion: Sequence[Sequence
     return scrolled(f"heat {size}", caption, corner + "".join(heads), rows)
 
 
-def _heat_cell(labels: Sequence[str], truth: int, predicted: int, count: int, total: int) -> str:
+def _heat_cell(labels: Sequence[str], truth: int, predicted: int, count: float, total: float) -> str:
     kind = "hit" if truth == predicted else "miss"
     if not count:
         return f'<td class="{kind}"></td>'

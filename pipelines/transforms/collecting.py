@@ -82,6 +82,7 @@ class CollectFn(beam.DoFn):
         found.failures.sort(key=lambda failure: failure.start_s or 0.0)
         rows = [scored.probabilities for _, scored in found.scored]
         distances = [scored.unfamiliar for _, scored in found.scored if scored.unfamiliar is not None]
+        vectors = [scored.embedding for _, scored in found.scored if scored.embedding is not None]
         return Entry(
             video=source.task.video.video_id,
             version=source.task.video.version,
@@ -96,4 +97,5 @@ class CollectFn(beam.DoFn):
             probabilities=np.stack(rows) if rows else np.zeros((0, 0), np.float32),
             failures=tuple(found.failures),
             unfamiliar=np.array(distances, np.float32) if distances else None,
+            embeddings=np.stack(vectors) if vectors else None,
         )

@@ -14,6 +14,7 @@ from pipelines.labelling import folder
 from pipelines.labelling import shards as label_shards
 from pipelines.labelling.assembly import ShardLabels, assemble
 from pipelines.labelling.config import LabelConfig
+from pipelines.labelling.embeddings.table import VideoWindows, write_embeddings
 from pipelines.labelling.rows import Row, encodable, rows, write_rows
 from pipelines.labelling.subtitles import subtitle_name, webvtt
 from pipelines.labelling.types import LabelledVideo
@@ -98,8 +99,22 @@ class _WriteLabelsFn(beam.DoFn):
         name = folder.labels_name(shard, self._settings.num_shards, config.format)
         with write_stamped(stamps, config.output, name, temporary_folder(config.output)) as file:
             write_rows(file, self._rows(result), config.format)
+        if config.embeddings:
+            self._write_embeddings(shard, result, stamps)
         if config.webvtt:
             _write_subtitles(config.output, result, stamps)
+
+    def _write_embeddings(self, shard: int, result: ShardLabels, stamps: dict[str, Stamp]) -> None:
+        output = self._settings.config.output
+        name = folder.embeddings_name(shard, self._settings.num_shards)
+        found = (
+            VideoWindows(video.video, video.uri, entry.windows, entry.embeddings)
+            for video, parts in zip(result.videos, result.parts, strict=True)
+            for entry in parts
+            if entry.embeddings is not None
+        )
+        with write_stamped(stamps, output, name, temporary_folder(output)) as file:
+            write_embeddings(file, found, self._settings.info.fingerprint)
 
 
 def _write_subtitles(output: str, result: ShardLabels, stamps: dict[str, Stamp]) -> None:

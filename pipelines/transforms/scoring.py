@@ -29,15 +29,16 @@ class SavedModelHandler(ModelHandler[Scorable, PredictionResult, Scorer]):
     The inference of a result is `Scored`, a `ScoreError`, or None if there was nothing to score.
     """
 
-    def __init__(self, folder: str, info: ModelInfo, threads: int, trust: bool) -> None:
+    def __init__(self, folder: str, info: ModelInfo, threads: int, trust: bool, embeddings: bool) -> None:
         self._folder = folder
         self._info = info
         self._threads = threads
         self._trust = trust
+        self._embeddings = embeddings
 
     def load_model(self) -> Scorer:
         """The model; one for each process."""
-        return scorer.shared_scorer(self._folder, self._info, self._threads, self._trust)
+        return scorer.shared_scorer(self._folder, self._info, self._threads, self._trust, self._embeddings)
 
     def run_inference(
         self, batch: Sequence[Scorable], model: Scorer, inference_args: Mapping[str, Any] | None = None
@@ -69,13 +70,15 @@ class ScoreClips(beam.PTransform):
         info: its description.
         threads: number of TensorFlow's threads in each worker process.
         trust: whether the model may do more than calculate.
+        embeddings: whether to give the features before the last layer, too.
     """
 
     folder: str
     info: ModelInfo
     threads: int
     trust: bool = False
+    embeddings: bool = False
 
     def expand(self, clips: beam.PCollection) -> beam.PCollection:
-        handler = SavedModelHandler(self.folder, self.info, self.threads, self.trust)
+        handler = SavedModelHandler(self.folder, self.info, self.threads, self.trust, self.embeddings)
         return clips | RunInference(handler, model_identifier=self.info.fingerprint)

@@ -260,3 +260,10 @@ def test_the_manifest_is_one_that_can_be_read_again(labelled: Path) -> None:
     assert [(item.video, *item.labels, item.start_s, item.end_s) for item in found] == [
         (path, label, float(start), float(end)) for path, label, start, end in CORRECTED
     ]
+
+
+def test_paths_of_a_table_are_relative_to_it(tmp_path: Path) -> None:
+    (tmp_path / "from/people").mkdir(parents=True)
+    (tmp_path / "from/people/back.csv").write_text("path,label,start,end\n../a.mp4,Run,0,1\ns3://b/c.mp4,Run,0,1\n")
+    rows, _ = correct(tmp_path, "csv", tmp_path / "from/people/back.csv")
+    assert [row[0] for row in rows] == ["from/a.mp4", "s3://b/c.mp4"]

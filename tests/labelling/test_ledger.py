@@ -18,6 +18,8 @@ from tests.support.ledger_entries import KEY, LABELS, PARTS, entries, entry, fai
 SPEC = SegmentSpec(smooth=1)
 SHORT = entry(unfamiliar=np.ones(3, np.float32)).to_json()
 """A line with three distances for four windows."""
+UNEVEN = entry(embeddings=np.ones((3, 5), np.float16)).to_json()
+"""A line with 15 features for four windows."""
 
 
 @given(entries())
@@ -29,12 +31,18 @@ def test_an_entry_comes_back_as_it_was(made: Entry) -> None:
     assert back.probabilities.tobytes() == made.probabilities.tobytes()
     told = [None if e.unfamiliar is None else e.unfamiliar.astype(np.float32).tobytes() for e in (back, made)]
     assert told[0] == told[1] and (made.unfamiliar is None) == ("unfamiliar" not in line)
-    apart = {"probabilities": 0, "unfamiliar": 0}
+    halves = [None if e.embeddings is None else e.embeddings.tobytes() for e in (back, made)]
+    assert halves[0] == halves[1] and (made.embeddings is None) == ("embeddings" not in line)
+    assert back.embeddings is None or (back.embeddings.shape, back.embeddings.dtype) == (
+        back.probabilities.shape,
+        np.float16,
+    )
+    apart = {"probabilities": 0, "unfamiliar": 0, "embeddings": 0}
     assert {**vars(back), **apart} == {**vars(made), **apart}
     assert Outline.from_json(line).num_windows == made.num_windows
 
 
-@pytest.mark.parametrize("line", ["", "{}", "[1]", "null", entry().to_json()[:-9], '{"video": "a"}', SHORT])
+@pytest.mark.parametrize("line", ["", "{}", "[1]", "null", entry().to_json()[:-9], '{"video": "a"}', SHORT, UNEVEN])
 def test_other_lines_are_told_apart(line: str) -> None:
     for kind in (Entry, Outline):
         with pytest.raises((ValueError, TypeError, KeyError)):

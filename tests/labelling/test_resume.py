@@ -19,13 +19,14 @@ from tests.support.label_model import LABELS, level_of, make_model, write_grey
 
 pytestmark = pytest.mark.process
 
-RESULTS = ("labels-00000-of-00001.jsonl", "failures.jsonl", "report.html")
+EMBEDDINGS = "embeddings/embeddings-00000-of-00001.parquet"
+RESULTS = ("labels-00000-of-00001.jsonl", "failures.jsonl", "report.html", EMBEDDINGS)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0}, nan=(150, 160))
+    make_model(folder, durations_s={"min": 0.4, "median": 1.0, "max": 1.0}, nan=(150, 160), embedding=True)
     return folder
 
 
@@ -44,6 +45,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def arguments(model: Path, videos: Path, output: Path) -> list[str]:
     flags = ["--model", model, "--input", videos, "--output", output, "--max-failure-rate", 0.3, "--range-s", 10]
+    flags += ["--embeddings"]
     return [str(flag) for flag in flags]
 
 

@@ -18,7 +18,7 @@ from pipelines.core.familiarity import Familiarity
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.models.scorer import Scorer, batch_size, read_model_info
-from pipelines.models.scores import Scored, ScoreError
+from pipelines.models.scores import Scored, ScoreError, half
 from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.video.images import as_stored, decode_frames, encode_frames
 from tests.support.label_model import CLIP_SPEC, LABELS, grey_clip, label_of, level_of, make_model
@@ -50,7 +50,7 @@ def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A model directory of each kind; those of networks tell unfamiliar clips."""
     folder = tmp_path_factory.mktemp("models") / request.param
     if request.param == "projection":
-        info = make_model(folder, rule="projection")
+        info = make_model(folder, rule="projection", embedding=True)
     else:
         keras.utils.set_random_seed(1)
         network = build_model(request.param, "default", SMALL.shape, len(LABELS))
@@ -61,7 +61,7 @@ def sound(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         known = calibrate(distances, [str(number // 4) for number in range(20)])
         info = ModelInfo(request.param, "default", SMALL, LABELS, unfamiliar=known)
         info = export_model(network, str(folder), info, clips[:2], moments.fit())
-    return folder, info, Scorer(str(folder), info)
+    return folder, info, Scorer(str(folder), info, embeddings=True)
 
 
 def noise(seeds: Sequence[int]) -> list[np.ndarray]:
@@ -69,10 +69,13 @@ def noise(seeds: Sequence[int]) -> list[np.ndarray]:
 
 
 def rows(results: Sequence[Scored | ScoreError]) -> list[bytes]:
-    """The bits of probabilities and distances; fails where there are none."""
-    found = [(row.probabilities, row.unfamiliar) for row in results if isinstance(row, Scored)]
-    assert len(found) == len(results) and all(p.shape == (3,) and p.dtype == np.float32 for p, _ in found)
-    return [p.tobytes() + (b"" if far is None else np.float32(far).tobytes()) for p, far in found]
+    """The bits of probabilities, distances and embeddings; fails where there are no probabilities."""
+    found = [row for row in results if isinstance(row, Scored)]
+    kinds = {(row.probabilities.shape, row.probabilities.dtype) for row in found}
+    assert len(found) == len(results) and kinds == {((3,), np.dtype(np.float32))}
+    more = [[np.float32(row.unfamiliar)] if row.unfamiliar is not None else [] for row in found]
+    more = [[*m, row.embedding] if row.embedding is not None else m for m, row in zip(more, found, strict=True)]
+    return [b"".join(p.tobytes() for p in (row.probabilities, *m)) for m, row in zip(more, found, strict=True)]
 
 
 def test_probabilities_are_those_of_the_signature(sound: tuple[Path, ModelInfo, Scorer]) -> None:
@@ -80,13 +83,32 @@ def test_probabilities_are_those_of_the_signature(sound: tuple[Path, ModelInfo, 
     clips = noise(range(5))
     signature = tf.saved_model.load(str(folder / info.saved_model)).signatures["serving_default"]
     outputs = signature(**{info.input_name: tf.constant(np.stack(clips))})
-    expected = [outputs[info.output_name].numpy()]
+    scored = scorer.score([clip.tobytes() for clip in clips])
+    results = rows(scored)
+    found = [row for row in scored if isinstance(row, Scored)]
+    np.testing.assert_allclose([row.probabilities for row in found], outputs[info.output_name], atol=1e-5)
+    features = np.stack([row.embedding for row in found if row.embedding is not None])
+    assert features.dtype == np.float16 and features.shape == (5, info.embedding)
+    np.testing.assert_allclose(features, outputs["embedding"], rtol=1e-3, atol=1e-3)
     if info.unfamiliar.is_known:
-        expected.append(outputs["unfamiliar"].numpy()[:, None])
-    results = rows(scorer.score([clip.tobytes() for clip in clips]))
-    found = [np.frombuffer(row, np.float32) for row in results]
-    np.testing.assert_allclose(found, np.concatenate(expected, 1), atol=1e-5)
+        np.testing.assert_allclose([row.unfamiliar or 0.0 for row in found], outputs["unfamiliar"], atol=1e-5)
     assert len(set(results)) == 5, "the model tells no clips apart: the other tests would prove nothing"
+
+
+def test_what_is_not_asked_for_is_not_fetched_and_changes_nothing(sound: tuple[Path, ModelInfo, Scorer]) -> None:
+    folder, info, scorer = sound
+    clips = [clip.tobytes() for clip in noise(range(5))]
+    found = [row for row in Scorer(str(folder), info).score(clips) if isinstance(row, Scored)]
+    assert [row.embedding for row in found] == [None] * 5
+    both = zip(rows(found), rows(scorer.score(clips)), strict=True)
+    assert all(long.startswith(short) and len(long) == len(short) + 2 * info.embedding for short, long in both)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(1.0006, 1.001), (1e5, 65504.0), (-np.inf, -65504.0), (np.nan, 0.0), (1e-9, 0.0)]
+)
+def test_a_half_is_always_finite(given: float, kept: float) -> None:
+    assert half(np.array([given], np.float32)).tolist() == [pytest.approx(kept, abs=5e-4)]
 
 
 def test_a_row_depends_on_its_clip_alone(sound: tuple[Path, ModelInfo, Scorer]) -> None:

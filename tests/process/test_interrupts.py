@@ -14,7 +14,18 @@ from tests.conftest import write_video
 pytestmark = pytest.mark.process
 
 LINE = "interrupted; run the same command again to resume"
-TOOLS = ("preprocess", "label", "export", "corrections", "verify", "sample_data", "download")
+TOOLS = (
+    "preprocess",
+    "label",
+    "drift",
+    "select",
+    "evaluate",
+    "export",
+    "corrections",
+    "verify",
+    "sample_data",
+    "download",
+)
 TRAINER = ("task", "crossval", "compare", "import_model")
 
 

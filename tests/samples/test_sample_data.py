@@ -16,9 +16,10 @@ import numpy.typing as npt
 import pytest
 
 from pipelines.sample_data import main
-from pipelines.samples import motion
+from pipelines.samples import drawing, making, motion
 from pipelines.samples import videos as sample_videos
-from pipelines.samples.videos import MARKER, STARTED, FolderInUseError, SampleDataConfig, generate
+from pipelines.samples.making import MARKER, STARTED, FolderInUseError, generate
+from pipelines.samples.videos import SampleDataConfig
 
 pytestmark = pytest.mark.process
 
@@ -141,13 +142,13 @@ class TestSecondRun:
             path.unlink()
         (lost[0].parent / f".{lost[0].name}.partial").write_bytes(b"half a vid")
         written = []
-        make = sample_videos._make
+        make = making._make
 
-        def recorded(output: str, video: sample_videos.Video) -> None:
+        def recorded(output: str, video: making.Video) -> None:
             written.append(video)
             make(output, video)
 
-        monkeypatch.setattr(sample_videos, "_make", recorded)
+        monkeypatch.setattr(making, "_make", recorded)
         assert generate(small(copied)) == 16
         assert {str(copied / video.path) for video in written} == set(map(str, lost))
         assert digests(copied) == digests(made)
@@ -199,12 +200,12 @@ class TestCommandLine:
         assert capsys.readouterr().err.count("\n") == 1
 
     def test_error_in_a_worker_reaches_the_caller(self, made: Path, copied: Path) -> None:
-        videos = sample_videos.list_videos(small(copied))
+        videos = small(copied).list_videos()
         for folder in {(copied / video.path).parent for video in videos}:
             shutil.rmtree(folder)
             folder.write_text("in the way")
         with pytest.raises(FileExistsError):
-            list(sample_videos._make_all(SampleDataConfig(str(copied), workers=2, **SMALL), videos[:2]))
+            list(making._make_all(SampleDataConfig(str(copied), workers=2, **SMALL), videos[:2]))
 
     def test_invalid_settings_name_the_value(self) -> None:
         wrong = [("groups", 100), ("clips_per_group", -3), ("workers", -1), ("output", ""), ("output", "gs://b/videos")]
@@ -268,7 +269,7 @@ class TestOnlyMotionTellsTheClass:
 
     def test_shake_stays_within_the_margin(self) -> None:
         paths = [motion.shake_px(60, motion.rng_for("test", n)) for n in range(300)]
-        assert 4 <= np.abs(paths).max() <= motion.MARGIN_PX
+        assert 4 <= np.abs(paths).max() <= drawing.MARGIN_PX
 
     def test_simple_classifier_on_motion_is_nearly_always_right(self) -> None:
         clips = 60
@@ -281,12 +282,12 @@ class TestOnlyMotionTellsTheClass:
         groups, clips = 24, 24
         rows, labels, sectors, group_of = [], [], [], []
         for group in range(groups):
-            scene = motion.make_scene(motion.rng_for("test", "scene", group))
+            scene = drawing.make_scene(motion.rng_for("test", "scene", group))
             for label, activity in enumerate(motion.ACTIVITIES):
                 for clip in range(clips):
                     rng = motion.rng_for("test", activity, group, clip)
                     angle = float(motion.arm_angles_turns(activity, rng.uniform(size=1), rng)[0])
-                    gray = cv2.cvtColor(motion.draw_frame(scene, angle), cv2.COLOR_RGB2GRAY)
+                    gray = cv2.cvtColor(drawing.draw_frame(scene, angle), cv2.COLOR_RGB2GRAY)
                     rows.append(cv2.resize(gray, (20, 15), interpolation=cv2.INTER_AREA).ravel())
                     labels.append(label)
                     sectors.append(int(angle % 1.0 * 8))

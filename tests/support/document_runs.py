@@ -20,6 +20,7 @@ from tests import ROOT
 from tests.conftest import make_tree, run_here, write_video
 from tests.support.corrected_videos import make_labels
 from tests.support.documents import Block, tool_calls
+from tests.support.evaluation import write_labels
 
 CLASSES = ("HorseRace", "Swing", "TaiChi", "WalkingWithDog")
 CLIP = ("--num-frames", "4", "--size", "32")
@@ -31,14 +32,17 @@ ADDED = {
     "pipelines.sample_data": ("--groups", "3", "--clips-per-group", "1"),
 }
 """Flags that a command gets in addition, so that it takes seconds: they override the same flags of the document."""
+LONG = ("--videos", "3", "--groups", "3")
+"""Those of sample data with `--long`, which has other flags."""
 CHANGED = {
     r"\bsize=64\b": "size=32",
     r"\bnum_frames=20, size\b": "num_frames=4, size",
     r"\bepochs=\d+": "epochs=1, variant='reference', baseline=False, batch_size=4",
 }
 """What is changed in Python, for the same reason."""
-CODES = {"pipelines.doctor": (0, 1)}
-"""Exit codes other than 0 alone: the doctor may find a problem of the machine that runs the tests."""
+CODES = {"pipelines.doctor": (0, 1), "pipelines.drift": (0, 1)}
+"""Exit codes other than 0 alone: the doctor may find a problem of the machine that runs the tests, and the small
+versions of what a reader has differ from each other."""
 _SHELL = re.compile(r"[|&;<>$`*~]|^\w+=|^(cd|source|\.) ")
 
 
@@ -55,6 +59,14 @@ def _video(path: Path) -> None:
     write_video(path, 30)
 
 
+def _label_run(folder: Path) -> None:
+    from tests.support.label_files import labelled, write_labels
+
+    videos = folder.with_name(f"{folder.name}-videos")
+    paths = [write_video(videos / f"{number}.avi", 30) for number in range(3)]
+    write_labels(folder, [labelled(path.name, path, CLASSES[0], 1.2) for path in paths])
+
+
 def _dataset(folder: Path) -> None:
     videos = folder.with_name(f"{folder.name}-videos")
     _videos(videos)
@@ -65,7 +77,12 @@ def _dataset(folder: Path) -> None:
 def _model(folder: Path) -> None:
     from tests.support.label_model import make_model  # loads TensorFlow, which most tests here don't need
 
-    make_model(folder, CLASSES, ClipSpec(num_frames=20, height=64, width=64))
+    make_model(folder, CLASSES, ClipSpec(num_frames=20, height=64, width=64), embedding=True)
+
+
+def _labels(folder: Path) -> None:
+    rows = {"a": [("Run", 0.0, 4.0, 0.9), ("Jump", 6.0, 10.0, 0.8)], "b": [("Jump", 0.0, 10.0, 0.7)]}
+    write_labels(folder, {f"gym/{name}.mp4": found for name, found in rows.items()})
 
 
 def _run(folder: Path) -> None:
@@ -84,6 +101,8 @@ GIVEN: dict[str, Callable[[Path], None]] = {
     "collection": _collection,
     "new": _collection,
     "jump.avi": _video,
+    "labels-march": _label_run,
+    "labels-april": _label_run,
     "data/UCF50_dataset": _dataset,
     "data/ucf50": _dataset,
     "labels": _labels,
@@ -183,7 +202,7 @@ def _run_line(line: str, place: str, folds: dict[tuple[str, ...], str]) -> str:
         [(module, arguments)] = calls
         if module == "trainer.crossval":
             _spare_training(arguments, folds)
-        return _succeed(module, *arguments, *ADDED.get(module, ()))
+        return _succeed(module, *arguments, *(LONG if "--long" in arguments else ADDED.get(module, ())))
     words = shlex.split(line, comments=True)
     if words[0] == "python" and words[1].endswith(".py"):
         with _captured() as out, _arguments(words[1:]):

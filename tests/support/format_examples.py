@@ -8,7 +8,7 @@ from tests import ROOT
 
 NAMES = {
     "splits", "num_examples_by_class", "failures_by_reason", "segments_by_label", "seconds_by_label", "versions",
-    "missing_classes", "quantiles", "groups", "num_clips",
+    "missing_classes", "quantiles", "groups", "num_clips", "measures",
 }  # fmt: skip
 """Objects whose keys are names of something, so that others may have other keys."""
 _EXAMPLE = re.compile(r"^<!-- example of: (\S+) -->\n```json\n(.*?)^```$", re.M | re.S)

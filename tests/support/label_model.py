@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.core.familiarity import Familiarity
+from pipelines.core.familiarity import UNFAMILIAR_OUTPUT, Familiarity
 from pipelines.core.hashing import fingerprint, stable_hash
-from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.core.model_info import EMBEDDING_OUTPUT, MODEL_INFO, ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.core.versions import OF_MODEL, versions
 from pipelines.process.tensorflow_start import start_tensorflow
@@ -39,6 +39,7 @@ def make_model(
     hungry: Range | None = None,
     clip_gib: int = 1 << 16,
     far: Range | None = None,
+    embedding: bool = False,
 ) -> ModelInfo:
     """Writes a model directory that `pipelines.label` takes, in about a second; `model_info.json` is written last.
 
@@ -46,7 +47,7 @@ def make_model(
     frame and colour. Of clips whose brightness is in a range, `poison` makes the whole batch fail, `nan` gives NaN, and
     `hungry` allocates `clip_gib` GiB each, without using them: by default more than any machine has. Clips whose
     brightness is in `far` are twice as far from those of training as is usual, the others half as far; by default the
-    model can't tell.
+    model can't tell. With `embedding`, it also gives the mean of each frame and colour as the embedding of a clip.
     """
     what = [rule, poison, nan, list(labels), clip_spec.fingerprint(), *([hungry, clip_gib] if hungry else [])]
     what += [far] if far else []
@@ -59,9 +60,15 @@ def make_model(
         fingerprint=fingerprint(what),
         versions=versions(OF_MODEL),
         unfamiliar=Familiarity("brightness", 1.0, num_clips=20, num_groups=3, reason="") if far else Familiarity(),
+        embedding=clip_spec.num_frames * 3 if embedding else 0,
     )
     logits = _logits(info, poison, nan, hungry, clip_gib)
-    outputs = (lambda frames: (logits(frames), _distances(frames, far))) if far else logits
+
+    def outputs(frames: tf.Tensor) -> dict[str, tf.Tensor]:
+        distances = {UNFAMILIAR_OUTPUT: _distances(frames, far)} if far else {}
+        features = {EMBEDDING_OUTPUT: frame_means(frames)} if info.embedding else {}
+        return {"logits": logits(frames), **distances, **features}
+
     write_saved_model(str(folder / info.saved_model), outputs, [], info)
     (folder / MODEL_INFO).write_text(info.to_json())
     return info
@@ -88,6 +95,11 @@ def write_grey(
 def grey_clip(level: int, clip_spec: ClipSpec = CLIP_SPEC) -> bytes:
     """A plain grey clip as the decoder gives it."""
     return bytes([level]) * clip_spec.num_bytes
+
+
+def frame_means(frames: tf.Tensor) -> tf.Tensor:
+    """The mean of each frame and colour, float32 [B, T * 3]: what models with `embedding` give."""
+    return tf.reshape(tf.reduce_mean(tf.cast(frames, tf.float32), [2, 3]), [-1, frames.shape[1] * 3])
 
 
 def _distances(frames: tf.Tensor, far: Range) -> tf.Tensor:

@@ -70,6 +70,7 @@ def entries(draw: st.DrawFn) -> Entry:
         np.array(values, np.float32).reshape(len(windows), count), tuple(draw(st.lists(failures, max_size=2))),
         draw(st.dictionaries(st.integers(0, 99), TEXT, max_size=2)),
         unfamiliar=np.array(values[: len(windows)], np.float32) if windows and draw(st.booleans()) else None,
+        embeddings=np.array(values, np.float16).reshape(len(windows), -1) if windows and draw(st.booleans()) else None,
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def summarise(
     ]
     predictions = _pool(scaled, configs)
     pooled = evaluate_side("pooled", predictions, labels)
-    whole, _ = by_video(predictions)
+    of_videos, _ = by_video(predictions)
     majority = [
         part.always(labels.index(metrics["baselines"]["majority"]["label"]))
         for part, metrics in zip(tested, runs, strict=True)
@@ -44,7 +44,7 @@ def summarise(
     single = None
     if all(metrics["baselines"]["single_frame"] for metrics in runs):
         parts = [_read(config, SINGLE_FRAME_PREDICTIONS, labels) for config in configs]
-        single = baseline_to_json(whole, by_video(_pool(parts, configs))[0])
+        single = baseline_to_json(of_videos, by_video(_pool(parts, configs))[0])
     accuracies = np.array([metrics["test"]["top1"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
     figures = {
         **pooled,
@@ -52,7 +52,7 @@ def summarise(
         "fold_top1": [float(accuracy) for accuracy in accuracies],
         "baselines": {
             "chance": runs[0]["baselines"]["chance"],
-            "majority": {"label": "of each fold", **baseline_to_json(whole, by_video(_pool(majority, configs))[0])},
+            "majority": {"label": "of each fold", **baseline_to_json(of_videos, by_video(_pool(majority, configs))[0])},
             "single_frame": single,
         },
     }

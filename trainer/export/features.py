@@ -16,17 +16,28 @@ _EVERY = 4
 
 
 def tapped(model: keras.Model) -> keras.Model:
-    """The same network with more outputs: logits, then the features of the first and of the last layer.
+    """The same network with more outputs: logits, the embedding float [B, D], then the features of the first and of the
+    last layer.
+
+    The embedding is what the last layer gets. Where that is maps [B, T, ...], flattened, it is their mean over time:
+    the maps of all frames would be thousands of values.
 
     Args:
         model: a network of `trainer.networks.build`.
     """
     first = next((layer.output for layer in model.layers if _is_activation(layer)), None)
-    last = model.get_layer(LOGITS).input
+    last = embedding = model.get_layer(LOGITS).input
     for layer in model.layers:
         if isinstance(layer, layers.Flatten) and layer.output is last:
             last = layer.input  # its size doesn't depend on that of the clips
-    return keras.Model(model.inputs[0], [model.outputs[0], *([] if first is None else [first]), last])
+            embedding = layers.Flatten()(keras.ops.mean(last, axis=1) if len(last.shape) > 4 else last)
+            break
+    return keras.Model(model.inputs[0], [model.outputs[0], embedding, *([] if first is None else [first]), last])
+
+
+def gives_embedding(model: keras.Model) -> bool:
+    """Whether the model's last layer is known, so that there are features before it."""
+    return any(layer.name == LOGITS and len(layer.input.shape) == 2 for layer in model.layers)
 
 
 def _is_activation(layer: keras.Layer) -> bool:
@@ -103,7 +114,7 @@ def features_of(model: keras.Model) -> Callable[[Any], tf.Tensor]:
     network = tapped(model)
 
     def features(frames: Any) -> tf.Tensor:
-        _, *taps = network(frames, training=False)
+        _, _, *taps = network(frames, training=False)
         return clip_features(frames, taps)
 
     return features

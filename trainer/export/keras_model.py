@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
+from pipelines.core.model_info import EMBEDDING_OUTPUT, MODEL_INFO, ModelInfo
 from pipelines.core.versions import OF_MODEL, versions
 from trainer.evaluation.familiarity import Gaussian
-from trainer.export.features import Unfamiliar, clip_features, features_of, tapped
+from trainer.export.features import LOGITS, Unfamiliar, clip_features, features_of, gives_embedding, tapped
 from trainer.export.model_folder import (
     KERAS_MODEL,
     check_equal,
@@ -64,20 +65,25 @@ def export_model(
             parameters=portable.count_params(),
             fingerprint=model_fingerprint(portable, info, told),
             versions=versions(OF_MODEL),
+            embedding=tapped(portable).outputs[1].shape[-1] if gives_embedding(portable) else 0,
         )
         keras_file, saved_model = f"{built}/{KERAS_MODEL}", f"{built}/{info.saved_model}"
         portable.save(keras_file)
-        write_saved_model(saved_model, *serving_parts(portable, told, info.unfamiliar.threshold), info)
+        parts = exported_parts(portable, told, info.unfamiliar.threshold) if info.embedding else serving_parts(portable)
+        write_saved_model(saved_model, *parts, info)
 
         logits = predict(portable, check_clips)
         tolerance = {"tolerance": HALF_TOLERANCE} if _is_half_precision(model) else {}
         check_equal("the logits of the copy in float32", logits, predict(model, check_clips), **tolerance)
         reloaded = keras.models.load_model(keras_file, compile=False)
         check_equal(f"the logits of {KERAS_MODEL}", predict(reloaded, check_clips), logits)
-        distances = None
+        expected: dict[str, np.ndarray] = {}
         if told:
             distances = told.distances(features_of(portable)(check_clips).numpy()) / info.unfamiliar.threshold
-        check_saved_model(saved_model, info, check_clips, logits, distances)
+            expected[UNFAMILIAR_OUTPUT] = distances
+        if info.embedding:
+            expected[EMBEDDING_OUTPUT] = np.asarray(tapped(portable)(check_clips, training=False)[1])
+        check_saved_model(saved_model, info, check_clips, logits, expected)
         Path(built, MODEL_INFO).write_text(info.to_json())
     return info
 
@@ -94,29 +100,33 @@ def portable_copy(model: keras.Model) -> keras.Model:
     return copy
 
 
-def serving_parts(
-    model: keras.Model, gaussian: Gaussian | None = None, threshold: float = 1.0
-) -> tuple[Any, list[Any]]:
-    """What `write_saved_model` needs of a Keras model: a function of its inputs, and its variables.
+def serving_parts(model: keras.Model) -> tuple[Any, list[Any]]:
+    """What `write_saved_model` needs of a Keras model that gives logits: a function of its inputs, and its variables.
 
     Recurrent layers don't use cuDNN, whose operations would make a SavedModel that runs only on GPUs.
-
-    Args:
-        model: gives logits.
-        gaussian: where the features of training clips are, if the function is to return distances, too.
-        threshold: what distances are divided by.
     """
     without_cudnn(model)
-    variables = [variable.value for variable in model.variables]
-    if gaussian is None:
-        return (lambda inputs: model(inputs, training=False)), variables
-    network, unfamiliar = tapped(model), Unfamiliar(gaussian, threshold)
+    return (lambda inputs: model(inputs, training=False)), [variable.value for variable in model.variables]
 
-    def outputs(frames: Any) -> tuple[Any, Any]:
-        logits, *taps = network(frames, training=False)
-        return logits, unfamiliar(clip_features(frames, taps))
 
-    return outputs, [*variables, unfamiliar]
+def exported_parts(model: keras.Model, gaussian: Gaussian | None, threshold: float) -> tuple[Any, list[Any]]:
+    """The same with the embedding, and with distances from the clips of training where these are known.
+
+    Args:
+        model: gives logits, and an embedding (see `gives_embedding`).
+        gaussian: where the features of training clips are; None if it isn't known.
+        threshold: what distances are divided by.
+    """
+    _, variables = serving_parts(model)
+    network = tapped(model)
+    unfamiliar = Unfamiliar(gaussian, threshold) if gaussian else None
+
+    def outputs(frames: Any) -> dict[str, Any]:
+        logits, embedding, *taps = network(frames, training=False)
+        told = {UNFAMILIAR_OUTPUT: unfamiliar(clip_features(frames, taps))} if unfamiliar else {}
+        return {LOGITS: logits, EMBEDDING_OUTPUT: embedding, **told}
+
+    return outputs, [*variables, *([unfamiliar] if unfamiliar else [])]
 
 
 def model_fingerprint(model: keras.Model, info: ModelInfo, gaussian: Gaussian | None = None) -> str:

@@ -3,7 +3,8 @@
 | in the folder | |
 |---|---|
 | `saved_model/` | `serving_default`: uint8 `frames` [B, T, H, W, 3] to float32 `probabilities` and `logits` [B, C], \
-and if the model can tell, `unfamiliar` [B]: the distance from the clips of training over the threshold |
+if the last layer is known, `embedding` [B, D]: what that layer gets, and if the model can tell, `unfamiliar` [B]: the \
+distance from the clips of training over the threshold |
 | `model.keras` | the Keras model, where there is one |
 | `model_info.json` | written last; names the other parts |
 """
@@ -12,7 +13,7 @@ import contextlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import tensorflow as tf
 
 from pipelines.core.errors import OutputError, UserError
 from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
-from pipelines.core.model_info import MODEL_INFO, ModelInfo
+from pipelines.core.model_info import EMBEDDING_OUTPUT, MODEL_INFO, ModelInfo
 from pipelines.process import interrupts
 from trainer.evaluation.multilabel.scales import sigmoid
 from trainer.evaluation.places import refuse_other_folder
@@ -32,6 +33,7 @@ TOLERANCE = 1e-5
 """Largest difference of a probability between a model and its written copy."""
 _DISTANCES = 1e-3
 """The same for distances, whose features are sums over a clip, which are rounded differently in another order."""
+_LOGITS = "logits"
 
 
 def write_saved_model(
@@ -41,8 +43,8 @@ def write_saved_model(
 
     Args:
         folder: a new folder to write to.
-        outputs: uint8 [B, T, H, W, 3] to logits, float [B, C], in TensorFlow's operations; for a model that can tell
-            unfamiliar clips, to a tuple of logits and their distances over the threshold, float32 [B].
+        outputs: uint8 [B, T, H, W, 3] to logits, float [B, C], in TensorFlow's operations, or to the outputs by their
+            names, of which `logits` must be one, and `unfamiliar` and `embedding` may be others.
         resources: the variables, or what holds them, on which `outputs` depends.
         info: shapes, names and temperature.
     """
@@ -51,11 +53,14 @@ def write_saved_model(
     spec = tf.TensorSpec([None, *info.clip_spec.shape], tf.uint8, name=info.input_name)
 
     def serve(frames: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits, *distances = found if isinstance(found := outputs(frames), tuple) else (found,)
-        values = tf.ensure_shape(tf.cast(logits, tf.float32), [None, len(info.labels)])
+        found = outputs(frames)
+        given = found if isinstance(found, Mapping) else {_LOGITS: found}
+        sizes = {_LOGITS: [len(info.labels)], UNFAMILIAR_OUTPUT: [], EMBEDDING_OUTPUT: [info.embedding]}
+        named = {
+            name: tf.ensure_shape(tf.cast(value, tf.float32), [None, *sizes[name]]) for name, value in given.items()
+        }
         squash = tf.nn.sigmoid if info.multi_label else tf.nn.softmax
-        named = {info.output_name: squash(values / info.temperature), "logits": values}
-        return named | ({UNFAMILIAR_OUTPUT: tf.ensure_shape(distances[0], [None])} if distances else {})
+        return {info.output_name: squash(named[_LOGITS] / info.temperature), **named}
 
     module.serve = tf.function(serve, input_signature=[spec])
     # Without the gradients of custom operations: a SavedModel isn't trained any more.
@@ -68,7 +73,7 @@ def check_saved_model(
     info: ModelInfo,
     clips: np.ndarray,
     expected_logits: np.ndarray,
-    expected_unfamiliar: np.ndarray | None = None,
+    expected: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Loads a SavedModel and compares its outputs with those expected.
 
@@ -77,7 +82,7 @@ def check_saved_model(
         info: names and temperature.
         clips: uint8 [N, T, H, W, 3].
         expected_logits: float32 [N, C].
-        expected_unfamiliar: float [N], where the model can tell.
+        expected: its other outputs by name.
 
     Raises:
         UserError: they differ.
@@ -92,8 +97,8 @@ def check_saved_model(
         shares = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
         shares /= shares.sum(axis=-1, keepdims=True)
     check_equal("the SavedModel's probabilities", outputs[info.output_name].numpy(), shares)
-    if expected_unfamiliar is not None:
-        check_equal("the SavedModel's distances", outputs[UNFAMILIAR_OUTPUT].numpy(), expected_unfamiliar, _DISTANCES)
+    for name, values in (expected or {}).items():
+        check_equal(f"the SavedModel's output {name}", outputs[name].numpy(), values, _DISTANCES)
 
 
 def check_equal(what: str, values: np.ndarray, expected: np.ndarray, tolerance: float = TOLERANCE) -> None:

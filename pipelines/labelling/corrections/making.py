@@ -9,7 +9,7 @@ from pipelines.annotations.changes import Changes, by_video, compare
 from pipelines.annotations.entries import Source
 from pipelines.annotations.label_studio import is_reviewed, predicted
 from pipelines.annotations.next_manifest import NextRows, manifest_lines, next_rows, with_splits
-from pipelines.annotations.reading import KINDS, read_json, read_kind
+from pipelines.annotations.reading import KINDS, read_annotations, read_json, read_kind
 from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
 from pipelines.labelling.corrections import FORMS
@@ -28,6 +28,7 @@ class Corrections:
         manifest: the old manifest; empty for none.
         dataset: the dataset whose groups keep their splits; empty for none.
         labels: the labels that people were shown; empty if not known.
+        selection: the table of the segments of these that people were shown; empty if they were shown all.
         fps: frames per second, where files count frames and don't tell; 0 if not known.
     """
 
@@ -37,6 +38,7 @@ class Corrections:
     manifest: str = ""
     dataset: str = ""
     labels: str = ""
+    selection: str = ""
     fps: float = 0.0
 
 
@@ -79,7 +81,7 @@ def make_manifest(given: Corrections) -> Outcome:
         names = ", ".join(given.sources)
         raise UsageError(f"nobody has annotated anything in {names} yet. Annotate, then export again")
     old = by_video(places.rows)
-    seen = by_video(read.shown or places.predictions(corrected.keys()))
+    seen = by_video(read.shown or _selected(given, places) or places.predictions(corrected.keys()))
     found = next_rows(old, seen, corrected)
     placed, new_split, num_new = _placed(found.rows, given.dataset)
     if not placed:
@@ -116,6 +118,13 @@ def _read(given: Corrections, places: Places) -> _Read:
             read.shown.extend(replace(item, video=places.full(item.video)) for item in shown)
             read = replace(read, num_open=read.num_open + sum(not is_reviewed(task) for task in tasks))
     return read
+
+
+def _selected(given: Corrections, places: Places) -> list[Annotation]:
+    """The segments of a selection."""
+    root = posixpath.dirname(given.selection)
+    found = read_annotations(given.selection) if given.selection else ()
+    return [replace(item, video=places.full(item.video, root)) for item in found]
 
 
 def _placed(rows: Sequence[Annotation], dataset: str) -> tuple[Sequence[Annotation], str, int]:

@@ -52,11 +52,15 @@ class Videos:
 
     def address(self, video: VideoLabels) -> str:
         """Where a video is: an absolute path or an address in a store; a relative path if nothing else is known."""
-        if not files.is_local(video.uri):
-            return video.uri
+        return self.address_of(video.video, video.uri)
+
+    def address_of(self, name: str, uri: str) -> str:
+        """The same for the video of this id, which was read from there."""
+        if not files.is_local(uri):
+            return uri
         if self.folder:
-            return posixpath.normpath(files.join(self.folder, video.uri))
-        return posixpath.normpath(self.addresses.get(video.video, video.uri))
+            return posixpath.normpath(files.join(self.folder, uri))
+        return posixpath.normpath(self.addresses.get(name, uri))
 
     def media(self, video: VideoLabels) -> Media:
         """What the file of a video says about its frames. One in a store is fetched for that.

@@ -1,6 +1,7 @@
 """Writes exports: the forms by their names, and how the files of each get into the output folder."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from pipelines import files
@@ -12,6 +13,7 @@ from pipelines.labelling.exports.media import Videos
 from pipelines.labelling.exports.plain import results, subtitles, table
 from pipelines.labelling.exports.reading import VideoLabels, read_labels, read_summary
 from pipelines.labelling.exports.video_intelligence import responses
+from pipelines.labelling.types import Segment
 
 EXPORTS: Mapping[str, Callable[[Iterable[VideoLabels], Videos], Iterator[tuple[str, str | Iterable[str]]]]] = {
     "label-studio": tasks,
@@ -32,7 +34,13 @@ _UNFINISHED = "_unfinished"
 """A file that is in the output until the export is complete, and says what is exported."""
 
 
-def write_export(labels: str, form: str, output: str, places: Videos | None = None) -> tuple[int, int, int]:
+def write_export(
+    labels: str,
+    form: str,
+    output: str,
+    places: Videos | None = None,
+    only: Mapping[str, Sequence[Segment]] | None = None,
+) -> tuple[int, int, int]:
     """Writes an export, each file atomically. An unfinished one of the same labels is written again, to the same bytes.
 
     Args:
@@ -40,6 +48,7 @@ def write_export(labels: str, form: str, output: str, places: Videos | None = No
         form: one of `EXPORTS`.
         output: a folder that doesn't exist, is empty, or has an unfinished export of the same labels.
         places: where the videos are; if None, where the labels say.
+        only: the segments to export, by id of the video; None for all.
 
     Returns:
         The number of videos, that of videos with failures, and that of files.
@@ -49,7 +58,8 @@ def write_export(labels: str, form: str, output: str, places: Videos | None = No
             frame rates of videos that can't be read.
         OutputError: a file can't be written.
     """
-    what = fingerprint([form, read_summary(labels)])
+    chosen = [] if only is None else [[video, list(map(repr, segments))] for video, segments in sorted(only.items())]
+    what = fingerprint([form, read_summary(labels), *chosen])
     _check_output(output, what)
     temporary = files.join(output, ".tmp")
     files.write_text(files.join(output, _UNFINISHED), what, temporary)
@@ -58,6 +68,10 @@ def write_export(labels: str, form: str, output: str, places: Videos | None = No
     def counted() -> Iterator[VideoLabels]:
         nonlocal videos, failed
         for video in read_labels(labels):
+            if only is not None:
+                if video.video not in only:
+                    continue
+                video = replace(video, segments=tuple(only[video.video]))
             videos, failed = videos + 1, failed + bool(video.failures)
             yield video
 

@@ -103,9 +103,15 @@ def test_every_network_has_a_first_and_a_last_layer(name: str, variant: str) -> 
         model = build_model(name, variant, shape, 5)
         network = tapped(model)
         frames = clips(2, shape[:3])
-        logits, *taps = network(frames, training=False)
+        logits, embedding, *taps = network(frames, training=False)
         np.testing.assert_allclose(logits, model(frames, training=False), atol=1e-6)
         assert len(taps) == 2
+        last = model.get_layer("logits")
+        if embedding.shape[1] == last.input.shape[1]:
+            np.testing.assert_allclose(last(embedding), logits, atol=1e-5)
+        else:  # maps of all frames, of which it is the mean
+            mean = tf.reduce_mean(tf.reshape(embedding, (2, -1, taps[1].shape[-1])), 1)
+            np.testing.assert_allclose(mean, tf.reduce_mean(taps[1], (1, 2, 3)), atol=1e-5)
         sizes.add(features_of(model)(frames).shape[1])
     (size,) = sizes
     assert size == STATISTICS + sum(tap.shape[-1] for tap in taps) <= 256

@@ -1,0 +1,86 @@
+"""95 % intervals by bootstrap: measures of many draws of as many groups as there are, with replacement.
+
+Videos of one group share people and places, and so tend to be right or wrong together; where no groups are known, each
+video is a group.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+NUM_DRAWS = 1000
+_AT_ONCE = 100
+_TAIL = 0.025
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A share, and its 95 % interval.
+
+    Raises:
+        ValueError: the value is not between the ends.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"{self.value} is not from {self.low} to {self.high}")
+
+    @property
+    def limits(self) -> str:
+        """Its ends in percent, `85.0 to 95.1%`."""
+        return f"{100 * self.low:.1f} to {self.high:.1%}"
+
+
+def draws(groups: np.ndarray, num_draws: int = NUM_DRAWS) -> Iterator[np.ndarray]:
+    """How often each video is in each draw, float64 [R, V] at a time; the same draws for the same groups.
+
+    Args:
+        groups: int64 [V], the number of each video's group, from 0.
+        num_draws: the number of draws in all.
+    """
+    num_groups = int(groups.max()) + 1
+    rng = np.random.default_rng(0)
+    for start in range(0, num_draws, _AT_ONCE):
+        rows = min(_AT_ONCE, num_draws - start)
+        drawn = rng.integers(num_groups, size=(rows, num_groups)) + np.arange(rows)[:, None] * num_groups
+        times = np.bincount(drawn.ravel(), minlength=rows * num_groups).reshape(rows, num_groups)
+        yield times[:, groups].astype(np.float64)
+
+
+def intervals(
+    statistics: Callable[[np.ndarray], np.ndarray], groups: np.ndarray, num_draws: int = NUM_DRAWS
+) -> list[Interval | None]:
+    """Each statistic with its interval; None where it isn't defined.
+
+    A draw in which a statistic isn't defined is left out for it. Where all draws agree, the groups are too few to show
+    an error, but that doesn't mean that there is none: with probability 0.025, as many groups would all be alike if a
+    share of 0.025 ** (1 / n) were. The other groups may be as bad or as good as can be, which gives the ends. A single
+    group says nothing about others: its interval goes from 0 to 1. An interval that leaves out the value is widened.
+
+    Args:
+        statistics: computes shares [R, S] from how often each video is there, float64 [R, V]; NaN for undefined.
+        groups: int64 [V], as for `draws`.
+        num_draws: the number of draws.
+    """
+    values = statistics(np.ones((1, len(groups))))[0]
+    num_groups = int(groups.max()) + 1
+    if num_groups == 1:
+        return [None if np.isnan(value) else Interval(float(value), 0.0, 1.0) for value in values]
+    drawn = np.concatenate([statistics(weights) for weights in draws(groups, num_draws)])
+    return [_interval(float(value), column, num_groups) for value, column in zip(values, drawn.T, strict=True)]
+
+
+def _interval(value: float, drawn: np.ndarray, num_groups: int) -> Interval | None:
+    drawn = drawn[~np.isnan(drawn)]
+    if np.isnan(value):
+        return None
+    low, high = (float(end) for end in np.quantile(drawn, [_TAIL, 1 - _TAIL])) if len(drawn) else (value, value)
+    if high - low < 1e-12:
+        alike = _TAIL ** (1 / num_groups)
+        low, high = alike * value, alike * value + 1 - alike
+    return Interval(value, min(low, value), max(high, value))

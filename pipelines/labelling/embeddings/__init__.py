@@ -1,0 +1,1 @@
+"""The features of windows before a model's last layer, as tables beside the labels."""

@@ -1,0 +1,1 @@
+"""Which segments of finished labels a person should look at."""

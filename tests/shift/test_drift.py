@@ -1,0 +1,181 @@
+"""`pipelines.drift` on real files: datasets, labels of real videos, embeddings; and its exit codes."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import run_here
+from tests.support.films import write_film
+from tests.support.label_files import labelled, write_labels
+
+pytestmark = pytest.mark.process
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[Path]]:
+    """Twelve short videos of a dark place where little moves, as many of another such place, and of a bright one."""
+    folder = tmp_path_factory.mktemp("films")
+    made: dict[str, list[Path]] = {}
+    for place, (grey, spread, side) in {"dark": (60, 4, 32), "dim": (60, 4, 32), "bright": (200, 40, 48)}.items():
+        made[place] = []
+        for number in range(12):
+            rng = np.random.default_rng([ord(place[1]), number])
+            noise = rng.normal(grey + rng.normal(0, 5), spread, (6, side, side, 3))
+            pictures = np.clip(noise, 0, 255).astype(np.uint8)
+            made[place].append(write_film(folder / place / f"{number}.avi", pictures))
+    return made
+
+
+def drift(*arguments: object) -> tuple[int, str, str]:
+    done = run_here("pipelines.drift", *arguments)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_it_is_quiet_on_one_place_and_loud_on_another(films: Mapping[str, list[Path]], tmp_path: Path) -> None:
+    runs = {
+        place: write_labels(
+            tmp_path / place,
+            [labelled(path.name, path, duration_s=0.24) for path in paths],
+            "parquet" if place == "dim" else "csv",
+        )
+        for place, paths in films.items()
+    }
+    output = tmp_path / "out"
+    code, out, err = drift("--labels", runs["dark"], runs["dim"], "--output", output)
+    assert (code, err) == (0, "") and "No drift." in out
+    found = json.loads((output / "drift.json").read_text())
+    assert found["drifted"] == []
+    assert [item["quantity"] for item in found["findings"]] == [
+        *("label shares", "scores", "durations", "brightness", "motion", "resolution")
+    ]
+    code, out, _ = drift("--labels", runs["dark"], "--labels", runs["bright"], "--output", output)
+    assert code == 1 and "Drift in brightness, motion, resolution." in out
+    found = json.loads((output / "drift.json").read_text())
+    assert found["drifted"] == ["brightness", "motion", "resolution"]
+    assert [item["typical"] for item in found["findings"]][-1] == ["32 px", "48 px"]
+    assert {path.name for path in output.iterdir()} == {"drift.json", "drift.html"}
+    assert "Drift in brightness" in (output / "drift.html").read_text()
+    assert drift("--labels", runs["dark"], runs["bright"], "--threshold", 1)[0] == 0
+
+
+def test_a_dataset_and_labels_of_its_own_videos_are_equal(dataset: Path, tree: Path, tmp_path: Path) -> None:
+    """Labelled clips are those of the dataset, byte for byte, and so are all measurements."""
+    videos = sorted(tree.rglob("*.avi"))
+    names = [str(path.relative_to(tree)) for path in videos]
+    frames = {name: 12 + int(name[-10:-8]) + 3 * int(name[-6:-4]) for name in names}
+    run = write_labels(
+        tmp_path / "labels",
+        [labelled(name, tree / name, name.partition("/")[0], frames[name] / 25) for name in names],
+    )
+    code, out, _ = drift("--dataset", dataset, "--labels", run, "--output", tmp_path / "out", "--threshold", 0)
+    assert code == 0 and "No drift." in out
+    found = {item["quantity"]: item for item in json.loads((tmp_path / "out" / "drift.json").read_text())["findings"]}
+    assert list(found) == ["label shares", "durations", "brightness", "motion"]
+    assert {item["statistic"] for item in found.values()} == {0.0}
+    assert {tuple(item["groups"]) for item in found.values()} == {(5, 5)}
+    assert "resolution: " in out and "a dataset holds frames that were resized" in out
+    assert drift("--dataset", dataset, dataset)[0] == 0
+
+
+def test_a_window_of_a_longer_video_is_measured(tmp_path: Path) -> None:
+    """Of a video of 6 s whose brightness rises, the window of 0.5 s that chance chooses."""
+    pictures = [np.full((32, 32, 3), index, np.uint8) for index in range(150)]
+    runs = []
+    for name in ("a", "b"):
+        for number in range(4):
+            write_film(tmp_path / name / f"{name}{number}.avi", pictures)
+        videos = [labelled(path.name, path, duration_s=6.0) for path in sorted((tmp_path / name).glob("*.avi"))]
+        runs.append(write_labels(tmp_path / f"labels-{name}", videos))
+    drift("--labels", *runs, "--output", tmp_path / "out", "--seed", 1)
+    page = json.loads((tmp_path / "out" / "drift.json").read_text())
+    [motion] = [item for item in page["findings"] if item["quantity"] == "motion"]
+    assert [float(value) for value in motion["typical"]] == pytest.approx([0.6, 0.6], abs=0.15)  # 12 levels in 19 steps
+
+
+def test_videos_that_cannot_be_read_are_counted(films: Mapping[str, list[Path]], tmp_path: Path) -> None:
+    good = [labelled(path.name, path) for path in films["dark"]]
+    broken = tmp_path / "broken.avi"
+    broken.write_bytes(b"not a video")
+    first = write_labels(tmp_path / "first", [*good, labelled("broken.avi", broken), labelled("gone.avi", "gone.avi")])
+    second = write_labels(tmp_path / "second", [labelled(f"{n}.avi", f"gone/{n}.avi") for n in range(12)])
+    code, out, _ = drift("--labels", first, second)
+    assert code == 0
+    out = " ".join(out.split())
+    assert "2 of 14 videos can't be read for their pixels (the first: " in out
+    assert "brightness, motion, resolution: " in out and "12 of 12 videos can't be read for their pixels" in out
+
+
+def test_groups_of_labelled_videos_come_from_a_table_or_their_names(tmp_path: Path) -> None:
+    """Two cameras on each side, each with videos of its own length: that may be chance, which 20 videos hide."""
+
+    def run(name: str, lengths: Sequence[int], pattern: str = "cam{}/{}.avi") -> Path:
+        videos = [labelled(pattern.format(cam, n), "gone", duration_s=float(cam)) for cam in lengths for n in range(10)]
+        return write_labels(tmp_path / name, videos)
+
+    first, second = run("first", (1, 2)), run("second", (3, 4))
+    code, out, _ = drift("--labels", first, second, "--sample", 1)
+    assert code == 1 and "Drift in durations." in out
+    assert " ".join(out.split()).count("nothing names groups of its videos") == 2
+    table = tmp_path / "cameras.csv"
+    lines = [f"cam{cam}/{n}.avi,camera {cam},fight,0,1" for cam in range(1, 5) for n in range(10)]
+    table.write_text("\n".join(["path,group,label,start,end", *lines]))
+    code, out, _ = drift("--labels", first, second, "--sample", 1, "--groups", table)
+    assert code == 0 and "Too few groups of videos to tell." in out and "nothing names" not in out
+    named = [run(f"named{lengths}", lengths, "v_Run_g{:02d}_c{}.avi") for lengths in ((1, 2), (3, 4))]
+    assert "Too few groups of videos to tell." in drift("--labels", *named, "--sample", 1)[1]
+    for text, said in (("path,label\na,b\n", "the first line must name"), ("path,group\na.avi,\n", "line 2: no group")):
+        table.write_text(text)
+        code, _, err = drift("--labels", first, second, "--groups", table)
+        assert code == 2 and said in err and err.count("\n") == 1
+    code, _, err = drift("--labels", first, second, "--groups", tmp_path / "none.csv")
+    assert code == 2 and "there is no such file" in err
+
+
+def test_embeddings_are_compared_where_both_have_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def run(name: str, mean: float, with_embeddings: bool = True) -> Path:
+        videos = [labelled(f"{n}.avi", "gone") for n in range(20)]
+        embeddings = {video.video: rng.normal(mean, 1.0, 8).tolist() for video in videos}
+        return write_labels(tmp_path / name, videos, embeddings=embeddings if with_embeddings else {})
+
+    first, alike, other, without = run("first", 0), run("alike", 0), run("other", 2), run("without", 0, False)
+    assert drift("--labels", first, alike, "--sample", 1)[0] == 0
+    code, out, _ = drift("--labels", first, other, "--sample", 1)
+    assert code == 1 and "Drift in embeddings." in out
+    code, out, _ = drift("--labels", first, without, "--sample", 1)
+    assert code == 0 and "the run was made without --embeddings" in " ".join(out.split())
+    (other / "embeddings" / "embeddings-00000-of-00001.parquet").write_bytes(b"PAR1")
+    code, _, err = drift("--labels", first, other, "--sample", 1)
+    assert code == 2 and err.startswith("error: ") and "is damaged" in err and err.count("\n") == 1
+
+
+def test_what_cannot_be_compared_is_one_line(copy: Path, tmp_path: Path) -> None:
+    run = write_labels(tmp_path / "run", [labelled("a.avi", "gone")])
+    empty = write_labels(tmp_path / "empty", [])
+    shard = sorted(copy.glob("train-*.tfrecord"))[0]
+    shard.write_bytes(shard.read_bytes()[:-20])
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").touch()
+    unfinished = Path(shutil.copytree(run, tmp_path / "unfinished"))
+    (unfinished / "summary.json").unlink()
+    for arguments, said in (
+        (("--labels", run), "drift is between two"),
+        (("--labels", run, "--dataset", copy, copy), "not 2 of --dataset and 1 of --labels"),
+        (("--labels", run, tmp_path / "none"), "there is no such folder"),
+        (("--labels", run, unfinished), "summary.json is missing"),
+        (("--labels", run, empty), "no video has labels"),
+        (("--labels", run, "--dataset", tmp_path), "is not a dataset"),
+        (("--labels", run, "--dataset", copy), "is damaged"),
+        (("--labels", run, run, "--output", other), "is not empty (found notes.txt)"),
+        (("--labels", run, run, "--threshold", 2), "--threshold must be a number from 0 to 1, not 2"),
+    ):
+        code, _, err = drift(*arguments)
+        assert code == 2 and said in err and err.count("\n") == 1, err
+    (copy / "dataset_info.json").write_text("{}")
+    assert drift("--dataset", copy, copy)[0] == 2, "a damaged dataset isn't drift"
