@@ -41,7 +41,7 @@ def read_catalog(source: str, class_level: int = 0, video_pattern: str = "", mul
         source: a normalised path or address.
         class_level: see `catalog.from_tree`.
         video_pattern: where the videos of annotations lie, see `read_annotations`; empty if they name them.
-            multi_label: whether a clip may have several labels.
+        multi_label: whether a clip of a manifest or of annotations may have several labels.
 
     Raises:
         UsageError: there is nothing to read, or it can't be preprocessed; the message says why.
