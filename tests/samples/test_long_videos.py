@@ -126,7 +126,7 @@ class TestFiles:
         assert main(["--output", str(tmp_path / "a"), *flags]) == 0
         out = capsys.readouterr().out
         assert "3 videos made in" in out and "5 classes, 2 groups" in out
-        assert f"--input {tmp_path / 'a' / TRUTH} --output {tmp_path / 'a'}_dataset" in out
+        assert f"--input {tmp_path / 'a' / TRUTH} --output {tmp_path / 'a'}_dataset --clip-s 2 " in out
         before = digests(tmp_path / "a")
         assert set(before) == {"g01_v01.avi", "g01_v02.avi", "g02_v01.avi", TRUTH, MARKER}
         with av.open(str(tmp_path / "a" / "g01_v02.avi")) as container:
