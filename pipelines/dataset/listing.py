@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pipelines import files
-from pipelines.annotations.reading import read_annotations
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import FileInfo, is_video, sort_out
@@ -136,6 +135,8 @@ def _read_rows(source: str, video_pattern: str, multi_label: bool) -> Catalog:
     if is_table and text is None:
         raise UsageError(f"no such manifest: {source}")
     if text is None or video_pattern or is_annotated(text, source):
+        from pipelines.annotations.reading import read_annotations  # with parsers that a refusal need not wait for
+
         manifest = manifest_of(read_annotations(source, video_pattern), source, multi_label)
         listed = _from_rows(source, root, manifest, "" if video_pattern else _PATTERN)
         return replace(listed, notes=(*listed.notes, *describe_filtered(manifest)))
