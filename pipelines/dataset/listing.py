@@ -16,7 +16,7 @@ from pipelines.files.alike import AlikeFiles
 from pipelines.inputs import catalog
 from pipelines.inputs.annotated import describe_filtered, is_annotated, manifest_of
 from pipelines.inputs.catalog import Catalog, VideoRecord
-from pipelines.inputs.folder_kinds import ANNOTATIONS, LABEL_LAYOUT, no_tree
+from pipelines.inputs.folder_kinds import ANNOTATIONS, LABEL_LAYOUT, LABELS_SUMMARY, no_tree
 from pipelines.inputs.manifest import parse_manifest
 from pipelines.inputs.manifest_catalog import from_manifest
 from pipelines.inputs.parts import paths_of
@@ -41,7 +41,7 @@ def read_catalog(source: str, class_level: int = 0, video_pattern: str = "", mul
         source: a normalised path or address.
         class_level: see `catalog.from_tree`.
         video_pattern: where the videos of annotations lie, see `read_annotations`; empty if they name them.
-            multi_label: whether a clip may have several labels.
+        multi_label: whether a clip of a manifest or of annotations may have several labels.
 
     Raises:
         UsageError: there is nothing to read, or it can't be preprocessed; the message says why.
@@ -124,7 +124,7 @@ def check_input(source: str) -> None:
 
 def _holds_labels(source: str) -> bool:
     """Whether a folder holds labels and not videos."""
-    if not files.exists(files.join(source, LABEL_LAYOUT)):
+    if not all(files.exists(files.join(source, name)) for name in (LABEL_LAYOUT, LABELS_SUMMARY)):
         return False
     return not files.is_local(source) or not sort_out(files.list_tree(source)[0]).videos
 

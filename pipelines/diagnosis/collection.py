@@ -34,23 +34,26 @@ def check_input(config: PreprocessConfig, output: str) -> Iterator[Finding]:
         files.check_stores(config.input)
         catalog = read_catalog(config.input, config.class_level, config.video_pattern)
         yield from describe_listing(catalog, config.input)
-        drawn = draw(catalog.videos)
+        videos = list({video.uri: video for video in reversed(catalog.videos)}.values())  # each once, if it has parts
+        drawn = draw(videos)
         sample = decode_sample(drawn, config)
         copies = with_copies(catalog, drawn)
     except (UserError, OSError) as error:
         problem, remedy = split_remedy(str(getattr(error, "strerror", None) or error))
         yield Finding(SECTION, "input", config.input, problem, remedy or "Correct --input")
         return
-    yield from describe_sample(sample, len(catalog.videos), config.max_failure_rate)
+    yield from describe_sample(sample, len(videos), config.max_failure_rate)
     yield describe_copies(copies, len(drawn))
-    yield from estimate(sample, len(catalog.videos), output, usable_memory())
+    yield from estimate(sample, len(videos), output, usable_memory(), len(catalog.videos) / len(videos))
 
 
 def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
     """Classes, groups, files that aren't videos, and what can't be listed."""
     groups = len({video.group for video in catalog.videos})
+    num_videos = len({video.uri for video in catalog.videos})
     parts = (
-        plural(len(catalog.videos), "video"),
+        *([plural(len(catalog.videos), "clip")] if num_videos < len(catalog.videos) else []),
+        plural(num_videos, "video"),
         plural(len(catalog.labels), "class", "classes"),
         plural(groups, "group"),
     )
@@ -70,8 +73,7 @@ def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
     rows = [failure for failure in catalog.left_out.failed if failure.label]
     if rows:
         remedy = "Correct the manifest; without that, each becomes a failure record"
-        told = some([failure.message for failure in rows], _SHOWN, "; ")
-        yield Finding(SECTION, "rows", f"{len(rows):,} can't be used", told, remedy)
+        yield Finding(SECTION, "rows", plural(len(rows), "row"), f"can't be used, as in {rows[0].message}", remedy)
     for failure in catalog.left_out.failed:
         if failure.label:
             continue
@@ -148,7 +150,9 @@ def describe_copies(copies: Sequence[tuple[VideoRecord, ...]], num_drawn: int) -
     return Finding(SECTION, "duplicates", plural(number, "copy", "copies"), problem, remedy)
 
 
-def estimate(sample: Sample, num_videos: int, output: str, memory_left: int | None) -> Iterator[Finding]:
+def estimate(
+    sample: Sample, num_videos: int, output: str, memory_left: int | None, clips_each: float = 1.0
+) -> Iterator[Finding]:
     """Time, disk and memory for all videos, assuming that they are like those of the sample.
 
     Args:
@@ -156,6 +160,7 @@ def estimate(sample: Sample, num_videos: int, output: str, memory_left: int | No
         num_videos: number of videos of the input.
         output: a local folder whose disk the dataset would have to fit on.
         memory_left: bytes that may be used; None if unknown.
+        clips_each: clips of a video, which is decoded once for all of them.
     """
     spec = sample.spec
     yield Finding(ESTIMATE, "clips", f"{spec.num_frames} frames of {spec.height}x{spec.width}, uncompressed")
@@ -166,7 +171,7 @@ def estimate(sample: Sample, num_videos: int, output: str, memory_left: int | No
     decoders = plural(sample.workers, "decoder")
     yield Finding(ESTIMATE, "time", f"about {time} with {decoders} on this machine, and some seconds to start")
     mean = statistics.fmean(record_bytes(video, clip) for video, clip in sample.clips)
-    size = mean * num_videos * len(sample.clips) / len(sample.results)
+    size = mean * num_videos * clips_each * len(sample.clips) / len(sample.results)
     yield _fits(output, size)
     if sample.memory_bytes is not None:
         value = f"about {human_bytes(sample.memory_bytes)} for preprocessing"

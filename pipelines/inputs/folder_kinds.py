@@ -8,8 +8,8 @@ from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.core.video_files import ARCHIVES, PICTURES, SortedFiles, describe_ignored, extension, is_video
 
-LABELS, LABEL_LAYOUT = "labels", "_state/label_layout.json"
-"""The kind of a folder of labels, and the file that it is told by."""
+LABELS, LABEL_LAYOUT, LABELS_SUMMARY = "labels", "_state/label_layout.json", "summary.json"
+"""The kind of a folder of labels, the file that it is told by, and the one that it has when it is complete."""
 _MARKS = {
     DATASET_INFO: "dataset",
     "_state/layout.json": "dataset",

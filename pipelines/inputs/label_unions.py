@@ -6,6 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from pipelines.core.clip_ids import range_of, video_of
+from pipelines.core.errors import UsageError
 from pipelines.core.label_sets import join_labels, split_labels
 from pipelines.inputs.catalog import Catalog, VideoRecord
 
@@ -51,7 +52,15 @@ def with_several_labels(catalog: Catalog) -> Catalog:
 
     Args:
         catalog: clips, each id once.
+
+    Raises:
+        UsageError: a label is empty, as in a folder called `Swing|`.
     """
+    for video in catalog.videos:
+        try:
+            split_labels(video.label)
+        except ValueError as error:
+            raise UsageError(f"the class of {video.uri}: {error}") from error
     videos: list[VideoRecord] = []
     ordered = sorted(catalog.videos, key=lambda video: video_of(video.video_id))
     for _, members in groupby(ordered, key=lambda video: video_of(video.video_id)):

@@ -13,7 +13,7 @@ from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.core.video_files import is_video, sort_out
 from pipelines.files.output_folder import STATE
-from pipelines.inputs.folder_kinds import LABELS, kind_of_folder, no_data, no_input, no_model, no_source
+from pipelines.inputs.folder_kinds import LABELS, LABELS_SUMMARY, kind_of_folder, no_data, no_input, no_model, no_source
 
 
 def check_source(source: str, with_labels: bool = False) -> None:
@@ -21,7 +21,7 @@ def check_source(source: str, with_labels: bool = False) -> None:
 
     Args:
         source: a normalised path or address.
-        with_labels: whether a folder of labels names videos, too.
+        with_labels: whether a complete folder of labels names videos, too.
 
     Raises:
         UsageError: it isn't a source of videos; the message says what it is, and what to give instead.
@@ -31,7 +31,7 @@ def check_source(source: str, with_labels: bool = False) -> None:
     if not is_folder and (message := no_source(source)) and (not files.is_local(source) or files.exists(source)):
         raise UsageError(message)
     kind = kind_of_folder(lambda name: files.exists(files.join(source, name))) if is_folder else ""
-    if with_labels and kind == LABELS:
+    if with_labels and kind == LABELS and files.exists(files.join(source, LABELS_SUMMARY)):
         return
     if kind and not sort_out(files.list_tree(source)[0]).videos:  # otherwise a file with such a name lies beside videos
         raise UsageError(no_input(source, kind))

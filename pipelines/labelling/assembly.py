@@ -41,7 +41,7 @@ def assemble(
     key: str,
     labels: Sequence[str],
     spec: SegmentSpec,
-    thresholds: Sequence[float] = (),
+    thresholds: Sequence[float],
 ) -> ShardLabels:
     """Labels of a shard's videos.
 

@@ -122,7 +122,7 @@ class LabelReport:
         unfamiliar_segments: number of segments that are.
         windows: number of clips that were scored.
         duration_s: total duration of the labelled videos in seconds.
-        covered_s: seconds of these in segments, however many there are at a time; 0 in reports of earlier versions.
+        covered_s: seconds of these in segments, however many there are at a time.
         segments_by_label: label to number of segments, `UNKNOWN` among them.
         seconds_by_label: label to seconds; where segments overlap, these add up to more than `covered_s`.
         score_histogram: number of segments in each of `SCORE_BINS` equal bins of the score, the last one closed.
@@ -183,6 +183,8 @@ class LabelReport:
             ValueError, TypeError, KeyError: the text has another form or is cut off.
         """
         value: dict[str, Any] = json.loads(text)
+        if "covered_s" not in value:  # of an earlier version, in which segments didn't overlap
+            value["covered_s"] = round(math.fsum(value["seconds_by_label"].values()), 3)
         value["score_histogram"] = tuple(value["score_histogram"])
         value["failures"] = tuple(map(Failure.from_json, value["failures"]))
         value["uncertain"] = tuple(Example(**{**item, "top": _pairs(item["top"])}) for item in value["uncertain"])

@@ -73,7 +73,7 @@ def _from_index(data: Dataset) -> list[Measured]:
             raise UsageError(f"{data.uri} is of an earlier version, without an index: preprocess again")
         if not split.num_examples:
             continue
-        index = read_index(data.uri, split)
+        index = read_index(data.uri, split, data.info.multi_label)
         for video_id, group, label in zip(index.video_ids, index.groups, index.labels, strict=True):
             video = video_of(video_id)
             clips[video].append(label)

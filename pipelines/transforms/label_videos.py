@@ -141,7 +141,8 @@ class _AssembleFn(beam.DoFn):
 
     def process(self, element: tuple[str, Iterable[Entry]]) -> Iterable[Any]:
         uri, entries = element
-        found = assemble([ListedVideo(uri, uri, "")], entries, _KEY, self._info.labels, self._segments)
+        listed, info = [ListedVideo(uri, uri, "")], self._info
+        found = assemble(listed, entries, _KEY, info.labels, self._segments, info.thresholds)
         for failure in found.failures:
             if not self._apart:
                 what = f"{uri}: {failure.message} ({failure.type})"

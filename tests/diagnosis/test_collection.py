@@ -147,3 +147,13 @@ def test_the_source_of_a_turned_video(videos: Path) -> None:
     turned = read_source(str(videos / "Jump" / "v_Jump_g03_c01.mp4"))
     assert (turned.codec, turned.width, turned.height, turned.turned) == ("h264", 64, 96, True)
     assert read_source(str(videos / "Run" / "v_Run_g01_c01.avi")) == Source("mpeg4", "avi", 160, 96, False)
+
+
+def test_a_manifest_of_parts(videos: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "parts.csv"
+    rows = [f"{videos}/Run/v_Run_g0{k % 3 + 1}_c01.avi,Run,0.{k:02},1" for k in range(60)]
+    manifest.write_text("\n".join(["path,label,start,end", *rows, f"{videos}/Run/v_Run_g01_c01.avi,Run,3,1"]))
+    found = look(manifest, tmp_path)
+    assert found["listed"].value == f"60 clips, 3 videos, 1 class, 3 groups in {manifest}"
+    assert found["rows"].value == "1 row" and "parts.csv, line 62: start 3 is not" in found["rows"].problem
+    assert found["probed"].value == "3 of 3 videos" and found["duplicates"].value == "none of the 3 probed"

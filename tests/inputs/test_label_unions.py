@@ -43,7 +43,7 @@ STRETCHES = st.dictionaries(
 
 @given(STRETCHES)
 def test_covering_is_what_it_says(labels: dict[tuple[float, float], str]) -> None:
-    found = with_covering(dict(labels))
+    found = with_covering(dict(labels.items()))
     for (start, end), joined in found.items():  # type: ignore[misc]
         names = {label for (s, e), label in labels.items() if min(e, end) - max(s, start) >= (end - start) / 2}
         assert joined == "|".join(sorted(names))
@@ -64,6 +64,8 @@ def test_clips_of_one_video_share_labels_and_a_choice_of_classes_leaves_the_othe
     assert [(v.video_id, v.label) for v in chosen.videos] == [("a-b", "Jump"), ("a@1-2", "Swing")]
     with pytest.raises(UsageError, match="no class 'Swing.Walk'"):
         select(catalog, ("Swing|Walk",))
+    with pytest.raises(UsageError, match=r"the class of /a.avi: 'Walk\|' has an empty label"):
+        with_several_labels(Catalog((record("a", "Walk|"),)))
     (note,) = note_classes(with_several_labels(Catalog((record("a", "walk|Walk"),)))).notes
     assert "'Walk' (1) and 'walk' (1)" in note
 

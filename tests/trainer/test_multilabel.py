@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pytest
 
@@ -67,7 +69,14 @@ def test_verification_reads_the_labels_of_each_clip(several: Path) -> None:
     with (several / shard.name).open("rb") as file:
         record = next(r for r in map(example.decode, read_records(file)) if r.label_name == "Run|Wave")
     _check_labels(record, info)
-    wrong = [{"labels": ()}, {"labels": (2, 1)}, {"labels": (1,)}, {"labels": (1, 3)}, {"label": 2}, {"labels": (1, 1)}]
+    wrong: list[dict[str, Any]] = [
+        {"labels": ()},
+        {"labels": (2, 1)},
+        {"labels": (1,)},
+        {"labels": (1, 3)},
+        {"label": 2},
+        {"labels": (1, 1)},
+    ]
     for change in [*wrong, {"label_name": "Run"}]:
         with pytest.raises(ValueError, match="labels"):
             _check_labels(replace(record, **change), info)
@@ -95,6 +104,11 @@ def test_a_run_measures_each_label_and_exports_its_threshold(run: Path) -> None:
     assert probabilities.shape == (3, 3) and (np.abs(probabilities.sum(axis=1) - 1) > 1e-3).any()
 
 
+def given_to(row: dict[str, object], to: str) -> None:
+    with open(to, "a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
 def test_labels_of_one_moment_stand_side_by_side(run: Path, tree: Path, tmp_path: Path) -> None:
     source = tmp_path / "videos.txt"
     source.write_text("".join(f"{path}\n" for path in sorted(tree.rglob("*_g01_*.avi"))))
@@ -106,6 +120,17 @@ def test_labels_of_one_moment_stand_side_by_side(run: Path, tree: Path, tmp_path
     for video in videos:
         assert covered_s(video.segments) == pytest.approx(max(s.end_s for s in video.segments))
         assert all(s.score >= thresholds[s.label] - 1e-6 for s in video.segments if s.label != UNKNOWN)
+    # The transform for other pipelines gives the same rows.
+    path = str(sorted(tree.rglob("*_g01_*.avi"))[0])
+    given = tmp_path / "rows.jsonl"
+    with beam.Pipeline() as pipeline:
+        rows = pipeline | beam.Create([path]) | pipelines.LabelVideos(str(run / "model"), window_s=0.3, smooth=1)
+        _ = rows | beam.Map(given_to, str(given))
+    found = [json.loads(line) for line in given.read_text().splitlines()]
+    own = next(video for video in videos if video.video.endswith(path.rpartition("/")[2]))
+    assert [(row["start_s"], row["label"], row["score"]) for row in found] == [
+        (segment.start_s, segment.label, segment.score) for segment in own.segments
+    ]
     summary = json.loads((tmp_path / "labels" / "summary.json").read_text())
     segments = [segment for video in videos for segment in video.segments]
     for label, number in summary["segments_by_label"].items():

@@ -146,8 +146,8 @@ def _read_run(folder: str, name: str) -> Run:
             )
         if value.get("multi_label"):
             raise UsageError(
-                f"clips of the run in {folder} have several labels, and such runs can't be compared yet: open "
-                f"{storage.join(folder, REPORT)} of each, or leave this run out"
+                f"clips of the run in {folder} may have several labels, and such runs can't be compared: open "
+                f"{storage.join(folder, REPORT)} instead, or leave this run out"
             )
         run = replace(Run.from_json(name, value), folder=folder)
     except UserError:

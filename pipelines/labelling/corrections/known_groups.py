@@ -47,7 +47,7 @@ def known_groups(folder: str) -> KnownGroups:
     for split in info.splits.values():
         if split.index:
             try:
-                index = read_index(folder, split)
+                index = read_index(folder, split, info.multi_label)
             except ValueError as error:
                 raise UsageError(
                     f"{folder}/{split.index.name}: {error}. Run the same har preprocess command again"

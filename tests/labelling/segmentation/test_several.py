@@ -1,5 +1,6 @@
 """Segments of several labels: tables worked out by hand, and properties that hold for all windows."""
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,7 @@ from pipelines.labelling.account import summarise
 from pipelines.labelling.segmentation.several import make_overlapping_segments
 from pipelines.labelling.segments import SegmentSpec
 from pipelines.labelling.summary import unknown_share
-from pipelines.labelling.types import UNKNOWN, LabelledVideo, Segment, covered_s
+from pipelines.labelling.types import UNKNOWN, LabelledVideo, LabelReport, Segment, covered_s
 from pipelines.video.windows import Window
 
 LABELS = ("Jump", "Run")
@@ -114,3 +115,7 @@ def test_seconds_that_overlap_count_once_in_the_total() -> None:
     assert report.seconds_by_label == {"Jump": 3.0, "Run": 2.0, UNKNOWN: 1.0}
     assert (report.covered_s, report.labelled_s, report.overlaps) == (4.0, 4.0, True)
     assert unknown_share(report) == 1 / 4
+    old = json.loads(report.to_json())
+    del old["covered_s"]  # of an earlier version, in which nothing overlapped
+    assert LabelReport.from_json(json.dumps(old)).labelled_s == 6.0
+    assert LabelReport.from_json(report.to_json()) == report

@@ -1,5 +1,7 @@
 """Which clips are trained on and tested on: stored splits, folds of groups, the random split, class weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -196,6 +198,10 @@ def test_a_clip_counts_under_each_of_its_labels() -> None:
     assert part.class_counts == (1, 1, 1) and part.groups == ("g1", "g2")
     windows = choose_windows("one", part, index.where(np.array([True, False, True, False])))
     assert (windows.class_counts, windows.clips_per_epoch) == ((1, 1, 1), 2) and windows.class_shares == (0.5,) * 3
+    # Clips of one video are alike only if all of their labels are.
+    ids = ("v@0-1", "v@1-2", "v@2-3", "w")
+    alone = replace(index, video_ids=ids, targets=targets[[0, 1, 1, 3]], labels=np.zeros(4, np.int64))
+    assert choose_windows("one", replace(part, keep=None), alone).clips_per_epoch == 3
     # The first labels alone would leave one class to train on.
     assert len(set(cut_validation(index, 0))) == 2
 
