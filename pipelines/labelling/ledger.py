@@ -117,10 +117,10 @@ def _load(text: str) -> np.ndarray:
 
 
 def _load_half(text: str, num_windows: int) -> np.ndarray:
-    data = base64.b64decode(text)
-    if not data or not num_windows or len(data) % (2 * num_windows):
-        raise ValueError("windows and embeddings don't fit")
-    return np.frombuffer(data, "<f2").reshape(num_windows, -1)
+    values = np.frombuffer(base64.b64decode(text), "<f2").reshape(num_windows, -1)
+    if not values.size:
+        raise ValueError("embeddings without values")
+    return values
 
 
 _UNFAMILIAR, _EMBEDDINGS = "unfamiliar", "embeddings"

@@ -86,8 +86,8 @@ def _batches(uris: Sequence[str]) -> Any:
 
 
 def _windows(batch: Any, codes: dict[str, int], span: int) -> tuple[np.ndarray, np.ndarray]:
-    """The middles of a batch's windows int64 [N], ascending, and their embeddings float16 [N, D]; of videos that are
-    not known, none."""
+    """The middles of a batch's windows int64 [N], ascending, and their embeddings float16 [N, D]. Those of videos that
+    are not known are below 0."""
     video = batch.column("video").dictionary_encode()
     known = np.array([codes.get(name, -1) for name in video.dictionary.to_pylist()], np.int64)
     numbers = known[video.indices.to_numpy()]
@@ -95,5 +95,4 @@ def _windows(batch: Any, codes: dict[str, int], span: int) -> tuple[np.ndarray, 
     vectors = batch.column("embedding").flatten().to_numpy().reshape(batch.num_rows, -1)
     places = numbers * span + middles
     order = np.argsort(places, kind="stable")
-    order = order[numbers[order] >= 0]
     return places[order], vectors[order]

@@ -20,6 +20,7 @@ SHORT = entry(unfamiliar=np.ones(3, np.float32)).to_json()
 """A line with three distances for four windows."""
 UNEVEN = entry(embeddings=np.ones((3, 5), np.float16)).to_json()
 """A line with 15 features for four windows."""
+EMPTY = entry(embeddings=np.ones((4, 0), np.float16)).to_json()
 
 
 @given(entries())
@@ -42,7 +43,9 @@ def test_an_entry_comes_back_as_it_was(made: Entry) -> None:
     assert Outline.from_json(line).num_windows == made.num_windows
 
 
-@pytest.mark.parametrize("line", ["", "{}", "[1]", "null", entry().to_json()[:-9], '{"video": "a"}', SHORT, UNEVEN])
+@pytest.mark.parametrize(
+    "line", ["", "{}", "[1]", "null", entry().to_json()[:-9], '{"video": "a"}', SHORT, UNEVEN, EMPTY]
+)
 def test_other_lines_are_told_apart(line: str) -> None:
     for kind in (Entry, Outline):
         with pytest.raises((ValueError, TypeError, KeyError)):

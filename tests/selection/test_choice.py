@@ -76,12 +76,30 @@ def test_those_chosen_are_unlike_each_other_in_their_vectors() -> None:
 def test_of_equal_vectors_another_class_and_another_video_are_farther(same: str) -> None:
     rows = [segment(10 * number, 10 * number + 1, {"A": 0.9, "B": 0.1}) for number in range(4)]
     first = segment(50, 51, {"A": 0.5, "B": 0.5})
-    other = segment(90, 91, {"B": 0.9, "A": 0.1}) if same == "video" else segment(0, 1, {"A": 0.9, "B": 0.1})
+    other = segment(90, 91, {"B": 0.9, "A": 0.1}) if same == "video" else segment(200, 201, {"A": 0.9, "B": 0.1})
     videos = [[*rows, first, other]] if same == "video" else [[*rows, first], [other]]
     segments = gather(video_labels(f"v{number}", found) for number, found in enumerate(videos))
     found = choose(segments, lambda wanted: np.ones((len(wanted), 3), np.float32), 2, APART_S)
     starts = {float(segments.start_s[item.number]): item.reason for item in found}
     assert starts == {50.0: UNCERTAIN, other.start_s: SPREAD}
+
+
+def test_the_most_uncertain_one_is_chosen_however_near_it_is_to_another() -> None:
+    """Its vector is that of the one most unlike training, which is chosen first."""
+    segments = one_each(0.5, *[0.51] * 7, *[0.99] * 8, unfamiliar=[*[None] * 15, 2.0])
+    vectors = [[float(number % 15), 0.0] for number in range(16)]
+    assert {0: UNCERTAIN, 15: UNLIKE}.items() <= pick(segments, 4, vectors).items()
+
+
+def test_where_moments_are_in_the_way_of_a_reason_others_are_chosen() -> None:
+    """A long segment that is unlike training covers all that are uncertain, as those of another label may."""
+    rows = [segment(0, 60, {"A": 0.99}, 2.0)]
+    rows += [segment(10 * n + 1, 10 * n + 2, {"B": 0.5, "A": 0.5}) for n in range(4)]
+    others = [video_labels(f"w{n}", [segment(0, 1, {"A": 0.9, "B": 0.1})]) for n in range(5)]
+    segments = gather([video_labels("v", rows), *others])
+    found = choose(segments, lambda wanted: of_scores(segments, wanted), 4, APART_S)
+    assert found[0].number == 0 and len(found) == 4
+    assert sorted(item.reason for item in found) == [SPREAD, UNCERTAIN, UNCERTAIN, UNLIKE]
 
 
 def test_videos_that_failed_or_are_in_doubt_are_counted_only() -> None:
