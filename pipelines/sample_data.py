@@ -89,10 +89,12 @@ def _summary(config: _Config, verb: str) -> str:
     folder = config.output.rstrip(os.sep) or os.sep
     is_long = isinstance(config, LongDataConfig)
     source, classes = (os.path.join(folder, TRUTH), LONG_ACTIVITIES) if is_long else (folder, ACTIVITIES)
+    windows = " --clip-s 2 --stride-s 1 --background-label Background" if is_long else ""
+    output = f"{shlex.quote(folder)}_dataset{windows}"
     return as_called(
         f"{config.output}: {plural(len(paths), 'video')} {verb}, {len(classes)} classes, "
         f"{plural(config.groups, 'group')}, {size_mb:.0f} MB. Next:\n"
-        f"  python -m pipelines.preprocess --input {shlex.quote(source)} --output {shlex.quote(folder)}_dataset"
+        f"  python -m pipelines.preprocess --input {shlex.quote(source)} --output {output}"
     )
 
 

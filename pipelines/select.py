@@ -33,6 +33,10 @@ def make_parser() -> Parser:
     parser.add_argument("--budget", metavar="N", required=True, type=int, help="number of segments to choose")
     parser.add_argument("--output", metavar="FILE", required=True, help="CSV file to write; no other may be there")
     parser.add_argument(
+        "--manifest", metavar="FILE", default="",
+        help="what is annotated already: segments of which it has half or more aren't chosen",
+    )  # fmt: skip
+    parser.add_argument(
         "--export", choices=tuple(EXPORTS), default="",
         help="also write the chosen segments in this form of pipelines.export, into a folder beside FILE: "
         "to_review-label-studio for to_review.csv",
@@ -56,16 +60,20 @@ def run(arguments: Sequence[str]) -> int:
         raise UsageError(f"--budget must be at least 1, not {budget}")
     files.check_stores(labels, output)
     check_outside(output, labels=labels)
-    moved = files.normalise(given["videos"], "--videos") if given["videos"] else ""
+    moved, manifest = (
+        files.normalise(given[name], f"--{name}") if given[name] else "" for name in ("videos", "manifest")
+    )
     from pipelines.core.relative import relative_to
     from pipelines.labelling.exports.media import find_videos
     from pipelines.labelling.exports.writing import write_export
     from pipelines.reports.text import plural, visible
     from pipelines.selection.job import select
+    from pipelines.selection.known import read_known
     from pipelines.selection.table import table, write_table
 
-    selection = select(labels, budget)
-    found, places = selection.by_video(), find_videos(labels, moved)
+    places = find_videos(labels, moved)
+    selection = select(labels, budget, read_known(manifest, places) if manifest else None)
+    found = selection.by_video()
     addresses = {video: places.address_of(video, selection.uris[video]) for video in found}
     here = posixpath.dirname(output)
     write_table(output, table(selection, {video: relative_to(uri, here) for video, uri in addresses.items()}))

@@ -28,7 +28,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "dataset": _BELOW,
     "labelling": (*_BELOW, "dataset"),
     "evaluation": ("core", "process", "files", "annotations", "reports", "labelling"),
-    "selection": ("core", "files", "reports", "labelling"),
+    "selection": ("core", "files", "annotations", "reports", "labelling"),
     "shift": (*_BELOW, "dataset", "labelling"),
     "transforms": (*_BELOW, "models", "dataset", "labelling"),
     "engines": ("core", "process", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),

@@ -86,7 +86,9 @@ def write_shard(
             # The header has neither name nor time, so that the same records give the same file.
             zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=records, mtime=0)
             records = cast(BinaryIO, stack.enter_context(zipped))
-        for video, part in pool.map_ranges(_requests(task), settings.job, open_local):
+        # If the file can't be written, decoders must not wait for room for clips that nobody takes.
+        results = stack.enter_context(contextlib.closing(pool.map_ranges(_requests(task), settings.job, open_local)))
+        for video, part in results:
             if example := found.take(video, part):
                 data = encode(example)
                 header, footer = frame_record(data)
@@ -174,8 +176,10 @@ class _Account:
         if self._reasons:
             self.filtered.append(Filtered(video.video_id, video.label, "; ".join(self._reasons)))
             self._outcome = self._outcome or DecodeFiltered(self.filtered[-1].reason)
+        if self._outcome is None:  # a decoder that a hostile video controls may say so
+            self.take(video, DecodedPart(Failure("decode", "UnexpectedError", "the decoder gave nothing", True)))
         outcome, self._outcome, self._reasons, self._repeated = self._outcome, None, [], []
-        assert outcome is not None, "something became of each range"
+        assert outcome is not None
         return outcome
 
 

@@ -11,11 +11,11 @@ from pipelines.video.clip import Clip, read_clip
 from pipelines.video.content import content_mark
 from pipelines.video.errors import RangeError, VideoTooShort
 from pipelines.video.images import encode_frames, film_strip
-from pipelines.video.ranges.planning import Between, TimeRange
+from pipelines.video.ranges.planning import Between, FrameTimes, TimeRange
 from pipelines.video.ranges.reading import range_clips, times_of
 from pipelines.video.remarks import remark
 from pipelines.video.source import read_source
-from pipelines.video.survey import Survey, clip_or_survey
+from pipelines.video.survey import clip_or_survey
 from pipelines.video.windows import PlannedWindow, Window, refuse_endless
 
 Answer = tuple[dict[str, Any], list[bytes]]
@@ -82,7 +82,8 @@ def _of_ranges(job: DecodeJob, request: Request) -> Iterator[Answer]:
             raise VideoTooShort(video.num_source_frames, job.min_frames)
         yield _part(_encoded(job, request, video, 0 in request.strips))
         return
-    planned = [_plan(job, video, wanted) for wanted in ranges]
+    times = times_of(video, job.spec)
+    planned = [_plan(job, times, wanted) for wanted in ranges]
     windows = [window for found in planned for window in _windows(found)]
     most_held = max(2, (job.limits.memory_mb << 20) // _HELD_SHARE // job.spec.num_bytes)
     clips = range_clips(request.path, job.spec, video, windows, most_held)
@@ -105,14 +106,14 @@ def _windows(planned: _Planned) -> list[PlannedWindow]:
     return [planned] if isinstance(planned, PlannedWindow) else planned
 
 
-def _plan(job: DecodeJob, video: Survey, wanted: TimeRange | Between | None) -> _Planned:
-    times = times_of(video, job.spec)
+def _plan(job: DecodeJob, times: FrameTimes, wanted: TimeRange | Between | None) -> _Planned:
+    dense = wanted.dense if isinstance(wanted, Between) else job.dense
+    if dense:
+        refuse_endless(len(times.times_s), times.duration_s, dense.windows)
     try:
         if isinstance(wanted, Between):
-            refuse_endless(video.num_frames, video.duration_s, wanted.dense.windows)
             return times.windows_between(wanted)
         if job.dense:
-            refuse_endless(video.num_frames, video.duration_s, job.dense.windows)
             return times.windows_in(wanted, job.dense)
         assert wanted is not None, "without dense windows, whole videos aren't asked for in this way"
         return times.frames_of(wanted)

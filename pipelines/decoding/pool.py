@@ -6,7 +6,7 @@ clips in the order of the requests, holding back a few at most, and windows in t
 
 import queue
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -77,7 +77,7 @@ class DecoderPool:
 
     def map_ranges(
         self, wanted: Iterable[tuple[Sequence[_T], Request]], job: DecodeJob, open_local: Callable[[_T], Opened]
-    ) -> Iterator[tuple[_T, DecodedPart]]:
+    ) -> Generator[tuple[_T, DecodedPart], None, None]:
         """Yields items with their results, in order: one for each item or, of dense windows, several.
 
         Args:

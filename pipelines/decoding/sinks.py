@@ -52,19 +52,21 @@ class InOrder:
         return not self._backlog.is_given_up
 
     def put(self, result: AnyResult | None, last: bool) -> None:
-        self._put(result, last)
-
-    def fail(self, error: Exception) -> None:
-        self._put(error, True)
-
-    def _put(self, result: Any, last: bool) -> None:
         backlog = self._backlog
         with backlog.changed:
             while backlog.held >= backlog.hold and not backlog.is_given_up and not self._is_awaited():
                 backlog.changed.wait()
-            self._results.append((result, last))
-            backlog.held += 1
-            backlog.changed.notify_all()
+            self._add(result, last)
+
+    def fail(self, error: Exception) -> None:
+        """Never waits: decoders that are closed fail all tasks, also where nobody takes the results any more."""
+        with self._backlog.changed:
+            self._add(error, True)
+
+    def _add(self, result: Any, last: bool) -> None:
+        self._results.append((result, last))
+        self._backlog.held += 1
+        self._backlog.changed.notify_all()
 
     def _is_awaited(self) -> bool:
         return self._backlog.first is self and not self._results

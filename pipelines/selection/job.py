@@ -15,6 +15,7 @@ from pipelines.labelling.exports.reading import read_labels, read_summary
 from pipelines.labelling.types import UNKNOWN, Segment
 from pipelines.reports.text import plural
 from pipelines.selection.choice import REASONS, Chosen, choose
+from pipelines.selection.known import Known
 from pipelines.selection.segments import Segments, gather
 from pipelines.selection.vectors import of_embeddings, of_scores
 
@@ -76,6 +77,8 @@ class Selection:
             yield f"{plural(number, 'video')} failed: nothing is chosen from what has no labels"
         if number := self.segments.num_doubtful:
             yield f"{plural(number, 'video')} passed over, being damaged or having another remark"
+        if number := self.segments.num_known:
+            yield f"{plural(number, 'segment')} passed over, being annotated already"
         if self.cannot_tell:
             yield f"what is unlike the training data is not known: {self.cannot_tell}"
         if not self.with_embeddings:
@@ -85,12 +88,13 @@ class Selection:
             )
 
 
-def select(labels: str, budget: int) -> Selection:
+def select(labels: str, budget: int, known: Known | None = None) -> Selection:
     """Chooses segments of finished labels.
 
     Args:
         labels: the output of `pipelines.label`.
         budget: how many to choose.
+        known: what is annotated already, which isn't chosen.
 
     Raises:
         UsageError: the labels aren't complete, or a file is damaged or missing.
@@ -107,7 +111,7 @@ def select(labels: str, budget: int) -> Selection:
         raise UsageError(
             f"{files.join(labels, label_folder.SUMMARY)} is damaged ({error!r}); run the same har label command again"
         ) from error
-    segments = gather(read_labels(labels))
+    segments = gather(read_labels(labels), known.covers if known else None)
     uris = [files.join(labels, label_folder.EMBEDDINGS, posixpath.basename(name)) for name in names]
 
     def vectors(wanted: np.ndarray) -> np.ndarray:

@@ -1,12 +1,14 @@
 """The segments of finished labels as columns, of which a million fit into memory."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from pipelines.labelling.exports.reading import VideoLabels
+from pipelines.labelling.types import Segment
 
 NUM_TOP = 5
 """Classes of a segment whose scores are kept."""
@@ -32,6 +34,7 @@ class Segments:
             the model can't tell.
         num_failed: videos without any label, which aren't among these.
         num_doubtful: videos that aren't among these because parts of them failed, or because of a remark.
+        num_known: segments that aren't among these because they are annotated already.
     """
 
     videos: Sequence[str]
@@ -47,6 +50,7 @@ class Segments:
     unfamiliar: np.ndarray
     num_failed: int = 0
     num_doubtful: int = 0
+    num_known: int = 0
 
     def __len__(self) -> int:
         return len(self.video)
@@ -63,14 +67,15 @@ class Segments:
         return np.asarray(1 - (self.top_scores[:, 0] - self.top_scores[:, 1]))
 
 
-def gather(found: Iterable[VideoLabels]) -> Segments:
+def gather(found: Iterable[VideoLabels], is_known: Callable[[VideoLabels, Segment], bool] | None = None) -> Segments:
     """The segments of all videos but those that failed, even in part, or have a remark: their pixels or times are in
     doubt, so that people would correct what isn't there.
 
     Args:
         found: each video once, in any order; one at a time is in memory.
+        is_known: whether a segment is annotated already; None if none is.
     """
-    failed = doubtful = 0
+    failed = doubtful = known = 0
 
     def sound() -> Iterator[VideoLabels]:
         nonlocal failed, doubtful
@@ -89,6 +94,9 @@ def gather(found: Iterable[VideoLabels]) -> Segments:
     real = {name: array("d") for name in ("start_s", "end_s", "score", "top_scores", "unfamiliar")}
     for video in sound():
         for segment in video.segments:
+            if is_known and is_known(video, segment):
+                known += 1
+                continue
             best = segment.top[:NUM_TOP]
             missing = NUM_TOP - len(best)
             whole["video"].append(len(videos))
@@ -105,16 +113,15 @@ def gather(found: Iterable[VideoLabels]) -> Segments:
     columns |= {name: np.array(values, np.float64) for name, values in real.items()}
     for name in ("top", "top_scores"):
         columns[name] = columns[name].reshape(-1, NUM_TOP)
-    return _in_order(videos, uris, [*codes], columns, failed, doubtful)
+    ordered = _in_order(videos, uris, [*codes], columns)
+    return replace(ordered, num_failed=failed, num_doubtful=doubtful, num_known=known)
 
 
 def _in_order(
     videos: Sequence[str],
     uris: Sequence[str],
     labels: Sequence[str],
-    columns: dict[str, np.ndarray],
-    failed: int,
-    doubtful: int,
+    columns: dict[str, Any],
 ) -> Segments:
     """The same whatever the order in which videos were found: names sorted, segments by video and time."""
     by_name = sorted(range(len(videos)), key=lambda number: videos[number])
@@ -128,8 +135,6 @@ def _in_order(
         videos=[videos[number] for number in by_name],
         uris=[uris[number] for number in by_name],
         labels=[labels[number] for number in by_label],
-        num_failed=failed,
-        num_doubtful=doubtful,
         **columns,
     )
 

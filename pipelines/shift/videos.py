@@ -104,11 +104,11 @@ def measure_videos(
         for item, found in _windows_of(pool, left, WindowJob(spec, windows, _LIMITS), seed):
             if isinstance(found, Failure):
                 failed[item.video] = f"{item.video}: {found.message}"
-            elif item.video not in pixels:
+            else:
                 frames = np.frombuffer(as_stored(found, spec, encoding), np.uint8).reshape(spec.shape)
                 pixels[item.video] = Pixels(*brightness_and_motion(frames), sizes[item.video])
             progress.update(len(videos) + len(pixels), f"{len(pixels)} of {len(left)} videos measured")
-    return pixels, [failed[video.video] for video in videos if video.video in failed and video.video not in pixels]
+    return pixels, [failed[video.video] for video in videos if video.video in failed]
 
 
 def _open(item: Readable) -> Opened:
@@ -118,25 +118,32 @@ def _open(item: Readable) -> Opened:
 def _windows_of(
     pool: DecoderPool, videos: Sequence[Readable], job: WindowJob, seed: int
 ) -> Iterator[tuple[Readable, bytes | Failure]]:
-    """The pixels of the window of each video, raw uint8, or why there are none."""
+    """The pixels of the chosen window of each video, raw uint8, or why there are none."""
     cut = []
-    for item, found in _stream(pool, videos, job):
+    for item, found in _stream(pool, videos, job, seed):
         if isinstance(found, CutVideo):
-            number = stable_hash("drift", str(seed), item.video, "window") % len(found.ranges)
-            cut.append(replace(item, range=found.ranges[number]))
+            cut.append(replace(item, range=found.ranges[_number(item, seed, "range") % len(found.ranges)]))
         else:
             yield item, found
-    for item, found in _stream(pool, cut, job):
+    for item, found in _stream(pool, cut, job, seed):
         if isinstance(found, CutVideo):
             raise TypeError("a range was cut once more")
         yield item, found
 
 
 def _stream(
-    pool: DecoderPool, videos: Sequence[Readable], job: WindowJob
+    pool: DecoderPool, videos: Sequence[Readable], job: WindowJob, seed: int
 ) -> Iterator[tuple[Readable, bytes | Failure | CutVideo]]:
+    """The same, before videos that can be decoded from several places are told where to start."""
     for item, result, _ in pool.stream(videos, job, _open, lambda item: item.range):
         if isinstance(result, DecodedWindow):
-            yield item, result.failure or result.frames
+            # A video that can't be cut, and a range that is long for want of key frames, come with all windows.
+            first = item.range.first if item.range else 0
+            if result.window.index == first + _number(item, seed, "window") % result.num_windows:
+                yield item, result.failure or result.frames
         elif result is not None:
             yield item, result
+
+
+def _number(item: Readable, seed: int, what: str) -> int:
+    return stable_hash("drift", str(seed), what, item.video)

@@ -12,7 +12,10 @@ import pytest
 import pipelines
 from pipelines.core.clip_ids import clip_id
 from pipelines.core.stored.sealed import unseal
+from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.info import ShardReport
+from pipelines.dataset.plan import make_plan
+from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.video.long_video import read_windows
 from pipelines.video.survey import survey
 from pipelines.video.windows import default_windows
@@ -60,11 +63,13 @@ LABEL_OF = {"a": "Jump", "b": "Run", "c": "Run"}
 
 
 def rows() -> list[Row]:
-    return [
+    found = [
         (name, round(a * group_s, 3), round(b * group_s, 3), LABEL_OF[name[0]], f"g{place}")
         for place, (name, _, _, _, group_s) in enumerate(VIDEOS)
         for a, b in PARTS
     ]
+    # Its first frame is at no whole number of microseconds, and it can be cut there as each frame is a key frame.
+    return [*found, ("b/intra.mov", 0.05, 2.05, "Run", "g3")]
 
 
 def write_rows(path: Path, found: list[Row]) -> Path:
@@ -88,8 +93,8 @@ def test_parts_give_the_bytes_of_files_cut_out_beforehand(videos: Path, tmp_path
 
     assert shards(tmp_path / "parts") == shards(tmp_path / "whole")
     found = info(tmp_path / "parts")
-    assert found["counts"]["written"] == len(rows()) == 25
-    assert found["durations_s"] == pytest.approx(info(tmp_path / "whole")["durations_s"], abs=1e-3)
+    assert found["counts"]["written"] == len(rows()) == 26
+    assert found["durations_s"] == pytest.approx(info(tmp_path / "whole")["durations_s"], abs=0.01)
     assert run_here("pipelines.verify", tmp_path / "parts").returncode == 0
 
 
@@ -199,6 +204,16 @@ def test_clips_of_what_lies_between_annotated_parts(videos: Path, tmp_path: Path
     assert few == ["a/mpeg4@4-5"]
     whole = ("--input", make_tree(tmp_path / "tree"), "--output", tmp_path / "no", *between)
     assert "no row of the input names a part" in preprocess(*whole, code=2).stderr
+
+
+def test_shards_are_made_again_if_their_windows_change() -> None:
+    catalog = Catalog((VideoRecord("v", "/v.avi", "A", "v", "1"),))
+    dense = [(0.0, 0.0, 0), (2.0, 0.0, 0), (2.0, 0.5, 0), (2.0, 0.5, 3), (3.0, 0.5, 3)]
+    configs = [PreprocessConfig("/i", "/o", clip_s=a, stride_s=b, clips_per_video=n) for a, b, n in dense]
+    marks = {shard.fingerprint for config in configs for shard in make_plan(catalog, config).shards}
+    assert len(marks) == len(configs)
+    assert configs[0].identity() == PreprocessConfig("/i", "/o").identity()
+    assert configs[1].identity()["clip_s"] == 2
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,22 @@
 """Ranges of videos as a pool of decoders gives them: in order, each once, and few at a time in memory."""
 
+import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines.core.failure import Failure
 from pipelines.core.spec import FrameEncoding
+from pipelines.dataset.plan import ShardTask
+from pipelines.dataset.shard_writer import ShardSettings, write_shard
 from pipelines.decoding import pool as pool_module
 from pipelines.decoding.messages import DecodedClip, DecodedPart, DecodeFiltered, DecodeJob, Request
 from pipelines.decoding.pool import DecoderPool
 from pipelines.decoding.sinks import Backlog, InOrder
+from pipelines.inputs.catalog import VideoRecord
 from pipelines.video.ranges.planning import DenseWindows, TimeRange
 from pipelines.video.windows import WindowSpec
 from tests.conftest import write_endless_video, write_video
@@ -103,6 +108,33 @@ def test_few_clips_are_held(pool: DecoderPool, tmp_path: Path, monkeypatch: pyte
     assert [path for path, _ in found] == [path for path in paths for _ in ranges]
     assert all(isinstance(part.result, DecodedClip) for _, part in found)
     assert max(held) <= 3 + 1
+
+
+@processes
+def test_decoders_end_although_their_clips_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk is full while clips wait; whoever closes the decoders still holds the error with all it refers to."""
+    monkeypatch.setattr(pool_module, "_HELD_BYTES", 1)
+    monkeypatch.setattr(pool_module, "_LOOK_AHEAD", 1)
+
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(28, "No space left on device")
+
+    paths = [write_video(tmp_path / f"{i}.avi", 60) for i in range(3)]
+    videos = tuple(
+        VideoRecord(f"{i}@{k / 25:g}-{k / 25 + 0.4:g}", str(path), "A", "g", "1", "", k / 25, k / 25 + 0.4)
+        for i, path in enumerate(paths)
+        for k in range(40)
+    )
+    task = ShardTask("train-00000-of-00001.tfrecord", "train", videos, frozenset(), "1")
+    with pool_of(2) as pool:
+        try:
+            write_shard(task, ShardSettings(job(), ("A",)), pool, lambda video: same_path(Path(video.uri)), Full())
+        except OSError as error:
+            assert error.errno == 28
+            pool.close()
+        else:
+            raise AssertionError("nothing was written")
 
 
 def test_producers_wait_for_the_first_and_are_released() -> None:

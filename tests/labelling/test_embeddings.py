@@ -74,9 +74,9 @@ def test_the_search_of_the_page_finds_what_is_near_among_a_hundred_thousand(tmp_
 def test_embeddings_of_all_windows_beside_the_same_labels(tmp_path: Path) -> None:
     model, videos, output = tmp_path / "model", tmp_path / "videos", tmp_path / "out"
     make_model(model, durations_s=DURATIONS, embedding=True)
-    write_grey(videos / "a" / "long.mp4", np.repeat([level_of(label) for label in LABELS], 40).tolist())
-    for label in LABELS:
-        write_grey(videos / f"{label}.mp4", [level_of(label)] * 20)
+    write_grey(videos / "a" / "long.mp4", np.repeat([level_of(name) for name in LABELS], 40).tolist())
+    for name in LABELS:
+        write_grey(videos / f"{name}.mp4", [level_of(name)] * 20)
     (videos / "broken.mp4").write_bytes(b"no video")
     words = ("--model", model, "--input", videos, "--max-failure-rate", 1, "--shards", 2)
 

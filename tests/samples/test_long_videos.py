@@ -86,10 +86,11 @@ class TestMotion:
 
     def test_a_single_angle_tells_nothing(self) -> None:
         """Chi-square over 24 bins: 23 degrees of freedom, so a value above 60 has a chance of about 4 in 100,000."""
-        angles = {activity: [] for activity in ACTIVITIES}  # type: dict[str, list[float]]
+        angles: dict[str, list[float]] = {name: [] for name in ("at first", *ACTIVITIES)}
         for number in range(1, 400):
             video = LongVideo(5, 1, number)
             turns = long_videos.arm_angles_turns(video, script(video))
+            angles["at first"].append(turns[0] % 1.0)
             for stretch in {stretch.label: stretch for stretch in script(video) if stretch.label}.values():
                 angles[stretch.label].append(turns[stretch.start + 12] % 1.0)
         for found in angles.values():
@@ -125,7 +126,7 @@ class TestFiles:
         assert main(["--output", str(tmp_path / "a"), *flags]) == 0
         out = capsys.readouterr().out
         assert "3 videos made in" in out and "5 classes, 2 groups" in out
-        assert f"--input {tmp_path / 'a' / TRUTH} --output {tmp_path / 'a'}_dataset" in out
+        assert f"--input {tmp_path / 'a' / TRUTH} --output {tmp_path / 'a'}_dataset --clip-s 2 " in out
         before = digests(tmp_path / "a")
         assert set(before) == {"g01_v01.avi", "g01_v02.avi", "g02_v01.avi", TRUTH, MARKER}
         with av.open(str(tmp_path / "a" / "g01_v02.avi")) as container:

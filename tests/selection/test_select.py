@@ -4,13 +4,17 @@ import csv
 import json
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.annotations.reading import read_annotations
 from pipelines.labelling.exports.reading import VideoLabels
+from pipelines.selection.known import joined
 from pipelines.selection.segments import gather
 from pipelines.selection.vectors import of_embeddings
 from tests.conftest import run_here, write_video
@@ -164,3 +168,26 @@ def test_the_embedding_of_a_segment_is_the_mean_of_its_windows(
     found = of_embeddings(segments, wanted, files)
     expected = [vectors[segments.videos[segments.video[n]], float(segments.start_s[n])] for n in wanted]
     np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_what_is_annotated_already_is_not_chosen(videos: list[VideoLabels], tmp_path: Path) -> None:
+    labels = write_labels(tmp_path / "labels", videos, tmp_path / "videos")
+    lines = ["path,label,start,end", "videos/gym/0.avi,Run,,"]  # all of one video, and of others by quarters
+    lines += [f"videos/gym/{number}.avi,Jump,{start},{start + 1}" for number in range(1, 6) for start in (0, 1, 5, 9)]
+    (tmp_path / "known.csv").write_text("\n".join(lines) + "\n")
+    words = (labels, tmp_path / "out.csv", "--budget", 90, "--manifest", tmp_path / "known.csv")
+    assert "8 segments passed over, being annotated already" in select(*words)[1]  # half of 1 to 5, and all of 0
+    rows = rows_of(tmp_path / "out.csv")
+    assert {row["path"] for row in rows} == {f"videos/gym/{number}.avi" for number in range(1, 6)}
+    assert not [row for row in rows if row["start"] == "0.0"]
+    missing = select(labels, tmp_path / "b.csv", "--budget", 9, "--manifest", tmp_path / "no.csv", code=2)[1]
+    assert "no such file" in missing
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5)), max_size=6))
+def test_joined_ranges_hold_the_same_time(drawn: list[tuple[int, int]]) -> None:
+    parts = joined([(start, start + length) for start, length in drawn])
+    assert {second for start, end in parts for second in range(int(start), int(end))} == {
+        second for start, length in drawn for second in range(start, start + length)
+    }
+    assert all(end < start for (_, end), (start, _) in pairwise(parts))

@@ -103,7 +103,7 @@ def test_a_page_with_hostile_names_and_a_picture_of_each_finding() -> None:
 
     page = render(compare(hostile(HALF), hostile(ELSEWHERE), 0.2))
     assert "<script" not in page and "<b>" not in page and "<i>" not in page
-    assert "&lt;b&gt;Run" in page
+    assert "&lt;b&gt;Run" in page and "&lt;i&gt;" in page
     assert page.count("Histograms of ") == len(QUANTITIES) - 1
     for quantity in QUANTITIES:
         assert f'<h2 id="{quantity.replace(" ", "-")}">' in page

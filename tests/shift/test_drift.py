@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.shift.videos import Readable, decoders, measure_videos
+from pipelines.video.windows import WindowSpec
 from tests.conftest import run_here
 from tests.support.films import write_film
 from tests.support.label_files import labelled, write_labels
@@ -81,19 +84,23 @@ def test_a_dataset_and_labels_of_its_own_videos_are_equal(dataset: Path, tree: P
     assert drift("--dataset", dataset, dataset)[0] == 0
 
 
-def test_a_window_of_a_longer_video_is_measured(tmp_path: Path) -> None:
-    """Of a video of 6 s whose brightness rises, the window of 0.5 s that chance chooses."""
-    pictures = [np.full((32, 32, 3), index, np.uint8) for index in range(150)]
-    runs = []
-    for name in ("a", "b"):
-        for number in range(4):
-            write_film(tmp_path / name / f"{name}{number}.avi", pictures)
-        videos = [labelled(path.name, path, duration_s=6.0) for path in sorted((tmp_path / name).glob("*.avi"))]
-        runs.append(write_labels(tmp_path / f"labels-{name}", videos))
-    drift("--labels", *runs, "--output", tmp_path / "out", "--seed", 1)
-    page = json.loads((tmp_path / "out" / "drift.json").read_text())
-    [motion] = [item for item in page["findings"] if item["quantity"] == "motion"]
-    assert [float(value) for value in motion["typical"]] == pytest.approx([0.6, 0.6], abs=0.15)  # 12 levels in 19 steps
+@pytest.mark.parametrize("name", ["counted.avi", "timed.mp4"])
+def test_a_window_that_chance_chooses_is_measured_of_a_longer_video(name: str, tmp_path: Path) -> None:
+    """Of a video of 6 s whose brightness rises by a level a frame, a window of 0.5 s, with or without places to start
+    decoding at."""
+    pictures = [np.full((32, 32, 3), 50 + index, np.uint8) for index in range(150)]
+    path = write_film(tmp_path / name, pictures, options={"g": "5"})
+    videos = [Readable(str(number), str(path)) for number in range(6)]
+    windows, spec = WindowSpec(0.5, 0.5, 2.0, 0.5), ClipSpec(num_frames=4, height=32, width=32)
+    with decoders() as pool:
+        found, failed = measure_videos(pool, videos, spec, FrameEncoding(), windows, seed=1)
+        again = measure_videos(pool, videos, spec, FrameEncoding(), windows, seed=1)[0]
+        other = measure_videos(pool, videos, spec, FrameEncoding(), windows, seed=2)[0]
+    assert not failed and found == again and found != other
+    assert len({round(pixels.brightness) for pixels in found.values()}) >= 3, "not at random"
+    assert all(50 <= pixels.brightness <= 200 for pixels in found.values())
+    assert [pixels.motion for pixels in found.values()] == pytest.approx([3.0] * 6, abs=0.5)  # 12 levels in 4 frames
+    assert {pixels.resolution for pixels in found.values()} == {32.0}
 
 
 def test_videos_that_cannot_be_read_are_counted(films: Mapping[str, list[Path]], tmp_path: Path) -> None:

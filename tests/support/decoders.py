@@ -36,7 +36,12 @@ def job(limits: DecodeLimits = LIMITS, min_frames: int = 1) -> DecodeJob:
 
 
 def decoders() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "pipelines.decoding.child_main" in p.cmdline()]
+    found = []
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # others may end at any time
+            if "pipelines.decoding.child_main" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def wait_until_read(path: Path, patience_s: float = 60) -> None:

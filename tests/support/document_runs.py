@@ -32,7 +32,7 @@ ADDED = {
     "pipelines.sample_data": ("--groups", "3", "--clips-per-group", "1"),
 }
 """Flags that a command gets in addition, so that it takes seconds: they override the same flags of the document."""
-LONG = ("--videos", "3", "--groups", "3")
+LONG = ("--videos", "4", "--groups", "4")
 """Those of sample data with `--long`, which has other flags."""
 CHANGED = {
     r"\bsize=64\b": "size=32",

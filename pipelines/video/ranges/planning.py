@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -96,13 +97,17 @@ class FrameTimes:
     duration_s: float
     by_time: bool = False
 
-    def frames_of(self, wanted: TimeRange, index: int = 0) -> PlannedWindow:
+    @cached_property
+    def _times_us(self) -> np.ndarray:
+        return np.rint(np.asarray(self.times_s, np.float64) * _US).astype(np.int64)
+
+    def frames_of(self, wanted: TimeRange) -> PlannedWindow:
         """The range as a window with its frames. It ends where the video does, if it is at most half a frame longer.
 
         Raises:
             RangeError: the range is empty, ends after the video, or has no frame.
         """
-        times = np.rint(np.asarray(self.times_s, np.float64) * _US).astype(np.int64)
+        times = self._times_us
         start, end, duration = (round(value * _US) for value in (wanted.start_s, wanted.end_s, self.duration_s))
         if not 0 <= start < end:
             raise RangeError(f"the range {wanted} is not one: it must start at 0 or later, and end after its start")
@@ -116,7 +121,7 @@ class FrameTimes:
         past = len(times) if end >= duration else int(np.searchsorted(times, end))
         if first >= past:
             raise RangeError(f"no frame is first shown in the range {wanted}")
-        return PlannedWindow(Window(index, start / _US, min(end, max(duration, start + 1)) / _US), first, past)
+        return PlannedWindow(Window(0, start / _US, min(end, max(duration, start + 1)) / _US), first, past)
 
     def windows_in(self, wanted: TimeRange | None, dense: DenseWindows) -> PlannedWindow | list[PlannedWindow]:
         """The dense windows of a range, or of the whole video; the range itself if it isn't longer than a window.

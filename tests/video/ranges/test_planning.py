@@ -34,7 +34,7 @@ ENDLESS_LAST = FrameTimes(np.array([0.0, 1.0, 2.0]), 2.0)
 )
 def test_frames_of_a_range(times: FrameTimes, start_s: float, end_s: float, expected: tuple[int, int, float]) -> None:
     first, end, until_s = expected
-    assert times.frames_of(TimeRange(start_s, end_s), 7) == PlannedWindow(Window(7, start_s, until_s), first, end)
+    assert times.frames_of(TimeRange(start_s, end_s)) == PlannedWindow(Window(0, start_s, until_s), first, end)
 
 
 @pytest.mark.parametrize(
