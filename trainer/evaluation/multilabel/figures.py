@@ -24,7 +24,7 @@ def label_figures(
         "multi_label": True,
         "test": evaluate_labels(test, labels, thresholds.values, temperature).to_json(),
         "val": evaluate_labels(val, labels, thresholds.values, temperature).to_json(),
-        "baselines": baselines_to_json(test, single, labels),
+        "baselines": baselines_to_json(test, single),
         "calibration": {
             "temperature": temperature,
             "ece_before": calibration_error(test.logits, test.targets),

@@ -101,8 +101,7 @@ def evaluate_labels(
     named = decide(predictions.probabilities(temperature), thresholds)
     groups, num_groups = _group_ids(predictions), len(set(predictions.groups))
     mean_ap, aps = _precisions(predictions, groups, num_groups, num_resamples)
-    # Of each class in each group: right names, clips with the label, names.
-    parts = np.stack([_by_group(groups, values, num_groups) for values in (named & targets, targets, named)], axis=1)
+    parts = _parts(predictions, named)
     exact = (named == targets).all(axis=1, keepdims=True)
     clips = np.stack([_by_group(groups, values, num_groups)[:, 0] for values in (exact, np.ones_like(exact))], axis=1)
     right, support, said = parts.sum(axis=0)
@@ -172,21 +171,19 @@ def paired_difference(a: LabelPredictions, b: LabelPredictions) -> Interval:
     return interval_of(value, drawn, num_groups, (-1.0, 1.0))
 
 
-def baselines_to_json(
-    model: LabelPredictions, single: LabelPredictions | None, label_names: Sequence[str]
-) -> dict[str, Any]:
+def baselines_to_json(model: LabelPredictions, single: LabelPredictions | None) -> dict[str, Any]:
     """What mAP and F1 are worth: those of scores at random, of giving every clip every label, and of single frames.
 
     Args:
         model: predictions of the network.
         single: those of the network for single frames, for the same clips; None where it wasn't trained.
-        label_names: a name for each class.
     """
     shares = model.targets.mean(axis=0)
-    always = evaluate_labels(model, label_names, np.zeros(model.num_classes))
+    always = _parts(model, np.ones_like(model.targets))
+    f1s = {"macro_f1": _macro_f1, "micro_f1": _micro_f1}
     return {
         "chance": {"mean_ap": float(shares[shares > 0].mean())},
-        "every_label": {"macro_f1": always.macro_f1.to_json(), "micro_f1": always.micro_f1.to_json()},
+        "every_label": {name: bootstrap_over_groups(always, f1).to_json() for name, f1 in f1s.items()},
         "single_frame": single_to_json(model, single) if single else None,
     }
 
@@ -201,6 +198,17 @@ def _group_ids(predictions: LabelPredictions) -> np.ndarray:
     """The position of each clip's group among the sorted groups, int64 [N]."""
     ids = {group: i for i, group in enumerate(sorted(set(predictions.groups)))}
     return np.array([ids[group] for group in predictions.groups], np.int64)
+
+
+def _parts(predictions: LabelPredictions, named: np.ndarray) -> np.ndarray:
+    """Of each class in each group: right names, clips with the label, names; float64 [G, 3, C].
+
+    Args:
+        predictions: of the clips.
+        named: bool [N, C], which labels clips get.
+    """
+    groups, num_groups, targets = _group_ids(predictions), len(set(predictions.groups)), predictions.targets
+    return np.stack([_by_group(groups, values, num_groups) for values in (named & targets, targets, named)], axis=1)
 
 
 def _by_group(groups: np.ndarray, values: np.ndarray, num_groups: int) -> np.ndarray:

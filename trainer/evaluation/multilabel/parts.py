@@ -16,6 +16,8 @@ from trainer.evaluation.intervals import Interval, is_clearly_worse, worse_by
 from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.report_parts import NO_BASELINE, said_of_clips, said_of_leaks, whole
 
+MIN_CLIPS = 5
+"""With fewer validation clips of a class, its threshold says little."""
 _MAX_ROWS = 1000
 _NONE = "\u2013"
 
@@ -66,6 +68,12 @@ def notes(metrics: Mapping[str, Any], test: LabelEvaluation) -> str:
         others.append(
             f"Val has no clip with {plural(len(missing), 'label')}, whose threshold is 50%, not calibrated: "
             f"{some(missing)}."
+        )
+    of_val = metrics["val"]["per_class"] if metrics.get("val") else ()
+    if few := [scores["label"] for scores in of_val if 0 < scores["support"] < MIN_CLIPS]:
+        others.append(
+            f"Val has fewer than {MIN_CLIPS} clips with {plural(len(few), 'label')}, whose threshold is rough: "
+            f"{some(few)}."
         )
     if not single:
         others.append(NO_BASELINE)

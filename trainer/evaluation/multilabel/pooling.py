@@ -40,7 +40,7 @@ def summarise_labels(
         "pooled": evaluate_labels(predictions, labels, thresholds).to_json(),
         "mean": mean_of_folds(values).to_json(),
         "fold_mean_ap": values.tolist(),
-        "baselines": baselines_to_json(predictions, single, labels),
+        "baselines": baselines_to_json(predictions, single),
     }
     return summary_of(configs, runs, folds, figures), predictions.to_jsonl(labels, thresholds)
 

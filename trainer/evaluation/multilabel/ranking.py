@@ -19,19 +19,20 @@ def average_precisions(scores: np.ndarray, targets: np.ndarray, weights: np.ndar
         float64 [R, C]; NaN where no clip of positive weight has the label.
     """
     found = np.full((len(weights), scores.shape[1]), np.nan)
+    of_clips = np.ascontiguousarray(weights.T, np.float64)  # clips in rows, which are then picked as a whole
     for c in range(scores.shape[1]):
         if not targets[:, c].any():
             continue
         order = np.argsort(-scores[:, c], kind="stable")
-        ranked = scores[order, c]
-        ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))  # the last of equal scores
-        sorted_weights = weights[:, order].astype(np.float64)
-        hits = np.cumsum(sorted_weights * targets[order, c], axis=1)[:, ends]
-        named = np.cumsum(sorted_weights, axis=1)[:, ends]
-        gained = np.diff(hits, axis=1, prepend=0.0)
-        totals = hits[:, -1]
-        sums = (gained * hits / np.where(named > 0, named, 1.0)).sum(axis=1)
-        found[:, c] = np.where(totals > 0, sums / np.where(totals > 0, totals, 1.0), np.nan)
+        ranked, hit = scores[order, c], np.flatnonzero(targets[order, c])
+        last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))  # of equal scores
+        ends = np.unique(last[np.searchsorted(last, hit)])  # precision only counts where recall grows
+        starts = np.append(0, ends[:-1] + 1)
+        named = np.cumsum(np.add.reduceat(of_clips[order[: ends[-1] + 1]], starts), axis=0)
+        gained = np.add.reduceat(of_clips[order[hit]], np.searchsorted(hit, starts))
+        hits = np.cumsum(gained, axis=0)
+        sums = (gained * hits / np.where(named > 0, named, 1.0)).sum(axis=0)
+        found[:, c] = np.where(hits[-1] > 0, sums / np.where(hits[-1] > 0, hits[-1], 1.0), np.nan)
     return found
 
 

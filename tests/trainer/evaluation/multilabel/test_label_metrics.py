@@ -117,6 +117,7 @@ def test_the_report_has_a_row_for_each_class_and_says_what_is_doubtful() -> None
     assert "Val has no clip with 1 label, whose threshold is 50%, not calibrated: Walk." in said
     assert "A single frame is as good" in said and "is not clearly better than that of chance" in said
     assert "Test has no clip of 1 class: Walk." in said
+    assert "Val has fewer than 5 clips with 2 labels, whose threshold is rough: Jump, Run." in said
     for name in NAMES:
         assert any(name in cell for cell in page.texts["th"]), name
     assert metrics["calibration"]["uncalibrated"] == ["Walk"]
