@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 
 SIZE = ("--num-frames", 6, "--size", 32, "--shards", 3)
 NTSC = Fraction(30000, 1001)
-VIDEOS = [
+VIDEOS: list[tuple[str, str, dict[str, str], int | Fraction, float]] = [
     # name, codec, options, rate, seconds of a group of pictures
     ("a/mpeg4.avi", "mpeg4", {"g": "25", "bf": "0"}, 25, 1.0),
     ("a/ntsc.avi", "mpeg4", {"g": "30", "bf": "0"}, NTSC, 1.001),

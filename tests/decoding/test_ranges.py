@@ -91,10 +91,10 @@ def test_a_lost_decoder_costs_the_ranges_of_one_video(tmp_path: Path) -> None:
 @processes
 def test_few_clips_are_held(pool: DecoderPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is first always gets on, and the others wait."""
-    held = []
+    held: list[int] = []
 
     class Watched(Backlog):
-        def __setattr__(self, name: str, value: object) -> None:
+        def __setattr__(self, name: str, value: Any) -> None:
             if name == "held":
                 held.append(value)
             super().__setattr__(name, value)

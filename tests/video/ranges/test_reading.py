@@ -1,6 +1,6 @@
 """Clips of ranges are those that decoding everything and choosing by time would give."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,8 @@ from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import Clip, read_clip
 from pipelines.video.errors import RangeError
 from pipelines.video.frames import open_video
+from pipelines.video.long_video import WindowClip, read_windows
+from pipelines.video.pieces import Piece
 from pipelines.video.ranges import reading
 from pipelines.video.ranges.planning import TimeRange
 from pipelines.video.ranges.reading import range_clips, times_of
@@ -150,9 +152,13 @@ def test_each_frame_is_decoded_once_however_the_ranges_overlap(films: list[Film]
 
 def test_long_gaps_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(write_video(tmp_path / "v.mp4", 1200, options={"g": "25"}))
-    opened = []
-    read = reading.read_windows
-    monkeypatch.setattr(reading, "read_windows", lambda *wanted: opened.append(wanted[2]) or read(*wanted))
+    opened: list[Piece] = []
+
+    def watched(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip]:
+        opened.append(piece)
+        return read_windows(path, spec, piece)
+
+    monkeypatch.setattr(reading, "read_windows", watched)
     video = survey(path)
     times = times_of(video, SPEC)
     planned = [times.frames_of(TimeRange(a, a + 1)) for a in (0, 2, 40)]
