@@ -200,7 +200,7 @@ def test_official_splits_of_a_manifest_with_a_group_in_two_of_them(tree: Path, t
         "train": (6, {"g01", "g02", "both"}), "test": (6, {"g03", "g04", "both"}),
     }  # fmt: skip
     said = (
-        "note: columns of the manifest that are not used: camera (path, label, group and split are)\n",
+        "note: columns of the manifest that are not used: camera (path, label, group, split, start and end are)\n",
         "note: official splits kept, according to the manifest: train 6, test 6.",
         "WARNING: groups with videos in more than one split: 1 (both).",
     )
