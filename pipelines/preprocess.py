@@ -222,8 +222,11 @@ def _log_start(
     say_ignored(catalog.ignored, config.output)
     kept = len(plan.shards) - len(pending)
     again = f", {kept} of {plural(len(plan.shards), 'shard')} already written" if kept else ""
+    what = plural(len(catalog.videos), "video")
+    if not all(video.is_whole for video in catalog.videos):
+        what = f"{plural(len(catalog.videos), 'part')} of {plural(len({v.uri for v in catalog.videos}), 'video')}"
     tool.say(
-        f"{plural(len(catalog.videos), 'video')} of {plural(len(plan.labels), 'class', 'classes')}{again}; "
+        f"{what} of {plural(len(plan.labels), 'class', 'classes')}{again}; "
         f"using {resources(config.workers, engine)}"
     )
 

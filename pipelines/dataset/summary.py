@@ -90,7 +90,7 @@ def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str
         account += f"; {counts['damaged']:,} of the written are damaged"
     if counts["ignored"]:
         account += f"; {plural(counts['ignored'], 'other file')} ignored"
-    facts = [("Videos", account, "")]
+    facts = [("Rows" if "extra" in info.counts else "Videos", account, "")]
     if counts["failed"]:
         facts.append(("Failures", f"{some_counts(info.failures_by_reason)}; each is in {FAILURES}", "yellow"))
     facts.append(("Classes", f"{len(info.labels):,}", ""))
@@ -110,6 +110,7 @@ def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str
     facts += [("Warning", visible(note.text), "yellow") for note in found if note.is_warning]
     facts.append(("Clips", describe_clips(info), ""))
     if seconds is not None:
-        rate = f", {counts['listed'] / seconds:,.1f} videos a second" if seconds > 0 else ""
+        what, count = ("clips", "written") if "extra" in info.counts else ("videos", "listed")
+        rate = f", {counts[count] / seconds:,.1f} {what} a second" if seconds > 0 else ""
         facts.append(("Time", human_seconds(seconds) + rate, ""))
     return facts

@@ -80,7 +80,7 @@ def _model(folder: Path) -> None:
     make_model(folder, CLASSES, ClipSpec(num_frames=20, height=64, width=64), embedding=True)
 
 
-def _labels(folder: Path) -> None:
+def _labels_with_truth(folder: Path) -> None:
     rows = {"a": [("Run", 0.0, 4.0, 0.9), ("Jump", 6.0, 10.0, 0.8)], "b": [("Jump", 0.0, 10.0, 0.7)]}
     write_labels(folder, {f"gym/{name}.mp4": found for name, found in rows.items()})
 
@@ -106,6 +106,7 @@ GIVEN: dict[str, Callable[[Path], None]] = {
     "data/UCF50_dataset": _dataset,
     "data/ucf50": _dataset,
     "labels": _labels,
+    "new-labels": _labels_with_truth,
     "runs/lrcn": _run,
     "runs/lrcn/model": _model,
 }
