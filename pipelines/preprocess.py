@@ -226,8 +226,7 @@ def _log_start(
     if not all(video.is_whole for video in catalog.videos):
         what = f"{plural(len(catalog.videos), 'part')} of {plural(len({v.uri for v in catalog.videos}), 'video')}"
     tool.say(
-        f"{what} of {plural(len(plan.labels), 'class', 'classes')}{again}; "
-        f"using {resources(config.workers, engine)}"
+        f"{what} of {plural(len(plan.labels), 'class', 'classes')}{again}; using {resources(config.workers, engine)}"
     )
 
 
