@@ -314,6 +314,8 @@ REFUSALS = {
 CODE = """
 import contextlib, importlib, io, json, sys
 from pipelines.cli import tool
+from pipelines.process import background
+background.PATIENCE_S = 60  # imports that nobody asked for begin after this time, which a loaded machine can take
 run = importlib.import_module(sys.argv[1]).run
 for arguments in json.loads(sys.argv[2]):
     with contextlib.redirect_stderr(io.StringIO()) as error:

@@ -118,7 +118,7 @@ def test_labels_do_not_depend_on_order_or_files(chance: random.Random, per_file:
     """Each file keeps the strips of its own least certain windows, as the job writes them; some entries are twice."""
     listed, found = shard()
     # Entries of videos that are not listed now are kept.
-    expected = as_bytes(assemble(listed, [*found, entry("gone")], KEY, LABELS, SPEC))
+    expected = as_bytes(assemble(listed, [*found, entry("gone")], KEY, LABELS, SPEC, ()))
     found += chance.sample(found, 5)
     chance.shuffle(found)
     kept: list[Entry] = []
@@ -127,7 +127,7 @@ def test_labels_do_not_depend_on_order_or_files(chance: random.Random, per_file:
     chance.shuffle(kept)
     chance.shuffle(listed)
     stale = [entry("v01", seed=1, version="0"), entry("gone"), entry("v02", seed=2, key="other")]
-    assert as_bytes(assemble(listed, [*stale, *kept], KEY, LABELS, SPEC)) == expected
+    assert as_bytes(assemble(listed, [*stale, *kept], KEY, LABELS, SPEC, ())) == expected
 
 
 def scores_of(found: Sequence[Entry]) -> list[tuple[float, tuple[str, int]]]:
@@ -143,7 +143,7 @@ def with_strips_of_least(of_file: Sequence[Entry]) -> list[Entry]:
 
 def test_strips_are_those_of_the_least_certain_windows() -> None:
     listed, found = shard()
-    result = assemble(listed, found, KEY, LABELS, SPEC)
+    result = assemble(listed, found, KEY, LABELS, SPEC, ())
     scores = scores_of(found)
     assert len(scores) > MAX_STRIPS
     assert {(e.video, i) for e in result.entries for i in e.strips} == {place for _, place in scores[:MAX_STRIPS]}
