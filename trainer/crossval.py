@@ -11,6 +11,7 @@ from urllib.parse import quote
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_OK, UsageError
+from pipelines.core.interval import Interval
 from pipelines.process.tensorflow_start import start_tensorflow
 from pipelines.reports.text import plural
 from trainer import flags
@@ -19,7 +20,6 @@ from trainer.data.check import OpenDataset, check_several, check_shards, open_da
 from trainer.data.index import check_indexes
 from trainer.data.parts import min_groups
 from trainer.evaluation.crossval_report import Fold, render_crossval
-from trainer.evaluation.intervals import Interval
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.multilabel.crossval_report import render_multilabel_crossval
 from trainer.evaluation.multilabel.pooling import summarise_labels

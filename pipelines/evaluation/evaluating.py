@@ -8,13 +8,14 @@ import numpy as np
 
 from pipelines import files
 from pipelines.core.errors import UsageError
+from pipelines.core.interval import Interval
 from pipelines.core.relative import name_of
 from pipelines.core.versions import installed
 from pipelines.evaluation.detection import precision_recall
 from pipelines.evaluation.gathering import Gathered, gather, labelled
 from pipelines.evaluation.measuring import MEASURES, Parts, take_apart
 from pipelines.evaluation.notes import make_notes
-from pipelines.evaluation.resampling import NUM_DRAWS, Interval, intervals
+from pipelines.evaluation.resampling import NUM_DRAWS, intervals
 from pipelines.evaluation.results import Bar, ClassResult, Confusion, Evaluation, Lost, Timeline, VideoResult
 from pipelines.labelling.exports.reading import read_labels
 from pipelines.labelling.types import UNKNOWN

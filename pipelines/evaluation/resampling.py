@@ -5,35 +5,14 @@ video is a group.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+
+from pipelines.core.interval import Interval
 
 NUM_DRAWS = 1000
 _AT_ONCE = 100
 _TAIL = 0.025
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A share, and its 95 % interval.
-
-    Raises:
-        ValueError: the value is not between the ends.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if not self.low <= self.value <= self.high:
-            raise ValueError(f"{self.value} is not from {self.low} to {self.high}")
-
-    @property
-    def limits(self) -> str:
-        """Its ends in percent, `85.0 to 95.1%`."""
-        return f"{100 * self.low:.1f} to {self.high:.1%}"
 
 
 def draws(groups: np.ndarray, num_draws: int = NUM_DRAWS) -> Iterator[np.ndarray]:

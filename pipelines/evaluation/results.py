@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
 
+from pipelines.core.interval import Interval
 from pipelines.core.stored.descriptions import read_versioned
 from pipelines.core.stored.json_text import pretty_json
 from pipelines.core.stored.typed_json import build
-from pipelines.evaluation.resampling import Interval
 
 RESULT, PAGE = "evaluation.json", "evaluation.html"
 SCHEMA_VERSION = 1

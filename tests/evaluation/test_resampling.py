@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pipelines.core.interval import Interval
 from pipelines.evaluation.measuring import MEASURES, take_apart
-from pipelines.evaluation.resampling import NUM_DRAWS, Interval, draws, intervals
+from pipelines.evaluation.resampling import NUM_DRAWS, draws, intervals
 from tests.support.evaluation import events
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.evaluation.intervals import Interval
+from pipelines.core.interval import Interval
 from trainer.evaluation.metrics import evaluate
 from trainer.evaluation.predictions import Predictions
 

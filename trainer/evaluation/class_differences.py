@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from trainer.evaluation.intervals import Interval
+from pipelines.core.interval import Interval
 from trainer.evaluation.metrics import paired_difference
 from trainer.evaluation.predictions import Predictions
 

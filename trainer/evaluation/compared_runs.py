@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from pipelines.core.interval import Interval
 from pipelines.reports.embed import framed
 from trainer.evaluation.comparison import describe_difference, find_notes
 from trainer.evaluation.comparison_page import render_comparison
 from trainer.evaluation.finished_runs import Run, read_runs
-from trainer.evaluation.intervals import Interval
 from trainer.evaluation.matching.runs import find_flags, paired_differences
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pipelines.core.interval import Interval
 from pipelines.reports.text import human_seconds, plural, short_count, some
 from trainer.evaluation.finished_runs import Run
-from trainer.evaluation.intervals import Interval, is_clearly_worse
+from trainer.evaluation.intervals import is_clearly_worse
 from trainer.evaluation.matching.runs import common_clips, same_test
 
 _FLAGS = {

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.interval import Interval
 from pipelines.core.relative import relative_to
 from pipelines.reports.charts import MAX_CURVES, line_chart
 from pipelines.reports.intervals import difference_table, interval_table
@@ -18,7 +19,6 @@ from trainer.evaluation import meanings
 from trainer.evaluation.class_differences import ClassDifference, class_differences
 from trainer.evaluation.comparison import COLUMNS, best_of, describe_difference
 from trainer.evaluation.finished_runs import Run
-from trainer.evaluation.intervals import Interval
 from trainer.evaluation.matching.runs import common_clips
 from trainer.evaluation.results import HISTORY, REPORT
 from trainer.files import storage

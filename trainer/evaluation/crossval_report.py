@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.core.interval import Interval
 from pipelines.reports.intervals import interval_table
 from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import STACKED, Link, Measure, folded, soft, table
 from pipelines.reports.text import human_seconds, plural, some
-from trainer.evaluation.intervals import Interval
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.multilabel.metrics import LabelEvaluation

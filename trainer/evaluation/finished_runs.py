@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.interval import Interval
 from pipelines.core.stored.sealed import load_json
 from pipelines.inputs.source_hints import nearest
 from pipelines.reports.text import some
-from trainer.evaluation.intervals import Interval, worse_by
+from trainer.evaluation.intervals import worse_by
 from trainer.evaluation.matching.by_video import by_video, unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.predictions import Predictions

@@ -5,54 +5,15 @@ to be right or wrong together; an interval that treated them as independent woul
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from pipelines.core.stored.typed_json import build
+from pipelines.core.interval import Interval
 
 NUM_RESAMPLES = 1000
 _RESAMPLES_AT_ONCE = 100
 _TAIL = 0.025
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A statistic and its 95 % interval.
-
-    Raises:
-        ValueError: the value is not between the ends.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if not self.low <= self.value <= self.high:
-            raise ValueError(f"{self.value} is not from {self.low} to {self.high}")
-
-    @property
-    def limits(self) -> str:
-        """Its ends in percent, `85.0 to 95.1%`."""
-        return f"{100 * self.low:.1f} to {self.high:.1%}"
-
-    def __str__(self) -> str:
-        return f"{self.value:.1%} ({self.limits})"
-
-    def to_json(self) -> dict[str, float]:
-        """As a dictionary for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, float]) -> Self:
-        """Reads what `to_json` returned.
-
-        Raises:
-            ValueError: the value is something else.
-        """
-        return build(cls, value)
 
 
 def is_clearly_worse(baseline: Interval, model: Interval, difference: Interval | None) -> bool:

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipelines.core.errors import UserError
+from pipelines.core.interval import Interval
 from pipelines.core.relative import relative_to
 from trainer.config import TrainConfig
-from trainer.evaluation.intervals import Interval, bootstrap_over_groups
+from trainer.evaluation.intervals import bootstrap_over_groups
 from trainer.evaluation.matching.by_video import by_video, evaluate_side, with_suffix
 from trainer.evaluation.metrics import baseline_to_json
 from trainer.evaluation.predictions import Predictions

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines.core.familiarity import USUAL_SHARE
+from pipelines.core.interval import Interval
 from pipelines.reports.intervals import interval_table
 from pipelines.reports.matrix import MAX_MATRIX, heat_table
 from pipelines.reports.parts import Explained, Measure, Share, folded, soft, table, tile
 from pipelines.reports.parts import notes as list_of_notes
 from pipelines.reports.text import human_bytes, plural, short_count, some
 from trainer.evaluation import meanings
-from trainer.evaluation.intervals import Interval, is_clearly_worse, worse_by
+from trainer.evaluation.intervals import is_clearly_worse, worse_by
 from trainer.evaluation.matching.by_video import tested_of, unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.multilabel.metrics import LabelEvaluation

@@ -5,12 +5,12 @@ from typing import Any
 
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.interval import Interval
 from pipelines.core.stored.sealed import load_json
 from pipelines.reports.embed import framed
 from pipelines.reports.text import plural, some
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
-from trainer.evaluation.intervals import Interval
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.proof import damaged_files, write_proof
 from trainer.files import storage

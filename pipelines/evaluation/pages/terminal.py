@@ -4,9 +4,9 @@ from typing import IO
 
 from rich.table import Table
 
+from pipelines.core.interval import Interval
 from pipelines.evaluation.measuring import AT_HALF, AVERAGE, OF_SEGMENTATIONS
 from pipelines.evaluation.pages.report import over, subtitle
-from pipelines.evaluation.resampling import Interval
 from pipelines.evaluation.results import Evaluation
 from pipelines.reports.console import name_cell, open_console, print_facts
 from pipelines.reports.text import visible

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.core.interval import Interval
 from trainer.evaluation.calibration import cross_entropy, expected_calibration_error, fit_temperature
-from trainer.evaluation.intervals import Interval, bootstrap_over_groups, is_clearly_worse
+from trainer.evaluation.intervals import bootstrap_over_groups, is_clearly_worse
 from trainer.evaluation.metrics import Evaluation, baseline_to_json, evaluate, majority_baseline, paired_difference
 from trainer.evaluation.predictions import Predictions
 

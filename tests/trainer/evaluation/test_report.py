@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.core.interval import Interval
 from pipelines.reports import charts, matrix
 from pipelines.reports import text as summary
 from tests.support.metrics import HISTORY, LABELS, interval, make_metrics, predictions
 from tests.support.pages import HOSTILE, Page, strip
 from trainer.evaluation import meanings, report, results
-from trainer.evaluation.intervals import Interval
 from trainer.evaluation.metrics import evaluate
 from trainer.evaluation.predictions import Predictions
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import combinations
 
+from pipelines.core.interval import Interval
 from trainer.evaluation.finished_runs import Run
-from trainer.evaluation.intervals import Interval
 from trainer.evaluation.matching.common import Common, in_common
 from trainer.evaluation.metrics import paired_difference
 from trainer.evaluation.predictions import Predictions

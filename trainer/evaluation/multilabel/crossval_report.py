@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipelines.core.interval import Interval
 from pipelines.reports.intervals import interval_table
 from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import STACKED, Link, Measure, folded, soft
 from pipelines.reports.text import plural, some
 from trainer.evaluation.crossval_report import EVERY_FOLD, Fold, subtitle
-from trainer.evaluation.intervals import Interval
 from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.multilabel.parts import classes, notes, scores, tiles
 from trainer.evaluation.report_parts import settings

@@ -6,13 +6,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.core.interval import Interval
 from pipelines.reports.intervals import interval_table
 from pipelines.reports.matrix import MAX_MATRIX
 from pipelines.reports.parts import Explained, Measure, Share, folded, soft, table, tile
 from pipelines.reports.parts import notes as list_of_notes
 from pipelines.reports.text import human_bytes, plural, short_count, some
 from trainer.evaluation import meanings
-from trainer.evaluation.intervals import Interval, is_clearly_worse, worse_by
+from trainer.evaluation.intervals import is_clearly_worse, worse_by
 from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.report_parts import NO_BASELINE, said_of_clips, said_of_leaks, whole
 
