@@ -111,10 +111,10 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
         catalog = with_background(catalog, parts, config.background)
     catalog = note_classes(note_splits(catalog))
     folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
-    if loads_ahead:
-        engine.prepare(0.0)
     engine.check_reach("--input", (video.uri for video in catalog.videos))
     with exclusive(config.output):
+        if loads_ahead:
+            engine.prepare(0.0)
         layout = folder.read_layout(config.output, config.overwrite)
         anew = layout is not None and config.overwrite and not _goes_on(layout, config)
         if layout and not config.overwrite:
