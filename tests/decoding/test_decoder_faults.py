@@ -133,7 +133,7 @@ def killed_at_start(count: int, chance: random.Random) -> Iterator[None]:
         for _ in range(count):
             while not (found := [process for process in this.children() if process.pid not in others]):
                 time.sleep(0.005)
-            time.sleep(chance.uniform(0, 0.05))  # starting takes three times as long
+            time.sleep(chance.uniform(0, 0.02))  # starting takes much longer
             with contextlib.suppress(psutil.NoSuchProcess):
                 found[0].kill()
             others.add(found[0].pid)

@@ -50,7 +50,7 @@ def ctrl_c(process: "subprocess.Popen[str]", times: int = 1) -> list[str]:
     [*(f"pipelines.{name}" for name in TOOLS), *(f"trainer.{name}" for name in TRAINER), "pipelines.har label"],
 )
 def test_while_a_tool_imports(module: str) -> None:
-    for delay_s in (0.05, 0.03, 0.02, 0.01, 0.005):
+    for delay_s in (0.05, 0.03, 0.02, 0.01, 0.005, *(0.0,) * 20):
         process = start(*module.split(), "--input", "/nowhere")
         maps, deadline = Path(f"/proc/{process.pid}/maps"), time.monotonic() + 60
         while "/lib-dynload/" not in maps.read_text() and time.monotonic() < deadline:
