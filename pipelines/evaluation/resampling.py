@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from pipelines.core.interval import Interval
+from pipelines.core import interval
+from pipelines.core.interval import NUM_RESAMPLES, Interval, interval_of
 
-NUM_DRAWS = 1000
-_AT_ONCE = 100
-_TAIL = 0.025
+NUM_DRAWS = NUM_RESAMPLES
 
 
 def draws(groups: np.ndarray, num_draws: int = NUM_DRAWS) -> Iterator[np.ndarray]:
@@ -22,12 +21,7 @@ def draws(groups: np.ndarray, num_draws: int = NUM_DRAWS) -> Iterator[np.ndarray
         groups: int64 [V], the number of each video's group, from 0.
         num_draws: the number of draws in all.
     """
-    num_groups = int(groups.max()) + 1
-    rng = np.random.default_rng(0)
-    for start in range(0, num_draws, _AT_ONCE):
-        rows = min(_AT_ONCE, num_draws - start)
-        drawn = rng.integers(num_groups, size=(rows, num_groups)) + np.arange(rows)[:, None] * num_groups
-        times = np.bincount(drawn.ravel(), minlength=rows * num_groups).reshape(rows, num_groups)
+    for times in interval.draws(int(groups.max()) + 1, num_draws):
         yield times[:, groups].astype(np.float64)
 
 
@@ -51,15 +45,7 @@ def intervals(
     if num_groups == 1:
         return [None if np.isnan(value) else Interval(float(value), 0.0, 1.0) for value in values]
     drawn = np.concatenate([statistics(weights) for weights in draws(groups, num_draws)])
-    return [_interval(float(value), column, num_groups) for value, column in zip(values, drawn.T, strict=True)]
-
-
-def _interval(value: float, drawn: np.ndarray, num_groups: int) -> Interval | None:
-    drawn = drawn[~np.isnan(drawn)]
-    if np.isnan(value):
-        return None
-    low, high = (float(end) for end in np.quantile(drawn, [_TAIL, 1 - _TAIL])) if len(drawn) else (value, value)
-    if high - low < 1e-12:
-        alike = _TAIL ** (1 / num_groups)
-        low, high = alike * value, alike * value + 1 - alike
-    return Interval(value, min(low, value), max(high, value))
+    return [
+        None if np.isnan(value) else interval_of(float(value), column, num_groups)
+        for value, column in zip(values, drawn.T, strict=True)
+    ]

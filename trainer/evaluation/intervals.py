@@ -4,16 +4,12 @@ Resampling draws whole groups (cluster bootstrap). Clips of one group share acto
 to be right or wrong together; an interval that treated them as independent would be too narrow.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from pipelines.core.interval import Interval
-
-NUM_RESAMPLES = 1000
-_RESAMPLES_AT_ONCE = 100
-_TAIL = 0.025
+from pipelines.core.interval import NUM_RESAMPLES, Interval, draws, interval_of
 
 
 def is_clearly_worse(baseline: Interval, model: Interval, difference: Interval | None) -> bool:
@@ -64,39 +60,3 @@ def bootstrap_over_groups(
     value = float(statistic(counts.sum(axis=0, keepdims=True))[0]) if len(counts) else 0.0
     values = [statistic(np.tensordot(times, counts, axes=1)) for times in draws(len(counts), num_resamples)]
     return interval_of(value, np.concatenate(values), len(counts), bounds)
-
-
-def draws(num_groups: int, num_resamples: int = NUM_RESAMPLES) -> Iterator[np.ndarray]:
-    """How often each group is drawn, int64 [rows, G] at a time, `num_resamples` rows in all; the same every time.
-
-    Raises:
-        ValueError: there are no groups, or no resamples are asked for.
-    """
-    if not num_groups or num_resamples < 1:
-        raise ValueError(f"no interval without clips and resamples: {num_groups} groups, {num_resamples} resamples")
-    rng = np.random.default_rng(0)
-    for start in range(0, num_resamples, _RESAMPLES_AT_ONCE):
-        rows = min(_RESAMPLES_AT_ONCE, num_resamples - start)
-        drawn = rng.integers(num_groups, size=(rows, num_groups)) + np.arange(rows)[:, None] * num_groups
-        yield np.bincount(drawn.ravel(), minlength=rows * num_groups).reshape(rows, num_groups)
-
-
-def interval_of(
-    value: float, values: np.ndarray, num_groups: int, bounds: tuple[float, float] = (0.0, 1.0)
-) -> Interval:
-    """The interval of a statistic from its values in draws of groups; see `bootstrap_over_groups`.
-
-    Args:
-        value: of all groups.
-        values: [R], of the draws; NaN where a draw has none.
-        num_groups: number of groups.
-        bounds: least and greatest value that the statistic can take.
-    """
-    values = values[np.isfinite(values)]
-    if num_groups == 1 or not len(values):
-        return Interval(value, *bounds)
-    low, high = (float(end) for end in np.quantile(values, [_TAIL, 1 - _TAIL]))
-    if high - low < 1e-12:
-        alike = _TAIL ** (1 / num_groups)
-        low, high = (alike * value + (1 - alike) * bound for bound in bounds)
-    return Interval(value, min(low, value), max(high, value))

@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from pipelines.core.interval import Interval
+from pipelines.core.interval import NUM_RESAMPLES, Interval
 from pipelines.core.stored.typed_json import build
 from trainer.evaluation.calibration import cross_entropy, expected_calibration_error
-from trainer.evaluation.intervals import NUM_RESAMPLES, bootstrap_over_groups
+from trainer.evaluation.intervals import bootstrap_over_groups
 from trainer.evaluation.predictions import Predictions, check_names
 
 MAX_CONFUSED_PAIRS = 20

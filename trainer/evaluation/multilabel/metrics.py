@@ -7,9 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from pipelines.core.interval import Interval
+from pipelines.core.interval import NUM_RESAMPLES, Interval, draws, interval_of
 from pipelines.core.stored.typed_json import build
-from trainer.evaluation.intervals import NUM_RESAMPLES, bootstrap_over_groups, draws, interval_of
+from trainer.evaluation.intervals import bootstrap_over_groups
 from trainer.evaluation.multilabel.predictions import LabelPredictions
 from trainer.evaluation.multilabel.ranking import average_precisions, mean_over_classes
 from trainer.evaluation.multilabel.scales import binary_cross_entropy, calibration_error, decide
