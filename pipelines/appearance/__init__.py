@@ -1,0 +1,1 @@
+"""Pretrained networks that see single frames: what a clip looks like, without its motion."""
