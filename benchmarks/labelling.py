@@ -45,6 +45,8 @@ def obvious(tree: str, model: str, limit: int) -> float:
     start_tensorflow()
     import keras
 
+    from trainer.networks import convlstm_layer  # noqa: F401  # so that Keras knows the layer
+
     info = read_model_info(model)
     spec, size = info.clip_spec, (info.clip_spec.width, info.clip_spec.height)
     network = keras.models.load_model(os.path.join(model, "model.keras"), compile=False)
