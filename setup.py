@@ -87,6 +87,8 @@ setup(
             "opencv-python-headless==4.11.0.86",
             "protobuf==4.25.9",
             "tensorflow==2.16.2",
+            # Of tfds: later versions need protobuf 5.
+            "tensorflow-metadata<1.18",
         ],
         "dev": [
             *ALL,
