@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from pipelines.core.errors import UsageError, UserError, WorkerError
 from pipelines.core.file_names import DATASET_INFO
-from pipelines.core.hashing import fingerprint
 from pipelines.core.names import special_kind
+from pipelines.dataset.description_check import dataset_fingerprint
 from pipelines.dataset.info import DatasetInfo, ShardInfo
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from trainer.files import storage
@@ -57,7 +57,7 @@ def open_dataset(uri: str, splits: Iterable[str] = ("train",)) -> OpenDataset:
     """
     uri = storage.normalise(uri)
     info = DatasetInfo.read(uri)
-    dataset = OpenDataset(uri, info, _fingerprint(info))
+    dataset = OpenDataset(uri, info, dataset_fingerprint(info))
     if len(info.labels) < 2:
         raise UsageError(
             f"{uri} has only one class ({', '.join(info.labels)}): there is nothing to tell apart. Preprocess videos "
@@ -84,11 +84,6 @@ def check_several(dataset: OpenDataset, multi_label: bool) -> None:
         raise UsageError(
             f"each clip of {dataset.uri} has one label: train without --multi-label, or preprocess with --multi-label"
         )
-
-
-def _fingerprint(info: DatasetInfo) -> str:
-    shards = sorted((shard.name, shard.sha256) for split in info.splits.values() for shard in split.shards)
-    return fingerprint({"labels": info.labels, "clip_spec": info.clip_spec.fingerprint(), "shards": shards})
 
 
 def _require(dataset: OpenDataset, split: str) -> None:
