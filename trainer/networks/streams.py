@@ -158,7 +158,7 @@ def _features(frames: Any, appearance: Appearance) -> Any:
     num_frames, height, width = frames.shape[1:4]
     eye = build_eye(appearance.name, height, width, appearance.weights)
     _unfreeze(eye, appearance.train)
-    # In inference mode: its statistics and what else it has learnt elsewhere stay as they are, also while it is trained.
+    # In inference mode: statistics that it has learnt elsewhere stay as they are, also while it is trained.
     seen = eye(ops.reshape(frames, (-1, height, width, 3)), training=False)
     return layers.Identity(name=FEATURES)(ops.reshape(seen, (-1, num_frames, seen.shape[-1])))
 
