@@ -153,27 +153,17 @@ def each_alone(model: keras.Model) -> keras.Model:
 
 def _features(frames: Any, appearance: Appearance) -> Any:
     """The eye's features of each frame, [B, T, D]."""
-    from pipelines.appearance.eyes import build_eye
+    from pipelines.appearance.eyes import build_eye, last_block
 
     num_frames, height, width = frames.shape[1:4]
     eye = build_eye(appearance.name, height, width, appearance.weights)
-    _unfreeze(eye, appearance.train)
-    # In inference mode: statistics that it has learnt elsewhere stay as they are, also while it is trained.
-    seen = eye(ops.reshape(frames, (-1, height, width, 3)), training=False)
-    return layers.Identity(name=FEATURES)(ops.reshape(seen, (-1, num_frames, seen.shape[-1])))
-
-
-def _unfreeze(eye: keras.Model, train: str) -> None:
-    """Makes the layers that are to be trained trainable, and no others."""
-    from pipelines.appearance.eyes import last_block
-
-    eye.trainable = True
-    learning = {"none": [], "last": last_block(eye), "all": eye.layers}[train]
-    chosen = {id(layer) for layer in learning if not isinstance(layer, layers.BatchNormalization)}
+    learning = {"none": [], "last": last_block(eye, appearance.name), "all": eye.layers}[appearance.train]
     for layer in eye.layers:
-        layer.trainable = id(layer) in chosen
-    if not chosen:
+        layer.trainable = any(layer is other for other in learning)
+    if not learning:
         eye.trainable = False
+    seen = eye(ops.reshape(frames, (-1, height, width, 3)))
+    return layers.Identity(name=FEATURES)(ops.reshape(seen, (-1, num_frames, seen.shape[-1])))
 
 
 def _look(features: Any) -> Any:
