@@ -12,7 +12,7 @@ from pipelines.core.relative import relative_to
 from pipelines.core.versions import OF_FEATURES, versions
 from pipelines.dataset.description_check import dataset_fingerprint
 from pipelines.dataset.info import DatasetInfo, ShardInfo
-from pipelines.engines.engine import Engine, plain_engine, resources
+from pipelines.engines.engine import Engine, plain_engine
 from pipelines.featurizing import folder, summary
 from pipelines.featurizing.config import FeaturesRequest, parse
 from pipelines.featurizing.config import make_parser as make_parser
@@ -23,6 +23,7 @@ from pipelines.files.lock import exclusive
 from pipelines.files.shard_reports import finished_shards
 from pipelines.process import extras
 from pipelines.process.background import PATIENCE_S, leave
+from pipelines.process.cores import num_cores
 from pipelines.reports.progress import LOCAL_PROGRESS, clips_done, watching
 from pipelines.reports.text import plural
 
@@ -83,7 +84,7 @@ def make_features(request: FeaturesRequest) -> tuple[FeaturesInfo, float | None]
     plan = make_plan(dataset, eye.sight)
     if config.dry_run:
         _check_layout(request, plan)
-        summary.describe(config, dataset, eye, plan, list(folder.pending(config.output, plan)))
+        summary.describe(config, dataset, eye, plan, folder.pending(config.output, plan))
         return None
     with exclusive(config.output):
         if _check_layout(request, plan):
@@ -91,7 +92,7 @@ def make_features(request: FeaturesRequest) -> tuple[FeaturesInfo, float | None]
         damaged: list[str] = []
         todo = folder.prepare(config.output, plan, damaged.append)
         tool.say_damaged(config.output, damaged)
-        tool.say(summary.start_line(config, eye, plan, todo, resources(0, engine)))
+        tool.say(summary.start_line(config, eye.sight, plan, todo, _resources(engine)))
         start = time.monotonic()
         if todo:
             eye.save(config.output)
@@ -107,6 +108,10 @@ def _engine(request: FeaturesRequest) -> Engine:
 
     places = {"--data": request.config.data, "--output": request.config.output}
     return make_engine(request.runner, request.beam_arguments, make_parser().flags, "features", places)
+
+
+def _resources(engine: Engine) -> str:
+    return plural(num_cores(), "core") if engine.is_default else engine.description
 
 
 def _check_layout(request: FeaturesRequest, plan: FeaturesPlan) -> bool:

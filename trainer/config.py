@@ -63,6 +63,11 @@ class TrainConfig:
         "", group=LOOKS, metavar="FILE", automatic="those that come with it",
         help="local file with its weights",
     )  # fmt: skip
+    features: str = setting(
+        "", group=LOOKS, metavar="FOLDER", automatic="none",
+        help="what that network sees in the dataset, as pipelines.features has computed it, so that it need not run "
+        "while training; augmentation can't change it",
+    )  # fmt: skip
     multi_label: bool = setting(
         False, group=WHAT,
         help="a clip may have several labels: must be given for a dataset that was preprocessed so",
@@ -186,9 +191,14 @@ class TrainConfig:
         if self.model == ALONE and self.variant != "default":
             raise SettingError("{} appearance has no {} {}", Name("model"), Name("variant"), self.variant)
         if self.appearance == NONE:
-            for name, default in (("train_appearance", NONE), ("appearance_weights", "")):
+            for name, default in (("train_appearance", NONE), ("appearance_weights", ""), ("features", "")):
                 if (value := getattr(self, name)) != default:
                     raise SettingError("{} {} needs {}, which is none", Name(name), value, _LOOKS)
+        if self.features and self.train_appearance != NONE:
+            raise SettingError(
+                "{} are those of a network that stays as it is, so {} must be none, not {}",
+                Name("features"), Name("train_appearance"), self.train_appearance,
+            )  # fmt: skip
 
     def identity(self) -> dict[str, Any]:
         """The settings that determine the weights, beside what lies in other files; a resumed run has the
@@ -200,7 +210,7 @@ _LOOKS = Name("appearance")
 _OPERATIONAL = (
     *("data", "output", "init", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite"),
     "multi_label",  # follows from the dataset, which is part of the identity
-    "appearance_weights",  # its content is part of the identity, wherever it lies
+    *("appearance_weights", "features"),  # their content is part of the identity, wherever it lies
 )
 # `cache` changes the order of the clips (see `trainer.data.clips`), so it belongs to the identity.
 

@@ -52,5 +52,7 @@ def make_config(given: Given, output: str = DEFAULT_OUTPUT) -> TrainConfig:
         values["compile"] = "on" if values["compile"] else "off"
     values.setdefault("data", DEFAULT_DATA)
     values.setdefault("output", output.replace("MODEL", str(values["model"])))
-    given.normalise("data", "output", *(name for name in ("init", "appearance_weights") if values.get(name)))
+    given.normalise(
+        "data", "output", *(name for name in ("init", "appearance_weights", "features") if values.get(name))
+    )
     return given.build(TrainConfig)

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pipelines import files
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.hashing import fingerprint
 from pipelines.core.spec import ClipSpec
 from pipelines.core.stored.descriptions import check_clip_spec, read_versioned
 from pipelines.core.stored.json_text import pretty_json
@@ -81,6 +82,16 @@ class FeaturesInfo:
     versions: Mapping[str, str]
     dtype: str = DTYPE
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def compression(self) -> str:
+        """That of the shards; there is none, as it would gain little."""
+        return "none"
+
+    def fingerprint(self) -> str:
+        """Equal for two folders exactly when the network and the bytes of all shards are equal."""
+        shards = sorted((shard.name, shard.sha256) for split in self.splits.values() for shard in split.shards)
+        return fingerprint([self.appearance, self.weights, self.dataset.get("fingerprint"), shards])
 
     def to_json(self) -> str:
         """The text of `features_info.json`: the same for the same features, without times or host names."""

@@ -1,7 +1,7 @@
 """What there is to compute: for each shard of a dataset one shard of features, with all that its bytes depend on."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -135,7 +135,7 @@ class FeaturesPlan:
         return count_clips(self.tasks)
 
 
-def count_clips(tasks: tuple[FeaturesTask, ...] | list[FeaturesTask]) -> int:
+def count_clips(tasks: Iterable[FeaturesTask]) -> int:
     """Clips of some shards together."""
     return sum(task.shard.num_examples for task in tasks)
 

@@ -2,15 +2,16 @@
 
 import shlex
 import time
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rich.table import Table
 
-from pipelines.core.errors import UserError
+from pipelines.core.errors import IncompleteError
 from pipelines.dataset.info import DatasetInfo
 from pipelines.featurizing.config import FeaturesConfig
 from pipelines.featurizing.info import FeaturesInfo
-from pipelines.featurizing.plan import FeaturesPlan, FeaturesTask, count_clips
+from pipelines.featurizing.plan import FeaturesPlan, FeaturesTask, Sight, count_clips
 from pipelines.featurizing.records import STORED
 from pipelines.featurizing.seeing import BATCH_FRAMES, Eye
 from pipelines.reports.console import name_cell, open_console, print_facts, print_unbroken
@@ -32,11 +33,10 @@ def size_note(info: DatasetInfo) -> str:
     )
 
 
-def start_line(config: FeaturesConfig, eye: Eye, plan: FeaturesPlan, todo: tuple[FeaturesTask, ...], how: str) -> str:
+def start_line(config: FeaturesConfig, sight: Sight, plan: FeaturesPlan, todo: Sequence[FeaturesTask], how: str) -> str:
     """What a run is about to do."""
     kept = len(plan.tasks) - len(todo)
     again = f", {kept} of {plural(len(plan.tasks), 'shard')} already computed" if kept else ""
-    sight = eye.sight
     return (
         f"{plural(plan.num_clips, 'clip')} of {visible(config.data)}{again}; {sight.appearance} ({sight.weights}), "
         f"{sight.size} features a frame; using {how}"
@@ -74,7 +74,9 @@ def print_summary(info: FeaturesInfo, config: FeaturesConfig, seconds: float | N
     print_unbroken(console, "Next", command)
 
 
-def describe(config: FeaturesConfig, info: DatasetInfo, eye: Eye, plan: FeaturesPlan, todo: list[FeaturesTask]) -> None:
+def describe(
+    config: FeaturesConfig, info: DatasetInfo, eye: Eye, plan: FeaturesPlan, todo: Sequence[FeaturesTask]
+) -> None:
     """Prints what a run would do, and an estimate from a few batches of noise."""
     clips, spec = count_clips(todo), info.clip_spec
     print(f"{plural(plan.num_clips, 'clip')} in {plural(len(plan.tasks), 'shard')} of {visible(config.data)}")
@@ -96,12 +98,10 @@ def describe(config: FeaturesConfig, info: DatasetInfo, eye: Eye, plan: Features
     print("Nothing was written.")
 
 
-def damaged(config: FeaturesConfig, problems: dict[str, str]) -> UserError | None:
+def damaged(config: FeaturesConfig, problems: Mapping[str, str]) -> IncompleteError | None:
     """The error about shards of the dataset that can't be read; None if there are none."""
     if not problems:
         return None
-    from pipelines.core.errors import IncompleteError
-
     listed = "".join(f"\n  {name}: {problem}" for name, problem in sorted(problems.items()))
     return IncompleteError(
         f"{plural(len(problems), 'shard')} of {config.data} can't be used:{listed}\n"

@@ -101,3 +101,18 @@ class Records:
         numbers = np.arange(len(self._part.shards))
         paths = (path for first in numbers for path in self._held(numbers[first : first + AHEAD + 1]))
         return tf.constant([record.numpy() for path in paths for record in self._read_file(path)])
+
+
+class Zipped:
+    """The records of two datasets with the same shards, pair by pair.
+
+    Args:
+        first, second: parts with the same lengths and the same choice of records.
+    """
+
+    def __init__(self, first: Records, second: Records) -> None:
+        self._both = first, second
+
+    def read(self, *arguments: Any, **named: Any) -> tf.data.Dataset:
+        """Pairs of records; see `Records.read`."""
+        return tf.data.Dataset.zip(tuple(records.read(*arguments, **named) for records in self._both))
