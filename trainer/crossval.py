@@ -25,9 +25,19 @@ from trainer.evaluation.multilabel.crossval_report import render_multilabel_cros
 from trainer.evaluation.multilabel.pooling import summarise_labels
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.evaluation.pooling import summarise
-from trainer.evaluation.results import CROSSVAL, PREDICTIONS, REPORT, baseline_rows, finished, remove_run, said_of_init
+from trainer.evaluation.results import (
+    CROSSVAL,
+    PREDICTIONS,
+    REPORT,
+    baseline_rows,
+    finished,
+    remove_run,
+    said_of_init,
+    stream_rows,
+)
 from trainer.files import storage
 from trainer.files.copies import Copies, shard_copies
+from trainer.files.eye_weights import check_weights
 from trainer.files.initial import check_initial
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
@@ -70,6 +80,7 @@ def run(arguments: Sequence[str]) -> int:
     storage.check_stores(base.data, base.output)
     check_output(base.output, CROSS_VALIDATION, base.data)
     check_initial(base.init, base.output, base.model, base.variant)
+    check_weights(base.appearance, base.appearance_weights)
     dataset = open_dataset(base.data, splits=())
     check_several(dataset, base.multi_label)
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
@@ -195,7 +206,7 @@ def _print(summary: Mapping[str, Any], output: str) -> None:
         print(f"By clip      {Interval.from_json(clips['top1'])}, {clips['num_clips']} tests")
     print(f"Mean         {mean} over {summary['folds']} folds: {folds}")
     print(f"Macro F1     {macro_f1}")
-    for name, value in baseline_rows(summary):
+    for name, value in (*baseline_rows(summary), *stream_rows(summary)):
         print(f"{name.ljust(12)} {value}")
     print(f"Details      {storage.join(output, CROSSVAL)}")
     print(f"Report       {storage.join(output, REPORT)}")

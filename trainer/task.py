@@ -17,15 +17,18 @@ from trainer.evaluation.places import RUN, check_model_place, check_output
 from trainer.evaluation.results import finished, print_result
 from trainer.files import storage
 from trainer.files.copies import shard_copies
+from trainer.files.eye_weights import check_weights
 from trainer.files.initial import check_initial
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
 _DESCRIPTION = """\
-Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not seen, and exports a model.
+Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not seen, and exports a model. A pretrained
+network that sees single frames can be added as a second stream.
 
   python -m trainer.task --model convlstm                                   # on the sample data
   python -m trainer.task --model lrcn --data data/ucf50 --output runs/lrcn
+  python -m trainer.task --model lrcn --appearance efficientnet-lite0 --data data/ucf50 --output runs/two
   python -m trainer.task --model lrcn --config configs/train_lrcn.yaml
 
 Run it again after an interruption: it resumes at the step where it stopped."""
@@ -68,6 +71,7 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
     storage.check_stores(config.data, config.output)
     check_output(config.output, RUN, config.data)
     check_initial(config.init, config.output, config.model, config.variant)
+    check_weights(config.appearance, config.appearance_weights)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
     check_several(dataset, config.multi_label)

@@ -140,6 +140,13 @@ def eye_of(model: keras.Model) -> keras.Model | None:
     return next((layer for layer in model.layers if layer.name == EYE), None)
 
 
+def changing_variables(model: keras.Model) -> list[keras.Variable]:
+    """The variables of a network that training may change: all but those of layers of its eye that stay as they are."""
+    eye = eye_of(model)
+    frozen = {id(variable) for variable in eye.non_trainable_variables} if eye else set()
+    return [variable for variable in model.variables if id(variable) not in frozen]
+
+
 def each_alone(model: keras.Model) -> keras.Model:
     """A two-stream network that says more: logits [B, 3, C] of both streams, of motion alone and of appearance alone.
 

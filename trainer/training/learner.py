@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.networks.build import without_cudnn
+from trainer.networks.streams import changing_variables, each_alone, has_both
 from trainer.training.devices import Devices
 from trainer.training.seeds import seeded
 
@@ -105,7 +107,7 @@ class Learner:
             else:  # communication between replicas isn't compiled
                 self._passes = tf.function(self._forward_and_backward, autograph=False, jit_compile=True)
         self._train = tf.function(self._train_step, autograph=False)  # there is no Python to rewrite
-        self._infer = tf.function(self._logits_step, autograph=False)
+        self._infer = tf.function(partial(self._logits_step, self.average), autograph=False)
 
     def train_step(
         self, iterator: tf.data.Iterator, learning_rate: float, stop: bool = False, save: bool = False
@@ -121,16 +123,25 @@ class Learner:
 
     def logits(self, iterator: tf.data.Iterator, steps: int, num_clips: int) -> np.ndarray:
         """Logits float32 [num_clips, C] of the averaged network for the clips of `Clips.evaluation`, in their order."""
-        result = np.full((num_clips, self.average.output_shape[-1]), np.nan, np.float32)
-        for _ in range(steps):
-            logits, numbers, weights = (value.numpy() for value in self._infer(iterator))
-            real = weights > 0
-            result[numbers[real]] = logits[real]
-        return result
+        return self._inferred(self._infer, iterator, steps, num_clips, self.average.output_shape[1:])
+
+    @property
+    def has_both(self) -> bool:
+        """Whether the network has two streams."""
+        return has_both(self.average)
+
+    def logits_alone(self, iterator: tf.data.Iterator, steps: int, num_clips: int) -> np.ndarray:
+        """The same float32 [num_clips, 3, C] of a network with two streams: of both, of motion alone and of appearance
+        alone (see `each_alone`)."""
+        with self._strategy.scope():
+            network = each_alone(self.average)
+        infer = tf.function(partial(self._logits_step, network), autograph=False)
+        return self._inferred(infer, iterator, steps, num_clips, network.output_shape[1:])
 
     def variables(self) -> list[keras.Variable]:
         """Everything that a checkpoint must hold, in a fixed order; a model's variables include its dropout states."""
-        return [*self.model.variables, *self.average.trainable_variables, *self.optimizer.variables]
+        average = self.average.trainable_variables
+        return [*changing_variables(self.model), *average, *self.optimizer.variables]
 
     @property
     def precision(self) -> str:
@@ -221,7 +232,19 @@ class Learner:
         for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
             mine.value.assign(decay * mine.value + (1 - decay) * its.value)
 
-    def _logits_step(self, iterator: tf.data.Iterator) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    @staticmethod
+    def _inferred(
+        infer: Callable[..., Any], iterator: tf.data.Iterator, steps: int, num_clips: int, shape: tuple[int, ...]
+    ) -> np.ndarray:
+        """What a network gives for clips, float32 [num_clips, *shape], in their order."""
+        result = np.full((num_clips, *shape), np.nan, np.float32)
+        for _ in range(steps):
+            logits, numbers, weights = (value.numpy() for value in infer(iterator))
+            real = weights > 0
+            result[numbers[real]] = logits[real]
+        return result
+
+    def _logits_step(self, network: keras.Model, iterator: tf.data.Iterator) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         frames, numbers, weights = iterator.get_next()
-        logits = self._strategy.run(lambda batch: self.average(batch, training=False), (frames,))
+        logits = self._strategy.run(lambda batch: network(batch, training=False), (frames,))
         return tuple(self._strategy.gather(value, axis=0) for value in (logits, numbers, weights))

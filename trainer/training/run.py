@@ -1,7 +1,7 @@
 """A run's settings on its dataset: which clips are on which side, how long and how fast to train; and the training."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -20,48 +20,23 @@ from trainer.data.parts import Index, Part, Parts, cut_parts, missing_classes
 from trainer.data.weights import class_weights, head_weights
 from trainer.data.windows import choose_windows, share_videos
 from trainer.evaluation import results
-from trainer.evaluation.multilabel.predictions import LabelPredictions
-from trainer.evaluation.predictions import Predictions
 from trainer.export.start import Start
 from trainer.files import storage
 from trainer.files.copies import Copies
+from trainer.files.eye_weights import weights_fingerprint
 from trainer.files.initial import initial_fingerprint, read_initial
 from trainer.networks.build import build_model
-from trainer.training.checkpoint import State
-from trainer.training.choices import choose_batch, choose_compile, choose_rate
+from trainer.networks.streams import Appearance
+from trainer.training.choices import choose_batch, choose_compile, choose_rate, said_of_frames
 from trainer.training.devices import Devices, why_no_compiler
 from trainer.training.learner import Learner, Learning
 from trainer.training.loop import Loop
-from trainer.training.predict import predict
+from trainer.training.predict import Trained, predict, predict_alone
 from trainer.training.schedule import Plan, choose_length
 from trainer.training.seeds import seeded
 
 _AHEAD = 4
 """Steps that may be under way on a GPU: enough that it never waits for Python, few enough to find NaN soon."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained network and its predictions for the clips that it wasn't trained on."""
-
-    learner: Learner
-    state: State
-    val: Predictions | LabelPredictions
-    test: Predictions | LabelPredictions
-
-    @property
-    def one(self) -> tuple[Predictions, Predictions]:
-        """The predictions for validation and test clips with one label each."""
-        assert isinstance(self.val, Predictions)
-        assert isinstance(self.test, Predictions)
-        return self.val, self.test
-
-    @property
-    def several(self) -> tuple[LabelPredictions, LabelPredictions]:
-        """The predictions for validation and test clips that may have several labels."""
-        assert isinstance(self.val, LabelPredictions)
-        assert isinstance(self.test, LabelPredictions)
-        return self.val, self.test
 
 
 def _choose_batch(config: TrainConfig, info: DatasetInfo, devices: Devices) -> int:
@@ -76,6 +51,7 @@ def identity_of(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> 
         **config.identity(),
         "dataset": dataset.fingerprint,
         "init": initial_fingerprint(config.init),
+        **({"appearance_weights": weights_fingerprint(config.appearance_weights)} if config.appearance_weights else {}),
         "global_batch_size": batch,
         "workers": devices.num_workers,
         "precision": devices.precision,
@@ -96,6 +72,7 @@ class Run:
         checkpoints: the folder of the checkpoints that the configuration asks for.
         parts: the sides.
         windows: which clips of `train` an epoch takes.
+        appearance: the pretrained network, if there is to be one.
         start: the model to start from; None without one.
         seen: groups of test that this model has learnt from.
         augmentations: those of training clips; `note` says why one is left out.
@@ -125,6 +102,7 @@ class Run:
         self.indices = {name: index(parts.sides[name]) for name in ("val", "test")}
         leaky = parts.leaky or share_videos([*([in_train] if in_train else []), *self.indices.values()])
         self.parts: Parts = replace(parts, sides={**parts.sides, "train": self.windows.part}, leaky=leaky)
+        self.appearance = Appearance(config.appearance, config.train_appearance, config.appearance_weights)
         self.start: Start | None = None
         if config.init:
             initial = read_initial(config.init, config.model, config.variant)
@@ -145,9 +123,13 @@ class Run:
         config, parts = self.config, self.parts
         counts = ", ".join(f"{part.num_clips} {name}" for name, part in parts.sides.items())
         tool.say(
-            f"{config.model} ({config.variant}) on {config.data}: {len(self.info.labels)} classes, {counts} clips; "
+            f"{config.model} ({config.variant}){self._with_appearance} on {config.data}: "
+            f"{len(self.info.labels)} classes, {counts} clips; "
             f"{self.devices.description}; global batch {self.global_batch}, learning rate {self.learning_rate:g}"
         )
+        _, height, width, _ = self.info.clip_spec.shape
+        for note in said_of_frames(height, width) if self.appearance else ():
+            tool.say(note)
         if parts.leaky:
             how = "random split" if parts.protocol == "random" else "split of the dataset"
             tool.say(f"WARNING: {how}: clips of one group are on both sides. The scores will be too good to be true")
@@ -164,6 +146,12 @@ class Run:
             tool.say(f"note: {parts.note}")
         for note in filter(None, (self.note, self.windows.note)):
             tool.say(f"note: {note}")
+
+    @property
+    def _with_appearance(self) -> str:
+        trained = {"none": "as it is", "last": "its last stage trained", "all": "all of it trained"}
+        chosen = self.appearance
+        return f" with {chosen.name}, {trained[chosen.train]}," if chosen else ""
 
     def fit(
         self,
@@ -185,7 +173,7 @@ class Run:
         frames, height, width, channels = self.info.clip_spec.shape
         shape = (1 if single_frame else frames, height, width, channels)
         build: Callable[[], keras.Model]
-        build = partial(build_model, config.model, config.variant, shape, len(self.info.labels))
+        build = partial(build_model, config.model, config.variant, shape, len(self.info.labels), self.appearance)
         start = None if single_frame else self.start
         if start:
             with seeded(config.seed):
@@ -223,7 +211,8 @@ class Run:
         )  # fmt: skip
         state = loop.run()
         said = {name: predict(devices, loop.learner, clips, self.indices[name]) for name, clips in sides.items()}
-        return Trained(loop.learner, state, said["val"], said["test"])
+        alone = {} if single_frame else predict_alone(devices, loop.learner, sides["test"], self.indices["test"])
+        return Trained(loop.learner, state, said["val"], said["test"], alone)
 
     def _compiled(self, steps: int) -> bool:
         """Whether XLA compiles the steps of a run.
@@ -232,7 +221,7 @@ class Run:
             UsageError: `compile` is `on`, but XLA can't compile here.
         """
         config, devices = self.config, self.devices
-        network = (config.model, config.variant)
+        network = (config.model, config.appearance if self.appearance else config.variant)
         batch, replicas = self.global_batch, devices.num_replicas
         wanted = choose_compile(config.compile, devices.on_gpu, replicas, config.deterministic, network, steps, batch)
         if wanted and (reason := why_no_compiler()):

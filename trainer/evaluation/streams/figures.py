@@ -69,9 +69,7 @@ def label_stream_figures(
 
 
 def _to_json(together: Interval, guess: float, alone: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    work = who_works(
-        together, guess, {name: Interval.from_json(found["worse_by"]) for name, found in alone.items()}
-    )
+    work = who_works(together, guess, {name: Interval.from_json(found["worse_by"]) for name, found in alone.items()})
     kept = {name: {"kept": share.to_json()} for name, share in work.kept.items()}
     return {
         "streams": {
