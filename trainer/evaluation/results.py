@@ -9,7 +9,7 @@ from pipelines.core.interval import Interval
 from pipelines.core.stored.sealed import load_json
 from pipelines.reports.embed import framed
 from pipelines.reports.text import plural, some
-from trainer.config import TrainConfig
+from trainer.config import LATER, TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.proof import damaged_files, write_proof
@@ -25,7 +25,7 @@ HISTORY = "history.csv"
 CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
 LAST, BEST = "last.npz", "best.npz"
 _SHOWN = 5
-_BEFORE = {"windows": "auto", "init": ""}
+_BEFORE = {"windows": "auto", "init": "", **LATER}
 """What runs of versions without these settings did."""
 
 
@@ -102,7 +102,7 @@ def _proof(output: str) -> str:
 
 def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """The settings in which a run differs from those that are wanted."""
-    found = {**_BEFORE, **found}
+    found, wanted = {**_BEFORE, **found}, {**_BEFORE, **wanted}
     return [name for name in wanted if found.get(name) != wanted[name]]
 
 
@@ -113,7 +113,7 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
         UsageError: they differ; the message names them.
     """
     if names := differing(found, wanted):
-        found = {**_BEFORE, **found}
+        found, wanted = {**_BEFORE, **found}, {**_BEFORE, **wanted}
         shown = "; ".join(f"{name} was {found.get(name)!r}, now {wanted[name]!r}" for name in names)
         raise UsageError(
             f"{where} belongs to a run with other settings: {shown}. Choose another --output, or use --overwrite"
