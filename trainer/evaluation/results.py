@@ -183,6 +183,18 @@ def said_of_init(metrics: Mapping[str, Any]) -> str:
     return ""
 
 
+def said_of_rates(metrics: Mapping[str, Any]) -> str:
+    """How layers of the model that training started from learnt; empty where all layers learnt at the same rate."""
+    rates = (metrics.get("init") or {}).get("rates")
+    if not rates:
+        return ""
+    (first, low), *_, (last, high) = rates.items()
+    return (
+        f"with a layer decay of {metrics['init']['layer_decay']:g}, {plural(len(rates), 'layer')} of the model that "
+        f"training started from learnt at {low:.2g} ({first}) to {high:.2g} ({last}) of the learning rate"
+    )
+
+
 def print_result(metrics: Mapping[str, Any], output: str) -> None:
     """Prints the summary that a run ends with."""
     test, data = metrics["test"], metrics["dataset"]

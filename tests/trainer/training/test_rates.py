@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import keras
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.core.settings.fields import SettingError
+from trainer.config import TrainConfig
+from trainer.evaluation.results import differing
 from trainer.networks.build import build_model
 from trainer.networks.transfer import layer_decay, named_layers
 from trainer.training.devices import make_devices
@@ -68,6 +72,20 @@ def test_the_rate_falls_towards_the_input() -> None:
     assert layer_decay(lrcn, ["Conv2D 3", "logits"], 0.5) == {"Conv2D 3": 0.5**4, "logits": 1.0}
     found = multipliers(lrcn, layer_decay(lrcn, ["Dense 2"], 0.5))
     assert sorted({*found}) == [0.5, 1.0] and found.count(0.5) == 2
+
+
+def test_a_layer_decay_needs_a_model_to_start_from_and_is_part_of_the_run() -> None:
+    with pytest.raises(
+        SettingError, match="layer_decay 0.5 is for layers with the weights of another model: give init"
+    ):
+        TrainConfig("lrcn", "data", "out", layer_decay=0.5)
+    with pytest.raises(SettingError, match="layer_decay must be a number greater than 0, at most 1, not 0"):
+        TrainConfig("lrcn", "data", "out", init="model", layer_decay=0)
+    usual = TrainConfig("lrcn", "data", "out", init="model")
+    other = replace(usual, layer_decay=0.5)
+    assert "layer_decay" not in usual.identity(), "runs of earlier versions resume"
+    found = usual.identity(), other.identity()
+    assert differing(found[0], found[1]) == differing(found[1], found[0]) == ["layer_decay"]
 
 
 def steps(optimizer: keras.optimizers.Optimizer, model: keras.Model, count: int = 3) -> list[np.ndarray]:
