@@ -1,5 +1,6 @@
 """The settings of a training run: a frozen dataclass that checks itself. `--help` of `trainer.task` explains each."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -62,6 +63,11 @@ class TrainConfig:
     appearance_weights: str = setting(
         "", group=LOOKS, metavar="FILE", automatic="those that come with it",
         help="local file with its weights",
+    )  # fmt: skip
+    layer_decay: float = setting(
+        1.0, group=TRAINING, metavar="FACTOR", above=0, high=1,
+        help="with --init: factor by which the learning rate of layers with the weights of that model falls from each "
+        "layer to the one before it, so that those near the input change least; 1 for the same rate everywhere",
     )  # fmt: skip
     multi_label: bool = setting(
         False, group=WHAT,
@@ -179,6 +185,12 @@ class TrainConfig:
                     "{} splits by groups, so it can't be combined with {} random", Name("fold"), Name("split")
                 )
 
+        if self.layer_decay != 1 and not self.init:
+            raise SettingError(
+                "{} {} is for layers with the weights of another model: give {}, or leave it out",
+                Name("layer_decay"), self.layer_decay, Name("init"),
+            )  # fmt: skip
+
     def _check_appearance(self) -> None:
         if self.model == ALONE and self.appearance == NONE:
             eyes = ", ".join(name for name in APPEARANCES if name != NONE)
@@ -191,9 +203,17 @@ class TrainConfig:
                     raise SettingError("{} {} needs {}, which is none", Name(name), value, _LOOKS)
 
     def identity(self) -> dict[str, Any]:
-        """The settings that determine the weights, beside what lies in other files; a resumed run has the
-        same."""
-        return {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
+        """The settings that determine the weights, beside what lies in other files: the model to start
+        from, and those of a pretrained network. A resumed run must have the same.
+
+        One of `LATER` is left out at its default, as runs from before there was that setting don't have it.
+        """
+        found = {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
+        return {name: value for name, value in found.items() if name not in LATER or value != LATER[name]}
+
+
+LATER: Mapping[str, Any] = {"layer_decay": 1.0, "appearance": NONE, "train_appearance": NONE}
+"""Settings that were added later and what runs without them did."""
 
 
 _LOOKS = Name("appearance")

@@ -9,7 +9,7 @@ from pipelines.core.interval import Interval
 from pipelines.core.stored.sealed import load_json
 from pipelines.reports.embed import framed
 from pipelines.reports.text import plural, some
-from trainer.config import TrainConfig
+from trainer.config import LATER, TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.proof import damaged_files, write_proof
@@ -30,7 +30,7 @@ HISTORY = "history.csv"
 CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
 LAST, BEST = "last.npz", "best.npz"
 _SHOWN = 5
-_BEFORE = {"windows": "auto", "init": "", "appearance_weights": ""}
+_BEFORE = {"windows": "auto", "init": "", "appearance_weights": "", **LATER}
 """What runs of versions without these settings did."""
 
 
@@ -111,7 +111,7 @@ def _proof(output: str) -> str:
 
 def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """The settings in which a run differs from those that are wanted."""
-    found = {**_BEFORE, **found}
+    found, wanted = {**_BEFORE, **found}, {**_BEFORE, **wanted}
     return [name for name in wanted if found.get(name) != wanted[name]]
 
 
@@ -122,7 +122,7 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
         UsageError: they differ; the message names them.
     """
     if names := differing(found, wanted):
-        found = {**_BEFORE, **found}
+        found, wanted = {**_BEFORE, **found}, {**_BEFORE, **wanted}
         shown = "; ".join(f"{name} was {found.get(name)!r}, now {wanted[name]!r}" for name in names)
         raise UsageError(
             f"{where} belongs to a run with other settings: {shown}. Choose another --output, or use --overwrite"
@@ -203,6 +203,18 @@ def said_of_init(metrics: Mapping[str, Any]) -> str:
             f"{some(init['in_test'])}: these scores are too good"
         )
     return ""
+
+
+def said_of_rates(metrics: Mapping[str, Any]) -> str:
+    """How layers of the model that training started from learnt; empty where all layers learnt at the same rate."""
+    rates = (metrics.get("init") or {}).get("rates")
+    if not rates:
+        return ""
+    (first, low), *_, (last, high) = rates.items()
+    return (
+        f"with a layer decay of {metrics['init']['layer_decay']:g}, {plural(len(rates), 'layer')} of the model that "
+        f"training started from learnt at {low:.2g} ({first}) to {high:.2g} ({last}) of the learning rate"
+    )
 
 
 def print_result(metrics: Mapping[str, Any], output: str) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 from pipelines.core.errors import UserError
 from trainer.networks.build import Shape, build_model
 
-LOGITS = "logits"
+LOGITS, EYE = "logits", "eye"
+"""Layers that keep their Keras names: the last one, and the pretrained network inside of another one."""
 Weights = Mapping[str, Sequence[np.ndarray]]
 """The weights of each layer that has some, by kind and number: `Conv2D 2` is the second one; the last is `logits`."""
 
@@ -73,7 +74,7 @@ def read_weights(data: bytes, name: str, variant: str, shape: Shape, num_classes
 def weights_of(network: keras.Model) -> Weights:
     """The weights of each layer, by names that don't depend on what else a process has built."""
     found = {}
-    for layer, name in _layers(network):
+    for layer, name in named_layers(network):
         found[name] = [variable.numpy() for variable in layer.trainable_variables]
     return found
 
@@ -93,7 +94,7 @@ def take_over(network: keras.Model, weights: Weights, labels: Sequence[str], the
     taken: list[str] = []
     new: list[str] = []
     known = [label for label in labels if label in their_labels]
-    for layer, name in _layers(network):
+    for layer, name in named_layers(network):
         own, theirs = layer.trainable_variables, weights.get(name, ())
         values = [variable.numpy() for variable in own]
         if name == LOGITS:
@@ -121,17 +122,46 @@ def take_over(network: keras.Model, weights: Weights, labels: Sequence[str], the
     )
 
 
-def _layers(network: keras.Model) -> list[tuple[keras.Layer, str]]:
-    """The layers with weights, and their names."""
+def layer_decay(network: keras.Model, taken: Sequence[str], decay: float) -> dict[str, float]:
+    """Factors of the learning rate that fall towards the input, for layers with the weights of another network.
+
+    The last layer learns at the full rate, the one before it at `decay` of that, the next one at its square, and so on:
+    layer-wise learning-rate decay (Clark et al. 2020, "ELECTRA", https://arxiv.org/abs/2003.10555; Bao et al. 2022,
+    "BEiT", https://arxiv.org/abs/2106.08254). A layer without a kernel, such as a normalisation, goes with the one
+    before it. New layers learn at the full rate.
+
+    Args:
+        network: its layers lie in the order in which they are computed.
+        taken: the layers with the weights of another network, as `take_over` names them.
+        decay: factor from one layer to the one before it, in (0, 1].
+
+    Returns:
+        the factor of each layer taken, from the input to the output.
+    """
+    level, levels = -1, {}
+    for layer, name in named_layers(network):
+        if level < 0 or any(len(variable.shape) > 1 for variable in layer.trainable_variables):
+            level += 1
+        levels[name] = level
+    return {name: decay ** (level - at) for name, at in levels.items() if name in taken}
+
+
+def named_layers(network: keras.Model) -> list[tuple[keras.Layer, str]]:
+    """The layers with trainable weights, and their names, which don't depend on what else a process has built.
+
+    `Conv2D 2` is the second of its kind; `LOGITS` and `EYE` keep their names.
+    """
     numbers: Counter[str] = Counter()
     found = []
     for layer in network.layers:
         if not layer.trainable_variables:
             continue
+        if layer.name in (LOGITS, EYE):
+            found.append((layer, layer.name))
+            continue
         kind = type(layer).__name__
-        if layer.name != LOGITS:
-            numbers[kind] += 1
-        found.append((layer, LOGITS if layer.name == LOGITS else f"{kind} {numbers[kind]}"))
+        numbers[kind] += 1
+        found.append((layer, f"{kind} {numbers[kind]}"))
     return found
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from trainer.networks.build import without_cudnn
 from trainer.networks.streams import changing_variables, each_alone, has_both
 from trainer.training.devices import Devices
+from trainer.training.rates import Rates, make_optimizer
 from trainer.training.seeds import seeded
 
 
@@ -28,6 +29,7 @@ class Learning:
         ema: decay of the weights' moving average for one step; 0 for none.
         class_weights: weight of each class in the loss.
         class_shares: share of the training clips that have each label, where a clip may have several; empty otherwise.
+        rates: multipliers of the learning rate, for a network in which layers learn at different rates.
     """
 
     weight_decay: float
@@ -36,6 +38,7 @@ class Learning:
     ema: float
     class_weights: Sequence[float]
     class_shares: Sequence[float] = ()
+    rates: Rates | None = None
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,7 @@ class Learner:
         with devices.building(), seeded(seed):
             self.model = build()
             self.average = build()
-            self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=learning.weight_decay)
-            self.optimizer.exclude_from_weight_decay([v for v in self.model.trainable_variables if len(v.shape) < 2])
-            self.optimizer.build(self.model.trainable_variables)
+            self.optimizer = make_optimizer(self.model, learning.weight_decay, learning.rates)
         for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
             mine.assign(its)
         self._on_replica, self._passes = self._replica_step, self._forward_and_backward

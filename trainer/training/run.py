@@ -32,6 +32,7 @@ from trainer.training.devices import Devices, why_no_compiler
 from trainer.training.learner import Learner, Learning
 from trainer.training.loop import Loop
 from trainer.training.predict import Trained, predict, predict_alone
+from trainer.training.rates import multipliers
 from trainer.training.schedule import Plan, choose_length
 from trainer.training.seeds import seeded
 
@@ -106,7 +107,7 @@ class Run:
         self.start: Start | None = None
         if config.init:
             initial = read_initial(config.init, config.model, config.variant)
-            self.start = Start(initial, self.info.labels, self.info.clip_spec)
+            self.start = Start(initial, self.info.labels, self.info.clip_spec, config.layer_decay)
         self.seen = self.start.initial.seen(self.parts.sides["test"].groups) if self.start else []
         weigh = head_weights if self.info.multi_label else class_weights
         self.loss_weights = weigh(self.windows.class_counts, config.class_weights)
@@ -180,7 +181,9 @@ class Run:
                 start.load()
             build = start.started(build)
         settings = config.weight_decay, config.label_smoothing, config.clip_norm, config.ema
-        learning = Learning(*settings, self.loss_weights, self.windows.class_shares if self.info.multi_label else ())
+        shares = self.windows.class_shares if self.info.multi_label else ()
+        rates = (lambda network: multipliers(network, start.rates)) if start else None
+        learning = Learning(*settings, self.loss_weights, shares, rates)
         train = self._clips("train", single_frame)
         steps = train.training_steps(0)
         epochs, patience = choose_length(config.epochs, config.patience, steps)
