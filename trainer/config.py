@@ -48,8 +48,8 @@ class TrainConfig:
     )  # fmt: skip
     init: str = setting(
         "", group=WHAT, metavar="FOLDER", automatic="none",
-        help="start from the weights of this run or model, which must be of the same network and variant; classes that "
-        "it knows by name keep their weights",
+        help="start from the weights of this run or model, which must be of the same network and variant, with or "
+        "without an appearance stream; classes that it knows by name keep their weights",
     )  # fmt: skip
     appearance: str = setting(
         NONE, group=LOOKS, choices=APPEARANCES,

@@ -79,7 +79,7 @@ def run(arguments: Sequence[str]) -> int:
         run_attended()
     storage.check_stores(base.data, base.output)
     check_output(base.output, CROSS_VALIDATION, base.data)
-    check_initial(base.init, base.output, base.model, base.variant)
+    check_initial(base.init, base.output, base.model, base.variant, base.appearance)
     check_weights(base.appearance, base.appearance_weights)
     dataset = open_dataset(base.data, splits=())
     check_several(dataset, base.multi_label)

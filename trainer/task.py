@@ -70,7 +70,7 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
     check_cluster(config.strategy)
     storage.check_stores(config.data, config.output)
     check_output(config.output, RUN, config.data)
-    check_initial(config.init, config.output, config.model, config.variant)
+    check_initial(config.init, config.output, config.model, config.variant, config.appearance)
     check_weights(config.appearance, config.appearance_weights)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from pipelines.appearance.names import NONE
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.core.spec import ClipSpec
@@ -45,7 +46,8 @@ class Start:
         if not storage.exists(uri):
             raise UsageError(f"--init {self.initial.folder} has no {KERAS_MODEL}, from which weights are taken")
         data = storage.read_bytes(uri)
-        self._weights = read_weights(data, info.name, info.variant, info.clip_spec.shape, len(info.labels), uri)
+        shape, eye = info.clip_spec.shape, str(info.appearance.get("name", NONE))
+        self._weights = read_weights(data, info.name, info.variant, shape, len(info.labels), uri, eye)
 
     def started(self, build: Callable[[], keras.Model]) -> Callable[[], keras.Model]:
         """A function that builds a network with the weights of the model. `load` must have been called.

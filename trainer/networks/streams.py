@@ -45,11 +45,13 @@ class Appearance:
         name: one of `pipelines.appearance.names.APPEARANCES`; `none` for no such stream.
         train: which of its layers are trained: `none`, the `last` stage, or `all`.
         weights: a local file with its weights; empty for those that come with it.
+        pretrained: whether it gets these weights; otherwise they are random, to be read from a model's file.
     """
 
     name: str = NONE
     train: str = "none"
     weights: str = ""
+    pretrained: bool = True
 
     def __bool__(self) -> bool:
         return self.name != NONE
@@ -160,10 +162,13 @@ def each_alone(model: keras.Model) -> keras.Model:
 
 def _features(frames: Any, appearance: Appearance) -> Any:
     """The eye's features of each frame, [B, T, D]."""
-    from pipelines.appearance.eyes import build_eye, last_block
+    from pipelines.appearance.eyes import build_eye, last_block, untrained_eye
 
     num_frames, height, width = frames.shape[1:4]
-    eye = build_eye(appearance.name, height, width, appearance.weights)
+    if appearance.pretrained:
+        eye = build_eye(appearance.name, height, width, appearance.weights)
+    else:
+        eye = untrained_eye(appearance.name, height, width)
     learning = {"none": [], "last": last_block(eye, appearance.name), "all": eye.layers}[appearance.train]
     for layer in eye.layers:
         layer.trainable = any(layer is other for other in learning)

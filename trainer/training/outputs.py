@@ -117,7 +117,7 @@ def _figures(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "ece_before": ece(before.logits, before.labels),
             "ece_after": after,
         },
-        **stream_figures(test, main.alone, labels, temperature),
+        **stream_figures(test, main.one_alone, labels, temperature),
     }
 
 
@@ -125,8 +125,10 @@ def _several_figures(run: Run, main: Trained, single: Trained | None) -> dict[st
     """The figures of a run whose clips may have several labels."""
     labels, (val, test) = run.info.labels, main.several
     found = label_figures(val, test, single.several[1] if single else None, labels)
-    thresholds = list(found["calibration"]["thresholds"].values())
-    return {**found, **label_stream_figures(test, main.alone, labels, thresholds, found["calibration"]["temperature"])}
+    calibration = found["calibration"]
+    thresholds = np.array(list(calibration["thresholds"].values()))
+    streams = label_stream_figures(test, main.several_alone, labels, thresholds, calibration["temperature"])
+    return {**found, **streams}
 
 
 def _describe_start(run: Run) -> dict[str, Any] | None:

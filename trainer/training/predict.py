@@ -38,7 +38,7 @@ class Trained:
     state: State
     val: Predictions | LabelPredictions
     test: Predictions | LabelPredictions
-    alone: Mapping[str, Predictions] | Mapping[str, LabelPredictions] = field(default_factory=dict)
+    alone: Mapping[str, Predictions | LabelPredictions] = field(default_factory=dict)
 
     @property
     def one(self) -> tuple[Predictions, Predictions]:
@@ -46,6 +46,16 @@ class Trained:
         assert isinstance(self.val, Predictions)
         assert isinstance(self.test, Predictions)
         return self.val, self.test
+
+    @property
+    def one_alone(self) -> dict[str, Predictions]:
+        """Those of each stream alone, for clips with one label each."""
+        return {name: found for name, found in self.alone.items() if isinstance(found, Predictions)}
+
+    @property
+    def several_alone(self) -> dict[str, LabelPredictions]:
+        """Those of each stream alone, for clips that may have several labels."""
+        return {name: found for name, found in self.alone.items() if isinstance(found, LabelPredictions)}
 
     @property
     def several(self) -> tuple[LabelPredictions, LabelPredictions]:
@@ -71,7 +81,7 @@ def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> P
 
 def predict_alone(
     devices: Devices, learner: Learner, clips: Clips, index: Index
-) -> dict[str, Predictions] | dict[str, LabelPredictions]:
+) -> Mapping[str, Predictions | LabelPredictions]:
     """Predictions of each stream of a network alone, with the other one switched off; empty where it hasn't both.
 
     Args:

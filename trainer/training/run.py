@@ -26,7 +26,7 @@ from trainer.files.copies import Copies
 from trainer.files.eye_weights import weights_fingerprint
 from trainer.files.initial import initial_fingerprint, read_initial
 from trainer.networks.build import build_model
-from trainer.networks.streams import Appearance
+from trainer.networks.streams import EYE, Appearance
 from trainer.training.choices import choose_batch, choose_compile, choose_rate, said_of_frames
 from trainer.training.devices import Devices, why_no_compiler
 from trainer.training.learner import Learner, Learning
@@ -36,6 +36,8 @@ from trainer.training.rates import multipliers
 from trainer.training.schedule import Plan, choose_length
 from trainer.training.seeds import seeded
 
+PRETRAINED_RATE = 0.1
+"""Of the learning rate, for pretrained layers: they mustn't lose what they know while the others are still random."""
 _AHEAD = 4
 """Steps that may be under way on a GPU: enough that it never waits for Python, few enough to find NaN soon."""
 
@@ -106,7 +108,7 @@ class Run:
         self.appearance = Appearance(config.appearance, config.train_appearance, config.appearance_weights)
         self.start: Start | None = None
         if config.init:
-            initial = read_initial(config.init, config.model, config.variant)
+            initial = read_initial(config.init, config.model, config.variant, config.appearance)
             self.start = Start(initial, self.info.labels, self.info.clip_spec, config.layer_decay)
         self.seen = self.start.initial.seen(self.parts.sides["test"].groups) if self.start else []
         weigh = head_weights if self.info.multi_label else class_weights
@@ -182,7 +184,11 @@ class Run:
             build = start.started(build)
         settings = config.weight_decay, config.label_smoothing, config.clip_norm, config.ema
         shares = self.windows.class_shares if self.info.multi_label else ()
-        rates = (lambda network: multipliers(network, start.rates)) if start else None
+        slow = {EYE: PRETRAINED_RATE} if self.appearance.train != "none" else {}
+
+        def rates(network: keras.Model) -> list[float]:
+            return multipliers(network, slow, start.rates if start else {})
+
         learning = Learning(*settings, self.loss_weights, shares, rates)
         train = self._clips("train", single_frame)
         steps = train.training_steps(0)
