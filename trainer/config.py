@@ -1,5 +1,6 @@
 """The settings of a training run: a frozen dataclass that checks itself. `--help` of `trainer.task` explains each."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,8 +48,8 @@ class TrainConfig:
     )  # fmt: skip
     init: str = setting(
         "", group=WHAT, metavar="FOLDER", automatic="none",
-        help="start from the weights of this run or model, which must be of the same network and variant; classes that "
-        "it knows by name keep their weights",
+        help="start from the weights of this run or model, which must be of the same network and variant, with or "
+        "without an appearance stream; classes that it knows by name keep their weights",
     )  # fmt: skip
     appearance: str = setting(
         NONE, group=LOOKS, choices=APPEARANCES,
@@ -65,8 +66,12 @@ class TrainConfig:
     )  # fmt: skip
     features: str = setting(
         "", group=LOOKS, metavar="FOLDER", automatic="none",
-        help="what that network sees in the dataset, as pipelines.features has computed it, so that it need not run "
-        "while training; augmentation can't change it",
+        help="what that network sees in the dataset, by pipelines.features, so that it need not run in training",
+    )  # fmt: skip
+    layer_decay: float = setting(
+        1.0, group=TRAINING, metavar="FACTOR", above=0, high=1,
+        help="with --init: factor by which the learning rate of layers with the weights of that model falls from each "
+        "layer to the one before it, so that those near the input change least; 1 for the same rate everywhere",
     )  # fmt: skip
     multi_label: bool = setting(
         False, group=WHAT,
@@ -184,6 +189,12 @@ class TrainConfig:
                     "{} splits by groups, so it can't be combined with {} random", Name("fold"), Name("split")
                 )
 
+        if self.layer_decay != 1 and not self.init:
+            raise SettingError(
+                "{} {} is for layers with the weights of another model: give {}, or leave it out",
+                Name("layer_decay"), self.layer_decay, Name("init"),
+            )  # fmt: skip
+
     def _check_appearance(self) -> None:
         if self.model == ALONE and self.appearance == NONE:
             eyes = ", ".join(name for name in APPEARANCES if name != NONE)
@@ -195,18 +206,22 @@ class TrainConfig:
                 if (value := getattr(self, name)) != default:
                     raise SettingError("{} {} needs {}, which is none", Name(name), value, _LOOKS)
         if self.features and self.train_appearance != NONE:
-            raise SettingError(
-                "{} are those of a network that stays as it is, so {} must be none, not {}",
-                Name("features"), Name("train_appearance"), self.train_appearance,
-            )  # fmt: skip
+            raise SettingError("{} need {} none, not {}", _KNOWN, Name("train_appearance"), self.train_appearance)
+        if self.features and self.model == ALONE and self.augment not in ("auto", "none"):
+            raise SettingError("{} {} can't change {}: give none", Name("augment"), self.augment, _KNOWN)
 
     def identity(self) -> dict[str, Any]:
-        """The settings that determine the weights, beside what lies in other files; a resumed run has the
-        same."""
-        return {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
+        """The settings that determine the weights, beside what lies in other files. A resumed run must have the same.
+
+        One of `LATER` is left out at its default, as runs from before there was that setting don't have it.
+        """
+        found = {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
+        return {name: value for name, value in found.items() if name not in LATER or value != LATER[name]}
 
 
-_LOOKS = Name("appearance")
+LATER: Mapping[str, Any] = {"layer_decay": 1.0, "appearance": NONE, "train_appearance": NONE}
+"""Settings that were added later and what runs without them did."""
+_LOOKS, _KNOWN = Name("appearance"), Name("features")
 _OPERATIONAL = (
     *("data", "output", "init", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite"),
     "multi_label",  # follows from the dataset, which is part of the identity

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipelines.appearance.efficientnet_lite import efficientnet_lite0, take_tensors
 from pipelines.appearance.names import APPEARANCES, NONE
-from pipelines.appearance.of_keras import OF_KERAS, eye_of_keras
+from pipelines.appearance.of_keras import OF_KERAS, eye_of_keras, untrained_eye_of_keras
 from pipelines.appearance.tensors import read_tensors
 from pipelines.appearance.weights import packaged_weights
 from pipelines.core.errors import UsageError
@@ -65,6 +65,17 @@ def build_eye(name: str, height: int, width: int, weights: str = "") -> "keras.M
     eye = efficientnet_lite0(height, width)
     take_tensors(eye, read_tensors(path), path)
     return eye
+
+
+def untrained_eye(name: str, height: int, width: int) -> "keras.Model":
+    """An eye with random weights, in place of which those of a model's file are to be read.
+
+    Args:
+        name, height, width: as for `build_eye`.
+    """
+    if name in OF_KERAS:
+        return untrained_eye_of_keras(name, height, width)
+    return efficientnet_lite0(height, width)
 
 
 def feature_size(eye: "keras.Model") -> int:

@@ -69,6 +69,11 @@ def eye_of_keras(name: str, height: int, width: int, weights: str) -> "keras.Mod
         ) from error
 
 
+def untrained_eye_of_keras(name: str, height: int, width: int) -> "keras.Model":
+    """One of these networks as an eye, with random weights."""
+    return folded(_network(name, height, width, None))
+
+
 def _network(name: str, height: int, width: int, weights: str | None, with_classifier: bool = False) -> "keras.Model":
     import keras
 

@@ -19,15 +19,12 @@ from pipelines.featurizing.records import FEATURES
 from trainer.data.augment import augment
 from trainer.data.features import Features
 from trainer.data.parts import Index, Part
-from trainer.data.records import Records, Zipped
+from trainer.data.records import PLAIN, Records, Zipped, read_index
 from trainer.data.windows import of_epoch
 from trainer.files.copies import AHEAD, Copies
 
 _PREFETCH = 4
 """Batches that are prepared ahead."""
-_PLAIN = tf.autograph.experimental.do_not_convert
-"""Without this, TensorFlow rewrites the source of every function in search of Python's `if` and `for`, which takes
-longer than everything else here and finds none."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ class Clips:
         most = max(count for _, count in self._shares(epoch))
         return -(-most // (reading.batch_size * reading.replicas))
 
-    @_PLAIN
+    @PLAIN
     def training(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
         """Endless batches, from a step of an epoch on: inputs, labels int64 [b], weights float32 [b].
 
@@ -158,7 +155,7 @@ class Clips:
         reading = self._reading
         return -(-self._part.num_clips // (reading.batch_size * reading.replicas * reading.num_workers))
 
-    @_PLAIN
+    @PLAIN
     def evaluation(self, rounds: int = 1) -> tf.data.Dataset:
         """All clips in the order of their records: inputs, the clip's number int64 [b] in that order, weights.
 
@@ -182,7 +179,7 @@ class Clips:
         clips = _filled(clips, self.evaluation_steps() * reading.replicas * reading.batch_size).repeat(rounds)
         return clips.batch(reading.batch_size, drop_remainder=True).prefetch(_PREFETCH)
 
-    @_PLAIN
+    @PLAIN
     def index(self) -> Index:
         """Ids, groups and labels of the part's clips, in the order of `evaluation`."""
         shards = list(range(len(self._part.shards)))
@@ -243,32 +240,6 @@ def _filled(clips: tf.data.Dataset, count: Any) -> tf.data.Dataset:
     """Exactly `count` elements: the given ones, then empty ones of weight 0."""
     empty = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), clips.element_spec)
     return clips.concatenate(tf.data.Dataset.from_tensors(empty).repeat(count)).take(count)
-
-
-@_PLAIN
-def read_index(records: tf.data.Dataset, num_classes: int = 0) -> Index:
-    """Reads ids, groups and labels, without the pixels; all labels of each clip, where a number of classes is given."""
-    features: dict[str, Any] = {
-        example.VIDEO_ID: tf.io.FixedLenFeature([], tf.string),
-        example.GROUP: tf.io.FixedLenFeature([], tf.string),
-        example.LABEL: tf.io.FixedLenFeature([], tf.int64),
-    }
-    if num_classes:
-        features[example.LABELS] = tf.io.RaggedFeature(tf.int64)
-    parsed = records.batch(64).map(lambda batch: tf.io.parse_example(batch, features), tf.data.AUTOTUNE)
-    ids: list[str] = []
-    groups: list[str] = []
-    labels: list[np.ndarray] = []
-    targets = [np.zeros((0, num_classes), np.bool_)]
-    for batch in parsed.as_numpy_iterator():
-        ids += [value.decode("utf-8", "surrogateescape") for value in batch[example.VIDEO_ID]]
-        groups += [value.decode("utf-8", "surrogateescape") for value in batch[example.GROUP]]
-        labels.append(batch[example.LABEL])
-        if num_classes:
-            rows = batch[example.LABELS].to_list()
-            targets.append(np.array([[c in row for c in range(num_classes)] for row in rows], np.bool_))
-    several = np.concatenate(targets) if num_classes else None
-    return Index(tuple(ids), tuple(groups), np.concatenate(labels) if labels else np.zeros(0, np.int64), several)
 
 
 def _seed(*parts: int) -> int:

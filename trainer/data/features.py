@@ -17,6 +17,7 @@ from trainer.files import storage
 from trainer.files.copies import Copies, shard_copies
 
 if TYPE_CHECKING:
+    import keras
     import tensorflow as tf
 
 _OTHER_CLIP = "these features are of another clip"
@@ -47,6 +48,36 @@ class Features:
     def parse(self, record: "tf.Tensor", num_classes: int) -> "Mapping[str, tf.Tensor]":
         """See `records.parse`."""
         return records.parse(record, self.info.clip_spec.num_frames, self.info.size, num_classes)
+
+    def augmented(self, chosen: tuple[str, ...], note: str) -> tuple[tuple[str, ...], str]:
+        """The augmentations that are left, and what is to be said of them.
+
+        Args:
+            chosen: those of frames.
+            note: what is said of these; it is of no interest where nothing is augmented.
+        """
+        seen = f"what {self.info.appearance} sees is read from {self.uri}"
+        if self.alone:
+            return (), f"{seen}: there is no augmentation"
+        if not chosen:
+            return (), note
+        return chosen, "; ".join(filter(None, [note, f"{seen}: augmentation changes the motion stream's frames alone"]))
+
+    def check_eye(self, eye: "keras.Model | None") -> None:
+        """Refuses features of another pretrained network than that of the network to be trained.
+
+        Raises:
+            UsageError: their weights differ; the message gives both fingerprints.
+        """
+        from pipelines.appearance.eyes import eye_fingerprint
+
+        ours = eye_fingerprint(eye) if eye else "none"
+        if ours != self.info.weights:
+            raise UsageError(
+                f"--features {self.uri} was made with other weights of {self.info.appearance} (fingerprint "
+                f"{self.info.weights}, not {ours}): give the same --appearance-weights as then, or {_AGAIN} with "
+                "--overwrite"
+            )
 
     def beside(self, parsed: "Mapping[str, tf.Tensor]", record: "tf.Tensor") -> "Mapping[str, tf.Tensor]":
         """A parsed clip and the features in a record, which must be of the same clip: see `explained`."""

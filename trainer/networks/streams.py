@@ -45,11 +45,13 @@ class Appearance:
         name: one of `pipelines.appearance.names.APPEARANCES`; `none` for no such stream.
         train: which of its layers are trained: `none`, the `last` stage, or `all`.
         weights: a local file with its weights; empty for those that come with it.
+        pretrained: whether it gets these weights; otherwise they are random, to be read from a model's file.
     """
 
     name: str = NONE
     train: str = "none"
     weights: str = ""
+    pretrained: bool = True
 
     def __bool__(self) -> bool:
         return self.name != NONE
@@ -124,10 +126,14 @@ def on_features(model: keras.Model) -> keras.Model:
     Raises:
         ValueError: the network has no appearance stream.
     """
+    return keras.Model(known_inputs(model), model.outputs[0], name=f"{model.name}_on_features")
+
+
+def known_inputs(model: keras.Model) -> Any:
+    """What the rest of a network gets where the features of its eye are known: see `on_features`."""
     known = model.get_layer(FEATURES).output
     # Not the network's own input: Keras would take that from the network when it makes one of a part of it.
-    inputs = [model.get_layer(CLIP).output, known] if has_both(model) else known
-    return keras.Model(inputs, model.outputs[0], name=f"{model.name}_on_features")
+    return [model.get_layer(CLIP).output, known] if has_both(model) else known
 
 
 def has_both(model: keras.Model) -> bool:
@@ -140,23 +146,38 @@ def eye_of(model: keras.Model) -> keras.Model | None:
     return next((layer for layer in model.layers if layer.name == EYE), None)
 
 
-def each_alone(model: keras.Model) -> keras.Model:
+def changing_variables(model: keras.Model) -> list[keras.Variable]:
+    """The variables of a network that training may change: all but those of layers of its eye that stay as they are."""
+    eye = eye_of(model)
+    frozen = {id(variable) for variable in eye.non_trainable_variables} if eye else set()
+    return [variable for variable in model.variables if id(variable) not in frozen]
+
+
+def each_alone(model: keras.Model, from_features: bool = False) -> keras.Model:
     """A two-stream network that says more: logits [B, 3, C] of both streams, of motion alone and of appearance alone.
 
     The vector of a stream that is switched off is zero, as in training where it is left out.
+
+    Args:
+        model: the network.
+        from_features: whether the new one gets what `on_features` gets.
     """
     motion, appearance = (model.get_layer(name).output for name in STREAMS)
     join, logits = model.get_layer(_JOIN), model.get_layer(LOGITS)
     alone = [logits(join(pair)) for pair in ((motion, appearance * 0.0), (motion * 0.0, appearance))]
-    return keras.Model(model.inputs[0], ops.stack([model.outputs[0], *alone], axis=1))
+    inputs = known_inputs(model) if from_features else model.inputs[0]
+    return keras.Model(inputs, ops.stack([model.outputs[0], *alone], axis=1))
 
 
 def _features(frames: Any, appearance: Appearance) -> Any:
     """The eye's features of each frame, [B, T, D]."""
-    from pipelines.appearance.eyes import build_eye, last_block
+    from pipelines.appearance.eyes import build_eye, last_block, untrained_eye
 
     num_frames, height, width = frames.shape[1:4]
-    eye = build_eye(appearance.name, height, width, appearance.weights)
+    if appearance.pretrained:
+        eye = build_eye(appearance.name, height, width, appearance.weights)
+    else:
+        eye = untrained_eye(appearance.name, height, width)
     learning = {"none": [], "last": last_block(eye, appearance.name), "all": eye.layers}[appearance.train]
     for layer in eye.layers:
         layer.trainable = any(layer is other for other in learning)

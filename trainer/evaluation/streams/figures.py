@@ -44,14 +44,14 @@ def label_stream_figures(
     together: LabelPredictions,
     alone: Mapping[str, LabelPredictions],
     labels: Sequence[str],
-    thresholds: Sequence[float] | np.ndarray,
+    thresholds: np.ndarray,
     temperature: float = 1.0,
 ) -> dict[str, Any]:
     """The same where clips may have several labels.
 
     Args:
         together, alone, labels: as for `stream_figures`.
-        thresholds: of the model, for F1.
+        thresholds: of the model, float [C] or, for each clip, [N, C], for F1.
         temperature: of the model.
     """
     if not alone:

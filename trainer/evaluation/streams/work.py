@@ -58,6 +58,12 @@ class Work:
         return said if self.sure else f"{said}; the intervals leave room for another answer"
 
 
+def named_network(model: Mapping[str, Any]) -> str:
+    """A network in words, from `model` of metrics.json: `lrcn (default) with efficientnet-lite0`."""
+    appearance = f" with {model['appearance']}" if model.get("appearance") else ""
+    return f"{model['name']} ({model['variant']}){appearance}"
+
+
 def who_works(together: Interval, guess: float, worse_by: Mapping[str, Interval]) -> Work:
     """Who does the work, by the rule above.
 
