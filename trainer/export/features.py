@@ -34,7 +34,10 @@ def tapped(model: keras.Model, from_features: bool = False) -> keras.Model:
             last = layer.input  # its size doesn't depend on that of the clips
             embedding = layers.Flatten()(keras.ops.mean(last, axis=1) if len(last.shape) > 4 else last)
             break
-    inputs = known_inputs(model) if from_features else model.inputs[0]
+    inputs = model.inputs[0]
+    if from_features:
+        inputs = known_inputs(model)
+        last = layers.Identity()(last)  # Keras can't cut a network whose outputs are one tensor twice
     return keras.Model(inputs, [model.outputs[0], embedding, *([] if first is None else [first]), last])
 
 
