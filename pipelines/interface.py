@@ -76,7 +76,8 @@ def sample_data(output: str | PathLike[str], **settings: Any) -> VideoFolder:
 
     Args:
         output: a local folder for the videos.
-        settings: `groups=25`, `clips_per_group=3`, `seed=0`, `workers=2`; see `SampleDataConfig`.
+        settings: `groups=25`, `clips_per_group=3`, `tells="motion"`, `seed=0`, `workers=2`; see
+            `SampleDataConfig`.
 
     Returns:
         The folder with its videos.

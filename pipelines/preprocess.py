@@ -29,6 +29,7 @@ from pipelines.dataset.summary import print_summary
 from pipelines.decoding.messages import DecodeJob
 from pipelines.engines.engine import Engine, num_decoders, plain_engine, resources
 from pipelines.files.lock import exclusive
+from pipelines.files.shard_reports import finished_shards
 from pipelines.inputs.background import annotated_parts, with_background
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.class_notes import note_classes
@@ -158,7 +159,7 @@ def _write_shards(config: PreprocessConfig, engine: Engine, plan: Plan, pending:
     def done() -> float:
         if engine.in_process:
             return LOCAL_PROGRESS.videos - before
-        return sum(videos.get(name, 0) for name in folder.finished_shards(config.output))
+        return sum(videos.get(name, 0) for name in finished_shards(config.output))
 
     try:
         if engine.is_default:

@@ -4,6 +4,9 @@ The videos are MPEG-4 AVI files in UCF50's layout, <Class>/v_<Class>_g<NN>_c<NN>
 model that sees a single frame does no better than guessing. The same seed gives the same bytes, however many processes
 write them, and an interrupted run can be started again to make the missing videos.
 
+With --tells scene, classes differ only in the kind of place: any frame tells them, and changes from frame to frame tell
+nothing. With --tells both, two motions are seen in each of two kinds of places: either alone is right half the time.
+
 Train on these videos without horizontal flips, which turn clockwise into counter-clockwise.
 
 With --long, each video lasts 2 to 5 minutes, in which 6 to 20 stretches of 5 activities alternate with background;
@@ -54,9 +57,13 @@ class _Counts:
 
 def make_parser() -> Parser:
     """The parser."""
-    names = (chr(10).join(textwrap.wrap(", ".join(kind), 98)) for kind in (ACTIVITIES, LONG_ACTIVITIES))
-    short, long = (textwrap.indent(text, "  ") for text in names)
-    parser = Parser("pipelines.sample_data", __doc__, f"classes:\n{short}\nclasses with --long:\n{long}")
+    scene, both = (SampleDataConfig("videos", tells=tells).classes for tells in ("scene", "both"))
+    kinds = {"": ACTIVITIES, " with --tells scene": scene, " with --tells both": both, " with --long": LONG_ACTIVITIES}
+    classes = (
+        f"classes{when}:\n" + textwrap.indent(chr(10).join(textwrap.wrap(", ".join(names), 98)), "  ")
+        for when, names in kinds.items()
+    )
+    parser = Parser("pipelines.sample_data", __doc__, "\n".join(classes))
     add_flags(parser, SampleDataConfig)
     parser.add_argument("--long", action="store_true", help="make long videos, in which activities begin and end")
     add_flags(parser, LongDataConfig, leave_out=[item.name for item in fields(SampleDataConfig)])
@@ -76,6 +83,8 @@ def _read(arguments: Sequence[str]) -> _Config:
         return given.build(SampleDataConfig)
     if "clips_per_group" in given.values:
         raise UsageError("--clips-per-group doesn't go with --long: give --videos, the number of all videos")
+    if "tells" in given.values:
+        raise UsageError("--tells doesn't go with --long: in long videos, motion alone tells the classes")
     values = dict(given.values)
     if "videos" in given.others:
         values["videos"] = given.others["videos"]
@@ -88,7 +97,8 @@ def _summary(config: _Config, verb: str) -> str:
     size_mb = sum(map(os.path.getsize, paths)) / 1e6
     folder = config.output.rstrip(os.sep) or os.sep
     is_long = isinstance(config, LongDataConfig)
-    source, classes = (os.path.join(folder, TRUTH), LONG_ACTIVITIES) if is_long else (folder, ACTIVITIES)
+    source = os.path.join(folder, TRUTH) if is_long else folder
+    classes = LONG_ACTIVITIES if isinstance(config, LongDataConfig) else config.classes
     windows = " --clip-s 2 --stride-s 1 --background-label Background" if is_long else ""
     output = f"{shlex.quote(folder)}_dataset{windows}"
     return as_called(

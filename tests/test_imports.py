@@ -28,15 +28,30 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "appearance": ("core", "process", "files"),
     "dataset": _BELOW,
     "labelling": (*_BELOW, "dataset"),
+    "featurizing": (*_BELOW, "dataset", "appearance"),
     "evaluation": ("core", "process", "files", "annotations", "reports", "labelling"),
     "selection": ("core", "files", "annotations", "reports", "labelling"),
     "shift": (*_BELOW, "dataset", "labelling"),
-    "transforms": (*_BELOW, "models", "dataset", "labelling"),
+    "transforms": (*_BELOW, "models", "dataset", "labelling", "featurizing"),
     "engines": ("core", "process", "files", "decoding", "cli", "reports", "models", "labelling", "transforms"),
     "diagnosis": (*_BELOW, "dataset", "engines"),
 }
 """Rooms of `pipelines` and what else they may see of it. Tools see all."""
-SEEN_BY_TRAINER = {"appearance", "core", "process", "files", "inputs", "cli", "reports", "dataset", "models", "video"}
+SEEN_BY_TRAINER = {
+    *(
+        "appearance",
+        "core",
+        "process",
+        "files",
+        "inputs",
+        "cli",
+        "reports",
+        "dataset",
+        "featurizing",
+        "models",
+        "video",
+    ),
+}
 TRAINER_FLOORS = {
     "files": (),
     "networks": (),
@@ -47,7 +62,7 @@ TRAINER_FLOORS = {
 }
 PRIVATE = ("pipelines.video.containers", "pipelines.video.skipping", "pipelines.video.timing")
 """Packages that only their parent knows."""
-PURE = ("core", "video", "decoding", "inputs", "dataset", "reports", "fetching", "evaluation", "shift")
+PURE = ("core", "video", "decoding", "inputs", "dataset", "reports", "fetching", "evaluation", "featurizing", "shift")
 LIBRARIES = [
     # modules, what they must not import at their top, what they must not import at all
     *((f"pipelines/{room}", {"apache_beam", "tensorflow", "keras"}, {"apache_beam"}) for room in PURE),
@@ -56,7 +71,7 @@ LIBRARIES = [
 ]
 TOOLS = (
     *("preprocess", "label", "select", "evaluate", "drift", "export", "corrections"),
-    *("verify", "sample_data", "download", "doctor"),
+    *("verify", "features", "sample_data", "download", "doctor"),
 )
 LONGEST_MODULE, MOST_FILES = 260, 20
 

@@ -1,12 +1,16 @@
 """The settings of a training run: a frozen dataclass that checks itself. `--help` of `trainer.task` explains each."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipelines.appearance.names import APPEARANCES, NONE
 from pipelines.core.settings.common import RUNNING, Common
 from pipelines.core.settings.fields import Group, Name, SettingError, check_settings, naming, setting, setting_like
 
-MODELS = ("convlstm", "lrcn")
+ALONE = "appearance"
+MODELS = ("convlstm", "lrcn", ALONE)
+TRAINED_PARTS = ("none", "last", "all")
 VARIANTS = ("default", "reference")
 STRATEGIES = ("auto", "cpu", "multi_worker")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -16,6 +20,7 @@ CLASS_WEIGHTS = ("auto", "none", "balanced")
 COMPILE = ("auto", "on", "off")
 WINDOWS = ("auto", "one", "all")
 WHAT, EVALUATION, TRAINING = Group("what"), Group("evaluation"), Group("training")
+LOOKS = Group("appearance", "What single frames look like, to a network that was trained on ImageNet.")
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class TrainConfig:
 
     model: str = setting(
         group=WHAT, choices=MODELS,
-        help="network: `convlstm` has convolutions inside its recurrence, `lrcn` before it",
+        help="network: `convlstm` has convolutions inside its recurrence, `lrcn` before it, and `appearance` is a "
+        "pretrained network that sees single frames and no motion",
     )  # fmt: skip
     data: str = setting(
         group=WHAT, metavar="FOLDER",
@@ -42,8 +48,30 @@ class TrainConfig:
     )  # fmt: skip
     init: str = setting(
         "", group=WHAT, metavar="FOLDER", automatic="none",
-        help="start from the weights of this run or model, which must be of the same network and variant; classes that "
-        "it knows by name keep their weights",
+        help="start from the weights of this run or model, which must be of the same network and variant, with or "
+        "without an appearance stream; classes that it knows by name keep their weights",
+    )  # fmt: skip
+    appearance: str = setting(
+        NONE, group=LOOKS, choices=APPEARANCES,
+        help="pretrained network to add as a second stream beside the network that sees motion",
+    )  # fmt: skip
+    train_appearance: str = setting(
+        NONE, group=LOOKS, choices=TRAINED_PARTS,
+        help="layers of it to train, at a tenth of the learning rate: `none` keeps it as it is, `last` trains its last "
+        "stage",
+    )  # fmt: skip
+    appearance_weights: str = setting(
+        "", group=LOOKS, metavar="FILE", automatic="those that come with it",
+        help="local file with its weights",
+    )  # fmt: skip
+    features: str = setting(
+        "", group=LOOKS, metavar="FOLDER", automatic="none",
+        help="what that network sees in the dataset, by pipelines.features, so that it need not run in training",
+    )  # fmt: skip
+    layer_decay: float = setting(
+        1.0, group=TRAINING, metavar="FACTOR", above=0, high=1,
+        help="with --init: factor by which the learning rate of layers with the weights of that model falls from each "
+        "layer to the one before it, so that those near the input change least; 1 for the same rate everywhere",
     )  # fmt: skip
     multi_label: bool = setting(
         False, group=WHAT,
@@ -152,6 +180,7 @@ class TrainConfig:
         check_settings(self)
         with naming("augment"):
             parse_augmentations(self.augment)
+        self._check_appearance()
         if self.fold:
             with naming("fold"):
                 parse_fold(self.fold)
@@ -160,14 +189,43 @@ class TrainConfig:
                     "{} splits by groups, so it can't be combined with {} random", Name("fold"), Name("split")
                 )
 
+        if self.layer_decay != 1 and not self.init:
+            raise SettingError(
+                "{} {} is for layers with the weights of another model: give {}, or leave it out",
+                Name("layer_decay"), self.layer_decay, Name("init"),
+            )  # fmt: skip
+
+    def _check_appearance(self) -> None:
+        if self.model == ALONE and self.appearance == NONE:
+            eyes = ", ".join(name for name in APPEARANCES if name != NONE)
+            raise SettingError("{} appearance sees nothing without {}: choose one of {}", Name("model"), _LOOKS, eyes)
+        if self.model == ALONE and self.variant != "default":
+            raise SettingError("{} appearance has no {} {}", Name("model"), Name("variant"), self.variant)
+        if self.appearance == NONE:
+            for name, default in (("train_appearance", NONE), ("appearance_weights", ""), ("features", "")):
+                if (value := getattr(self, name)) != default:
+                    raise SettingError("{} {} needs {}, which is none", Name(name), value, _LOOKS)
+        if self.features and self.train_appearance != NONE:
+            raise SettingError("{} need {} none, not {}", _KNOWN, Name("train_appearance"), self.train_appearance)
+        if self.features and self.model == ALONE and self.augment not in ("auto", "none"):
+            raise SettingError("{} {} can't change {}: give none", Name("augment"), self.augment, _KNOWN)
+
     def identity(self) -> dict[str, Any]:
-        """The settings that determine the weights, beside the model to start from; a resumed run must have the same."""
-        return {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
+        """The settings that determine the weights, beside what lies in other files. A resumed run must have the same.
+
+        One of `LATER` is left out at its default, as runs from before there was that setting don't have it.
+        """
+        found = {name: value for name, value in asdict(self).items() if name not in _OPERATIONAL}
+        return {name: value for name, value in found.items() if name not in LATER or value != LATER[name]}
 
 
+LATER: Mapping[str, Any] = {"layer_decay": 1.0, "appearance": NONE, "train_appearance": NONE}
+"""Settings that were added later and what runs without them did."""
+_LOOKS, _KNOWN = Name("appearance"), Name("features")
 _OPERATIONAL = (
     *("data", "output", "init", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite"),
     "multi_label",  # follows from the dataset, which is part of the identity
+    *("appearance_weights", "features"),  # their content is part of the identity, wherever it lies
 )
 # `cache` changes the order of the clips (see `trainer.data.clips`), so it belongs to the identity.
 

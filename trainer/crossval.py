@@ -17,6 +17,7 @@ from pipelines.reports.text import plural
 from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset, check_several, check_shards, open_dataset
+from trainer.data.features import Features, check_features, open_features
 from trainer.data.index import check_indexes
 from trainer.data.parts import min_groups
 from trainer.evaluation.crossval_report import Fold, render_crossval
@@ -25,9 +26,19 @@ from trainer.evaluation.multilabel.crossval_report import render_multilabel_cros
 from trainer.evaluation.multilabel.pooling import summarise_labels
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_model_place, check_output
 from trainer.evaluation.pooling import summarise
-from trainer.evaluation.results import CROSSVAL, PREDICTIONS, REPORT, baseline_rows, finished, remove_run, said_of_init
+from trainer.evaluation.results import (
+    CROSSVAL,
+    PREDICTIONS,
+    REPORT,
+    baseline_rows,
+    finished,
+    remove_run,
+    said_of_init,
+    stream_rows,
+)
 from trainer.files import storage
 from trainer.files.copies import Copies, shard_copies
+from trainer.files.eye_weights import check_weights
 from trainer.files.initial import check_initial
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
@@ -67,11 +78,13 @@ def run(arguments: Sequence[str]) -> int:
     check_cluster(base.strategy)
     if base.strategy == "multi_worker":
         run_attended()
-    storage.check_stores(base.data, base.output)
+    storage.check_stores(base.data, base.output, *filter(None, [base.features]))
     check_output(base.output, CROSS_VALIDATION, base.data)
-    check_initial(base.init, base.output, base.model, base.variant)
+    check_initial(base.init, base.output, base.model, base.variant, base.appearance)
+    check_weights(base.appearance, base.appearance_weights)
     dataset = open_dataset(base.data, splits=())
     check_several(dataset, base.multi_label)
+    check_features(base, dataset)
     groups = {group for split in dataset.info.splits.values() for group in split.groups}
     count = folds or len(groups)
     if len(groups) < min_groups(count):
@@ -93,12 +106,12 @@ def run(arguments: Sequence[str]) -> int:
         if not metrics:
             check_model_place(config.output)
     if base.overwrite or not all(done):
-        with shard_copies(dataset.uri, dataset.info) as copies:
+        with shard_copies(dataset.uri, dataset.info) as copies, open_features(base, dataset) as features:
             check_shards(dataset, dataset.info.splits, copies=copies)
             check_indexes(dataset.uri, dataset.info, dataset.info.splits)
             if base.overwrite and base.strategy != "multi_worker":  # several workers would have to agree on it
                 configs = _overwrite(configs, base.output, dataset)
-            done, is_chief = _train(configs, dataset, copies)
+            done, is_chief = _train(configs, dataset, copies, features)
     else:
         is_chief = is_first_worker(base.strategy)
     if not is_chief:  # only the first worker writes
@@ -147,7 +160,7 @@ def _is_done(config: TrainConfig, dataset: OpenDataset) -> bool:
 
 
 def _train(
-    configs: Sequence[TrainConfig], dataset: OpenDataset, copies: Copies | None
+    configs: Sequence[TrainConfig], dataset: OpenDataset, copies: Copies | None, features: Features | None
 ) -> tuple[list[Mapping[str, Any] | None], bool]:
     """The metrics of each run, and whether this process is the one that writes."""
     start_tensorflow()
@@ -160,7 +173,7 @@ def _train(
     results: list[Mapping[str, Any] | None] = []
     for number, config in enumerate(configs, 1):
         print(f"fold {config.fold}, seed {config.seed} ({number} of {len(configs)} runs)", file=sys.stderr, flush=True)
-        results.append(train_on(config, dataset, devices, copies))
+        results.append(train_on(config, dataset, devices, copies, features))
         keras.backend.clear_session()
     return results, devices.is_chief
 
@@ -195,7 +208,7 @@ def _print(summary: Mapping[str, Any], output: str) -> None:
         print(f"By clip      {Interval.from_json(clips['top1'])}, {clips['num_clips']} tests")
     print(f"Mean         {mean} over {summary['folds']} folds: {folds}")
     print(f"Macro F1     {macro_f1}")
-    for name, value in baseline_rows(summary):
+    for name, value in (*baseline_rows(summary), *stream_rows(summary)):
         print(f"{name.ljust(12)} {value}")
     print(f"Details      {storage.join(output, CROSSVAL)}")
     print(f"Report       {storage.join(output, REPORT)}")

@@ -6,8 +6,9 @@ from pipelines.cli.flags import Given, add_config, add_flags, read_given
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import UsageError
 from pipelines.core.settings.common import RUNNING
-from trainer.config import TrainConfig
+from trainer.config import ALONE, TrainConfig
 
+DEFAULT_EYE = "efficientnet-lite0"
 DEFAULT_DATA, DEFAULT_OUTPUT = "data/sample", "runs/MODEL"
 EPILOG = """\
 exit codes: 0 trained, evaluated and exported; 1 unexpected error; 2 wrong usage or input, nothing was started;
@@ -40,7 +41,9 @@ def make_config(given: Given, output: str = DEFAULT_OUTPUT) -> TrainConfig:
     """
     values = given.values
     if "model" not in values:
-        raise UsageError("choose a network: --model convlstm or --model lrcn")
+        raise UsageError("choose a network: --model convlstm, --model lrcn or --model appearance")
+    if values["model"] == ALONE:
+        values.setdefault("appearance", DEFAULT_EYE)
     if isinstance(values.get("augment"), tuple):
         values["augment"] = ",".join(values["augment"])
     if values.get("augment") is False:  # YAML takes `none` for text, but `no` for false
@@ -49,5 +52,7 @@ def make_config(given: Given, output: str = DEFAULT_OUTPUT) -> TrainConfig:
         values["compile"] = "on" if values["compile"] else "off"
     values.setdefault("data", DEFAULT_DATA)
     values.setdefault("output", output.replace("MODEL", str(values["model"])))
-    given.normalise("data", "output", *(["init"] if values.get("init") else []))
+    given.normalise(
+        "data", "output", *(name for name in ("init", "appearance_weights", "features") if values.get(name))
+    )
     return given.build(TrainConfig)

@@ -11,21 +11,25 @@ from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import flags
 from trainer.config import TrainConfig
 from trainer.data.check import check_several, check_shards, open_dataset
+from trainer.data.features import check_features, open_features
 from trainer.data.index import check_indexes
 from trainer.data.parts import SIDES, indexed_splits
 from trainer.evaluation.places import RUN, check_model_place, check_output
 from trainer.evaluation.results import finished, print_result
 from trainer.files import storage
 from trainer.files.copies import shard_copies
+from trainer.files.eye_weights import check_weights
 from trainer.files.initial import check_initial
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
 _DESCRIPTION = """\
-Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not seen, and exports a model.
+Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not seen, and exports a model. A pretrained
+network that sees single frames can be added as a second stream.
 
   python -m trainer.task --model convlstm                                   # on the sample data
   python -m trainer.task --model lrcn --data data/ucf50 --output runs/lrcn
+  python -m trainer.task --model lrcn --appearance efficientnet-lite0 --data data/ucf50 --output runs/two
   python -m trainer.task --model lrcn --config configs/train_lrcn.yaml
 
 Run it again after an interruption: it resumes at the step where it stopped."""
@@ -65,18 +69,20 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
         UserError: training ended without a model; `exit_code` tells why.
     """
     check_cluster(config.strategy)
-    storage.check_stores(config.data, config.output)
+    storage.check_stores(config.data, config.output, *filter(None, [config.features]))
     check_output(config.output, RUN, config.data)
-    check_initial(config.init, config.output, config.model, config.variant)
+    check_initial(config.init, config.output, config.model, config.variant, config.appearance)
+    check_weights(config.appearance, config.appearance_weights)
     needs_splits = config.split == "groups" and not config.fold
     dataset = open_dataset(config.data, ("train", "test") if needs_splits else ())
     check_several(dataset, config.multi_label)
+    check_features(config, dataset)
     metrics: Mapping[str, Any] | None = finished(config, dataset)
     if metrics is not None:
         tool.say(f"{config.output} is complete (--overwrite trains again)")
         return metrics
     check_model_place(config.output)
-    with shard_copies(dataset.uri, dataset.info) as copies:
+    with shard_copies(dataset.uri, dataset.info) as copies, open_features(config, dataset) as features:
         check_shards(dataset, SIDES if needs_splits else dataset.info.splits, copies=copies)
         check_indexes(dataset.uri, dataset.info, indexed_splits(dataset.info, config))
         start_tensorflow()
@@ -84,7 +90,7 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
         from trainer.training.devices import make_devices
         from trainer.training.session import train_on
 
-        return train_on(config, dataset, make_devices(config.strategy, config.precision), copies)
+        return train_on(config, dataset, make_devices(config.strategy, config.precision), copies, features)
 
 
 def main() -> int:

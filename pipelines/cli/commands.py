@@ -6,6 +6,7 @@ COMMANDS = {
     "sample-data": ("pipelines.sample_data", "make sample videos of activities that differ only in motion"),
     "preprocess": ("pipelines.preprocess", "turn videos into a dataset of TFRecord shards"),
     "verify": ("pipelines.verify", "check a dataset, record by record"),
+    "features": ("pipelines.features", "compute once what a pretrained network sees in a dataset"),
     "train": ("trainer.task", "train, evaluate and export a network on a dataset"),
     "crossval": ("trainer.crossval", "cross-validate a network over folds of groups"),
     "compare": ("trainer.compare", "show finished training runs side by side"),

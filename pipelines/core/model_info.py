@@ -48,6 +48,8 @@ class ModelInfo:
             classes that were taken and those that are new; empty if it started anew.
         multi_label: whether a clip may have several labels: the outputs are then probabilities of each label by itself,
             which don't add up to 1, and the softmax is a sigmoid.
+        appearance: the pretrained network in it: its `name`, which part was `trained`, the `fusion` of the streams, the
+            `fingerprint` of its weights and their `source`; empty if there is none.
         thresholds: of such a model, from which probability on a clip gets each label; above 0 and below 1.
 
     Raises:
@@ -75,6 +77,7 @@ class ModelInfo:
     init: Mapping[str, Any] = field(default_factory=dict)
     multi_label: bool = False
     thresholds: tuple[float, ...] = ()
+    appearance: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -95,6 +98,8 @@ class ModelInfo:
         value["unfamiliar"] = asdict(self.unfamiliar)
         if not self.multi_label:  # descriptions of other models keep the bytes that they always had
             del value["multi_label"], value["thresholds"]
+        if not self.appearance:
+            del value["appearance"]
         value = {"schema_version": value.pop("schema_version"), **value}
         return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
 

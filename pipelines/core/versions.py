@@ -3,6 +3,7 @@
 from importlib.metadata import PackageNotFoundError, version
 
 OF_DATASET = ("apache-beam", "av", "numpy", "opencv-python-headless", "protobuf")
+OF_FEATURES = ("keras", "numpy", "protobuf", "tensorflow")
 OF_LABELS = ("apache-beam", "av", "numpy", "tensorflow")
 OF_MODEL = ("keras", "numpy", "tensorflow")
 SHOWN = ("apache-beam", "tensorflow", "numpy", "av", "opencv-python-headless")

@@ -1,10 +1,11 @@
-"""Whether the description of a dataset is consistent."""
+"""Whether the description of a dataset is consistent, and which dataset it describes."""
 
 import reprlib
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipelines.core.hashing import fingerprint
 from pipelines.core.label_sets import SEPARATOR
 from pipelines.core.spec import COMPRESSIONS
 
@@ -56,6 +57,12 @@ def check_dataset(info: "DatasetInfo", stated: Mapping[str, Any]) -> None:
     parts = counts["written"] + counts["failed"] + counts["filtered"]
     listed = counts["listed"] + counts.get("extra", 0)
     _must_agree("counts.listed", listed, "written + failed + filtered", parts)
+
+
+def dataset_fingerprint(info: "DatasetInfo") -> str:
+    """Equal for two datasets exactly when labels, clip settings and the bytes of all shards are equal."""
+    shards = sorted((shard.name, shard.sha256) for split in info.splits.values() for shard in split.shards)
+    return fingerprint({"labels": info.labels, "clip_spec": info.clip_spec.fingerprint(), "shards": shards})
 
 
 def _check_several(place: str, by_class: Mapping[str, int], num_examples: int) -> None:

@@ -90,12 +90,13 @@ def _message_class() -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))
 
 
-_Message = _message_class()
+Message = _message_class()
+"""The class of `tf.train.Example`, without TensorFlow."""
 
 
 def encode(example: Example) -> bytes:
     """A serialised `tf.train.Example`, the same bytes for the same content."""
-    before, behind = _Message(), _Message()
+    before, behind = Message(), Message()
     feature = before.features.feature
     feature[FRAME_INDICES].int64_list.value.extend(example.frame_indices)
     feature = behind.features.feature
@@ -145,7 +146,7 @@ def decode(record: bytes) -> Example:
     Raises:
         ValueError: the record is of another form; the message names the key.
     """
-    message = _Message()
+    message = Message()
     try:
         message.ParseFromString(record)
     except Exception as error:  # protobuf's class for this differs between its implementations

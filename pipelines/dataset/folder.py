@@ -14,14 +14,16 @@ from pipelines.core.errors import OutputError
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import DATASET_INFO, FAILURES
 from pipelines.core.relative import path_below
-from pipelines.core.stored.sealed import seal, seal_parts, unseal
+from pipelines.core.stored.sealed import seal, seal_parts
 from pipelines.core.video_files import IGNORED, IgnoredFile, ignored_lines
 from pipelines.dataset import sharding
 from pipelines.dataset.duplicates import DUPLICATES, Copies, duplicate_lines
 from pipelines.dataset.index import index_lines, index_name, is_index_name
 from pipelines.dataset.info import PREVIEW, REMARKS, DatasetInfo, IndexInfo, ShardReport
 from pipelines.dataset.plan import Layout, Plan, PlannedShard
+from pipelines.files import shard_reports
 from pipelines.files.output_folder import STATE, clean_up, read_own, temporary_folder
+from pipelines.files.shard_reports import finished_shards, report_uri
 from pipelines.inputs.catalog import VideoRecord
 
 _LISTS = (FAILURES, IGNORED, DUPLICATES, REMARKS)
@@ -29,10 +31,6 @@ _LISTS = (FAILURES, IGNORED, DUPLICATES, REMARKS)
 
 def _layout_uri(output: str) -> str:
     return files.join(output, STATE, "layout.json")
-
-
-def _report_uri(output: str, shard: str) -> str:
-    return files.join(output, STATE, "shards", f"{shard}.json")
 
 
 def read_layout(output: str, overwrite: bool = False) -> Layout | None:
@@ -67,66 +65,14 @@ def is_complete(output: str) -> bool:
     return files.exists(files.join(output, DATASET_INFO))
 
 
-def write_report(output: str, report: ShardReport) -> None:
-    """Records that a shard is whole."""
-    written = replace(report, version=files.stat_file(output, report.name).version or "")
-    files.write_text(_report_uri(output, report.name), seal(written.to_json()), temporary_folder(output))
-
-
 def read_reports(
     output: str,
     shards: Sequence[PlannedShard],
     on_damage: Callable[[str], None] = lambda _: None,
     from_listing: bool = True,
 ) -> Iterator[ShardReport | None]:
-    """The report of each shard; None if the shard isn't whole, or was made from other videos or settings.
-
-    A shard whose file has the recorded size but another version (copied, or written by something else since) is read,
-    and its checksum is compared.
-
-    Args:
-        output: the folder.
-        shards: the shards.
-        on_damage: called with the name of each file that has changed since it was written; from many threads if the
-            folder is remote.
-        from_listing: whether a listing tells which files exist. Otherwise each file is looked up: some stores list new
-            files late.
-    """
-    listed = files.stat_folder(output) if from_listing else {}
-    known = finished_shards(output) if from_listing else set()
-
-    def read(shard: PlannedShard) -> ShardReport | None:
-        if from_listing and (shard.name not in listed or shard.name not in known):
-            return None
-        found = listed[shard.name] if from_listing else files.stat_file(output, shard.name)
-        data = files.read_bytes(_report_uri(output, shard.name)) if found.version is not None else None
-        if data is None:
-            return None
-        try:
-            report = ShardReport.from_json(unseal(data))
-        except (ValueError, TypeError, KeyError):
-            on_damage(files.join(STATE, "shards", f"{shard.name}.json"))
-            return None
-        if report.task != shard.fingerprint:
-            return None
-        if found.size_bytes == report.size_bytes:
-            if found.version == report.version:
-                return report
-            if _sha256(files.join(output, shard.name)) == report.sha256:
-                write_report(output, report)  # so that it need not be read the next time
-                return report
-        on_damage(shard.name)
-        return None
-
-    return files.each_at(output, read, shards)
-
-
-def _sha256(uri: str) -> str:
-    digest = hashlib.sha256()
-    with files.open_read(uri) as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest()
+    """The report of each shard; None if it isn't whole, or was made otherwise. See `shard_reports.read_reports`."""
+    return shard_reports.read_reports(output, shards, ShardReport.from_json, on_damage, from_listing)
 
 
 def prepare(output: str, plan: Plan, on_damage: Callable[[str], None] = lambda _: None) -> list[PlannedShard]:
@@ -159,17 +105,12 @@ def prepare(output: str, plan: Plan, on_damage: Callable[[str], None] = lambda _
             files.delete(files.join(output, name) for name in [*filter(is_index_name, listed), *_LISTS, PREVIEW])
         files.delete(files.join(output, name) for name in stale)
         gone = {*stale, *(shard.name for shard in pending)} & finished_shards(output)  # some stores look up each file
-        files.delete(_report_uri(output, name) for name in sorted(gone))
+        files.delete(report_uri(output, name) for name in sorted(gone))
         files.delete_folder(temporary_folder(output))
     except OSError as error:
         raise OutputError(f"cannot prepare the dataset folder {output}: {files.reason(error)}") from error
     files.write_text(_layout_uri(output), seal_parts(plan.layout.json_parts()), temporary_folder(output))
     return pending
-
-
-def finished_shards(output: str) -> set[str]:
-    """Names of the shards that have a report."""
-    return {name.removesuffix(".json") for name in files.list_folder(files.join(output, STATE, "shards"))}
 
 
 def write_plan(output: str, lines: Iterable[str]) -> str:

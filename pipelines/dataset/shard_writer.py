@@ -3,7 +3,6 @@
 import base64
 import contextlib
 import gzip
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -15,7 +14,7 @@ from pipelines.core.label_sets import ids_of
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.plan import ShardTask
-from pipelines.dataset.tfrecord import frame_record
+from pipelines.dataset.tfrecord import HashingWriter, frame_record
 from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodedPart, DecodeFiltered, DecodeJob, Request
 from pipelines.decoding.pool import DecoderPool
@@ -35,24 +34,6 @@ class ShardSettings:
     labels: tuple[str, ...]
     compression: str = "none"
     multi_label: bool = False
-
-
-class _HashingWriter:
-    """Passes bytes on to a file, counting and hashing them."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-        self.size_bytes = 0
-
-    def write(self, data: bytes) -> int:
-        self._file.write(data)
-        self.sha256.update(data)
-        self.size_bytes += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        self._file.flush()
 
 
 def write_shard(
@@ -78,7 +59,7 @@ def write_shard(
     Raises:
         OSError: `file` can't be written.
     """
-    out = _HashingWriter(file)
+    out = HashingWriter(file)
     found = _Account(settings)
     with contextlib.ExitStack() as stack:
         records: BinaryIO = cast(BinaryIO, out)

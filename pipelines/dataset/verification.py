@@ -1,7 +1,6 @@
 """Whether a dataset matches its description: every record, every shard, and all of them together."""
 
 import gzip
-import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from pipelines.dataset.config import OFFICIAL_SPLITS
 from pipelines.dataset.example import Example, decode
 from pipelines.dataset.index import count_labels, read_index
 from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
-from pipelines.dataset.tfrecord import CorruptRecordError, read_records, unpacked
+from pipelines.dataset.tfrecord import CorruptRecordError, HashingReader, read_records, unpacked
 from pipelines.video.images import decode_frames
 
 
@@ -36,21 +35,6 @@ class ShardCheck:
     problems: list[str] = field(default_factory=list)
 
 
-class _HashingReader:
-    """Reads from a file, hashing and counting the bytes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-        self.size_bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self.sha256.update(data)
-        self.size_bytes += len(data)
-        return data
-
-
 def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) -> ShardCheck:
     """Reads a whole shard and notes everything that differs from `dataset_info.json`."""
     check = ShardCheck(split, shard)
@@ -60,7 +44,7 @@ def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) ->
             check.problems.append(f"not a regular file but {kind}")
             return check
         with files.open_read(uri) as file:
-            reader = _HashingReader(file)
+            reader = HashingReader(file)
             _check_records(cast(BinaryIO, reader), info, check)
             while reader.read(1 << 20):  # the bytes after a damaged record still count for the file's checksum
                 pass

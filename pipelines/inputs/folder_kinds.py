@@ -10,10 +10,13 @@ from pipelines.core.video_files import ARCHIVES, PICTURES, SortedFiles, describe
 
 LABELS, LABEL_LAYOUT, LABELS_SUMMARY = "labels", "_state/label_layout.json", "summary.json"
 """The kind of a folder of labels, the file that it is told by, and the one that it has when it is complete."""
+FEATURES = "features"
 _MARKS = {
     DATASET_INFO: "dataset",
     "_state/layout.json": "dataset",
     LABEL_LAYOUT: LABELS,
+    "_state/features_layout.json": FEATURES,
+    "features_info.json": FEATURES,
     MODEL_INFO: "model",
     f"model/{MODEL_INFO}": "run",
     "metrics.json": "run",
@@ -31,7 +34,7 @@ _MODEL_FILES = (".h5", ".hdf5", ".keras")
 
 
 def kind_of_folder(has: Callable[[str], bool]) -> str:
-    """The kind of a folder: `dataset`, `labels`, `model`, `run`, `SavedModel`, or empty if it isn't recognised.
+    """The kind of a folder: `dataset`, `labels`, `features`, `model`, `run`, `SavedModel`; empty if it is none of them.
 
     Args:
         has: tells whether the folder contains a file or folder with a path.
@@ -46,6 +49,7 @@ def no_input(source: str, kind: str) -> str:
         "dataset": f"{source} is a dataset, which pipelines.preprocess made from videos. {videos}; to train on the "
         f"dataset: python -m trainer.task --model lrcn --data {source}",
         "labels": f"{source} holds labels, which pipelines.label gave to videos. {videos}",
+        FEATURES: f"{source} holds features, which pipelines.features computed of a dataset. {videos}",
         "model": f"{source} is a model. {videos}; to label them: python -m pipelines.label --model {source}",
         "run": f"{source} is the folder of a training run. {videos}; to label them: python -m pipelines.label "
         f"--model {posixpath.join(source, 'model')}",
@@ -58,6 +62,7 @@ def no_data(source: str, kind: str) -> str:
     made = "Give the folder that pipelines.preprocess has written, with " + DATASET_INFO
     return {
         "labels": f"{source} holds labels, not a dataset. {made}",
+        FEATURES: f"{source} holds features, not a dataset. {made}; features are given as --features {source}",
         "model": f"{source} is a model, not a dataset. {made}",
         "run": f"{source} is the folder of a training run, not a dataset. {made}; a run resumes with --output {source}",
         "SavedModel": f"{source} is a SavedModel, not a dataset. {made}",
@@ -69,6 +74,8 @@ def no_model(source: str, kind: str) -> str:
     return {
         "dataset": f"{source} is a dataset, not a model. Train one on it: python -m trainer.task --model lrcn --data "
         f"{source}; it will be in the run's folder model",
+        FEATURES: f"{source} holds features, not a model. Train one on them: python -m trainer.task --model appearance "
+        f"--features {source} --data DATASET",
         "labels": f"{source} holds labels, not a model. Give the folder model of a training run",
         "SavedModel": f"{source} is a SavedModel which doesn't say how its clips are made. Import it first: "
         f"python -m trainer.import_model --saved-model {source} --help",

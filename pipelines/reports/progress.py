@@ -115,6 +115,11 @@ def videos_done(total: int, seconds: Callable[[], float] | None = None) -> Calla
     return describe
 
 
+def clips_done(total: int) -> Callable[[float, float], str]:
+    """Describes how many of `total` clips are done."""
+    return lambda done, passed_s: f"{int(done)} of {total} clips, {done / passed_s:.1f}/s"
+
+
 def bytes_done(total: int, begun: int) -> Callable[[float, float], str]:
     """Describes how many of `total` bytes (0 if unknown) are done, and how fast, counting from `begun`."""
 

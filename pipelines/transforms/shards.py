@@ -7,12 +7,12 @@ import apache_beam as beam
 
 from pipelines import files
 from pipelines.core.failure import Failure
-from pipelines.dataset import folder
 from pipelines.dataset.plan import ShardTask
 from pipelines.dataset.shard_writer import ShardSettings, write_shard
 from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import ClipResult, DecodedClip
 from pipelines.files.output_folder import temporary_folder
+from pipelines.files.shard_reports import write_report
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.reports.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
@@ -51,7 +51,7 @@ class _WriteShardFn(beam.DoFn):
     def process(self, task: ShardTask) -> Iterable[str]:
         with files.write_atomically(files.join(self._output, task.name), temporary_folder(self._output)) as file:
             report = write_shard(task, self._settings, self._pool, self._borrowed, file, _count_video)
-        folder.write_report(self._output, report)
+        write_report(self._output, report)
         yield task.name
 
     def _borrowed(self, video: VideoRecord) -> Opened:

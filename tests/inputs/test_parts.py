@@ -23,6 +23,7 @@ from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.listing import read_catalog
 from pipelines.dataset.plan import ShardTask, make_plan
 from pipelines.dataset.split_choice import choose_splits
+from pipelines.files.shard_reports import write_report
 from pipelines.inputs.catalog import Catalog, select
 from pipelines.inputs.manifest import parse_manifest
 from pipelines.inputs.rows import Manifest
@@ -216,7 +217,7 @@ def test_a_changed_line_has_its_shard_alone_written_again(tmp_path: Path) -> Non
             (tmp_path / "out" / shard.name).touch()
             task = ShardTask.from_json(shard.line)
             written = tuple(WrittenVideo(v.video_id, v.label, v.group, 9, 1.0, False) for v in task.videos)
-            folder.write_report(out, ShardReport(task.fingerprint, task.name, task.split, 0, EMPTY, written))
+            write_report(out, ShardReport(task.fingerprint, task.name, task.split, 0, EMPTY, written))
         reports = [report for report in folder.read_reports(out, plan.shards, from_listing=False) if report]
         check_all_accounted(catalog, reports)
         return [shard.name for shard in todo]

@@ -23,6 +23,7 @@ TOOLS = (
     "export",
     "corrections",
     "verify",
+    "features",
     "sample_data",
     "download",
 )

@@ -178,7 +178,9 @@ def test_it_goes_on_from_a_model_with_other_classes_and_tests_by_video(
     rename_class(copy, "Wave", "Zoom")
     output = tmp_path / "run"
     arguments = [*SHORT, "--data", copy, "--output", output]
+    arguments += ["--layer-decay", 0.5]
     done = run_here("trainer.task", *arguments, "--init", finished, code=0)
+    assert "learning rates from 0.031 of the full one (Conv2D 1) to 1 (logits)" in done.stderr
     assert "all layers; 2 known classes: Jump, Run; 1 new class: Zoom; 1 dropped class: Wave" in done.stderr
     assert "one clip of each video and class, another one each epoch: 9 of 18, as most" in done.stderr
     assert "3 videos of 1 group" in done.stdout and "By clip " in done.stdout
@@ -195,14 +197,19 @@ def test_it_goes_on_from_a_model_with_other_classes_and_tests_by_video(
         before["dataset"]["groups"]["train"] + before["dataset"]["groups"]["val"]
     )
     assert metrics["init"]["in_test"] == [] and "WARNING" not in done.stderr
+    assert metrics["init"]["layer_decay"] == model["init"]["layer_decay"] == 0.5
+    assert list(metrics["init"]["rates"].values()) == [0.5**5, 0.5**4, 0.5**3, 0.25, 0.5, 1]
     report = (output / "report.html").read_text()
+    assert "With a layer decay of 0.5, 6 layers of the model that training started from learnt at" in report
     assert "Test is by video: 3 videos, each by the mean" in report and "By clip, top-1 is" in report
     compared = run_here("trainer.compare", finished, output, code=0).stdout
     assert "on the" not in compared, "clips and videos can't be paired"
 
     again = run_here("trainer.task", *arguments, "--init", finished / "model", code=0)
     assert "is complete" in again.stderr
-    other = run_here("trainer.task", *arguments, code=2)
+    other = run_here("trainer.task", *arguments, "--init", finished, "--layer-decay", 1, code=2)
+    assert "layer_decay was 0.5, now 1.0" in other.stderr
+    other = run_here("trainer.task", *arguments[:-2], code=2)
     assert f"init was '{metrics['init']['fingerprint']}', now ''" in other.stderr
     other = run_here("trainer.task", *arguments, "--init", finished, "--windows", "all", code=2)
     assert "windows was 'auto', now 'all'" in other.stderr

@@ -3,15 +3,15 @@
 import hashlib
 import struct
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from pipelines.core.errors import UsageError, UserError, WorkerError
 from pipelines.core.file_names import DATASET_INFO
-from pipelines.core.hashing import fingerprint
 from pipelines.core.names import special_kind
+from pipelines.dataset.description_check import dataset_fingerprint
 from pipelines.dataset.info import DatasetInfo, ShardInfo
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records
 from trainer.files import storage
@@ -27,6 +27,27 @@ _SHOWN = 10
 _LENGTH = struct.Struct("<Q")
 _FRAMING_BYTES = 16
 """Around a record: length, checksum of the length, checksum of the data."""
+
+
+class _Split(Protocol):
+    @property
+    def shards(self) -> tuple[ShardInfo, ...]: ...
+
+
+class _Info(Protocol):
+    @property
+    def compression(self) -> str: ...
+    @property
+    def splits(self) -> Mapping[str, _Split]: ...
+
+
+class Opened(Protocol):
+    """A folder of shards, of clips or of their features, and its description."""
+
+    @property
+    def uri(self) -> str: ...
+    @property
+    def info(self) -> _Info: ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +78,7 @@ def open_dataset(uri: str, splits: Iterable[str] = ("train",)) -> OpenDataset:
     """
     uri = storage.normalise(uri)
     info = DatasetInfo.read(uri)
-    dataset = OpenDataset(uri, info, _fingerprint(info))
+    dataset = OpenDataset(uri, info, dataset_fingerprint(info))
     if len(info.labels) < 2:
         raise UsageError(
             f"{uri} has only one class ({', '.join(info.labels)}): there is nothing to tell apart. Preprocess videos "
@@ -86,11 +107,6 @@ def check_several(dataset: OpenDataset, multi_label: bool) -> None:
         )
 
 
-def _fingerprint(info: DatasetInfo) -> str:
-    shards = sorted((shard.name, shard.sha256) for split in info.splits.values() for shard in split.shards)
-    return fingerprint({"labels": info.labels, "clip_spec": info.clip_spec.fingerprint(), "shards": shards})
-
-
 def _require(dataset: OpenDataset, split: str) -> None:
     sizes = ", ".join(f"{name} {num_clips(dataset, name)}" for name in dataset.info.splits)
     remedy = "Preprocess again with other --splits or --split-groups, and into another --output or with --overwrite"
@@ -113,12 +129,17 @@ def class_counts(dataset: OpenDataset, split: str) -> dict[str, int]:
     return {label: found.num_examples_by_class.get(label, 0) if found else 0 for label in dataset.info.labels}
 
 
-def _shards(dataset: OpenDataset, splits: Iterable[str]) -> list[ShardInfo]:
+def _shards(dataset: Opened, splits: Iterable[str]) -> list[ShardInfo]:
     return [shard for name in splits if name in dataset.info.splits for shard in dataset.info.splits[name].shards]
 
 
 def check_shards(
-    dataset: OpenDataset, splits: Iterable[str], full: bool | None = None, copies: Copies | None = None
+    dataset: Opened,
+    splits: Iterable[str],
+    full: bool | None = None,
+    copies: Copies | None = None,
+    description: str = DATASET_INFO,
+    maker: str = "pipelines.preprocess",
 ) -> None:
     """Checks, before training starts, that the shards match the description.
 
@@ -129,6 +150,8 @@ def check_shards(
             and the last record; in a store or in compressed files, sizes and the first record. None: full for less than
             `FULL_CHECK_BYTES`.
         copies: copies of the shards, if these are in a store. A copy that will be kept is made now where all is read.
+        description: name of the file that describes them, for messages.
+        maker: the tool that makes them again.
 
     Raises:
         UserError: shards are missing or damaged; one error names them all.
@@ -172,7 +195,7 @@ def check_shards(
             raise
     bad = [f"{shard.name}: {problem}" for shard, problem in zip(shards, problems, strict=True) if problem]
     if bad:
-        raise UserError(_describe(dataset.uri, len(shards), bad))
+        raise UserError(_describe(dataset.uri, len(shards), bad, description, maker))
 
 
 def _check_content(uri: str, shard: ShardInfo, stop: threading.Event) -> str | None:
@@ -216,13 +239,14 @@ def _last_record(file: BinaryIO, size: int) -> tuple[int, int]:
     return last, count
 
 
-def _describe(uri: str, num_shards: int, bad: Sequence[str]) -> str:
+def _describe(uri: str, num_shards: int, bad: Sequence[str], description: str, maker: str) -> str:
     more = [f"and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
     listed = "".join(f"\n  {line}" for line in [*bad[:_SHOWN], *more])
     verb = "does" if len(bad) == 1 else "do"
+    whole = f". `python -m pipelines.verify {uri}` checks the whole dataset" if description == DATASET_INFO else ""
     return (
-        f"{len(bad)} of {num_shards} shards of {uri} {verb} not match {DATASET_INFO}:{listed}\n"
-        "If the dataset was copied there, copy these files again. If it was made there, remove them and run the same "
-        f"pipelines.preprocess command again: it writes only the missing ones. `python -m pipelines.verify {uri}` "
-        "checks the whole dataset"
+        f"{len(bad)} of {num_shards} shards of {uri} {verb} not match {description}:{listed}\n"
+        f"If {'the dataset was' if whole else 'they were'} copied there, copy these files again. If "
+        f"{'it was' if whole else 'they were'} made there, remove them and run the same {maker} command again: it "
+        f"writes only the missing ones{whole}"
     )

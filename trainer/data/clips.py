@@ -15,17 +15,16 @@ import tensorflow as tf
 
 from pipelines.dataset import example
 from pipelines.dataset.info import DatasetInfo
+from pipelines.featurizing.records import FEATURES
 from trainer.data.augment import augment
+from trainer.data.features import Features
 from trainer.data.parts import Index, Part
-from trainer.data.records import Records
+from trainer.data.records import PLAIN, Records, Zipped, read_index
 from trainer.data.windows import of_epoch
 from trainer.files.copies import AHEAD, Copies
 
 _PREFETCH = 4
 """Batches that are prepared ahead."""
-_PLAIN = tf.autograph.experimental.do_not_convert
-"""Without this, TensorFlow rewrites the source of every function in search of Python's `if` and `for`, which takes
-longer than everything else here and finds none."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,29 @@ class Clips:
         reading: how its clips are read.
         cache: whether all of them are kept in memory.
         copies: copies of the dataset's shards; None where these are local files.
+        features: what a pretrained network has seen in the clips, if that is to be read, too.
+
+    Below, the `inputs` of a network are frames uint8 [b, T, H, W, 3]; or, with features, these and features float32
+    [b, T, D], or the latter alone.
     """
 
     def __init__(
-        self, info: DatasetInfo, part: Part, reading: Reading, cache: bool = False, copies: Copies | None = None
+        self,
+        info: DatasetInfo,
+        part: Part,
+        reading: Reading,
+        cache: bool = False,
+        copies: Copies | None = None,
+        features: Features | None = None,
     ) -> None:
-        self._info, self._part, self._reading = info, part, reading
-        self._records = Records(part, info.compression, cache, copies)
+        self._info, self._part, self._reading, self._features = info, part, reading, features
+        beside = Records(features.of(part), "none", cache, features.copies) if features else None
+        self._records: Records | Zipped
+        if beside and features and features.alone:
+            self._records = beside
+        else:
+            records = Records(part, info.compression, cache, copies)
+            self._records = Zipped(records, beside) if beside else records
         self._of_epoch = lru_cache(3)(partial(of_epoch, part, reading.seed))
 
     def training_steps(self, epoch: int) -> int:
@@ -77,9 +92,9 @@ class Clips:
         most = max(count for _, count in self._shares(epoch))
         return -(-most // (reading.batch_size * reading.replicas))
 
-    @_PLAIN
+    @PLAIN
     def training(self, epoch: int, first_step: int = 0) -> tf.data.Dataset:
-        """Endless batches, from a step of an epoch on: frames uint8 [b, T, H, W, 3], labels int64 [b], weights [b].
+        """Endless batches, from a step of an epoch on: inputs, labels int64 [b], weights float32 [b].
 
         Where clips may have several labels, these are float32 [b, C]: 1 for each class of a clip, 0 for the others.
         Epochs follow each other as one stream, so that the next one is being read while the last one is trained on. A
@@ -121,15 +136,16 @@ class Clips:
         )
         records = records.shuffle(reading.shuffle_buffer, seed, reshuffle_each_iteration=False)
 
-        def prepare(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        def prepare(number: tf.Tensor, record: Any) -> tuple[Any, tf.Tensor, tf.Tensor]:
             parsed = self._parse(record)
             own_seed = tf.stack([seed, number])
-            frames = parsed[example.FRAMES]
             if reading.single_frame:
-                frame = tf.random.stateless_uniform([], own_seed, 0, frames.shape[0], tf.int64)
-                frames = tf.ensure_shape(frames[frame : frame + 1], [1, *frames.shape[1:]])
+                parsed = _at_frame(parsed, tf.random.stateless_uniform([], own_seed, 0, self._num_frames, tf.int64))
+            if example.FRAMES in parsed:
+                frames = augment(parsed[example.FRAMES], own_seed, reading.augmentations)
+                parsed = {**parsed, example.FRAMES: frames}
             labels = parsed[example.LABELS if self._info.multi_label else example.LABEL]
-            return augment(frames, own_seed, reading.augmentations), labels, tf.constant(1.0)
+            return _inputs(parsed), labels, tf.constant(1.0)
 
         clips = records.enumerate().skip(epoch["first"]).map(prepare, tf.data.AUTOTUNE, deterministic=True)
         return _filled(clips, epoch["clips"])
@@ -139,9 +155,9 @@ class Clips:
         reading = self._reading
         return -(-self._part.num_clips // (reading.batch_size * reading.replicas * reading.num_workers))
 
-    @_PLAIN
+    @PLAIN
     def evaluation(self, rounds: int = 1) -> tf.data.Dataset:
-        """All clips in the order of their records: frames, the clip's number int64 [b] in that order, weights.
+        """All clips in the order of their records: inputs, the clip's number int64 [b] in that order, weights.
 
         Args:
             rounds: number of passes, -1 for endless.
@@ -153,18 +169,17 @@ class Clips:
         if reading.num_workers > 1:
             records = records.shard(reading.num_workers, reading.worker)
 
-        def prepare(number: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            frames = self._parse(record)[example.FRAMES]
+        def prepare(number: tf.Tensor, record: Any) -> tuple[Any, tf.Tensor, tf.Tensor]:
+            parsed = self._parse(record)
             if reading.single_frame:
-                middle = frames.shape[0] // 2
-                frames = frames[middle : middle + 1]
-            return frames, number, tf.constant(1.0)
+                parsed = _at_frame(parsed, self._num_frames // 2)
+            return _inputs(parsed), number, tf.constant(1.0)
 
         clips = records.map(prepare, tf.data.AUTOTUNE, deterministic=True)
         clips = _filled(clips, self.evaluation_steps() * reading.replicas * reading.batch_size).repeat(rounds)
         return clips.batch(reading.batch_size, drop_remainder=True).prefetch(_PREFETCH)
 
-    @_PLAIN
+    @PLAIN
     def index(self) -> Index:
         """Ids, groups and labels of the part's clips, in the order of `evaluation`."""
         shards = list(range(len(self._part.shards)))
@@ -191,8 +206,17 @@ class Clips:
             heapq.heapreplace(sizes, (size + counts[shard], smallest))
         return [(shares[worker], size) for size, worker in sorted(sizes, key=lambda pair: pair[1])]
 
-    def _parse(self, record: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        return example.parse(record, self._info.clip_spec, self._info.encoding, self._num_classes)
+    def _parse(self, record: Any) -> Mapping[str, tf.Tensor]:
+        info, features = self._info, self._features
+        clip, *seen = record if isinstance(record, tuple) else (record,)
+        if features and features.alone:
+            return features.parse(clip, self._num_classes)
+        parsed = example.parse(clip, info.clip_spec, info.encoding, self._num_classes)
+        return features.beside(parsed, *seen) if features else parsed
+
+    @property
+    def _num_frames(self) -> int:
+        return self._info.clip_spec.num_frames
 
     @property
     def _num_classes(self) -> int:
@@ -200,36 +224,22 @@ class Clips:
         return len(self._info.labels) if self._info.multi_label else 0
 
 
+def _inputs(parsed: Mapping[str, tf.Tensor]) -> Any:
+    found = tuple(parsed[name] for name in (example.FRAMES, FEATURES) if name in parsed)
+    return found if len(found) > 1 else found[0]
+
+
+def _at_frame(parsed: Mapping[str, tf.Tensor], frame: Any) -> dict[str, tf.Tensor]:
+    """A clip of one frame, [1, H, W, 3], and its features [1, D], if there are any."""
+    parts = {name: parsed[name] for name in (example.FRAMES, FEATURES) if name in parsed}
+    cut = {name: tf.ensure_shape(part[frame : frame + 1], [1, *part.shape[1:]]) for name, part in parts.items()}
+    return {**parsed, **cut}
+
+
 def _filled(clips: tf.data.Dataset, count: Any) -> tf.data.Dataset:
     """Exactly `count` elements: the given ones, then empty ones of weight 0."""
-    empty = tuple(tf.zeros(spec.shape, spec.dtype) for spec in clips.element_spec)
+    empty = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), clips.element_spec)
     return clips.concatenate(tf.data.Dataset.from_tensors(empty).repeat(count)).take(count)
-
-
-@_PLAIN
-def read_index(records: tf.data.Dataset, num_classes: int = 0) -> Index:
-    """Reads ids, groups and labels, without the pixels; all labels of each clip, where a number of classes is given."""
-    features: dict[str, Any] = {
-        example.VIDEO_ID: tf.io.FixedLenFeature([], tf.string),
-        example.GROUP: tf.io.FixedLenFeature([], tf.string),
-        example.LABEL: tf.io.FixedLenFeature([], tf.int64),
-    }
-    if num_classes:
-        features[example.LABELS] = tf.io.RaggedFeature(tf.int64)
-    parsed = records.batch(64).map(lambda batch: tf.io.parse_example(batch, features), tf.data.AUTOTUNE)
-    ids: list[str] = []
-    groups: list[str] = []
-    labels: list[np.ndarray] = []
-    targets = [np.zeros((0, num_classes), np.bool_)]
-    for batch in parsed.as_numpy_iterator():
-        ids += [value.decode("utf-8", "surrogateescape") for value in batch[example.VIDEO_ID]]
-        groups += [value.decode("utf-8", "surrogateescape") for value in batch[example.GROUP]]
-        labels.append(batch[example.LABEL])
-        if num_classes:
-            rows = batch[example.LABELS].to_list()
-            targets.append(np.array([[c in row for c in range(num_classes)] for row in rows], np.bool_))
-    several = np.concatenate(targets) if num_classes else None
-    return Index(tuple(ids), tuple(groups), np.concatenate(labels) if labels else np.zeros(0, np.int64), several)
 
 
 def _seed(*parts: int) -> int:

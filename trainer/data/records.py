@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.data.parts import Part
+from pipelines.dataset import example
+from trainer.data.parts import Index, Part
 from trainer.files.copies import AHEAD, Copies
 
 _CYCLE = 16
 """Shards that are read side by side."""
 _COMPRESSION = {"none": "", "gzip": "GZIP"}
+PLAIN = tf.autograph.experimental.do_not_convert
+"""Without this, TensorFlow rewrites the source of every function in search of Python's `if` and `for`, which takes
+longer than everything else here and finds none."""
 
 
 class Records:
@@ -101,3 +105,44 @@ class Records:
         numbers = np.arange(len(self._part.shards))
         paths = (path for first in numbers for path in self._held(numbers[first : first + AHEAD + 1]))
         return tf.constant([record.numpy() for path in paths for record in self._read_file(path)])
+
+
+class Zipped:
+    """The records of two datasets with the same shards, pair by pair.
+
+    Args:
+        first, second: parts with the same lengths and the same choice of records.
+    """
+
+    def __init__(self, first: Records, second: Records) -> None:
+        self._both = first, second
+
+    def read(self, *arguments: Any, **named: Any) -> tf.data.Dataset:
+        """Pairs of records; see `Records.read`."""
+        return tf.data.Dataset.zip(tuple(records.read(*arguments, **named) for records in self._both))
+
+
+@PLAIN
+def read_index(records: tf.data.Dataset, num_classes: int = 0) -> Index:
+    """Reads ids, groups and labels, without the pixels; all labels of each clip, where a number of classes is given."""
+    features: dict[str, Any] = {
+        example.VIDEO_ID: tf.io.FixedLenFeature([], tf.string),
+        example.GROUP: tf.io.FixedLenFeature([], tf.string),
+        example.LABEL: tf.io.FixedLenFeature([], tf.int64),
+    }
+    if num_classes:
+        features[example.LABELS] = tf.io.RaggedFeature(tf.int64)
+    parsed = records.batch(64).map(lambda batch: tf.io.parse_example(batch, features), tf.data.AUTOTUNE)
+    ids: list[str] = []
+    groups: list[str] = []
+    labels: list[np.ndarray] = []
+    targets = [np.zeros((0, num_classes), np.bool_)]
+    for batch in parsed.as_numpy_iterator():
+        ids += [value.decode("utf-8", "surrogateescape") for value in batch[example.VIDEO_ID]]
+        groups += [value.decode("utf-8", "surrogateescape") for value in batch[example.GROUP]]
+        labels.append(batch[example.LABEL])
+        if num_classes:
+            rows = batch[example.LABELS].to_list()
+            targets.append(np.array([[c in row for c in range(num_classes)] for row in rows], np.bool_))
+    several = np.concatenate(targets) if num_classes else None
+    return Index(tuple(ids), tuple(groups), np.concatenate(labels) if labels else np.zeros(0, np.int64), several)

@@ -66,6 +66,8 @@ def find_notes(runs: Sequence[Run], flags: Sequence[str]) -> list[str]:
             notes.append(f"{run.name}: training started from a model that had learnt from groups of test")
         if run.single_frame and not is_clearly_worse(run.single_frame, run.test.top1, run.single_frame_worse_by):
             notes.append(f"{run.name}: a single frame may be as good, {run.single_frame}")
+        if run.work:
+            notes.append(f"{run.name}: {run.work.sentence}")
         if run.fold_mean:
             notes.append(f"{run.name}: mean top-1 of {plural(run.folds, 'fold')} {run.fold_mean}")
     return notes

@@ -13,6 +13,7 @@ from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.report_parts import classes, confusion, notes, scores, settings, tiles
+from trainer.evaluation.streams.work import named_network
 
 EVERY_FOLD = (
     "Every fold is a network of its own, tested on groups that it wasn't trained on; a name leads to its report."
@@ -64,7 +65,7 @@ def subtitle(summary: Mapping[str, Any], test: Evaluation | LabelEvaluation) -> 
     model, data, training = (summary[key] for key in ("model", "dataset", "training"))
     seeds = f", with {plural(len(summary['seeds']), 'seed')}" if len(summary["seeds"]) > 1 else ""
     return (
-        f"{model['name']} ({model['variant']}) on {data['uri']}, {plural(summary['folds'], 'fold')} of groups{seeds}: "
+        f"{named_network(model)} on {data['uri']}, {plural(summary['folds'], 'fold')} of groups{seeds}: "
         f"{plural(test.num_clips, 'test')} of {unit_of(summary)[1]} of "
         f"{plural(len(data['labels']), 'class', 'classes')} in "
         f"{plural(test.num_groups, 'group')}. Training took {human_seconds(training['seconds'])} in all."

@@ -16,6 +16,7 @@ from trainer.evaluation.matching.by_video import by_video, unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, REPORT, TENSORBOARD
+from trainer.evaluation.streams.work import Work
 from trainer.files import storage
 
 SCHEMA_VERSION = 1
@@ -29,7 +30,7 @@ class Run:
 
     Attributes:
         name: the folder's name, or its path where several runs have the same name.
-        model: the model's name, and its variant if that isn't the default.
+        model: the model's name, its variant if that isn't the default, and its pretrained network if it has one.
         leaky: whether groups are on both sides of the split, or were on those of a model that training started from.
         dataset: its fingerprint.
         dataset_name: the name of its folder; empty where the figures don't tell it.
@@ -49,6 +50,7 @@ class Run:
         unit: what is tested, in singular and plural, such as `clip` and `clips`.
         started_leaky: whether training started from a model that had learnt from groups of test.
         folder: where its files are.
+        work: which of its two streams does the work; None where it hasn't two.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Run:
     folder: str = ""
     unit: tuple[str, str] = ("clip", "clips")
     started_leaky: bool = False
+    work: Work | None = None
 
     @classmethod
     def from_json(cls, name: str, value: Mapping[str, Any]) -> Self:
@@ -88,7 +91,7 @@ class Run:
         started_leaky = bool((value.get("init") or {}).get("in_test"))
         return cls(
             name=name,
-            model=model["name"] if model["variant"] == "default" else f"{model['name']} / {model['variant']}",
+            model=_model(model),
             leaky=bool(data.get("leaky", False)) or started_leaky,
             dataset=data["fingerprint"],
             dataset_name=storage.base_name(str(data.get("uri", ""))),
@@ -108,7 +111,14 @@ class Run:
             single_frame_worse_by=worse_by(single),
             unit=unit_of(value),
             started_leaky=started_leaky,
+            work=Work.from_json(value["streams"]) if value.get("streams") else None,
         )
+
+
+def _model(model: Mapping[str, Any]) -> str:
+    variant = "" if model["variant"] == "default" else f" / {model['variant']}"
+    appearance = f" + {model['appearance']}" if model.get("appearance") else ""
+    return f"{model['name']}{variant}{appearance}"
 
 
 def _epochs(value: Any) -> tuple[int, int] | None:

@@ -15,7 +15,8 @@ from trainer.evaluation.intervals import bootstrap_over_groups
 from trainer.evaluation.matching.by_video import by_video, evaluate_side, with_suffix
 from trainer.evaluation.metrics import baseline_to_json
 from trainer.evaluation.predictions import Predictions
-from trainer.evaluation.results import PREDICTIONS, SINGLE_FRAME_PREDICTIONS
+from trainer.evaluation.results import PREDICTIONS, SINGLE_FRAME_PREDICTIONS, STREAM_PREDICTIONS
+from trainer.evaluation.streams.figures import stream_figures
 from trainer.files import storage
 
 _Read = TypeVar("_Read")
@@ -30,12 +31,7 @@ def summarise(
     """
     labels = runs[0]["dataset"]["labels"]
     tested = [_read(config, PREDICTIONS, labels) for config in configs]
-    # Each fold has a temperature of its own: with it, the logits of all folds are on one scale.
-    scaled = [
-        replace(part, logits=(part.logits / metrics["calibration"]["temperature"]).astype(np.float32))
-        for part, metrics in zip(tested, runs, strict=True)
-    ]
-    predictions = _pool(scaled, configs)
+    predictions = _pool(_scaled(tested, runs), configs)
     pooled = evaluate_side("pooled", predictions, labels)
     of_videos, _ = by_video(predictions)
     majority = [
@@ -56,8 +52,30 @@ def summarise(
             "majority": {"label": "of each fold", **baseline_to_json(of_videos, by_video(_pool(majority, configs))[0])},
             "single_frame": single,
         },
+        **stream_figures(predictions, _alone(configs, runs, labels), labels),
     }
     return summary_of(configs, runs, folds, figures), predictions
+
+
+def _alone(
+    configs: Sequence[TrainConfig], runs: Sequence[Mapping[str, Any]], labels: Sequence[str]
+) -> dict[str, Predictions]:
+    """What each stream of the folds' networks predicts alone, on the scale of `predictions`; empty without streams."""
+    if not all(metrics.get("streams") for metrics in runs):
+        return {}
+    found = {}
+    for name, file in STREAM_PREDICTIONS.items():
+        parts = [_read(config, file, labels) for config in configs]
+        found[name] = _pool(_scaled(parts, runs), configs)
+    return found
+
+
+def _scaled(parts: Sequence[Predictions], runs: Sequence[Mapping[str, Any]]) -> list[Predictions]:
+    """Each fold has a temperature of its own: with it, the logits of all folds are on one scale."""
+    return [
+        replace(part, logits=(part.logits / metrics["calibration"]["temperature"]).astype(np.float32))
+        for part, metrics in zip(parts, runs, strict=True)
+    ]
 
 
 def mean_of_folds(values: np.ndarray) -> Interval:
@@ -85,6 +103,7 @@ def summary_of(
         "seeds": sorted({config.seed for config in configs}),
         "model": runs[0]["model"],
         "init": _start(runs),
+        **({"appearance": appearance} if (appearance := runs[0].get("appearance")) else {}),
         "dataset": {
             **runs[0]["dataset"],
             **place,

@@ -17,6 +17,8 @@ from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.report_parts import classes, confusion, notes, scores, settings, tiles
+from trainer.evaluation.streams.report import with_streams
+from trainer.evaluation.streams.work import named_network
 
 _SPLIT_BY = {"groups": "split by whole groups", "random": "random split"}
 
@@ -48,6 +50,7 @@ def render_report(
     }
     top = f'<dl class="tiles">{tiles(metrics, test)}</dl>{notes(metrics, test)}'
     made_from, styles = "Made from metrics.json and history.csv.", (asset("training.css"),)
+    sections = with_streams(sections, metrics)
     return render_page(title, subtitle(metrics, test), top, sections, made_from, styles=styles)
 
 
@@ -59,7 +62,7 @@ def subtitle(metrics: Mapping[str, Any], test: Evaluation | LabelEvaluation) -> 
     if data["leaky"] and data["protocol"] == "groups":
         split = "the dataset's own splits"
     return (
-        f"{model['name']} ({model['variant']}) on {data['uri']}, {split}: "
+        f"{named_network(model)} on {data['uri']}, {split}: "
         f"{plural(test.num_clips, *(f'test {noun}' for noun in unit_of(metrics)))} of "
         f"{plural(len(data['labels']), 'class', 'classes')} in "
         f"{plural(test.num_groups, 'group')}. {plural(training['epochs'], 'epoch')} in "

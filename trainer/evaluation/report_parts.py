@@ -20,7 +20,7 @@ from trainer.evaluation.intervals import is_clearly_worse, worse_by
 from trainer.evaluation.matching.by_video import tested_of, unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.multilabel.metrics import LabelEvaluation
-from trainer.evaluation.results import by_clip, only_class, said_of_init, said_of_unfamiliar
+from trainer.evaluation.results import by_clip, only_class, said_of_init, said_of_rates, said_of_unfamiliar
 
 MIN_GROUPS = 5
 """With fewer groups in test, an interval over groups says little."""
@@ -108,6 +108,8 @@ def said_of_clips(metrics: Mapping[str, Any], test: Evaluation | LabelEvaluation
         others.append(f"T{tested.sentence[1:]}. By clip, top-1 is {clips.top1}.")
     if said := said_of_init(metrics):
         (loud if metrics["init"]["in_test"] else others).append(f"T{said[1:]}.")
+    if said := said_of_rates(metrics):
+        others.append(f"W{said[1:]}.")
     if note := metrics["dataset"].get("note"):
         others.append(f"{note[:1].upper()}{note[1:]}.")
     if untested := [scores.label for scores in test.per_class if not scores.support]:

@@ -9,23 +9,27 @@ from pipelines.core.interval import Interval
 from pipelines.core.stored.sealed import load_json
 from pipelines.reports.embed import framed
 from pipelines.reports.text import plural, some
-from trainer.config import TrainConfig
+from trainer.config import LATER, TrainConfig
 from trainer.data.check import OpenDataset
+from trainer.data.content import content_of
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.proof import damaged_files, write_proof
+from trainer.evaluation.streams.work import STREAMS, Work
 from trainer.files import storage
-from trainer.files.initial import initial_fingerprint
 
 METRICS = "metrics.json"
 CROSSVAL = "crossval.json"
 PREDICTIONS = "predictions.jsonl"
 SINGLE_FRAME_PREDICTIONS = "predictions_single_frame.jsonl"
+STREAM_PREDICTIONS = {name: f"predictions_{name}.jsonl" for name in STREAMS}
+"""Of each stream of a network alone, where it has two."""
+_PREDICTED = (PREDICTIONS, SINGLE_FRAME_PREDICTIONS, *STREAM_PREDICTIONS.values())
 REPORT = "report.html"
 HISTORY = "history.csv"
 CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
 LAST, BEST = "last.npz", "best.npz"
 _SHOWN = 5
-_BEFORE = {"windows": "auto", "init": ""}
+_BEFORE = {"windows": "auto", "init": "", "appearance_weights": "", "features": "", **LATER}
 """What runs of versions without these settings did."""
 
 
@@ -65,14 +69,16 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
                 **metrics["configuration"],
                 "dataset": metrics["dataset"]["fingerprint"],
                 "init": (metrics.get("init") or {"fingerprint": ""})["fingerprint"],
+                "appearance_weights": (metrics.get("appearance") or {}).get("source_fingerprint", ""),
+                "features": (metrics.get("features") or {}).get("fingerprint", ""),
             }
         except UserError:
             raise
         except (ValueError, KeyError, TypeError):
             damaged.append(METRICS)
         else:
-            init = initial_fingerprint(config.init)
-            check_same(found, {**config.identity(), "dataset": dataset.fingerprint, "init": init}, config.output)
+            wanted = {**config.identity(), "dataset": dataset.fingerprint, **content_of(config)}
+            check_same(found, wanted, config.output)
     if not damaged:
         return metrics
     shown = ", ".join(damaged[:_SHOWN])
@@ -87,8 +93,7 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
 
 def prove(output: str) -> None:
     """Records the size and checksum of the files of a finished run, for `finished`."""
-    names = (METRICS, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, REPORT, HISTORY, MODEL)
-    write_proof(_proof(output), output, names)
+    write_proof(_proof(output), output, (METRICS, *_PREDICTED, REPORT, HISTORY, MODEL))
 
 
 def begin_files(output: str) -> None:
@@ -102,7 +107,7 @@ def _proof(output: str) -> str:
 
 def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """The settings in which a run differs from those that are wanted."""
-    found = {**_BEFORE, **found}
+    found, wanted = {**_BEFORE, **found}, {**_BEFORE, **wanted}
     return [name for name in wanted if found.get(name) != wanted[name]]
 
 
@@ -113,7 +118,7 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
         UsageError: they differ; the message names them.
     """
     if names := differing(found, wanted):
-        found = {**_BEFORE, **found}
+        found, wanted = {**_BEFORE, **found}, {**_BEFORE, **wanted}
         shown = "; ".join(f"{name} was {found.get(name)!r}, now {wanted[name]!r}" for name in names)
         raise UsageError(
             f"{where} belongs to a run with other settings: {shown}. Choose another --output, or use --overwrite"
@@ -123,8 +128,7 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
 def remove_run(output: str) -> None:
     """Removes what an earlier run wrote; other files in the folder stay."""
     # The metrics last: without them, what is left is taken for an unfinished run.
-    names = (REPORT, HISTORY, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, CHECKPOINTS, TENSORBOARD, METRICS)
-    for name in names:
+    for name in (REPORT, HISTORY, *_PREDICTED, CHECKPOINTS, TENSORBOARD, METRICS):
         storage.delete_tree(storage.join(output, name))
 
 
@@ -162,6 +166,20 @@ def baseline_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("One frame", shown), ("Chance", f"mAP {baselines['chance']['mean_ap']:.1%}; F1 of every label {every}")]
 
 
+def stream_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is printed of the streams of a network; nothing where it hasn't two."""
+    if not (streams := metrics.get("streams")):
+        return []
+    measure, name = ("mean_ap", "mAP ") if metrics.get("multi_label") else ("top1", "")
+    alone = [f"{name}{Interval.from_json(streams[stream][measure])}" for stream in STREAMS]
+    sentence = Work.from_json(streams).sentence
+    return [
+        ("Motion alone", alone[0]),
+        ("Appearance", f"{alone[1]} alone"),
+        ("Streams", sentence),
+    ]
+
+
 def by_clip(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
     """The figures on test clip by clip, which are those on test unless videos are tested as a whole."""
     found: Mapping[str, Any] = metrics.get("test_by_clip") or metrics["test"]
@@ -183,6 +201,18 @@ def said_of_init(metrics: Mapping[str, Any]) -> str:
     return ""
 
 
+def said_of_rates(metrics: Mapping[str, Any]) -> str:
+    """How layers of the model that training started from learnt; empty where all layers learnt at the same rate."""
+    rates = (metrics.get("init") or {}).get("rates")
+    if not rates:
+        return ""
+    (first, low), *_, (last, high) = rates.items()
+    return (
+        f"with a layer decay of {metrics['init']['layer_decay']:g}, {plural(len(rates), 'layer')} of the model that "
+        f"training started from learnt at {low:.2g} ({first}) to {high:.2g} ({last}) of the learning rate"
+    )
+
+
 def print_result(metrics: Mapping[str, Any], output: str) -> None:
     """Prints the summary that a run ends with."""
     test, data = metrics["test"], metrics["dataset"]
@@ -199,6 +229,7 @@ def print_result(metrics: Mapping[str, Any], output: str) -> None:
         ("Macro F1", str(Interval.from_json(test["macro_f1"]))),
         ("Calibration", f"expected error {test['ece']:.3f} at temperature {metrics['calibration']['temperature']:.2f}"),
         *baseline_rows(metrics),
+        *stream_rows(metrics),
         ("Unfamiliar", said_of_unfamiliar(metrics.get("unfamiliar") or {}, clips["num_clips"], test["num_groups"])),
         ("Training", f"{plural(metrics['training']['epochs'], 'epoch')} in {metrics['training']['seconds']:.0f} s"),
         ("Model", storage.join(output, MODEL)),

@@ -9,13 +9,14 @@ from keras import layers
 
 from trainer.evaluation.familiarity import Gaussian
 from trainer.networks.convlstm_layer import FastConvLSTM2D
+from trainer.networks.streams import known_inputs
 
 LOGITS = "logits"
 _EVERY = 4
 """Statistics are of every fourth frame and its successor: they hardly differ from those of all, and cost a quarter."""
 
 
-def tapped(model: keras.Model) -> keras.Model:
+def tapped(model: keras.Model, from_features: bool = False) -> keras.Model:
     """The same network with more outputs: logits, the embedding float [B, D], then the features of the first and of the
     last layer.
 
@@ -24,6 +25,7 @@ def tapped(model: keras.Model) -> keras.Model:
 
     Args:
         model: a network of `trainer.networks.build`.
+        from_features: whether the new one gets what `streams.on_features` gets.
     """
     first = next((layer.output for layer in model.layers if _is_activation(layer)), None)
     last = embedding = model.get_layer(LOGITS).input
@@ -32,7 +34,11 @@ def tapped(model: keras.Model) -> keras.Model:
             last = layer.input  # its size doesn't depend on that of the clips
             embedding = layers.Flatten()(keras.ops.mean(last, axis=1) if len(last.shape) > 4 else last)
             break
-    return keras.Model(model.inputs[0], [model.outputs[0], embedding, *([] if first is None else [first]), last])
+    inputs = model.inputs[0]
+    if from_features:
+        inputs = known_inputs(model)
+        last = layers.Identity()(last)  # Keras can't cut a network whose outputs are one tensor twice
+    return keras.Model(inputs, [model.outputs[0], embedding, *([] if first is None else [first]), last])
 
 
 def gives_embedding(model: keras.Model) -> bool:
@@ -109,12 +115,18 @@ class Unfamiliar(tf.Module):
         return tf.sqrt(tf.reduce_mean(tf.square(whitened), 1))
 
 
-def features_of(model: keras.Model) -> Callable[[Any], tf.Tensor]:
-    """A function from frames uint8 [B, T, H, W, 3] to features float32 [B, D]."""
-    network = tapped(model)
+def features_of(model: keras.Model, from_features: bool = False) -> Callable[..., tf.Tensor]:
+    """A function from frames uint8 [B, T, H, W, 3] to features float32 [B, D].
 
-    def features(frames: Any) -> tf.Tensor:
-        _, _, *taps = network(frames, training=False)
+    Args:
+        model: a network of `trainer.networks.build`.
+        from_features: whether the function also gets what the pretrained network in it sees, float32 [B, T, D].
+    """
+    network = tapped(model, from_features)
+
+    def features(frames: Any, *seen: Any) -> tf.Tensor:
+        inputs = [frames, *seen][-len(network.inputs) :]
+        _, _, *taps = network(inputs if len(inputs) > 1 else inputs[0], training=False)
         return clip_features(frames, taps)
 
     return features

@@ -1,10 +1,11 @@
 """Training that starts from an exported model: which of its weights are taken, and what is said and recorded of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 
+from pipelines.appearance.names import NONE
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.relative import relative_to
 from pipelines.core.spec import ClipSpec
@@ -12,7 +13,7 @@ from pipelines.reports.text import plural, some
 from trainer.export.model_folder import KERAS_MODEL
 from trainer.files import storage
 from trainer.files.initial import Initial
-from trainer.networks.transfer import Taken, Weights, read_weights, take_over
+from trainer.networks.transfer import Taken, Weights, layer_decay, read_weights, take_over
 
 
 class Start:
@@ -22,12 +23,16 @@ class Start:
         initial: the model; also an attribute.
         labels: the classes of the networks that are to start from it.
         clip_spec: their clips.
+        layer_decay: see `trainer.networks.transfer.layer_decay`; 1 for the same learning rate everywhere.
     """
 
-    def __init__(self, initial: Initial, labels: tuple[str, ...], clip_spec: ClipSpec) -> None:
-        self.initial, self._labels, self._clip_spec = initial, labels, clip_spec
+    def __init__(
+        self, initial: Initial, labels: tuple[str, ...], clip_spec: ClipSpec, layer_decay: float = 1.0
+    ) -> None:
+        self.initial, self._labels, self._clip_spec, self._decay = initial, labels, clip_spec, layer_decay
         self._weights: Weights | None = None
         self._taken: Taken | None = None
+        self._rates: Mapping[str, float] = {}
 
     def load(self) -> None:
         """Reads the weights of the model; they stay in memory.
@@ -41,7 +46,8 @@ class Start:
         if not storage.exists(uri):
             raise UsageError(f"--init {self.initial.folder} has no {KERAS_MODEL}, from which weights are taken")
         data = storage.read_bytes(uri)
-        self._weights = read_weights(data, info.name, info.variant, info.clip_spec.shape, len(info.labels), uri)
+        shape, eye = info.clip_spec.shape, str(info.appearance.get("name", NONE))
+        self._weights = read_weights(data, info.name, info.variant, shape, len(info.labels), uri, eye)
 
     def started(self, build: Callable[[], keras.Model]) -> Callable[[], keras.Model]:
         """A function that builds a network with the weights of the model. `load` must have been called.
@@ -58,6 +64,8 @@ class Start:
                 self._taken = take_over(network, weights, self._labels, self.initial.info.labels)
             except UserError as error:
                 raise UsageError(f"--init {self.initial.folder}: {error}") from error
+            if self._decay != 1:
+                self._rates = layer_decay(network, self._taken.layers, self._decay)
             return network
 
         return started
@@ -67,6 +75,12 @@ class Start:
         """What a network has taken; one must have been built."""
         assert self._taken is not None
         return self._taken
+
+    @property
+    def rates(self) -> Mapping[str, float]:
+        """Multipliers of the learning rate of the layers taken, by name; empty where all layers learn at the same rate.
+        A network must have been built."""
+        return self._rates
 
     @property
     def sentence(self) -> str:
@@ -85,6 +99,9 @@ class Start:
             if classes:
                 parts.append(f"{plural(len(classes), f'{what} class', f'{what} classes')}: {some([*classes])}")
         parts += [f"{name} was {before}, now {now}" for name, (before, now) in self.other_clips().items()]
+        if self.rates:
+            (first, low), *_, (last, high) = self.rates.items()
+            parts.append(f"learning rates from {low:.2g} of the full one ({first}) to {high:.2g} ({last})")
         return "; ".join(parts)
 
     def other_clips(self) -> dict[str, tuple[Any, Any]]:
@@ -109,5 +126,6 @@ class Start:
             "known_classes": list(taken.known_classes),
             "new_classes": list(taken.new_classes),
             "dropped_classes": list(taken.dropped_classes),
+            **({"layer_decay": self._decay, "rates": {**self.rates}} if self.rates else {}),
             "other_clips": {name: list(values) for name, values in self.other_clips().items()},
         }

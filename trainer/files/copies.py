@@ -16,12 +16,12 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import BinaryIO, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import BinaryIO, Protocol, cast
 
 from pipelines.core.errors import UserError, WorkerError
 from pipelines.core.file_names import DATASET_INFO
-from pipelines.dataset.info import DatasetInfo, ShardInfo
+from pipelines.dataset.info import ShardInfo
 from pipelines.files import is_local, join, remote
 from pipelines.process import interrupts
 from trainer.files import stores
@@ -36,23 +36,36 @@ _YOUNG_S = 60.0
 """A folder without a lock may belong to a process that is about to lock it, unless it is older than this."""
 
 
+class _Split(Protocol):
+    @property
+    def shards(self) -> tuple[ShardInfo, ...]: ...
+
+
+class _Info(Protocol):
+    @property
+    def splits(self) -> Mapping[str, _Split]: ...
+
+
 class Copies:
-    """Copies of the shards of one dataset.
+    """Copies of the shards of one dataset, or of its features.
 
     Args:
         uri: the dataset's folder in a store.
         shards: its shards.
         folder: a local folder, for the copies alone.
         keep: whether copies are kept after use.
+        description: name of the file that describes them, for messages.
 
     Attributes:
         keep: see above.
         problem: why the first shard that was needed could not be had, as a sentence for the user; empty if all could.
     """
 
-    def __init__(self, uri: str, shards: Iterable[ShardInfo], folder: str, keep: bool) -> None:
+    def __init__(
+        self, uri: str, shards: Iterable[ShardInfo], folder: str, keep: bool, description: str = DATASET_INFO
+    ) -> None:
         self._shards = {join(uri, shard.name): shard for shard in shards}
-        self._folder, self.keep = folder, keep
+        self._folder, self.keep, self._description = folder, keep, description
         self.problem = ""
         self._changed = threading.Condition()
         self._wanted: dict[str, None] = {}  # addresses to fetch, in this order
@@ -160,8 +173,8 @@ class Copies:
                 ) from error
         if copy.sha256.hexdigest() != self._shards[uri].sha256:
             raise UserError(
-                f"{uri} is damaged or has been changed: its checksum differs from the one in {DATASET_INFO}. Copy the "
-                "shard there again"
+                f"{uri} is damaged or has been changed: its checksum differs from the one in {self._description}. "
+                "Copy the shard there again"
             )
 
     def close(self) -> None:
@@ -186,7 +199,7 @@ class _Hashed:
 
 
 @contextlib.contextmanager
-def shard_copies(uri: str, info: DatasetInfo) -> Iterator[Copies | None]:
+def shard_copies(uri: str, info: _Info, description: str = DATASET_INFO) -> Iterator[Copies | None]:
     """Copies of a dataset's shards, which are removed at the end of the block; None for a local dataset.
 
     Folders that killed processes left behind are removed first.
@@ -194,6 +207,7 @@ def shard_copies(uri: str, info: DatasetInfo) -> Iterator[Copies | None]:
     Args:
         uri: the dataset's folder.
         info: its description.
+        description: name of the file of that, for messages.
     """
     if is_local(uri):
         try:
@@ -208,7 +222,7 @@ def shard_copies(uri: str, info: DatasetInfo) -> Iterator[Copies | None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             keep = sum(shard.size_bytes for shard in shards) <= _SHARE_OF_DISK * shutil.disk_usage(folder).free
-            copies = Copies(uri, shards, folder, keep)
+            copies = Copies(uri, shards, folder, keep, description)
             try:
                 yield copies
             finally:

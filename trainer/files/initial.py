@@ -6,12 +6,15 @@ Doesn't load TensorFlow.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pipelines.appearance.names import NONE
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.stored.sealed import load_json
 from pipelines.models.scorer import read_model_info
 from trainer.files import storage
 
+ALONE = "appearance"
+"""The model with nothing but an appearance stream."""
 _MODEL, _METRICS, _CROSSVAL = "model", "metrics.json", "crossval.json"
 
 
@@ -51,12 +54,13 @@ def initial_fingerprint(folder: str) -> str:
     return _read_info(folder).fingerprint if folder else ""
 
 
-def read_initial(folder: str, name: str, variant: str) -> Initial:
-    """The model in a folder, if a network can start from it.
+def read_initial(folder: str, name: str, variant: str, appearance: str = NONE) -> Initial:
+    """The model in a folder, if a network can start from it: one of the same kind, whether or not both have a second
+    stream, or one whose appearance stream has the same pretrained network.
 
     Args:
         folder: of a run or of a model.
-        name, variant: the network that is to be trained.
+        name, variant, appearance: the network that is to be trained.
 
     Raises:
         UsageError: there is no model, it was imported, or it is another network.
@@ -68,7 +72,8 @@ def read_initial(folder: str, name: str, variant: str) -> Initial:
             f"--init {folder} is an imported model, {info.name}: training can only start from models that "
             "trainer.task has trained"
         )
-    if (info.name, info.variant) != (name, variant):
+    shares_eye = appearance != NONE and info.appearance.get("name") == appearance
+    if (info.name, info.variant) != (name, variant) and not (shares_eye and ALONE in (info.name, name)):
         raise UsageError(
             f"--init {folder} is the network {info.name} ({info.variant}), not {name} ({variant}): give --model "
             f"{info.name} --variant {info.variant}, or start from another model"
@@ -76,13 +81,13 @@ def read_initial(folder: str, name: str, variant: str) -> Initial:
     return Initial(model, info, _groups(folder, model, info.fingerprint))
 
 
-def check_initial(folder: str, output: str, name: str, variant: str) -> None:
+def check_initial(folder: str, output: str, name: str, variant: str, appearance: str = NONE) -> None:
     """Refuses, before anything is started, a model that training can't start from; an empty folder means none.
 
     Args:
         folder: of a run or of a model.
         output: where the run is to be written.
-        name, variant: the network that is to be trained.
+        name, variant, appearance: the network that is to be trained.
 
     Raises:
         UsageError: see `read_initial`; or the model lies in the folder that is to be written.
@@ -93,7 +98,7 @@ def check_initial(folder: str, output: str, name: str, variant: str) -> None:
     storage.check_stores(folder)
     if f"{folder}/".startswith(f"{output}/"):
         raise UsageError(f"--init {folder} lies in --output {output}, which is written: choose another --output")
-    read_initial(folder, name, variant)
+    read_initial(folder, name, variant, appearance)
 
 
 def _read_info(folder: str) -> ModelInfo:

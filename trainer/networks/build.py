@@ -19,33 +19,43 @@ from keras import layers, ops
 
 from pipelines.core.errors import UsageError
 from trainer.networks.convlstm_layer import FastConvLSTM2D
+from trainer.networks.streams import APPEARANCE, CLIP, LOGITS, Appearance, join, see
 
 Shape = tuple[int, int, int, int]
 """T, H, W, 3 of a clip."""
 Stem = tuple[tuple[int, int, int], ...]
 """Filters, kernel size and stride of each convolution."""
 _DROPOUT = 0.3
+_NO_APPEARANCE = Appearance()
 
 
-def build_model(name: str, variant: str, shape: Shape, num_classes: int) -> keras.Model:
+def build_model(
+    name: str, variant: str, shape: Shape, num_classes: int, appearance: Appearance = _NO_APPEARANCE
+) -> keras.Model:
     """A new network with weights drawn from Keras' seed (`keras.utils.set_random_seed`).
 
     Args:
-        name: `convlstm` or `lrcn`.
+        name: `convlstm` or `lrcn`; `appearance` for a pretrained network and nothing that sees motion.
         variant: `default` or `reference`.
         shape: T, H, W, 3 of a clip.
         num_classes: C, the number of logits.
+        appearance: the pretrained network of a second stream (see `trainer.networks.streams`), if there is to be one.
 
     Raises:
-        UsageError: the clips are too small for this network.
+        UsageError: the clips are too small for this network, or the pretrained network has no weights here.
     """
+    frames = keras.Input(shape, dtype="uint8", name="frames")
     try:
-        return BUILDERS[name, variant](shape, num_classes)
+        clip = layers.Identity(name=CLIP)(frames) if appearance else frames
+        motion = None if name == APPEARANCE else BUILDERS[name, variant](clip)
     except ValueError as error:  # from Keras: the output of a layer would be empty
         raise UsageError(
             f"clips of {shape[1]}x{shape[2]} pixels are too small for the {variant} network {name}. Preprocess with a "
             "larger --size, or choose the other --variant"
         ) from error
+    vector = join(motion, see(frames, appearance)) if appearance else motion
+    logits = layers.Dense(num_classes, dtype="float32", name=LOGITS)(vector)
+    return keras.Model(frames, logits, name=f"{name}_{variant}")
 
 
 def without_cudnn(model: keras.Model) -> None:
@@ -55,53 +65,46 @@ def without_cudnn(model: keras.Model) -> None:
             layer.use_cudnn = False
 
 
-def reference_convlstm(shape: Shape, num_classes: int) -> keras.Model:
+def reference_convlstm(frames: Any) -> Any:
     """ConvLSTM2D 4-8-14-16 with pooling after each; 44,524 parameters for 4 classes at 20x64x64."""
-    inputs = keras.Input(shape, dtype="uint8", name="frames")
-    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Rescaling(1 / 255)(frames)
     for filters in (4, 8, 14, 16):
         x = FastConvLSTM2D(filters, 3, recurrent_dropout=0.2)(x)
-        x = _unfold(layers.MaxPooling2D(2, padding="same")(_fold(x)), shape[0])
+        x = _unfold(layers.MaxPooling2D(2, padding="same")(_fold(x)), frames.shape[1])
         if filters < 16:
             x = layers.Dropout(0.2)(x)
-    return keras.Model(inputs, _logits(layers.Flatten()(x), num_classes), name="convlstm_reference")
+    return layers.Flatten()(x)
 
 
-def reference_lrcn(shape: Shape, num_classes: int) -> keras.Model:
+def reference_lrcn(frames: Any) -> Any:
     """Conv2D 16-32-64-64 on each frame, LSTM 32; 73,060 parameters for 4 classes at 20x64x64."""
-    inputs = keras.Input(shape, dtype="uint8", name="frames")
-    x = _fold(layers.Rescaling(1 / 255)(inputs))
+    x = _fold(layers.Rescaling(1 / 255)(frames))
     for number, (filters, pool) in enumerate(((16, 4), (32, 4), (64, 2), (64, 2))):
         x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
         x = layers.MaxPooling2D(pool, padding="same")(x)
         if number < 3:
             x = layers.Dropout(0.25)(x)
-    x = layers.LSTM(32)(_unfold(layers.Flatten()(x), shape[0]))
-    return keras.Model(inputs, _logits(x, num_classes), name="lrcn_reference")
+    return layers.LSTM(32)(_unfold(layers.Flatten()(x), frames.shape[1]))
 
 
-def default_convlstm(shape: Shape, num_classes: int) -> keras.Model:
+def default_convlstm(frames: Any) -> Any:
     """A stem that shrinks the frames' differences, ConvLSTM2D on its features, and attention over time."""
-    inputs = keras.Input(shape, dtype="uint8", name="frames")
-    x = _unfold(_stem(_fold(_see(inputs)), ((32, 7, 4),)), shape[0])
+    x = _unfold(_stem(_fold(_see(frames)), ((32, 7, 4),)), frames.shape[1])
     x = _norm(FastConvLSTM2D(24, 3, padding="same")(x))
-    x = _unfold(_features(_fold(x)), shape[0])
+    x = _unfold(_features(_fold(x)), frames.shape[1])
     x = layers.Dropout(_DROPOUT)(x)
-    x = layers.Dropout(_DROPOUT)(_read_out(x))
-    return keras.Model(inputs, _logits(x, num_classes), name="convlstm_default")
+    return layers.Dropout(_DROPOUT)(_read_out(x))
 
 
-def default_lrcn(shape: Shape, num_classes: int) -> keras.Model:
+def default_lrcn(frames: Any) -> Any:
     """Convolutions on the frames' differences, an LSTM in both directions, and attention over time."""
-    inputs = keras.Input(shape, dtype="uint8", name="frames")
-    x = _stem(_fold(_see(inputs)), ((32, 7, 4), (64, 3, 2), (96, 3, 2)))
-    x = layers.Dropout(_DROPOUT)(_unfold(_features(x), shape[0]))
+    x = _stem(_fold(_see(frames)), ((32, 7, 4), (64, 3, 2), (96, 3, 2)))
+    x = layers.Dropout(_DROPOUT)(_unfold(_features(x), frames.shape[1]))
     x = layers.Bidirectional(layers.LSTM(64, return_sequences=True))(x)
-    x = layers.Dropout(_DROPOUT)(_read_out(x))
-    return keras.Model(inputs, _logits(x, num_classes), name="lrcn_default")
+    return layers.Dropout(_DROPOUT)(_read_out(x))
 
 
-BUILDERS: dict[tuple[str, str], Callable[[Shape, int], keras.Model]] = {
+BUILDERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("convlstm", "reference"): reference_convlstm,
     ("convlstm", "default"): default_convlstm,
     ("lrcn", "reference"): reference_lrcn,
@@ -166,7 +169,3 @@ def _fold(x: Any) -> Any:
 def _unfold(x: Any, num_frames: int) -> Any:
     """The inverse of `_fold`."""
     return ops.reshape(x, (-1, num_frames, *x.shape[1:]))
-
-
-def _logits(x: Any, num_classes: int) -> Any:
-    return layers.Dense(num_classes, dtype="float32", name="logits")(x)

@@ -10,10 +10,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from pipelines.appearance.names import NONE
 from pipelines.core.errors import UserError
 from trainer.networks.build import Shape, build_model
+from trainer.networks.streams import APPEARANCE, EYE, LOGITS, MOTION, OWN, Appearance, eye_of
 
-LOGITS = "logits"
+APPEARANCE_LOGITS = f"{OWN}logits"
+"""The part of the last layer that is for the appearance stream. `LOGITS` is the rest: all of it without that stream."""
+_ALL = slice(None)
 Weights = Mapping[str, Sequence[np.ndarray]]
 """The weights of each layer that has some, by kind and number: `Conv2D 2` is the second one; the last is `logits`."""
 
@@ -37,18 +41,21 @@ class Taken:
     dropped_classes: tuple[str, ...]
 
 
-def read_weights(data: bytes, name: str, variant: str, shape: Shape, num_classes: int, what: str) -> Weights:
+def read_weights(
+    data: bytes, name: str, variant: str, shape: Shape, num_classes: int, what: str, eye: str = NONE
+) -> Weights:
     """The weights in a Keras file of a network that `build_model` made. Nothing else in the file is used or run.
 
     Args:
         data: the file.
         name, variant, shape, num_classes: as for `build_model`.
         what: the file, for messages.
+        eye: name of the pretrained network in it.
 
     Raises:
         UserError: the file is damaged, or holds another network.
     """
-    network = build_model(name, variant, shape, num_classes)
+    network = build_model(name, variant, shape, num_classes, Appearance(eye, "all", pretrained=False))
     with tempfile.TemporaryDirectory(prefix="init-") as folder:
         file = Path(folder, "model.keras")
         file.write_bytes(data)
@@ -72,9 +79,9 @@ def read_weights(data: bytes, name: str, variant: str, shape: Shape, num_classes
 
 def weights_of(network: keras.Model) -> Weights:
     """The weights of each layer, by names that don't depend on what else a process has built."""
-    found = {}
-    for layer, name in _layers(network):
-        found[name] = [variable.numpy() for variable in layer.trainable_variables]
+    found = {name: [variable.numpy()[rows] for variable, rows in part] for name, part in _parts(network)}
+    if LOGITS in found and APPEARANCE_LOGITS in found:
+        found[APPEARANCE_LOGITS].append(found[LOGITS][-1])  # one bias serves both
     return found
 
 
@@ -93,25 +100,27 @@ def take_over(network: keras.Model, weights: Weights, labels: Sequence[str], the
     taken: list[str] = []
     new: list[str] = []
     known = [label for label in labels if label in their_labels]
-    for layer, name in _layers(network):
-        own, theirs = layer.trainable_variables, weights.get(name, ())
-        values = [variable.numpy() for variable in own]
-        if name == LOGITS:
-            fits = bool(known) and _shapes(values, -1) == _shapes(theirs, -1)
+    for name, part in _parts(network):
+        own, theirs = [variable.numpy()[rows] for variable, rows in part], weights.get(name, ())
+        if name == EYE and not theirs:
+            continue  # it has learnt elsewhere, and so it neither is new nor comes from that network
+        if name in (LOGITS, APPEARANCE_LOGITS):
+            fits = bool(known) and _shapes(own, -1) == _shapes(theirs, -1)[: len(own)]
             if fits:
                 here, there = ([names.index(label) for label in known] for names in (labels, their_labels))
-                for value, other in zip(values, theirs, strict=True):
+                for value, other in zip(own, theirs, strict=False):
                     value[..., here] = other[..., there]
         else:
-            fits = _shapes(values) == _shapes(theirs)
-            values = list(theirs)
+            fits = _shapes(own) == _shapes(theirs)
+            own = list(theirs)
         (taken if fits else new).append(name)
-        if fits:
-            for variable, value in zip(own, values, strict=True):
-                variable.assign(value)
+        for (variable, rows), value in zip(part, own, strict=True) if fits else ():
+            whole = variable.numpy()
+            whole[rows] = value
+            variable.assign(whole)
     if not taken:
         raise UserError(f"no layer fits: this network has {', '.join(new)}, the other one {', '.join(weights)}")
-    last = known if LOGITS in taken else []
+    last = known if {LOGITS, APPEARANCE_LOGITS} & {*taken} else []
     return Taken(
         tuple(taken),
         tuple(new),
@@ -121,18 +130,77 @@ def take_over(network: keras.Model, weights: Weights, labels: Sequence[str], the
     )
 
 
-def _layers(network: keras.Model) -> list[tuple[keras.Layer, str]]:
-    """The layers with weights, and their names."""
+def layer_decay(network: keras.Model, taken: Sequence[str], decay: float) -> dict[str, float]:
+    """Factors of the learning rate that fall towards the input, for layers with the weights of another network.
+
+    The last layer learns at the full rate, the one before it at `decay` of that, the next one at its square, and so on:
+    layer-wise learning-rate decay (Clark et al. 2020, "ELECTRA", https://arxiv.org/abs/2003.10555; Bao et al. 2022,
+    "BEiT", https://arxiv.org/abs/2106.08254). A layer without a kernel, such as a normalisation, goes with the one
+    before it. New layers learn at the full rate. Each of two streams has levels of its own.
+
+    Args:
+        network: its layers lie in the order in which they are computed.
+        taken: the layers with the weights of another network, as `take_over` names them.
+        decay: factor from one layer to the one before it, in (0, 1].
+
+    Returns:
+        the factor of each layer taken, from the input to the output.
+    """
+    named = named_layers(network)
+    seeing = [item for item in named if item[1] == EYE or item[1].startswith(OWN)]
+    last = [item for item in named if item[1] == LOGITS]
+    found: dict[str, float] = {}
+    for stream in (seeing, [item for item in named if item not in seeing and item not in last]):
+        level, levels = -1, {}
+        for layer, name in (*stream, *last):
+            if level < 0 or any(len(variable.shape) > 1 for variable in layer.trainable_variables):
+                level += 1
+            levels[name] = level
+        found |= {name: decay ** (level - at) for name, at in levels.items()}
+    return {name: found[name] for _, name in named if name in taken}
+
+
+def named_layers(network: keras.Model) -> list[tuple[keras.Layer, str]]:
+    """The layers with trainable weights, and their names, which don't depend on what else a process has built.
+
+    `Conv2D 2` is the second of its kind; `LOGITS`, `EYE` and the appearance stream's own layers keep their names.
+    """
     numbers: Counter[str] = Counter()
     found = []
     for layer in network.layers:
         if not layer.trainable_variables:
             continue
+        if layer.name in (LOGITS, EYE) or layer.name.startswith(OWN):
+            found.append((layer, layer.name))
+            continue
         kind = type(layer).__name__
-        if layer.name != LOGITS:
-            numbers[kind] += 1
-        found.append((layer, LOGITS if layer.name == LOGITS else f"{kind} {numbers[kind]}"))
+        numbers[kind] += 1
+        found.append((layer, f"{kind} {numbers[kind]}"))
     return found
+
+
+def _parts(network: keras.Model) -> list[tuple[str, list[tuple[keras.Variable, slice]]]]:
+    """What can be taken over together, by name: variables, and which of their rows.
+
+    That is each layer with trainable weights, the pretrained network even if it isn't trained, and, where there are two
+    streams, the rows of the last layer that are for each.
+    """
+    parts = [
+        (name, [(variable, _ALL) for variable in layer.trainable_variables]) for layer, name in named_layers(network)
+    ]
+    eye = eye_of(network)
+    if eye and not eye.trainable_variables:
+        parts.insert(0, (EYE, [(variable, _ALL) for variable in eye.variables]))
+    vectors = {layer.name: layer.output.shape[-1] for layer in network.layers if layer.name in (MOTION, APPEARANCE)}
+    if APPEARANCE not in vectors:
+        return parts
+    name, last = parts.pop()
+    assert name == LOGITS
+    if MOTION not in vectors:
+        return [*parts, (APPEARANCE_LOGITS, last)]
+    (kernel, _), bias = last
+    motion = vectors[MOTION]
+    return [*parts, (APPEARANCE_LOGITS, [(kernel, slice(motion, None))]), (LOGITS, [(kernel, slice(motion)), bias])]
 
 
 def _shapes(values: Sequence[np.ndarray], end: int | None = None) -> list[tuple[int, ...]]:

@@ -6,6 +6,8 @@ Pure: knows neither files nor TensorFlow. The measurements behind it are in docs
 import math
 from dataclasses import dataclass
 
+SMALL_FRAMES, LARGE_FRAMES = 96, 160
+"""Pixels of the shorter side between which a pretrained network sees enough and isn't needlessly slow."""
 CPU_BATCH, LARGEST_BATCH = 8, 256
 """On a CPU, a larger batch doesn't make clips cheaper; on a GPU, little is gained beyond the largest."""
 BATCH_BYTES = 64 * 2**20
@@ -83,3 +85,19 @@ def choose_compile(
     if not gain or not on_gpu or replicas > 1 or deterministic:
         return False
     return steps * (gain.step_s + batch * gain.clip_s) > _WORTH * gain.once_s
+
+
+def said_of_frames(height: int, width: int) -> list[str]:
+    """What is to be said of the size of frames for a pretrained network that was trained on 224 x 224 pixels."""
+    side, shown = min(height, width), f"frames of {height}x{width} pixels"
+    if side < SMALL_FRAMES:
+        return [
+            f"WARNING: {shown} are small for a pretrained network, which recognises little below {SMALL_FRAMES}: "
+            f"preprocess with --size {SMALL_FRAMES} or more"
+        ]
+    if side > LARGE_FRAMES:
+        return [
+            f"note: {shown}: the pretrained network's time grows with their area, and {SMALL_FRAMES} to {LARGE_FRAMES} "
+            "a side usually suffice"
+        ]
+    return []

@@ -1,7 +1,7 @@
 """After training: where the clips of training are, and from which distance on a clip is unlike them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import keras
@@ -39,7 +39,7 @@ def learn(run: Run, network: keras.Model) -> Learnt:
         run: gives the clips.
         network: as it is exported, in float32.
     """
-    features = tf.function(features_of(network), autograph=False)
+    features = tf.function(features_of(network, run.features is not None), autograph=False)
     moments = Moments()
     for values in _measure(features, run, "train"):
         moments.add(values)
@@ -55,8 +55,10 @@ def learn(run: Run, network: keras.Model) -> Learnt:
     return Learnt(gaussian, familiarity, metrics)
 
 
-def _measure(features: Callable[[tf.Tensor], tf.Tensor], run: Run, side: str) -> Iterator[np.ndarray]:
+def _measure(features: Callable[..., tf.Tensor], run: Run, side: str) -> Iterator[np.ndarray]:
     """The features float32 [b, D] of each batch of a side's clips, in the order of their records."""
-    clips = Clips(run.info, run.parts.sides[side], Reading(_BATCH), copies=run.copies)
-    for frames, _, weights in clips.evaluation():
-        yield features(frames).numpy()[weights.numpy() > 0]
+    beside = replace(run.features, alone=False) if run.features else None  # statistics are of frames, too
+    clips = Clips(run.info, run.parts.sides[side], Reading(_BATCH), copies=run.copies, features=beside)
+    for inputs, _, weights in clips.evaluation():
+        given = inputs if isinstance(inputs, tuple) else (inputs,)
+        yield features(*given).numpy()[weights.numpy() > 0]

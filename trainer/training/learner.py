@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -10,7 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.networks.build import without_cudnn
+from trainer.networks.streams import changing_variables, each_alone, has_both, on_features
 from trainer.training.devices import Devices
+from trainer.training.rates import Rates, make_optimizer
 from trainer.training.seeds import seeded
 
 
@@ -26,6 +29,7 @@ class Learning:
         ema: decay of the weights' moving average for one step; 0 for none.
         class_weights: weight of each class in the loss.
         class_shares: share of the training clips that have each label, where a clip may have several; empty otherwise.
+        rates: multipliers of the learning rate, for a network in which layers learn at different rates.
     """
 
     weight_decay: float
@@ -34,6 +38,7 @@ class Learning:
     ema: float
     class_weights: Sequence[float]
     class_shares: Sequence[float] = ()
+    rates: Rates | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Learner:
         learning: how weights are changed.
         seed: determines the initial weights and dropout.
         compiled: whether XLA compiles the training step; with several replicas the forward and backward pass alone.
+        from_features: whether batches have what the pretrained network in it sees, beside frames or in place of them.
     """
 
     def __init__(
@@ -85,16 +91,16 @@ class Learner:
         learning: Learning,
         seed: int,
         compiled: bool = False,
+        from_features: bool = False,
     ) -> None:
-        self._learning, self.compiled = learning, compiled
+        self._learning, self.compiled, self._from_features = learning, compiled, from_features
         self._strategy, self._replicas = devices.strategy, devices.num_replicas
         self._alone = isinstance(devices.strategy, tf.distribute.OneDeviceStrategy)
         with devices.building(), seeded(seed):
             self.model = build()
             self.average = build()
-            self.optimizer = keras.optimizers.AdamW(1e-3, weight_decay=learning.weight_decay)
-            self.optimizer.exclude_from_weight_decay([v for v in self.model.trainable_variables if len(v.shape) < 2])
-            self.optimizer.build(self.model.trainable_variables)
+            self._trained, averaged = (on_features(m) if from_features else m for m in (self.model, self.average))
+            self.optimizer = make_optimizer(self.model, learning.weight_decay, learning.rates)
         for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
             mine.assign(its)
         self._on_replica, self._passes = self._replica_step, self._forward_and_backward
@@ -105,7 +111,7 @@ class Learner:
             else:  # communication between replicas isn't compiled
                 self._passes = tf.function(self._forward_and_backward, autograph=False, jit_compile=True)
         self._train = tf.function(self._train_step, autograph=False)  # there is no Python to rewrite
-        self._infer = tf.function(self._logits_step, autograph=False)
+        self._infer = tf.function(partial(self._logits_step, averaged), autograph=False)
 
     def train_step(
         self, iterator: tf.data.Iterator, learning_rate: float, stop: bool = False, save: bool = False
@@ -121,16 +127,25 @@ class Learner:
 
     def logits(self, iterator: tf.data.Iterator, steps: int, num_clips: int) -> np.ndarray:
         """Logits float32 [num_clips, C] of the averaged network for the clips of `Clips.evaluation`, in their order."""
-        result = np.full((num_clips, self.average.output_shape[-1]), np.nan, np.float32)
-        for _ in range(steps):
-            logits, numbers, weights = (value.numpy() for value in self._infer(iterator))
-            real = weights > 0
-            result[numbers[real]] = logits[real]
-        return result
+        return self._inferred(self._infer, iterator, steps, num_clips, self.average.output_shape[1:])
+
+    @property
+    def has_both(self) -> bool:
+        """Whether the network has two streams."""
+        return has_both(self.average)
+
+    def logits_alone(self, iterator: tf.data.Iterator, steps: int, num_clips: int) -> np.ndarray:
+        """The same float32 [num_clips, 3, C] of a network with two streams: of both, of motion alone and of appearance
+        alone (see `each_alone`)."""
+        with self._strategy.scope():
+            network = each_alone(self.average, self._from_features)
+        infer = tf.function(partial(self._logits_step, network), autograph=False)
+        return self._inferred(infer, iterator, steps, num_clips, network.output_shape[1:])
 
     def variables(self) -> list[keras.Variable]:
         """Everything that a checkpoint must hold, in a fixed order; a model's variables include its dropout states."""
-        return [*self.model.variables, *self.average.trainable_variables, *self.optimizer.variables]
+        average = self.average.trainable_variables
+        return [*changing_variables(self.model), *average, *self.optimizer.variables]
 
     @property
     def precision(self) -> str:
@@ -159,9 +174,9 @@ class Learner:
         # The check for NaN is the same number on every replica, not a sum.
         return tf.concat([total[:3], tf.cast(total[3:4] >= float(self._replicas), tf.float32), total[4:]], 0)
 
-    def _replica_step(self, frames: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, wishes: tf.Tensor) -> tf.Tensor:
+    def _replica_step(self, inputs: Any, labels: tf.Tensor, weights: tf.Tensor, wishes: tf.Tensor) -> tf.Tensor:
         clips = self._over_replicas(tf.reduce_sum(weights))
-        gradients, loss, logits = self._passes(frames, labels, weights, clips)
+        gradients, loss, logits = self._passes(inputs, labels, weights, clips)
         gradients, norm = tf.clip_by_global_norm(self._over_replicas(gradients), self._learning.clip_norm)
         # The optimizer adds up what comes from the replicas; these are sums already, clipped as a whole.
         shares = [gradient / float(self._replicas) for gradient in gradients]
@@ -174,12 +189,12 @@ class Learner:
         return tf.concat([sums, wishes], 0)
 
     def _forward_and_backward(
-        self, frames: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, clips: tf.Tensor
+        self, inputs: Any, labels: tf.Tensor, weights: tf.Tensor, clips: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor]:
         """This replica's part of the gradients of the mean loss over `clips`, its sum of losses, and its logits."""
         losses = self._several if self._learning.class_shares else self._one
         with tf.GradientTape() as tape:
-            logits = self.model(frames, training=True)
+            logits = self._trained(_listed(inputs), training=True)
             loss = tf.reduce_sum(losses(logits, labels) * weights)
             share = loss / tf.maximum(clips, 1.0)
         return tape.gradient(share, [variable.value for variable in self.model.trainable_variables]), loss, logits
@@ -221,7 +236,24 @@ class Learner:
         for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
             mine.value.assign(decay * mine.value + (1 - decay) * its.value)
 
-    def _logits_step(self, iterator: tf.data.Iterator) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        frames, numbers, weights = iterator.get_next()
-        logits = self._strategy.run(lambda batch: self.average(batch, training=False), (frames,))
+    @staticmethod
+    def _inferred(
+        infer: Callable[..., Any], iterator: tf.data.Iterator, steps: int, num_clips: int, shape: tuple[int, ...]
+    ) -> np.ndarray:
+        """What a network gives for clips, float32 [num_clips, *shape], in their order."""
+        result = np.full((num_clips, *shape), np.nan, np.float32)
+        for _ in range(steps):
+            logits, numbers, weights = (value.numpy() for value in infer(iterator))
+            real = weights > 0
+            result[numbers[real]] = logits[real]
+        return result
+
+    def _logits_step(self, network: keras.Model, iterator: tf.data.Iterator) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        inputs, numbers, weights = iterator.get_next()
+        logits = self._strategy.run(lambda batch: network(_listed(batch), training=False), (inputs,))
         return tuple(self._strategy.gather(value, axis=0) for value in (logits, numbers, weights))
+
+
+def _listed(inputs: Any) -> Any:
+    """Inputs as Keras takes them: several as a list, which in `tf.data` would be one tensor."""
+    return list(inputs) if isinstance(inputs, tuple) else inputs

@@ -16,15 +16,20 @@ from trainer.evaluation.calibration import expected_calibration_error, fit_tempe
 from trainer.evaluation.matching.by_video import by_video, evaluate_side
 from trainer.evaluation.metrics import baseline_to_json, majority_baseline
 from trainer.evaluation.multilabel.figures import label_figures
+from trainer.evaluation.multilabel.predictions import LabelPredictions
 from trainer.evaluation.multilabel.report import render_multilabel_report
+from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.report import render_report
+from trainer.evaluation.streams.figures import label_stream_figures, stream_figures
+from trainer.export.appearance import appearance_to_json
 from trainer.export.keras_model import export_model, portable_copy
 from trainer.export.model_folder import exact_float32
 from trainer.files import storage
+from trainer.training.agreement import agreement
 from trainer.training.familiarity import learn
 from trainer.training.logs import history_table
-from trainer.training.predict import clips_per_second, film_strips, sample_clips
-from trainer.training.run import Run, Trained
+from trainer.training.predict import Trained, clips_per_second, film_strips, sample_clips
+from trainer.training.run import Run
 
 _CHECK_CLIPS = 4
 _TOLD = ("top1", "mean_ap", "macro_f1", "micro_f1", "ece")
@@ -43,7 +48,12 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
     state = main.state
     return {
         "schema_version": 1,
-        "model": {"name": config.model, "variant": config.variant},
+        "model": {
+            "name": config.model,
+            "variant": config.variant,
+            **({"appearance": config.appearance} if run.appearance else {}),
+        },
+        **({"appearance": appearance_to_json(main.learner.average, run.appearance)} if run.appearance else {}),
         "init": _describe_start(run),
         "dataset": {
             "uri": relative_to(config.data, config.output),
@@ -56,11 +66,7 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "num_clips": {name: part.num_clips for name, part in parts.sides.items()},
             "groups": {name: list(part.groups) for name, part in parts.sides.items()},
         },
-        **(
-            label_figures(*main.several, single.several[1] if single else None, labels)
-            if run.info.multi_label
-            else _figures(run, main, single)
-        ),
+        **(_several_figures if run.info.multi_label else _figures)(run, main, single),
         "training": {
             "epochs": state.epoch,
             "best_epoch": state.best_epoch + 1,
@@ -77,6 +83,7 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
         "configuration": {
             **asdict(config),
             "init": relative_to(config.init, config.output) if config.init else "",
+            "features": relative_to(config.features, config.output) if config.features else "",
             "data": relative_to(config.data, config.output),
             "output": relative_to(config.output, config.output),
             "global_batch_size": run.global_batch,
@@ -112,7 +119,18 @@ def _figures(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "ece_before": ece(before.logits, before.labels),
             "ece_after": after,
         },
+        **stream_figures(test, main.one_alone, labels, temperature),
     }
+
+
+def _several_figures(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
+    """The figures of a run whose clips may have several labels."""
+    labels, (val, test) = run.info.labels, main.several
+    found = label_figures(val, test, single.several[1] if single else None, labels)
+    calibration = found["calibration"]
+    thresholds = np.array(list(calibration["thresholds"].values()))
+    streams = label_stream_figures(test, main.several_alone, labels, thresholds, calibration["temperature"])
+    return {**found, **streams}
 
 
 def _describe_start(run: Run) -> dict[str, Any] | None:
@@ -141,7 +159,9 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     config, labels = run.config, run.info.labels
     results.begin_files(config.output)
     temperature = metrics["calibration"]["temperature"]
-    clips = sample_clips(run.sides["test"], _CHECK_CLIPS)
+    clips = sample_clips(run.pictures("test"), _CHECK_CLIPS)
+    if found := agreement(run, main, clips):
+        metrics["features"] = found
     model = storage.join(config.output, results.MODEL)
     with exact_float32():
         learnt = learn(run, portable_copy(main.learner.average))
@@ -162,6 +182,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
             init=run.start.to_json(model) if run.start else {},
             multi_label=run.info.multi_label,
             thresholds=tuple(metrics["calibration"].get("thresholds", {}).values()),
+            appearance=metrics.get("appearance", {}),
         ),
         clips,
         learnt.gaussian,
@@ -176,16 +197,21 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     batch = min(run.global_batch, 64)
     metrics["speed"] = {"clips_per_s": clips_per_second(main.learner.average, batch), "batch_size": batch}
     history = main.state.history
-    storage.write_text(storage.join(config.output, results.PREDICTIONS), _lines(main, labels, info))
+    storage.write_text(storage.join(config.output, results.PREDICTIONS), _lines(main.test, labels, info))
+    for name, predictions in main.alone.items():
+        text = _lines(predictions, labels, info)
+        storage.write_text(storage.join(config.output, results.STREAM_PREDICTIONS[name]), text)
     if single:
-        text = _lines(single, labels, replace(info, temperature=1.0))
+        text = _lines(single.test, labels, replace(info, temperature=1.0))
         storage.write_text(storage.join(config.output, results.SINGLE_FRAME_PREDICTIONS), text)
-    title = f"{config.model} on {storage.base_name(config.data)}"
+    title = (
+        f"{config.model}{f' with {config.appearance}' if run.appearance else ''} on {storage.base_name(config.data)}"
+    )
     if run.info.multi_label:
         page = render_multilabel_report(metrics, history, title)
     else:
         confused = [video for pair in metrics["test"]["confused"] for video in pair["video_ids"]]
-        strips = film_strips(run.sides["test"], run.indices["test"], confused)
+        strips = film_strips(run.pictures("test"), run.indices["test"], confused)
         page = render_report(metrics, history, strips, title, run.info.clip_spec.num_frames)
     storage.write_text(storage.join(config.output, results.REPORT), page)
     # Written again, as after the last epoch: the run may have been resumed because this file was damaged.
@@ -194,8 +220,8 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     results.prove(config.output)
 
 
-def _lines(trained: Trained, labels: Sequence[str], info: ModelInfo) -> str:
+def _lines(predictions: Predictions | LabelPredictions, labels: Sequence[str], info: ModelInfo) -> str:
     """The file of the test predictions, with scores at the temperature of a model."""
-    if info.multi_label:
-        return trained.several[1].to_jsonl(labels, np.array(info.thresholds), info.temperature)
-    return trained.one[1].to_jsonl(labels, info.temperature)
+    if isinstance(predictions, LabelPredictions):
+        return predictions.to_jsonl(labels, np.array(info.thresholds), info.temperature)
+    return predictions.to_jsonl(labels, info.temperature)

@@ -2,7 +2,8 @@
 
 import base64
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -14,10 +15,54 @@ from trainer.data.clips import Clips
 from trainer.data.parts import Index
 from trainer.evaluation.multilabel.predictions import LabelPredictions
 from trainer.evaluation.predictions import Predictions
+from trainer.networks.streams import STREAMS
+from trainer.training.checkpoint import State
 from trainer.training.devices import Devices
 from trainer.training.learner import Learner
 
 _SPEED_ROUNDS = 8
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and its predictions for the clips that it wasn't trained on.
+
+    Attributes:
+        learner: the network.
+        state: where its training ended.
+        val, test: predictions for validation and test clips.
+        alone: for a network with two streams, what each of them alone predicts for the test clips.
+    """
+
+    learner: Learner
+    state: State
+    val: Predictions | LabelPredictions
+    test: Predictions | LabelPredictions
+    alone: Mapping[str, Predictions | LabelPredictions] = field(default_factory=dict)
+
+    @property
+    def one(self) -> tuple[Predictions, Predictions]:
+        """The predictions for validation and test clips with one label each."""
+        assert isinstance(self.val, Predictions)
+        assert isinstance(self.test, Predictions)
+        return self.val, self.test
+
+    @property
+    def one_alone(self) -> dict[str, Predictions]:
+        """Those of each stream alone, for clips with one label each."""
+        return {name: found for name, found in self.alone.items() if isinstance(found, Predictions)}
+
+    @property
+    def several_alone(self) -> dict[str, LabelPredictions]:
+        """Those of each stream alone, for clips that may have several labels."""
+        return {name: found for name, found in self.alone.items() if isinstance(found, LabelPredictions)}
+
+    @property
+    def several(self) -> tuple[LabelPredictions, LabelPredictions]:
+        """The predictions for validation and test clips that may have several labels."""
+        assert isinstance(self.val, LabelPredictions)
+        assert isinstance(self.test, LabelPredictions)
+        return self.val, self.test
 
 
 def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> Predictions | LabelPredictions:
@@ -32,6 +77,23 @@ def predict(devices: Devices, learner: Learner, clips: Clips, index: Index) -> P
     if index.targets is not None:
         return LabelPredictions(logits, index.targets, index.groups, index.video_ids)
     return Predictions(logits, index.labels, index.groups, index.video_ids)
+
+
+def predict_alone(
+    devices: Devices, learner: Learner, clips: Clips, index: Index
+) -> Mapping[str, Predictions | LabelPredictions]:
+    """Predictions of each stream of a network alone, with the other one switched off; empty where it hasn't both.
+
+    Args:
+        devices, learner, clips, index: as for `predict`.
+    """
+    if not learner.has_both:
+        return {}
+    logits = learner.logits_alone(devices.batches(clips.evaluation), clips.evaluation_steps(), len(index.labels))
+    parts = {name: np.ascontiguousarray(logits[:, number]) for number, name in enumerate(STREAMS, 1)}
+    if (targets := index.targets) is not None:
+        return {name: LabelPredictions(part, targets, index.groups, index.video_ids) for name, part in parts.items()}
+    return {name: Predictions(part, index.labels, index.groups, index.video_ids) for name, part in parts.items()}
 
 
 def sample_clips(clips: Clips, count: int) -> np.ndarray:

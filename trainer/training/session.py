@@ -1,7 +1,7 @@
 """A run from a dataset to a finished folder in this process: the lock, the order of its steps, readable errors."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -12,14 +12,16 @@ from pipelines.core.reasons import first_line
 from pipelines.files.lock import exclusive
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
+from trainer.data.features import Features, of_other_clip
 from trainer.evaluation import results
 from trainer.files import storage
 from trainer.files.copies import Copies
 from trainer.training import checkpoint
 from trainer.training.devices import Devices
+from trainer.training.identity import identity_of
 from trainer.training.logs import RunLog
 from trainer.training.outputs import describe, write
-from trainer.training.run import Run, identity_of
+from trainer.training.run import Run
 
 _LOST_WORKER = (
     tf.errors.UnavailableError,
@@ -30,7 +32,11 @@ _LOST_WORKER = (
 
 
 def train_on(
-    config: TrainConfig, dataset: OpenDataset, devices: Devices, copies: Copies | None = None
+    config: TrainConfig,
+    dataset: OpenDataset,
+    devices: Devices,
+    copies: Copies | None = None,
+    features: Features | None = None,
 ) -> Mapping[str, Any]:
     """Trains, evaluates and exports. What the same run has done before isn't done again.
 
@@ -41,6 +47,7 @@ def train_on(
         dataset: what to train on; its shards are checked.
         devices: where to train.
         copies: copies of the dataset's shards; None for a local dataset.
+        features: what the pretrained network sees in the dataset, if that is known.
 
     Returns:
         the content of metrics.json.
@@ -51,12 +58,12 @@ def train_on(
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     lock = exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
-    with lock, _for_people(config, copies):
+    with lock, _for_people(config, [copies, features.copies if features else None]):
         if (done := results.finished(config, dataset)) is not None:
             return done
         if config.overwrite and devices.is_chief and not _is_unfinished(config, dataset, devices):
             results.remove_run(config.output)
-        run = Run(config, dataset, devices, copies)
+        run = Run(config, dataset, devices, copies, features)
         run.announce()
         log = RunLog(config.output) if devices.is_chief else None
         main = run.fit(run.checkpoints, on_epochs=log.epochs if log else None)
@@ -88,16 +95,18 @@ def _is_unfinished(config: TrainConfig, dataset: OpenDataset, devices: Devices) 
 
 
 @contextlib.contextmanager
-def _for_people(config: TrainConfig, copies: Copies | None) -> Iterator[None]:
+def _for_people(config: TrainConfig, copies: Sequence[Copies | None]) -> Iterator[None]:
     """Turns errors of TensorFlow with causes outside of this software into errors that say what to do."""
     try:
         yield
     except tf.errors.OpError as error:
-        if copies and copies.problem:  # TensorFlow's error only repeats it
-            raise IncompleteError(
-                f"cannot read shards any more: {copies.problem}. Then run the same command again to resume from the "
+        if problem := next((made.problem for made in copies if made and made.problem), ""):
+            raise IncompleteError(  # TensorFlow's error only repeats it
+                f"cannot read shards any more: {problem}. Then run the same command again to resume from the "
                 "last checkpoint"
             ) from error
+        if told := of_other_clip(str(error)):
+            raise UserError(told) from error
         if isinstance(error, tf.errors.ResourceExhaustedError):
             raise UserError(
                 f"out of memory: choose a smaller --batch-size than {config.batch_size or 'the automatic one'} "

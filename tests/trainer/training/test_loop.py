@@ -21,6 +21,7 @@ from trainer.training import checkpoint
 from trainer.training.devices import Devices, make_devices, why_no_compiler
 from trainer.training.learner import Learner, Learning
 from trainer.training.loop import Loop
+from trainer.training.rates import Rates, multipliers
 from trainer.training.schedule import Plan
 
 
@@ -160,7 +161,12 @@ def with_lstm() -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(CLASSES)(keras.layers.LSTM(4)(x)))
 
 
-def train(compiled: bool) -> tuple[list[float], list[np.ndarray]]:
+def slowly(network: keras.Model) -> list[float]:
+    """The LSTM learns at a tenth of the rate."""
+    return multipliers(network, {"LSTM 1": 0.1})
+
+
+def train(compiled: bool, rates: Rates | None) -> tuple[list[float], list[np.ndarray]]:
     devices = make_devices("cpu", "float32")
     rng = np.random.default_rng(0)
     batch = (
@@ -169,7 +175,7 @@ def train(compiled: bool) -> tuple[list[float], list[np.ndarray]]:
         np.array([1, 1, 1, 0], np.float32),  # the last, empty one fills the batch
     )
     batches = devices.batches(lambda: tf.data.Dataset.from_tensors(batch).repeat())
-    learner = Learner(devices, with_lstm, Learning(0.05, 0.1, 1.0, 0.9, (1.0, 2.0, 1.0)), 0, compiled)
+    learner = Learner(devices, with_lstm, Learning(0.05, 0.1, 1.0, 0.9, (1.0, 2.0, 1.0), rates=rates), 0, compiled)
     under_way = [learner.train_step(batches, 1e-2, stop=step == 3, save=step == 4) for step in range(5)]
     results = [step.result() for step in under_way]
     assert [result.clips for result in results] == [3.0] * 5
@@ -179,11 +185,12 @@ def train(compiled: bool) -> tuple[list[float], list[np.ndarray]]:
 
 
 @pytest.mark.training
-def test_compiled_steps_change_weights_and_their_average_as_others_do() -> None:
+@pytest.mark.parametrize("rates", [None, slowly])
+def test_compiled_steps_change_weights_and_their_average_as_others_do(rates: Rates | None) -> None:
     assert not why_no_compiler()
-    losses, weights = train(compiled=False)
+    losses, weights = train(False, rates)
     assert losses[-1] < losses[0]
-    compiled_losses, compiled_weights = train(compiled=True)
+    compiled_losses, compiled_weights = train(True, rates)
     np.testing.assert_allclose(compiled_losses, losses, rtol=1e-4)
     for mine, its in zip(compiled_weights, weights, strict=True):
         np.testing.assert_allclose(mine, its, rtol=1e-3, atol=1e-4)

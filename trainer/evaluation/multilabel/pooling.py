@@ -10,7 +10,8 @@ from trainer.config import TrainConfig
 from trainer.evaluation.multilabel.metrics import baselines_to_json, evaluate_labels
 from trainer.evaluation.multilabel.predictions import LabelPredictions
 from trainer.evaluation.pooling import mean_of_folds, read_predictions, summary_of
-from trainer.evaluation.results import PREDICTIONS, SINGLE_FRAME_PREDICTIONS
+from trainer.evaluation.results import PREDICTIONS, SINGLE_FRAME_PREDICTIONS, STREAM_PREDICTIONS
+from trainer.evaluation.streams.figures import label_stream_figures
 
 
 def summarise_labels(
@@ -34,6 +35,10 @@ def summarise_labels(
     single = None
     if all(metrics["baselines"]["single_frame"] for metrics in runs):
         single = LabelPredictions.concatenate(_read(configs, SINGLE_FRAME_PREDICTIONS, labels, [1.0] * len(runs)))
+    alone = {}
+    if all(metrics.get("streams") for metrics in runs):
+        for name, file in STREAM_PREDICTIONS.items():
+            alone[name] = LabelPredictions.concatenate(_read(configs, file, labels, scales))
     values = np.array([metrics["test"]["mean_ap"]["value"] for metrics in runs]).reshape(-1, folds).mean(axis=0)
     figures = {
         "multi_label": True,
@@ -41,6 +46,7 @@ def summarise_labels(
         "mean": mean_of_folds(values).to_json(),
         "fold_mean_ap": values.tolist(),
         "baselines": baselines_to_json(predictions, single),
+        **label_stream_figures(predictions, alone, labels, thresholds),
     }
     return summary_of(configs, runs, folds, figures), predictions.to_jsonl(labels, thresholds)
 
