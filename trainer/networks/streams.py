@@ -175,6 +175,8 @@ def _features(frames: Any, appearance: Appearance) -> Any:
     if not learning:
         eye.trainable = False
     seen = eye(ops.reshape(frames, (-1, height, width, 3)))
+    if not learning:
+        seen = ops.stop_gradient(seen)  # or gradients of all of its layers would be worked out, for nothing
     return layers.Identity(name=FEATURES)(ops.reshape(seen, (-1, num_frames, seen.shape[-1])))
 
 

@@ -98,8 +98,8 @@ class Learner:
             self.model = build()
             self.average = build()
             self.optimizer = make_optimizer(self.model, learning.weight_decay, learning.rates)
-        for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
-            mine.assign(its)
+        for mine, its in zip(self.average.weights, self.model.weights, strict=True):
+            mine.assign(its)  # frozen ones as well
         self._on_replica, self._passes = self._replica_step, self._forward_and_backward
         if compiled:
             without_cudnn(self.model)
