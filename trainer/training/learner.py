@@ -101,8 +101,8 @@ class Learner:
             self.average = build()
             self._trained, averaged = (on_features(m) if from_features else m for m in (self.model, self.average))
             self.optimizer = make_optimizer(self.model, learning.weight_decay, learning.rates)
-        for mine, its in zip(self.average.trainable_variables, self.model.trainable_variables, strict=True):
-            mine.assign(its)
+        for mine, its in zip(self.average.weights, self.model.weights, strict=True):
+            mine.assign(its)  # frozen ones as well
         self._on_replica, self._passes = self._replica_step, self._forward_and_backward
         if compiled:
             without_cudnn(self.model)

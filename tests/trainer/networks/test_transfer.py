@@ -8,7 +8,8 @@ import pytest
 
 from pipelines.core.errors import UserError
 from trainer.networks.build import build_model
-from trainer.networks.transfer import read_weights, take_over, weights_of
+from trainer.networks.streams import join
+from trainer.networks.transfer import layer_decay, read_weights, take_over, weights_of
 
 
 def network(features: int, classes: int, start: float) -> keras.Model:
@@ -74,3 +75,46 @@ def test_weights_from_a_file_are_those_of_the_network(tmp_path: Path) -> None:
             UserError, match=r"a/model\.keras is damaged or doesn't hold the network \w+ \(reference\): "
         ):
             read_weights(bad, name, "reference", shape, 2, "a/model.keras")
+
+
+def two_streams(start: float, trained: bool = False) -> keras.Model:
+    """`network(2, 2, start)` with a second stream; all of its weights are numbers from `start` on."""
+    inputs = keras.Input((2,))
+    eye = keras.Model(inputs, keras.layers.Dense(2, name="seen")(inputs), name="eye")
+    eye.trainable = trained
+    looks = keras.layers.Dense(2, name="appearance_dense")(eye(inputs))
+    looks = keras.layers.Identity(name="appearance")(looks)
+    motion = keras.layers.Dense(3)(keras.layers.Dense(4)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="logits")(join(motion, looks)))
+    for variable in [*eye.variables, *model.trainable_variables]:
+        variable.assign(np.arange(variable.numpy().size, dtype=np.float32).reshape(variable.shape) + start)
+    return model
+
+
+def test_a_second_stream_comes_and_goes() -> None:
+    one, two = network(2, 2, 0.0), two_streams(100.0)
+    pretrained = two.get_layer("eye").get_weights()
+    taken = take_over(two, weights_of(one), ("A", "B"), ("A", "B"))
+    assert taken.layers == ("Dense 1", "Dense 2", "logits") and taken.known_classes == ("A", "B")
+    assert taken.new_layers == ("appearance_dense", "appearance_logits")
+    kernel, bias = two.get_layer("logits").get_weights()
+    np.testing.assert_array_equal(kernel[:3], one.get_layer("logits").get_weights()[0])
+    np.testing.assert_array_equal(bias, one.get_layer("logits").get_weights()[1])
+    np.testing.assert_array_equal(kernel[3:], np.arange(6, 10).reshape(2, 2) + 100)
+    for mine, its in zip(two.get_layer("eye").get_weights(), pretrained, strict=True):
+        np.testing.assert_array_equal(mine, its)
+    back = take_over(network(2, 2, 7.0), weights_of(two_streams(100.0)), ("A", "B"), ("A", "B"))
+    assert back.layers == ("Dense 1", "Dense 2", "logits") and back.new_layers == ()
+    tuned = two_streams(5.0, trained=True)  # what an eye has learnt is kept where it isn't trained any more
+    again = two_streams(100.0)
+    assert take_over(again, weights_of(tuned), ("A", "B"), ("A", "B")).new_layers == ()
+    for mine, its in zip(again.weights, tuned.weights, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_each_stream_has_its_own_fall_of_learning_rates() -> None:
+    two = two_streams(0.0, trained=True)
+    names = ["Dense 1", "Dense 2", "eye", "appearance_dense", "logits"]
+    assert layer_decay(two, names, 0.5) == {
+        "Dense 1": 0.25, "Dense 2": 0.5, "eye": 0.25, "appearance_dense": 0.5, "logits": 1.0
+    }  # fmt: skip

@@ -1,0 +1,144 @@
+"""A network of two streams that learns: what is kept of it, that it resumes exactly, and several devices."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from pipelines.process.tensorflow_start import start_tensorflow
+
+start_tensorflow()
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from trainer.networks.streams import FEATURES, join  # noqa: E402
+from trainer.training.devices import make_devices  # noqa: E402
+from trainer.training.learner import Learner, Learning  # noqa: E402
+from trainer.training.rates import multipliers  # noqa: E402
+
+CLIPS = np.random.default_rng(0).integers(0, 256, (16, 2, 8, 8, 3), np.uint8)
+LABELS = np.arange(16) % 3
+
+
+def tiny(trained: bool = False, dropout: bool = True) -> keras.Model:
+    """Two streams of one layer each, and an eye of one layer."""
+    layers, ops = keras.layers, keras.ops
+    frames = keras.Input(CLIPS.shape[1:], dtype="uint8")
+    pictures = keras.Input(CLIPS.shape[2:], dtype="uint8")
+    seen = layers.Dense(5, activation="relu", name="look")(layers.Flatten()(layers.Rescaling(1 / 255)(pictures)))
+    eye = keras.Model(pictures, seen, name="eye")
+    eye.trainable = trained
+    features = ops.reshape(eye(ops.reshape(frames, (-1, *CLIPS.shape[2:]))), (-1, 2, 5))
+    features = layers.Identity(name=FEATURES)(features)
+    appearance = layers.Identity(name="appearance")(ops.mean(features, axis=1))
+    motion = layers.Dense(4)(layers.Flatten()(layers.Rescaling(1 / 255)(frames)))
+    joined = join(motion, appearance)
+    model = keras.Model(frames, layers.Dense(3, dtype="float32", name="logits")(joined))
+    if not dropout:  # two devices would leave out others than one
+        model.get_layer("stream_dropout").rate = 0.0
+    return model
+
+
+def learner(names: Sequence[str] = ("CPU:0",), precision: str = "float32", trained: bool = False) -> Learner:
+    learning = Learning(
+        0.05, 0.1, 1.0, 0.99, (1.0,) * 3, rates=lambda net: multipliers(net, {"eye": 0.1} if trained else {})
+    )
+    devices = make_devices("cpu", precision, names)
+    return Learner(devices, lambda: tiny(trained, dropout=len(names) == 1), learning, seed=1)
+
+
+def batches(names: Sequence[str] = ("CPU:0",), first: int = 0) -> object:
+    devices = make_devices("cpu", "float32", names)
+    size = 8 // len(names)
+    data = tf.data.Dataset.from_tensor_slices((CLIPS, LABELS, np.ones(16, np.float32))).repeat()
+    return devices.batches(lambda: data.skip(8 * first).batch(size, drop_remainder=True))
+
+
+def train(one: Learner, count: int, first: int = 0, names: Sequence[str] = ("CPU:0",)) -> list[float]:
+    iterator = batches(names, first)
+    return [one.train_step(iterator, 1e-2).result().loss for _ in range(count)]
+
+
+def clips() -> tuple[object, int, int]:
+    data = tf.data.Dataset.from_tensor_slices((CLIPS, np.arange(16), np.ones(16, np.float32))).batch(8)
+    return make_devices("cpu", "float32").batches(lambda: data), 2, 16
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_it_resumes_as_if_it_had_not_stopped(precision: str) -> None:
+    """The draws of the streams that are left out are part of what is resumed."""
+    whole, first, second = (learner(precision=precision) for _ in range(3))
+    expected = train(whole, count=6)[3:]
+    train(first, count=3)
+    for mine, its in zip(second.variables(), first.variables(), strict=True):
+        mine.assign(its)
+    assert train(second, count=3, first=3) == expected
+    assert second.fingerprint() == whole.fingerprint()
+
+
+def test_a_frozen_eye_is_in_no_checkpoint_and_stays() -> None:
+    one = learner()
+    before = one.model.get_layer("eye").get_weights()
+    kept = {id(variable) for variable in one.variables()}
+    for network in (one.model, one.average):
+        assert not kept & {id(variable) for variable in network.get_layer("eye").variables}
+    train(one, count=3)
+    for network in (one.model, one.average):
+        for mine, its in zip(network.get_layer("eye").get_weights(), before, strict=True):
+            np.testing.assert_array_equal(mine, its)
+
+
+def test_a_trained_eye_moves_a_tenth_as_far() -> None:
+    one = learner(trained=True)
+    before = [variable.numpy() for variable in one.model.trainable_variables]
+    train(one, count=1)
+    moved = {
+        variable.path.split("/")[0]: float(np.abs(variable.numpy() - value).max())
+        for variable, value in zip(one.model.trainable_variables, before, strict=True)
+        if len(variable.shape) > 1
+    }
+    # A first step of Adam is as large as the learning rate, whatever the gradient; weight decay adds little.
+    assert moved["look"] == pytest.approx(1e-3, rel=0.1) and moved["logits"] == pytest.approx(1e-2, rel=0.1)
+
+
+def test_each_stream_alone() -> None:
+    one = learner()
+    train(one, count=2)
+    both = one.logits(*clips())
+    together, motion, appearance = np.moveaxis(one.logits_alone(*clips()), 1, 0)
+    np.testing.assert_allclose(together, both, atol=1e-6)
+    np.testing.assert_allclose(motion + appearance - one.average.get_layer("logits").bias.numpy(), both, atol=1e-5)
+    assert one.has_both and np.abs(motion - appearance).max() > 1e-3
+
+
+DEVICES = """
+import json
+from pipelines.process.tensorflow_start import start_tensorflow
+start_tensorflow()
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tests.trainer.training.test_stream_learner import clips, learner, train
+found = []
+for names in (["CPU:0"], ["CPU:0", "CPU:1"]):
+    one = learner(names, trained=True)
+    if len(names) == 1:
+        one.model.get_layer("stream_dropout").rate = 0.0
+    losses = train(one, 4, names=names)
+    found.append([losses, [variable.numpy().tolist() for variable in one.model.trainable_variables]])
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.process
+def test_two_devices_learn_as_one_does() -> None:
+    done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    (one, of_one), (two, of_two) = json.loads(done.stdout)
+    np.testing.assert_allclose(two, one, atol=1e-4)
+    for mine, its in zip(of_two, of_one, strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-4)
