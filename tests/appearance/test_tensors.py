@@ -3,6 +3,7 @@
 import math
 import os
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,13 @@ def test_layouts_that_do_not_fit_are_refused(tmp_path: Path, name: str) -> None:
     file, said = LAYOUTS[name]
     with pytest.raises(UsageError, match=said):
         read(tmp_path, file.to_bytes())
+
+
+def test_a_storage_of_fewer_values_than_none_is_refused(tmp_path: Path) -> None:
+    """Also where the tensors and the storage itself agree about it."""
+    head, _, values = one(said=-1).to_bytes().rpartition(struct.pack("<q", 6))
+    with pytest.raises(UsageError, match="hasn't as many values"):
+        read(tmp_path, head + struct.pack("<q", -1) + values)
 
 
 def test_a_stride_of_one_place_is_never_used(tmp_path: Path) -> None:
