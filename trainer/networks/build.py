@@ -1,4 +1,4 @@
-"""The networks: functions from a clip's shape to a Keras model that takes uint8 clips and gives logits.
+"""The networks: Keras models that take uint8 clips and give logits. Their builders go from frames to the last vector.
 
 Each of the two ideas comes in two variants. `reference` is what public notebooks on UCF50 build, with their parameter
 counts; `default` is the best that was found of the same idea at this resolution; docs/explanation/results.md tells what
