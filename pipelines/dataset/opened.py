@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -77,17 +78,28 @@ class Dataset:
     uri: str
     info: DatasetInfo
 
-    def clips(self, split: str) -> Iterator[StoredClip]:
+    def clips(self, split: str, part: int = 0, parts: int = 1) -> Iterator[StoredClip]:
         """The clips of a split, one after another, in the order of the records; checksums are verified.
 
+        Args:
+            split: its name.
+            part, parts: which of how many parts to give, for programs that share the work. Each clip is in one part,
+                their numbers of clips differ by one at most, and only shards that a part has clips of are opened.
+
         Raises:
-            UsageError: there is no such split.
+            UsageError: there is no such split, or no such part.
             CorruptRecordError: a shard is damaged; `python -m pipelines.verify` names all that are.
             OSError: a shard can't be read.
         """
+        if not 0 <= part < parts:
+            raise UsageError(f"part must be a number from 0 to {parts - 1}, one less than parts, not {part}")
+        total = self.info.splits[split].num_examples if split in self.info.splits else 0
+        begin, end = total * part // parts, total * (part + 1) // parts
         for shard in self._shards(split):
-            for record in self._records(shard):
-                yield self._clip(record)
+            if begin < shard.num_examples and end > 0:
+                for record in islice(self._records(shard), max(begin, 0), end):
+                    yield self._clip(record)
+            begin, end = begin - shard.num_examples, end - shard.num_examples
 
     def as_tf(self, split: str, batch_size: int, shuffle_buffer: int = 0, seed: int | None = None) -> "tf.data.Dataset":
         """The clips of a split as batches of frames, uint8 [b, T, H, W, 3], and labels, int64 [b].

@@ -3,7 +3,6 @@
 import base64
 import contextlib
 import gzip
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -11,6 +10,7 @@ from typing import BinaryIO, cast
 
 from pipelines.core.clip_ids import clip_id, range_of, video_of
 from pipelines.core.failure import Failure
+from pipelines.core.hashed_files import HashingWriter
 from pipelines.core.label_sets import ids_of
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import ShardReport, WrittenVideo
@@ -37,24 +37,6 @@ class ShardSettings:
     multi_label: bool = False
 
 
-class _HashingWriter:
-    """Passes bytes on to a file, counting and hashing them."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-        self.size_bytes = 0
-
-    def write(self, data: bytes) -> int:
-        self._file.write(data)
-        self.sha256.update(data)
-        self.size_bytes += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
 def write_shard(
     task: ShardTask,
     settings: ShardSettings,
@@ -78,7 +60,7 @@ def write_shard(
     Raises:
         OSError: `file` can't be written.
     """
-    out = _HashingWriter(file)
+    out = HashingWriter(file)
     found = _Account(settings)
     with contextlib.ExitStack() as stack:
         records: BinaryIO = cast(BinaryIO, out)

@@ -1,7 +1,6 @@
 """Whether a dataset matches its description: every record, every shard, and all of them together."""
 
 import gzip
-import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import BinaryIO, cast
 
 from pipelines import files
 from pipelines.core.file_names import DATASET_INFO, FAILURES
+from pipelines.core.hashed_files import HashingReader
 from pipelines.core.label_sets import join_labels
 from pipelines.core.names import special_kind
 from pipelines.core.spec import ClipSpec
@@ -36,21 +36,6 @@ class ShardCheck:
     problems: list[str] = field(default_factory=list)
 
 
-class _HashingReader:
-    """Reads from a file, hashing and counting the bytes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-        self.size_bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self.sha256.update(data)
-        self.size_bytes += len(data)
-        return data
-
-
 def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) -> ShardCheck:
     """Reads a whole shard and notes everything that differs from `dataset_info.json`."""
     check = ShardCheck(split, shard)
@@ -60,7 +45,7 @@ def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) ->
             check.problems.append(f"not a regular file but {kind}")
             return check
         with files.open_read(uri) as file:
-            reader = _HashingReader(file)
+            reader = HashingReader(file)
             _check_records(cast(BinaryIO, reader), info, check)
             while reader.read(1 << 20):  # the bytes after a damaged record still count for the file's checksum
                 pass

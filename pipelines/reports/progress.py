@@ -115,6 +115,11 @@ def videos_done(total: int, seconds: Callable[[], float] | None = None) -> Calla
     return describe
 
 
+def files_done(total: int) -> Callable[[float, float], str]:
+    """Describes how many of `total` files are done."""
+    return lambda done, _: f"{int(done)} of {total} files"
+
+
 def bytes_done(total: int, begun: int) -> Callable[[float, float], str]:
     """Describes how many of `total` bytes (0 if unknown) are done, and how fast, counting from `begun`."""
 
