@@ -232,7 +232,7 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     notes = map(str, notes_on(info, reports, copies, catalog.ignored))
     info = replace(info, notes=(*info.notes, *notes))
     info = with_tars(info, config, plan, reports)
-    about = Provenance(title, config.license, sum(len(videos) - 1 for videos in copies))
+    about = Provenance(config.license, sum(len(videos) - 1 for videos in copies))
     if not written.write(config.output, info, about):
         tool.say(f"note: {README} in {config.output} isn't as this software wrote it, and stays as it is; rename it")
     folder.finish(config.output, info, render_preview(info, reports, title, catalog))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, cast
 
 from pipelines import files
-from pipelines.core.hashed_files import HashingReader, HashingWriter
+from pipelines.core.hashing import HashingReader, HashingWriter
 from pipelines.dataset.info import DatasetInfo, ShardInfo
 from pipelines.dataset.readers.croissant import CROISSANT, checksums, file_sums
 from pipelines.dataset.readers.tfds import INFO, TFDS, is_tfds_name, shard_lengths, tfds_files

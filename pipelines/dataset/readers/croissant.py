@@ -12,6 +12,7 @@ from typing import Any
 
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.dataset.info import DatasetInfo
+from pipelines.dataset.readers.command import title_of
 from pipelines.dataset.readers.webdataset import WEBDATASET
 from pipelines.dataset.summary import describe_clips
 
@@ -20,6 +21,8 @@ _CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
 _TFRECORD, _JSON_LINES, _TAR = "application/x-tfrecord", "application/jsonlines", "application/x-tar"
 _GZIP = "application/gzip"
 _INDEXES, _CLIPS, _CLASSES, _SPLITS = "indexes", "clips", "classes", "splits"
+_SPLIT_OF_INDEX = r"^(?:index-)?(\w+?)(?:\.jsonl)?$"
+"""The split in the name of an index. It leaves a split's name as it is, since mlcroissant applies it twice."""
 _COLUMNS = {
     "video_id": "path of the video without extension, relative to the input, and the seconds if the clip is a part",
     "group": "group of videos that share a source: never in two splits, unless official splits say otherwise",
@@ -36,6 +39,7 @@ _CONTEXT = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -55,6 +59,7 @@ _CONTEXT = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
@@ -64,19 +69,18 @@ _CONTEXT = {
 """The context that the specification prescribes."""
 
 
-def croissant(info: DatasetInfo, title: str, license_: str = "") -> str:
+def croissant(info: DatasetInfo, license_: str = "") -> str:
     """The text of `croissant.json`. It holds only facts at hand: no author, citation or date is invented.
 
     Args:
         info: the dataset.
-        title: its name.
         license_: the licence of the videos, an SPDX identifier or an address; empty if it isn't known.
     """
     clips = sum(split.num_examples for split in info.splits.values())
     value = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "name": title,
+        "name": title_of(info),
         "description": f"{clips:,} clips of videos of {len(info.labels):,} classes of human activity. "
         f"A clip: {describe_clips(info)}.",
         "conformsTo": _CONFORMS_TO,
@@ -148,7 +152,7 @@ def _record_sets(info: DatasetInfo) -> Iterator[dict[str, Any]]:
         "source": {
             "fileSet": {"@id": _INDEXES},
             "extract": {"fileProperty": "filename"},
-            "transform": {"regex": r"^index-(\w+)\.jsonl$"},
+            "transform": {"regex": _SPLIT_OF_INDEX},
         },
         "references": {"field": {"@id": f"{_SPLITS}/name"}},
     }

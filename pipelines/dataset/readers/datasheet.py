@@ -18,7 +18,7 @@ from pipelines.dataset.config import OFFICIAL_SPLITS
 from pipelines.dataset.duplicates import DUPLICATES
 from pipelines.dataset.info import PREVIEW, REMARKS, DatasetInfo, Note
 from pipelines.dataset.readers import loading
-from pipelines.dataset.readers.command import command_of
+from pipelines.dataset.readers.command import command_of, title_of
 from pipelines.dataset.summary import describe_clips, missing_classes
 from pipelines.reports.text import by_count, human_bytes, human_seconds, plural, some, visible
 
@@ -33,12 +33,10 @@ class Provenance:
     """What a datasheet tells and the description of a dataset doesn't.
 
     Attributes:
-        title: name of the dataset, that of its folder.
         license: licence of the videos, an SPDX identifier or an address; empty if it isn't known.
         num_copies: written videos with the same content as another one.
     """
 
-    title: str
     license: str = ""
     num_copies: int = 0
 
@@ -47,7 +45,7 @@ def datasheet(info: DatasetInfo, about: Provenance) -> str:
     """The text of `README.md`: the same for the same dataset, without times, host names or folders of a machine."""
     parts = [
         *_front_matter(info, about),
-        f"# {_plain(about.title)}",
+        f"# {_plain(title_of(info))}",
         *_content(info),
         *_origin(info, about),
         *_splits(info),
@@ -72,7 +70,7 @@ def _digest(text: str) -> str:
 
 def _front_matter(info: DatasetInfo, about: Provenance) -> Iterator[str]:
     clips = info.counts["written"]
-    lines = [f"pretty_name: {json.dumps(visible(about.title))}"]
+    lines = [f"pretty_name: {json.dumps(visible(title_of(info)))}"]
     if about.license:
         lines.append(f"license: {json.dumps(about.license)}")
     lines += ["task_categories:", "- video-classification", "size_categories:"]
@@ -174,7 +172,7 @@ def _remake(info: DatasetInfo, about: Provenance) -> Iterator[str]:
         *(("--also", "webdataset") if info.webdataset else ()),
         *(("--license", about.license) * bool(about.license)),
     )
-    yield f"```bash\n{visible(command_of(info, about.title, more))}\n```"
+    yield f"```bash\n{visible(command_of(info, more))}\n```"
     versions = ", ".join(f"{name} {number}" for name, number in info.versions.items() if number != NOT_INSTALLED)
     yield f"It was made with {versions}. The same videos, settings and versions give the same bytes."
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 from pipelines import files
 from pipelines.core.errors import IncompleteError, OutputError
-from pipelines.core.hashed_files import HashingReader, HashingWriter
+from pipelines.core.hashing import HashingReader, HashingWriter
 from pipelines.core.stored.sealed import load_json, seal, unseal
 from pipelines.core.stored.typed_json import Count, PlainName, build
 from pipelines.dataset.info import ShardInfo, ShardReport

@@ -27,7 +27,7 @@ def write(output: str, info: DatasetInfo, about: Provenance) -> bool:
     scratch = temporary_folder(output)
     for name, text in tfds.tfds_files(info).items():
         files.write_text(files.join(output, tfds.TFDS, name), text, scratch)
-    files.write_text(files.join(output, CROISSANT), croissant(info, about.title, about.license), scratch)
+    files.write_text(files.join(output, CROISSANT), croissant(info, about.license), scratch)
     if not _is_own_readme(output):
         return False
     files.write_text(files.join(output, README), datasheet(info, about), scratch)
