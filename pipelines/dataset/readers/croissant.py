@@ -106,9 +106,11 @@ def checksums(text: str) -> dict[str, str]:
 
 def file_sums(info: DatasetInfo) -> dict[str, tuple[int, str]]:
     """Size in bytes and SHA-256 of each file that the description of a dataset vouches for, by its path in it."""
-    splits = info.splits.values()
-    shards = [shard for split in splits for shard in split.shards]
-    found = {item.name: (item.size_bytes, item.sha256) for item in (*(s.index for s in splits if s.index), *shards)}
+    found: dict[str, tuple[int, str]] = {}
+    for split in info.splits.values():
+        if split.index:
+            found[split.index.name] = split.index.size_bytes, split.index.sha256
+        found |= {shard.name: (shard.size_bytes, shard.sha256) for shard in split.shards}
     tars = {
         f"{WEBDATASET}/{tar.name}": (tar.size_bytes, tar.sha256) for split in info.webdataset.values() for tar in split
     }

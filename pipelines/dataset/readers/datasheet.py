@@ -90,8 +90,8 @@ def _content(info: DatasetInfo) -> Iterator[str]:
         f"[`{DATASET_INFO}`]({DATASET_INFO}) describes it for programs, and [`{PREVIEW}`]({PREVIEW}) shows clips."
     )
     names, splits = list(info.splits), info.splits.values()
-    rows = [(_plain(label), *(split.num_examples_by_class.get(label, 0) for split in splits)) for label in info.labels]
-    rows = [(name, *counts, sum(counts)) for name, *counts in rows]
+    counts = {label: [split.num_examples_by_class.get(label, 0) for split in splits] for label in info.labels}
+    rows = [(_plain(label), *found, sum(found)) for label, found in counts.items()]
     totals = [split.num_examples for split in splits]
     yield _table(("class", *names, "all"), [*rows, ("**clips**", *totals, sum(totals))])
     if info.multi_label:

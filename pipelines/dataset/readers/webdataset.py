@@ -106,7 +106,7 @@ def _files(example: Example, settings: TarSettings) -> Iterator[tuple[str, bytes
     if format_ == "raw":
         frames = np.frombuffer(example.frames[0], np.uint8).reshape(settings.spec.shape)
         array = io.BytesIO()
-        np.lib.format.write_array(array, frames, version=(1, 0), allow_pickle=False)
+        np.save(array, frames, allow_pickle=False)
         yield "npy", array.getvalue()
         return
     extension = {"jpeg": "jpg"}.get(format_, format_)
