@@ -80,12 +80,12 @@ def _front_matter(info: DatasetInfo, about: Provenance) -> Iterator[str]:
 
 def _content(info: DatasetInfo) -> Iterator[str]:
     shortest, middle, longest, total = (info.durations_s[key] for key in ("min", "median", "max", "total"))
-    of_what = "clips" if "window" in info.durations_s else "videos that they were made of"
+    of_what = "The clips" if "window" in info.durations_s else "The videos that clips were made of"
     yield f"{plural(info.counts['written'], 'clip')} of {plural(len(info.labels), 'class', 'classes')} of activities."
     yield "## What it holds"
     yield (
-        f"A clip is {describe_clips(info)}. The {of_what} last {human_seconds(shortest)} to {human_seconds(longest)}, "
-        f"{human_seconds(middle)} in the middle, and {human_seconds(total)} in all. With each clip come the id of its "
+        f"A clip is {describe_clips(info)}. {of_what} last {human_seconds(shortest)} to {human_seconds(longest)} "
+        f"(median {human_seconds(middle)}), {human_seconds(total)} in all. With each clip come the id of its "
         "video, its group, and the times and numbers of its frames. "
         f"[`{DATASET_INFO}`]({DATASET_INFO}) describes it for programs, and [`{PREVIEW}`]({PREVIEW}) shows clips."
     )
@@ -150,7 +150,7 @@ def _gaps(info: DatasetInfo, about: Provenance) -> Iterator[str]:
     ignored = counts.get("ignored", 0)
     rows = [
         (f"{listed} listed", counts["listed"], ""),
-        ("clips written", counts["written"], "indexes"),
+        ("clips written", counts["written"], "`index-*.jsonl`"),
         ("failed", counts["failed"], f"[`{FAILURES}`]({FAILURES})"),
         ("left out on purpose", counts["filtered"], "fewer frames than `--min-frames`, or copies"),
         ("damaged, but used as far as they could be read", counts.get("damaged", 0), f"[`{REMARKS}`]({REMARKS})"),
