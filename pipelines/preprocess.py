@@ -19,10 +19,13 @@ from pipelines.dataset.duplicates import find_copies
 from pipelines.dataset.flags import Request, parse
 from pipelines.dataset.flags import make_parser as make_parser
 from pipelines.dataset.info import DatasetInfo, ShardReport
-from pipelines.dataset.listing import check_input, read_catalog, read_split_files, without_duplicates
+from pipelines.dataset.listing import check_input, read_catalog, read_split_files, say_start, without_duplicates
 from pipelines.dataset.notes import notes_on
 from pipelines.dataset.pages.preview import render_preview
 from pipelines.dataset.plan import Layout, Plan, PlannedShard, ShardTask, make_plan
+from pipelines.dataset.readers import tars, written
+from pipelines.dataset.readers.datasheet import README, Provenance
+from pipelines.dataset.readers.packing import tar_settings, with_tars, without_tar
 from pipelines.dataset.shard_writer import ShardSettings
 from pipelines.dataset.split_choice import choose_splits, note_splits
 from pipelines.dataset.summary import print_summary
@@ -38,9 +41,8 @@ from pipelines.inputs.overlaps import remark_overlaps
 from pipelines.process import extras
 from pipelines.process.background import PATIENCE_S, leave
 from pipelines.process.callable_module import make_callable
-from pipelines.reports.ignored import say_ignored
-from pipelines.reports.progress import LOCAL_PROGRESS, videos_done, watching
-from pipelines.reports.text import plural, visible
+from pipelines.reports.progress import LOCAL_PROGRESS, files_done, videos_done, watching
+from pipelines.reports.text import plural
 from pipelines.transforms.worker import close_pools, start_decoders
 
 if TYPE_CHECKING:
@@ -48,20 +50,42 @@ if TYPE_CHECKING:
 
 
 def build(
-    pipeline: "beam.Pipeline", plan_uri: str, config: PreprocessConfig, settings: ShardSettings, workers: int
+    pipeline: "beam.Pipeline",
+    plan_uri: str,
+    config: PreprocessConfig,
+    settings: ShardSettings,
+    workers: int,
+    to_pack: Sequence[str] | None = None,
 ) -> None:
-    """Builds the job: shards to be written go in, and their files come out."""
+    """Builds the job: shards to be written go in, and their files come out.
+
+    Args:
+        pipeline: to be filled.
+        plan_uri: file with the shards to be written; empty if there are none.
+        config: the settings of the run.
+        settings: what the shards have in common.
+        workers: number of decoder processes of each Beam worker process.
+        to_pack: names of finished shards that also become tar files, as all that are written do; None for no tar files.
+    """
     import apache_beam as beam
 
-    from pipelines.transforms.plan import ReadPlan
-    from pipelines.transforms.shards import WriteShards
+    shards = []
+    if plan_uri:
+        from pipelines.transforms.plan import ReadPlan
+        from pipelines.transforms.shards import WriteShards
 
-    _ = (
-        pipeline
-        | "PlanFile" >> beam.Create([plan_uri], reshuffle=False)
-        | "ReadPlan" >> ReadPlan(ShardTask.from_json)
-        | "WriteShards" >> WriteShards(config.output, settings, workers)
-    )
+        tasks = (
+            pipeline
+            | "PlanFile" >> beam.Create([plan_uri], reshuffle=False)
+            | "ReadPlan" >> ReadPlan(ShardTask.from_json)
+        )
+        shards.append(tasks | "WriteShards" >> WriteShards(config.output, settings, workers))
+    if to_pack is not None:
+        from pipelines.transforms.tars import WriteTars
+
+        if to_pack:
+            shards.append(pipeline | "FinishedShards" >> beam.Create(to_pack))
+        _ = shards | beam.Flatten() | "WriteTars" >> WriteTars(config.output, tar_settings(config))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -126,9 +150,10 @@ def make_dataset(request: Request) -> tuple[DatasetInfo, float | None]:
         damaged: list[str] = []
         pending = folder.prepare(config.output, plan, damaged.append)
         tool.say_damaged(config.output, damaged)
-        _log_start(config, engine, catalog, plan, pending)
-        if pending:
-            _write_shards(config, engine, plan, pending)
+        say_start(catalog, plan, len(pending), config.output, resources(config.workers, engine))
+        unpacked = without_tar(config, plan)
+        if pending or unpacked:
+            _write_shards(config, engine, plan, pending, unpacked)
         info = _finish(config, catalog, plan)
     return info, time.monotonic() - start if len(pending) == len(plan.shards) else None
 
@@ -148,27 +173,38 @@ def _goes_on(layout: Layout, config: PreprocessConfig) -> bool:
     return not layout.differences(config.identity()) and not folder.is_complete(config.output)
 
 
-def _write_shards(config: PreprocessConfig, engine: Engine, plan: Plan, pending: Sequence[PlannedShard]) -> None:
+def _write_shards(
+    config: PreprocessConfig,
+    engine: Engine,
+    plan: Plan,
+    pending: Sequence[PlannedShard],
+    unpacked: Sequence[str],
+) -> None:
     job = DecodeJob(config.clip_spec, config.frame_encoding, config.min_frames, config.limits, dense=config.dense)
     settings = ShardSettings(job, plan.labels, config.compression, config.multi_label)
     workers = num_decoders(config.workers, engine)
-    plan_uri = folder.write_plan(config.output, (shard.line for shard in pending))
+    plan_uri = folder.write_plan(config.output, (shard.line for shard in pending)) if pending else ""
     videos = {shard.name: shard.num_videos for shard in pending}
-    total, before = sum(videos.values()), LOCAL_PROGRESS.videos
+    to_pack = [name for name in unpacked if name not in videos] if unpacked else None
+    total, before = sum(videos.values()) or len(unpacked), LOCAL_PROGRESS.videos
+    packed = 0 if pending else tars.finished(config.output)
+    title, describe = ("Preprocessing", videos_done(total)) if pending else ("Packing", files_done(total))
 
     def done() -> float:
+        if not pending:
+            return tars.finished(config.output) - packed
         if engine.in_process:
             return LOCAL_PROGRESS.videos - before
         return sum(videos.get(name, 0) for name in finished_shards(config.output))
 
     try:
-        if engine.is_default:
+        if engine.is_default and pending:
             start_decoders(workers, config.limits, total)  # while Beam is still being imported
-        build(engine.pipeline, plan_uri, config, settings, workers)
+        build(engine.pipeline, plan_uri, config, settings, workers, to_pack)
         from pipelines.engines.runners import run_pipeline
 
         poll_s = 0.2 if engine.in_process else 5.0
-        with watching("Preprocessing", total, done, poll_s, videos_done(total)):
+        with watching(title, total, done, poll_s, describe):
             run_pipeline(engine)
     finally:
         close_pools()
@@ -196,6 +232,10 @@ def _finish(config: PreprocessConfig, catalog: Catalog, plan: Plan) -> DatasetIn
     title = os.path.basename(config.output)
     notes = map(str, notes_on(info, reports, copies, catalog.ignored))
     info = replace(info, notes=(*info.notes, *notes))
+    info = with_tars(info, config, plan, reports)
+    about = Provenance(config.license, sum(len(videos) - 1 for videos in copies))
+    if not written.write(config.output, info, about):
+        tool.say(f"note: {README} in {config.output} isn't as this software wrote it, and stays as it is; rename it")
     folder.finish(config.output, info, render_preview(info, reports, title, catalog))
     return info
 
@@ -205,30 +245,6 @@ def _make_sample_videos(config: PreprocessConfig) -> None:
 
     tool.say(f"No --input given: using sample videos in {config.input}")
     make_videos(["--output", config.input, *(["--workers", str(config.workers)] if config.workers else [])])
-
-
-def _log_start(
-    config: PreprocessConfig, engine: Engine, catalog: Catalog, plan: Plan, pending: Sequence[PlannedShard]
-) -> None:
-    for note in catalog.notes:
-        tool.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
-    if catalog.num_ungrouped and not catalog.splits_from:
-        count = catalog.num_ungrouped
-        parts = "" if all(video.is_whole for video in catalog.videos) else ", with all its parts"
-        tool.say(
-            f"note: {plural(count, 'video')} name{'s' * (count == 1)} no group, so each is a group of its own{parts}. "
-            "If some share a source (one recording cut up, one actor), scores on the test split will look too good. "
-            "Give groups in a manifest, or write them as _gNN_ into the names"
-        )
-    say_ignored(catalog.ignored, config.output)
-    kept = len(plan.shards) - len(pending)
-    again = f", {kept} of {plural(len(plan.shards), 'shard')} already written" if kept else ""
-    what = plural(len(catalog.videos), "video")
-    if not all(video.is_whole for video in catalog.videos):
-        what = f"{plural(len(catalog.videos), 'part')} of {plural(len({v.uri for v in catalog.videos}), 'video')}"
-    tool.say(
-        f"{what} of {plural(len(plan.labels), 'class', 'classes')}{again}; using {resources(config.workers, engine)}"
-    )
 
 
 def main() -> int:

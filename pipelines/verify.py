@@ -13,6 +13,8 @@ from pipelines.cli.parser import Parser
 from pipelines.core.errors import EXIT_INVALID, EXIT_OK
 from pipelines.dataset.index import count_labels
 from pipelines.dataset.info import DatasetInfo
+from pipelines.dataset.readers.checking import other_problems, tar_pairs, tar_problem
+from pipelines.dataset.readers.webdataset import WEBDATASET
 from pipelines.dataset.verification import ShardCheck, check_shard, check_whole
 from pipelines.process.cores import num_cores
 
@@ -43,22 +45,27 @@ def run(arguments: Sequence[str]) -> int:
     shards = [(name, shard) for name, split in info.splits.items() for shard in split.shards]
     # In threads: what takes most of the time, reading, hashing and decoding pictures, leaves Python to the others.
     checks = files.in_parallel(lambda item: check_shard(folder, *item, info), shards, num_cores())
-    problems = check_whole(folder, info, checks)
+    pairs = tar_pairs(info)
+    of_tars = files.in_parallel(lambda pair: tar_problem(folder, *pair, info), pairs, num_cores())
+    tars = {f"{WEBDATASET}/{tar.name}": found for (_, tar), found in zip(pairs, of_tars, strict=True) if found}
+    problems = [*check_whole(folder, info, checks), *other_problems(folder, info)]
     _print_table(info, checks)
-    listed = [f"{check.info.name}: {problem}" for check in checks for problem in check.problems] + problems
+    listed = [f"{check.info.name}: {problem}" for check in checks for problem in check.problems]
+    listed += [*(f"{name}: {problem}" for name, problem in tars.items()), *problems]
     from pipelines.reports.text import visible
 
     for note in info.notes:
         print(visible(note if note.startswith("WARNING") else f"note: {note}"))
     if not listed:
-        print(f"All {info.counts['written']} records of {folder} are intact.")
+        also = f", and so are its {len(pairs)} files in {WEBDATASET}" if pairs else ""
+        print(f"All {info.counts['written']} records of {folder} are intact{also}.")
         return EXIT_OK
     for problem in listed[:_SHOWN]:
         print(f"wrong: {problem}", file=sys.stderr)
     if len(listed) > _SHOWN:
         print(f"... and {len(listed) - _SHOWN} more", file=sys.stderr)
-    bad = " ".join(check.info.name for check in checks if check.problems)
-    first = f"remove these shards from {folder} ({bad}), then " if bad else ""
+    bad = " ".join([*(check.info.name for check in checks if check.problems), *tars])
+    first = f"remove these {'files' if tars else 'shards'} from {folder} ({bad}), then " if bad else ""
     print(
         f"To fix it: {first}run the same pipelines.preprocess command again; if that doesn't help, add --overwrite.",
         file=sys.stderr,

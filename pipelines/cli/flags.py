@@ -60,7 +60,8 @@ def _add_flag(group: argparse._ArgumentGroup, item: Field[Any], about: Setting, 
     elif about.repeated:
         options.update(action="extend", nargs="+", metavar=about.metavar or None)
     else:
-        options.update(type=_reader(kind, about), metavar=about.metavar or None, choices=about.choices or None)
+        choices = about.choices if kind is not tuple else ()  # of a list, `check_settings` checks the items
+        options.update(type=_reader(kind, about), metavar=about.metavar or None, choices=choices or None)
     group.add_argument(flag_of(item.name), **options)
 
 

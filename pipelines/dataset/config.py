@@ -32,6 +32,8 @@ OFFICIAL_SPLITS = "official"
 
 _NEWER = ("video_pattern", "class_level", "multi_label", "clip_s", "stride_s", "clips_per_video")
 """Settings that datasets of earlier versions don't have."""
+ALSO = ("webdataset",)
+"""Other forms in which the clips can be written."""
 SPLIT_SETTINGS = ("splits", "split_groups", "split_file")
 """Each decides the splits of videos."""
 
@@ -126,6 +128,15 @@ class PreprocessConfig:
     shards: int = setting(
         0, group=STORAGE, metavar="N", low=0, automatic="about 128 MB each", help="number of TFRecord files"
     )
+    also: tuple[str, ...] = setting(
+        (), group=STORAGE, metavar="webdataset", choices=ALSO, automatic="nothing",
+        help="also write the clips in another form: `webdataset`, tar files in the folder webdataset, which a dataset "
+        "that has them keeps up to date",
+    )  # fmt: skip
+    license: str = setting(
+        "", group=INPUT_OUTPUT, metavar="ID", automatic="not stated",
+        help="licence of the videos, such as cc-by-4.0 or an address, for README.md and croissant.json",
+    )  # fmt: skip
     workers: int = setting_like(Common, "workers")
     time_limit_s: float = setting_like(
         DecodeLimits, "time_s", group=RUNNING, help="seconds that decoding one video may take"
@@ -200,7 +211,7 @@ class PreprocessConfig:
     def identity(self) -> dict[str, Any]:
         """The settings that determine the dataset's content; two runs into one folder must agree on them."""
         limits = {"time_limit_s", "memory_limit_mb", "disk_limit_mb", "max_failure_rate"}
-        operational = {"output", "workers", "overwrite", *limits}
+        operational = {"output", "workers", "overwrite", "also", "license", *limits}
         value = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in operational}
         height, width = parse_size(self.size)
         value["size"] = f"{height}x{width}"

@@ -49,6 +49,7 @@ def check_dataset(info: "DatasetInfo", stated: Mapping[str, Any]) -> None:
             _must_agree(place, stated[name], f"{place}_by_class", sum(by_class.values()))
         if strange := sorted(split.num_examples_by_class.keys() - set(info.labels)):
             raise ValueError(f"{place}_by_class.{strange[0]} is not one of the labels")
+    _check_tars(info)
     counts = info.counts
     if missing := {"listed", "written", "failed", "filtered"} - counts.keys():
         raise ValueError(f"counts.{min(missing)} is missing")
@@ -63,6 +64,16 @@ def dataset_fingerprint(info: "DatasetInfo") -> str:
     """Equal for two datasets exactly when labels, clip settings and the bytes of all shards are equal."""
     shards = sorted((shard.name, shard.sha256) for split in info.splits.values() for shard in split.shards)
     return fingerprint({"labels": info.labels, "clip_spec": info.clip_spec.fingerprint(), "shards": shards})
+
+
+def _check_tars(info: "DatasetInfo") -> None:
+    """Where there are tar files, there is one for each shard."""
+    if info.webdataset and set(info.webdataset) != set(info.splits):
+        raise ValueError(f"webdataset names the splits {reprlib.repr(sorted(info.webdataset))}")
+    for name, tars in info.webdataset.items():
+        found, wanted = ([item.num_examples for item in items] for items in (tars, info.splits[name].shards))
+        if found != wanted:
+            raise ValueError(f"webdataset.{name} gives {reprlib.repr(found)} clips, but its shards {wanted}")
 
 
 def _check_several(place: str, by_class: Mapping[str, int], num_examples: int) -> None:

@@ -22,6 +22,7 @@ from pipelines.dataset.index import index_lines, index_name, is_index_name
 from pipelines.dataset.info import PREVIEW, REMARKS, DatasetInfo, IndexInfo, ShardReport
 from pipelines.dataset.plan import Layout, Plan, PlannedShard
 from pipelines.files import shard_reports
+from pipelines.dataset.readers import tars, written
 from pipelines.files.output_folder import STATE, clean_up, read_own, temporary_folder
 from pipelines.files.shard_reports import finished_shards, report_uri
 from pipelines.inputs.catalog import VideoRecord
@@ -53,6 +54,8 @@ def remove_dataset(output: str) -> None:
         names = files.list_folder(output)
         shards = filter(sharding.is_shard_name, names)
         files.delete(files.join(output, name) for name in [*shards, *filter(is_index_name, names), *_LISTS, PREVIEW])
+        files.delete(written.own_files(output))
+        tars.remove(output)
         files.delete([_layout_uri(output), files.join(output, STATE, "plan.jsonl")])  # not the lock, which is held
         for folder in (files.join(output, STATE, "shards"), temporary_folder(output)):
             files.delete_folder(folder)
@@ -103,6 +106,7 @@ def prepare(output: str, plan: Plan, on_damage: Callable[[str], None] = lambda _
         if pending or stale:
             files.delete([files.join(output, DATASET_INFO)])
             files.delete(files.join(output, name) for name in [*filter(is_index_name, listed), *_LISTS, PREVIEW])
+            files.delete(written.own_files(output))
         files.delete(files.join(output, name) for name in stale)
         gone = {*stale, *(shard.name for shard in pending)} & finished_shards(output)  # some stores look up each file
         files.delete(report_uri(output, name) for name in sorted(gone))

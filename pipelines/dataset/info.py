@@ -166,6 +166,7 @@ class DatasetInfo:
         versions: package name to version.
         notes: what a person should know, each a `str` of a `Note`: how the input was read, what is wrong with it.
         multi_label: whether a clip may have several labels. It then counts under each of them.
+        webdataset: split name to its tar files in `webdataset/`, one for each shard; empty if there are none.
     """
 
     clip_spec: ClipSpec
@@ -180,6 +181,7 @@ class DatasetInfo:
     versions: Mapping[str, str]
     notes: tuple[str, ...] = ()
     multi_label: bool = False
+    webdataset: Mapping[str, tuple[ShardInfo, ...]] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def _repr_html_(self) -> str:
@@ -206,8 +208,10 @@ class DatasetInfo:
             }
             for name, split in self.splits.items()
         }
-        if not self.multi_label:  # descriptions of other datasets keep the bytes that they always had
-            del value["multi_label"]
+        value["webdataset"] = {name: [asdict(tar) for tar in tars] for name, tars in self.webdataset.items()}
+        for name in ("multi_label", "webdataset"):  # descriptions of other datasets keep the bytes they always had
+            if not value[name]:
+                del value[name]
         value = {"schema_version": value.pop("schema_version"), **value}
         yield from pretty_json(value, 2)
         yield "\n"

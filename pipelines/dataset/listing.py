@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pipelines import files
+from pipelines.cli import tool
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import FileInfo, is_video, sort_out
 from pipelines.dataset.duplicates import drop_duplicates
+from pipelines.dataset.plan import Plan
 from pipelines.files import patterns
 from pipelines.files.alike import AlikeFiles
 from pipelines.inputs import catalog
@@ -23,7 +25,8 @@ from pipelines.inputs.rows import Manifest
 from pipelines.inputs.source_hints import check_source, remedy
 from pipelines.inputs.splits.lists import UNUSED_FILES, SplitFile, choose_files, parse_split_file
 from pipelines.process.gc_pause import no_collection
-from pipelines.reports.text import plural
+from pipelines.reports.ignored import say_ignored
+from pipelines.reports.text import plural, visible
 from pipelines.video.content import stream_mark
 
 _FILES = (".csv", ".tsv", *ANNOTATIONS)
@@ -195,6 +198,35 @@ def without_duplicates(videos: Catalog) -> Catalog:
         return files.each_at(remote, _mark, records)
 
     return drop_duplicates(videos, sizes, marks)
+
+
+def say_start(catalog: Catalog, plan: Plan, num_pending: int, output: str, using: str) -> None:
+    """Tells what was listed, with all that is odd about it, before the work starts.
+
+    Args:
+        catalog: what was listed.
+        plan: the shards that it becomes.
+        num_pending: how many of them are to be written.
+        output: the folder of the dataset.
+        using: what the work uses, in words.
+    """
+    for note in catalog.notes:
+        tool.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
+    if catalog.num_ungrouped and not catalog.splits_from:
+        count = catalog.num_ungrouped
+        parts = "" if all(video.is_whole for video in catalog.videos) else ", with all its parts"
+        tool.say(
+            f"note: {plural(count, 'video')} name{'s' * (count == 1)} no group, so each is a group of its own{parts}. "
+            "If some share a source (one recording cut up, one actor), scores on the test split will look too good. "
+            "Give groups in a manifest, or write them as _gNN_ into the names"
+        )
+    say_ignored(catalog.ignored, output)
+    kept = len(plan.shards) - num_pending
+    again = f", {kept} of {plural(len(plan.shards), 'shard')} already written" if kept else ""
+    what = plural(len(catalog.videos), "video")
+    if not all(video.is_whole for video in catalog.videos):
+        what = f"{plural(len(catalog.videos), 'part')} of {plural(len({v.uri for v in catalog.videos}), 'video')}"
+    tool.say(f"{what} of {plural(len(plan.labels), 'class', 'classes')}{again}; using {using}")
 
 
 def _mark(video: VideoRecord) -> int:

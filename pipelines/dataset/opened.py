@@ -1,7 +1,9 @@
 """Reading a finished dataset, as NumPy arrays or as `tf.data`."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -77,17 +79,28 @@ class Dataset:
     uri: str
     info: DatasetInfo
 
-    def clips(self, split: str) -> Iterator[StoredClip]:
-        """The clips of a split, one after another, in the order of the records; checksums are verified.
+    def clips(
+        self, split: str, part: int = 0, parts: int = 1, shuffle_buffer: int = 0, seed: int | None = None
+    ) -> Iterator[StoredClip]:
+        """The clips of a split, one after another; checksums are verified.
+
+        Args:
+            split: its name.
+            part, parts: which of how many parts to give, for programs that share the work. Each clip is in one part,
+                their numbers of clips differ by one at most, and only shards that a part has clips of are opened.
+            shuffle_buffer: number of clips from which the next one is drawn; 0 keeps the order of the records.
+            seed: makes the order reproducible. Another one for each epoch gives another order.
 
         Raises:
-            UsageError: there is no such split.
+            UsageError: there is no such split, or no such part.
             CorruptRecordError: a shard is damaged; `python -m pipelines.verify` names all that are.
             OSError: a shard can't be read.
         """
-        for shard in self._shards(split):
-            for record in self._records(shard):
-                yield self._clip(record)
+        if not 0 <= part < parts:
+            raise UsageError(f"part must be a number from 0 to {parts - 1}, one less than parts, not {part}")
+        records = self._part(self._shards(split), part, parts)
+        draws = random.Random(None if seed is None else f"{seed} {part}")
+        return map(self._clip, _shuffled(records, shuffle_buffer, draws))
 
     def as_tf(self, split: str, batch_size: int, shuffle_buffer: int = 0, seed: int | None = None) -> "tf.data.Dataset":
         """The clips of a split as batches of frames, uint8 [b, T, H, W, 3], and labels, int64 [b].
@@ -138,6 +151,14 @@ class Dataset:
             raise UsageError(f"{self.uri} has no split {split!r}; there are {', '.join(self.info.splits)}")
         return self.info.splits[split].shards
 
+    def _part(self, shards: Sequence[ShardInfo], part: int, parts: int) -> Iterator[bytes]:
+        total = sum(shard.num_examples for shard in shards)
+        begin, end = total * part // parts, total * (part + 1) // parts
+        for shard in shards:
+            if begin < shard.num_examples and end > 0:
+                yield from islice(self._records(shard), max(begin, 0), end)
+            begin, end = begin - shard.num_examples, end - shard.num_examples
+
     def _records(self, shard: ShardInfo) -> Iterator[bytes]:
         with files.open_read(files.join(self.uri, shard.name)) as file:
             yield from read_records(unpacked(file, self.info.compression))
@@ -147,6 +168,21 @@ class Dataset:
         frames = decode_frames(found["frames"], self.info.clip_spec, self.info.encoding)
         times, indices = tuple(found["timestamps_s"]), tuple(found["frame_indices"])
         return StoredClip(**{**found, "frames": frames, "timestamps_s": times, "frame_indices": indices})
+
+
+def _shuffled(items: Iterator[bytes], size: int, draws: random.Random) -> Iterator[bytes]:
+    """The items in an order that is random within a buffer, so that only so many are in memory."""
+    buffer: list[bytes] = []
+    for item in items:
+        if len(buffer) < size:
+            buffer.append(item)
+            continue
+        if buffer:
+            place = draws.randrange(size)
+            item, buffer[place] = buffer[place], item
+        yield item
+    draws.shuffle(buffer)
+    yield from buffer
 
 
 def open_dataset(uri: str | PathLike[str]) -> Dataset:

@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 
 from pipelines.core.clip_ids import clip_id, range_of, video_of
 from pipelines.core.failure import Failure
+from pipelines.core.hashing import HashingWriter
 from pipelines.core.label_sets import ids_of
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import ShardReport, WrittenVideo

@@ -8,6 +8,8 @@ from rich.table import Table
 
 from pipelines.core.file_names import FAILURES
 from pipelines.dataset.info import PREVIEW, DatasetInfo, Note
+from pipelines.dataset.readers import tfds
+from pipelines.dataset.readers.webdataset import WEBDATASET
 from pipelines.reports.console import name_cell, open_console, print_facts, print_unbroken
 from pipelines.reports.parts import soft, table
 from pipelines.reports.text import human_bytes, human_seconds, plural, some, some_counts, visible
@@ -109,6 +111,10 @@ def _facts(info: DatasetInfo, seconds: float | None) -> list[tuple[str, str, str
     facts += [("Note", visible(note.text), "") for note in found if not note.is_warning]
     facts += [("Warning", visible(note.text), "yellow") for note in found if note.is_warning]
     facts.append(("Clips", describe_clips(info), ""))
+    if tars := sum(map(len, info.webdataset.values())):
+        facts.append(("Also", f"{plural(tars, 'tar file')} in {WEBDATASET}", ""))
+    if why := tfds.why_not(info):
+        facts.append(("Note", f"no folder {tfds.TFDS}: {why}", ""))
     if seconds is not None:
         what, count = ("clips", "written") if "extra" in info.counts else ("videos", "listed")
         rate = f", {counts[count] / seconds:,.1f} {what} a second" if seconds > 0 else ""

@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 
 from pipelines import files
 from pipelines.core.file_names import DATASET_INFO, FAILURES
+from pipelines.core.hashing import HashingReader
 from pipelines.core.label_sets import join_labels
 from pipelines.core.names import special_kind
 from pipelines.core.spec import ClipSpec

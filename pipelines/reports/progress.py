@@ -120,6 +120,11 @@ def clips_done(total: int) -> Callable[[float, float], str]:
     return lambda done, passed_s: f"{int(done)} of {total} clips, {done / passed_s:.1f}/s"
 
 
+def files_done(total: int) -> Callable[[float, float], str]:
+    """Describes how many of `total` files are done."""
+    return lambda done, _: f"{int(done)} of {total} files"
+
+
 def bytes_done(total: int, begun: int) -> Callable[[float, float], str]:
     """Describes how many of `total` bytes (0 if unknown) are done, and how fast, counting from `begun`."""
 

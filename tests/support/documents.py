@@ -33,7 +33,7 @@ CANNOT_RUN = {
     r"\bbenchmarks\.\w+": "takes from minutes to hours",
     r"\bfight-surv/": "videos that can't be passed on",
     r"\bTF_CONFIG=": "several machines",
-    r"\bimport (pandas|torch)\b": "a package that this project doesn't need",
+    r"\bimport (pandas|torch|webdataset|mlcroissant)\b|read_from_pytorch": "a package that this project doesn't need",
     r"(?<!\S)\.\.\.(?!\S)|\b(DIR|IMAGE|FOLDER|FILE|VIDEOS)\b|\b(lrcn|model)\.(h5|keras)\b": "a file of the reader",
 }
 """What a command that is not run has in it, and what it would need."""

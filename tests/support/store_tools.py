@@ -14,6 +14,10 @@ import pytest
 import pipelines.preprocess
 from pipelines import label
 from pipelines.cli import tool
+from pipelines.core.file_names import DATASET_INFO
+from pipelines.dataset.info import DatasetInfo
+from pipelines.dataset.readers.croissant import CROISSANT, croissant
+from pipelines.dataset.readers.datasheet import README, Provenance, datasheet
 from tests.support.fault_proxy import Decide, Fault, FaultProxy, fault_proxy
 from tests.support.gcs_server import GcsServer, gcs_server, google_environment, use_environment
 from tests.support.label_model import level_of, make_model, write_grey
@@ -59,10 +63,20 @@ def run_preprocess(source: str, output: str) -> None:
 
 
 def with_place(files: dict[str, bytes], here: object, there: str) -> dict[str, bytes]:
-    """The same files with the addresses of the input (only the name of a local one) and of videos replaced."""
+    """The same files with the addresses of the input (only the name of a local one) and of videos replaced.
+
+    What is told of the description of a dataset, with its checksum, is told of the new one.
+    """
     place = re.compile(rb"(?<![\w/.-])" + re.escape(os.path.basename(str(here)).encode()) + rb"(?![\w/.-])")
     video = re.compile(rb'(?<="uri": ")(?!\w+://)')
-    return {name: place.sub(there.encode(), video.sub(f"{there}/".encode(), data)) for name, data in files.items()}
+    found = {name: place.sub(there.encode(), video.sub(f"{there}/".encode(), data)) for name, data in files.items()}
+    if README in found:
+        copies = re.search(rb"with the content of another one \| (\d+)", found[README])
+        assert copies
+        info = DatasetInfo.from_json(found[DATASET_INFO].decode())
+        sheet = datasheet(info, Provenance(num_copies=int(copies[1])))
+        found |= {CROISSANT: croissant(info).encode(), README: sheet.encode()}
+    return found
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class Setting:
         help: what it is, as a phrase for `--help`.
         group: the group of flags in which it is listed.
         metavar: placeholder for its value in `--help`.
-        choices: the allowed values, if they are few.
+        choices: the allowed values, if they are few; for a list, those of its items.
         low: the smallest allowed number.
         above: a number that it must exceed.
         high: the largest allowed number.
@@ -138,7 +138,7 @@ def _is_allowed(value: Any, kind: type, about: Setting) -> bool:
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         return False
     if isinstance(value, tuple):
-        return all(isinstance(part, str) for part in value)
+        return all(isinstance(part, str) and (not about.choices or part in about.choices) for part in value)
     if about.choices:
         return value in about.choices
     if not isinstance(value, int | float):
