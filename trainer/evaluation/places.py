@@ -6,6 +6,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.inputs.folder_kinds import kind_of_folder
 from pipelines.reports.text import some
+from trainer.evaluation.card.keeping import is_card
 from trainer.evaluation.results import CROSSVAL, MODEL, TENSORBOARD
 from trainer.files import storage
 
@@ -68,10 +69,11 @@ def refuse_other_folder(folder: str) -> None:
     """Refuses to put a model where something else is.
 
     Raises:
-        UsageError: there is a file, or a folder that holds files but no model.
+        UsageError: there is a file, or a folder that holds files but no model. Model cards alone are not in the way.
         UserError: the folder can't be listed.
     """
-    if storage.is_file(folder) or ((names := storage.list_names(folder)) and MODEL_INFO not in names):
+    names = [] if storage.is_file(folder) else [name for name in storage.list_names(folder) if not is_card(name)]
+    if storage.is_file(folder) or (names and MODEL_INFO not in names):
         raise UsageError(
             f"{folder} already exists and is not a model (no {MODEL_INFO} in it); choose another output folder"
         )

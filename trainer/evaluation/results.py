@@ -11,6 +11,7 @@ from pipelines.reports.embed import framed
 from pipelines.reports.text import plural, some
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset
+from trainer.evaluation.card.keeping import CARD, is_card
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.proof import damaged_files, write_proof
 from trainer.files import storage
@@ -81,14 +82,22 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
     tool.say(f"note: {config.output} has damaged files, which are made again from its checkpoints: {shown}")
     storage.delete(uri)
     if any(path.startswith(f"{MODEL}/") for path in damaged):
-        storage.delete_tree(storage.join(config.output, MODEL))  # a folder that is no longer a model would be refused
+        _remove_model(storage.join(config.output, MODEL))  # a folder that is no longer a model would be refused
     return None
 
 
+def _remove_model(folder: str) -> None:
+    """Removes a model, except its cards: people edit them, and an export keeps what was edited."""
+    for name in storage.list_names(folder):
+        if not is_card(name):
+            storage.delete_tree(storage.join(folder, name))
+
+
 def prove(output: str) -> None:
-    """Records the size and checksum of the files of a finished run, for `finished`."""
+    """Records the size and checksum of the files of a finished run, for `finished`; not of the model card, which people
+    may edit."""
     names = (METRICS, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, REPORT, HISTORY, MODEL)
-    write_proof(_proof(output), output, names)
+    write_proof(_proof(output), output, names, leave_out=(f"{MODEL}/{CARD}",))
 
 
 def begin_files(output: str) -> None:

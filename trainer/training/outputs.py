@@ -13,6 +13,7 @@ from pipelines.core.versions import OF_MODEL, versions
 from trainer.data.parts import missing_classes
 from trainer.evaluation import results
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
+from trainer.evaluation.card.model_card import render_card
 from trainer.evaluation.matching.by_video import by_video, evaluate_side
 from trainer.evaluation.metrics import baseline_to_json, majority_baseline
 from trainer.evaluation.multilabel.figures import label_figures
@@ -145,6 +146,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     model = storage.join(config.output, results.MODEL)
     with exact_float32():
         learnt = learn(run, portable_copy(main.learner.average))
+    metrics["unfamiliar"] = learnt.metrics
     info = export_model(
         main.learner.average,
         model,
@@ -165,6 +167,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
         ),
         clips,
         learnt.gaussian,
+        lambda info, size_bytes: render_card(info, metrics, size_bytes),
     )
     folder = storage.join(model, info.saved_model)
     metrics["model"] |= {
@@ -172,7 +175,6 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
         "size_bytes": storage.size_of_tree(folder),
         "fingerprint": info.fingerprint,
     }
-    metrics["unfamiliar"] = learnt.metrics
     batch = min(run.global_batch, 64)
     metrics["speed"] = {"clips_per_s": clips_per_second(main.learner.average, batch), "batch_size": batch}
     history = main.state.history
