@@ -15,6 +15,7 @@ AUGMENTATIONS = ("flip", "crop", "color")
 CLASS_WEIGHTS = ("auto", "none", "balanced")
 COMPILE = ("auto", "on", "off")
 WINDOWS = ("auto", "one", "all")
+TRACKERS = ("none", "mlflow", "wandb")
 WHAT, EVALUATION, TRAINING = Group("what"), Group("evaluation"), Group("training")
 
 
@@ -142,6 +143,11 @@ class TrainConfig:
     deterministic: bool = setting(
         False, group=RUNNING, help="give bit-identical results every time on the same hardware, which is slower on GPUs"
     )
+    track: str = setting(
+        "none", group=RUNNING, choices=TRACKERS,
+        help="also send settings, curves, results, report and model to MLflow or Weights & Biases, where their own "
+        "environment variables say",
+    )  # fmt: skip
     checkpoint_every_s: float = setting(
         120.0, group=RUNNING, metavar="SECONDS", low=0, high=1_000_000,
         help="seconds between two checkpoints within an epoch",
@@ -166,7 +172,7 @@ class TrainConfig:
 
 
 _OPERATIONAL = (
-    *("data", "output", "init", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite"),
+    *("data", "output", "init", "baseline", "cache", "strategy", "compile", "track", "checkpoint_every_s", "overwrite"),
     "multi_label",  # follows from the dataset, which is part of the identity
 )
 # `cache` changes the order of the clips (see `trainer.data.clips`), so it belongs to the identity.

@@ -7,7 +7,7 @@ from pipelines.core.model_info import MODEL_INFO
 from pipelines.inputs.folder_kinds import kind_of_folder
 from pipelines.reports.text import some
 from trainer.evaluation.card.keeping import is_card
-from trainer.evaluation.results import CROSSVAL, MODEL, TENSORBOARD
+from trainer.evaluation.results import CROSSVAL, MODEL, OLD_EVENTS, TRACKING, is_event_file
 from trainer.files import storage
 
 RUN, CROSS_VALIDATION = "a training run", "a cross-validation"
@@ -25,7 +25,8 @@ def kind_of(folder: str) -> str:
     names = set(storage.list_names(folder))
     if CROSSVAL in names or any(map(_FOLD.fullmatch, names)):
         return CROSS_VALIDATION
-    if TENSORBOARD in names and names <= {TENSORBOARD, _STATE}:
+    begun = {name for name in names if name in (OLD_EVENTS, TRACKING) or is_event_file(name)}
+    if begun and names <= {*begun, _STATE}:
         return RUN  # that has just begun
     return _OTHERS.get(kind_of_folder(lambda name: storage.exists(storage.join(folder, name))), "")
 

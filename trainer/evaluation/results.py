@@ -1,5 +1,6 @@
 """The files of a finished run, and the summary that is printed. Doesn't load TensorFlow."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,8 +24,12 @@ PREDICTIONS = "predictions.jsonl"
 SINGLE_FRAME_PREDICTIONS = "predictions_single_frame.jsonl"
 REPORT = "report.html"
 HISTORY = "history.csv"
-CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
+TRACKING = "tracking.json"
+CHECKPOINTS, OLD_EVENTS, MODEL = "checkpoints", "tensorboard", "model"
+"""Folders of a run; earlier versions had TensorBoard's event files in one of their own."""
 LAST, BEST = "last.npz", "best.npz"
+_EVENTS = re.compile(r"events\.out\.tfevents\.\d{13,}\.\d+\.v2")
+"""Names of event files as `trainer.training.event_file` gives them; others have the name of a machine in them."""
 _SHOWN = 5
 _BEFORE = {"windows": "auto", "init": ""}
 """What runs of versions without these settings did."""
@@ -129,11 +134,16 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
         )
 
 
+def is_event_file(name: str) -> bool:
+    """Whether a file in the folder of a run holds its curves for TensorBoard."""
+    return bool(_EVENTS.fullmatch(name))
+
+
 def remove_run(output: str) -> None:
     """Removes what an earlier run wrote; other files in the folder stay."""
     # The metrics last: without them, what is left is taken for an unfinished run.
-    names = (REPORT, HISTORY, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, CHECKPOINTS, TENSORBOARD, METRICS)
-    for name in names:
+    names = (REPORT, HISTORY, PREDICTIONS, SINGLE_FRAME_PREDICTIONS, CHECKPOINTS, OLD_EVENTS, TRACKING, METRICS)
+    for name in (*filter(is_event_file, storage.list_names(output)), *names):
         storage.delete_tree(storage.join(output, name))
 
 

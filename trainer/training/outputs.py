@@ -75,18 +75,24 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "float32_from_step": state.float32_from + 1 if state.float32_from >= 0 else None,
             "compiled": main.learner.compiled,
         },
-        "configuration": {
-            **asdict(config),
-            "init": relative_to(config.init, config.output) if config.init else "",
-            "data": relative_to(config.data, config.output),
-            "output": relative_to(config.output, config.output),
-            "global_batch_size": run.global_batch,
-            "peak_learning_rate": run.learning_rate,
-            "devices": run.devices.description,
-            "augmentations": ",".join(run.augmentations) or "none",
-            "loss_weights": ",".join(f"{weight:.3g}" for weight in run.loss_weights),
-        },
+        "configuration": configuration_of(run),
         "versions": versions(OF_MODEL),
+    }
+
+
+def configuration_of(run: Run) -> dict[str, Any]:
+    """The settings of a run, with what was chosen where they leave the choice."""
+    config = run.config
+    return {
+        **asdict(config),
+        "init": relative_to(config.init, config.output) if config.init else "",
+        "data": relative_to(config.data, config.output),
+        "output": relative_to(config.output, config.output),
+        "global_batch_size": run.global_batch,
+        "peak_learning_rate": run.learning_rate,
+        "devices": run.devices.description,
+        "augmentations": ",".join(run.augmentations) or "none",
+        "loss_weights": ",".join(f"{weight:.3g}" for weight in run.loss_weights),
     }
 
 
