@@ -33,6 +33,9 @@ CANNOT_RUN = {
     r"\bbenchmarks\.\w+": "takes from minutes to hours",
     r"\bfight-surv/": "videos that can't be passed on",
     r"\bTF_CONFIG=": "several machines",
+    r"\btensorboard --logdir\b": "a server that runs until it is stopped",
+    r"\bmlflow server\b|--track mlflow|\bwandb (login|sync)\b|--track wandb": "a tracker's package",
+    r"\buv (venv|pip)\b|build/constraints.txt|\bHAR_MLFLOW=": "an environment made from a package index",
     r"\bimport (pandas|torch)\b": "a package that this project doesn't need",
     r"(?<!\S)\.\.\.(?!\S)|\b(DIR|IMAGE|FOLDER|FILE|VIDEOS)\b|\b(lrcn|model)\.(h5|keras)\b": "a file of the reader",
 }

@@ -71,6 +71,8 @@ def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_what_it_promises(dataset: Path, finished: Path) -> None:
+    from tensorboard.backend.event_processing import event_accumulator
+
     metrics = json.loads((finished / "metrics.json").read_text())
     assert metrics["model"]["parameters"] > 70_000
     assert metrics["dataset"]["leaky"] is False
@@ -83,7 +85,14 @@ def test_a_run_leaves_what_it_promises(dataset: Path, finished: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert int(rows[-1]["step"]) == metrics["training"]["steps"] == 9
-    assert list((finished / "tensorboard").glob("events.*"))
+    (events,) = (path for path in finished.iterdir() if results.is_event_file(path.name))
+    read = event_accumulator.EventAccumulator(str(events))
+    read.Reload()
+    assert sorted(read.Tags()["tensors"]) == [
+        "accuracy/train", "accuracy/val", "loss/train", "loss/val", "optimizer/learning_rate", "speed/clips_per_s",
+        "test/confusion",
+    ]  # fmt: skip
+    assert [event.step for event in read.Tensors("accuracy/val")] == [1, 2, 3]
     assert len((finished / "predictions.jsonl").read_text().splitlines()) == 6
     assert "<svg" in (finished / "report.html").read_text()
     for path in finished.rglob("*"):  # everything in it may be shared
