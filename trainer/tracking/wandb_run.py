@@ -1,5 +1,6 @@
 """Runs in Weights & Biases, https://wandb.ai. WANDB_PROJECT, WANDB_MODE and its other variables say where and how."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ class WandbRun:
     """See `Tracker`. The package itself keeps what its server doesn't take yet, and sends it later."""
 
     def __init__(self, run_id: str, title: str, settings: Mapping[str, object], tags: Mapping[str, str]) -> None:
+        os.environ.setdefault("WANDB_SILENT", "true")  # read at the import; settings of a run don't reach all messages
         import wandb
 
         self._run = wandb.init(
@@ -21,7 +23,7 @@ class WandbRun:
             settings=wandb.Settings(silent=True, console="off", x_disable_stats=True),
         )
         self.run_id = str(self._run.id)
-        self.place = str(self._run.url or self._run.dir)
+        self.place = str(Path(self._run.dir).parent if self._run.offline else self._run.url)
         self._run.define_metric("epoch")
         self._run.define_metric("*", step_metric="epoch")
 
