@@ -1,6 +1,6 @@
 """Programs that keep the runs of a team, behind one protocol. Their packages are imported when a run is opened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -70,7 +70,8 @@ def open_tracker(
     from trainer.tracking.mlflow_run import MlflowRun
     from trainer.tracking.wandb_run import WandbRun
 
-    opened: type[MlflowRun] | type[WandbRun] = {"mlflow": MlflowRun, "wandb": WandbRun}[name]
+    opened: Callable[[str, str, Mapping[str, object], Mapping[str, str]], Tracker]
+    opened = MlflowRun if name == "mlflow" else WandbRun
     try:
         return opened(run_id, title, settings, tags)
     except ImportError:
