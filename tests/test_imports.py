@@ -58,7 +58,8 @@ TRAINER_FLOORS = {
     "data": ("config", "files"),
     "evaluation": ("config", "data", "files"),
     "export": ("evaluation", "files", "networks"),
-    "training": ("config", "data", "evaluation", "export", "files", "networks"),
+    "tracking": ("config", "evaluation", "files"),
+    "training": ("config", "data", "evaluation", "export", "files", "networks", "tracking"),
 }
 PRIVATE = ("pipelines.video.containers", "pipelines.video.skipping", "pipelines.video.timing")
 """Packages that only their parent knows."""

@@ -19,6 +19,7 @@ AUGMENTATIONS = ("flip", "crop", "color")
 CLASS_WEIGHTS = ("auto", "none", "balanced")
 COMPILE = ("auto", "on", "off")
 WINDOWS = ("auto", "one", "all")
+TRACKERS = ("none", "mlflow", "wandb")
 WHAT, EVALUATION, TRAINING = Group("what"), Group("evaluation"), Group("training")
 LOOKS = Group("appearance", "What single frames look like, to a network that was trained on ImageNet.")
 
@@ -170,6 +171,11 @@ class TrainConfig:
     deterministic: bool = setting(
         False, group=RUNNING, help="give bit-identical results every time on the same hardware, which is slower on GPUs"
     )
+    track: str = setting(
+        "none", group=RUNNING, choices=TRACKERS,
+        help="also send settings, curves, results, report and model to MLflow or Weights & Biases, where their own "
+        "environment variables say",
+    )  # fmt: skip
     checkpoint_every_s: float = setting(
         120.0, group=RUNNING, metavar="SECONDS", low=0, high=1_000_000,
         help="seconds between two checkpoints within an epoch",
@@ -223,7 +229,7 @@ LATER: Mapping[str, Any] = {"layer_decay": 1.0, "appearance": NONE, "train_appea
 """Settings that were added later and what runs without them did."""
 _LOOKS, _KNOWN = Name("appearance"), Name("features")
 _OPERATIONAL = (
-    *("data", "output", "init", "baseline", "cache", "strategy", "compile", "checkpoint_every_s", "overwrite"),
+    *("data", "output", "init", "baseline", "cache", "strategy", "compile", "track", "checkpoint_every_s", "overwrite"),
     "multi_label",  # follows from the dataset, which is part of the identity
     *("appearance_weights", "features"),  # their content is part of the identity, wherever it lies
 )

@@ -30,6 +30,7 @@ from trainer.evaluation.results import (
     CROSSVAL,
     PREDICTIONS,
     REPORT,
+    TRACKING,
     baseline_rows,
     finished,
     remove_run,
@@ -40,6 +41,8 @@ from trainer.files import storage
 from trainer.files.copies import Copies, shard_copies
 from trainer.files.eye_weights import check_weights
 from trainer.files.initial import check_initial
+from trainer.tracking.trackers import check_tracker
+from trainer.tracking.tracking import complete
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
@@ -76,6 +79,7 @@ def run(arguments: Sequence[str]) -> int:
     folds, seeds = given.others["folds"], given.others.get("seeds", (0,))
     base = flags.make_config(given, _OUTPUT)
     check_cluster(base.strategy)
+    check_tracker(base.track)
     if base.strategy == "multi_worker":
         run_attended()
     storage.check_stores(base.data, base.output, *filter(None, [base.features]))
@@ -132,6 +136,8 @@ def run(arguments: Sequence[str]) -> int:
     title = f"Cross-validation of {base.model} on {storage.base_name(base.data)}"
     storage.write_text(storage.join(base.output, REPORT), render(summary, folds, title))
     storage.write_text(storage.join(base.output, CROSSVAL), json.dumps(summary, indent=2) + "\n")
+    for config, metrics in zip([*configs, base], [*done, summary], strict=True):
+        complete(config, metrics or {})
     _print(summary, base.output)
     return EXIT_OK
 
@@ -146,7 +152,8 @@ def _overwrite(configs: Sequence[TrainConfig], output: str, dataset: OpenDataset
     if storage.exists(summary):
         for config in configs:
             remove_run(config.output)
-        storage.delete(storage.join(output, REPORT))
+        for name in (REPORT, TRACKING):
+            storage.delete(storage.join(output, name))
         storage.delete(summary)  # last: until then, another start removes everything again
         return list(configs)
     return [replace(config, overwrite=not _is_done(config, dataset)) for config in configs]

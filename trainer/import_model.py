@@ -26,6 +26,8 @@ from pipelines.core.model_info import MODEL_INFO, ModelInfo
 from pipelines.core.versions import OF_MODEL, versions
 from pipelines.process.tensorflow_start import start_tensorflow
 from trainer import import_flags
+from trainer.evaluation.card.keeping import CARD, sealed
+from trainer.evaluation.card.model_card import render_card
 from trainer.evaluation.places import refuse_other_folder
 from trainer.files import storage
 from trainer.import_flags import Request
@@ -79,6 +81,8 @@ def run(arguments: Sequence[str]) -> int:
             check_saved_model(folder, info, clips, adapter.logits(clips).numpy())
             if foreign.keeps_file:
                 shutil.copyfile(source, f"{built}/{KERAS_MODEL}")
+            card = render_card(info, None, storage.size_of_tree(folder), foreign.keeps_file)
+            Path(built, CARD).write_text(sealed(card), encoding="utf-8")
             Path(built, MODEL_INFO).write_text(info.to_json())
     print(_summary(request, foreign.description, adapter, info))
     return EXIT_OK

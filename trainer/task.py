@@ -20,6 +20,8 @@ from trainer.files import storage
 from trainer.files.copies import shard_copies
 from trainer.files.eye_weights import check_weights
 from trainer.files.initial import check_initial
+from trainer.tracking.trackers import check_tracker
+from trainer.tracking.tracking import complete
 from trainer.training.attended import run_attended
 from trainer.training.cluster import check_cluster, is_first_worker
 
@@ -69,6 +71,7 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
         UserError: training ended without a model; `exit_code` tells why.
     """
     check_cluster(config.strategy)
+    check_tracker(config.track)
     storage.check_stores(config.data, config.output, *filter(None, [config.features]))
     check_output(config.output, RUN, config.data)
     check_initial(config.init, config.output, config.model, config.variant, config.appearance)
@@ -80,6 +83,8 @@ def train(config: TrainConfig) -> Mapping[str, Any]:
     metrics: Mapping[str, Any] | None = finished(config, dataset)
     if metrics is not None:
         tool.say(f"{config.output} is complete (--overwrite trains again)")
+        if is_first_worker(config.strategy):
+            complete(config, metrics)
         return metrics
     check_model_place(config.output)
     with shard_copies(dataset.uri, dataset.info) as copies, open_features(config, dataset) as features:

@@ -21,8 +21,8 @@ from pipelines.dataset.duplicates import DUPLICATES, Copies, duplicate_lines
 from pipelines.dataset.index import index_lines, index_name, is_index_name
 from pipelines.dataset.info import PREVIEW, REMARKS, DatasetInfo, IndexInfo, ShardReport
 from pipelines.dataset.plan import Layout, Plan, PlannedShard
-from pipelines.files import shard_reports
 from pipelines.dataset.readers import tars, written
+from pipelines.files import shard_reports
 from pipelines.files.output_folder import STATE, clean_up, read_own, temporary_folder
 from pipelines.files.shard_reports import finished_shards, report_uri
 from pipelines.inputs.catalog import VideoRecord

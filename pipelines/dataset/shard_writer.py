@@ -15,7 +15,7 @@ from pipelines.core.label_sets import ids_of
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.plan import ShardTask
-from pipelines.dataset.tfrecord import HashingWriter, frame_record
+from pipelines.dataset.tfrecord import frame_record
 from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import ClipResult, DecodedClip, DecodedPart, DecodeFiltered, DecodeJob, Request
 from pipelines.decoding.pool import DecoderPool

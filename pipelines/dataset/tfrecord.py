@@ -5,7 +5,6 @@ the data (https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_form
 """
 
 import gzip
-import hashlib
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO, cast
@@ -61,36 +60,3 @@ def read_records(file: BinaryIO) -> Iterator[bytes]:
             raise CorruptRecordError(f"wrong checksum of the record at byte {position}")
         yield data
         position += _HEADER_BYTES + length + 4
-
-
-class HashingWriter:
-    """Passes bytes on to a file, counting and hashing them."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-        self.size_bytes = 0
-
-    def write(self, data: bytes) -> int:
-        self._file.write(data)
-        self.sha256.update(data)
-        self.size_bytes += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-class HashingReader:
-    """Reads from a file, hashing and counting the bytes."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.sha256 = hashlib.sha256()
-        self.size_bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self.sha256.update(data)
-        self.size_bytes += len(data)
-        return data

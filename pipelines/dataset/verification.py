@@ -19,7 +19,7 @@ from pipelines.dataset.config import OFFICIAL_SPLITS
 from pipelines.dataset.example import Example, decode
 from pipelines.dataset.index import count_labels, read_index
 from pipelines.dataset.info import DatasetInfo, ShardInfo, SplitInfo
-from pipelines.dataset.tfrecord import CorruptRecordError, HashingReader, read_records, unpacked
+from pipelines.dataset.tfrecord import CorruptRecordError, read_records, unpacked
 from pipelines.video.images import decode_frames
 
 

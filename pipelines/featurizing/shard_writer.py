@@ -9,15 +9,9 @@ from typing import BinaryIO, TypeVar, cast
 
 import numpy as np
 
+from pipelines.core.hashing import HashingReader, HashingWriter
 from pipelines.dataset.example import decode
-from pipelines.dataset.tfrecord import (
-    CorruptRecordError,
-    HashingReader,
-    HashingWriter,
-    frame_record,
-    read_records,
-    unpacked,
-)
+from pipelines.dataset.tfrecord import CorruptRecordError, frame_record, read_records, unpacked
 from pipelines.featurizing.info import FeaturesReport
 from pipelines.featurizing.plan import FeaturesSettings, FeaturesTask
 from pipelines.featurizing.records import STORED, encode

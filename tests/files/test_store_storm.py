@@ -30,6 +30,7 @@ from tests.support.store_tools import here as here
 from tests.support.store_tools import place as place
 from tests.support.store_tools import the_error as the_error
 from trainer import compare
+from trainer.evaluation.results import is_event_file
 from trainer.training import checkpoint
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("here")]
@@ -172,7 +173,7 @@ def test_training(
     rows = place.server.get(f"{output}/history.csv").decode().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "1"]
     names = place.server.generations(output)
-    assert [name for name in names if name.startswith("tensorboard/events.")]
+    assert [*filter(is_event_file, names)]
     assert {"report.html", "predictions.jsonl", "model/model_info.json", "model/saved_model/saved_model.pb"} <= {*names}
     assert json.loads(place.server.get(f"{output}/model/model_info.json"))["labels"] == ["Jump", "Run", "Wave"]
 

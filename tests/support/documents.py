@@ -34,6 +34,9 @@ CANNOT_RUN = {
     r"\bfight-surv/": "videos that can't be passed on",
     r"\bTF_CONFIG=": "several machines",
     r"\bimport (pandas|torch|webdataset|mlcroissant)\b|read_from_pytorch": "a package that this project doesn't need",
+    r"\btensorboard --logdir\b": "a server that runs until it is stopped",
+    r"\bmlflow server\b|--track mlflow|\bwandb (login|sync)\b|--track wandb": "a tracker's package",
+    r"\buv (venv|pip)\b|build/constraints.txt|\bHAR_MLFLOW=": "an environment made from a package index",
     r"(?<!\S)\.\.\.(?!\S)|\b(DIR|IMAGE|FOLDER|FILE|VIDEOS)\b|\b(lrcn|model)\.(h5|keras)\b": "a file of the reader",
 }
 """What a command that is not run has in it, and what it would need."""

@@ -137,7 +137,8 @@ def test_saved_model_of_keras_2_from_the_command_line(keras_2: Path, clips: np.n
     assert "outputs: probabilities (found out from sample clips), 3 labels, sorted" in done.stdout
     folder = tmp_path / "models" / "theirs"
     assert str(folder) in done.stdout
-    assert sorted(path.name for path in folder.iterdir()) == ["model_info.json", "saved_model"]
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "model_info.json", "saved_model"]
+    assert "Nothing was measured here" in (folder / "README.md").read_text()
     info = ModelInfo.from_json((folder / "model_info.json").read_text())
     assert (info.name, info.variant, info.labels) == ("convlstm", "imported", ("Jump", "Run", "Wave"))
     assert info.clip_spec == ClipSpec(4, 32, 40, "notebook", "pad")

@@ -18,13 +18,18 @@ import numpy as np
 import pytest
 
 from pipelines.core.errors import UsageError
+from pipelines.core.interval import Interval
+from pipelines.reports.text import human_bytes
 from tests import ROOT
-from tests.conftest import preprocess, run_here, run_tool
+from tests.conftest import preprocess, run_here, run_tool, write_video
+from tests.support.document_runs import run_blocks
+from tests.support.documents import read_blocks
 from tests.support.format_examples import check_like_the_example
 from tests.support.indexes import make_windows, rename_class
 from trainer.config import TrainConfig
 from trainer.data.check import open_dataset
 from trainer.evaluation import results
+from trainer.evaluation.card.keeping import is_edited
 from trainer.training import checkpoint
 
 pytestmark = [pytest.mark.process, pytest.mark.training]
@@ -66,6 +71,8 @@ def finished(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_what_it_promises(dataset: Path, finished: Path) -> None:
+    from tensorboard.backend.event_processing import event_accumulator
+
     metrics = json.loads((finished / "metrics.json").read_text())
     assert metrics["model"]["parameters"] > 70_000
     assert metrics["dataset"]["leaky"] is False
@@ -78,7 +85,14 @@ def test_a_run_leaves_what_it_promises(dataset: Path, finished: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert int(rows[-1]["step"]) == metrics["training"]["steps"] == 9
-    assert list((finished / "tensorboard").glob("events.*"))
+    (events,) = (path for path in finished.iterdir() if results.is_event_file(path.name))
+    read = event_accumulator.EventAccumulator(str(events))
+    read.Reload()
+    assert sorted(read.Tags()["tensors"]) == [
+        "accuracy/train", "accuracy/val", "loss/train", "loss/val", "optimizer/learning_rate", "speed/clips_per_s",
+        "test/confusion",
+    ]  # fmt: skip
+    assert [event.step for event in read.Tensors("accuracy/val")] == [1, 2, 3]
     assert len((finished / "predictions.jsonl").read_text().splitlines()) == 6
     assert "<svg" in (finished / "report.html").read_text()
     for path in finished.rglob("*"):  # everything in it may be shared
@@ -121,6 +135,24 @@ def test_the_exported_model_says_what_the_evaluation_says(dataset: Path, finishe
     assert not said
 
 
+def test_the_model_card_has_the_figures_and_its_programs_run(finished: Path, tmp_path: Path) -> None:
+    """Beside the folder of the model, as a reader of the card would run them."""
+    model = shutil.copytree(finished / "model", tmp_path / "model")
+    card = (model / "README.md").read_text()
+    metrics = json.loads((finished / "metrics.json").read_text())
+    info = json.loads((model / "model_info.json").read_text())
+    assert (
+        str(Interval.from_json(metrics["test"]["top1"])) in card and f"| Fingerprint | {info['fingerprint']} |" in card
+    )
+    assert f"{info['parameters']:,}, {human_bytes(metrics['model']['size_bytes'])}" in card
+    write_video(tmp_path / "video.mp4", 30)
+    write_video(tmp_path / "videos" / "a.mp4", 30)
+    blocks = read_blocks(model / "README.md")
+    assert [block.language for block in blocks] == ["bash", "python", "python", "python"]
+    run_blocks(blocks, tmp_path)
+    assert (tmp_path / "labels" / "summary.json").exists()
+
+
 def without_tensorflow(folder: Path) -> dict[str, str]:
     """The environment of a process that fails if it loads TensorFlow, which takes seconds."""
     (folder / "tensorflow.py").write_text("raise SystemExit('TensorFlow was loaded')")
@@ -139,9 +171,12 @@ def test_a_finished_run_is_not_trained_again(dataset: Path, finished: Path, tmp_
 
 
 def test_a_finished_run_whose_files_are_damaged_is_written_again(dataset: Path, finished: Path, tmp_path: Path) -> None:
-    """From its checkpoints, without training; without these it is refused, and nothing is trained unasked."""
+    """From its checkpoints, without training; without these it is refused, and nothing is trained unasked. A model card
+    may be edited, and isn't lost."""
     output = tmp_path / "run"
     shutil.copytree(finished, output)
+    (output / "model" / "README.md").write_text("# Mine\n")
+    assert finished_here(dataset, output) is not None
     for name in ("predictions.jsonl", "history.csv", "model/model_info.json", "metrics.json"):
         content = (output / name).read_bytes()
         (output / name).write_bytes(content[: len(content) // 2])
@@ -154,6 +189,9 @@ def test_a_finished_run_whose_files_are_damaged_is_written_again(dataset: Path, 
         assert (output / name).read_bytes() == (finished / name).read_bytes()
     assert json.loads((output / "model" / "model_info.json").read_text())["labels"] == ["Jump", "Run", "Wave"]
     assert finished_here(dataset, output) is not None
+    assert "model/README.md was edited. It is now README.edited.md" in again.stderr
+    assert (output / "model" / "README.edited.md").read_text() == "# Mine\n"
+    assert not is_edited((output / "model" / "README.md").read_bytes())
 
     (output / "metrics.json").write_text("[" * 100_000)
     (output / "checkpoints" / "last.npz").unlink()

@@ -15,12 +15,21 @@ from trainer.evaluation.intervals import worse_by
 from trainer.evaluation.matching.by_video import by_video, unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.predictions import Predictions
-from trainer.evaluation.results import CHECKPOINTS, CROSSVAL, HISTORY, METRICS, PREDICTIONS, REPORT, TENSORBOARD
+from trainer.evaluation.results import (
+    CHECKPOINTS,
+    CROSSVAL,
+    HISTORY,
+    METRICS,
+    OLD_EVENTS,
+    PREDICTIONS,
+    REPORT,
+    is_event_file,
+)
 from trainer.evaluation.streams.work import Work
 from trainer.files import storage
 
 SCHEMA_VERSION = 1
-_TRACES = (CHECKPOINTS, HISTORY, TENSORBOARD)
+_TRACES = (CHECKPOINTS, HISTORY, OLD_EVENTS)
 """Files and folders in the folder of a run that has begun."""
 
 
@@ -192,7 +201,7 @@ def _what_is_missing(folder: str) -> str:
     if storage.is_local(folder) and (found := _what_else_is_there(Path(folder))):
         return found
     names = storage.list_names(folder)
-    if any(name in names for name in _TRACES):
+    if any(name in _TRACES or is_event_file(name) for name in names):
         return f"the run in {folder} isn't finished: {METRICS} is missing. Run its training command again to resume it"
     found = "" if storage.is_local(folder) else f" (found {some(names, 3) if names else 'nothing'})"
     return f"no run in {folder}: {METRICS} is missing{found}. Give the folder that a training run has written"

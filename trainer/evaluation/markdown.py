@@ -13,13 +13,14 @@ _FINGERPRINT = 8
 """Characters of a dataset's fingerprint: enough to see that two tables are from the same one."""
 
 
-def _text(value: str) -> str:
+def escaped(value: str) -> str:
+    """A text as Markdown that shows it as it is, on one line and also in the cell of a table."""
     return _SPECIAL.sub(lambda match: f"\\{match[0]}", visible(value))
 
 
 def _dataset(run: Run) -> str:
-    name = f"{_text(run.dataset_name)}, " if run.dataset_name else ""
-    return f"{name}{plural(len(run.labels), 'class', 'classes')} ({_text(str(run.dataset)[:_FINGERPRINT])})"
+    name = f"{escaped(run.dataset_name)}, " if run.dataset_name else ""
+    return f"{name}{plural(len(run.labels), 'class', 'classes')} ({escaped(str(run.dataset)[:_FINGERPRINT])})"
 
 
 def describe_protocol(run: Run) -> str:
@@ -32,7 +33,7 @@ def describe_protocol(run: Run) -> str:
     if run.folds:
         every = run.folds == run.test.num_groups
         return f"by groups, leave one group out ({run.folds} folds)" if every else f"by groups, {run.folds} folds"
-    return {"groups": "by groups", "random": "at random"}.get(run.protocol, f"by groups, {_text(run.protocol)}")
+    return {"groups": "by groups", "random": "at random"}.get(run.protocol, f"by groups, {escaped(run.protocol)}")
 
 
 def _tests(run: Run) -> str:
@@ -47,8 +48,8 @@ def _epochs(run: Run) -> str:
 
 
 _COLUMNS: tuple[tuple[str, bool, Callable[[Run], str]], ...] = (
-    ("Run", False, lambda run: _text(run.name)),
-    ("Network", False, lambda run: _text(run.model)),
+    ("Run", False, lambda run: escaped(run.name)),
+    ("Network", False, lambda run: escaped(run.model)),
     ("Parameters", True, lambda run: short_count(run.parameters)),
     ("Epochs", True, _epochs),
     ("Dataset", False, _dataset),
@@ -65,7 +66,7 @@ def render_markdown(runs: Sequence[Run], sentences: Sequence[str]) -> str:
     """The table, a run a row, and what else is to be said about the runs as a list below it."""
     rule = f"|{'|'.join('---:' if is_right else '---' for _, is_right, _ in _COLUMNS)}|"
     rows = [f"| {' | '.join(write(run) for *_, write in _COLUMNS)} |" for run in runs]
-    items = ["", *(f"- {_text(sentence)}." for sentence in sentences)] if sentences else []
+    items = ["", *(f"- {escaped(sentence)}." for sentence in sentences)] if sentences else []
     return "\n".join([_HEADER, rule, *rows, *items, ""])
 
 

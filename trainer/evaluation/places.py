@@ -6,7 +6,8 @@ from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.inputs.folder_kinds import kind_of_folder
 from pipelines.reports.text import some
-from trainer.evaluation.results import CROSSVAL, MODEL, TENSORBOARD
+from trainer.evaluation.card.keeping import is_card
+from trainer.evaluation.results import CROSSVAL, MODEL, OLD_EVENTS, TRACKING, is_event_file
 from trainer.files import storage
 
 RUN, CROSS_VALIDATION = "a training run", "a cross-validation"
@@ -24,7 +25,8 @@ def kind_of(folder: str) -> str:
     names = set(storage.list_names(folder))
     if CROSSVAL in names or any(map(_FOLD.fullmatch, names)):
         return CROSS_VALIDATION
-    if TENSORBOARD in names and names <= {TENSORBOARD, _STATE}:
+    begun = {name for name in names if name in (OLD_EVENTS, TRACKING) or is_event_file(name)}
+    if begun and names <= {*begun, _STATE}:
         return RUN  # that has just begun
     return _OTHERS.get(kind_of_folder(lambda name: storage.exists(storage.join(folder, name))), "")
 
@@ -68,10 +70,11 @@ def refuse_other_folder(folder: str) -> None:
     """Refuses to put a model where something else is.
 
     Raises:
-        UsageError: there is a file, or a folder that holds files but no model.
+        UsageError: there is a file, or a folder that holds files but no model. Model cards alone are not in the way.
         UserError: the folder can't be listed.
     """
-    if storage.is_file(folder) or ((names := storage.list_names(folder)) and MODEL_INFO not in names):
+    names = [] if storage.is_file(folder) else [name for name in storage.list_names(folder) if not is_card(name)]
+    if storage.is_file(folder) or (names and MODEL_INFO not in names):
         raise UsageError(
             f"{folder} already exists and is not a model (no {MODEL_INFO} in it); choose another output folder"
         )

@@ -1,7 +1,7 @@
 """The proof that a finished run is whole: size and checksum of each of its files. Doesn't load TensorFlow."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pipelines import files
 from pipelines.core.errors import UserError
@@ -9,20 +9,22 @@ from pipelines.files.stamps import dump_stamps, is_whole, load_stamps, stamp_fil
 from trainer.files import storage, stores
 
 
-def write_proof(uri: str, folder: str, names: Iterable[str]) -> None:
+def write_proof(uri: str, folder: str, names: Iterable[str], leave_out: Collection[str] = ()) -> None:
     """Records the size and checksum of the files of a finished run.
 
     Args:
         uri: the file to write.
         folder: the folder of the run.
         names: its files and folders; those that don't exist are skipped.
+        leave_out: paths of files in these folders that may change.
 
     Raises:
         UserError: a file of the run can't be read.
         OutputError: the record can't be written.
     """
     with stores.explained(folder, "read"):
-        stamps = {path: stamp_file(folder, path) for name in names for path in _paths(folder, name)}
+        paths = [path for name in names for path in _paths(folder, name) if path not in leave_out]
+        stamps = {path: stamp_file(folder, path) for path in paths}
     storage.write_text(uri, dump_stamps(stamps))
 
 

@@ -55,6 +55,12 @@ def tiles(metrics: Mapping[str, Any], test: Evaluation) -> str:
 
 def notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
     """Whether the scores can be trusted."""
+    loud, others = doubts(metrics, test)
+    return list_of_notes(others, "No group is in both train and test, and a single frame does clearly worse.", loud)
+
+
+def doubts(metrics: Mapping[str, Any], test: Evaluation) -> tuple[list[str], list[str]]:
+    """What speaks against the scores, and what else a reader should know, in sentences."""
     majority, single = _baselines(metrics)
     majority_by, single_by = (worse_by(metrics["baselines"][name]) for name in ("majority", "single_frame"))
     loud = said_of_leaks(metrics)
@@ -78,7 +84,7 @@ def notes(metrics: Mapping[str, Any], test: Evaluation) -> str:
     loud += more
     if not single:
         others.append(NO_BASELINE)
-    return list_of_notes(others, "No group is in both train and test, and a single frame does clearly worse.", loud)
+    return loud, others
 
 
 def said_of_leaks(metrics: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """The files of a finished run, and the summary that is printed. Doesn't load TensorFlow."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from pipelines.reports.text import plural, some
 from trainer.config import LATER, TrainConfig
 from trainer.data.check import OpenDataset
 from trainer.data.content import content_of
+from trainer.evaluation.card.keeping import CARD, is_card
 from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.proof import damaged_files, write_proof
 from trainer.evaluation.streams.work import STREAMS, Work
@@ -26,8 +28,12 @@ STREAM_PREDICTIONS = {name: f"predictions_{name}.jsonl" for name in STREAMS}
 _PREDICTED = (PREDICTIONS, SINGLE_FRAME_PREDICTIONS, *STREAM_PREDICTIONS.values())
 REPORT = "report.html"
 HISTORY = "history.csv"
-CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
+TRACKING = "tracking.json"
+CHECKPOINTS, OLD_EVENTS, MODEL = "checkpoints", "tensorboard", "model"
+"""Folders of a run; earlier versions had TensorBoard's event files in one of their own."""
 LAST, BEST = "last.npz", "best.npz"
+_EVENTS = re.compile(r"events\.out\.tfevents\.\d{13,}\.\d+\.v2")
+"""Names of event files as `trainer.training.event_file` gives them; others have the name of a machine in them."""
 _SHOWN = 5
 _BEFORE = {"windows": "auto", "init": "", "appearance_weights": "", "features": "", **LATER}
 """What runs of versions without these settings did."""
@@ -87,13 +93,21 @@ def finished(config: TrainConfig, dataset: OpenDataset) -> dict[str, Any] | None
     tool.say(f"note: {config.output} has damaged files, which are made again from its checkpoints: {shown}")
     storage.delete(uri)
     if any(path.startswith(f"{MODEL}/") for path in damaged):
-        storage.delete_tree(storage.join(config.output, MODEL))  # a folder that is no longer a model would be refused
+        _remove_model(storage.join(config.output, MODEL))  # a folder that is no longer a model would be refused
     return None
 
 
+def _remove_model(folder: str) -> None:
+    """Removes a model, except its cards: people edit them, and an export keeps what was edited."""
+    for name in storage.list_names(folder):
+        if not is_card(name):
+            storage.delete_tree(storage.join(folder, name))
+
+
 def prove(output: str) -> None:
-    """Records the size and checksum of the files of a finished run, for `finished`."""
-    write_proof(_proof(output), output, (METRICS, *_PREDICTED, REPORT, HISTORY, MODEL))
+    """Records the size and checksum of the files of a finished run, for `finished`; not of the model card, which people
+    may edit."""
+    write_proof(_proof(output), output, (METRICS, *_PREDICTED, REPORT, HISTORY, MODEL), leave_out=(f"{MODEL}/{CARD}",))
 
 
 def begin_files(output: str) -> None:
@@ -125,10 +139,16 @@ def check_same(found: Mapping[str, Any], wanted: Mapping[str, Any], where: str) 
         )
 
 
+def is_event_file(name: str) -> bool:
+    """Whether a file in the folder of a run holds its curves for TensorBoard."""
+    return bool(_EVENTS.fullmatch(name))
+
+
 def remove_run(output: str) -> None:
     """Removes what an earlier run wrote; other files in the folder stay."""
     # The metrics last: without them, what is left is taken for an unfinished run.
-    for name in (REPORT, HISTORY, *_PREDICTED, CHECKPOINTS, TENSORBOARD, METRICS):
+    names = (REPORT, HISTORY, *_PREDICTED, CHECKPOINTS, OLD_EVENTS, TRACKING, METRICS)
+    for name in (*filter(is_event_file, storage.list_names(output)), *names):
         storage.delete_tree(storage.join(output, name))
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import tensorflow as tf
 from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
 from pipelines.core.model_info import EMBEDDING_OUTPUT, MODEL_INFO, ModelInfo
 from pipelines.core.versions import OF_MODEL, versions
+from trainer.evaluation.card.keeping import CARD, sealed
 from trainer.evaluation.familiarity import Gaussian
 from trainer.export.features import LOGITS, Unfamiliar, clip_features, features_of, gives_embedding, tapped
 from trainer.export.model_folder import (
@@ -24,6 +25,7 @@ from trainer.export.model_folder import (
     staged,
     write_saved_model,
 )
+from trainer.files import storage
 from trainer.networks.build import without_cudnn
 
 HALF_TOLERANCE = 0.1
@@ -31,7 +33,12 @@ HALF_TOLERANCE = 0.1
 
 
 def export_model(
-    model: keras.Model, folder: str, info: ModelInfo, check_clips: np.ndarray, gaussian: Gaussian | None = None
+    model: keras.Model,
+    folder: str,
+    info: ModelInfo,
+    check_clips: np.ndarray,
+    gaussian: Gaussian | None = None,
+    card: Callable[[ModelInfo, int], str] | None = None,
 ) -> ModelInfo:
     """Writes a model directory, after reading it back and comparing it with the network. Replaces an older model there.
 
@@ -45,6 +52,7 @@ def export_model(
         check_clips: uint8 [N, T, H, W, 3], some clips to compare with.
         gaussian: where the features of training clips are; not needed if `info` says that the model can't tell
             unfamiliar clips.
+        card: gives the text of the model card for `info` as written and the size of the SavedModel in bytes.
 
     Returns:
         `info` as written to `model_info.json`.
@@ -84,6 +92,8 @@ def export_model(
         if info.embedding:
             expected[EMBEDDING_OUTPUT] = np.asarray(tapped(portable)(check_clips, training=False)[1])
         check_saved_model(saved_model, info, check_clips, logits, expected)
+        if card:
+            Path(built, CARD).write_text(sealed(card(info, storage.size_of_tree(saved_model))), encoding="utf-8")
         Path(built, MODEL_INFO).write_text(info.to_json())
     return info
 

@@ -6,6 +6,7 @@
 if the last layer is known, `embedding` [B, D]: what that layer gets, and if the model can tell, `unfamiliar` [B]: the \
 distance from the clips of training over the threshold |
 | `model.keras` | the Keras model, where there is one |
+| `README.md` | the model card; an edited one is kept when the model is replaced, see `card.keeping` |
 | `model_info.json` | written last; names the other parts |
 """
 
@@ -24,6 +25,7 @@ from pipelines.core.errors import OutputError, UserError
 from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
 from pipelines.core.model_info import EMBEDDING_OUTPUT, MODEL_INFO, ModelInfo
 from pipelines.process import interrupts
+from trainer.evaluation.card.keeping import keep_edited
 from trainer.evaluation.multilabel.scales import sigmoid
 from trainer.evaluation.places import refuse_other_folder
 from trainer.files import storage
@@ -157,6 +159,7 @@ def _staged(folder: str) -> Iterator[str]:
     try:
         temporary.mkdir(parents=True)
         yield str(temporary)
+        keep_edited(folder, str(temporary))
         _swap(temporary, target)
     except OSError as error:
         reason = error.strerror or error
@@ -186,6 +189,7 @@ def _uploaded(folder: str) -> Iterator[str]:
     try:
         yield built
         keep = True
+        keep_edited(folder, built)
         storage.delete(storage.join(folder, MODEL_INFO))
         storage.delete_tree(folder)
         storage.copy_tree(built, folder, last=(MODEL_INFO,))

@@ -3,19 +3,18 @@
 import csv
 import io
 import tempfile
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
 
 from trainer.evaluation import results
 from trainer.files import storage
+from trainer.tracking.confusion import confusion_picture
+from trainer.tracking.names import CONFUSION, curves_of
 from trainer.training.event_file import EventFile
 
 COLUMNS = (
     "epoch", "step", "learning_rate", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds",
     "clips_per_s",
 )  # fmt: skip
-_CELL_PX = 12
 
 
 class RunLog:
@@ -23,31 +22,38 @@ class RunLog:
 
     Args:
         folder: of the run.
+        on_epochs: also called with the history whenever epochs are logged.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, on_epochs: Callable[[Sequence[Mapping[str, float]]], None] | None = None) -> None:
+        self._folder, self._on_epochs = folder, on_epochs
         self._history = storage.join(folder, results.HISTORY)
-        self._events = storage.join(folder, results.TENSORBOARD)
+        self._old = storage.join(folder, results.OLD_EVENTS)
+        """Where earlier versions had event files, whose curves have other names."""
         # Event files grow, which files in stores can't: there they are replaced each time.
         self._local = None if storage.is_local(folder) else tempfile.TemporaryDirectory()
-        self._writer = EventFile(self._local.name if self._local else self._events)
+        self._writer = EventFile(self._local.name if self._local else folder)
 
     def epochs(self, history: Sequence[Mapping[str, float]], new: int) -> None:
         """Logs the last `new` epochs. The table is written again as a whole, so that no row is in it twice."""
         storage.write_text(self._history, history_table(history))
-        for row in history[len(history) - new :]:
-            values = {name.replace("_", "/", 1): row[name] for name in COLUMNS[2:7]}
-            self._writer.scalars(int(row["epoch"]), {**values, "clips_per_s": row["clips_per_s"]})
+        is_old = storage.exists(self._old)
+        for row in history if is_old else history[len(history) - new :]:
+            self._writer.scalars(int(row["epoch"]), curves_of(row))
         self._upload()
+        if is_old:
+            storage.delete_tree(self._old)
+        if self._on_epochs:
+            self._on_epochs(history)
 
     def _upload(self) -> None:
         if self._local:
-            storage.copy_tree(self._local.name, self._events)
+            storage.copy_tree(self._local.name, self._folder)
 
-    def confusion(self, matrix: Sequence[Sequence[int]] | None, epoch: int) -> None:
+    def confusion(self, matrix: Sequence[Sequence[int]] | None, labels: Sequence[str], epoch: int) -> None:
         """Ends the log with the confusion matrix of the test clips as a picture; there is none of several labels."""
         if matrix is not None:
-            self._writer.picture(epoch, "test/confusion", confusion_image(matrix))
+            self._writer.picture(epoch, CONFUSION, confusion_picture(matrix, labels))
         self._writer.close()
         self._upload()
 
@@ -59,11 +65,3 @@ def history_table(history: Sequence[Mapping[str, float]]) -> str:
     table.writeheader()
     table.writerows(history)
     return text.getvalue()
-
-
-def confusion_image(confusion: Sequence[Sequence[int]]) -> np.ndarray:
-    """A confusion matrix as a picture, uint8 [C * cell, C * cell, 3]: rows truth, columns prediction, dark is many."""
-    counts = np.asarray(confusion, np.float64)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    shade = np.kron(255 * (1 - shares), np.ones((_CELL_PX, _CELL_PX)))
-    return np.repeat(np.round(shade).astype(np.uint8)[..., np.newaxis], 3, axis=-1)

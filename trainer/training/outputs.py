@@ -13,6 +13,7 @@ from pipelines.core.versions import OF_MODEL, versions
 from trainer.data.parts import missing_classes
 from trainer.evaluation import results
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
+from trainer.evaluation.card.model_card import render_card
 from trainer.evaluation.matching.by_video import by_video, evaluate_side
 from trainer.evaluation.metrics import baseline_to_json, majority_baseline
 from trainer.evaluation.multilabel.figures import label_figures
@@ -80,19 +81,25 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "float32_from_step": state.float32_from + 1 if state.float32_from >= 0 else None,
             "compiled": main.learner.compiled,
         },
-        "configuration": {
-            **asdict(config),
-            "init": relative_to(config.init, config.output) if config.init else "",
-            "features": relative_to(config.features, config.output) if config.features else "",
-            "data": relative_to(config.data, config.output),
-            "output": relative_to(config.output, config.output),
-            "global_batch_size": run.global_batch,
-            "peak_learning_rate": run.learning_rate,
-            "devices": run.devices.description,
-            "augmentations": ",".join(run.augmentations) or "none",
-            "loss_weights": ",".join(f"{weight:.3g}" for weight in run.loss_weights),
-        },
+        "configuration": configuration_of(run),
         "versions": versions(OF_MODEL),
+    }
+
+
+def configuration_of(run: Run) -> dict[str, Any]:
+    """The settings of a run, with what was chosen where they leave the choice."""
+    config = run.config
+    return {
+        **asdict(config),
+        "init": relative_to(config.init, config.output) if config.init else "",
+        "features": relative_to(config.features, config.output) if config.features else "",
+        "data": relative_to(config.data, config.output),
+        "output": relative_to(config.output, config.output),
+        "global_batch_size": run.global_batch,
+        "peak_learning_rate": run.learning_rate,
+        "devices": run.devices.description,
+        "augmentations": ",".join(run.augmentations) or "none",
+        "loss_weights": ",".join(f"{weight:.3g}" for weight in run.loss_weights),
     }
 
 
@@ -165,6 +172,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     model = storage.join(config.output, results.MODEL)
     with exact_float32():
         learnt = learn(run, portable_copy(main.learner.average))
+    metrics["unfamiliar"] = learnt.metrics
     info = export_model(
         main.learner.average,
         model,
@@ -186,6 +194,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
         ),
         clips,
         learnt.gaussian,
+        lambda info, size_bytes: render_card(info, metrics, size_bytes),
     )
     folder = storage.join(model, info.saved_model)
     metrics["model"] |= {
@@ -193,7 +202,6 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
         "size_bytes": storage.size_of_tree(folder),
         "fingerprint": info.fingerprint,
     }
-    metrics["unfamiliar"] = learnt.metrics
     batch = min(run.global_batch, 64)
     metrics["speed"] = {"clips_per_s": clips_per_second(main.learner.average, batch), "batch_size": batch}
     history = main.state.history

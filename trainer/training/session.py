@@ -16,11 +16,12 @@ from trainer.data.features import Features, of_other_clip
 from trainer.evaluation import results
 from trainer.files import storage
 from trainer.files.copies import Copies
+from trainer.tracking.tracking import Tracking, complete, tracking_of
 from trainer.training import checkpoint
 from trainer.training.devices import Devices
 from trainer.training.identity import identity_of
 from trainer.training.logs import RunLog
-from trainer.training.outputs import describe, write
+from trainer.training.outputs import configuration_of, describe, write
 from trainer.training.run import Run
 
 _LOST_WORKER = (
@@ -60,26 +61,38 @@ def train_on(
     lock = exclusive(config.output) if devices.is_chief else contextlib.nullcontext()
     with lock, _for_people(config, [copies, features.copies if features else None]):
         if (done := results.finished(config, dataset)) is not None:
+            if devices.is_chief:
+                complete(config, done)
             return done
         if config.overwrite and devices.is_chief and not _is_unfinished(config, dataset, devices):
             results.remove_run(config.output)
         run = Run(config, dataset, devices, copies, features)
-        run.announce()
-        log = RunLog(config.output) if devices.is_chief else None
-        main = run.fit(run.checkpoints, on_epochs=log.epochs if log else None)
-        single = None
-        if config.baseline:
-            single = run.fit(storage.join(run.checkpoints, "single_frame"), single_frame=True)
-        metrics = describe(run, main, single)
-        if devices.num_workers > 1:
-            # Every worker prints it: if two of them differ, something is wrong with the cluster.
-            tool.say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
-        if log:
-            log.confusion(metrics["test"].get("confusion"), main.state.epoch)
-            write(run, main, single, metrics)
-        # A worker that ends before the chief isn't there to train with, should the chief have to start again.
-        devices.wait_for_all()
-        return metrics
+        track = tracking_of(config, configuration_of(run), dataset.fingerprint)
+        with track if devices.is_chief else contextlib.nullcontext() as tracking:
+            run.announce()
+            return _train(run, tracking)
+
+
+def _train(run: Run, tracking: Tracking | None) -> Mapping[str, Any]:
+    """Trains what isn't trained yet, and writes what is known of it."""
+    config, devices = run.config, run.devices
+    log = RunLog(config.output, tracking.epochs if tracking else None) if devices.is_chief else None
+    main = run.fit(run.checkpoints, on_epochs=log.epochs if log else None)
+    single = None
+    if config.baseline:
+        single = run.fit(storage.join(run.checkpoints, "single_frame"), single_frame=True)
+    metrics = describe(run, main, single)
+    if devices.num_workers > 1:
+        # Every worker prints it: if two of them differ, something is wrong with the cluster.
+        tool.say(f"worker {devices.worker + 1} of {devices.num_workers}: weights {main.learner.fingerprint()}")
+    if log:
+        log.confusion(metrics["test"].get("confusion"), run.info.labels, main.state.epoch)
+        write(run, main, single, metrics)
+    if tracking:
+        tracking.finish(metrics)
+    # A worker that ends before the chief isn't there to train with, should the chief have to start again.
+    devices.wait_for_all()
+    return metrics
 
 
 def _is_unfinished(config: TrainConfig, dataset: OpenDataset, devices: Devices) -> bool:

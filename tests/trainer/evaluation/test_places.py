@@ -9,12 +9,16 @@ from pipelines.core.errors import UsageError
 from tests.conftest import run_here
 from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_output, kind_of
 
+EVENTS = "events.out.tfevents.1795909429019217.5056.v2"
 FOLDERS = {
     "": ["readme.txt"],
+    ", but event files of another program": ["events.out.tfevents.1700000000.host.12.0.v2"],
     RUN: ["metrics.json", "model/model_info.json", "_state/lock"],
-    "a training run, begun": ["tensorboard/events", "_state/lock"],
+    "a training run, begun": [EVENTS, "_state/lock"],
+    "a training run, begun and tracked": [EVENTS, "tracking.json", "_state/lock"],
+    "a training run, begun by an earlier version": ["tensorboard/events", "_state/lock"],
     "a training run, with nothing but a model": ["model/model_info.json", "notes.txt"],
-    "a training run, in its first epoch": ["checkpoints/last.npz", "tensorboard/events"],
+    "a training run, in its first epoch": ["checkpoints/last.npz", EVENTS],
     CROSS_VALIDATION: ["crossval.json", "predictions.jsonl"],
     "a cross-validation, begun": ["fold01-seed0/checkpoints/last.npz", "_state/lock"],
     "a model": ["model_info.json", "saved_model/saved_model.pb"],

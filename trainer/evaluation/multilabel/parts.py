@@ -53,6 +53,12 @@ def single_frame(metrics: Mapping[str, Any]) -> Interval | None:
 
 def notes(metrics: Mapping[str, Any], test: LabelEvaluation) -> str:
     """Whether the scores can be trusted."""
+    loud, others = doubts(metrics, test)
+    return list_of_notes(others, "No group is in both train and test, and a single frame does clearly worse.", loud)
+
+
+def doubts(metrics: Mapping[str, Any], test: LabelEvaluation) -> tuple[list[str], list[str]]:
+    """What speaks against the scores, and what else a reader should know, in sentences."""
     single, chance = single_frame(metrics), metrics["baselines"]["chance"]["mean_ap"]
     loud = said_of_leaks(metrics)
     if single and not is_clearly_worse(single, test.mean_ap, worse_by(metrics["baselines"]["single_frame"])):
@@ -78,7 +84,7 @@ def notes(metrics: Mapping[str, Any], test: LabelEvaluation) -> str:
         )
     if not single:
         others.append(NO_BASELINE)
-    return list_of_notes(others, "No group is in both train and test, and a single frame does clearly worse.", loud)
+    return loud, others
 
 
 def scores(metrics: Mapping[str, Any], test: LabelEvaluation) -> str:
