@@ -49,6 +49,8 @@ class ModelInfo:
         multi_label: whether a clip may have several labels: the outputs are then probabilities of each label by itself,
             which don't add up to 1, and the softmax is a sigmoid.
         thresholds: of such a model, from which probability on a clip gets each label; above 0 and below 1.
+        exports: the other forms of the model in its folder, such as `tflite`, with `file`, `sha256`, `size_bytes` and
+            how far each agrees with the SavedModel; not part of what the fingerprint stands for.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -75,6 +77,7 @@ class ModelInfo:
     init: Mapping[str, Any] = field(default_factory=dict)
     multi_label: bool = False
     thresholds: tuple[float, ...] = ()
+    exports: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -95,6 +98,8 @@ class ModelInfo:
         value["unfamiliar"] = asdict(self.unfamiliar)
         if not self.multi_label:  # descriptions of other models keep the bytes that they always had
             del value["multi_label"], value["thresholds"]
+        if not self.exports:
+            del value["exports"]
         value = {"schema_version": value.pop("schema_version"), **value}
         return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
 
