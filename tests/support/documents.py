@@ -33,6 +33,7 @@ CANNOT_RUN = {
     r"\bbenchmarks\.\w+": "takes from minutes to hours",
     r"\bfight-surv/": "videos that can't be passed on",
     r"\bTF_CONFIG=": "several machines",
+    r"--to onnx\b": "packages that no lock has, as they need another ONNX for each TensorFlow",
     r"\bimport (pandas|torch)\b": "a package that this project doesn't need",
     r"(?<!\S)\.\.\.(?!\S)|\b(DIR|IMAGE|FOLDER|FILE|VIDEOS)\b|\b(lrcn|model)\.(h5|keras)\b": "a file of the reader",
 }

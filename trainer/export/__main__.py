@@ -5,8 +5,8 @@
   python -m trainer.export runs/lrcn/model --to onnx --data data/mine
 
 tflite   model.tflite runs in TensorFlow Lite's interpreter (LiteRT) with built-in operators alone, as on phones. It
-         takes a clip at a time. --int8 also writes model_int8.tflite, about a third as large, with weights and
-         activations in 8 bits.
+         takes a clip at a time. --int8 also writes model_int8.tflite, about a third as large, with weights in 8
+         bits, and activations, too, unless their rounding changes a probability by more than 0.05.
 onnx     model.onnx runs in ONNX Runtime and others, and takes any number of clips. Converting needs the packages of
          pip install 'har-pipelines[onnx]'.
 

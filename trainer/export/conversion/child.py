@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from pipelines.process.lifetime import end_with_parent
+from trainer.export.conversion.forms import WEIGHTS_ALONE
 
 OPSET = 17
 """Version of ONNX's set of operators, which runtimes know since 2022."""
@@ -20,7 +21,7 @@ def to_tflite(saved_model: str, calibration: str = "") -> bytes:
         saved_model: its folder.
         calibration: a file with clips uint8 [N, T, H, W, 3], from which the ranges of activations are taken that int8
             covers. Weights and activations then are int8 wherever TensorFlow Lite has an operator for them; inputs and
-            outputs stay as they are. Without such a file, everything stays float32.
+            outputs stay as they are. With `WEIGHTS_ALONE`, activations stay float32; empty: everything does.
     """
     import numpy as np
     import tensorflow as tf
@@ -28,11 +29,12 @@ def to_tflite(saved_model: str, calibration: str = "") -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model, signature_keys=["serving_default"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if calibration:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if calibration and calibration != WEIGHTS_ALONE:
         clips = np.load(calibration)
         ((name, _),) = (
             tf.saved_model.load(saved_model).signatures["serving_default"].structured_input_signature[1].items()
         )
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ({name: clip[None]} for clip in clips)
     return bytes(converter.convert())
 

@@ -22,7 +22,7 @@ def convert(form: Form, saved_model: str, calibration: str = "") -> bytes:
     Args:
         form: what to convert to.
         saved_model: local folder that `write_convertible` wrote.
-        calibration: for int8, a file with clips uint8 [N, T, H, W, 3], from NumPy.
+        calibration: for int8, a file with clips uint8 [N, T, H, W, 3], from NumPy, or `WEIGHTS_ALONE`.
 
     Raises:
         UserError: it can't be converted; the message names the operators that aren't known.

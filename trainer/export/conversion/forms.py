@@ -6,6 +6,13 @@ INT8_POINT = 0.01
 """How far the accuracy of an int8 model may be from that of the SavedModel: one percentage point."""
 
 
+INT8_ACTIVATIONS = 0.05
+"""How far a probability may be off for activations to be in int8, too. In recurrent layers their rounding adds up: of
+the default ConvLSTM, probabilities then differ by up to 0.99, of the default LRCN by 0.004."""
+WEIGHTS_ALONE = "weights"
+"""In place of the file with clips to calibrate with: weights in int8, activations in float32."""
+
+
 @dataclass(frozen=True)
 class Form:
     """One of them.

@@ -16,7 +16,7 @@ from trainer.export.conversion.agreement import Agreement, refuse_other
 from trainer.export.conversion.clips import CheckClips
 from trainer.export.conversion.converting import convert
 from trainer.export.conversion.folder import put
-from trainer.export.conversion.forms import KINDS, Form
+from trainer.export.conversion.forms import INT8_ACTIVATIONS, KINDS, WEIGHTS_ALONE, Form
 from trainer.export.conversion.graph import write_convertible
 from trainer.export.conversion.source import Source, local_copy
 from trainer.export.model_folder import exact_float32
@@ -70,19 +70,40 @@ def export(source: Source, forms: tuple[Form, ...], clips: CheckClips, written: 
             calibration = f"{work}/calibration.npy"
             np.save(calibration, clips.calibration)
         for form in forms:
-            of_int8 = f", calibrated with {len(clips.calibration)} clips" if form.precision == "int8" else ""
-            tool.say(f"converting to {KINDS[form.kind]}, {form.precision}{of_int8}")
-            data = convert(form, convertible, calibration if form.precision == "int8" else "")
-            operators = runtimes.operators(form, data)
-            tool.say(f"checking {form.file} on {clips.sentence}")
-            alone = runtimes.converted(form, data, source.info, 1)
-            agreement = Agreement.of(alone(clips.frames), expected, clips.truth, thresholds)
+            for activations, how in _attempts(form, calibration):
+                data, agreement, alone = _attempt(source, form, convertible, how, clips, expected)
+                if activations == "float32" or agreement.largest_difference <= INT8_ACTIVATIONS:
+                    break
+                tool.say(
+                    f"with activations in int8 a probability differs by {agreement.largest_difference:.2g}: they stay "
+                    "float32, and weights alone become int8"
+                )
             refuse_other(form, agreement)
             several = runtimes.converted(form, data, source.info, num_cores())
-            times = (runtimes.clip_ms(predict, clips.frames[0]) for predict in (alone, several))
+            one_ms, all_ms = (runtimes.clip_ms(predict, clips.frames[0]) for predict in (alone, several))
             put(source, form, data, {
-                "kind": form.kind, "precision": form.precision,
+                "kind": form.kind, "precision": form.precision, "activations": activations,
                 "agreement": {**agreement.to_json(), "dataset": clips.dataset},
-                "operators": operators, "versions": runtimes.versions_of(form),
+                "operators": runtimes.operators(form, data), "versions": runtimes.versions_of(form),
             })  # fmt: skip
-            written(Measured(form.file, len(data), *times, agreement))
+            written(Measured(form.file, len(data), one_ms, all_ms, agreement))
+
+
+def _attempts(form: Form, calibration: str) -> list[tuple[str, str]]:
+    """The type of activations and what `convert` needs for it, the best first."""
+    if form.precision == "float32":
+        return [("float32", "")]
+    return [("int8", calibration), ("float32", WEIGHTS_ALONE)]
+
+
+def _attempt(
+    source: Source, form: Form, convertible: str, how: str, clips: CheckClips, expected: np.ndarray
+) -> tuple[bytes, Agreement, runtimes.Predict]:
+    """A converted model, how far it agrees with the SavedModel, and the model on one thread."""
+    of_int8 = f", calibrated with {len(clips.calibration)} clips" if how not in ("", WEIGHTS_ALONE) else ""
+    tool.say(f"converting to {KINDS[form.kind]}, {form.precision}{of_int8}")
+    data = convert(form, convertible, how)
+    runtimes.operators(form, data)  # refuses what isn't built in
+    tool.say(f"checking {form.file} on {clips.sentence}")
+    alone = runtimes.converted(form, data, source.info, 1)
+    return data, Agreement.of(alone(clips.frames), expected, clips.truth, source.info.thresholds), alone

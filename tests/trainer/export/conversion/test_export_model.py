@@ -23,7 +23,7 @@ from trainer.evaluation import results
 from trainer.export.conversion import job
 from trainer.export.conversion.child import to_tflite
 from trainer.export.conversion.clips import read_clips
-from trainer.export.conversion.forms import TFLITE
+from trainer.export.conversion.forms import TFLITE, WEIGHTS_ALONE, Form
 from trainer.export.conversion.graph import write_convertible
 from trainer.export.conversion.source import find_model
 from trainer.export.keras_model import export_model
@@ -83,24 +83,47 @@ def test_in_float32_and_in_8_bits(
         assert (own / agreement["dataset"]["uri"]).samefile(dataset)
     exact, int8 = (info.exports[key] for key in ("tflite", "tflite_int8"))
     assert exact["agreement"]["largest_difference"] < 1e-5 < int8["agreement"]["largest_difference"]
-    assert int8["size_bytes"] < 0.6 * exact["size_bytes"] and int8["operators"]["QUANTIZE"] > 0
+    assert int8["size_bytes"] < 0.6 * exact["size_bytes"] and exact["activations"] == "float32"
+    assert int8["activations"] == ("int8" if "QUANTIZE" in int8["operators"] else "float32")
     rows = [line.split() for line in done.stdout.splitlines()]
     assert [row[0] for row in rows[2:]] == ["saved_model", "model.tflite", "model_int8.tflite"]
-    assert "converting to TensorFlow Lite, int8, calibrated with" in done.stderr and done.stderr.count("\n") == 4
+    assert "converting to TensorFlow Lite, int8, calibrated with" in done.stderr
     assert pipelines.load_model(own).info == info  # as labelling loads it
 
 
-def test_another_model_is_not_written(own: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The converter returns a network with other weights: as many of them, in the same order."""
-    info, before = info_of(own), contents(own)
-    other = tmp_path / "other"
-    export_model(network(info, patches(info, 9), seed=1), str(other), info, patches(info, 2))
-    write_convertible(str(other), info, str(tmp_path / "convertible"), 1)
-    wrong = to_tflite(str(tmp_path / "convertible"))
+@pytest.fixture(scope="module")
+def wrong(model: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What a converter might make of the model that loses its weights: as many others, in the same order."""
+    info, folder = info_of(model), tmp_path_factory.mktemp("wrong")
+    export_model(network(info, patches(info, 9), seed=1), str(folder / "other"), info, patches(info, 2))
+    write_convertible(str(folder / "other"), info, str(folder / "convertible"), 1)
+    return to_tflite(str(folder / "convertible"))
+
+
+def test_another_model_is_not_written(own: Path, wrong: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = contents(own)
     monkeypatch.setattr(job, "convert", lambda *_: wrong)
     done = export(own, "--to", "tflite", "--clips", 3, code=1)
     assert "error: model.tflite was not written: on 3 clips its probabilities differ" in done.stderr
     assert contents(own) == before
+
+
+def test_activations_stay_float32_where_int8_changes_the_result(
+    own: Path, exported: "tuple[Path, subprocess.CompletedProcess[str]]", wrong: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = (exported[0] / "model.tflite").read_bytes()
+    asked: list[str] = []
+
+    def convert(form: Form, _: str, how: str) -> bytes:
+        asked.append(how and Path(how).name)
+        return right if how in ("", WEIGHTS_ALONE) else wrong
+
+    monkeypatch.setattr(job, "convert", convert)
+    done = export(own, "--to", "tflite", "--int8", "--clips", 3)
+    assert asked == ["", "calibration.npy", WEIGHTS_ALONE]
+    assert "with activations in int8 a probability differs by" in done.stderr
+    entry = info_of(own).exports["tflite_int8"]
+    assert entry["activations"] == "float32" and entry["agreement"]["largest_difference"] < 1e-4
 
 
 def test_operators_that_tensorflow_lite_lacks(own: Path) -> None:

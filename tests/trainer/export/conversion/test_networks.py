@@ -16,7 +16,7 @@ from pipelines.core.spec import ClipSpec
 from tests.support.converted_models import network, patches, several_labels
 from trainer.export.conversion import runtimes
 from trainer.export.conversion.child import to_onnx, to_tflite
-from trainer.export.conversion.forms import ONNX, TFLITE, Form
+from trainer.export.conversion.forms import ONNX, TFLITE, WEIGHTS_ALONE, Form
 from trainer.export.conversion.graph import unrolled, write_convertible
 from trainer.export.keras_model import export_model
 from trainer.networks.build import BUILDERS
@@ -66,6 +66,10 @@ def test_several_labels(tmp_path: Path) -> None:
     data = to_tflite(str(tmp_path / "convertible"))
     rows = runtimes.converted(TFLITE, data, info, 1)(clips := patches(info, 3))
     np.testing.assert_allclose(rows, by_saved_model(tmp_path, clips), atol=1e-4)
+    small = to_tflite(str(tmp_path / "convertible"), WEIGHTS_ALONE)
+    assert len(small) < 0.6 * len(data) and "QUANTIZE" not in runtimes.operators(TFLITE, small)
+    difference = np.abs(runtimes.converted(TFLITE, small, info, 1)(clips) - rows).max()
+    assert 1e-6 < difference < 0.05
     assert np.abs(rows.sum(axis=1) - 1).max() > 0.01
 
 
