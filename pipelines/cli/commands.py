@@ -11,6 +11,7 @@ COMMANDS = {
     "crossval": ("trainer.crossval", "cross-validate a network over folds of groups"),
     "compare": ("trainer.compare", "show finished training runs side by side"),
     "import-model": ("trainer.import_model", "import a model that was trained elsewhere"),
+    "export-model": ("trainer.export", "convert a model to TensorFlow Lite or ONNX"),
     "label": ("pipelines.label", "label videos with a trained model"),
     "evaluate": ("pipelines.evaluate", "measure labels against what really happens"),
     "select": ("pipelines.select", "choose segments of labels for a person to look at"),

@@ -51,6 +51,8 @@ class ModelInfo:
         appearance: the pretrained network in it: its `name`, which part was `trained`, the `fusion` of the streams, the
             `fingerprint` of its weights and their `source`; empty if there is none.
         thresholds: of such a model, from which probability on a clip gets each label; above 0 and below 1.
+        exports: the other forms of the model in its folder, such as `tflite`, with `file`, `sha256`, `size_bytes` and
+            how far each agrees with the SavedModel; not part of what the fingerprint stands for.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -78,6 +80,7 @@ class ModelInfo:
     multi_label: bool = False
     thresholds: tuple[float, ...] = ()
     appearance: Mapping[str, Any] = field(default_factory=dict)
+    exports: Mapping[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -98,8 +101,9 @@ class ModelInfo:
         value["unfamiliar"] = asdict(self.unfamiliar)
         if not self.multi_label:  # descriptions of other models keep the bytes that they always had
             del value["multi_label"], value["thresholds"]
-        if not self.appearance:
-            del value["appearance"]
+        for name in ("appearance", "exports"):
+            if not value[name]:
+                del value[name]
         value = {"schema_version": value.pop("schema_version"), **value}
         return json.dumps(value, indent=2, ensure_ascii=True) + "\n"
 

@@ -51,5 +51,5 @@ def explained(error: Exception) -> Exception:
 def _missing(extras: Sequence[str]) -> UsageError:
     *before, last = (_EXTRAS[extra][0] for extra in extras)
     what = f"{', '.join(before)} and {last}" if before else last
-    verb = "isn't" if len(extras) == 1 and extras[0] != "gcp" else "aren't"
+    verb = "isn't" if len(extras) == 1 and extras[0] not in ("gcp", "onnx") else "aren't"
     return UsageError(f"this needs {what}, which {verb} installed: pip install 'har-pipelines[{','.join(extras)}]'")

@@ -306,6 +306,11 @@ REFUSALS = {
         ["--model", "lrcn", "--data", "one-group-dataset"],
         ["--model", "lrcn", "--data", "dataset", "--output", "clips"],
     ],
+    "trainer.export": [
+        ["nowhere", "--to", "tflite"],
+        ["clips", "--to", "onnx", "--int8"],
+        ["UCF50", "--to", "tflite", "--data", ""],
+    ],
     "trainer.import_model": [
         ["--keras", "lrcn.keras", "--labels", "notes.txt", "--num-frames", "2", "--size", "16", "--scale", "0-1",
          "--output", "clips"],

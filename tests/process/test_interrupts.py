@@ -27,7 +27,7 @@ TOOLS = (
     "sample_data",
     "download",
 )
-TRAINER = ("task", "crossval", "compare", "import_model")
+TRAINER = ("task", "crossval", "compare", "import_model", "export")
 
 
 def start(module: str, *arguments: object) -> "subprocess.Popen[str]":

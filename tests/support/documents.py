@@ -33,6 +33,7 @@ CANNOT_RUN = {
     r"\bbenchmarks\.\w+": "takes from minutes to hours",
     r"\bfight-surv/": "videos that can't be passed on",
     r"\bTF_CONFIG=": "several machines",
+    r"--to onnx\b": "packages that no lock has, as they need another ONNX for each TensorFlow",
     r"\bimport (pandas|torch|webdataset|mlcroissant)\b|read_from_pytorch": "a package that this project doesn't need",
     r"\btensorboard --logdir\b": "a server that runs until it is stopped",
     r"\bmlflow server\b|--track mlflow|\bwandb (login|sync)\b|--track wandb": "a tracker's package",

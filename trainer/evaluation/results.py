@@ -110,6 +110,11 @@ def prove(output: str) -> None:
     write_proof(_proof(output), output, (METRICS, *_PREDICTED, REPORT, HISTORY, MODEL), leave_out=(f"{MODEL}/{CARD}",))
 
 
+def is_proven(output: str) -> bool:
+    """Whether there is a record of a finished run's files, and all of them are as it says."""
+    return storage.exists(_proof(output)) and not damaged_files(_proof(output), output)
+
+
 def begin_files(output: str) -> None:
     """Removes the record of older files; to be called before the files of a finished run are written."""
     storage.delete(_proof(output))

@@ -142,8 +142,12 @@ def show_shape(shape: Sequence[int | None] | None) -> str:
     return f"[{', '.join('any' if size is None else str(size) for size in shape)}]"
 
 
-def open_keras(path: str) -> Foreign:
+def open_keras(path: str, change: Callable[[keras.Model], keras.Model] = lambda model: model) -> Foreign:
     """Loads a `.keras` file or a legacy `.h5` file, of Keras 2 as far as Keras 3 can load it.
+
+    Args:
+        path: the file.
+        change: what to do to the model before it is used.
 
     Raises:
         UsageError: Keras can't load it, or it doesn't have one input and one output.
@@ -162,6 +166,7 @@ def open_keras(path: str) -> Foreign:
         ) from error
     if not isinstance(model, keras.Model) or not model.inputs or len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UsageError(f"{path} is not a Keras model with one input and one output. {_BETTER_FORM}")
+    model = change(model)
     call, variables = serving_parts(model)
     shape = tuple(model.inputs[0].shape)
     return Foreign(

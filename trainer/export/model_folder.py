@@ -39,9 +39,13 @@ _LOGITS = "logits"
 
 
 def write_saved_model(
-    folder: str, outputs: Callable[[tf.Tensor], Any], resources: Sequence[Any], info: ModelInfo
+    folder: str,
+    outputs: Callable[[tf.Tensor], Any],
+    resources: Sequence[Any],
+    info: ModelInfo,
+    batch: int | None = None,
 ) -> None:
-    """Writes a SavedModel that gives probabilities of any number of clips.
+    """Writes a SavedModel that gives probabilities of clips.
 
     Args:
         folder: a new folder to write to.
@@ -49,10 +53,11 @@ def write_saved_model(
             names, of which `logits` must be one, and `unfamiliar` and `embedding` may be others.
         resources: the variables, or what holds them, on which `outputs` depends.
         info: shapes, names and temperature.
+        batch: number of clips that it takes; None for any.
     """
     module = tf.Module()
     module.resources = list(resources)
-    spec = tf.TensorSpec([None, *info.clip_spec.shape], tf.uint8, name=info.input_name)
+    spec = tf.TensorSpec([batch, *info.clip_spec.shape], tf.uint8, name=info.input_name)
 
     def serve(frames: tf.Tensor) -> dict[str, tf.Tensor]:
         found = outputs(frames)
