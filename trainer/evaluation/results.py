@@ -25,6 +25,8 @@ HISTORY = "history.csv"
 CHECKPOINTS, TENSORBOARD, MODEL = "checkpoints", "tensorboard", "model"
 LAST, BEST = "last.npz", "best.npz"
 _SHOWN = 5
+LAST_KEPT, LOWEST_KEPT = "last", "lowest"
+"""Which epoch's weights a run has kept: the last one's, or those of the lowest validation loss."""
 _BEFORE = {"windows": "auto", "init": ""}
 """What runs of versions without these settings did."""
 
