@@ -136,7 +136,8 @@ class TrainConfig:
     )  # fmt: skip
     patience: int = setting(
         0, group=TRAINING, metavar="N", low=0, high=100_000, automatic="half of all epochs",
-        help="stop after this many epochs without a lower (calibrated) validation loss",
+        help="stop after this many epochs in a row whose (calibrated) validation loss is higher than the lowest by "
+        "more than chance explains",
     )  # fmt: skip
     augment: str = setting(
         "auto", group=TRAINING, metavar="A,B,...",

@@ -82,7 +82,7 @@ def line_chart(
     title: str,
     curves: Mapping[str, Curve],
     write: Callable[[float], str],
-    best_epoch: float | None = None,
+    mark: tuple[float, str] | None = None,
     top: float = 0.0,
     says: str = "",
 ) -> str:
@@ -92,7 +92,7 @@ def line_chart(
         title: what the curves show.
         curves: name to points (epoch, value >= 0). The first `MAX_CURVES` have colours of their own; give no more.
         write: formats a value.
-        best_epoch: epoch of a mark; there is none if the curves don't reach it.
+        mark: an epoch to mark, and its name; there is no mark if the curves don't reach it.
         top: least upper end of the axis.
         says: what the curves mean, shown below.
     """
@@ -120,11 +120,11 @@ def line_chart(
         parts += [_line("grid", (left, right), (at_y(y),) * 2), label("right", left - 7, at_y(y) + 4, write(y))]
     parts += [label("middle", at_x(x), bottom + 17, f"{x:g}") for x in _epoch_ticks(first, epochs[-1])]
     parts.append(label("middle", (left + right) / 2, _HEIGHT - 2, "epoch"))
-    if best_epoch is not None and first <= best_epoch <= last:
-        x = at_x(best_epoch)
+    if mark and first <= mark[0] <= last:
+        x = at_x(mark[0])
         side, shift = ("right", -5) if x > _WIDTH * 0.7 else ("left", 5)
         parts += [_line("mark", (x, x), (_TOP, bottom))]
-        parts += [label(f"{side} strong", x + shift, _TOP - 3, f"best: {best_epoch:g}")]
+        parts += [label(f"{side} strong", x + shift, _TOP - 3, f"{mark[1]}: {mark[0]:g}")]
     for name, points in curves.items():
         places = [(at_x(x), at_y(y)) for x, y in points]
         parts.append(f'<polyline class="{colors[name]}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>')

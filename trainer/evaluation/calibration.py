@@ -32,6 +32,11 @@ def log_softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
 
 
+def cross_entropies(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Negative logarithm of the probability of each clip's true class, float64 [N], in nats; see `cross_entropy`."""
+    return -log_softmax(logits, temperature)[np.arange(len(labels)), labels]
+
+
 def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
     """Mean negative logarithm of the probability of the true class, in nats.
 
@@ -44,7 +49,7 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float = 1
         ValueError: there are no clips, or the temperature isn't above 0.
     """
     _check_not_empty(labels)
-    return -float(log_softmax(logits, temperature)[np.arange(len(labels)), labels].mean())
+    return float(cross_entropies(logits, labels, temperature).mean())
 
 
 def expected_calibration_error(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:

@@ -96,7 +96,7 @@ def _folds(summary: Mapping[str, Any], test: Evaluation, folds: Sequence[Fold]) 
     if alone:
         intro += f" {plural(alone, 'fold')} tested a single group: that has no interval."
     drawn = interval_table("Top-1 accuracy of each fold", [bar[:3] for bar in bars], [link for *_, link in bars])
-    headers = ("Fold", "Groups in test", units.capitalize(), "Top-1", "Macro-F1", "Epochs", "Best epoch")
+    headers = ("Fold", "Groups in test", units.capitalize(), "Top-1", "Macro-F1", "Epochs", "Kept epoch")
     listed = folded(plural(len(rows), "run"), "What each fold tested", headers, rows, _MAX_ROWS, kind=STACKED)
     return f"{soft(intro)}{drawn}{listed}"
 

@@ -17,6 +17,7 @@ from trainer.evaluation.matching.by_video import unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.multilabel.metrics import LabelEvaluation
 from trainer.evaluation.report_parts import classes, confusion, notes, scores, settings, tiles
+from trainer.evaluation.results import LAST_KEPT
 from trainer.evaluation.streams.report import with_streams
 from trainer.evaluation.streams.work import named_network
 
@@ -58,6 +59,7 @@ def subtitle(metrics: Mapping[str, Any], test: Evaluation | LabelEvaluation) -> 
     """What was trained on what, in a line."""
     model, data, training = (metrics[key] for key in ("model", "dataset", "training"))
     stopped = "stopped early" if training["stopped"] == "early" else "finished"
+    kept = "weights of the last epoch" if training.get("kept") == LAST_KEPT else f"best epoch {training['best_epoch']}"
     split = _SPLIT_BY.get(data["protocol"], data["protocol"])
     if data["leaky"] and data["protocol"] == "groups":
         split = "the dataset's own splits"
@@ -66,7 +68,7 @@ def subtitle(metrics: Mapping[str, Any], test: Evaluation | LabelEvaluation) -> 
         f"{plural(test.num_clips, *(f'test {noun}' for noun in unit_of(metrics)))} of "
         f"{plural(len(data['labels']), 'class', 'classes')} in "
         f"{plural(test.num_groups, 'group')}. {plural(training['epochs'], 'epoch')} in "
-        f"{human_seconds(training['seconds'])}, {stopped}, best epoch {training['best_epoch']}."
+        f"{human_seconds(training['seconds'])}, {stopped}, {kept}."
     )
 
 
@@ -79,7 +81,8 @@ def curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) -
     def general(value: float) -> str:
         return f"{value:.3g}"
 
-    configuration, best_epoch = metrics["configuration"], metrics["training"]["best_epoch"]
+    configuration, training = metrics["configuration"], metrics["training"]
+    mark = training["best_epoch"], "kept" if training.get("kept") == LAST_KEPT else "best"
     num_classes = len(metrics["dataset"]["labels"])
     smoothing = float(configuration.get("label_smoothing") or 0)
     loss = {"train": points("train_loss"), "val": points("val_loss")}
@@ -93,13 +96,13 @@ def curves(history: Sequence[Mapping[str, float]], metrics: Mapping[str, Any]) -
     says_of_loss = meanings.SEVERAL_LOSS if several else meanings.loss(configuration, num_classes)
     says_of_accuracy = meanings.SEVERAL_ACCURACY if several else meanings.ACCURACY
     charts = (
-        line_chart("Loss", loss, general, best_epoch, says=says_of_loss),
-        line_chart("Accuracy", accuracy, "{:.0%}".format, best_epoch, top=1.0, says=says_of_accuracy),
+        line_chart("Loss", loss, general, mark, says=says_of_loss),
+        line_chart("Accuracy", accuracy, "{:.0%}".format, mark, top=1.0, says=says_of_accuracy),
         line_chart(
             "Learning rate",
             {"learning rate": points("learning_rate")},
             general,
-            best_epoch,
+            mark,
             says=meanings.LEARNING_RATE,
         ),
     )

@@ -35,6 +35,8 @@ LAST, BEST = "last.npz", "best.npz"
 _EVENTS = re.compile(r"events\.out\.tfevents\.\d{13,}\.\d+\.v2")
 """Names of event files as `trainer.training.event_file` gives them; others have the name of a machine in them."""
 _SHOWN = 5
+LAST_KEPT, LOWEST_KEPT = "last", "lowest"
+"""Which epoch's weights a run has kept: the last one's, or those of the lowest validation loss."""
 _BEFORE = {"windows": "auto", "init": "", "appearance_weights": "", "features": "", **LATER}
 """What runs of versions without these settings did."""
 

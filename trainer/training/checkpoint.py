@@ -31,6 +31,10 @@ class State:
         loss, correct, clips: sums over the clips of this epoch so far.
         best_loss: the lowest calibrated loss on the validation clips; None before the first epoch is done.
         best_epoch: the epoch that had it.
+        best_sums: its sums over the clips of each group.
+        keeps_lowest: whether the weights of that epoch are kept in any case, as in runs that earlier versions began.
+        worse: epochs up to now, without a break, whose loss is clearly higher than that.
+        last_kept: whether the weights of the last epoch are kept, once training has stopped.
         history: a row for each epoch that is done.
         seconds: time spent training, over all starts.
         stopped: why training ended, `early` or `finished`; empty while it continues.
@@ -46,10 +50,19 @@ class State:
     clips: float = 0.0
     best_loss: float | None = None
     best_epoch: int = -1
+    best_sums: list[float] = field(default_factory=list)
+    keeps_lowest: bool = True
+    worse: int = 0
+    last_kept: bool = False
     history: list[dict[str, float]] = field(default_factory=list)
     seconds: float = 0.0
     stopped: str = ""
     float32_from: int = -1
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights are kept."""
+        return self.epoch - 1 if self.last_kept else self.best_epoch
 
     def start_epoch(self) -> None:
         """Sets the position to the start of the current epoch."""

@@ -12,6 +12,7 @@ import numpy as np
 from pipelines.cli import tool
 from pipelines.core.errors import DivergedError, PreemptedError, UsageError
 from trainer.data.clips import Clips
+from trainer.data.parts import Index
 from trainer.evaluation.multilabel.validation import validate
 from trainer.evaluation.results import BEST, LAST, check_same
 from trainer.files import storage
@@ -21,6 +22,7 @@ from trainer.training.devices import Devices
 from trainer.training.display import Display
 from trainer.training.learner import Learner, Step
 from trainer.training.schedule import Plan, learning_rate
+from trainer.training.selection import end_epoch
 from trainer.training.signals import StopSignals
 
 SHORT_EPOCH_S = 5.0
@@ -34,8 +36,7 @@ class Loop:
         devices, learner: where and what is trained.
         train: training clips.
         val: validation clips.
-        val_labels: int64 [N], of the validation clips in the order of their records; bool [N, C] if they may have
-            several labels.
+        val_index: labels and groups of the validation clips, in the order of their records.
         plan: what is to be done.
         on_epochs: called by the chief with the history, and how many of its last rows are new.
         in_float32: makes a learner that computes in float32, where this one doesn't.
@@ -51,23 +52,24 @@ class Loop:
         learner: Learner,
         train: Clips,
         val: Clips,
-        val_labels: np.ndarray,
+        val_index: Index,
         plan: Plan,
         on_epochs: Callable[[Sequence[Mapping[str, float]], int], None] | None = None,
         in_float32: Callable[[], Learner] | None = None,
     ) -> None:
         self._devices, self.learner, self._plan = devices, learner, plan
         self._on_epochs, self._in_float32 = on_epochs, in_float32
-        self._train, self._val, self._val_labels = train, val, val_labels
+        self._train, self._val, self._truth = train, val, val_index.truth
+        self._val_groups = np.unique(val_index.groups, return_inverse=True)[1]
         self._saved_at = time.monotonic()
         self._under_way: deque[Step] = deque()
         self._best: list[np.ndarray] = []
         """The best weights until their checkpoint is written."""
         self._logged = 0
-        self.state = State()
+        self.state = State(keeps_lowest=False)
 
     def run(self) -> State:
-        """Trains to the end, from where an earlier start of this run left off; the best weights are in the average.
+        """Trains to the end, from where an earlier start of this run left off; the kept weights are in the average.
 
         Raises:
             PreemptedError, KeyboardInterrupt: it was asked to stop; a checkpoint was written.
@@ -97,7 +99,8 @@ class Loop:
                         "--learning-rate or a lower --clip-norm, into another --output"
                     )
         self._devices.wait_for_all()  # for the chief, which writes the best weights
-        self._load_best()
+        if not self.state.last_kept:  # those are in the average already
+            self._load_best()
         return self.state
 
     def _go_on_in_float32(self, failed: str) -> None:
@@ -171,8 +174,8 @@ class Loop:
     def _end_epoch(self, validation: Any, display: Display, rate: float, clips_per_s: float) -> None:
         state, plan = self.state, self._plan
         start = time.monotonic()
-        logits = self.learner.logits(validation, self._val.evaluation_steps(), len(self._val_labels))
-        found = validate(logits, self._val_labels)
+        logits = self.learner.logits(validation, self._val.evaluation_steps(), len(self._truth))
+        found = validate(logits, self._truth)
         row = {
             "epoch": state.epoch + 1,
             "step": state.global_step,
@@ -187,18 +190,11 @@ class Loop:
         state.history.append(row)
         # Compared after calibration, which the exported model gets too: a network that is right more often isn't
         # passed over for being overconfident.
-        best = state.best_loss is None or found.calibrated < state.best_loss
-        if best:
-            state.best_loss, state.best_epoch = found.calibrated, state.epoch
-            if self._devices.is_chief:
-                self._best = [variable.numpy() for variable in self.learner.average.trainable_variables]
+        best = end_epoch(state, found.calibrated, self._val_groups, plan.patience, plan.epochs)
+        if best and self._devices.is_chief:
+            self._best = [variable.numpy() for variable in self.learner.average.trainable_variables]
         display.epoch(row, best)
-        state.epoch += 1
         state.start_epoch()
-        if state.epoch - 1 - state.best_epoch >= plan.patience:
-            state.stopped = "early"
-        elif state.epoch >= plan.epochs:
-            state.stopped = "finished"
         state.seconds += time.monotonic() - start
         if state.stopped or self._is_due(min(plan.checkpoint_every_s, SHORT_EPOCH_S)):
             self._save()

@@ -70,7 +70,8 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
         **(_several_figures if run.info.multi_label else _figures)(run, main, single),
         "training": {
             "epochs": state.epoch,
-            "best_epoch": state.best_epoch + 1,
+            "best_epoch": state.kept_epoch + 1,
+            "kept": results.LAST_KEPT if state.last_kept else results.LOWEST_KEPT,
             "steps": state.global_step,
             "seconds": state.seconds,
             "clips_per_s": sum(row["clips_per_s"] for row in state.history) / len(state.history),

@@ -207,7 +207,7 @@ class Run:
         if start and devices.is_chief:
             tool.say(start.sentence)
         loop = Loop(
-            devices, learner, train, sides["val"], self.indices["val"].truth, plan, on_epochs,
+            devices, learner, train, sides["val"], self.indices["val"], plan, on_epochs,
             None if devices.precision == "float32" else in_float32,
         )  # fmt: skip
         state = loop.run()

@@ -295,7 +295,7 @@ def test_ticks(top: float, ticks: list[float]) -> None:
 @pytest.mark.parametrize("num_epochs", [1, 2, 40, 41, 300])
 def test_curves_stay_inside_and_name_the_best_epoch(num_epochs: int) -> None:
     points = [(float(epoch), 5.0 / epoch) for epoch in range(1, num_epochs + 1)]
-    page = Page(charts.line_chart("Loss", {"train": points, "val": []}, "{:.2f}".format, best_epoch=num_epochs))
+    page = Page(charts.line_chart("Loss", {"train": points, "val": []}, "{:.2f}".format, (num_epochs, "best")))
     (line,) = page.all("polyline")
     places = [tuple(map(float, place.split(","))) for place in (line["points"] or "").split()]
     assert len(places) == num_epochs and places == sorted(places)

@@ -1,6 +1,7 @@
 """The loop when training goes wrong, and steps compiled by XLA, which change weights as other steps do."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -58,6 +59,8 @@ def make_loop(
     epochs: int = 2,
     precision: str = "float32",
     ahead: int = 0,
+    wrong: bool = False,
+    on_epochs: Callable[..., None] | None = None,
 ) -> Loop:
     info, devices = dataset.info, make_devices("cpu", precision)
     sides = cut_parts(info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), no_index).sides
@@ -69,8 +72,9 @@ def make_loop(
 
     plan = Plan("test", str(folder), epochs, 1e-3, 1.0, 5, 0.0, {"epochs": epochs}, ahead)
     in_float32 = partial(learner, replace(devices, precision="float32")) if precision == "bfloat16" else None
-    labels = clips["val"].index().labels
-    return Loop(devices, learner(devices), clips["train"], clips["val"], labels, plan, in_float32=in_float32)
+    index = clips["val"].index()
+    index = replace(index, labels=(index.labels + wrong) % len(info.labels))
+    return Loop(devices, learner(devices), clips["train"], clips["val"], index, plan, on_epochs, in_float32)
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path, tmp_path: Path) -> None:
@@ -194,3 +198,27 @@ def test_compiled_steps_change_weights_and_their_average_as_others_do(rates: Rat
     np.testing.assert_allclose(compiled_losses, losses, rtol=1e-4)
     for mine, its in zip(compiled_weights, weights, strict=True):
         np.testing.assert_allclose(mine, its, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("keeps_lowest", [False, True])
+def test_the_weights_of_the_kept_epoch_are_those_that_remain(dataset: Path, tmp_path: Path, keeps_lowest: bool) -> None:
+    """Also when the finished run is started again. A run that an earlier version began keeps the lowest loss."""
+    opened = open_dataset(str(dataset))
+    after: list[list[np.ndarray]] = []
+
+    def averages(loop: Loop) -> list[np.ndarray]:
+        return [variable.numpy() for variable in loop.learner.average.trainable_variables]
+
+    # Validated against the wrong classes, a network is best when it has learnt least.
+    loop = make_loop(
+        opened, tmp_path, (1.0, 1.0, 1.0), 4, wrong=True, on_epochs=lambda *_: after.append(averages(loop))
+    )
+    loop.state.keeps_lowest = keeps_lowest
+    state = loop.run()
+    assert (state.best_epoch, state.stopped, state.last_kept) == (0, "finished", not keeps_lowest)
+    assert state.kept_epoch == (0 if keeps_lowest else 3)
+    assert all(map(np.array_equal, averages(loop), after[state.kept_epoch]))
+    assert not all(map(np.array_equal, after[0], after[3]))
+    again = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), 4, wrong=True)
+    assert again.run().kept_epoch == state.kept_epoch
+    assert all(map(np.array_equal, averages(again), averages(loop)))

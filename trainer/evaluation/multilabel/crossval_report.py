@@ -58,6 +58,6 @@ def _folds(summary: Mapping[str, Any], test: LabelEvaluation, folds: Sequence[Fo
         "labels are decided by the thresholds of each fold. A fold's mAP is over the classes that its clips have."
     )
     drawn = interval_table("mAP of each fold", [bar[:3] for bar in bars], [link for *_, link in bars])
-    headers = ("Fold", "Groups in test", "Clips", "mAP", "Macro-F1", "Exact match", "Best epoch")
+    headers = ("Fold", "Groups in test", "Clips", "mAP", "Macro-F1", "Exact match", "Kept epoch")
     listed = folded(plural(len(rows), "run"), "What each fold tested", headers, rows, _MAX_ROWS, kind=STACKED)
     return f"{soft(intro)}{drawn}{listed}"

@@ -44,6 +44,14 @@ def sigmoid(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return np.asarray(np.where(scaled >= 0, 1, small) / (1 + small))
 
 
+def binary_cross_entropies(logits: np.ndarray, targets: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """The same for each clip, the mean over its classes, float64 [N]; see `binary_cross_entropy`."""
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"a temperature must be above 0, not {temperature}")
+    against = np.where(targets, -1.0, 1.0) * logits.astype(np.float64) / temperature
+    return np.asarray((np.maximum(against, 0) + np.log1p(np.exp(-np.abs(against)))).mean(axis=1))
+
+
 def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, temperature: float = 1.0) -> float:
     """Mean over clips and classes of the negative logarithm of the probability of what is true, in nats.
 
@@ -57,10 +65,7 @@ def binary_cross_entropy(logits: np.ndarray, targets: np.ndarray, temperature: f
     """
     if not targets.size:
         raise ValueError("there are no clips to measure")
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"a temperature must be above 0, not {temperature}")
-    against = np.where(targets, -1.0, 1.0) * logits.astype(np.float64) / temperature
-    return float((np.maximum(against, 0) + np.log1p(np.exp(-np.abs(against)))).mean())
+    return float(binary_cross_entropies(logits, targets, temperature).mean())
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:

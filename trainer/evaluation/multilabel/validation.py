@@ -9,10 +9,16 @@ from trainer.evaluation.multilabel import scales
 
 
 class Validated(NamedTuple):
-    """Loss, the loss at the temperature that makes it least, and the share of clips that get all of their labels."""
+    """What one epoch's weights say of the validation clips.
+
+    Attributes:
+        loss: the mean loss.
+        calibrated: the loss of each clip, float64 [N], at the temperature that makes their mean least.
+        accuracy: the share of clips that get all of their labels.
+    """
 
     loss: float
-    calibrated: float
+    calibrated: np.ndarray
     accuracy: float
 
 
@@ -22,12 +28,14 @@ def validate(logits: np.ndarray, truth: np.ndarray) -> Validated:
     Args:
         logits: float [N, C].
         truth: int64 [N], the label of each clip; or bool [N, C], which labels it has. Several labels are decided at a
-            probability of 0.5: better thresholds are only fitted to the best epoch.
+            probability of 0.5: better thresholds are only fitted to the epoch that is kept.
     """
     if truth.ndim == 1:
         temperature = calibration.fit_temperature(logits, truth)
-        loss, calibrated = (calibration.cross_entropy(logits, truth, value) for value in (1.0, temperature))
+        loss = calibration.cross_entropy(logits, truth)
+        calibrated = calibration.cross_entropies(logits, truth, temperature)
         return Validated(loss, calibrated, float((logits.argmax(axis=1) == truth).mean()))
     temperature = scales.fit_temperature(logits, truth)
-    loss, calibrated = (scales.binary_cross_entropy(logits, truth, value) for value in (1.0, temperature))
+    loss = scales.binary_cross_entropy(logits, truth)
+    calibrated = scales.binary_cross_entropies(logits, truth, temperature)
     return Validated(loss, calibrated, float(((logits >= 0) == truth).all(axis=1).mean()))
