@@ -79,10 +79,7 @@ def _network(name: str, height: int, width: int, weights: str | None, with_class
 
     build = getattr(keras.applications, OF_KERAS[name].function)
     shape = (height, width, 3)
-    # A name of our own, so that what Keras takes from it is the same in each process.
-    if with_classifier:
-        return build(input_shape=shape, weights=weights, include_top=True)
-    return build(input_shape=shape, weights=weights, include_top=False, pooling="avg")
+    return build(input_shape=shape, weights=weights, include_top=with_classifier, pooling="avg")
 
 
 def _with_file(name: str, height: int, width: int, path: str) -> "keras.Model":
