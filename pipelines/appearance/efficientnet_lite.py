@@ -66,7 +66,7 @@ def efficientnet_lite0(height: int, width: int, with_classifier: bool = False) -
     from keras import layers
 
     pictures = keras.Input((height, width, 3), dtype="uint8", name="pictures")
-    x = layers.Rescaling(1 / 128, -127 / 128, name="rescaling")(pictures)
+    x = layers.Rescaling(1 / 128, -127 / 128, name="scaled")(pictures)
     x = layers.Conv2D(_STEM, 3, 2, padding="same", activation="relu6", name="stem")(x)
     for number, stage in enumerate(_STAGES, 1):
         for block in range(1, stage.blocks + 1):

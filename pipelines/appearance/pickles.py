@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _DICT, _REBUILD = "collections OrderedDict", "torch._utils _rebuild_tensor_v2"
-_DTYPES = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype] = {"torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8")}
 _GLOBALS = {_DICT, _REBUILD, *_DTYPES}
 _CONSTANTS: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
@@ -112,7 +112,9 @@ def _instructions(stream: io.BytesIO) -> Iterator[tuple[str, Any]]:
         if instruction.name not in _INSTRUCTIONS:
             raise ValueError(f"it holds the instruction {instruction.name}, which tensors don't need")
         if instruction.name == "GLOBAL" and argument not in _GLOBALS:
-            raise ValueError(f"it refers to {_dotted(argument)}, and only float32 and int64 tensors are read from it")
+            raise ValueError(
+                f"it refers to {_dotted(str(argument))}, and only float32 and int64 tensors are read from it"
+            )
         yield instruction.name, argument
 
 

@@ -29,8 +29,7 @@ def packaged_weights() -> Path:
     try:
         size, digest = found.stat().st_size, ""
         if size == _BYTES:
-            with found.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.sha256(found.read_bytes()).hexdigest()
     except OSError as error:
         raise UsageError(f"can't read the weights {found}: {error.strerror or error}; {remedy}") from error
     if digest != _SHA256:
