@@ -3,7 +3,7 @@
 COMMANDS = {
     "doctor": ("pipelines.doctor", "report on this machine and an input, and on what is wrong with them"),
     "download": ("pipelines.download", "download UCF50 or another dataset, extract and check it"),
-    "sample-data": ("pipelines.sample_data", "make sample videos of activities that differ only in motion"),
+    "sample-data": ("pipelines.sample_data", "make sample videos whose classes differ in motion, scene or both"),
     "preprocess": ("pipelines.preprocess", "turn videos into a dataset of TFRecord shards"),
     "verify": ("pipelines.verify", "check a dataset, record by record"),
     "train": ("trainer.task", "train, evaluate and export a network on a dataset"),
