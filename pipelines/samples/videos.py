@@ -1,8 +1,9 @@
 """The sample dataset of short clips: what is in it, and how a video of it is made; `making` makes them all."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pipelines.core.settings.fields import Name, SettingError, check_settings, setting
@@ -59,15 +60,16 @@ class SampleDataConfig:
 
     def list_videos(self) -> "list[Video | PlacedVideo]":
         """Every video of the dataset; neighbours share their group, so that a process draws its scene once."""
-        looks = _LOOKS.get(self.tells, ())
+        makers: Sequence[Callable[[int, int], Video | PlacedVideo]] = (
+            [partial(PlacedVideo, self.seed, look) for look in _LOOKS[self.tells]]
+            if self.tells in _LOOKS
+            else [partial(Video, self.seed, activity) for activity in ACTIVITIES]
+        )
         return [
-            video
+            make(group, clip)
             for group in range(1, self.groups + 1)
             for clip in range(1, self.clips_per_group + 1)
-            for video in (
-                [PlacedVideo(self.seed, look, group, clip) for look in looks]
-                or [Video(self.seed, activity, group, clip) for activity in ACTIVITIES]
-            )
+            for make in makers
         ]
 
     def tables(self) -> Mapping[str, bytes]:
