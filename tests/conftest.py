@@ -203,6 +203,14 @@ def dataset(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@pytest.fixture(scope="session")
+def features(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What EfficientNet-Lite0 sees in `dataset`. Not to be changed."""
+    output = tmp_path_factory.mktemp("features") / "out"
+    run_here("pipelines.features", "--data", dataset, "--output", output, code=0)
+    return output
+
+
 @pytest.fixture
 def copy(dataset: Path, tmp_path: Path) -> Path:
     """A copy of `dataset` that may be changed."""

@@ -1,4 +1,4 @@
-"""`pipelines.features` as a user runs it, on generated videos and with random weights of a network."""
+"""`pipelines.features` as a user runs it, on generated videos."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.appearance.eyes import build_eye, eye_fingerprint
 from pipelines.core.errors import UserError
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.opened import open_dataset
@@ -25,27 +26,8 @@ from tests.support.eyes import APPEARANCE, write_weights
 pytestmark = pytest.mark.process
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_weights(tmp_path_factory.mktemp("eye") / "eye.weights.h5")
-
-
-def words(data: Path, output: Path, weights: Path) -> tuple[object, ...]:
-    return ("--data", data, "--output", output, "--appearance", APPEARANCE, "--appearance-weights", weights)
-
-
-def compute(
-    data: Path, output: Path, weights: Path, *more: object, code: int = 0
-) -> "subprocess.CompletedProcess[str]":
-    return run_here("pipelines.features", *words(data, output, weights), *more, code=code)
-
-
-@pytest.fixture(scope="module")
-def features(dataset: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The features of `dataset`. Not to be changed."""
-    output = tmp_path_factory.mktemp("features") / "out"
-    compute(dataset, output, weights)
-    return output
+def compute(data: Path, output: Path, *more: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
+    return run_here("pipelines.features", "--data", data, "--output", output, *more, code=code)
 
 
 def all_features(folder: Path) -> dict[str, np.ndarray]:
@@ -64,12 +46,14 @@ def stamps(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.tfrecord")}
 
 
-def test_they_are_what_the_network_sees(dataset: Path, features: Path, weights: Path) -> None:
-    from pipelines.appearance.eyes import build_eye, eye_fingerprint
-
-    eye = build_eye(APPEARANCE, 32, 32, str(weights))
+def test_they_are_what_the_network_sees(dataset: Path, features: Path) -> None:
+    eye = build_eye("efficientnet-lite0", 32, 32)
     info = FeaturesInfo.read(str(features))
-    assert (info.appearance, info.weights, info.size) == (APPEARANCE, eye_fingerprint(eye), eye.output_shape[-1])
+    assert (info.appearance, info.weights, info.size) == (
+        "efficientnet-lite0",
+        eye_fingerprint(eye),
+        eye.output_shape[-1],
+    )
     found, data = all_features(features), open_dataset(dataset)
     assert sorted(data.info.splits) == sorted(info.splits)
     count = 0
@@ -92,29 +76,29 @@ def test_tensorflow_reads_a_record_as_numpy_does(features: Path) -> None:
     assert (parsed["video_id"].numpy().decode(), parsed["label"].numpy()) == (clip.video_id, clip.label)
 
 
-def test_again_computes_nothing(dataset: Path, features: Path, weights: Path) -> None:
+def test_again_computes_nothing(dataset: Path, features: Path) -> None:
     before = stamps(features), contents(features)
-    done = compute(dataset, features, weights)
+    done = compute(dataset, features)
     assert "already computed" in done.stderr and "Time" not in done.stdout
     assert (stamps(features), contents(features)) == before
 
 
-def test_what_is_missing_or_damaged_is_made_again(dataset: Path, features: Path, weights: Path, tmp_path: Path) -> None:
+def test_what_is_missing_or_damaged_is_made_again(dataset: Path, features: Path, tmp_path: Path) -> None:
     output = Path(shutil.copytree(features, tmp_path / "features"))
     first, second, *others = sorted(output.glob("*.tfrecord"))
     first.unlink()
     second.write_bytes(second.read_bytes()[:-1] + b"\xff")
     kept = {name: time_ns for name, time_ns in stamps(output).items() if name != second.name}
-    done = compute(dataset, output, weights)
+    done = compute(dataset, output)
     assert f"{len(others)} of {len(others) + 2} shards already computed" in done.stderr
     assert f"ignoring 1 file in {output}, damaged" in done.stderr
     assert contents(output) == contents(features)
     assert {name: stamps(output)[name] for name in kept} == kept
 
 
-def test_a_killed_job_resumes_to_the_same_bytes(dataset: Path, features: Path, weights: Path, tmp_path: Path) -> None:
+def test_a_killed_job_resumes_to_the_same_bytes(dataset: Path, features: Path, tmp_path: Path) -> None:
     output = tmp_path / "features"
-    command = [sys.executable, "-m", "pipelines.features", *map(str, words(dataset, output, weights))]
+    command = [sys.executable, "-m", "pipelines.features", "--data", str(dataset), "--output", str(output)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 200
     while not list(output.glob("*.tfrecord")) and process.poll() is None and time.monotonic() < deadline:
@@ -123,80 +107,81 @@ def test_a_killed_job_resumes_to_the_same_bytes(dataset: Path, features: Path, w
     process.wait()
     assert not (output / FEATURES_INFO).exists()
     kept = len(list(output.glob("_state/shards/*.json")))
-    done = compute(dataset, output, weights)
+    done = compute(dataset, output)
     assert not kept or f"{kept} of " in done.stderr
     assert contents(output) == contents(features)
 
 
-def test_two_workers_give_the_same_bytes(dataset: Path, features: Path, weights: Path, tmp_path: Path) -> None:
+def test_two_workers_give_the_same_bytes(dataset: Path, features: Path, tmp_path: Path) -> None:
     """Each of them loads the copy of the network, and has half of the threads."""
     several = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")
-    done = run_tool("pipelines.features", *words(dataset, tmp_path / "features", weights), *several)
+    done = run_tool("pipelines.features", "--data", dataset, "--output", tmp_path / "features", *several)
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "features") == contents(features)
 
 
-def test_encodings_and_several_labels(tree: Path, weights: Path, tmp_path: Path) -> None:
+def test_encodings_and_several_labels(tree: Path, tmp_path: Path) -> None:
     some = ("--input", tree, "--num-frames", 2, "--size", 32, "--limit", 6, "--multi-label", "--splits", "train=1")
-    preprocess(*some, "--output", tmp_path / "raw", code=0)
     preprocess(*some, "--output", tmp_path / "png", "--encoding", "png", "--compression", "gzip", code=0)
-    for name in ("raw", "png"):
-        compute(tmp_path / name, tmp_path / f"{name}-features", weights)
-    raw, png = (all_features(tmp_path / f"{name}-features") for name in ("raw", "png"))
-    assert raw.keys() == png.keys() and len(raw) == 6
-    assert all(np.array_equal(raw[name], png[name]) for name in raw)
+    compute(tmp_path / "png", tmp_path / "features")
+    eye = build_eye("efficientnet-lite0", 32, 32)
+    found = all_features(tmp_path / "features")
+    for clip in open_dataset(tmp_path / "png").clips("train"):
+        np.testing.assert_allclose(found.pop(clip.video_id), eye(clip.frames).numpy(), rtol=2e-3, atol=1e-6)
+    assert not found
 
 
-def test_only_changed_shards_of_a_dataset_are_computed(tree: Path, weights: Path, tmp_path: Path) -> None:
+def test_only_changed_shards_of_a_dataset_are_computed(tree: Path, tmp_path: Path) -> None:
     videos = Path(shutil.copytree(tree, tmp_path / "videos"))
     command = ("--input", videos, "--output", tmp_path / "ds", "--num-frames", 2, "--size", 32, "--shards", 8)
     preprocess(*command, code=0)
     output = tmp_path / "features"
-    compute(tmp_path / "ds", output, weights)
+    compute(tmp_path / "ds", output)
     before = stamps(output)
     fingerprint = FeaturesInfo.read(str(output)).fingerprint()
     next(videos.rglob("*_g01_c01.avi")).unlink()
     preprocess(*command, code=0)
-    done = compute(tmp_path / "ds", output, weights)
+    done = compute(tmp_path / "ds", output)
     changed = {name for name, time_ns in stamps(output).items() if before[name] != time_ns}
     assert len(changed) == 1 and "7 of 8 shards already computed" in done.stderr
     assert len(all_features(output)) == 29 and FeaturesInfo.read(str(output)).fingerprint() != fingerprint
 
 
 def test_damaged_shards_of_the_dataset_are_named_and_the_others_kept(
-    copy: Path, features: Path, weights: Path, tmp_path: Path
+    copy: Path, features: Path, tmp_path: Path
 ) -> None:
     first, second, *others = sorted(copy.glob("*.tfrecord"))
     whole = first.read_bytes(), second.read_bytes()
     first.unlink()
     second.write_bytes(whole[1][:-40])
     output = tmp_path / "features"
-    done = compute(copy, output, weights, code=4)
+    done = compute(copy, output, code=4)
     assert f"2 shards of {copy} can't be used:\n  {first.name}: missing\n  {second.name}: ends within" in done.stderr
     assert "run the same pipelines.preprocess command again" in done.stderr
     assert sorted(stamps(output)) == [path.name for path in others] and not (output / FEATURES_INFO).exists()
     first.write_bytes(whole[0])
     second.write_bytes(whole[1])
-    compute(copy, output, weights)
+    compute(copy, output)
     assert {name: data for name, data in contents(output).items() if name != FEATURES_INFO} == {
         name: data for name, data in contents(features).items() if name != FEATURES_INFO
     }
 
 
-def test_other_weights_are_refused_or_replace_all(dataset: Path, features: Path, weights: Path, tmp_path: Path) -> None:
+def test_another_network_is_refused_or_replaces_all(dataset: Path, features: Path, tmp_path: Path) -> None:
     output = Path(shutil.copytree(features, tmp_path / "features"))
-    other = write_weights(tmp_path / "other.weights.h5", seed=2)
-    done = compute(dataset, output, other, code=2)
-    assert f"{output} holds features that were made otherwise (its weights: " in done.stderr
+    other = ("--appearance", APPEARANCE, "--appearance-weights", write_weights(tmp_path / "eye.weights.h5"))
+    done = compute(dataset, output, *other, code=2)
+    assert f"{output} holds features that were made otherwise (the network: efficientnet-lite0 there" in done.stderr
     assert contents(output) == contents(features)
-    compute(dataset, output, other, "--overwrite")
-    assert FeaturesInfo.read(str(output)).weights != FeaturesInfo.read(str(features)).weights
-    compute(dataset, output, weights, "--overwrite")
-    assert contents(output) == contents(features)
+    compute(dataset, output, *other, "--overwrite")
+    found = FeaturesInfo.read(str(output))
+    assert (found.appearance, found.size) == (APPEARANCE, 576)
+    assert {values.shape for values in all_features(output).values()} == {(4, 576)}
 
 
-def test_a_dry_run_writes_nothing(dataset: Path, weights: Path, tmp_path: Path) -> None:
-    done = compute(dataset, tmp_path / "features", weights, "--dry-run")
+def test_a_dry_run_writes_nothing(dataset: Path, tmp_path: Path) -> None:
+    done = compute(dataset, tmp_path / "features", "--dry-run")
+    assert "WARNING: frames of 32x32 pixels are small" in done.stderr
     assert "30 clips in 8 shards to compute, 0 already done" in done.stdout
     assert "clips a second in one worker on this machine" in done.stdout and not (tmp_path / "features").exists()
 
@@ -206,25 +191,20 @@ def test_a_dry_run_writes_nothing(dataset: Path, weights: Path, tmp_path: Path) 
     [
         (("--appearance", "none"), "none"),
         (("--data", "/nowhere"), "/nowhere"),
-        (("--appearance-weights", "/nowhere.h5"), "no file /nowhere.h5"),
+        (("--appearance-weights", "/nowhere.pth"), "/nowhere.pth"),
         (("--no-such-flag",), "--no-such-flag"),
     ],
 )
-def test_mistakes_are_named(dataset: Path, weights: Path, tmp_path: Path, more: tuple[str, ...], says: str) -> None:
-    done = compute(dataset, tmp_path / "features", weights, *more, code=2)
+def test_mistakes_are_named(dataset: Path, tmp_path: Path, more: tuple[str, ...], says: str) -> None:
+    done = compute(dataset, tmp_path / "features", *more, code=2)
     assert says in done.stderr and "Traceback" not in done.stderr and not (tmp_path / "features").exists()
 
 
-def test_the_output_may_not_be_the_dataset_nor_another_folder(copy: Path, weights: Path, tmp_path: Path) -> None:
-    assert "lies in --data" in compute(copy, copy / "features", weights, code=2).stderr
+def test_the_output_may_not_be_the_dataset_nor_another_folder(copy: Path, tmp_path: Path) -> None:
+    assert "lies in --data" in compute(copy, copy / "features", code=2).stderr
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("x")
-    assert "is not empty and holds no features" in compute(copy, tmp_path / "mine", weights, code=2).stderr
-
-
-def test_small_frames_are_warned_about(dataset: Path, weights: Path, tmp_path: Path) -> None:
-    done = compute(dataset, tmp_path / "features", weights, "--dry-run")
-    assert "WARNING: frames of 32x32 pixels are small" in done.stderr
+    assert "is not empty and holds no features" in compute(copy, tmp_path / "mine", code=2).stderr
 
 
 def test_a_description_that_is_damaged_or_contradicts_itself_is_refused(dataset: Path, features: Path) -> None:
