@@ -42,7 +42,8 @@ class Mlflow:
             "--artifacts-destination", f"{self._folder}/artefacts",
         ]  # fmt: skip
         with open(self._folder / "server.log", "ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            told = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # a dozen processes that aren't needed
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=told, start_new_session=True)
         for _ in range(1200):
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.uri}/health", timeout=10):
                 return
