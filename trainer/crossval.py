@@ -43,8 +43,8 @@ from trainer.files.eye_weights import check_weights
 from trainer.files.initial import check_initial
 from trainer.tracking.trackers import check_tracker
 from trainer.tracking.tracking import complete
-from trainer.training.attended import run_attended
-from trainer.training.cluster import check_cluster, is_first_worker
+from trainer.training.workers.attended import run_attended
+from trainer.training.workers.cluster import check_cluster, is_first_worker
 
 _DESCRIPTION = """\
 Trains a network once for each fold of groups, tests it on the groups of the fold, and summarises the results.

@@ -22,8 +22,8 @@ from trainer.files.eye_weights import check_weights
 from trainer.files.initial import check_initial
 from trainer.tracking.trackers import check_tracker
 from trainer.tracking.tracking import complete
-from trainer.training.attended import run_attended
-from trainer.training.cluster import check_cluster, is_first_worker
+from trainer.training.workers.attended import run_attended
+from trainer.training.workers.cluster import check_cluster, is_first_worker
 
 _DESCRIPTION = """\
 Trains ConvLSTM or LRCN on a dataset, evaluates it on groups that it has not seen, and exports a model. A pretrained

@@ -13,8 +13,8 @@ from pipelines.cli import tool
 from pipelines.core.reasons import first_line
 from pipelines.process.tensorflow_start import without_announcements
 from pipelines.reports.text import plural
-from trainer.training import attended
-from trainer.training.cluster import read_cluster
+from trainer.training.workers import attended
+from trainer.training.workers.cluster import read_cluster
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from trainer.training.display import Display
 from trainer.training.learner import Learner, Step
 from trainer.training.schedule import Plan, learning_rate
 from trainer.training.selection import end_epoch
-from trainer.training.signals import StopSignals
+from trainer.training.workers.signals import StopSignals
 
 SHORT_EPOCH_S = 5.0
 """Shorter epochs don't each write a checkpoint and logs: on a GPU, that would take most of the time."""

@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.core.errors import UsageError
 from tests.conftest import run_here
-from trainer.training.cluster import check_cluster, read_cluster
+from trainer.training.workers.cluster import check_cluster, read_cluster
 
 pytestmark = pytest.mark.process
 
