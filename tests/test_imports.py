@@ -55,7 +55,7 @@ SEEN_BY_TRAINER = {
 TRAINER_FLOORS = {
     "files": (),
     "networks": (),
-    "data": ("config", "files"),
+    "data": ("config", "files", "setting_texts"),
     "evaluation": ("config", "data", "files"),
     "export": ("data", "evaluation", "files", "networks"),
     "tracking": ("config", "evaluation", "files"),

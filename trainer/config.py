@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.appearance.names import APPEARANCES, NONE
 from pipelines.core.settings.common import RUNNING, Common
 from pipelines.core.settings.fields import Group, Name, SettingError, check_settings, naming, setting, setting_like
+from trainer.setting_texts import parse_augmentations, parse_fold
 
 ALONE = "appearance"
 MODELS = ("convlstm", "lrcn", ALONE)
@@ -15,7 +16,6 @@ VARIANTS = ("default", "reference")
 STRATEGIES = ("auto", "cpu", "multi_worker")
 PRECISIONS = ("auto", "float32", "bfloat16")
 SPLITS = ("groups", "random")
-AUGMENTATIONS = ("flip", "crop", "color")
 CLASS_WEIGHTS = ("auto", "none", "balanced")
 COMPILE = ("auto", "on", "off")
 WINDOWS = ("auto", "one", "all")
@@ -235,32 +235,3 @@ _OPERATIONAL = (
     *("appearance_weights", "features"),  # their content is part of the identity, wherever it lies
 )
 # `cache` changes the order of the clips (see `trainer.data.clips`), so it belongs to the identity.
-
-
-def parse_augmentations(text: str) -> tuple[str, ...] | None:
-    """`flip,crop` as a tuple, `none` as an empty one, `auto` as None.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    if text == "auto":
-        return None
-    if text == "none":
-        return ()
-    chosen = tuple(part.strip() for part in text.split(","))
-    for name in chosen:
-        if name not in AUGMENTATIONS:
-            raise ValueError(f"must be auto, none, or some of {','.join(AUGMENTATIONS)}, not {text!r}")
-    return chosen
-
-
-def parse_fold(text: str) -> tuple[int, int]:
-    """`2/5` as (2, 5): the second of five folds.
-
-    Raises:
-        ValueError: the text isn't of this form.
-    """
-    number, slash, count = text.partition("/")
-    if not slash or not number.isdigit() or not count.isdigit() or not 1 <= int(number) <= int(count) >= 2:
-        raise ValueError(f"must look like 2/5, the second of five folds, not {text!r}")
-    return int(number), int(count)

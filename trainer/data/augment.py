@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from trainer.config import AUGMENTATIONS, parse_augmentations
+from trainer.setting_texts import AUGMENTATIONS, parse_augmentations
 
 MOVE = 0.1
 """The furthest that a picture is moved, as a share of its size."""

@@ -18,7 +18,8 @@ from pipelines.dataset.info import DatasetInfo
 from pipelines.inputs.catalog import VideoRecord
 from pipelines.inputs.splits.assign import assign_by_fractions
 from pipelines.reports.text import plural
-from trainer.config import TrainConfig, parse_fold
+from trainer.config import TrainConfig
+from trainer.setting_texts import parse_fold
 
 SIDES = ("train", "val", "test")
 RANDOM_FRACTIONS = {"train": 0.8, "val": 0.1, "test": 0.1}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.config import AUGMENTATIONS
 from trainer.data.augment import augment, choose
+from trainer.setting_texts import AUGMENTATIONS
 
 
 def clip(frames: int = 5, seed: int = 0) -> np.ndarray:
