@@ -203,7 +203,7 @@ def _run_line(line: str, place: str, folds: dict[tuple[str, ...], str]) -> str:
         [(module, arguments)] = calls
         if module == "trainer.crossval":
             _spare_training(arguments, folds)
-        return _succeed(module, *arguments, *(LONG if "--long" in arguments else ADDED.get(module, ())))
+        return _succeed(module, *arguments, *_added(module, arguments))
     words = shlex.split(line, comments=True)
     if words[0] == "python" and words[1].endswith(".py"):
         with _captured() as out, _arguments(words[1:]):
@@ -212,6 +212,16 @@ def _run_line(line: str, place: str, folds: dict[tuple[str, ...], str]) -> str:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{place}: {line}\n{done.stderr}"
     return done.stdout
+
+
+def _added(module: str, arguments: Sequence[str]) -> Sequence[str]:
+    if "--long" in arguments:
+        return LONG
+    added = list(ADDED.get(module, ()))
+    if "appearance" in arguments and "--variant" in added:  # the network that has no variants
+        at = added.index("--variant")
+        del added[at : at + 2]
+    return added
 
 
 @contextlib.contextmanager
