@@ -63,7 +63,7 @@ def test_the_labels_of_a_clip_with_several_are_read_here_and_by_tensorflow() -> 
     assert example.LABELS not in example.parse(record, SPEC, FrameEncoding())
 
 
-@pytest.mark.parametrize("garbage", [b"\xff\xff\xff", b"", example._Message().SerializeToString()])
+@pytest.mark.parametrize("garbage", [b"\xff\xff\xff", b"", example.Message().SerializeToString()])
 def test_what_is_no_example_is_refused(garbage: bytes) -> None:
     with pytest.raises(ValueError, match="not a tf.train.Example|the key 'frames' is missing"):
         example.decode(garbage)
