@@ -206,8 +206,7 @@ def shard_copies(uri: str, info: _Info, description: str = DATASET_INFO) -> Iter
 
     Args:
         uri: the dataset's folder.
-        info: its description.
-        description: name of the file of that, for messages.
+        info, description: its description, and the name of the file of that, for messages.
     """
     if is_local(uri):
         try:
