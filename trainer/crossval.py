@@ -31,12 +31,10 @@ from trainer.evaluation.results import (
     PREDICTIONS,
     REPORT,
     TRACKING,
-    baseline_rows,
     finished,
     remove_run,
-    said_of_init,
-    stream_rows,
 )
+from trainer.evaluation.summary.terminal import baseline_rows, said_of_init, stream_rows
 from trainer.files import storage
 from trainer.files.copies import Copies, shard_copies
 from trainer.files.eye_weights import check_weights

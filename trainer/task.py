@@ -15,7 +15,8 @@ from trainer.data.features import check_features, open_features
 from trainer.data.index import check_indexes
 from trainer.data.parts import SIDES, indexed_splits
 from trainer.evaluation.places import RUN, check_model_place, check_output
-from trainer.evaluation.results import finished, print_result
+from trainer.evaluation.results import finished
+from trainer.evaluation.summary.terminal import print_result
 from trainer.files import storage
 from trainer.files.copies import shard_copies
 from trainer.files.eye_weights import check_weights

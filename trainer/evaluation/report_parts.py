@@ -20,7 +20,7 @@ from trainer.evaluation.intervals import is_clearly_worse, worse_by
 from trainer.evaluation.matching.by_video import tested_of, unit_of
 from trainer.evaluation.metrics import Evaluation
 from trainer.evaluation.multilabel.metrics import LabelEvaluation
-from trainer.evaluation.results import by_clip, only_class, said_of_init, said_of_rates, said_of_unfamiliar
+from trainer.evaluation.summary.terminal import by_clip, only_class, said_of_init, said_of_rates, said_of_unfamiliar
 
 MIN_GROUPS = 5
 """With fewer groups in test, an interval over groups says little."""

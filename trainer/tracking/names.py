@@ -7,7 +7,7 @@ loss, the learning rate, the speed, and the figures on test.
 from collections.abc import Mapping
 from typing import Any
 
-from trainer.evaluation.results import by_clip
+from trainer.evaluation.summary.terminal import by_clip
 
 CONFUSION = "test/confusion"
 _CURVES = {

@@ -14,9 +14,10 @@ from pipelines.reports import charts, matrix
 from pipelines.reports import text as summary
 from tests.support.metrics import HISTORY, LABELS, interval, make_metrics, predictions
 from tests.support.pages import HOSTILE, Page, strip
-from trainer.evaluation import meanings, report, results
+from trainer.evaluation import meanings, report
 from trainer.evaluation.metrics import evaluate
 from trainer.evaluation.predictions import Predictions
+from trainer.evaluation.summary import terminal
 
 GOOD_NOTE = "No group is in both train and test, and a single frame does clearly worse."
 
@@ -160,7 +161,7 @@ def test_one_class_is_the_first_thing_that_is_printed(capsys: pytest.CaptureFixt
     for scores in metrics["test"]["per_class"]:
         scores["support"] *= scores["label"] == "Walk"
     metrics["dataset"]["note"] = "the dataset has no split val"
-    results.print_result(metrics, "/run")
+    terminal.print_result(metrics, "/run")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split(maxsplit=1) == ["WARNING", "all test clips are of one class, Walk: these scores mean nothing"]
     assert lines[-1].split(maxsplit=1) == ["Note", "the dataset has no split val"]

@@ -11,9 +11,9 @@ from tests.support.pages import Page
 from trainer.evaluation.multilabel.predictions import LabelPredictions
 from trainer.evaluation.predictions import Predictions
 from trainer.evaluation.report import render_report
-from trainer.evaluation.results import stream_rows
 from trainer.evaluation.streams.figures import label_stream_figures, stream_figures
 from trainer.evaluation.streams.work import Work, named_network, who_works
+from trainer.evaluation.summary.terminal import stream_rows
 
 GUESS = 0.2
 
