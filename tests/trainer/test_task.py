@@ -385,7 +385,7 @@ def test_cross_validation_tests_every_clip_once_and_keeps_finished_folds(dataset
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "--model convlstm or --model lrcn"),
+        ("", "--model convlstm, --model lrcn or --model appearance"),
         ("--config train.yaml", "did you mean learning_rate?"),
     ],
 )

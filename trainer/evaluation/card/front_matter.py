@@ -1,5 +1,6 @@
 """The front matter of a model card: YAML that hubs of models read, with the results on the test split."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +46,9 @@ def front_matter(info: ModelInfo, metrics: Mapping[str, Any] | None) -> str:
             ],
         }  # fmt: skip
         value["model-index"] = [{"name": f"{info.name}-{info.variant}", "results": [result]}]
-    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
+    # PyYAML writes these as they are, and reads them as the end of a line.
+    has_breaks = any(mark in json.dumps(value, ensure_ascii=False) for mark in "\x85\u2028\u2029")
+    text = yaml.safe_dump(value, sort_keys=False, allow_unicode=not has_breaks, width=120)
     return f"---\n{text}---\n"
 
 
