@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -151,6 +152,20 @@ def test_the_model_card_has_the_figures_and_its_programs_run(finished: Path, tmp
     assert [block.language for block in blocks] == ["bash", "python", "python", "python"]
     run_blocks(blocks, tmp_path)
     assert (tmp_path / "labels" / "summary.json").exists()
+
+
+def test_a_converted_model_is_on_the_card(dataset: Path, finished: Path, tmp_path: Path) -> None:
+    """The rest of the card stays, and a card that somebody has edited as a whole."""
+    run = shutil.copytree(finished, tmp_path / "run")
+    before = (run / "model" / "README.md").read_text()
+    run_here("trainer.export", run, "--to", "tflite", "--clips", 4, "--data", dataset, code=0)
+    card = (run / "model" / "README.md").read_text()
+    section = re.compile(r"## Other formats\n.*?(?=## )", re.S)
+    assert "model.tflite, largest difference" in card and not is_edited(card.encode())
+    assert section.sub("", card).partition("<!-- card")[0] == before.partition("<!-- card")[0]
+    (run / "model" / "README.md").write_text(f"{card}mine")
+    run_here("trainer.export", run, "--to", "tflite", "--clips", 4, "--data", dataset, code=0)
+    assert (run / "model" / "README.md").read_text() == f"{card}mine"
 
 
 def without_tensorflow(folder: Path) -> dict[str, str]:

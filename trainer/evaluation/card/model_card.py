@@ -59,7 +59,7 @@ def render_card(info: ModelInfo, metrics: Mapping[str, Any] | None, size_bytes: 
     for title, found in (
         ("Streams", (metrics or {}).get("streams")),
         ("Pretrained parts", _optional(info, "appearance")),
-        ("Other formats", _optional(info, "exports")),
+        ("Other formats", _formats(info)),
     ):
         if found:
             sections[title] = more_facts(found)
@@ -77,6 +77,14 @@ def _optional(info: ModelInfo, name: str) -> Mapping[str, Any]:
     """A field of descriptions that only some models have."""
     found: Mapping[str, Any] = asdict(info).get(name) or {}
     return found
+
+
+def _formats(info: ModelInfo) -> Mapping[str, Any]:
+    """The files that the model was converted to, and how far they agree with it."""
+    return {
+        entry["file"]: {"size in bytes": entry["size_bytes"], "activations": entry["activations"], **entry["agreement"]}
+        for entry in info.exports.values()
+    }
 
 
 def _doubts(metrics: Mapping[str, Any]) -> tuple[list[str], list[str]]:
