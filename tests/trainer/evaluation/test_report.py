@@ -74,6 +74,18 @@ def test_numbers_are_those_of_the_metrics() -> None:
     assert ["tensorflow", "2.16.2"] in page.tables["Package versions"]
 
 
+def test_a_run_that_kept_its_last_epoch_says_so() -> None:
+    metrics = make_metrics()
+    metrics["training"] |= {"kept": "last", "best_epoch": 4, "stopped": "finished"}
+    page = render(metrics)
+    assert "finished, weights of the last epoch." in page.texts["p"][0]
+    assert page.texts["text"].count("kept: 4") == 3
+    metrics["training"] |= {"kept": "lowest", "best_epoch": 2}
+    page = render(metrics)
+    assert "best epoch 2" in page.texts["p"][0]
+    assert page.texts["text"].count("best: 2") == 3
+
+
 def test_names_do_not_become_markup_and_nothing_is_loaded() -> None:
     labels = (*HOSTILE, "a", "b", "c")
     metrics = make_metrics(labels)

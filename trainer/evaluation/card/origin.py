@@ -8,6 +8,7 @@ from pipelines.core.model_info import ModelInfo
 from pipelines.reports.text import human_bytes, human_seconds, plural, some
 from trainer.evaluation.card.writing import NONE, listed, table
 from trainer.evaluation.markdown import escaped
+from trainer.evaluation.results import LAST_KEPT
 
 _SHOWN = 60
 _PAPERS = {
@@ -94,14 +95,20 @@ def training_data(info: ModelInfo, metrics: Mapping[str, Any]) -> str:
     )
 
 
+def _kept(ran: Mapping[str, Any]) -> str:
+    """Whose weights a run has kept, and why."""
+    if ran.get("kept") == LAST_KEPT:
+        return "the last epoch, as no other had a validation loss that was lower by more than chance explains"
+    return f"epoch {ran['best_epoch']}, which had the lowest calibrated loss on the validation clips"
+
+
 def training(metrics: Mapping[str, Any]) -> str:
     """How long, with which settings and with which versions."""
     ran, versions = metrics["training"], metrics["versions"]
     stopped = "stopped early" if ran["stopped"] == "early" else "to the end of the schedule"
     said = (
         f"{plural(ran['epochs'], 'epoch')} ({ran['steps']:,} steps) in {human_seconds(ran['seconds'])}, {stopped}; the "
-        f"weights are those of epoch {ran['best_epoch']}, which had the lowest calibrated loss on the validation "
-        "clips. "
+        f"weights are those of {_kept(ran)}. "
         f"{', '.join(f'{name} {version}' for name, version in sorted(versions.items()))}."
     )
     settings = {name: value for name, value in metrics["configuration"].items() if name not in _PLACES}

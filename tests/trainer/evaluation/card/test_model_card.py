@@ -133,6 +133,20 @@ def test_what_the_model_is() -> None:
     assert "/home" not in started and "learnt everything" not in started
 
 
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({}, "those of epoch 3, which had the lowest calibrated loss"),
+        ({"kept": "lowest"}, "those of epoch 3, which had the lowest calibrated loss"),
+        ({"kept": "last"}, "those of the last epoch, as no other had a validation loss that was lower by more than"),
+    ],
+)
+def test_whose_weights_the_model_has(training: dict[str, str], said: str) -> None:
+    metrics = make_metrics()
+    metrics["training"] |= training
+    assert said in render_card(INFO, metrics)
+
+
 def test_of_many_classes_the_best_and_the_worst() -> None:
     labels = tuple(f"class{number:02}" for number in range(30))
     metrics = make_metrics(labels, num_groups=30, per_group=12, every=7)
