@@ -31,7 +31,7 @@ CANNOT_RUN = {
     r"\bscripts/engines\b": "downloads an engine",
     r"\bhar download\b|\bpipelines\.download\b": "downloads gigabytes",
     r"\bbenchmarks\.\w+": "takes from minutes to hours",
-    r"\bfight-surv/": "videos that can't be passed on",
+    r"\b(fight-surv|ut-interaction)/": "videos that can't be passed on",
     r"\bTF_CONFIG=": "several machines",
     r"--to onnx\b": "packages that no lock has, as they need another ONNX for each TensorFlow",
     r"\bimport (pandas|torch|webdataset|mlcroissant)\b|read_from_pytorch": "a package that this project doesn't need",
