@@ -21,6 +21,8 @@ Done = subprocess.CompletedProcess[str]
 Job = tuple[Callable[..., Done], Path]
 LAST = ("dataset_info.json", "summary.json")
 LAYOUTS = ("layout.json", "label_layout.json")
+DATASHEET = "README.md"
+"""A file that people may edit: one that isn't as it was written stays."""
 KINDS = [kind for kind, _ in damages(b"0123456789", 0)]
 
 
@@ -75,7 +77,7 @@ def test_damaged_files_are_named_and_made_again(job: Job, tmp_path: Path, turn: 
         if not complete:
             next(path for name in LAST if (path := work / name).exists()).unlink()
         for number, (name, content) in enumerate(files_below(work).items()):
-            if Path(name).name not in LAYOUTS and (not complete or ("_state" in name) == (turn % 2 == 1)):
+            if Path(name).name not in (*LAYOUTS, DATASHEET) and (not complete or ("_state" in name) == (turn % 2 == 1)):
                 kind = KINDS[(number + 3 * turn) % len(KINDS)]
                 (work / name).write_bytes(dict(damages(content, zlib.crc32(name.encode())))[kind])
         done = run(work)

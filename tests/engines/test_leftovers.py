@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.core.errors import OutputError
-from pipelines.dataset import folder
 from pipelines.dataset.info import ShardReport
+from pipelines.transforms import shards
 from tests.conftest import preprocess
 
 pytestmark = pytest.mark.process
@@ -26,7 +26,7 @@ def test_a_failed_job_whose_workers_are_threads_leaves_the_process_as_it_was(
     def refuse(output: str, report: ShardReport) -> None:
         raise OutputError(f"cannot write {output}/x: no room")
 
-    monkeypatch.setattr(folder, "write_report", refuse)
+    monkeypatch.setattr(shards, "write_report", refuse)
     runners = logging.getLogger("apache_beam.runners")
     before = sys.stderr, runners.level, list(logging.getLogger().filters)
     done = preprocess("--input", tree, "--output", tmp_path / "out", *SIZE, *IN_THIS_PROCESS)
