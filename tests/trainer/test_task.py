@@ -161,7 +161,11 @@ def test_a_converted_model_is_on_the_card(dataset: Path, finished: Path, tmp_pat
     run_here("trainer.export", run, "--to", "tflite", "--clips", 4, "--data", dataset, code=0)
     card = (run / "model" / "README.md").read_text()
     section = re.compile(r"## Other formats\n.*?(?=## )", re.S)
-    assert "model.tflite, largest difference" in card and not is_edited(card.encode())
+    assert (
+        "| Tflite, file | model.tflite |" in card
+        and "| Tflite, agreement, largest difference |" in card
+        and not is_edited(card.encode())
+    )
     assert section.sub("", card).partition("<!-- card")[0] == before.partition("<!-- card")[0]
     (run / "model" / "README.md").write_text(f"{card}mine")
     run_here("trainer.export", run, "--to", "tflite", "--clips", 4, "--data", dataset, code=0)

@@ -81,10 +81,8 @@ def _optional(info: ModelInfo, name: str) -> Mapping[str, Any]:
 
 def _formats(info: ModelInfo) -> Mapping[str, Any]:
     """The files that the model was converted to, and how far they agree with it."""
-    return {
-        entry["file"]: {"size in bytes": entry["size_bytes"], "activations": entry["activations"], **entry["agreement"]}
-        for entry in info.exports.values()
-    }
+    told = ("file", "size_bytes", "activations", "agreement")
+    return {key: {name: entry[name] for name in told} for key, entry in info.exports.items()}
 
 
 def _doubts(metrics: Mapping[str, Any]) -> tuple[list[str], list[str]]:
