@@ -28,14 +28,15 @@ import numpy as np
 
 from benchmarks import common, jobs
 from pipelines.featurizing.config import FeaturesConfig
-from pipelines.featurizing.seeing import BATCH_FRAMES, exactly, make_eye
+from pipelines.featurizing.seeing import BATCH_FRAMES, make_eye
+from pipelines.process.tensorflow_start import exact_float32
 
 
 def network_alone(appearance: str, weights: str, size: int, num_frames: int, seconds: float = 8.0) -> float:
     """Clips per second that the network sees on all cores, frame batches as in the job."""
     eye = make_eye(appearance, size, size, weights, 0)
     frames = np.random.default_rng(0).integers(0, 256, (BATCH_FRAMES, size, size, 3), np.uint8)
-    with exactly():
+    with exact_float32():
         eye.see(frames)
         start_s, count = time.perf_counter(), 0
         while time.perf_counter() - start_s < seconds:

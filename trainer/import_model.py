@@ -52,10 +52,11 @@ def run(arguments: Sequence[str]) -> int:
     refuse_other_folder(request.output)
     start_tensorflow()
     # TensorFlow, whose import takes seconds, is needed only from here on.
+    from pipelines.process.tensorflow_start import exact_float32
     from trainer.export.adapter import Adapter, sample_clips
     from trainer.export.foreign import open_keras, open_saved_model
     from trainer.export.keras_model import weights_fingerprint
-    from trainer.export.model_folder import KERAS_MODEL, check_saved_model, exact_float32, staged, write_saved_model
+    from trainer.export.model_folder import KERAS_MODEL, check_saved_model, staged, write_saved_model
 
     source = str(request.source)
     if request.is_keras:

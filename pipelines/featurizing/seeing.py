@@ -5,10 +5,8 @@ share a batch, nor on which worker computes them: every batch has the same shape
 """
 
 import atexit
-import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +15,7 @@ from pipelines import files
 from pipelines.core.errors import OutputError
 from pipelines.featurizing.plan import Sight
 from pipelines.files.output_folder import STATE, temporary_folder
-from pipelines.process.tensorflow_start import start_tensorflow
+from pipelines.process.tensorflow_start import set_threads, start_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -86,28 +84,9 @@ def forget(output: str) -> None:
 
 
 def start(threads: int = 0) -> None:
-    """Starts TensorFlow with so many threads, 0 for as many as there are cores, and with exact float32 on GPUs."""
+    """Starts TensorFlow with so many threads, 0 for as many as there are cores."""
     start_tensorflow()
-    import tensorflow as tf
-
-    with contextlib.suppress(RuntimeError):  # already set, and stays as it is
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        for device in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(device, True)
-
-
-@contextlib.contextmanager
-def exactly() -> Iterator[None]:
-    """Makes a GPU multiply in full float32 within the block."""
-    import tensorflow as tf
-
-    before = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    try:
-        yield
-    finally:
-        tf.config.experimental.enable_tensor_float_32_execution(before)
+    set_threads(threads)
 
 
 _eyes: dict[Sight, Eye] = {}

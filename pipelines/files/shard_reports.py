@@ -103,7 +103,7 @@ def read_reports(
         if found.size_bytes == report.size_bytes:
             if found.version == report.version:
                 return report
-            if _sha256(files.join(output, shard.name)) == report.sha256:
+            if sha256_of(files.join(output, shard.name)) == report.sha256:
                 write_report(output, report)  # so that it need not be read the next time
                 return report
         on_damage(shard.name)
@@ -112,7 +112,8 @@ def read_reports(
     return files.each_at(output, read, shards)
 
 
-def _sha256(uri: str) -> str:
+def sha256_of(uri: str) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits."""
     digest = hashlib.sha256()
     with files.open_read(uri) as file:
         while data := file.read(1 << 20):

@@ -21,7 +21,7 @@ from pipelines.inputs.source_hints import why_no_model
 from pipelines.models.safety import refuse_unsafe
 from pipelines.models.scores import Scored, ScoreError, scored
 from pipelines.process import interrupts
-from pipelines.process.tensorflow_start import start_tensorflow
+from pipelines.process.tensorflow_start import set_threads, start_tensorflow
 
 _log = logging.getLogger(__name__)
 _BATCH_BYTES = 24 * 1024 * 1024
@@ -79,11 +79,7 @@ class Scorer:
         start_tensorflow(with_keras=False)
         import tensorflow as tf
 
-        with contextlib.suppress(RuntimeError):  # already set, and stays as it is
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
-            for device in tf.config.list_physical_devices("GPU"):
-                tf.config.experimental.set_memory_growth(device, True)
+        set_threads(threads)
         self._tf = tf
         self._info = info
         # By the names of the arguments of `scored`; what isn't asked for isn't fetched.

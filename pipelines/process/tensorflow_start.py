@@ -81,6 +81,33 @@ def without_announcements() -> Iterator[None]:
         yield
 
 
+def set_threads(threads: int) -> None:
+    """Gives TensorFlow so many threads, 0 for as many as there are cores, and of a GPU's memory what it needs.
+
+    Where TensorFlow has already computed something, all stays as it is.
+    """
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        for device in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(device, True)
+
+
+@contextlib.contextmanager
+def exact_float32() -> Iterator[None]:
+    """Makes a GPU multiply in full float32, so that two ways through the same network give the same."""
+    import tensorflow as tf
+
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
+
+
 def _is_quiet() -> bool:
     return os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") >= "2"
 

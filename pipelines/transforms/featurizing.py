@@ -8,10 +8,11 @@ import apache_beam as beam
 from pipelines import files
 from pipelines.featurizing import folder
 from pipelines.featurizing.plan import FeaturesSettings, FeaturesTask
-from pipelines.featurizing.seeing import BATCH_FRAMES, exactly, shared_eye
+from pipelines.featurizing.seeing import BATCH_FRAMES, shared_eye
 from pipelines.featurizing.shard_writer import DamagedShardError, write_features
 from pipelines.files.output_folder import temporary_folder
 from pipelines.files.shard_reports import write_report
+from pipelines.process.tensorflow_start import exact_float32
 from pipelines.reports.progress import LOCAL_PROGRESS
 from pipelines.transforms.counting import count
 
@@ -48,7 +49,7 @@ class _WriteFeaturesFn(beam.DoFn):
             with (
                 files.open_read(files.join(settings.data, task.name)) as source,
                 files.write_atomically(files.join(output, task.name), temporary) as file,
-                exactly(),
+                exact_float32(),
             ):
                 report = write_features(task, settings, self._eye.see, BATCH_FRAMES, source, file, _count_clip)
         except (DamagedShardError, FileNotFoundError) as error:

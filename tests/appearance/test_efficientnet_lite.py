@@ -18,7 +18,7 @@ pytest.importorskip("tensorflow")
 start_tensorflow()
 
 from pipelines.appearance.efficientnet_lite import efficientnet_lite0, take_tensors  # noqa: E402
-from trainer.export.model_folder import exact_float32  # noqa: E402
+from pipelines.process.tensorflow_start import exact_float32  # noqa: E402
 
 pytestmark = pytest.mark.training
 BEAMS = {416, 602, 702}

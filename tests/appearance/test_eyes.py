@@ -25,8 +25,8 @@ start_tensorflow()
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from pipelines.process.tensorflow_start import exact_float32  # noqa: E402
 from tests.support.networks_of_keras import network_of_keras  # noqa: E402
-from trainer.export.model_folder import exact_float32  # noqa: E402
 
 pytestmark = pytest.mark.training
 EYES = APPEARANCES[1:]

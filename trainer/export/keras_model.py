@@ -14,6 +14,7 @@ import tensorflow as tf
 from pipelines.core.familiarity import UNFAMILIAR_OUTPUT
 from pipelines.core.model_info import EMBEDDING_OUTPUT, MODEL_INFO, ModelInfo
 from pipelines.core.versions import OF_MODEL, versions
+from pipelines.process.tensorflow_start import exact_float32
 from trainer.evaluation.card.keeping import CARD, sealed
 from trainer.evaluation.familiarity import Gaussian
 from trainer.export.features import LOGITS, Unfamiliar, clip_features, features_of, gives_embedding, tapped
@@ -21,7 +22,6 @@ from trainer.export.model_folder import (
     KERAS_MODEL,
     check_equal,
     check_saved_model,
-    exact_float32,
     staged,
     write_saved_model,
 )

@@ -127,17 +127,6 @@ def check_equal(what: str, values: np.ndarray, expected: np.ndarray, tolerance: 
 
 
 @contextlib.contextmanager
-def exact_float32() -> Iterator[None]:
-    """Makes a GPU multiply in full float32, so that two ways through the same network give the same."""
-    before = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    try:
-        yield
-    finally:
-        tf.config.experimental.enable_tensor_float_32_execution(before)
-
-
-@contextlib.contextmanager
 def staged(folder: str) -> Iterator[str]:
     """A local folder to build a model in, which replaces `folder` when the block ends without an error.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.core.errors import UserError
 from pipelines.core.relative import relative_to
-from trainer.export.model_folder import exact_float32
+from pipelines.process.tensorflow_start import exact_float32
 from trainer.training.predict import Trained
 from trainer.training.run import Run
 

@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.relative import relative_to
 from pipelines.core.versions import OF_MODEL, versions
+from pipelines.process.tensorflow_start import exact_float32
 from trainer.data.parts import missing_classes
 from trainer.evaluation import results
 from trainer.evaluation.calibration import expected_calibration_error, fit_temperature
@@ -24,7 +25,6 @@ from trainer.evaluation.report import render_report
 from trainer.evaluation.streams.figures import label_stream_figures, stream_figures
 from trainer.export.appearance import appearance_to_json
 from trainer.export.keras_model import export_model, portable_copy
-from trainer.export.model_folder import exact_float32
 from trainer.files import storage
 from trainer.training.agreement import agreement
 from trainer.training.familiarity import learn

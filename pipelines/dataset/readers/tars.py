@@ -18,6 +18,7 @@ from pipelines.dataset.info import ShardInfo, ShardReport
 from pipelines.dataset.readers.webdataset import WEBDATASET, TarSettings, is_tar_name, tar_name, write_tar
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records, unpacked
 from pipelines.files.output_folder import STATE, temporary_folder
+from pipelines.files.shard_reports import sha256_of
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def _valid(output: str, shards: Mapping[str, ShardReport | None], compression: s
             return None
         if report.version == found.version:
             return report
-        return _write_report(output, report) if _sha256(_tar_uri(output, name)) == report.sha256 else None
+        return _write_report(output, report) if sha256_of(_tar_uri(output, name)) == report.sha256 else None
 
     reports = zip(here, files.each_at(output, read, list(here)), strict=True)
     return {shard: report for shard, report in reports if report}
@@ -181,11 +182,3 @@ def _tar_uri(output: str, name: str) -> str:
 
 def _report_uri(output: str, name: str) -> str:
     return files.join(output, STATE, WEBDATASET, f"{name}.json")
-
-
-def _sha256(uri: str) -> str:
-    with files.open_read(uri) as file:
-        reader = HashingReader(file)
-        while reader.read(1 << 20):
-            pass
-    return reader.sha256.hexdigest()

@@ -8,7 +8,7 @@ from pipelines.core.errors import UsageError
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 
-from trainer.export.model_folder import exact_float32  # noqa: E402
+from pipelines.process.tensorflow_start import exact_float32  # noqa: E402
 from trainer.networks.build import BUILDERS, build_model  # noqa: E402
 
 NETWORKS = sorted(BUILDERS)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipelines.process.tensorflow_start import exact_float32
 from tests import ROOT
-from trainer.export.model_folder import exact_float32
 from trainer.networks import convlstm
 from trainer.networks.convlstm_layer import FastConvLSTM2D
 

@@ -15,9 +15,9 @@ tf = pytest.importorskip("tensorflow")
 from pipelines.appearance.eyes import eye_fingerprint, last_block  # noqa: E402
 from pipelines.models.scorer import Scorer  # noqa: E402
 from pipelines.models.scores import Scored  # noqa: E402
+from pipelines.process.tensorflow_start import exact_float32  # noqa: E402
 from trainer.export.appearance import appearance_to_json  # noqa: E402
 from trainer.export.keras_model import export_model, portable_copy  # noqa: E402
-from trainer.export.model_folder import exact_float32  # noqa: E402
 from trainer.networks.build import build_model  # noqa: E402
 from trainer.networks.streams import (  # noqa: E402
     FEATURES,

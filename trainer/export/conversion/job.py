@@ -11,6 +11,7 @@ from pipelines.cli import tool
 from pipelines.models.safety import refuse_unsafe
 from pipelines.process import interrupts
 from pipelines.process.cores import num_cores
+from pipelines.process.tensorflow_start import exact_float32
 from trainer.export.conversion import runtimes
 from trainer.export.conversion.agreement import Agreement, refuse_other
 from trainer.export.conversion.clips import CheckClips
@@ -19,7 +20,6 @@ from trainer.export.conversion.folder import put
 from trainer.export.conversion.forms import INT8_ACTIVATIONS, KINDS, WEIGHTS_ALONE, Form
 from trainer.export.conversion.graph import write_convertible
 from trainer.export.conversion.source import Source, local_copy
-from trainer.export.model_folder import exact_float32
 
 
 @dataclass(frozen=True)
