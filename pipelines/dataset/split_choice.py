@@ -108,14 +108,14 @@ def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
     by_group: dict[str, Placed] = {}
     by_path: dict[str, Placed] = {}
     for file in split_files:
-        for entry in _without_comments(file.entries, catalog.videos, groups):
+        for entry in _meant(file.entries, catalog.videos, groups):
             is_group = file.kind == "group" or (not file.kind and {entry.name, alike(entry.name)} & known)
             _add(by_group if is_group else by_path, entry if is_group else _plain(entry), file)
     by_group = same_groups(by_group, groups)
     if unknown := sorted(by_group.keys() - groups):
         raise UsageError(f"{where}: {_no_groups(unknown, groups)}")
-    of_video, notes = match_paths(catalog, by_path, where), []
-    if absent := describe_absent(by_path, of_video, where):
+    (of_video, matched), notes = match_paths(catalog, by_path), []
+    if absent := describe_absent(by_path, matched, where):
         notes.append(absent)
     names_train = any(entry.split == _REST for _, entry in (*by_group.values(), *by_path.values()))
     rest = _LEFT_OUT if names_train else _REST
@@ -145,17 +145,19 @@ def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
     return _placed(catalog, videos, where, notes)
 
 
-def _without_comments(entries: Sequence[Entry], videos: Iterable[VideoRecord], groups: Container[str]) -> list[Entry]:
-    """The entries without comments: a line that begins with `#` is kept only if there is such a group or video."""
-    if not any(entry.doubtful for entry in entries):
+def _meant(entries: Sequence[Entry], videos: Iterable[VideoRecord], groups: Container[str]) -> list[Entry]:
+    """The entries, with the names that their lines mean, going by the groups and videos that there are, and without
+    comments: a line that begins with `#` is kept only if there is such a group or video."""
+    if not any(entry.doubtful or entry.others for entry in entries):
         return list(entries)
     stems = {posixpath.splitext(posixpath.basename(video.uri))[0] for video in videos}
 
     def exists(name: str) -> bool:
-        base = posixpath.basename(name.replace("\\", "/"))
+        base = posixpath.basename(name.replace("\\", "/").rstrip("/"))
         return name in groups or base in stems or posixpath.splitext(base)[0] in stems
 
-    return [entry for entry in entries if not entry.doubtful or exists(entry.name)]
+    meant = [entry._replace(name=next(filter(exists, entry.others), entry.name), others=()) for entry in entries]
+    return [entry for entry in meant if not entry.doubtful or exists(entry.name)]
 
 
 def _placed(catalog: Catalog, videos: Sequence[VideoRecord], where: str, notes: Sequence[str]) -> Catalog:

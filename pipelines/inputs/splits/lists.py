@@ -19,13 +19,16 @@ from pipelines.core.split_names import SPLIT_HELP, known_split, split_name
 from pipelines.core.video_files import is_video
 from pipelines.inputs.folders import near_split, split_in
 
-_HEADER = re.compile(r'"?([^,;\t"]*)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
+_SPLIT_COLUMNS = ("split", "subset", "set", "partition")
+"""Columns that name a split, the likeliest first."""
+_HEADER = re.compile(rf'"?([^,;\t"]*)"?\s*[,;\t]\s*"?({"|".join(_SPLIT_COLUMNS)})"?', re.IGNORECASE)
 _PATHS = ("path", "filename", "file", "video", "video_id", "video_name", "clip_name", "clip", "name", "clip_path")
 """Columns that name a video, the likeliest first."""
 _NAMED = {"group": "group", **dict.fromkeys(_PATHS, "path")}
 """Whether lines name groups or paths, by the header of the first column."""
 _PAIR = re.compile(r'(.*\S)\s*[,;\t]\s*"?(\w+)"?\s*(?:#.*)?')
-_PAIR_OF_CLASS = re.compile(r'"?([^"]*?)"?\s*[,;\t]\s*[^,;\t/]*')
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_NEXT_VALUE = re.compile(r"\s*[,;\t]\s*|\s+")
 _SPACED_PAIR = re.compile(r"(.*\S)\s+(\w+)")
 _HMDB_NAME = re.compile(r"(.+)_test_split\d+")
 _HMDB_LINE = re.compile(r"([^/]*\S)\s+([012])")
@@ -42,12 +45,15 @@ class Entry(NamedTuple):
         split: its split; empty for a video to be left out.
         line: number of the line.
         doubtful: whether it begins with `#`, and so is a comment unless there is such a group or video.
+        others: longer names that the line may mean if there are such videos, the longest first, as names may end with
+            what looks like the number of a class.
     """
 
     name: str
     split: str
     line: int
     doubtful: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,32 +78,41 @@ def parse_split_file(text: str, name: str) -> SplitFile:
         UsageError: a line isn't of the file's form, or the file is empty; the message gives the line.
     """
     text = text.removeprefix("\ufeff")
-    lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(n, line.strip()) for n, line in enumerate(_LINE_END.split(text), 1) if line.strip()]
     if not lines:
         raise UsageError(f"{name}: an empty file. Each line needs group,split or path,split")
+    if name.lower().endswith(".json"):
+        raise UsageError(f"{name}: JSON is not read as a split file. Write lines path,split or group,split")
     stem = posixpath.splitext(posixpath.basename(name))[0]
     if (of_class := _HMDB_NAME.fullmatch(stem)) and (entries := list(_hmdb(lines, of_class[1]))):
         return SplitFile(name, "path", tuple(entries))
-    first = lines[0][1]
-    if header := _HEADER.fullmatch(first):
+    start, plain = next(((n, line) for n, line in lines if not line.startswith("#")), lines[0])
+    columns = _columns(plain)
+    if "youtube_id" in columns:
+        raise UsageError(
+            f"{name}: a list of addresses, like those of Kinetics, which names no files. Write lines path,split; or "
+            "give the list as --input, with --video-pattern: its splits are kept"
+        )
+    if (header := _HEADER.fullmatch(plain)) and (header[2].lower() == "split" or header[1].strip().lower() in _NAMED):
         kind = _NAMED.get(header[1].strip().lower(), "")
         if not kind:
-            raise UsageError(f"{name}, line 1: the columns must be group,split or path,split, not {first!r}")
+            raise UsageError(f"{name}, line {start}: the columns must be group,split or path,split, not {plain!r}")
         # Concatenated files repeat the header.
-        below = [(number, line) for number, line in lines if line.lower() != first.lower()]
+        below = [(number, line) for number, line in lines if line.lower() != plain.lower()]
         return SplitFile(name, kind, tuple(_pairs(below, name, kind)))
-    columns = _columns(first)
-    of_file = split_in(stem)
-    if "split" in columns and (kind := "path" if "path" in columns else "group" if "group" in columns else ""):
-        rows = read_table(text, name, (kind, "split"), ("start", "end")).rows
+    of_file, split_column = split_in(stem), next((column for column in _SPLIT_COLUMNS if column in columns), "")
+    path_column = next((column for column in _PATHS if column in columns), "")
+    if split_column and (column := path_column or "group" * ("group" in columns)):
+        below_comments = "\n" * (start - 1) + "\n".join(_LINE_END.split(text)[start - 1 :])
+        rows = read_table(below_comments, name, (column, split_column), ("start", "end")).rows
         return SplitFile(
-            name, kind, tuple(Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows)
+            name,
+            _NAMED[column],
+            tuple(Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows),
         )
-    column = next((column for column in _PATHS if column in columns), "")
-    if of_file and column:
-        rows = read_table(text, name, (column,)).rows
+    if of_file and path_column:
+        rows = read_table(text, name, (path_column,)).rows
         return SplitFile(name, "path", tuple(Entry(path, of_file, line) for line, (path,) in rows))
-    plain = next((line for _, line in lines if not line.startswith("#")), first)
     if of_file and not split_name(_pair(plain)[1]):
         return SplitFile(name, "path", tuple(_listed(lines, of_file)))
     return SplitFile(name, "", tuple(_pairs(lines, name, "")))
@@ -113,12 +128,21 @@ def _hmdb(lines: Sequence[tuple[int, str]], of_class: str) -> Iterator[Entry]:
 
 
 def _listed(lines: Iterable[tuple[int, str]], split: str) -> Iterator[Entry]:
+    """Entries of a list of paths, each of which may be followed by a class, by times or by numbers."""
     for number, line in lines:
-        match = re.fullmatch(r"(.*\S)\s+\d+", line)
-        if not match and not is_video(line) and (pair := _PAIR_OF_CLASS.fullmatch(line)) and is_video(pair[1]):
-            match = pair
-        path = match[1] if match else line
-        yield Entry(_unquoted(path), split, number, line.startswith("#"))
+        ends = [match.start() for match in _NEXT_VALUE.finditer(line)]
+        names = [_unquoted(line), *(_unquoted(line[:end]) for end in reversed(ends))]
+        videos = [name for name in names if is_video(name)]
+        # Without an extension, what stands before the class can only be told by the videos that there are.
+        path, others = (videos[0], ()) if videos else (_before_class(line), tuple(filter(None, names)))
+        yield Entry(path, split, number, line.startswith("#"), others)
+
+
+def _before_class(line: str) -> str:
+    """The likeliest name in a line without the extension of a video: what stands before one or two numbers, or before
+    a class."""
+    match = re.fullmatch(r"(.*?\S)(?:\s+\d+){1,2}", line) or re.fullmatch(r"([^;\t]*\S)\s*[;\t].*", line)
+    return _unquoted(match[1] if match else line)
 
 
 def _pairs(lines: Iterable[tuple[int, str]], name: str, kind: str) -> Iterator[Entry]:
@@ -172,7 +196,7 @@ def choose_files(folder: str, names: Iterable[str]) -> list[str]:
     for name in sorted(names):
         stem, extension = posixpath.splitext(name)
         if extension.lower() in (".txt", ".csv", ".tsv") and (_HMDB_NAME.fullmatch(stem) or split_in(stem)):
-            by_number.setdefault(stem[len(stem.rstrip("0123456789")) :], []).append(name)
+            by_number.setdefault(next(reversed(re.findall(r"\d+", stem)), ""), []).append(name)
     if not by_number:
         raise UsageError(
             f"{folder}: no lists of splits in this folder. They are named after their split, as trainlist01.txt and "
