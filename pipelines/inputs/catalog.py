@@ -18,7 +18,8 @@ from pipelines.core.label_sets import only, split_labels
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
-from pipelines.inputs.folders import describe_levels, find_levels
+from pipelines.inputs.folder_notes import describe_above, describe_levels
+from pipelines.inputs.folders import find_levels
 from pipelines.inputs.records import Filtered, LeftOut
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
@@ -141,7 +142,8 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
             "Move it into a class folder, or give a CSV manifest (path,label,group)"
         )
     paths = {folder: tuple(folder.split("/")) for folder in {file.path.rpartition("/")[0] for file in videos}}
-    levels = find_levels(root, paths.values(), class_level)
+    used = paths.values()
+    levels = find_levels(root, used, class_level)
     meaning_of = {folder: levels.meaning(path) for folder, path in paths.items()}
     records, by_folder, prefix = [], 0, posixpath.join(root, "")
     # There may be millions: posixpath's functions would take longer than everything else.
@@ -157,9 +159,8 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
             group = video_of(path)  # videos with the same name are likely to have the same content
         version = file.version or "missing"
         records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
-    deepest = max(map(len, paths.values()))
-    example = min(path for path in paths.values() if len(path) == deepest)
-    notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
+    found_as = describe_above(levels, used) if class_level else describe_levels(levels, used, by_folder)
+    notes = [*found_as, *_empty(folders, paths)]
     splits_from = "" if levels.split is None else INPUTS[0]
     left_out = LeftOut(unreadable(root, found.lost))
     return Catalog(checked(records, root), found.ignored, left_out, splits_from, tuple(notes))
