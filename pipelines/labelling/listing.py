@@ -9,6 +9,7 @@ from operator import attrgetter, itemgetter
 from pipelines import files
 from pipelines.annotations.tables import check_address, read_table
 from pipelines.core.errors import UsageError
+from pipelines.core.relative import path_below
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
 from pipelines.files import patterns
@@ -85,7 +86,7 @@ def _found(source: str, root: str, listed: Sequence[FileInfo]) -> Listing:
     if not found.videos:
         raise UsageError(no_videos(source, found))
     videos = [_listed(file.path, files.join(root, file.path), file) for file in found.videos]
-    failed = tuple(replace(failure, label=None) for failure in unreadable(root, found.lost))
+    failed = tuple(replace(f, label=None, uri=path_below(f.uri, root)) for f in unreadable(root, found.lost))
     return Listing(tuple(sorted(videos, key=attrgetter("video_id"))), found.ignored, failed=failed)
 
 
