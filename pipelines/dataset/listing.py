@@ -79,11 +79,12 @@ def read_split_files(sources: Sequence[str]) -> list[SplitFile]:
 
 def _split_files(source: str) -> list[str]:
     uri = files.normalise(source, "--split-file")
-    if files.exists(uri) if files.is_local(uri) else posixpath.splitext(uri)[1]:
+    is_plain = not any(sign in source for sign in f"{patterns.MAGIC},")
+    if posixpath.splitext(uri)[1] if is_plain and not files.is_local(uri) else files.exists(uri):
         if files.is_local(uri) and posixpath.isdir(uri):
             return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
         return [uri]
-    if any(sign in source for sign in "*?["):
+    if any(sign in source for sign in patterns.MAGIC):
         folder, pattern = posixpath.split(uri)
         names = fnmatch.filter(files.list_names(folder), pattern)
         found = [files.join(folder, name) for name in names if name.lower() not in UNUSED_FILES]
