@@ -13,6 +13,7 @@ from pipelines.core.label_sets import SEPARATOR, join_labels, split_labels
 from pipelines.core.split_names import known_split, split_name
 from pipelines.inputs.parts import RANGE_ERROR, parse_range, plain_path, settle, with_all_labels
 from pipelines.inputs.rows import BadRow, Manifest, ManifestRow
+from pipelines.inputs.split_columns import refuse_split_column
 
 _RANGE = ("start", "end")
 _NEEDED, _OPTIONAL = ("path", "label"), ("group", "split", *_RANGE)
@@ -65,6 +66,8 @@ def parse_manifest(
             f"{name}, line {without_split}: no split, but line {with_split} has one. Give every line a split, or "
             "remove the column to have splits assigned"
         )
+    if not with_split and table.unused:
+        refuse_split_column(text, name, table.unused)
     if bad and not rows:
         raise UsageError(f"{name}: none of its {len(bad):,} lines can be used. {bad[0].message}")
     rows, num_added = with_all_labels(rows) if multi_label else (rows, 0)

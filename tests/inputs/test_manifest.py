@@ -7,8 +7,10 @@ import pytest
 
 from pipelines.annotations.tables import changes_meaning, read_table
 from pipelines.core.errors import UsageError
+from pipelines.core.video_files import FileInfo
 from pipelines.dataset.listing import read_catalog
 from pipelines.inputs.manifest import parse_manifest
+from pipelines.inputs.manifest_catalog import from_manifest
 
 PLAIN = [("v/1.mp4", "Swing", ""), ("v/2.mp4", "Walk", "")]
 
@@ -106,6 +108,32 @@ def test_other_columns_are_told() -> None:
 def test_split_column_in_any_spelling() -> None:
     text = "path,label,Split\na.mp4,x,Train\nb.mp4,x,valid\nc.mp4,x,validation\nd.mp4,x,TEST\n"
     assert [row.split for row in parse_manifest(text, "m.csv").rows] == ["train", "val", "val", "test"]
+
+
+def test_a_column_of_splits_is_told_by_its_values() -> None:
+    text = "path,Phase,label,x,x,take\na.mp4,Training,A,1,2,test\nb.mp4,val,B,1,2,test\n"
+    with pytest.raises(
+        UsageError, match="^m.csv: column Phase: says which videos are for train and which for val, and"
+    ):
+        parse_manifest(text, "m.csv")
+    assert parse_manifest(text.replace("Training", "warm-up"), "m.csv").unused == ("Phase", "x", "x", "take")
+    assert len(parse_manifest(text.replace("Phase", "split"), "m.csv").rows) == 2
+
+
+def test_folders_that_seem_to_be_splits_are_a_warning() -> None:
+    def notes(text: str) -> tuple[str, ...]:
+        manifest = parse_manifest(text, "m.csv")
+        found = [FileInfo(row.path, 1, "1") for row in manifest.rows]
+        return from_manifest("m.csv", manifest, found, [row.path for row in manifest.rows]).notes
+
+    text = "path,label\nd/test/a.mp4,A\nd/train/b.mp4,B\n"
+    assert notes(text)[0].startswith(
+        "WARNING: the folders test, train seem to be splits, but those of a manifest are in"
+    )
+    assert (
+        notes(text.replace("train", "test")) == notes(text.replace("test", "x")) == notes("path,label\na.mp4,A\n") == ()
+    )
+    assert notes("path,label,split\ntest/a.mp4,A,test\ntrain/b.mp4,B,test\n") == ()
 
 
 @pytest.mark.parametrize("column", ["subset", "Set", "is_train", "testing", "fold", "split1", "trainVal", "train/test"])
