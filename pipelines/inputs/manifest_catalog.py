@@ -58,6 +58,8 @@ def from_manifest(
         notes.append(f"columns of the manifest that are not used: {names} ({_USED} are)")
     if manifest.num_repeated:
         notes.append(f"repeated lines of the manifest that count once: {manifest.num_repeated:,}")
+    if manifest.num_comments:
+        notes.append(f"lines of the manifest that begin with # and count as comments: {manifest.num_comments:,}")
     odd = bool(manifest.bad or manifest.filtered)
     return Catalog(
         checked(records, name),

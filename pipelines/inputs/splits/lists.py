@@ -13,7 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipelines.annotations.tables import DELIMITERS, read_table
+from pipelines.annotations.columns import plain_name
+from pipelines.annotations.table_messages import shortened
+from pipelines.annotations.table_text import DELIMITERS, lines_of
+from pipelines.annotations.tables import read_table
 from pipelines.core.errors import UsageError
 from pipelines.core.split_names import SPLIT_HELP, known_split, split_name
 from pipelines.core.video_files import is_video
@@ -22,6 +25,8 @@ from pipelines.inputs.folders import near_split, split_in
 _HEADER = re.compile(r'"?([^,;\t"]*)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
 _PATHS = ("path", "filename", "file", "video", "video_id", "video_name", "clip_name", "clip", "name", "clip_path")
 """Columns that name a video, the likeliest first."""
+_SPLIT_COLUMNS = {"split", "subset", "set", "partition"}
+_EXCELS = re.compile(r'"?sep=."?', re.IGNORECASE)
 _NAMED = {"group": "group", **dict.fromkeys(_PATHS, "path")}
 """Whether lines name groups or paths, by the header of the first column."""
 _PAIR = re.compile(r'(.*\S)\s*[,;\t]\s*"?(\w+)"?\s*(?:#.*)?')
@@ -72,28 +77,35 @@ def parse_split_file(text: str, name: str) -> SplitFile:
         UsageError: a line isn't of the file's form, or the file is empty; the message gives the line.
     """
     text = text.removeprefix("\ufeff")
-    lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    numbered = enumerate(lines_of(text), 1)
+    lines = [(n, line.strip()) for n, line in numbered if line.strip() and not _EXCELS.fullmatch(line.strip())]
     if not lines:
         raise UsageError(f"{name}: an empty file. Each line needs group,split or path,split")
     stem = posixpath.splitext(posixpath.basename(name))[0]
     if (of_class := _HMDB_NAME.fullmatch(stem)) and (entries := list(_hmdb(lines, of_class[1]))):
         return SplitFile(name, "path", tuple(entries))
-    first = lines[0][1]
+    first = next((line for _, line in lines if not line.startswith("#")), lines[0][1])
+    columns = _columns(first)
+    split_column = "" if any(map(split_name, columns)) else next(iter(sorted(_SPLIT_COLUMNS & columns)), "")
+    if _HEADER.fullmatch(first) or split_column:
+        while lines[0][1] != first:  # comments
+            del lines[0]
     if header := _HEADER.fullmatch(first):
         kind = _NAMED.get(header[1].strip().lower(), "")
         if not kind:
-            raise UsageError(f"{name}, line 1: the columns must be group,split or path,split, not {first!r}")
+            raise UsageError(
+                f"{name}, line {lines[0][0]}: the columns must be group,split or path,split, not {shortened(first)!r}"
+            )
         # Concatenated files repeat the header.
         below = [(number, line) for number, line in lines if line.lower() != first.lower()]
         return SplitFile(name, kind, tuple(_pairs(below, name, kind)))
-    columns = _columns(first)
     of_file = split_in(stem)
-    if "split" in columns and (kind := "path" if "path" in columns else "group" if "group" in columns else ""):
-        rows = read_table(text, name, (kind, "split"), ("start", "end")).rows
-        return SplitFile(
-            name, kind, tuple(Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows)
-        )
     column = next((column for column in _PATHS if column in columns), "")
+    if split_column:
+        named = column or "group"
+        rows = read_table(text, name, (named, split_column), ("start", "end")).rows
+        entries = (Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows)
+        return SplitFile(name, _NAMED[named], tuple(entries))
     if of_file and column:
         rows = read_table(text, name, (column,)).rows
         return SplitFile(name, "path", tuple(Entry(path, of_file, line) for line, (path,) in rows))
@@ -129,7 +141,7 @@ def _pairs(lines: Iterable[tuple[int, str]], name: str, kind: str) -> Iterator[E
             if doubtful:
                 continue
             hint = "" if kind else ". A list of paths without splits must be named after its split, as trainlist01.txt"
-            raise UsageError(f"{name}, line {number}: expected {kind or 'group'},split{hint}, not {line!r}")
+            raise UsageError(f"{name}, line {number}: expected {kind or 'group'},split{hint}, not {shortened(line)!r}")
         known = split_name(split)
         if not known and not doubtful and (near := near_split(split)):
             raise UsageError(f"{name}, line {number}: unknown split {split!r}; did you mean {near}? {SPLIT_HELP}")
@@ -155,7 +167,7 @@ def _unquoted(text: str) -> str:
 
 def _columns(line: str) -> set[str]:
     rows = (next(csv.reader([line], delimiter=sign, skipinitialspace=True), []) for sign in DELIMITERS)
-    return {column.strip().lower() for row in rows for column in row}
+    return {plain_name(column) for row in rows for column in row}
 
 
 def choose_files(folder: str, names: Iterable[str]) -> list[str]:
