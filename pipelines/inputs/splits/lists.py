@@ -13,7 +13,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipelines.annotations.tables import DELIMITERS, read_table
+from pipelines.annotations.columns import plain_name
+from pipelines.annotations.table_messages import shortened
+from pipelines.annotations.table_text import DELIMITERS, lines_of
+from pipelines.annotations.tables import read_table
 from pipelines.core.errors import UsageError
 from pipelines.core.split_names import SPLIT_HELP, known_split, split_name
 from pipelines.core.video_files import is_video
@@ -21,13 +24,13 @@ from pipelines.inputs.folders import near_split, split_in
 
 _SPLIT_COLUMNS = ("split", "subset", "set", "partition")
 """Columns that name a split, the likeliest first."""
-_HEADER = re.compile(rf'"?([^,;\t"]*)"?\s*[,;\t]\s*"?({"|".join(_SPLIT_COLUMNS)})"?', re.IGNORECASE)
+_HEADER = re.compile(r'"?([^,;\t"]*)"?\s*[,;\t]\s*"?split"?', re.IGNORECASE)
 _PATHS = ("path", "filename", "file", "video", "video_id", "video_name", "clip_name", "clip", "name", "clip_path")
 """Columns that name a video, the likeliest first."""
+_EXCELS = re.compile(r'"?sep=."?', re.IGNORECASE)
 _NAMED = {"group": "group", **dict.fromkeys(_PATHS, "path")}
 """Whether lines name groups or paths, by the header of the first column."""
 _PAIR = re.compile(r'(.*\S)\s*[,;\t]\s*"?(\w+)"?\s*(?:#.*)?')
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _NEXT_VALUE = re.compile(r"\s*[,;\t]\s*|\s+")
 _SPACED_PAIR = re.compile(r"(.*\S)\s+(\w+)")
 _HMDB_NAME = re.compile(r"(.+)_test_split\d+")
@@ -78,7 +81,8 @@ def parse_split_file(text: str, name: str) -> SplitFile:
         UsageError: a line isn't of the file's form, or the file is empty; the message gives the line.
     """
     text = text.removeprefix("\ufeff")
-    lines = [(n, line.strip()) for n, line in enumerate(_LINE_END.split(text), 1) if line.strip()]
+    numbered = enumerate(lines_of(text), 1)
+    lines = [(n, line.strip()) for n, line in numbered if line.strip() and not _EXCELS.fullmatch(line.strip())]
     if not lines:
         raise UsageError(f"{name}: an empty file. Each line needs group,split or path,split")
     if name.lower().endswith(".json"):
@@ -86,34 +90,38 @@ def parse_split_file(text: str, name: str) -> SplitFile:
     stem = posixpath.splitext(posixpath.basename(name))[0]
     if (of_class := _HMDB_NAME.fullmatch(stem)) and (entries := list(_hmdb(lines, of_class[1]))):
         return SplitFile(name, "path", tuple(entries))
-    start, plain = next(((n, line) for n, line in lines if not line.startswith("#")), lines[0])
-    columns = _columns(plain)
+    first = next((line for _, line in lines if not line.startswith("#")), lines[0][1])
+    columns = _columns(first)
     if "youtube_id" in columns:
         raise UsageError(
             f"{name}: a list of addresses, like those of Kinetics, which names no files. Write lines path,split; or "
             "give the list as --input, with --video-pattern: its splits are kept"
         )
-    if (header := _HEADER.fullmatch(plain)) and (header[2].lower() == "split" or header[1].strip().lower() in _NAMED):
+    is_head = not any(map(split_name, columns))
+    split_column = next((column for column in _SPLIT_COLUMNS if is_head and column in columns), "")
+    if _HEADER.fullmatch(first) or split_column:
+        while lines[0][1] != first:  # comments
+            del lines[0]
+    if header := _HEADER.fullmatch(first):
         kind = _NAMED.get(header[1].strip().lower(), "")
         if not kind:
-            raise UsageError(f"{name}, line {start}: the columns must be group,split or path,split, not {plain!r}")
+            raise UsageError(
+                f"{name}, line {lines[0][0]}: the columns must be group,split or path,split, not {shortened(first)!r}"
+            )
         # Concatenated files repeat the header.
-        below = [(number, line) for number, line in lines if line.lower() != plain.lower()]
+        below = [(number, line) for number, line in lines if line.lower() != first.lower()]
         return SplitFile(name, kind, tuple(_pairs(below, name, kind)))
-    of_file, split_column = split_in(stem), next((column for column in _SPLIT_COLUMNS if column in columns), "")
-    path_column = next((column for column in _PATHS if column in columns), "")
-    if split_column and (column := path_column or "group" * ("group" in columns)):
-        below_comments = "\n" * (start - 1) + "\n".join(_LINE_END.split(text)[start - 1 :])
-        rows = read_table(below_comments, name, (column, split_column), ("start", "end")).rows
-        return SplitFile(
-            name,
-            _NAMED[column],
-            tuple(Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows),
-        )
-    if of_file and path_column:
-        rows = read_table(text, name, (path_column,)).rows
+    of_file = split_in(stem)
+    column = next((column for column in _PATHS if column in columns), "")
+    if split_column:
+        named = column or "group"
+        rows = read_table(text, name, (named, split_column), ("start", "end")).rows
+        entries = (Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows)
+        return SplitFile(name, _NAMED[named], tuple(entries))
+    if of_file and column:
+        rows = read_table(text, name, (column,)).rows
         return SplitFile(name, "path", tuple(Entry(path, of_file, line) for line, (path,) in rows))
-    if of_file and not split_name(_pair(plain)[1]):
+    if of_file and not split_name(_pair(first)[1]):
         return SplitFile(name, "path", tuple(_listed(lines, of_file)))
     return SplitFile(name, "", tuple(_pairs(lines, name, "")))
 
@@ -153,7 +161,7 @@ def _pairs(lines: Iterable[tuple[int, str]], name: str, kind: str) -> Iterator[E
             if doubtful:
                 continue
             hint = "" if kind else ". A list of paths without splits must be named after its split, as trainlist01.txt"
-            raise UsageError(f"{name}, line {number}: expected {kind or 'group'},split{hint}, not {line!r}")
+            raise UsageError(f"{name}, line {number}: expected {kind or 'group'},split{hint}, not {shortened(line)!r}")
         known = split_name(split)
         if not known and not doubtful and (near := near_split(split)):
             raise UsageError(f"{name}, line {number}: unknown split {split!r}; did you mean {near}? {SPLIT_HELP}")
@@ -179,7 +187,7 @@ def _unquoted(text: str) -> str:
 
 def _columns(line: str) -> set[str]:
     rows = (next(csv.reader([line], delimiter=sign, skipinitialspace=True), []) for sign in DELIMITERS)
-    return {column.strip().lower() for row in rows for column in row}
+    return {plain_name(column) for row in rows for column in row}
 
 
 def choose_files(folder: str, names: Iterable[str]) -> list[str]:
