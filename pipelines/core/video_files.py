@@ -152,7 +152,8 @@ def describe_ignored(ignored: Sequence[IgnoredFile], show: Callable[[str], str] 
     for reason, paths in sorted(names.items(), key=lambda item: (-len(item[1]), item[0])):
         more = ", ..." if len(paths) > _SHOWN else ""
         parts.append(f"{show(reason)} {len(paths):,} ({', '.join(map(show, paths[:_SHOWN]))}{more})")
-    rest = [f"{len(parts) - _SHOWN_REASONS:,} more reasons"] if len(parts) > _SHOWN_REASONS else []
+    left = len(parts) - _SHOWN_REASONS
+    rest = [f"{left:,} more reason{'s' * (left > 1)}"] if left > 0 else []
     return ", ".join(parts[:_SHOWN_REASONS] + rest)
 
 

@@ -23,6 +23,7 @@ from pipelines.inputs.folders import find_levels
 from pipelines.inputs.records import Filtered, LeftOut
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
+_SHOWN_CLASSES = 60
 INPUTS = ("its folders", "the manifest")
 """What may give official splits, apart from files and flags, as `Catalog.splits_from` names it."""
 
@@ -197,7 +198,7 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
     could: what is wrong with a manifest doesn't fill a small sample of it.
 
     Raises:
-        UsageError: a class is unknown; the message suggests the nearest and lists all.
+        UsageError: a class is unknown; the message suggests the nearest and lists them.
     """
     if not classes and not limit:
         return catalog
@@ -207,7 +208,7 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             near = near or [label for label in known if label.lower() == name.lower()]
             hint = f"; did you mean {near[0]}?" if near else "."
-            raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {', '.join(known)}")
+            raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {some(known, _SHOWN_CLASSES)}")
     everything: list[VideoRecord | Failure | Filtered] = [*catalog.videos]
     everything += [row for row in catalog.left_out.failed if row.label]
     everything += [row for row in catalog.left_out.filtered if row.label]

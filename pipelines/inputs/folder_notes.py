@@ -24,7 +24,7 @@ def describe_levels(levels: Levels, folders: Collection[Folder], num_below: int)
         notes.append(f"the classes are folders below {above}")
     classes = sorted(names_at(folders, levels.label))
     if num_below:
-        below = levels.label + (3 if levels.split == levels.label + 1 else 2)
+        below = levels.group + 1
         text = f"videos in folders below that of their class: {num_below:,}, as in {'/'.join(example)}. These folders "
         text += f"are their groups; --class-level {below} makes them the classes"
         if inner := _likelier_classes(levels, folders, below - 1):

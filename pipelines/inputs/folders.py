@@ -3,18 +3,23 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from sys import intern
 from typing import NamedTuple
 
 from pipelines.core.errors import UsageError
+from pipelines.core.names import alike
 from pipelines.core.split_names import SPLIT_HELP, SPLIT_NAMES, SPLITS, split_name
 from pipelines.core.wording import some
 
 _OTHER_SPLITS = frozenset(("trainval", "traindev", "dev", "devel", "eval", "evaluation", "holdout", "heldout"))
 """Names of splits that don't tell which of the usual splits they are."""
 _NUMBERED = re.compile(r"(?:splits?|folds?|partition)[\W_]*\d+", re.IGNORECASE)
+_OF_VIDEOS = frozenset(
+    ("videos", "video", "clips", "clip", "movies", "data", "files", "raw", "rgb", "color", "avi", "mp4", "mov", "webm")
+)
+"""Names of folders that say nothing about their videos."""
 _DECORATION = re.compile("(?:list|set|split|videos?|files?)$")
 
 Folder = tuple[str, ...]
@@ -69,15 +74,22 @@ class Levels:
     Attributes:
         label: level of the classes.
         split: level of the official splits; None if there are none.
+        around: folders around everything of a class, which are no groups.
     """
 
     label: int
     split: int | None = None
+    around: frozenset[Folder] = frozenset()
+
+    @property
+    def group(self) -> int:
+        """First level below class and split."""
+        return self.label + (2 if self.split == self.label + 1 else 1)
 
     def meaning(self, folder: Folder) -> Meaning:
         """Label, split and group of the videos in a folder; the folders below class and split are the group."""
         split = "" if self.split is None else split_name(folder[self.split])
-        first = self.label + (2 if self.split == self.label + 1 else 1)
+        first = self.group + (folder[: self.group + 1] in self.around)
         return Meaning(intern(folder[self.label]), split, intern("/".join(folder[first:])))
 
 
@@ -96,8 +108,21 @@ def find_levels(root: str, folders: Collection[Folder], class_level: int = 0) ->
     Raises:
         UsageError: a video lies above the classes, or splits can't be told from classes.
     """
-    if class_level:
-        return _given(root, folders, class_level - 1)
+    found = _given(root, folders, class_level - 1) if class_level else _find(root, folders)
+    return replace(found, around=_around_classes(found, folders))
+
+
+def _around_classes(levels: Levels, folders: Collection[Folder]) -> frozenset[Folder]:
+    """Lone folders around everything of their class, if they are called like it (`pick/pick`, as archives of classes
+    are unpacked) or like any folder of videos (`pick/videos`). As a group, each would be a whole class."""
+    inside: dict[Folder, set[Folder]] = {}
+    for folder in folders:
+        inside.setdefault(folder[: levels.group], set()).add(folder[: levels.group + 1])
+    lone = {path for paths in inside.values() if len(paths) == 1 for path in paths if len(path) > levels.group}
+    return frozenset(p for p in lone if alike(p[-1]) == alike(p[levels.label]) or alike(p[-1]) in _OF_VIDEOS)
+
+
+def _find(root: str, folders: Collection[Folder]) -> Levels:
     first = _enter(root, folders, 0)
     names = names_at(folders, first)
     if _all_splits(names):

@@ -89,6 +89,16 @@ def test_a_glob_follows_each_folder_once(odd: Path, pattern: str) -> None:
     assert "A/notes.txt" in {file.path for file in listing.ignored}
 
 
+def test_of_two_ways_to_a_folder_the_real_one_is_taken(tmp_path: Path) -> None:
+    touch(tmp_path, "train/A/v.mp4", "train/B/w.mp4")
+    touch(tmp_path, *(f"test/C/{number}.mp4" for number in range(2)))
+    (tmp_path / "test" / "A").symlink_to("../train/A")
+    (tmp_path / "D").symlink_to("test/C")
+    for found in (read_catalog(str(tmp_path)), list_videos(str(tmp_path))):
+        assert [v.video_id.split(".")[0] for v in found.videos] == ["test/C/0", "test/C/1", "train/A/v", "train/B/w"]
+        assert [file.path for file in found.ignored] == ["D", "test/A"]
+
+
 def test_many_links_in_circles_end_at_once(tmp_path: Path) -> None:
     """There are 2 ** 40 ways through them."""
     touch(tmp_path, "A/v.mp4")
