@@ -56,6 +56,9 @@ def choose_splits(
         return replace(catalog, videos=videos, splits_from="", notes=(*catalog.notes, note)), config
     elif own:
         config = replace(config, splits=OFFICIAL_SPLITS)
+    if catalog.splits_from and config.split_seed:
+        note = "--split-seed is not used, as the split of each group is given"
+        catalog = replace(catalog, notes=(*catalog.notes, note))
     if own and catalog.splits_from != own:
         note = f"the splits that {own} would give are not used"
         catalog = replace(catalog, notes=(*catalog.notes, note))

@@ -217,6 +217,16 @@ def test_splits_are_dealt_anew_if_asked_for() -> None:
     assert "the splits that its folders would give are not used" in catalog.notes
 
 
+def test_a_seed_without_a_draw_is_told() -> None:
+    said = "--split-seed is not used, as the split of each group is given"
+    for config in (PreprocessConfig("/r", "/o"), PreprocessConfig("/r", "/o", split_groups=("test=s1",))):
+        for seed in (0, 1):
+            notes = choose_splits(tree(*OFFICIAL), replace(config, split_seed=seed))[0].notes
+            assert (said in notes) == bool(seed)
+    dealt = choose_splits(tree(*OFFICIAL), PreprocessConfig("/r", "/o", splits=DEFAULT_SPLITS, split_seed=1))[0]
+    assert said not in dealt.notes
+
+
 def test_official_splits_that_are_not_there() -> None:
     config = PreprocessConfig("/r", "/o", splits="official")
     with pytest.raises(UsageError, match="--splits official: neither folders nor a column split of /r name any"):

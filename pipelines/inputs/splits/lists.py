@@ -81,6 +81,8 @@ def parse_split_file(text: str, name: str) -> SplitFile:
         UsageError: a line isn't of the file's form, or the file is empty; the message gives the line.
     """
     text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        raise UsageError(f"{name}: binary data, not a text. Each line needs group,split or path,split")
     numbered = enumerate(lines_of(text), 1)
     lines = [(n, line.strip()) for n, line in numbered if line.strip() and not _EXCELS.fullmatch(line.strip())]
     if not lines:

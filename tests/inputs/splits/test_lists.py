@@ -161,6 +161,7 @@ def test_what_is_named_and_not_there_is_told_unless_nothing_is() -> None:
             "V_ARCHERY_G09_C01.AVI and Archery/v_Archery_g09_c01.avi are the same video, named for both test and train",
         ),
         ([("s.csv", "g01,train\nG01,test\n")], "g01 and G01 are the same group, named for both train and test (s"),
+        ([("test.mp4", "\0\0\0 ftypisom\n")], "test.mp4: binary data, not a text. Each line needs group,split or"),
         ([("train.json", '[{"id": 1}]')], "train.json: JSON is not read as a split file"),
         ([("train.csv", "label,youtube_id,time_start,split\n")], "train.csv: a list of addresses, like those of Kin"),
         ([("s.csv", "# x\nid,split\n1,test\n")], "s.csv, line 2: the columns must be group,split or path,split, not "),
