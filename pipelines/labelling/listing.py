@@ -50,7 +50,8 @@ def list_videos(source: str) -> Listing:
             return _found(source, source, files.list_tree(source)[0])
         if extension(source) in VIDEO_EXTENSIONS:  # even a hidden one, as it was asked for by name
             return _named(source, [posixpath.basename(source)])
-        return _existing(source, _named(source, _list_paths(_text(source), source, posixpath.dirname(source))))
+        paths, num_comments = _list_paths(_text(source), source, posixpath.dirname(source))
+        return replace(_existing(source, _named(source, paths)), num_comments=num_comments)
     except OSError as error:
         raise UsageError(f"cannot list {error.filename or source}: {error.strerror or error}") from error
 
@@ -99,7 +100,8 @@ def _listed(video_id: str, uri: str, file: FileInfo) -> ListedVideo:
     return ListedVideo(video_id, uri, file.version or "missing", file.size_bytes)
 
 
-def _list_paths(text: str, name: str, root: str) -> list[str]:
+def _list_paths(text: str, name: str, root: str) -> tuple[list[str], int]:
+    """The paths in a list, and the number of comments."""
     if "\0" in text:
         raise UsageError(
             f"{name} is neither a folder, nor a video by its extension, nor a list of paths: it holds binary data"
@@ -116,7 +118,7 @@ def _list_paths(text: str, name: str, root: str) -> list[str]:
     ]
     if not paths:
         raise UsageError(f"{name}: no paths in this list. Give one path on each line")
-    return paths
+    return paths, sum(not _path_in(line, root) for line in lines if line.lstrip().startswith("#"))
 
 
 def _existing(source: str, listing: Listing) -> Listing:

@@ -178,6 +178,7 @@ def test_names_in_lists_may_begin_with_what_begins_comments(tmp_path: Path) -> N
     listing = list_videos(str(write_list(tmp_path / "list.txt", "\n".join(["# all of them", "#link.avi", *names]))))
     assert [video.video_id for video in listing.videos] == sorted({*names, "#link.avi"} - {"# not there.avi"})
     assert [video.video_id for video in listing.videos if video.version == "missing"] == ["#link.avi"]
+    assert listing.num_comments == 2
 
 
 def test_manifests_may_name_videos_that_differ_in_their_extension(tmp_path: Path) -> None:

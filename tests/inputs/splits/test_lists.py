@@ -126,6 +126,8 @@ def test_names_that_begin_like_a_comment() -> None:
     catalog = chosen(HMDB, ("s.csv", text))
     assert splits(catalog) == {"#122_Cleaning_Up_(1)": "test", "A_wave_1": "train"}
     assert catalog.notes == (
+        "lines of s.csv that begin with # and name nothing in the input, so count as comments: 3 (# pick, #gone.avi, "
+        "# gone.avi)",
         "videos not named by s.csv, left out: 2 (pick/RATRACE_pick_37, wave/show_-)_wave_2)",
         "splits from s.csv: train 1, test 1",
         NO_VAL,
