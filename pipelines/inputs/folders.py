@@ -144,8 +144,8 @@ def _find(root: str, folders: Collection[Folder]) -> Levels:
             example = "/".join(min(folder for folder in folders if len(folder) > level and folder[level] in deep))
             raise UsageError(
                 f"{root}: folders named like splits ({some(sorted(deep))}) lie deeper than right below the classes, as "
-                f"in {example}. Move them above or right below the classes, or rename them; if other folders are the "
-                f"classes: --class-level {level} or {level + 2}"
+                f"in {example}. Move them above or right below the classes, or, if they are not splits, add "
+                f"--class-level {first + 1}; if other folders are the classes, --class-level {level} or {level + 2}"
             )
     return Levels(first)
 

@@ -68,6 +68,8 @@ def test_levels_are_found(paths: list[str], expected: list[tuple[str, str, str]]
 
 
 def test_class_level_decides() -> None:
+    deep = tree("A/s1/test/1.mp4", "A/s1/train/1.mp4", "B/2.mp4", level=1)
+    assert meanings(deep) == [("A", "s1/test", ""), ("A", "s1/train", ""), ("B", "B/2", "")]
     paths = ("in/A/1.mp4", "out/B/2.mp4")
     assert meanings(tree(*paths, level=1)) == [("in", "A", ""), ("out", "B", "")]
     assert meanings(tree(*paths, level=2)) == [("A", "in/A/1", ""), ("B", "out/B/2", "")]
