@@ -140,12 +140,20 @@ def _hmdb(lines: Sequence[tuple[int, str]], of_class: str) -> Iterator[Entry]:
 def _listed(lines: Iterable[tuple[int, str]], split: str) -> Iterator[Entry]:
     """Entries of a list of paths, each of which may be followed by a class, by times or by numbers."""
     for number, line in lines:
-        ends = [match.start() for match in _NEXT_VALUE.finditer(line)]
-        names = [_unquoted(line), *(_unquoted(line[:end]) for end in reversed(ends))]
-        videos = [name for name in names if is_video(name)]
-        # Without an extension, what stands before the class can only be told by the videos that there are.
-        path, others = (videos[0], ()) if videos else (_before_class(line), tuple(filter(None, names)))
+        # There may be hundreds of thousands, most of them a path alone or one with a number.
+        before, _, last = line.rpartition(" ")
+        path = before.rstrip() if last.isdigit() else line
+        path, others = (path, ()) if is_video(path) else _readings(line)
         yield Entry(path, split, number, line.startswith("#"), others)
+
+
+def _readings(line: str) -> tuple[str, tuple[str, ...]]:
+    """The likeliest name in a line, and all that it may be where that can only be told by the videos that there are, as
+    a name without an extension may contain what separates it from a class."""
+    ends = [match.start() for match in _NEXT_VALUE.finditer(line)]
+    names = [_unquoted(line), *(_unquoted(line[:end]) for end in reversed(ends))]
+    video = next(filter(is_video, names), "")
+    return (video, ()) if video else (_before_class(line), tuple(filter(None, names)))
 
 
 def _before_class(line: str) -> str:
