@@ -32,6 +32,8 @@ def make_parser() -> Parser:
     parser = Parser("pipelines.doctor", _DESCRIPTION, _EPILOG)
     add = parser.add_argument
     add("--input", metavar="PATH", help="folder or manifest, as for pipelines.preprocess; decodes 50 of its videos")
+    add("--class-level", type=int, metavar="N", help="which level of folders are the classes, as for preprocess")
+    add("--multi-label", action="store_true", help="the rows of a manifest may have several labels, as for preprocess")
     add("--video-pattern", metavar="PATTERN", help="where the videos of annotations lie, as for pipelines.preprocess")
     add("--num-frames", type=int, metavar="T", help="frames per clip, for the estimate (default: 20)")
     add("--size", metavar="PIXELS", help="height and width, for the estimate: 64 or 72x96 (default: 64)")
@@ -65,11 +67,12 @@ def _config(given: dict[str, Any]) -> "PreprocessConfig | list[Finding] | None":
     Raises:
         UsageError: a value is wrong, or the input doesn't exist.
     """
-    names = ("num_frames", "size", "video_pattern")
+    names = ("class_level", "multi_label", "num_frames", "size", "video_pattern")
     clips: dict[str, Any] = {name: given[name] for name in names if name in given}
     if "input" not in given:
         if clips:
-            raise UsageError("--num-frames, --size and --video-pattern are for an input: give --input, too")
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in clips)
+            raise UsageError(f"{flags}: for an input: give --input, too")
         return None
     source = files.normalise(given["input"], "--input")
     modules = [load(name, "input", "input") for name in ("pipelines.dataset.listing", "pipelines.core.settings.build")]

@@ -214,6 +214,8 @@ def _log_start(work: Work, listing: Listing, engine: Engine) -> None:
     total, pending, windows = work.num_videos, work.num_pending, work.windows
     tool.say_damaged(work.config.output, work.damaged)
     say_ignored(listing.ignored, work.config.output)
+    if listing.num_comments:
+        tool.say(f"note: lines of the list that begin with # and count as comments: {listing.num_comments:,}")
     if listing.num_repeated:
         count = listing.num_repeated
         tool.say(f"note: {plural(count, 'entry', 'entries')} of the list repeat{'s' * (count == 1)} an earlier one")

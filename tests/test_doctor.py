@@ -20,7 +20,7 @@ def without_environment(findings: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def test_a_good_input_as_json(tmp_path: Path) -> None:
     for number in range(1, 5):
-        write_video(tmp_path / "videos" / "Run" / f"v_Run_g0{number}_c01.avi", 20 + number)
+        write_video(tmp_path / "videos" / ("Run", "Walk")[number % 2] / f"v_g0{number}_c01.avi", 20 + number)
     (tmp_path / "out").mkdir()
     arguments = ("--input", tmp_path / "videos", "--path", tmp_path / "out")
     done = run_tool("pipelines.doctor", "--json", *arguments, cwd=ROOT)

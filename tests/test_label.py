@@ -268,6 +268,10 @@ def test_dry_run_writes_nothing(model: Path, videos: Path, tmp_path: Path, capsy
     run(model, videos, tmp_path / "out", "--dry-run")
     text = capsys.readouterr().out
     assert "5 videos to label" in text and "a/jump.mp4" in text and "by file sizes, all would take about" in text
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "esc\x1b[31m.mp4").symlink_to(videos / "a" / "jump.mp4")
+    run(model, tmp_path / "in", tmp_path / "out", "--dry-run")
+    assert "\n  esc\\u001b[31m.mp4\n" in capsys.readouterr().out
     assert not (tmp_path / "out").exists()
 
 

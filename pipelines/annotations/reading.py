@@ -11,12 +11,12 @@ from pipelines.annotations.entries import Source
 from pipelines.annotations.label_files import KEYS, SUMMARY, label_file, label_folder
 from pipelines.annotations.label_studio import is_label_studio, reviewed
 from pipelines.annotations.table_rows import is_kinetics, kinetics_rows, plain_rows
-from pipelines.annotations.tables import read_head
+from pipelines.annotations.table_text import read_head
 from pipelines.annotations.types import Annotation
 from pipelines.annotations.video_pattern import VideoPattern
 from pipelines.core.errors import UsageError
 from pipelines.core.stored.sealed import load_json
-from pipelines.core.text_decoding import decode
+from pipelines.core.text_decoding import decode, stand_in_of
 
 ACCEPTED = (
     "Accepted are tables (CSV, TSV) with the columns path,label,start,end; Kinetics' CSV; ActivityNet's JSON; Label "
@@ -106,6 +106,8 @@ def _head(uri: str) -> bytes:
         raise UsageError(f"no such file: {uri}") from error
     except IsADirectoryError as error:
         raise UsageError(f"{uri} is a folder without {SUMMARY}, so not one of labels. {ACCEPTED}") from error
+    if stand_in := stand_in_of(head):
+        raise UsageError(f"{uri} is {stand_in}")
     if not head.strip():
         raise UsageError(f"{uri} is empty. {ACCEPTED}")
     return head
@@ -174,7 +176,7 @@ def _table(uri: str, source: Source) -> tuple[str, Iterator[Annotation]]:
     if data.lstrip(b"\xef\xbb\xbf").startswith(b"WEBVTT"):
         raise UsageError(f"{uri}: subtitles are not read. {ACCEPTED}")
     text = decode(data, uri)
-    columns = read_head(text)
+    columns = read_head(text, uri)
     if is_kinetics(columns):
         return "kinetics", kinetics_rows(text, source)
     if set(columns) >= KEYS:

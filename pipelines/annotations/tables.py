@@ -1,42 +1,24 @@
 """Reads tables as people write them: columns separated by comma, semicolon or tab, and named in the first line."""
 
+import contextlib
 import csv
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import islice
 
+from pipelines.annotations import table_messages
+from pipelines.annotations.columns import changes_meaning, gives_splits, plain_name
+from pipelines.annotations.table_messages import COLUMNS
+from pipelines.annotations.table_text import lines_of, open_table
 from pipelines.core.errors import UsageError
-from pipelines.files.addresses import STORES, UNKNOWN_STORE
+from pipelines.core.split_names import split_name
+from pipelines.files.addresses import STORES, UNKNOWN_STORE, file_path
 
-COLUMNS = ("path", "label", "group", "split", "start", "end")
-"""Columns that a manifest may have. Not every reader needs all of them."""
-DELIMITERS = ",;\t"
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_EXCELS_DELIMITER = re.compile(r"\s*sep=([,;\t])\s*(?:\r\n|\r|\n)", re.IGNORECASE)
 _WEB = ("http", "https", "ftp", "ftps", "sftp", "rtsp", "rtmp", "rtmps", "rtp", "udp", "mms", "data", "magnet")
-_SHOWN = 10
-
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_MEANING = frozenset(
-    (
-        *("start", "starts", "end", "ends", "begin", "begins", "beginning", "stop", "stops", "finish", "onset"),
-        *("offset", "duration", "durations", "fps", "framerate", "speed", "weight", "weights", "segment", "segments"),
-        *("interval", "intervals", "range", "span", "trim", "timestamp", "timestamps", "timecode", "bbox", "roi"),
-        *("crop", "rotate", "rotation"),
-    )
-)
-_FRAMES = frozenset(("frame", "frames"))
-_COUNTS = frozenset(("n", "nb", "num", "number", "count", "total", "size", "width", "height"))
-"""`num_frames` describes the video, whereas `frames` may choose some of them."""
-_SPLITS = frozenset(
-    ("subset", "partition", "fold", "folds", "split", "splits", "train", "training", "val", "test", "testing")
-)
-_UNIT = "(?:s|t|ts|at|ms|msec|sec|secs|second|seconds|time|times|frame|frames|idx|index)?"
-_FUSED = re.compile(
-    rf"(?:t|time|sec|frame|clip|video|event|action)?(?:start|begin|end|stop|onset|offset|duration){_UNIT}"
-    rf"|(?:t|time)?(?:from|to|in|out|t0|t1){_UNIT}|s|sec|secs|seconds?|sampleweight|bounding_?box"
-)
+LONGEST_PATH = 4096
+"""Longer ones name no file on any system."""
+_SAMPLE = 50
 
 
 @dataclass(frozen=True)
@@ -48,11 +30,13 @@ class Table:
         unused: names of columns that are not used.
         headers: numbers of lines that repeat the first one, as in concatenated tables; known once the rows have been
             taken.
+        comments: likewise the numbers of lines below the first that begin with `#` and are no rows.
     """
 
     rows: Iterator[tuple[int, list[str]]]
     unused: tuple[str, ...]
     headers: list[int] = field(default_factory=list)
+    comments: list[int] = field(default_factory=list)
 
 
 def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[str] = ()) -> Table:
@@ -69,37 +53,24 @@ def read_table(text: str, name: str, needed: Sequence[str], optional: Sequence[s
             While rows are taken: a needed value is missing, there are too many fields, an address is one of the web,
             or there are no lines. The message names the line and what to do.
     """
-    text = text.removeprefix("\ufeff")
-    delimiter, skipped = "", 0
-    if match := _EXCELS_DELIMITER.match(text):
-        delimiter, text, skipped = match[1], text[match.end() :], 1
-    delimiter = delimiter or _delimiter(text, needed)
-    reader = csv.reader(_lines(text), delimiter=delimiter, skipinitialspace=True, strict=True)
-    try:
-        header = [column.strip() for column in next(filter(None, reader), [])]
-    except csv.Error as error:
-        raise UsageError(f"{name}, line 1: {error}; is it a CSV file?") from error
-    head = _Head(name, tuple(header), delimiter, tuple(needed), tuple(optional), skipped)
-    _check_head(head)
     if (zero := text.find("\0")) >= 0:
-        line = sum(1 for _ in _lines(text[:zero] + ".")) + skipped
+        line = sum(1 for _ in lines_of(text[:zero] + "."))
         raise UsageError(f"{name}, line {line}: a zero byte, which text can't contain. Save the file as UTF-8")
-    unused = tuple(column for column in header if column and column.lower() not in {*COLUMNS, *needed, *optional})
-    headers: list[int] = []
-    return Table(_rows(reader, head, headers), unused, headers)
+    opening = open_table(text, name, needed)
 
+    def rows() -> "csv._reader":  # type: ignore[name-defined]
+        return csv.reader(lines_of(opening.text), delimiter=opening.delimiter, skipinitialspace=True, strict=True)
 
-def read_head(text: str) -> tuple[str, ...]:
-    """The names of the columns of a table in lower case, as its first line has them."""
-    text = text.removeprefix("\ufeff")
-    if match := _EXCELS_DELIMITER.match(text):
-        text = text[match.end() :]
-    line = next((line for line in _lines(text) if line.strip()), "")
+    reader = rows()
     try:
-        names = next(csv.reader([line], delimiter=_delimiter(text, ()), skipinitialspace=True), [])
-    except csv.Error:
-        names = [line.strip()]
-    return tuple(name.strip().lower() for name in names)
+        columns = tuple(column.strip() for column in next(reader, []))
+    except csv.Error as error:
+        raise UsageError(f"{name}, line {opening.skipped + 1}: {table_messages.no_csv(str(error))}") from error
+    head = _Head(name, columns, opening.delimiter, tuple(needed), tuple(optional), opening.skipped)
+    _check_head(head, rows())
+    known = {*COLUMNS, *needed, *optional}
+    table = Table(iter(()), tuple(column for column in columns if column and plain_name(column) not in known))
+    return Table(_rows(reader, head, table), table.unused, table.headers, table.comments)
 
 
 @dataclass(frozen=True)
@@ -118,9 +89,14 @@ class _Head:
         """Number of fields in a line, up to the last column that has a name."""
         return max((place + 1 for place, column in enumerate(self.columns) if column), default=0)
 
+    @property
+    def names(self) -> list[str]:
+        """The columns as names are compared."""
+        return [plain_name(column) for column in self.columns]
+
     def places(self) -> list[int]:
         """The positions of the needed and the optional columns; of a missing column, a position beyond any line."""
-        found = {column.lower(): place for place, column in enumerate(self.columns)}
+        found = {column: place for place, column in enumerate(self.names)}
         return [found.get(column, sys.maxsize) for column in (*self.needed, *self.optional)]
 
     def form(self) -> str:
@@ -128,133 +104,110 @@ class _Head:
         return ",".join(self.needed) + "".join(f"[,{column}]" for column in self.optional)
 
 
-def _check_head(head: _Head) -> None:
-    name, needed, optional = head.name, head.needed, head.optional
-    names = [column.lower() for column in head.columns]
-    if missing := [column for column in needed if column not in names]:
-        more = f" and optionally {','.join(optional)}" if optional else ""
-        found = head.delimiter.join(head.columns)
-        message = f"{name}: the first line must name the column{'s' * (len(needed) > 1)} {','.join(needed)}{more}"
-        if "youtube_id" in names:
-            raise UsageError(
-                f"{message}, not {found!r}. This is a list of addresses, like those of Kinetics: download the videos, "
-                f"cut the clips out, and write a manifest that has the {','.join(missing)} of each file"
-            )
-        looks = not any(column in COLUMNS for column in names) and any("." in column for column in names)
-        if looks:
-            remedy = f"Put a line {','.join(needed)} before it"
-        elif len(head.columns) < len(needed):
-            remedy = "Put commas between the columns"
-        else:
-            s = "s" * (len(missing) > 1)
-            remedy = f"Rename the column{s} that hold{'' if s else 's'} the {' and the '.join(missing)}"
-        raise UsageError(f"{message}, not {found!r}. {remedy}")
+def _check_head(head: _Head, rows: "csv._reader") -> None:  # type: ignore[name-defined]
+    """Refuses a first line that can't be used.
+
+    Args:
+        head: the first line.
+        rows: all lines, of which a few are looked at.
+    """
+    name, needed, optional, names = head.name, head.needed, head.optional, head.names
+    if not set(needed) <= set(names):
+        raise UsageError(table_messages.no_columns(name, head.columns, head.delimiter, needed, optional))
     for column in (*needed, *optional):
         if names.count(column) > 1:
             raise UsageError(f"{name}: the first line names the column {column} twice. Rename or remove one")
     wanted = {*needed, *optional}
-    if meant := [column for column in head.columns if column.lower() not in wanted and changes_meaning(column)]:
-        remedy = "Call times of a part start and end" if "start" in wanted else "Cut videos (ffmpeg -ss START -to END)"
-        raise UsageError(
-            f"{name}: {'columns' if len(meant) > 1 else 'column'} {', '.join(meant)}: not supported. Each line means "
-            f"the whole video at its own speed, with the same weight as any other. {remedy}, or remove these columns"
-        )
-    if "split" in optional and "split" not in names and (other := next(filter(_gives_splits, head.columns), None)):
-        raise UsageError(
-            f"{name}: column {other}: seems to say which videos are for training and which for testing, and would not "
-            "be used. Call it split, with train, val and test in it, or remove it to have splits assigned"
-        )
+    others = [(place, head.columns[place]) for place, known in enumerate(names) if known and known not in wanted]
+    if meant := [column for _, column in others if changes_meaning(column)]:
+        raise UsageError(table_messages.meaningful_columns(name, meant, "start" in wanted))
+    if "split" not in optional or "split" in names:
+        return
+    sample = _sample(rows)
+    for place, column in others:
+        values = {row[place] for row in sample if place < len(row)} - {""}
+        known_splits = set(map(split_name, values))
+        if gives_splits(column) or ("" not in known_splits and known_splits & {"train", "test"}):
+            raise UsageError(table_messages.splitting_column(name, column))
 
 
-def changes_meaning(column: str) -> bool:
-    """Whether the name of a column says that a line means something other than the whole video: a part of it, or
-    another speed or weight."""
-    words = {word.lower() for word in _WORD.findall(column)}
-    if words & _MEANING or (words & _FRAMES and not words & _COUNTS):
-        return True
-    return _FUSED.fullmatch("".join(re.findall("[a-z0-9]+", column.lower()))) is not None
-
-
-def _gives_splits(column: str) -> bool:
-    """Whether the name of a column is another one for `split`."""
-    return column.lower() == "set" or any(word.lower() in _SPLITS for word in _WORD.findall(column))
+def _sample(rows: "csv._reader") -> list[list[str]]:  # type: ignore[name-defined]
+    """A few lines below the first. What is wrong with one is found when it is read."""
+    sample: list[list[str]] = []
+    with contextlib.suppress(csv.Error):
+        sample.extend(islice(rows, 1, _SAMPLE))
+    return sample
 
 
 def _rows(
     reader: "csv._reader",  # type: ignore[name-defined]
     head: _Head,
-    headers: list[int],
+    table: Table,
 ) -> Iterator[tuple[int, list[str]]]:
     name, width, places, num_needed = head.name, head.width, head.places(), len(head.needed)
     path = head.needed.index("path") if "path" in head.needed else None
     line = reader.line_num + head.skipped
     found = False
-    names = [column.lower() for column in head.columns]
-    needed = [*head.needed]
+    names, needed = head.names, set(head.needed)
     try:
         for row in reader:
             line = reader.line_num + head.skipped
-            if len(row) != width:
-                if not row:
-                    continue
-                if any(map(str.strip, row[width:])):
-                    raise UsageError(_too_many(head, line, row))
-            values = [row[place].strip() if place < len(row) else "" for place in places]
-            if needed and values[0].lower() == needed[0] and [field.strip().lower() for field in row] == names:
-                headers.append(line)
+            if not row:
                 continue
+            values = [row[place].strip() if place < len(row) else "" for place in places]
+            if row[0][:1] == "#" and (row[0][1:2] in " \t#" or "" in values[:num_needed]):
+                table.comments.append(line)
+                continue
+            if len(row) != width and any(map(str.strip, row[width:])):
+                message = table_messages.other_head if _is_head(row, needed) else table_messages.too_many
+                raise UsageError(message(f"{name}, line {line}", row, head.columns[:width], head.delimiter))
+            if values[0].lower() in needed and _is_head(row, needed):
+                if [plain_name(field) for field in row] == names:
+                    table.headers.append(line)
+                    continue
+                raise UsageError(table_messages.other_head(f"{name}, line {line}", row, head.columns, head.delimiter))
             if "" in values[:num_needed]:
                 if not any(map(str.strip, row)):
                     continue
                 missing = head.needed[values.index("")]
-                raise UsageError(f"{name}, line {line}: no {missing}. Each line needs {head.form()}")
-            if path is not None and "://" in values[path]:
+                raise UsageError(
+                    table_messages.no_value(f"{name}, line {line}", missing, head.form(), row, head.delimiter)
+                )
+            if path is not None and (":" in values[path] or len(values[path]) > LONGEST_PATH):
                 values[path] = check_address(values[path], f"{name}, line {line}")
             found = True
             yield line, values
     except csv.Error as error:
-        raise UsageError(f"{name}, after line {line}: {error}; is it a CSV file?") from error
+        raise UsageError(f"{name}, line {line + 1}: {table_messages.no_csv(str(error))}") from error
     if not found:
         raise UsageError(f"{name}: no videos in this manifest. Each line needs {head.form()}")
 
 
-def _too_many(head: _Head, line: int, row: Sequence[str]) -> str:
-    what = {",": "a comma", ";": "a semicolon", "\t": "a tab"}[head.delimiter]
-    fields = ", ".join(repr(field) for field in row[:_SHOWN])
-    return (
-        f"{head.name}, line {line}: {len(row)} fields ({fields}), but the first line names {head.width} "
-        f"({head.delimiter.join(head.columns[: head.width])}). Put quotation marks around a value with {what} in it: "
-        f'"a{head.delimiter} b.mp4"'
-    )
+def _is_head(row: Sequence[str], needed: Set[str]) -> bool:
+    """Whether a line names the needed columns, as the first line of a table does."""
+    return needed <= {plain_name(field) for field in row}
 
 
 def check_address(path: str, where: str) -> str:
     """A path or an address without `file://`.
 
     Raises:
-        UsageError: the address is one of the web or of an unknown store; the message begins with `where`.
+        UsageError: the address is one of the web or of an unknown store, lacks a slash, or is far too long; the message
+            begins with `where`.
     """
-    scheme = path.partition("://")[0].lower()
+    if len(path) > LONGEST_PATH:
+        start = table_messages.shortened(path)
+        raise UsageError(f"{where}: a path of {len(path):,} characters ({start!r}). Is a quotation mark missing?")
+    scheme, found, rest = path.partition(":/")
+    scheme = scheme.lower()
+    if not found:
+        return path
     if scheme in _WEB:
         raise UsageError(f"{where}: {path}: videos are not fetched from the web. Download it and give the file's path")
     if scheme == "file":
-        return path[len("file://") :]
-    if "://" in path and scheme not in STORES:
+        return file_path(path)
+    if scheme in STORES and not rest.startswith("/"):
+        raise UsageError(f"{where}: {path} lacks a slash; did you mean {scheme}://{rest}?")
+    if rest.startswith("/") and scheme not in STORES:
         raise UsageError(f"{where}: {path}: {UNKNOWN_STORE}")
     return path
-
-
-def _delimiter(text: str, needed: Sequence[str]) -> str:
-    """The separator in the first line: one with which the needed columns are found, or else the most frequent."""
-    first = next((line for line in _lines(text) if line.strip()), "")
-
-    def fits(delimiter: str) -> bool:
-        names = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True), [])
-        return set(needed) <= {column.strip().lower() for column in names}
-
-    return max([*filter(fits, DELIMITERS)] or DELIMITERS, key=first.count)
-
-
-def _lines(text: str) -> Iterator[str]:
-    """Lines with their line breaks, as the csv module needs them; a StringIO would take four bytes per character."""
-    return (match[0] for match in _LINE.finditer(text))

@@ -69,4 +69,6 @@ def _to_ms(seconds: Decimal, text: str) -> float:
 def _hint(text: str) -> str:
     if re.fullmatch(r"[\d:]*\d,\d+", text):
         return "; the decimal separator is a point"
+    if re.fullmatch(r"[\d.:]*\d\s*[a-zA-Z\u00b5\"']+", text):
+        return "; no unit follows it"
     return "; seconds and minutes after a colon are below 60" if _CLOCK.fullmatch(text) else ""

@@ -2,7 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 
+from pipelines.core.errors import UsageError
+
 SEPARATOR = "|"
+_LONGEST = 500
+
+
+def check_label(label: str, where: str) -> None:
+    """Refuses what can't be the name of a class.
+
+    Args:
+        label: a label.
+        where: the file and the line, for messages.
+
+    Raises:
+        UsageError: it contains a line break or another control character, or is as long as a text.
+    """
+    if len(label) > _LONGEST:
+        raise UsageError(
+            f"{where}: a label of {len(label):,} characters ({label[:40]!r}...). Is a quotation mark missing?"
+        )
+    if not label.isprintable() and any(sign < " " or "\x7f" <= sign < "\xa0" for sign in label):
+        raise UsageError(f"{where}: the label {label!r} contains a line break or control character. Remove it")
 
 
 def split_labels(text: str) -> tuple[str, ...]:

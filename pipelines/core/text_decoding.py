@@ -16,12 +16,30 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
 )
 _MARK = re.compile("^\ufeff", re.MULTILINE)
 """Concatenated files have marks in the middle, too."""
-_SPREADSHEETS = {
-    b"PK\x03\x04": "a spreadsheet (.xlsx, .ods) or an archive",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a spreadsheet (.xls)",
-}
+_SIGNATURES = (
+    (b"PK\x03\x04", "a spreadsheet (.xlsx, .ods) or an archive"),
+    (b"PK\x05\x06", "an empty archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a spreadsheet (.xls)"),
+    (b"\x1f\x8b", "a file compressed by gzip"),
+    (b"BZh", "a file compressed by bzip2"),
+    (b"\xfd7zXZ\x00", "a file compressed by xz"),
+    (b"(\xb5/\xfd", "a file compressed by zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "an archive"),
+    (b"Rar!\x1a\x07", "an archive"),
+    (b"%PDF-", "a PDF"),
+    (b"{\\rtf", "a formatted text (RTF)"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy array"),
+)
+_PICKLE = re.compile(rb"\x80[\x02-\x05][\x8c\x95}\](c]")
+_WEB_PAGE = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
+_LFS = b"version https://git-lfs.github.com/spec/"
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _SAMPLE_BYTES = 4096
+_HEAD_BYTES = 1024
+_SHOWN = 160
 
 
 def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: False) -> str:
@@ -38,8 +56,11 @@ def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: Fa
     Raises:
         UsageError: the file is in another encoding; the message names the line and the byte.
     """
-    if kind := next((kind for mark, kind in _SPREADSHEETS.items() if data.startswith(mark)), ""):
+    if stand_in := stand_in_of(data):
+        raise UsageError(f"{name} is {stand_in}")
+    if kind := kind_of(data):
         raise UsageError(f"{name} is {kind}, not text. Save it as CSV, in UTF-8")
+    data = data.removesuffix(b"\x1a")  # how files of DOS end
     encoding = _encoding_of(data)
     try:
         return _MARK.sub("", str(data, encoding))
@@ -54,6 +75,30 @@ def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: Fa
         if "\0" in text or all(_is_named(line, is_path) for line in text.splitlines() if _is_odd(line)):
             return text
         raise UsageError(_not_utf8(data, name, error)) from error
+
+
+def stand_in_of(data: bytes) -> str:
+    """What a file is that came in place of another one, and how to get that; empty if it is neither.
+
+    Args:
+        data: the beginning of the file.
+    """
+    if _WEB_PAGE.match(data.removeprefix(codecs.BOM_UTF8), 0, _HEAD_BYTES):
+        return "a web page, as a server sends it that asks to sign in or to confirm. Download the file itself"
+    if data.startswith(_LFS):
+        return "a pointer of Git LFS, which stands for a file that was not fetched. Run: git lfs pull"
+    return ""
+
+
+def kind_of(data: bytes) -> str:
+    """What a file is by its first bytes, if it isn't a text and often given by mistake; empty for any other.
+
+    Args:
+        data: the beginning of the file.
+    """
+    if _PICKLE.match(data):
+        return "a pickle of Python"
+    return next((kind for mark, kind in _SIGNATURES if data.startswith(mark)), "")
 
 
 def _is_odd(text: str) -> bool:
@@ -88,10 +133,11 @@ def _not_utf8(data: bytes, name: str, error: UnicodeDecodeError) -> str:
     ends = [match.end() for match in _LINE_END.finditer(data, 0, place)]
     line = _LINE_END.split(data[ends[-1] if ends else 0 :], 1)[0]
     try:
-        guess = f"; in Windows-1252 this line reads {line.decode('cp1252')!r}"
+        guess = f"; in Windows-1252 this line reads {line.decode('cp1252')[:_SHOWN]!r}"
+        convert = ", or, if that is what it should say, convert it: iconv -f WINDOWS-1252 -t UTF-8"
     except UnicodeDecodeError:
-        guess = ""
+        guess = convert = ""
     return (
         f"{name}, line {len(ends) + 1}: byte 0x{data[place]:02x} (byte {place + 1} of the file) is not UTF-8{guess}. "
-        "Save the file as UTF-8, or convert it: iconv -f WINDOWS-1252 -t UTF-8"
+        f"Save the file as UTF-8{convert}"
     )

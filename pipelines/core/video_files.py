@@ -10,12 +10,13 @@ IGNORED = "ignored.jsonl"
 VIDEO_EXTENSIONS = frozenset(
     f".{name}"
     for name in (
-        *("264", "265", "266", "3g2", "3gp", "3gp2", "3gpp", "amv", "apng", "asf", "avc", "avi", "cine", "dav", "dif"),
-        *("divx", "dv", "dvr-ms", "evo", "f4v", "flv", "gif", "gxf", "h261", "h263", "h264", "h265", "h266", "hevc"),
-        *("insv", "ismv", "ivf", "lrv", "m1v", "m2p", "m2t", "m2ts", "m2v", "m4v", "mjpeg", "mjpg", "mk3d", "mkv"),
-        *("mod", "mov", "mp2v", "mp4", "mp4v", "mpe", "mpeg", "mpg", "mpg4", "mpv", "mts", "mxf", "nsv", "nut", "obu"),
-        *("ogm", "ogv", "qt", "rm", "rmvb", "tod", "tp", "trp", "ts", "vc1", "vob", "vro", "vvc", "webm", "wm", "wmv"),
-        *("wtv", "xvid", "y4m"),
+        *("264", "265", "266", "3g2", "3gp", "3gp2", "3gpp", "3gpp2", "amv", "apng", "asf", "avc", "avi", "cine"),
+        *("dav", "dif", "divx", "dv", "dvr-ms", "evo", "f4p", "f4v", "flc", "fli", "flv", "gif", "gxf", "h261"),
+        *("h263", "h264", "h265", "h266", "hevc", "insv", "ismv", "ivf", "k3g", "lrv", "m1v", "m2p", "m2t", "m2ts"),
+        *("m2v", "m4v", "mj2", "mjpeg", "mjpg", "mk3d", "mkv", "mod", "mov", "mp2v", "mp4", "mp4v", "mpe", "mpeg"),
+        *("mpeg4", "mpg", "mpg2", "mpg4", "mpv", "mpv2", "mts", "mxf", "nsv", "nut", "obu", "ogm", "ogv", "ogx"),
+        *("qt", "rm", "rmvb", "tod", "tp", "trp", "ts", "vc1", "vob", "vro", "vvc", "webm", "wm", "wmv", "wtv"),
+        *("xvid", "y4m"),
     )
 )
 BROKEN_LINK, LISTED_ALREADY = "broken link", "link to a folder listed already"
@@ -152,7 +153,8 @@ def describe_ignored(ignored: Sequence[IgnoredFile], show: Callable[[str], str] 
     for reason, paths in sorted(names.items(), key=lambda item: (-len(item[1]), item[0])):
         more = ", ..." if len(paths) > _SHOWN else ""
         parts.append(f"{show(reason)} {len(paths):,} ({', '.join(map(show, paths[:_SHOWN]))}{more})")
-    rest = [f"{len(parts) - _SHOWN_REASONS:,} more reasons"] if len(parts) > _SHOWN_REASONS else []
+    left = len(parts) - _SHOWN_REASONS
+    rest = [f"{left:,} more reason{'s' * (left > 1)}"] if left > 0 else []
     return ", ".join(parts[:_SHOWN_REASONS] + rest)
 
 

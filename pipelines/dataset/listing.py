@@ -15,6 +15,7 @@ from pipelines.dataset.plan import Plan
 from pipelines.files import patterns
 from pipelines.files.alike import AlikeFiles
 from pipelines.inputs import catalog
+from pipelines.inputs.absent import on_missing, on_other_names
 from pipelines.inputs.annotated import describe_filtered, is_annotated, manifest_of
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.folder_kinds import ANNOTATIONS, LABEL_LAYOUT, LABELS_SUMMARY, no_tree
@@ -79,11 +80,12 @@ def read_split_files(sources: Sequence[str]) -> list[SplitFile]:
 
 def _split_files(source: str) -> list[str]:
     uri = files.normalise(source, "--split-file")
-    if files.exists(uri) if files.is_local(uri) else posixpath.splitext(uri)[1]:
+    is_plain = not any(sign in source for sign in f"{patterns.MAGIC},")
+    if posixpath.splitext(uri)[1] if is_plain and not files.is_local(uri) else files.exists(uri):
         if files.is_local(uri) and posixpath.isdir(uri):
             return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
         return [uri]
-    if any(sign in source for sign in "*?["):
+    if any(sign in source for sign in patterns.MAGIC):
         folder, pattern = posixpath.split(uri)
         names = fnmatch.filter(files.list_names(folder), pattern)
         found = [files.join(folder, name) for name in names if name.lower() not in UNUSED_FILES]
@@ -153,34 +155,24 @@ def _from_rows(source: str, root: str, manifest: Manifest, remedy: str = "") -> 
     for path in paths:
         refuse_secrets(path, source)
     names = AlikeFiles()
-    num_missing = 0
+    missing_paths: list[str] = []
 
     def found() -> Iterator[FileInfo]:
-        nonlocal num_missing
         for path, file in zip(paths, files.stat_files(root, paths), strict=True):
             missing = file.version is None and not file.problem
             if missing and (other := names.find(root, path)):
                 yield files.stat_file(root, other)
             else:
-                num_missing += missing
+                if missing:
+                    missing_paths.append(path)
                 yield file
 
     # The address of a row is looked up after its file.
     uris = (names.found.get(path) or files.locate(root, path) for path in paths)
     listed = from_manifest(source, manifest, found(), uris, lambda path: files.locate(root, path))
-    if num_missing == len(paths):
-        raise UsageError(
-            f"{source}: none of its {plural(num_missing, 'video')} exists, for example {listed.videos[0].uri}. "
-            f"Paths are relative to the folder of the manifest: correct them, or move the manifest{remedy}"
-        )
-    if not names.found:
-        return listed
-    written, path = next(iter(names.found.items()))
-    note = (
-        "files whose names differ from the manifest's only in case or in Unicode form: "
-        f"{len(names.found):,} ({path} for {written})"
-    )
-    return replace(listed, notes=(*listed.notes, note))
+    if missing_paths:
+        listed = replace(listed, notes=(*listed.notes, on_missing(source, missing_paths, len(paths), remedy)))
+    return replace(listed, notes=(*listed.notes, *on_other_names(source, listed, names.found)))
 
 
 def without_duplicates(videos: Catalog) -> Catalog:

@@ -56,6 +56,9 @@ def choose_splits(
         return replace(catalog, videos=videos, splits_from="", notes=(*catalog.notes, note)), config
     elif own:
         config = replace(config, splits=OFFICIAL_SPLITS)
+    if catalog.splits_from and config.split_seed:
+        note = "--split-seed is not used, as the split of each group is given"
+        catalog = replace(catalog, notes=(*catalog.notes, note))
     if own and catalog.splits_from != own:
         note = f"the splits that {own} would give are not used"
         catalog = replace(catalog, notes=(*catalog.notes, note))
@@ -107,15 +110,21 @@ def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
     known = {*groups, *map(alike, groups)}
     by_group: dict[str, Placed] = {}
     by_path: dict[str, Placed] = {}
+    comments: list[str] = []
     for file in split_files:
-        for entry in _without_comments(file.entries, catalog.videos, groups):
+        for entry in _meant(file.entries, catalog.videos, groups, comments):
             is_group = file.kind == "group" or (not file.kind and {entry.name, alike(entry.name)} & known)
             _add(by_group if is_group else by_path, entry if is_group else _plain(entry), file)
     by_group = same_groups(by_group, groups)
     if unknown := sorted(by_group.keys() - groups):
         raise UsageError(f"{where}: {_no_groups(unknown, groups)}")
-    of_video, notes = match_paths(catalog, by_path, where), []
-    if absent := describe_absent(by_path, of_video, where):
+    (of_video, matched), notes = match_paths(catalog, by_path), []
+    if comments:
+        notes.append(
+            f"lines of {where} that begin with # and name nothing in the input, so count as comments: "
+            f"{len(comments):,} ({some(comments)})"
+        )
+    if absent := describe_absent(by_path, matched, where):
         notes.append(absent)
     names_train = any(entry.split == _REST for _, entry in (*by_group.values(), *by_path.values()))
     rest = _LEFT_OUT if names_train else _REST
@@ -145,17 +154,23 @@ def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
     return _placed(catalog, videos, where, notes)
 
 
-def _without_comments(entries: Sequence[Entry], videos: Iterable[VideoRecord], groups: Container[str]) -> list[Entry]:
-    """The entries without comments: a line that begins with `#` is kept only if there is such a group or video."""
-    if not any(entry.doubtful for entry in entries):
+def _meant(
+    entries: Sequence[Entry], videos: Iterable[VideoRecord], groups: Container[str], comments: list[str]
+) -> list[Entry]:
+    """The entries, with the names that their lines mean, going by the groups and videos that there are, and without
+    comments, whose names are appended: a line that begins with `#` is kept only if there is such a group or video."""
+    if not any(entry.doubtful or entry.others for entry in entries):
         return list(entries)
     stems = {posixpath.splitext(posixpath.basename(video.uri))[0] for video in videos}
 
     def exists(name: str) -> bool:
-        base = posixpath.basename(name.replace("\\", "/"))
+        base = posixpath.basename(name.replace("\\", "/").rstrip("/"))
         return name in groups or base in stems or posixpath.splitext(base)[0] in stems
 
-    return [entry for entry in entries if not entry.doubtful or exists(entry.name)]
+    meant = [entry._replace(name=next(filter(exists, entry.others), entry.name), others=()) for entry in entries]
+    dropped = {entry.line for entry in meant if entry.doubtful and not exists(entry.name)}
+    comments.extend(entry.name for entry in meant if entry.line in dropped)
+    return [entry for entry in meant if entry.line not in dropped]
 
 
 def _placed(catalog: Catalog, videos: Sequence[VideoRecord], where: str, notes: Sequence[str]) -> Catalog:

@@ -8,19 +8,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipelines import files
 from pipelines.core.errors import UserError
+from pipelines.core.label_sets import split_labels
 from pipelines.core.video_files import describe_ignored
 from pipelines.core.wording import some
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.listing import read_catalog
+from pipelines.dataset.split_choice import note_splits
 from pipelines.decoding.messages import DecodeFiltered
 from pipelines.diagnosis.finding import Finding, split_remedy
 from pipelines.diagnosis.sample import Sample, decode_sample, draw, record_bytes, with_copies
 from pipelines.diagnosis.system import usable_memory
 from pipelines.inputs.catalog import Catalog, VideoRecord
+from pipelines.inputs.class_notes import note_classes
+from pipelines.inputs.folders import in_usual_order
+from pipelines.inputs.label_unions import with_several_labels
 from pipelines.reports.text import by_count, human_bytes, human_seconds, plural, visible
 
 SECTION, ESTIMATE = "input", "estimate"
 _SHOWN = 3
+_WARNING = "WARNING: "
 
 
 def check_input(config: PreprocessConfig, output: str) -> Iterator[Finding]:
@@ -32,8 +38,11 @@ def check_input(config: PreprocessConfig, output: str) -> Iterator[Finding]:
     """
     try:
         files.check_stores(config.input)
-        catalog = read_catalog(config.input, config.class_level, config.video_pattern)
+        catalog = read_catalog(config.input, config.class_level, config.video_pattern, config.multi_label)
+        if config.multi_label:
+            catalog = with_several_labels(catalog)
         yield from describe_listing(catalog, config.input)
+        yield from describe_notes(note_classes(note_splits(catalog)))
         videos = list({video.uri: video for video in reversed(catalog.videos)}.values())  # each once, if it has parts
         drawn = draw(videos)
         sample = decode_sample(drawn, config)
@@ -69,7 +78,13 @@ def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
     missing = [*dict.fromkeys(video.uri for video in catalog.videos if video.version == "missing")]
     if missing:
         remedy = "Correct the manifest or the links; without that, each becomes a failure record"
-        yield Finding(SECTION, "missing", plural(len(missing), "video"), f"not there: {some(missing, _SHOWN)}", remedy)
+        yield Finding(
+            SECTION,
+            "missing",
+            plural(len(missing), "video"),
+            f"not there, or no files: {some(missing, _SHOWN)}",
+            remedy,
+        )
     rows = [failure for failure in catalog.left_out.failed if failure.label]
     if rows:
         remedy = "Correct the manifest; without that, each becomes a failure record"
@@ -79,6 +94,25 @@ def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
             continue
         remedy = "Give permission to read it, or correct the link"
         yield Finding(SECTION, "unreadable", failure.uri, failure.message, remedy)
+
+
+def describe_notes(catalog: Catalog) -> Iterator[Finding]:
+    """How the input was understood, as preprocessing says it, and which classes its own splits lack."""
+    for note in catalog.notes:
+        if note.startswith(_WARNING):
+            problem, remedy = split_remedy(note.removeprefix(_WARNING))
+            yield Finding(SECTION, "warning", "", problem, remedy or "Correct the input, unless it is meant so")
+        else:
+            yield Finding(SECTION, "note", note)
+    of_split: dict[str, set[str]] = {}
+    for video in catalog.videos if catalog.splits_from else ():
+        of_split.setdefault(video.split, set()).update(
+            split_labels(video.label) if catalog.multi_label else [video.label]
+        )
+    for split in in_usual_order(of_split):
+        if missing := sorted({*catalog.labels} - of_split[split]):
+            problem = f"no video of {plural(len(missing), 'class', 'classes')}: {some(missing)}"
+            yield Finding(SECTION, "split", split, problem, "Give it videos of every class, or other splits")
 
 
 def describe_sample(sample: Sample, num_videos: int, max_failure_rate: float) -> Iterator[Finding]:

@@ -28,10 +28,10 @@ def describe(work: Work, listing: Listing, engine: "Engine", threads: int) -> No
     size = sum(task.video.size_bytes for task in pending)
     total = work.num_videos
     tool.say_damaged(work.config.output, work.damaged)
-    print(f"{plural(total, 'video')} in {work.config.input}, {total - len(pending)} already labelled")
+    print(f"{plural(total, 'video')} in {visible(work.config.input)}, {total - len(pending)} already labelled")
     print(f"{plural(len(pending), 'video')} to label, {human_bytes(size)}")
     for task in pending[:_SHOWN]:
-        print(f"  {task.video.video_id}")
+        print(f"  {visible(task.video.video_id)}")
     if len(pending) > _SHOWN:
         print(f"  and {len(pending) - _SHOWN} more")
     if listing.num_ignored:

@@ -4,12 +4,14 @@ import os
 import posixpath
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
 
 STORES = ("gs", "s3")
 """Schemes of remote addresses."""
+_FILE = re.compile(r"file:(?://(?:localhost(?=/))?)?(?=/)", re.IGNORECASE)
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]")
 UNKNOWN_STORE = "unknown kind of store. Use gs://, s3:// or a path on this machine"
 
@@ -31,7 +33,7 @@ def normalise(uri: str | os.PathLike[str], what: str = "a path") -> str:
     """
     uri = os.fspath(uri)
     refuse_secrets(uri)
-    plain = uri.removeprefix("file://")
+    plain = file_path(uri)
     if not plain.strip():
         raise UsageError(f"{what} is empty ({uri!r}). Give a path; the current folder is called .")
     if is_local(plain):
@@ -42,6 +44,12 @@ def normalise(uri: str | os.PathLike[str], what: str = "a path") -> str:
             f"{what} names no bucket: {uri}. An address looks like {uri.partition(':')[0]}://BUCKET/FOLDER"
         )
     return address
+
+
+def file_path(uri: str) -> str:
+    """The path in an address such as `file:///videos/a%20b.mp4`; anything else is returned as it is."""
+    match = _FILE.match(uri)
+    return unquote(uri[match.end() :]) if match else uri
 
 
 def _refuse_other_systems(path: str, what: str) -> None:

@@ -76,9 +76,10 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
     """
     files: list[FileInfo] = []
     folders: list[str] = []
-    pending, seen = deque([""]), _above(uri)
-    while pending:
-        folder = pending.popleft()
+    # Real folders come before links, so that of two ways to a folder it is always the real one that is taken.
+    pending, links, seen = deque([""]), deque[str](), _above(uri)
+    while pending or links:
+        folder = (pending or links).popleft()
         where = os.path.join(uri, folder)
         try:
             status = os.stat(where)
@@ -94,11 +95,10 @@ def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
             continue
         seen.add((status.st_dev, status.st_ino))
         folders.append(folder)
-        # Real folders come before links, so that of two ways to a folder the same one is always taken.
-        for entry in sorted(found, key=os.DirEntry.is_symlink):
+        for entry in found:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if is_folder(entry):
-                pending.append(path)
+                (links if entry.is_symlink() else pending).append(path)
             else:
                 files.append(look_at(entry, path))
     files.sort(key=attrgetter("path"))

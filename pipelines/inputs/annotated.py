@@ -7,11 +7,12 @@ from dataclasses import replace
 from sys import intern
 
 from pipelines.annotations.table_rows import is_kinetics
-from pipelines.annotations.tables import check_address, read_head
+from pipelines.annotations.table_text import read_head
+from pipelines.annotations.tables import check_address
 from pipelines.annotations.times import time_text
 from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
-from pipelines.core.label_sets import join_labels
+from pipelines.core.label_sets import check_label, join_labels
 from pipelines.inputs.parts import RANGE_ERROR, settle, with_all_labels
 from pipelines.inputs.rows import BadRow, FilteredRow, Manifest, ManifestRow
 
@@ -38,7 +39,7 @@ def manifest_of(annotations: Iterable[Annotation], name: str, multi_label: bool 
     base = posixpath.basename(name)
     for found in annotations:
         where = f"{name}, {found.place}"
-        path = intern(check_address(found.video, where) if "://" in found.video else found.video)
+        path = intern(check_address(found.video, where) if ":/" in found.video else found.video)
         if not found.labels or found.is_unfamiliar:
             reason = UNFAMILIAR if found.labels else NO_LABEL
             filtered.append(FilteredRow(path, join_labels(found.labels), f"{reason} ({base}, {found.place})"))
@@ -51,6 +52,8 @@ def manifest_of(annotations: Iterable[Annotation], name: str, multi_label: bool 
             with_split = with_split or found.place
         else:
             without_split = without_split or found.place
+        for one in found.labels:
+            check_label(one, where)
         label, start_s, end_s = join_labels(found.labels), found.start_s or 0.0, found.end_s or 0.0
         if found.end_s is not None and start_s >= end_s:
             message = f"{base}, {found.place}: start {time_text(start_s)} is not before end {time_text(end_s)}"
@@ -63,7 +66,7 @@ def manifest_of(annotations: Iterable[Annotation], name: str, multi_label: bool 
         raise UsageError(
             f"{name}, {without_split}: no split, but {with_split} has one. Give every entry a split, or none"
         )
-    rows, num_added = with_all_labels(rows) if multi_label else (rows, 0)
+    rows, num_added = with_all_labels(rows, name) if multi_label else (rows, 0)
     settled = settle(rows, name, bad, filtered)
     return replace(settled, num_repeated=settled.num_repeated - num_added)
 
@@ -74,7 +77,7 @@ def is_annotated(text: str, name: str) -> bool:
     Raises:
         UsageError: it is Kinetics' and nothing says where its videos lie.
     """
-    columns = read_head(text)
+    columns = read_head(text, name)
     if is_kinetics(columns):
         raise UsageError(
             f"{name}: this is a list of addresses, like those of Kinetics. Download the videos and say where they lie: "

@@ -18,10 +18,12 @@ from pipelines.core.label_sets import only, split_labels
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
-from pipelines.inputs.folders import describe_levels, find_levels
+from pipelines.inputs.folder_notes import describe_above, describe_levels
+from pipelines.inputs.folders import find_levels
 from pipelines.inputs.records import Filtered, LeftOut
 
 _GROUP = re.compile(r"_g(\d+)(?=_|$)")
+_SHOWN_CLASSES = 60
 INPUTS = ("its folders", "the manifest")
 """What may give official splits, apart from files and flags, as `Catalog.splits_from` names it."""
 
@@ -141,7 +143,8 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
             "Move it into a class folder, or give a CSV manifest (path,label,group)"
         )
     paths = {folder: tuple(folder.split("/")) for folder in {file.path.rpartition("/")[0] for file in videos}}
-    levels = find_levels(root, paths.values(), class_level)
+    used = paths.values()
+    levels = find_levels(root, used, class_level)
     meaning_of = {folder: levels.meaning(path) for folder, path in paths.items()}
     records, by_folder, prefix = [], 0, posixpath.join(root, "")
     # There may be millions: posixpath's functions would take longer than everything else.
@@ -157,9 +160,8 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
             group = video_of(path)  # videos with the same name are likely to have the same content
         version = file.version or "missing"
         records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
-    deepest = max(map(len, paths.values()))
-    example = min(path for path in paths.values() if len(path) == deepest)
-    notes = [*([] if class_level else describe_levels(levels, example, by_folder)), *_empty(folders, paths)]
+    found_as = describe_above(levels, used) if class_level else describe_levels(levels, used, by_folder)
+    notes = [*found_as, *_empty(folders, paths)]
     splits_from = "" if levels.split is None else INPUTS[0]
     left_out = LeftOut(unreadable(root, found.lost))
     return Catalog(checked(records, root), found.ignored, left_out, splits_from, tuple(notes))
@@ -196,7 +198,7 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
     could: what is wrong with a manifest doesn't fill a small sample of it.
 
     Raises:
-        UsageError: a class is unknown; the message suggests the nearest and lists all.
+        UsageError: a class is unknown; the message suggests the nearest and lists them.
     """
     if not classes and not limit:
         return catalog
@@ -206,7 +208,7 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             near = near or [label for label in known if label.lower() == name.lower()]
             hint = f"; did you mean {near[0]}?" if near else "."
-            raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {', '.join(known)}")
+            raise UsageError(f"no class {name!r}{hint} {_there_are(len(known))}: {some(known, _SHOWN_CLASSES)}")
     everything: list[VideoRecord | Failure | Filtered] = [*catalog.videos]
     everything += [row for row in catalog.left_out.failed if row.label]
     everything += [row for row in catalog.left_out.filtered if row.label]

@@ -1,4 +1,4 @@
-"""Warnings about the classes of an input before it is preprocessed."""
+"""Warnings about the classes and groups of an input before it is preprocessed."""
 
 import re
 import unicodedata
@@ -6,13 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pipelines.core.clip_ids import video_of
 from pipelines.core.label_sets import split_labels
+from pipelines.core.names import alike
 from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 
 
 def note_classes(catalog: Catalog) -> Catalog:
-    """The catalogue with warnings about classes whose names look alike, and about a single class.
+    """The catalogue with warnings about classes and groups whose names look alike, and about a single class.
 
     Args:
         catalog: the videos that become a dataset.
@@ -24,10 +26,10 @@ def note_classes(catalog: Catalog) -> Catalog:
     if len(counts) == 1:
         (label,) = counts
         notes.append(f"WARNING: all videos are of one class ({label}): there is nothing to tell apart")
-    alike = defaultdict(list)
+    looks = defaultdict(list)
     for label in sorted(counts):
-        alike[_look(label)].append(label)
-    if doubtful := [labels for labels in alike.values() if len(labels) > 1]:
+        looks[_look(label)].append(label)
+    if doubtful := [labels for labels in looks.values() if len(labels) > 1]:
         pairs = [
             " and ".join(f"{name} ({counts[label]:,})" for name, label in zip(_told_apart(labels), labels, strict=True))
             for labels in doubtful
@@ -36,11 +38,26 @@ def note_classes(catalog: Catalog) -> Catalog:
             f"WARNING: classes whose names look alike are kept apart: {some(pairs, between='; ')}. If they are meant "
             "to be one class, give all of their videos the same class name"
         )
+    if pairs := _alike_groups(catalog):
+        notes.append(
+            f"WARNING: groups whose names differ only in case or in Unicode form are kept apart: {some(pairs)}. If "
+            "they are meant to be one group, give it one name: its videos may go into different splits"
+        )
     return replace(catalog, notes=(*catalog.notes, *notes)) if notes else catalog
 
 
+def _alike_groups(catalog: Catalog) -> list[str]:
+    """The names of such groups, each with those that are like it. A video that is a group of its own has none."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for group in sorted({video.group for video in catalog.videos if video.group != video_of(video.video_id)}):
+        names[alike(group)].append(group)
+    return [" and ".join(_told_apart(groups)) for groups in names.values() if len(groups) > 1]
+
+
 def _look(label: str) -> str:
-    """A key that is equal for names that differ only in case, in spaces, `_` and `-`, or in Unicode normalisation."""
+    """A key that is equal for names that differ only in case, in spaces, `_` and `-`, in invisible signs, or in
+    Unicode normalisation."""
+    label = "".join(sign for sign in label if unicodedata.category(sign) != "Cf")
     return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", label).casefold())
 
 

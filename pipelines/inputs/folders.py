@@ -1,19 +1,25 @@
 """What the folders of a tree of videos mean: official splits, classes, and groups with the same source."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from sys import intern
 from typing import NamedTuple
 
 from pipelines.core.errors import UsageError
+from pipelines.core.names import alike
 from pipelines.core.split_names import SPLIT_HELP, SPLIT_NAMES, SPLITS, split_name
 from pipelines.core.wording import some
 
 _OTHER_SPLITS = frozenset(("trainval", "traindev", "dev", "devel", "eval", "evaluation", "holdout", "heldout"))
 """Names of splits that don't tell which of the usual splits they are."""
 _NUMBERED = re.compile(r"(?:splits?|folds?|partition)[\W_]*\d+", re.IGNORECASE)
+_OF_VIDEOS = frozenset(
+    ("videos", "video", "clips", "clip", "movies", "data", "files", "raw", "rgb", "color", "avi", "mp4", "mov", "webm")
+)
+"""Names of folders that say nothing about their videos."""
 _DECORATION = re.compile("(?:list|set|split|videos?|files?)$")
 
 Folder = tuple[str, ...]
@@ -68,15 +74,22 @@ class Levels:
     Attributes:
         label: level of the classes.
         split: level of the official splits; None if there are none.
+        around: folders around everything of a class, which are no groups.
     """
 
     label: int
     split: int | None = None
+    around: frozenset[Folder] = frozenset()
+
+    @property
+    def group(self) -> int:
+        """First level below class and split."""
+        return self.label + (2 if self.split == self.label + 1 else 1)
 
     def meaning(self, folder: Folder) -> Meaning:
         """Label, split and group of the videos in a folder; the folders below class and split are the group."""
         split = "" if self.split is None else split_name(folder[self.split])
-        first = self.label + (2 if self.split == self.label + 1 else 1)
+        first = self.group + (folder[: self.group + 1] in self.around)
         return Meaning(intern(folder[self.label]), split, intern("/".join(folder[first:])))
 
 
@@ -95,30 +108,72 @@ def find_levels(root: str, folders: Collection[Folder], class_level: int = 0) ->
     Raises:
         UsageError: a video lies above the classes, or splits can't be told from classes.
     """
-    if class_level:
-        return _given(root, folders, class_level - 1)
+    found = _given(root, folders, class_level - 1) if class_level else _find(root, folders)
+    return replace(found, around=_around_classes(found, folders))
+
+
+def _around_classes(levels: Levels, folders: Collection[Folder]) -> frozenset[Folder]:
+    """Lone folders around everything of their class, if they are called like it (`pick/pick`, as archives of classes
+    are unpacked) or like any folder of videos (`pick/videos`). As a group, each would be a whole class."""
+    inside: dict[Folder, set[Folder]] = {}
+    for folder in folders:
+        inside.setdefault(folder[: levels.group], set()).add(folder[: levels.group + 1])
+    lone = {path for paths in inside.values() if len(paths) == 1 for path in paths if len(path) > levels.group}
+    return frozenset(p for p in lone if alike(p[-1]) == alike(p[levels.label]) or alike(p[-1]) in _OF_VIDEOS)
+
+
+def _find(root: str, folders: Collection[Folder]) -> Levels:
     first = _enter(root, folders, 0)
-    names = _names(folders, first)
+    names = names_at(folders, first)
     if _all_splits(names):
         if loose := [folder for folder in folders if len(folder) == first + 1]:
             raise UsageError(
-                f"{_shown(loose)} in {root}: videos lie directly in a folder that is named like a split, without a "
-                f"class folder. Sort them into class folders, or, if {some(sorted(names))} are the classes, add "
-                f"--class-level {first + 1}"
+                f"{shown(loose)} in {root}: videos lie directly in a folder that is named like a split, without a "
+                f"class folder. Sort them into class folders, or, if {some(sorted(names))} "
+                f"{'is a class' if len(names) == 1 else 'are the classes'}, add --class-level {first + 1}"
             )
-        return Levels(_enter(root, folders, first + 1), first)
+        return Levels(_enter_each(root, folders, first), first)
     _refuse_mixture(root, names, folders, first)
     below = {folder[first + 1] if len(folder) > first + 1 else "" for folder in folders}
     if _all_splits(below):
         return Levels(first, first + 1)
     _refuse_mixture(root, below, folders, first + 1, in_class=True)
+    for level in range(first + 2, max(map(len, folders))):
+        deep = {folder[level] for folder in folders if len(folder) > level and split_name(folder[level])}
+        if len(set(map(split_name, deep))) > 1:
+            example = "/".join(min(folder for folder in folders if len(folder) > level and folder[level] in deep))
+            raise UsageError(
+                f"{root}: folders named like splits ({some(sorted(deep))}) lie deeper than right below the classes, as "
+                f"in {example}. Move them above or right below the classes, or, if they are not splits, add "
+                f"--class-level {first + 1}; if other folders are the classes, --class-level {level} or {level + 2}"
+            )
     return Levels(first)
+
+
+def _enter_each(root: str, folders: Collection[Folder], split: int) -> int:
+    """The level of the classes below official splits: lone folders around everything are entered, also those around
+    everything of their split (`train/train/A`, `test/test/A`).
+
+    Raises:
+        UsageError: such folders are around some of the splits only.
+    """
+    level = _enter(root, folders, split + 1)
+    around = {folder[: level + 1] for folder in folders}
+    is_lone = max(Counter(path[:level] for path in around).values()) == 1 < len(around)
+    if is_lone and all(len(folder) > level + 1 for folder in folders):
+        return level + 1
+    if named := sorted("/".join(path) for path in around if split_name(path[level]) == split_name(path[split])):
+        raise UsageError(
+            f"{root}: {named[0]} is named like its split, and not all splits have such a folder. Move what is in it "
+            f"one folder up, or, if {named[0].rpartition('/')[2]} is a class, add --class-level {level + 1}"
+        )
+    return level
 
 
 def _given(root: str, folders: Collection[Folder], level: int) -> Levels:
     _need(root, folders, level)
     for other in (*range(level), level + 1):
-        if all(len(folder) > other for folder in folders) and _all_splits(_names(folders, other)):
+        if all(len(folder) > other for folder in folders) and _all_splits(names_at(folders, other)):
             return Levels(level, other)
     return Levels(level)
 
@@ -127,13 +182,13 @@ def _need(root: str, folders: Collection[Folder], level: int) -> None:
     if loose := [folder for folder in folders if len(folder) <= level]:
         raise UsageError(
             f"{root}: --class-level {level + 1} makes the folders of that level the classes, but videos lie directly "
-            f"in {_shown(loose)}. Move them, or choose another level"
+            f"in {shown(loose)}. Move them, or choose another level"
         )
 
 
 def _enter(root: str, folders: Collection[Folder], level: int) -> int:
     """The first level that has several folders, or no folders below it."""
-    while len(names := _names(folders, level)) == 1 and not _all_splits(names):
+    while len(names := names_at(folders, level)) == 1 and not _all_splits(names):
         depths = {len(folder) > level + 1 for folder in folders}
         if depths == {False}:
             break
@@ -154,7 +209,8 @@ def _refuse_mixture(
 
     Raises:
         UsageError: two or more folders are named like splits, and other folders lie beside them; or one is, and all
-            have folders below them; or all folders have a split in their names, and one has folders below it.
+            have folders below them; or all folders have a split in their names, which may be misspelt, and one has
+            folders below it.
     """
     splits = sorted(name for name in names if split_name(name))
     if len({split_name(name) for name in splits}) > 1:
@@ -170,6 +226,8 @@ def _refuse_mixture(
         return
     kinds = {"/".join(sorted({*map(_any_split, _words(name))} - {""})) or seems_split(name) for name in names}
     alike = sorted(filter(seems_split, names))
+    if deep == names and len(set(map(near_split, names)) - {""}) == len(names) > 1:
+        alike = sorted(names)  # tests and trains, tst and trn
     if (alike and deep == names) or (all(kinds) and len(kinds) > 1):
         what = f"folders {some(sorted(names))} seem" if len(alike) != 1 else f"folder {alike[0]} seems"
         be = "be splits" if len(alike) != 1 else f"be a split, beside {some(sorted({*names} - {*alike}))}"
@@ -178,7 +236,7 @@ def _refuse_mixture(
         raise UsageError(f"{root}: the {what} to {be}. {SPLIT_HELP}: rename such folders{way_out}")
 
 
-def _names(folders: Collection[Folder], level: int) -> set[str]:
+def names_at(folders: Collection[Folder], level: int) -> set[str]:
     return {folder[level] for folder in folders}
 
 
@@ -186,29 +244,8 @@ def _all_splits(names: Collection[str]) -> bool:
     return all(map(split_name, names))
 
 
-def _shown(folders: Collection[Folder]) -> str:
+def shown(folders: Collection[Folder]) -> str:
     return some(sorted("/".join(folder) for folder in folders))
-
-
-def describe_levels(levels: Levels, example: Folder, num_below: int) -> list[str]:
-    """Sentences on how the folders were understood, where that isn't obvious.
-
-    Args:
-        levels: the levels that were found.
-        example: the deepest folder.
-        num_below: number of videos whose group is given by folders.
-    """
-    notes = []
-    above = "/".join(example[: min(levels.label, len(example) if levels.split is None else levels.split)])
-    if above:
-        notes.append(f"the classes are folders below {above}")
-    if num_below:
-        below = levels.label + (3 if levels.split == levels.label + 1 else 2)
-        notes.append(
-            f"videos in folders below that of their class: {num_below:,}, as in {'/'.join(example)}. These folders are "
-            f"their groups; --class-level {below} makes them the classes"
-        )
-    return notes
 
 
 def describe_splits(counts: Mapping[str, int]) -> str:

@@ -3,13 +3,15 @@
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice, pairwise
 from operator import attrgetter, eq
 from sys import intern
 
-from pipelines.annotations.tables import read_head, read_table
+from pipelines.annotations.table_text import read_head
+from pipelines.annotations.tables import read_table
 from pipelines.core.errors import UsageError
-from pipelines.core.label_sets import SEPARATOR, join_labels, split_labels
+from pipelines.core.label_sets import SEPARATOR, check_label, join_labels, split_labels
 from pipelines.core.split_names import known_split, split_name
 from pipelines.inputs.parts import RANGE_ERROR, parse_range, plain_path, settle, with_all_labels
 from pipelines.inputs.rows import BadRow, Manifest, ManifestRow
@@ -29,7 +31,7 @@ def parse_manifest(
     Args:
         text: the whole manifest.
         name: name of the file, for messages.
-        find: turns a path with backslashes, which Windows puts between folders, into the path to read.
+        find: turns a path with backslashes or a drive letter, as on Windows, into the path to read.
         multi_label: whether a clip may have several labels, as `Swing|Walk` or in several lines.
 
     Raises:
@@ -38,13 +40,15 @@ def parse_manifest(
             or no line can be used. The message gives the lines.
     """
     table = read_table(text, name, _NEEDED, _OPTIONAL)
-    has_parts = _has_parts(read_head(text), name)
+    has_parts = _has_parts(read_head(text, name), name)
     rows: list[ManifestRow] = []
     bad: list[BadRow] = []
     with_split = without_split = 0
     for line, (path, label, group, split, start, end) in table.rows:
-        if "\\" in path:
+        if "\\" in path or path[1:3] == ":/":
             path = find(path)
+        if not label.isprintable() or len(label) > 99:
+            check_label(label, f"{name}, line {line}")
         if split:
             split, with_split = known_split(split, f"{name}, line {line}"), line
         elif not without_split:
@@ -67,18 +71,19 @@ def parse_manifest(
         )
     if bad and not rows:
         raise UsageError(f"{name}: none of its {len(bad):,} lines can be used. {bad[0].message}")
-    rows, num_added = with_all_labels(rows) if multi_label else (rows, 0)
+    rows, num_added = with_all_labels(rows, name) if multi_label else (rows, 0)
     if has_parts:
         found = settle(rows, name, bad)
         num_repeated = found.num_repeated + len(table.headers) - num_added
-        return replace(found, unused=table.unused, num_repeated=num_repeated)
+        return replace(found, unused=table.unused, num_repeated=num_repeated, num_comments=len(table.comments))
     # Later steps visit the rows in the order of the videos' ids, which is fastest if memory has that order, too.
-    plain = plain_path if "./" in text or "//" in text else attrgetter("path")
+    is_odd = "./" in text or "//" in text or any("/" in (row.path[0], row.path[-1]) for row in rows)
+    plain = partial(plain_path, root=posixpath.dirname(name)) if is_odd else attrgetter("path")
     rows.sort(key=plain)
     total = len(rows) + len(table.headers) - num_added
     if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
         rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row, multi_label)))
-    return Manifest(rows, table.unused, total - len(rows))
+    return Manifest(rows, table.unused, total - len(rows), num_comments=len(table.comments))
 
 
 def _several(label: str, multi_label: bool, place: str) -> str:
@@ -141,7 +146,7 @@ def _two_values(
     """
     found = []
     for line, (path, *values) in read_table(text, name, _NEEDED, ("group", "split")).rows:
-        if plain(ManifestRow(find(path) if "\\" in path else path, "", "")) == plain(row):
+        if plain(ManifestRow(find(path) if "\\" in path or path[1:3] == ":/" else path, "", "")) == plain(row):
             label = "" if multi_label else values[0]  # labels may differ
             found.append((line, (label, values[1], split_name(values[2]))))
     (first, kept), (second, other) = next((a, b) for a, b in pairwise(found) if a[1] != b[1])

@@ -12,6 +12,7 @@ from pipelines.inputs.catalog import INPUTS, Catalog, VideoRecord, checked
 from pipelines.inputs.parts import paths_of
 from pipelines.inputs.records import Filtered, LeftOut
 from pipelines.inputs.rows import Manifest
+from pipelines.inputs.split_folders import describe_split_folders
 
 _USED = "path, label, group, split, start and end"
 
@@ -58,6 +59,10 @@ def from_manifest(
         notes.append(f"columns of the manifest that are not used: {names} ({_USED} are)")
     if manifest.num_repeated:
         notes.append(f"repeated lines of the manifest that count once: {manifest.num_repeated:,}")
+    if manifest.num_comments:
+        notes.append(f"lines of the manifest that begin with # and count as comments: {manifest.num_comments:,}")
+    if not rows[0].split:
+        notes += describe_split_folders(written)
     odd = bool(manifest.bad or manifest.filtered)
     return Catalog(
         checked(records, name),

@@ -4,6 +4,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from sys import intern
@@ -17,9 +18,14 @@ RANGE_ERROR, LABEL_ERROR = "RangeError", "LabelError"
 _RANGE = attrgetter("start_s", "end_s")
 
 
-def plain_path(row: ManifestRow) -> str:
-    """The path in a form that is the same for every spelling: `a/b.mp4` for `a/./b.mp4`."""
-    return row.path if "://" in row.path else posixpath.normpath(row.path)
+def plain_path(row: ManifestRow, root: str) -> str:
+    """The path in a form that is the same for every spelling: `a/b.mp4` for `a/./b.mp4`, and for that below `root`, the
+    folder to which paths are relative."""
+    path = row.path
+    if "://" in path:
+        return path.removeprefix(f"{root}/") if "://" in root else path
+    path = posixpath.normpath(path)
+    return path.removeprefix(f"{root}/") if path[:1] == "/" else path
 
 
 def parse_range(start: str, end: str) -> tuple[float, float]:
@@ -56,12 +62,13 @@ def settle(
     Raises:
         UsageError: rows disagree about the group or the split of a video.
     """
+    plain = partial(plain_path, root=posixpath.dirname(name))
     # Three sorts without keys of their own take much less memory than one by tuples.
-    for key in (attrgetter("end_s"), attrgetter("start_s"), plain_path):
+    for key in (attrgetter("end_s"), attrgetter("start_s"), plain):
         rows.sort(key=key)
     kept: list[ManifestRow] = []
     refused = list(bad)
-    for _, members in groupby(rows, plain_path):
+    for _, members in groupby(rows, plain):
         of_video = list(members)
         _check_agreement(of_video, name)
         path = of_video[0].path
@@ -73,25 +80,25 @@ def settle(
     return Manifest(kept, (), num_repeated, tuple(refused), tuple(filtered))
 
 
-def with_all_labels(rows: Iterable[ManifestRow]) -> tuple[list[ManifestRow], int]:
+def with_all_labels(rows: Iterable[ManifestRow], name: str) -> tuple[list[ManifestRow], int]:
     """The rows, each with all labels that any of them gives its clip, and how many rows add labels to an earlier one.
 
-    The number leaves out rows that repeat another one, label and all.
+    The number leaves out rows that repeat another one, label and all. `name` is the manifest's path.
     """
     labels: dict[tuple[str, float, float], set[str]] = defaultdict(set)
-    rows = list(rows)
+    rows, root = list(rows), posixpath.dirname(name)
     for row in rows:
-        labels[_clip(row)].add(row.label)
+        labels[_clip(row, root)].add(row.label)
     joined = {
         clip: intern(join_labels(name for text in found for name in split_labels(text)))
         for clip, found in labels.items()
     }
     num_added = sum(len(found) - 1 for found in labels.values())
-    return [replace(row, label=joined[_clip(row)]) for row in rows], num_added
+    return [replace(row, label=joined[_clip(row, root)]) for row in rows], num_added
 
 
-def _clip(row: ManifestRow) -> tuple[str, float, float]:
-    return plain_path(row), row.start_s, row.end_s
+def _clip(row: ManifestRow, root: str) -> tuple[str, float, float]:
+    return plain_path(row, root), row.start_s, row.end_s
 
 
 def _check_agreement(rows: list[ManifestRow], name: str) -> None:

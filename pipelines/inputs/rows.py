@@ -60,6 +60,7 @@ class Manifest:
         rows: those that name a clip, by path; those of one video by time.
         unused: names of columns that are not used.
         num_repeated: number of rows that repeat another one.
+        num_comments: number of lines that were taken for comments.
         bad: rows that can't become clips.
         filtered: rows that are left out on purpose.
     """
@@ -69,3 +70,4 @@ class Manifest:
     num_repeated: int = 0
     bad: tuple[BadRow, ...] = ()
     filtered: tuple[FilteredRow, ...] = ()
+    num_comments: int = 0

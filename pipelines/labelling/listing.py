@@ -2,22 +2,28 @@
 
 import os
 import posixpath
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter, itemgetter
 
 from pipelines import files
-from pipelines.annotations.tables import check_address, read_table
+from pipelines.annotations.tables import LONGEST_PATH, check_address, read_table
 from pipelines.core.errors import UsageError
+from pipelines.core.relative import path_below
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
 from pipelines.files import patterns
 from pipelines.files.alike import AlikeFiles
+from pipelines.inputs.absent import on_missing
 from pipelines.inputs.catalog import unreadable
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.source_hints import check_source, remedy
 from pipelines.labelling.plan import ListedVideo, Listing
 from pipelines.process.gc_pause import no_collection
+
+_ADDED = re.compile(r"""^["'](?=.*["']$)|(?<=.)["']$|(?<=\S)\s+\d+$""")
+"""What may stand around a path in a list: quotation marks, or the number of its class."""
 
 
 @no_collection()
@@ -38,13 +44,14 @@ def list_videos(source: str) -> Listing:
             raise UsageError(f"no such folder, video, list or manifest: {source}{remedy(source)}")
         if source.lower().endswith((".csv", ".tsv")):
             table = read_table(_text(source), source, ("path",))
-            listing = _named(source, [path for _, (path,) in table.rows])
+            listing = _existing(source, _named(source, [path for _, (path,) in table.rows]))
             return replace(listing, unused=table.unused, num_repeated=listing.num_repeated + len(table.headers))
         if _is_folder(source):
             return _found(source, source, files.list_tree(source)[0])
         if extension(source) in VIDEO_EXTENSIONS:  # even a hidden one, as it was asked for by name
             return _named(source, [posixpath.basename(source)])
-        return _named(source, _list_paths(_text(source), source, posixpath.dirname(source)))
+        paths, num_comments = _list_paths(_text(source), source, posixpath.dirname(source))
+        return replace(_existing(source, _named(source, paths)), num_comments=num_comments)
     except OSError as error:
         raise UsageError(f"cannot list {error.filename or source}: {error.strerror or error}") from error
 
@@ -85,7 +92,7 @@ def _found(source: str, root: str, listed: Sequence[FileInfo]) -> Listing:
     if not found.videos:
         raise UsageError(no_videos(source, found))
     videos = [_listed(file.path, files.join(root, file.path), file) for file in found.videos]
-    failed = tuple(replace(failure, label=None) for failure in unreadable(root, found.lost))
+    failed = tuple(replace(f, label=None, uri=path_below(f.uri, root)) for f in unreadable(root, found.lost))
     return Listing(tuple(sorted(videos, key=attrgetter("video_id"))), found.ignored, failed=failed)
 
 
@@ -93,28 +100,52 @@ def _listed(video_id: str, uri: str, file: FileInfo) -> ListedVideo:
     return ListedVideo(video_id, uri, file.version or "missing", file.size_bytes)
 
 
-def _list_paths(text: str, name: str, root: str) -> list[str]:
+def _list_paths(text: str, name: str, root: str) -> tuple[list[str], int]:
+    """The paths in a list, and the number of comments."""
     if "\0" in text:
         raise UsageError(
             f"{name} is neither a folder, nor a video by its extension, nor a list of paths: it holds binary data"
         )
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if re.split("[,;\t]", lines[0].strip().lower())[:2] in (["path", "label"], ["label", "path"]):
+        raise UsageError(f"{name}: this is a manifest. Give it a name that ends in .csv")
+    if lines[0][:1] in ("[", "{") and not files.exists(files.join(root, lines[0])):
+        raise UsageError(f"{name}: this is JSON, not a list of paths. Give one path on each line")
     paths = [
-        check_address(path, f"{name}, line {number}") if "://" in path else path
+        check_address(path, f"{name}, line {number}") if ":/" in path or len(path) > LONGEST_PATH else path
         for number, line in enumerate(lines, 1)
         if (path := _path_in(line, root))
     ]
     if not paths:
         raise UsageError(f"{name}: no paths in this list. Give one path on each line")
-    return paths
+    return paths, sum(not _path_in(line, root) for line in lines if line.lstrip().startswith("#"))
+
+
+def _existing(source: str, listing: Listing) -> Listing:
+    """The listing of a list or a manifest, after a check that at least one of its videos exists.
+
+    Raises:
+        UsageError: none exists.
+    """
+    missing = [video.video_id for video in listing.videos if video.version == "missing"]
+    if len(missing) == len(listing.videos):
+        on_missing(source, missing, len(missing))
+    return listing
 
 
 def _path_in(line: str, root: str) -> str:
-    """The path on a line of a list. Names may begin with `#`, as in HMDB51, and begin or end with spaces."""
+    """The path on a line of a list. Names may begin with `#`, as in HMDB51, and begin or end with spaces. Quotation
+    marks around it are left out, and a number behind it, as in UCF101's lists, where only the rest names a file."""
     path = line.strip()
     if path != line and path and files.is_local(path) and files.exists(files.join(root, line)):
         return line
-    return "" if path.startswith("#") and not _is_there(files.locate(root, path)) else path
+    if path.startswith("#") or _ADDED.search(path):
+        if _is_there(files.locate(root, path)):
+            return path
+        plain = _ADDED.sub("", path)
+        if plain != path and _is_there(files.locate(root, plain)):
+            return plain
+    return "" if path.startswith("#") else path
 
 
 def _is_there(uri: str) -> bool:
@@ -143,4 +174,5 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
         else _listed(path, uri, file)
         for (uri, path), file in zip(items, found, strict=True)
     )
-    return Listing(videos, num_repeated=count - len(videos))
+    once = tuple({video.uri: video for video in reversed(videos)}.values())[::-1] if names.found else videos
+    return Listing(once, num_repeated=count - len(once))

@@ -52,6 +52,7 @@ class Listing:
         num_repeated: number of entries of a list that name a file again.
         failed: folders and links that can't be read, and may contain videos.
         unused: names of columns of a manifest that are not used.
+        num_comments: number of lines of a list that begin with `#` and name no file.
     """
 
     videos: tuple[ListedVideo, ...]
@@ -59,6 +60,7 @@ class Listing:
     num_repeated: int = 0
     failed: tuple[Failure, ...] = ()
     unused: tuple[str, ...] = ()
+    num_comments: int = 0
 
     @property
     def num_ignored(self) -> int:

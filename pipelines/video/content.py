@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 from pipelines.core.names import special_kind
 
 _BUFFER_BYTES = 1 << 15
+_HEAD_BYTES = 1 << 12
 _LARGE_BYTES, _SAMPLES, _SAMPLE_BYTES = 32 << 20, 32, 1 << 16
 """Of files larger than the first number of bytes, so many samples are read, of so many bytes each."""
 _provided: dict[str, Callable[[], io.RawIOBase]] = {}
@@ -41,6 +42,19 @@ def open_content(path: str) -> BinaryIO:
     if open_raw := _provided.get(path):
         return cast(BinaryIO, io.BufferedReader(open_raw(), _BUFFER_BYTES))
     return open(path, "rb")
+
+
+def what_it_is(path: str) -> str:
+    """What a file is that isn't a video, and what to do; empty if its beginning doesn't tell."""
+    from pipelines.core.text_decoding import kind_of, stand_in_of
+
+    try:
+        with open_content(path) as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return ""
+    found = (stand_in_of(head) or kind_of(head)) if head else "an empty file"
+    return found and f"not a video but {found}"
 
 
 def size_of(path: str) -> int:

@@ -40,9 +40,10 @@ def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.V
         kind_of_error = VideoOpenError if error.errno == errno.EBUSY else VideoReadError
         raise kind_of_error(_message(error)) from error
     except av.ArgumentError as error:  # the format isn't on the whitelist
-        raise VideoOpenError("not a video format, or one that reads other files, as a playlist does") from error
+        reason = "not a video format, or one that reads other files, as a playlist does"
+        raise VideoOpenError(content.what_it_is(path) or reason) from error
     except (av.FFmpegError, ValueError) as error:
-        raise VideoOpenError(_message(error)) from error
+        raise VideoOpenError(content.what_it_is(path) or _message(error)) from error
     with container:
         stream = pick_video(container.streams.video)
         if stream is None:

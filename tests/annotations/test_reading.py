@@ -199,7 +199,9 @@ def test_cvat_for_video_and_for_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("<html/>", "XML that isn't CVAT's"),
+        ("<svg/>", "XML that isn't CVAT's"),
+        ("<html/>", "is a web page, as a server sends it that asks to sign in or to confirm. Download the file"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n", "is a pointer of Git LFS"),
         (META, "it isn't whole XML"),
         ("<!DOCTYPE a [<!ENTITY b 'c'>]>" + META + "</annotations>", "with a document type"),
         ("<annotations><meta><project/></meta></annotations>", "Export each task by itself"),

@@ -2,6 +2,8 @@
 
 import codecs
 import os
+import pickle
+import re
 
 import pytest
 from hypothesis import given
@@ -51,6 +53,32 @@ def test_utf8_is_always_read_as_such(text: str) -> None:
 def test_other_encodings_are_refused_with_line_and_byte(data: bytes, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         decode(data, "m.csv")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"PK\3\4...", "m.csv is a spreadsheet (.xlsx, .ods) or an archive, not text. Save it as CSV"),
+        (b"\x1f\x8b\x08\0", "m.csv is a file compressed by gzip, not text"),
+        (b"SQLite format 3\0", "m.csv is an SQLite database, not text"),
+        (b"%PDF-1.4\n", "m.csv is a PDF, not text"),
+        (pickle.dumps({"a": 1}), "m.csv is a pickle of Python, not text"),
+        (pickle.dumps([("a.mp4", 1)] * 3, 2), "m.csv is a pickle of Python, not text"),
+        (
+            codecs.BOM_UTF8 + b"\n<!DOCTYPE HTML>\n<html>",
+            "m.csv is a web page, as a server sends it that asks to sign in",
+        ),
+        (b"<?xml version='1.0'?>\n<!-- x -->\n<html lang=de>", "m.csv is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", "m.csv is a pointer of Git LFS, which stands"),
+    ],
+)
+def test_what_stands_in_place_of_a_text_is_named(data: bytes, message: str) -> None:
+    with pytest.raises(UsageError, match="^" + re.escape(message)):
+        decode(data, "m.csv")
+
+
+def test_the_mark_at_the_end_of_files_of_dos_is_no_line() -> None:
+    assert decode(b"path,label\r\na.mp4,x\r\n\x1a", "m.csv") == "path,label\r\na.mp4,x\r\n"
 
 
 def test_bytes_of_a_name_are_kept_where_there_is_such_a_file() -> None:

@@ -29,10 +29,12 @@ KINDS = {
     "264 avc h264": ("h264", "libx264"), "265 h265 hevc": ("hevc", "libx265"),
     "m2t m2ts mts tod tp trp ts": ("mpegts", "mpeg2video"), "evo m2p mod vob vro": ("vob", "mpeg2video"),
     "mpe mpeg mpg": ("mpeg", "mpeg1video"), "m1v": ("mpeg1video", "mpeg1video"),
-    "m2v mp2v mpv": ("mpeg2video", "mpeg2video"),
-    "3g2 3gp 3gp2 3gpp": ("3gp", "mpeg4"), "f4v ismv": ("f4v", "libx264"), "mov qt": ("mov", "mpeg4"),
-    "insv lrv m4v mp4 mp4v mpg4": ("mp4", "mpeg4"), "mk3d mkv": ("matroska", "mpeg4"), "webm": ("webm", "libvpx"),
-    "ogm ogv": ("ogg", "libvpx"), "ivf": ("ivf", "libvpx"), "nut": ("nut", "mpeg4"), "avi divx xvid": ("avi", "mpeg4"),
+    "m2v mp2v mpg2 mpv mpv2": ("mpeg2video", "mpeg2video"),
+    "3g2 3gp 3gp2 3gpp 3gpp2 k3g": ("3gp", "mpeg4"), "f4p f4v ismv": ("f4v", "libx264"), "mov qt": ("mov", "mpeg4"),
+    "insv lrv m4v mj2 mp4 mp4v mpeg4 mpg4": ("mp4", "mpeg4"),
+    "mk3d mkv": ("matroska", "mpeg4"), "webm": ("webm", "libvpx"),
+    "ogm ogv ogx": ("ogg", "libvpx"), "ivf": ("ivf", "libvpx"), "nut": ("nut", "mpeg4"),
+    "avi divx xvid": ("avi", "mpeg4"),
     "asf dvr-ms wm wmv": ("asf", "wmv2"), "wtv": ("wtv", "mpeg2video"), "flv": ("flv", "flv"),
     "rm rmvb": ("rm", "rv20"), "mxf": ("mxf", "mpeg2video"), "gif": ("gif", "gif"), "apng": ("apng", "apng"),
     "mjpeg mjpg": ("mjpeg", "mjpeg"), "y4m": ("yuv4mpegpipe", "rawvideo"), "dif dv": ("dv", "dvvideo"),
@@ -40,7 +42,7 @@ KINDS = {
 }  # fmt: skip
 SIZES = {"dv": (720, 576), "gxf": (720, 576), "h263": (176, 144), "h261": (176, 144)}
 PIXELS = {"gif": "rgb8", "apng": "rgb24", "mjpeg": "yuvj420p"}
-NO_ENCODER = {"266", "h266", "vvc", "vc1", "amv", "cine", "dav", "nsv"}
+NO_ENCODER = {"266", "h266", "vvc", "vc1", "amv", "cine", "dav", "nsv", "flc", "fli"}
 """FFmpeg reads these, but nothing here can write them."""
 
 

@@ -127,8 +127,33 @@ def test_a_manifest_with_missing_videos(videos: Path, tmp_path: Path) -> None:
     rows = [f"{videos}/Run/v_Run_g01_c01.avi,Run,a", "gone.avi,Run,b"]
     manifest.write_text("\n".join(["path,label,group", *rows]))
     found = look(manifest, tmp_path)
-    assert found["missing"].problem == f"not there: {tmp_path}/gone.avi"
+    assert found["missing"].problem == f"not there, or no files: {tmp_path}/gone.avi"
     assert found["probed"].value == "2 of 2 videos" and found["unusable"].value == "1 of 2"
+
+
+def test_how_the_input_is_understood_is_told_as_preprocessing_tells_it(tmp_path: Path) -> None:
+    names = {"train": ("Run", "run"), "test": ("Run",)}
+    for split, labels in names.items():
+        for label in labels:
+            write_video(tmp_path / "in" / split / label / "v_x_g01.avi", 10)
+    (tmp_path / "in" / "extra").mkdir()
+    found = list(check_input(PreprocessConfig(str(tmp_path / "in"), ""), str(tmp_path)))
+    notes = [finding.value for finding in found if finding.name == "note"]
+    done = preprocess("--input", tmp_path / "in", "--output", tmp_path / "out", "--num-frames", 4, "--size", 16, code=0)
+    assert [f"note: {note}" for note in notes] == [
+        line for line in done.stderr.splitlines() if line.startswith("note: ") and "own" not in line
+    ]
+    assert [note.partition(":")[0] for note in notes] == [
+        "no videos in extra", "official splits kept, according to its folders", "no videos are in the split val",
+    ]  # fmt: skip
+    warnings = [f"WARNING: {f.problem}. {f.remedy}" for f in found if f.name == "warning"]
+    assert len(warnings) == 2 and all(warning in done.stderr.splitlines() for warning in warnings)
+    assert [(f.value, f.problem) for f in found if f.name == "split"] == [("test", "no video of 1 class: run")]
+    several = tmp_path / "several.csv"
+    several.write_text(f"path,label\n{tmp_path}/in/test/Run/v_x_g01.avi,Sit|Run\n")
+    assert "--multi-label" in look(several, tmp_path)["input"].remedy
+    assert look(several, tmp_path, multi_label=True)["listed"].value.startswith("1 video, 2 classes")
+    assert "--class-level 3 makes the folders" in look(tmp_path / "in", tmp_path, class_level=3)["input"].problem
 
 
 def test_an_input_without_videos(tmp_path: Path) -> None:

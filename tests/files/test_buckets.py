@@ -9,6 +9,7 @@ import pytest
 from pipelines import files
 from pipelines.core.errors import OutputError, UsageError
 from pipelines.core.video_files import FileInfo
+from pipelines.dataset.listing import read_split_files
 from tests.conftest import contents, run_here, run_tool
 from tests.support.fault_proxy import Fault
 from tests.support.store_tools import SIZE, Place, TheError, run_label, run_preprocess, store_model, with_place
@@ -122,6 +123,26 @@ def test_files_of_a_bucket(place: Place) -> None:
     assert not files.exists(place.root.replace("bucket", "dotted.bucket")) and not files.exists(folder)
     with pytest.raises(FileNotFoundError, match="No such file or directory"):
         files.open_read(f"{folder}/none.mp4")
+
+
+def test_split_files_of_a_bucket(place: Place) -> None:
+    folder = f"{place.root}/lists"
+    for name in ("classInd.txt", "testlist01.txt", "trainlist01.txt"):
+        place.server.put(f"{folder}/{name}", b"A/v.avi 1\n")
+    test, train = (f"{folder}/{name}list01.txt" for name in ("test", "train"))
+    sources = (
+        [folder],
+        [f"{folder}/"],
+        [f"{folder}/*.txt"],
+        [f"{folder}/t*list01.txt"],
+        [test, train],
+        [f"{test},{train}"],
+    )
+    for source in sources:
+        assert [file.name for file in read_split_files(source)] == [test, train], source
+    for name, message in (("x*.txt", "no split files match .*x"), ("gone.txt", "no such split file: .*gone")):
+        with pytest.raises(UsageError, match=message):
+            read_split_files([f"{folder}/{name}"])
 
 
 def test_a_file_appears_whole_or_not_at_all(place: Place) -> None:

@@ -162,6 +162,17 @@ def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:
     (note,) = note_classes(select(listed, ["Walk"])).notes
     assert note == "WARNING: all videos are of one class (Walk): there is nothing to tell apart"
     assert note_classes(select(listed, ["Walk", "Run"])).notes == ()
+    hidden = from_tree("/r", [FileInfo(path, 1, "1") for path in ("Sit\u200b/1.mp4", "Sit/2.mp4")])
+    assert note_classes(hidden).notes[0].startswith(f"{begin}'Sit' (1) and 'Sit\\u200b' (1). If")
+
+
+def test_groups_whose_names_differ_in_case_alone_are_told() -> None:
+    paths = ("A/Ann/1.mp4", "A/Bob/2.mp4", "B/ann/3.mp4", "B/\u00e9va/4.mp4", "B/e\u0301va/5.mp4", "B/X.mp4", "B/x.mp4")
+    (note,) = note_classes(from_tree("/r", [FileInfo(path, 1, "1") for path in paths])).notes[1:]
+    pairs = "'Ann' and 'ann', 'e\\u0301va' and '\\xe9va'"
+    assert note.startswith(
+        f"WARNING: groups whose names differ only in case or in Unicode form are kept apart: {pairs}. If"
+    )
 
 
 def test_copies_that_contradict_what_stays_are_warned_of() -> None:

@@ -53,6 +53,12 @@ def test_names_of_splits() -> None:
          [("A", "test/videos/A/2", "test"), ("A", "train/videos/A/1", "train"), ("B", "train/videos/B/1", "train")]),
         (["A/test/1.mp4", "A/train/s/2.mp4", "B/val/3.mp4"],
          [("A", "A/test/1", "test"), ("A", "s", "train"), ("B", "B/val/3", "val")]),
+        (["train/train/A/1.mp4", "train/train/B/1.mp4", "test/test_1/A/s/2.mp4"],
+         [("A", "s", "test"), ("A", "train/train/A/1", "train"), ("B", "train/train/B/1", "train")]),
+        (["pick/Pick/1.avi", "run/videos/s1/3.avi", "sit/sit/4.avi", "sit/sam/5.avi"],
+         [("pick", "pick/Pick/1", ""), ("run", "s1", ""), ("sit", "sam", ""), ("sit", "sit", "")]),
+        (["test/A/mp4/1.mp4", "test/B/2.mp4", "train/A/A/g/3.mp4"],
+         [("A", "test/A/mp4/1", "test"), ("B", "test/B/2", "test"), ("A", "g", "train")]),
         (["car/1.mp4", "train/2.mp4"], [("car", "car/1", ""), ("train", "train/2", "")]),
         (["test/A/1.mp4", "test/B/1.mp4"], [("A", "test/A/1", "test"), ("B", "test/B/1", "test")]),
     ],
@@ -62,6 +68,8 @@ def test_levels_are_found(paths: list[str], expected: list[tuple[str, str, str]]
 
 
 def test_class_level_decides() -> None:
+    deep = tree("A/s1/test/1.mp4", "A/s1/train/1.mp4", "B/2.mp4", level=1)
+    assert meanings(deep) == [("A", "s1/test", ""), ("A", "s1/train", ""), ("B", "B/2", "")]
     paths = ("in/A/1.mp4", "out/B/2.mp4")
     assert meanings(tree(*paths, level=1)) == [("in", "A", ""), ("out", "B", "")]
     assert meanings(tree(*paths, level=2)) == [("A", "in/A/1", ""), ("B", "out/B/2", "")]
@@ -82,6 +90,17 @@ def test_class_level_leaves_splits_where_they_are_or_takes_them_for_classes() ->
         (["train/A/1.mp4", "test/A/1.mp4", "extra/A/1.mp4"], r"splits \(test, train\) lie beside others \(extra\)"),
         (["A/train/1.mp4", "A/test/1.mp4", "B/1.mp4"], r"splits \(test, train\) lie beside others \(videos in no such"),
         (["train/1.mp4", "test/1.mp4"], "test, train in /r: videos lie directly in a folder that is named like a"),
+        (["train/1.mp4", "train/2.mp4"], "or, if train is a class, add --class-level 1"),
+        (["tests/A/1.mp4", "trains/A/1.mp4"], "folders tests, trains seem to be splits"),
+        (["trn/A/1.mp4", "vld/A/1.mp4", "tst/A/1.mp4"], "folders trn, tst, vld seem to be splits.*--class-level 1 for"),
+        (
+            ["A/s1/test/1.mp4", "A/s1/train/1.mp4", "B/2.mp4"],
+            "splits .test, train. lie deeper .* as in A/s1/test. Move",
+        ),
+        (
+            ["train/train/A/1.mp4", "train/train/B/1.mp4", "test/A/2.mp4"],
+            "train/train is named like its split, and not",
+        ),
         (["train/1.mp4", "test/A/1.mp4"], "train in /r: videos lie directly in a folder that is named like a split"),
         (["train_256/A/1.mp4", "val_256/A/1.mp4"], "folders train_256, val_256 seem to be splits"),
         (["g/train/A/1.mp4", "g/eval/A/1.mp4"], "folders eval, train seem to be splits.*--class-level 2 for these"),
@@ -113,6 +132,37 @@ def test_how_the_folders_were_taken_is_told() -> None:
     assert note.startswith("videos in folders below that of their class: 2, as in jump/v_01. These folders are their")
     assert "--class-level 2" in note
     assert tree("A/1.mp4", "B/1.mp4", folders=("A", "B")).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("paths", "level", "note"),
+    [
+        (["S1/run/1.mp4", "S1/walk/2.mp4", "S2/run/3.mp4"], 2, "run, walk are in several of S1, S2"),
+        (["m/1/Fight/1.mp4", "m/1/No/2.mp4", "m/22/No/3.mp4"], 3, "Fight, No are in several of 1, 22"),
+        (["x/test/A/1.mp4", "x/test/B/1.mp4", "y/train/A/2.mp4"], 3, "A, B are in several of x, y"),
+        (["A/s1/1.mp4", "A/s2/2.mp4", "B/s1/3.mp4"], 2, ""),
+        (["bow/ann/1.mp4", "bow/bob/2.mp4", "sit/ann/3.mp4"], 2, ""),
+        (["run1/ann/1.mp4", "run2/bob/2.mp4"], 2, ""),
+    ],
+)
+def test_what_is_likelier_to_be_the_classes_is_a_warning(paths: list[str], level: int, note: str) -> None:
+    (found,) = (text for text in tree(*paths).notes if "in folders below that of their class" in text)
+    assert f"--class-level {level} makes them the classes" in found
+    assert found.startswith("WARNING") == bool(note) and found.endswith(note)
+
+
+def test_classes_that_are_named_like_splits_are_a_warning() -> None:
+    paths = ["Part-1/Abuse/1.mp4", "Testing_Normal_Videos_Anomaly/2.mp4", "Training-Normal-Videos-Part-1/3.mp4"]
+    assert (
+        tree(*paths).notes[-1].startswith("WARNING: Testing_Normal_Videos_Anomaly, Training-Normal-Videos-Part-1 are")
+    )
+    assert not any("named like" in note for note in tree("test tube/1.mp4", "walk/2.mp4").notes)
+
+
+def test_folders_above_given_classes_are_named() -> None:
+    (note,) = tree("S1/A/1.mp4", "S2/A/1.mp4", level=2).notes
+    assert note.startswith("folders above those of the classes, which are not used: 2 (S1, S2). Videos of one of them")
+    assert tree("train/A/1.mp4", "test/A/2.mp4", level=2).notes == tree("U/A/1.mp4", level=2).notes == ()
 
 
 def test_the_level_below_a_split_in_a_class_is_named() -> None:
@@ -167,6 +217,16 @@ def test_splits_are_dealt_anew_if_asked_for() -> None:
         ("s3", "train"),
     }
     assert "the splits that its folders would give are not used" in catalog.notes
+
+
+def test_a_seed_without_a_draw_is_told() -> None:
+    said = "--split-seed is not used, as the split of each group is given"
+    for config in (PreprocessConfig("/r", "/o"), PreprocessConfig("/r", "/o", split_groups=("test=s1",))):
+        for seed in (0, 1):
+            notes = choose_splits(tree(*OFFICIAL), replace(config, split_seed=seed))[0].notes
+            assert (said in notes) == bool(seed)
+    dealt = choose_splits(tree(*OFFICIAL), PreprocessConfig("/r", "/o", splits=DEFAULT_SPLITS, split_seed=1))[0]
+    assert said not in dealt.notes
 
 
 def test_official_splits_that_are_not_there() -> None:

@@ -78,6 +78,7 @@ def test_a_tree_of_odd_things_is_listed_at_once(odd: Path) -> None:
     listing = list_videos(str(odd))
     check(listing, ".mp4")
     assert [failure.video_id for failure in listing.failed] == FAILED_AT_ONCE
+    assert [f"{failure.uri}/" for failure in listing.failed] == FAILED_AT_ONCE  # the place of the tree isn't told
 
 
 @pytest.mark.parametrize("pattern", ["**", "**/*", "**/**/*", "[AB]/*"])
@@ -86,6 +87,16 @@ def test_a_glob_follows_each_folder_once(odd: Path, pattern: str) -> None:
     assert [video.video_id for video in listing.videos] == sorted(f"{name}.mp4" for name in LISTED)
     assert [failure.video_id for failure in listing.failed] == FAILED_AT_ONCE
     assert "A/notes.txt" in {file.path for file in listing.ignored}
+
+
+def test_of_two_ways_to_a_folder_the_real_one_is_taken(tmp_path: Path) -> None:
+    touch(tmp_path, "train/A/v.mp4", "train/B/w.mp4")
+    touch(tmp_path, *(f"test/C/{number}.mp4" for number in range(2)))
+    (tmp_path / "test" / "A").symlink_to("../train/A")
+    (tmp_path / "D").symlink_to("test/C")
+    for found in (read_catalog(str(tmp_path)), list_videos(str(tmp_path))):
+        assert [v.video_id.split(".")[0] for v in found.videos] == ["test/C/0", "test/C/1", "train/A/v", "train/B/w"]
+        assert [file.path for file in found.ignored] == ["D", "test/A"]
 
 
 def test_many_links_in_circles_end_at_once(tmp_path: Path) -> None:
@@ -167,6 +178,7 @@ def test_names_in_lists_may_begin_with_what_begins_comments(tmp_path: Path) -> N
     listing = list_videos(str(write_list(tmp_path / "list.txt", "\n".join(["# all of them", "#link.avi", *names]))))
     assert [video.video_id for video in listing.videos] == sorted({*names, "#link.avi"} - {"# not there.avi"})
     assert [video.video_id for video in listing.videos if video.version == "missing"] == ["#link.avi"]
+    assert listing.num_comments == 2
 
 
 def test_manifests_may_name_videos_that_differ_in_their_extension(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Matches the lines of split files with videos, by their paths and groups."""
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from pipelines.core.errors import UsageError
 from pipelines.core.names import alike
@@ -14,17 +14,19 @@ Placed = tuple[SplitFile, Entry]
 """A line, with its file."""
 
 
-def match_paths(catalog: Catalog, by_path: Mapping[str, Placed], where: str) -> dict[int, Placed]:
-    """The line for each video, by the video's number. A path may begin at any folder above, and lack the extension.
+def match_paths(catalog: Catalog, by_path: Mapping[str, Placed]) -> tuple[dict[int, Placed], set[str]]:
+    """The line for each video, by the video's number, and the names that are those of a video.
+
+    A path may begin at any folder above, and lack the extension.
 
     If no video has exactly that name, it may differ in case and in Unicode normalisation.
 
     Raises:
-        UsageError: a path matches several videos.
+        UsageError: a path matches several videos, or a video is named in two ways for different splits.
     """
     found: dict[int, Placed] = {}
     if not by_path:
-        return found
+        return found, set()
     video_of: dict[str, int] = {}
 
     def take(number: int, name: str, placed: Placed) -> None:
@@ -59,7 +61,30 @@ def match_paths(catalog: Catalog, by_path: Mapping[str, Placed], where: str) -> 
             name = next((others[end] for end in _ends(path) if end in others), None)
             if name is not None:
                 take(number, name, by_path[name])
-    return found
+    return found, {*video_of, *_other_names(catalog, by_path, found, by_path.keys() - video_of.keys())}
+
+
+def _other_names(
+    catalog: Catalog, by_path: Mapping[str, Placed], found: Mapping[int, Placed], names: Iterable[str]
+) -> Iterator[str]:
+    """Those of some names that are other ways to write the name of a video for which there is a line already.
+
+    Raises:
+        UsageError: the two lines give it different splits.
+    """
+    ways = {alike(name): name for name in names}
+    for number, (file, entry) in found.items() if ways else ():
+        path = alike(catalog.videos[number].uri)
+        for end in (*_ends(path), *_ends(posixpath.splitext(path)[0])):
+            if name := ways.get(end):
+                other_file, other = by_path[name]
+                if other.split != entry.split:
+                    raise UsageError(
+                        f"{name} and {entry.name} are the same video, named for both {other.split or 'no split'} and "
+                        f"{entry.split or 'no split'} ({other_file.name}, line {other.line}, and {file.name}, line "
+                        f"{entry.line}). Remove one of the lines"
+                    )
+                yield name
 
 
 def _stem(name: str) -> str:
@@ -67,7 +92,11 @@ def _stem(name: str) -> str:
 
 
 def same_groups(by_group: Mapping[str, Placed], groups: Iterable[str]) -> dict[str, Placed]:
-    """The lines by the actual names of their groups, which may differ only in case or in Unicode normalisation."""
+    """The lines by the actual names of their groups, which may differ only in case or in Unicode normalisation.
+
+    Raises:
+        UsageError: two lines name the same group for different splits.
+    """
     known = set(groups)
     if by_group.keys() <= known:
         return dict(by_group)
@@ -75,7 +104,16 @@ def same_groups(by_group: Mapping[str, Placed], groups: Iterable[str]) -> dict[s
     for group in sorted(known):
         found.setdefault(alike(group), []).append(group)
     names = {name: [] if name in known else found.get(alike(name), []) for name in by_group}
-    return {names[name][0] if len(names[name]) == 1 else name: placed for name, placed in by_group.items()}
+    result: dict[str, Placed] = {}
+    for name, (file, entry) in by_group.items():
+        group = names[name][0] if len(names[name]) == 1 else name
+        known_file, before = result.setdefault(group, (file, entry))
+        if before.split != entry.split:
+            raise UsageError(
+                f"{before.name} and {entry.name} are the same group, named for both {before.split} and {entry.split} "
+                f"({known_file.name}, line {before.line}, and {file.name}, line {entry.line}). Remove one of the lines"
+            )
+    return result
 
 
 def _ends(path: str) -> Iterator[str]:
@@ -86,15 +124,19 @@ def _ends(path: str) -> Iterator[str]:
         yield path
 
 
-def describe_absent(by_path: Mapping[str, Placed], of_video: Mapping[int, Placed], where: str) -> str:
+def describe_absent(by_path: Mapping[str, Placed], matched: Container[str], where: str) -> str:
     """A sentence about paths for which there is no video; empty if there are none.
+
+    Args:
+        by_path: the lines by path.
+        matched: the paths of videos that there are.
+        where: the files, for messages.
 
     Raises:
         UsageError: there is no video for any of the paths.
     """
-    named = {entry.name for _, entry in of_video.values()}
-    absent = [entry.name for _, entry in by_path.values() if entry.name not in named]
-    if absent and not of_video:
+    absent = [name for name in by_path if name not in matched]
+    if absent and len(absent) == len(by_path):
         none = "the only video" if len(absent) == 1 else f"none of the {len(absent):,} videos"
         raise UsageError(
             f"{where}: {none} that it names is {'not ' * (len(absent) == 1)}in the input, for example {absent[0]}. "

@@ -46,6 +46,10 @@ def splits(catalog: Catalog) -> dict[str, str]:
         '"Archery/v_Archery_g01_c01.avi","test"\r"Biking/v_Biking_g01_c01.avi","test"\r',
         "group,split\ng01,test\nGroup,Split\ng01,test\n",
         "label,path,note,split\nx,Archery/v_Archery_g01_c01.avi,,test\ny,Biking/v_Biking_g01_c01.avi,,test\n",
+        "# all of them\n\npath,split\nArchery/v_Archery_g01_c01.avi,test\nBiking/v_Biking_g01_c01.avi,test\n",
+        "path,subset\nArchery/v_Archery_g01_c01.avi,test\nBiking/v_Biking_g01_c01.avi,test\n",
+        "# x\nset\tvideo\tid\ntest\tv_Archery_g01_c01.avi\t1\ntest\tBiking/v_Biking_g01_c01\t2\n",
+        "path,split\nArchery/v_Archery_g01_c01.avi,test\nv_archery_g01_c01,test\nv_Biking_g01_c01.AVI,test\n",
     ],
 )
 def test_one_split_in_many_forms(text: str) -> None:
@@ -77,12 +81,27 @@ def test_ucf101_as_published() -> None:
         ("", "{0},0\n"),
         ("", "{0},{1}\n"),
         ("", '"{0}";"{1}"\n'),
+        ("", "{2};{1} something\n"),
+        ("", "{0},{1} something/else,3,0\n"),
+        ("", "{3}/{2} 120 7\n"),
+        ("", "{2}.avi  {1}  165  240  -1  -1  \n"),
+        ("", "{3}\\{2}\\\n"),
     ],
 )
 def test_lists_with_labels(head: str, form: str) -> None:
-    text = head + "".join(form.format(path, path.split("/")[0], Path(path).stem) for path in UCF if "_g01_" in path)
+    text = head + "".join(form.format(p, p.split("/")[0], Path(p).stem, Path(p).parent) for p in UCF if "_g01_" in p)
     catalog = chosen(UCF, ("test.csv", text))
     assert splits(catalog) == {Path(path).stem: "test" if "_g01_" in path else "train" for path in UCF}
+
+
+def test_names_may_end_with_what_looks_like_a_class() -> None:
+    paths = ["A/clip 1.mp4", "A/clip 2.mp4", "A/clip.mp4", "B/x, y.mp4", "B/x.mp4", "C/line\u2028break.avi"]
+    text = "A/clip 1\nA/clip 7\nB/x, y\nC/line\u2028break.avi\n"
+    found = splits(chosen(paths, ("testlist01.txt", text), ("trainlist01.txt", "A/clip 2 1\nB/x\n")))
+    assert found == dict.fromkeys(("clip 1", "clip", "x, y", "line\u2028break"), "test") | {
+        "clip 2": "train",
+        "x": "train",
+    }
 
 
 def test_the_names_of_classes_among_given_files_are_passed_over(tmp_path: Path) -> None:
@@ -107,6 +126,8 @@ def test_names_that_begin_like_a_comment() -> None:
     catalog = chosen(HMDB, ("s.csv", text))
     assert splits(catalog) == {"#122_Cleaning_Up_(1)": "test", "A_wave_1": "train"}
     assert catalog.notes == (
+        "lines of s.csv that begin with # and name nothing in the input, so count as comments: 3 (# pick, #gone.avi, "
+        "# gone.avi)",
         "videos not named by s.csv, left out: 2 (pick/RATRACE_pick_37, wave/show_-)_wave_2)",
         "splits from s.csv: train 1, test 1",
         NO_VAL,
@@ -133,6 +154,19 @@ def test_what_is_named_and_not_there_is_told_unless_nothing_is() -> None:
         ([("s.csv", "id,path,split\n1,a.avi,tset\n")], "s.csv, line 2: unknown split 'tset'"),
         ([("list.txt", UCF_TEST)], "list.txt, line 1: expected group,split. A list of paths without splits must be"),
         ([("s.csv", "g01,test\ng01,val\n")], "'g01' is named for both test and val (s.csv, line 1, and s.csv, line 2)"),
+        (
+            [("s.csv", "path,split\nArchery/v_Archery_g01_c01.avi,train\nv_Archery_g01_c01,test\n")],
+            "v_Archery_g01_c01 and Archery/v_Archery_g01_c01.avi are the same video, named for both test and train (s",
+        ),
+        (
+            [("trainlist01.txt", UCF_TRAIN), ("t.csv", "V_ARCHERY_G09_C01.AVI,test\n")],
+            "V_ARCHERY_G09_C01.AVI and Archery/v_Archery_g09_c01.avi are the same video, named for both test and train",
+        ),
+        ([("s.csv", "g01,train\nG01,test\n")], "g01 and G01 are the same group, named for both train and test (s"),
+        ([("test.mp4", "\0\0\0 ftypisom\n")], "test.mp4: binary data, not a text. Each line needs group,split or"),
+        ([("train.json", '[{"id": 1}]')], "train.json: JSON is not read as a split file"),
+        ([("train.csv", "label,youtube_id,time_start,split\n")], "train.csv: a list of addresses, like those of Kin"),
+        ([("s.csv", "# x\nid,split\n1,test\n")], "s.csv, line 2: the columns must be group,split or path,split, not "),
         ([("trainlist01.txt", UCF_TRAIN), ("testlist02.txt", UCF[1])], "'Archery/v_Archery_g08_c01.avi' is named for"),
         ([("s.csv", "group,split\ng01,none\ng08,none\ng09,none\n"), ("train.txt", UCF[0])], None),
     ],
@@ -165,6 +199,10 @@ def test_folders_of_lists() -> None:
         choose_files("f", ["testlist01.txt", "trainlist01.txt", "testlist02.txt", "trainlist02.txt"])
     with pytest.raises(UsageError, match=r"lists of 2 official splits \(1, 2\).*--split-file 'f/\*_test_split1.txt'"):
         choose_files("f", ["a_test_split1.txt", "a_test_split2.txt", "b_test_split1.txt", "b_test_split2.txt"])
+    lists = [f"ucf101_{side}_split_{number}_videos.txt" for side in ("train", "val") for number in (1, 2)]
+    with pytest.raises(UsageError, match=r"splits \(1, 2\).*--split-file 'f/\*_split_1_videos.txt'"):
+        choose_files("f", lists)
+    assert choose_files("f", [*lists[::2], "annotations.csv"]) == lists[::2]
     with pytest.raises(UsageError, match="f: no lists of splits in this folder"):
         choose_files("f", ["classInd.txt"])
 
