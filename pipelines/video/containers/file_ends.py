@@ -16,6 +16,7 @@ _NEVER_ZEROS = frozenset(_COMPACT.split())
 """Codecs whose pictures don't end in many zeros. Pictures of other codecs may be padded with zeros, or be black."""
 _PIECE_BYTES = 1 << 20
 _FLV = b"FLV\x01"
+_FLV_TAGS = (8, 9, 18)
 _SOUND_BYTES = 1 << 20
 """At most this many bytes of sound follow the last picture of an FLV file."""
 _MAX_GIF_BYTES = 1 << 26
@@ -93,6 +94,20 @@ def second_flv(file: BinaryIO, end: int) -> int | None:
     file.seek(end)
     place = file.read(_SOUND_BYTES).find(_FLV) if end else -1
     return end + place if place >= 0 else None
+
+
+def last_flv_tag_s(file: BinaryIO, size_bytes: int) -> float:
+    """The time of the last tag of an FLV file, in seconds, as far as tags can be followed."""
+    file.seek(5)
+    place, time_ms = int.from_bytes(file.read(4), "big") + 4, 0
+    while place + 11 <= size_bytes:
+        file.seek(place)
+        kind, *rest = file.read(11)
+        if kind not in _FLV_TAGS:
+            break
+        place += 15 + int.from_bytes(rest[:3], "big")
+        time_ms = max(time_ms, int.from_bytes((rest[6], *rest[3:6]), "big"))
+    return time_ms / 1000
 
 
 def gif_break(file: BinaryIO) -> int | None:

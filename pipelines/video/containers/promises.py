@@ -25,6 +25,10 @@ from pipelines.video.containers.shortfalls import (
 )
 from pipelines.video.remarks import Shortfall
 
+_SOUND_ALONE_S = 1.0
+"""Where sound goes on for so long without pictures, these have ended."""
+_PLAUSIBLE_WITH_SOUND = 1.7
+"""Like `PLAUSIBLE`, where only the duration of a file is known, which may hold sound that is longer than its video."""
 MIN_SHARE = 0.5
 """At least this share of the promised frames must be there."""
 _PROMISE_NOTHING = frozenset(("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "m4v"))
@@ -135,7 +139,9 @@ def _asf(source: Source, found: Found) -> Shortfall | None:
     if parts is None:
         return None
     if parts.end > source.end:
-        return estimated(found, source.end / parts.end, parts.duration_s)
+        # The duration is that of the longest stream.
+        plausible = _PLAUSIBLE_WITH_SOUND if source.container.streams.audio else PLAUSIBLE
+        return estimated(found, source.end / parts.end, parts.duration_s, plausible)
     if not parts.end:
         lost = asf.lost_share(source.file, parts, min(source.end, found.end + parts.packet_bytes))
         return some(found, "others can't be found among damaged data") if lost else zeros(source, found)
@@ -157,7 +163,8 @@ def _flv(source: Source, found: Found) -> Shortfall | None:
     whole, lasts_s = found.packets - found.incomplete, _duration_s(source) - _start_s(source)  # it counts from 0
     if lasts_s <= 0:
         return zeros(source, found)
-    if is_all(found, lasts_s):
+    sound_s = file_ends.last_flv_tag_s(source.file, source.end) - _start_s(source)
+    if is_all(found, lasts_s) or sound_s > found.duration_s + _SOUND_ALONE_S:
         return None
     return counted(whole, round(lasts_s * found.frame_rate), lasts_s, about=True)
 
@@ -188,7 +195,7 @@ def _gif(source: Source, found: Found) -> Shortfall | None:
 
 def _ogg(source: Source, found: Found) -> Shortfall | None:
     why = ogg.fault(source.file, source.end)
-    return some(found, why) if why else zeros(source, found)
+    return some(found, why) if why else None
 
 
 def _start_s(source: Source) -> float:

@@ -72,14 +72,21 @@ def is_all(found: Found, lasts_s: float) -> bool:
     return lasts_s > 0 and not found.incomplete and is_there
 
 
-def estimated(found: Found, bytes_share: float, duration_s: float) -> Shortfall | None:
-    """The shortfall estimated from the duration or, if that is implausible, from the share of bytes that is there."""
+def estimated(found: Found, bytes_share: float, duration_s: float, plausible: float = PLAUSIBLE) -> Shortfall | None:
+    """The shortfall estimated from the duration or, if that is implausible, from the share of bytes that is there.
+
+    Args:
+        found: what was read.
+        bytes_share: the share of bytes that is there.
+        duration_s: length of the video, in seconds, as far as is known.
+        plausible: factor by which the two estimates may differ.
+    """
     if is_all(found, duration_s):
         return None
     whole = found.packets - found.incomplete
     by_bytes = whole / min(1.0, max(bytes_share, 1e-3))
     promised = duration_s * found.frame_rate
-    if not by_bytes / PLAUSIBLE < promised < by_bytes * PLAUSIBLE:
+    if not by_bytes / plausible < promised < by_bytes * plausible:
         promised = by_bytes
     end_s = duration_s if promised != by_bytes else found.duration_s * promised / max(found.packets, 1)
     return counted(whole, max(round(promised), whole + 1), max(end_s, found.duration_s), about=True)

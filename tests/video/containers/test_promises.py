@@ -202,19 +202,35 @@ def test_zeros_in_place_of_pictures_and_silence(name: str, tmp_path: Path) -> No
     assert found is not None and found.message.endswith(" of 50 frames are there") and 0.6 < found.share < 0.8
 
 
-def write_with_sound(path: Path, options: dict[str, str]) -> Path:
+@pytest.mark.parametrize(("name", "codec", "sound"), [("v.flv", "flv", "libmp3lame"), ("v.wmv", "wmv2", "wmav2")])
+def test_sound_that_breaks_off_behind_all_pictures(name: str, codec: str, sound: str, tmp_path: Path) -> None:
+    """The length of the file is that of its sound."""
+    path = write_with_sound(tmp_path / name, {}, codec, sound, rest_s=4.0)
+    data = path.read_bytes()
+    path.write_bytes(data[:-3000])
+    clip = read_clip(str(path), SPEC)
+    assert clip.num_source_frames == 50
+    assert clip.missing is None or "about 50 of 5" in clip.damage  # sizes only tell that not much is missing
+
+
+def write_with_sound(
+    path: Path, options: dict[str, str], codec: str = "mjpeg", sound_codec: str = "pcm_s16le", rest_s: float = 0.1
+) -> Path:
     """Writes 50 pictures and silence, which is longer."""
     with av.open(str(path), "w", options=options) as container:
-        film: Any = container.add_stream("mjpeg", rate=25)
-        film.width, film.height, film.pix_fmt = 160, 96, "yuvj420p"
-        sound: Any = container.add_stream("pcm_s16le", rate=48_000, layout="mono")
+        film: Any = container.add_stream(codec, rate=25)
+        film.width, film.height, film.pix_fmt = 160, 96, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        sound: Any = container.add_stream(sound_codec, rate=44_100, layout="mono")
+        sound.bit_rate = 32_000
         for number, picture in enumerate(moving_pictures()[:50]):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            container.mux(film.encode(frame.reformat(160, 96, "yuvj420p")))
-            quiet = av.AudioFrame.from_ndarray(np.zeros((1, 1920 if number < 49 else 6000), np.int16), layout="mono")
-            quiet.sample_rate = 48_000
+            container.mux(film.encode(frame.reformat(160, 96, film.pix_fmt)))
+            samples = np.zeros((1, 1764 + int(44_100 * rest_s) * (number == 49)), np.int16)
+            quiet = av.AudioFrame.from_ndarray(samples, layout="mono")
+            quiet.sample_rate = 44_100
             container.mux(sound.encode(quiet))
         container.mux(film.encode())
+        container.mux(sound.encode())
     return path
 
 
