@@ -24,6 +24,7 @@ from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
 from tests import ROOT
 from tests.conftest import preprocess, write_video
+from tests.support.films import write_film
 from tests.support.format_examples import check_like_the_example
 from tests.support.label_model import level_of, make_model, write_grey
 from tests.support.mutated_frames import KINDS, check
@@ -78,6 +79,23 @@ def test_frames_that_a_decoder_loses_without_a_word_are_said(tmp_path: Path) -> 
     assert clip.num_source_frames < 40
     assert clip.damage == f"{40 - clip.num_source_frames} of 40 frames can't be decoded"
     assert not read_clip(str(path), SPEC).damaged
+
+
+@pytest.mark.parametrize("name", ["v.avi", "v.mov", "v.dv"])
+def test_blocks_of_dv_that_are_damaged(name: str, tmp_path: Path) -> None:
+    """The decoder shows them without a word."""
+    path, spec = tmp_path / name, ClipSpec(5, 32, 32)
+    pictures = [np.full((576, 720, 3), 20 * level, np.uint8) for level in range(10)]
+    data = bytearray(write_film(path, pictures, "dvvideo", bit_rate=0).read_bytes())
+    first = data.index(b"\x1f\x07\x00")  # of the first block
+    assert not read_clip(str(path), spec).damaged
+    for frame, damage in ((3, "blocks of a DV frame are damaged"), (2, "")):  # the clip shows frames 1, 3, 5, ...
+        place = data.index(data[first : first + 80], first + 1) if name != "v.dv" else first + 144_000
+        begin = first + frame * (place - first) + 70_000
+        path.write_bytes(data[:begin] + bytes(4000) + data[begin + 4000 :])
+        assert read_clip(str(path), spec).damage == damage
+        (piece,) = survey(str(path)).pieces(WindowSpec(1, 1, 1))
+        assert [window.damaged for window in read_windows(str(path), spec, piece)] == [bool(damage)]
 
 
 def test_less_than_half_is_a_failure() -> None:

@@ -54,6 +54,13 @@ def look(file: BinaryIO) -> AsfParts | None:
     return AsfParts(size + _DATA_HEAD, size + data_size, duration_s, packet_bytes)
 
 
+def second_file(file: BinaryIO, end: int) -> int | None:
+    """Where another file begins that was joined to one whose data end at an offset; None if none was."""
+    file.seek(end)
+    place = file.read(_MAX_HEADER).find(_HEADER) if end else -1  # indexes may lie between them
+    return end + place if place >= 0 else None
+
+
 def lost_share(file: BinaryIO, parts: AsfParts, end: int) -> float:
     """The share of the data packets up to an offset that don't begin as the first one does: with data for error
     correction."""

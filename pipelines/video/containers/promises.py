@@ -148,7 +148,7 @@ def _asf(source: Source, found: Found) -> Shortfall | None:
     complete = found.packets >= round(parts.duration_s * found.frame_rate)
     lost = 0.0 if complete else asf.lost_share(source.file, parts, parts.end)
     if not lost:
-        return None
+        return joined(asf.second_file(source.file, parts.end), found)
     missing = estimated(found, 1 - lost, parts.duration_s)
     return missing or counted(found.packets, found.packets + 1, parts.duration_s, about=True)
 

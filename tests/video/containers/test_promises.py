@@ -234,7 +234,7 @@ def write_with_sound(
     return path
 
 
-@pytest.mark.parametrize("name", ["fast.mp4", "f.flv"])
+@pytest.mark.parametrize("name", ["fast.mp4", "f.flv", "w.wmv"])
 def test_a_file_that_was_joined_to_another_is_said(name: str, sources: dict[str, bytes], tmp_path: Path) -> None:
     """Decoders read only the first one."""
     path = tmp_path / name
