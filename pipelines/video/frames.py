@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import av
 
 from pipelines.video import content
-from pipelines.video.containers import dv, promises
+from pipelines.video.containers import dv, promises, shortfalls
 from pipelines.video.demuxers import DEMUXERS, demux
 from pipelines.video.errors import NoVideoStreamError, UnforeseenFrame, VideoDecodeError, VideoOpenError, VideoReadError
 from pipelines.video.remarks import Shortfall
@@ -114,7 +114,7 @@ def scan(
     except av.FFmpegError:
         broken = True
     times = timeline(shown, StreamClock.of(container, stream))
-    found = promises.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed, end)
+    found = shortfalls.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed, end)
     try:
         missing = promises.shortfall(container, stream, found)
     except OSError as error:

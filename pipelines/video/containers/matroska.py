@@ -92,5 +92,6 @@ def look(file: BinaryIO, size_bytes: int) -> MatroskaParts:
 
 def _should_end(found: _Element | None, limits: list[int]) -> int:
     """Where the file should end according to an element that is longer than what contains it."""
-    is_known = found is not None and found.name in _OF_CLUSTER  # something else may have been appended
-    return found.end if is_known and found.end is not None and len(limits) == 1 else 0
+    if found is None or found.name not in _OF_CLUSTER:  # something else may have been appended
+        return 0
+    return found.end if found.end is not None and len(limits) == 1 else 0
