@@ -42,7 +42,7 @@ def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.V
     except av.ArgumentError as error:  # the format isn't on the whitelist
         raise VideoOpenError("not a video format, or one that reads other files, as a playlist does") from error
     except (av.FFmpegError, ValueError) as error:
-        raise VideoOpenError(_message(error)) from error
+        raise VideoOpenError(promises.why_not_open(path) or _message(error)) from error
     with container:
         stream = pick_video(container.streams.video)
         if stream is None:

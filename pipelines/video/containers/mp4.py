@@ -51,6 +51,12 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
     return Fragments(is_cut or end > min(size_bytes, begin), duration_s)
 
 
+def lacks_tables(file: BinaryIO, size_bytes: int) -> bool:
+    """Whether a file begins like an MP4 or MOV file and ends before the tables that describe its content."""
+    names = [box.name for box in boxes(file, 0, size_bytes, _NAMES)]
+    return names[:1] in ([b"ftyp"], [b"wide"], [b"mdat"]) and b"mdat" in names and b"moov" not in names
+
+
 def listed_pictures(file: BinaryIO, size_bytes: int, track: int) -> int:
     """How many pictures of a track are listed in tables that the end of the file cuts off; 0 where none are.
 

@@ -60,6 +60,18 @@ def shortfall(container: "av.container.InputContainer", stream: "av.VideoStream"
     return counted(found.packets - found.incomplete, found.packets, found.duration_s)
 
 
+def why_not_open(path: str) -> str:
+    """Why a local file can't be opened, where something better than the error can be said; else an empty text."""
+    try:
+        with content.open_content(path) as file:
+            lacks_tables = mp4.lacks_tables(file, content.size_of(path))
+    except OSError:
+        return ""
+    return (
+        "the file breaks off before the tables (moov) without which nothing in it can be found" if lacks_tables else ""
+    )
+
+
 def _avi(source: Source, found: Found) -> Shortfall | None:
     number, announced = source.stream.index, source.stream.frames
     if found.packets == found.indexed == announced:

@@ -16,7 +16,7 @@ from pipelines.video.clip import read_clip
 from pipelines.video.containers import asf, avi, file_ends, matroska, mp4, ogg
 from pipelines.video.containers.promises import MIN_SHARE
 from pipelines.video.containers.shortfalls import counted
-from pipelines.video.errors import NoVideoStreamError, VideoDecodeError, VideoError
+from pipelines.video.errors import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError
 from pipelines.video.frames import open_video, scan
 from pipelines.video.remarks import Shortfall
 from pipelines.video.survey import survey
@@ -172,6 +172,9 @@ def test_tables_that_are_cut_off(tmp_path: Path) -> None:
     path.write_bytes(data[: data.index(b"stco") + 12 + 30 * 4])
     found = missing(path)
     assert found is not None and found.message == "30 of 50 frames are there" and found.end_s == pytest.approx(2)
+    with pytest.raises(VideoOpenError, match=r"^the file breaks off before the tables \(moov\)"):
+        path.write_bytes(data[: data.index(b"moov") - 100])
+        read_clip(str(path), SPEC)
     with pytest.raises(VideoDecodeError, match="^only 12 of 50 frames are there$"):
         path.write_bytes(data[: data.index(b"stco") + 12 + 12 * 4])
         read_clip(str(path), SPEC)
@@ -521,6 +524,7 @@ def test_parsers_take_anything(sources: dict[str, bytes]) -> None:
         asf.look(file)
         ogg.fault(file, len(data))
         mp4.listed_pictures(file, len(data), 1)
+        mp4.lacks_tables(file, len(data))
         file_ends.mxf_footer(file)
         file_ends.ivf_frames(file)
         file_ends.gif_break(io.BytesIO(b"GIF89a" + data[:5000]))
