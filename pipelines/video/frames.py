@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import av
 
 from pipelines.video import content
-from pipelines.video.containers import dv, promises, shortfalls
+from pipelines.video.containers import promises, shortfalls
+from pipelines.video.containers.payloads import flaw_test
 from pipelines.video.demuxers import DEMUXERS, demux
 from pipelines.video.errors import NoVideoStreamError, UnforeseenFrame, VideoDecodeError, VideoOpenError, VideoReadError
 from pipelines.video.remarks import Shortfall
@@ -183,14 +184,14 @@ def decode_packets(
     raised. Once `is_enough()`, no further packet is decoded, but the frames that the decoder still holds are yielded:
     they are shown later, and earlier ones may refer to them.
     """
-    is_dv = context.codec.canonical_name == "dvvideo"
+    flaw = flaw_test(context)
     try:
         for packet in packets:
             if is_enough():
                 break
             try:
-                if is_dv and not dv.is_whole(bytes(packet)):
-                    raise av.InvalidDataError(errno.EINVAL, "blocks of a DV frame are damaged")
+                if found := flaw(packet):
+                    raise av.InvalidDataError(errno.EINVAL, found)
                 yield from context.decode(packet)
             except MemoryError:
                 raise

@@ -98,6 +98,34 @@ def test_blocks_of_dv_that_are_damaged(name: str, tmp_path: Path) -> None:
         assert [window.damaged for window in read_windows(str(path), spec, piece)] == [bool(damage)]
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("v.avi", "mjpeg", {}),
+        ("v.mkv", "mjpeg", {}),
+        ("v.mp4", "libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "g": "1"}),
+        ("v.webm", "libvpx", {"deadline": "realtime", "cpu-used": "8", "g": "1"}),
+    ],
+)
+def test_holes_within_pictures(name: str, codec: str, options: dict[str, str], tmp_path: Path) -> None:
+    """Decoders go on as if they were data. Cameras pad pictures with zeros, which is no damage."""
+    path, spec = tmp_path / name, ClipSpec(5, 32, 32)
+    pictures = [np.random.default_rng(i).integers(0, 256, (240, 320, 3), np.uint8) for i in range(10)]
+    data = write_film(path, pictures, codec, options, bit_rate=40_000_000).read_bytes()
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    assert min(map(len, packets)) > 12_000 and not read_clip(str(path), spec).damaged
+    # Where a codec gives a frame for each packet, the one that is lost is said.
+    lost = "1 of 10 frames can't be decoded" if codec == "libvpx-vp9" else "a hole of zeros in a picture"
+    for begin, damage in ((3000, lost), (len(packets[5]) - 4200, "")):
+        place = data.index(packets[5][-2000:]) + 2000 - len(packets[5]) + begin
+        path.write_bytes(data[:place] + bytes(4200) + data[place + 4200 :])
+        clip = read_clip(str(path), spec)
+        assert clip.damage == damage or (not damage and clip.num_source_frames == 10)
+        (piece,) = survey(str(path)).pieces(WindowSpec(1, 1, 1))
+        assert next(iter(read_windows(str(path), spec, piece))).damaged == clip.damaged
+
+
 def test_less_than_half_is_a_failure() -> None:
     with pytest.raises(VideoDecodeError, match="^only 6 of 50 frames are there$"):
         read_clip(str(FIELD / "trunc55.mp4"), SPEC)

@@ -12,7 +12,7 @@ _SILENCE_BYTES = 1 << 20
 _LONGEST_PES = 1 << 16
 """The packets of a program stream, which begin with other bytes than zeros, are at most this long."""
 _COMPACT = "h264 hevc vvc av1 vp7 vp8 vp9 mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4v3 wmv1 wmv2 wmv3 vc1 flv1 h263 theora mjpeg"
-_NEVER_ZEROS = frozenset(_COMPACT.split())
+NEVER_ZEROS = frozenset(_COMPACT.split())
 """Codecs whose pictures don't end in many zeros. Pictures of other codecs may be padded with zeros, or be black."""
 _PIECE_BYTES = 1 << 20
 _FLV = b"FLV\x01"
@@ -60,7 +60,7 @@ def data_end_of(
 
 def is_compact(stream: "av.VideoStream") -> bool:
     """Whether zeros in the place of a picture are never a picture."""
-    return stream.codec_context.codec.canonical_name in _NEVER_ZEROS
+    return stream.codec_context.codec.canonical_name in NEVER_ZEROS
 
 
 def mxf_footer(file: BinaryIO) -> int:
