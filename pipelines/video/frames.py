@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import av
 
 from pipelines.video import content
-from pipelines.video.containers import promises
+from pipelines.video.containers import promises, shortfalls
+from pipelines.video.containers.payloads import flaw_test
 from pipelines.video.demuxers import DEMUXERS, demux
 from pipelines.video.errors import NoVideoStreamError, UnforeseenFrame, VideoDecodeError, VideoOpenError, VideoReadError
 from pipelines.video.remarks import Shortfall
@@ -43,7 +44,7 @@ def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.V
         reason = "not a video format, or one that reads other files, as a playlist does"
         raise VideoOpenError(content.what_it_is(path) or reason) from error
     except (av.FFmpegError, ValueError) as error:
-        raise VideoOpenError(content.what_it_is(path) or _message(error)) from error
+        raise VideoOpenError(content.what_it_is(path) or promises.why_not_open(path) or _message(error)) from error
     with container:
         stream = pick_video(container.streams.video)
         if stream is None:
@@ -115,7 +116,7 @@ def scan(
     except av.FFmpegError:
         broken = True
     times = timeline(shown, StreamClock.of(container, stream))
-    found = promises.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed, end)
+    found = shortfalls.Found(stored, incomplete, times.duration_s, times.frame_rate, indexed, end)
     try:
         missing = promises.shortfall(container, stream, found)
     except OSError as error:
@@ -184,11 +185,14 @@ def decode_packets(
     raised. Once `is_enough()`, no further packet is decoded, but the frames that the decoder still holds are yielded:
     they are shown later, and earlier ones may refer to them.
     """
+    flaw = flaw_test(context)
     try:
         for packet in packets:
             if is_enough():
                 break
             try:
+                if found := flaw(packet):
+                    raise av.InvalidDataError(errno.EINVAL, found)
                 yield from context.decode(packet)
             except MemoryError:
                 raise

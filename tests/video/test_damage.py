@@ -24,6 +24,7 @@ from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
 from tests import ROOT
 from tests.conftest import preprocess, write_video
+from tests.support.films import write_film
 from tests.support.format_examples import check_like_the_example
 from tests.support.label_model import level_of, make_model, write_grey
 from tests.support.mutated_frames import KINDS, check
@@ -78,6 +79,51 @@ def test_frames_that_a_decoder_loses_without_a_word_are_said(tmp_path: Path) -> 
     assert clip.num_source_frames < 40
     assert clip.damage == f"{40 - clip.num_source_frames} of 40 frames can't be decoded"
     assert not read_clip(str(path), SPEC).damaged
+
+
+@pytest.mark.parametrize("name", ["v.avi", "v.mov", "v.dv"])
+def test_blocks_of_dv_that_are_damaged(name: str, tmp_path: Path) -> None:
+    """The decoder shows them without a word."""
+    path, spec = tmp_path / name, ClipSpec(5, 32, 32)
+    pictures = [np.full((576, 720, 3), 20 * level, np.uint8) for level in range(10)]
+    data = bytearray(write_film(path, pictures, "dvvideo", bit_rate=0).read_bytes())
+    first = data.index(b"\x1f\x07\x00")  # of the first block
+    assert not read_clip(str(path), spec).damaged
+    for frame, damage in ((3, "blocks of a DV frame are damaged"), (2, "")):  # the clip shows frames 1, 3, 5, ...
+        place = data.index(data[first : first + 80], first + 1) if name != "v.dv" else first + 144_000
+        begin = first + frame * (place - first) + 70_000
+        path.write_bytes(data[:begin] + bytes(4000) + data[begin + 4000 :])
+        assert read_clip(str(path), spec).damage == damage
+        (piece,) = survey(str(path)).pieces(WindowSpec(1, 1, 1))
+        assert [window.damaged for window in read_windows(str(path), spec, piece)] == [bool(damage)]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("v.avi", "mjpeg", {}),
+        ("v.mkv", "mjpeg", {}),
+        ("v.mp4", "libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "g": "1"}),
+        ("v.webm", "libvpx", {"deadline": "realtime", "cpu-used": "8", "g": "1"}),
+    ],
+)
+def test_holes_within_pictures(name: str, codec: str, options: dict[str, str], tmp_path: Path) -> None:
+    """Decoders go on as if they were data. Cameras pad pictures with zeros, which is no damage."""
+    path, spec = tmp_path / name, ClipSpec(5, 32, 32)
+    pictures = [np.random.default_rng(i).integers(0, 256, (240, 320, 3), np.uint8) for i in range(10)]
+    data = write_film(path, pictures, codec, options, bit_rate=40_000_000).read_bytes()
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    assert min(map(len, packets)) > 12_000 and not read_clip(str(path), spec).damaged
+    # Where a codec gives a frame for each packet, the one that is lost is said.
+    lost = "1 of 10 frames can't be decoded" if codec == "libvpx-vp9" else "a hole of zeros in a picture"
+    for begin, damage in ((3000, lost), (len(packets[5]) - 4200, "")):
+        place = data.index(packets[5][-2000:]) + 2000 - len(packets[5]) + begin
+        path.write_bytes(data[:place] + bytes(4200) + data[place + 4200 :])
+        clip = read_clip(str(path), spec)
+        assert clip.damage == damage or (not damage and clip.num_source_frames == 10)
+        (piece,) = survey(str(path)).pieces(WindowSpec(1, 1, 1))
+        assert next(iter(read_windows(str(path), spec, piece))).damaged == clip.damaged
 
 
 def test_less_than_half_is_a_failure() -> None:

@@ -11,8 +11,9 @@ _TICKS_PER_S = 10_000_000
 _BROADCAST = 1
 _MAX_HEADER = 1 << 24
 _DATA_HEAD = 50
-_CORRECTS = 0x80
-"""The bit that is set in the first byte of a packet that has data for error correction, as nearly all have."""
+_CORRECTS, _KIND = 0x80, 0xF0
+"""In the first byte of a packet: the bit that is set where it has data for error correction, as nearly all have, and
+the bits that say of what kind these are, which is the same in all packets."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class AsfParts:
 
     Attributes:
         begin: the byte at which its data packets begin.
-        end: the byte at which they should end.
-        duration_s: how long its video lasts.
+        end: the byte at which they should end; 0 where the file was recorded live and doesn't know.
+        duration_s: how long its video lasts; 0 where that isn't known.
         packet_bytes: size of a data packet; 0 where they differ in size.
     """
 
@@ -33,7 +34,7 @@ class AsfParts:
 
 
 def look(file: BinaryIO) -> AsfParts | None:
-    """What a file promises; None where it was recorded live or can't be parsed."""
+    """What a file promises; None where it can't be parsed."""
     file.seek(0)
     head = file.read(30)
     if len(head) < 30 or head[:16] != _HEADER:
@@ -45,18 +46,27 @@ def look(file: BinaryIO) -> AsfParts | None:
     if place < 0 or len(objects) < place + 92 or data[:16] != _DATA or len(data) < 24:
         return None
     lasts, _, preroll_ms, flags, smallest, largest = struct.unpack_from("<QQQIII", objects, place + 64)
+    packet_bytes = largest if smallest == largest else 0
     if flags & _BROADCAST:
-        return None
+        return AsfParts(size + _DATA_HEAD, 0, 0.0, packet_bytes)
     data_size: int = struct.unpack_from("<Q", data, 16)[0]
     duration_s = max(0.0, lasts / _TICKS_PER_S - preroll_ms / 1000)
-    return AsfParts(size + _DATA_HEAD, size + data_size, duration_s, largest if smallest == largest else 0)
+    return AsfParts(size + _DATA_HEAD, size + data_size, duration_s, packet_bytes)
 
 
-def lost_share(file: BinaryIO, parts: AsfParts) -> float:
-    """The share of a file's data packets that don't begin as the first one does: with data for error correction."""
-    places = range(parts.begin, parts.end - parts.packet_bytes + 1, parts.packet_bytes) if parts.packet_bytes else ()
-    corrects = []
+def second_file(file: BinaryIO, end: int) -> int | None:
+    """Where another file begins that was joined to one whose data end at an offset; None if none was."""
+    file.seek(end)
+    place = file.read(_MAX_HEADER).find(_HEADER) if end else -1  # indexes may lie between them
+    return end + place if place >= 0 else None
+
+
+def lost_share(file: BinaryIO, parts: AsfParts, end: int) -> float:
+    """The share of the data packets up to an offset that don't begin as the first one does: with data for error
+    correction."""
+    places = range(parts.begin, end - parts.packet_bytes + 1, parts.packet_bytes) if parts.packet_bytes else ()
+    kinds = []
     for place in places:
         file.seek(place)
-        corrects.append((file.read(1) or b"\0")[0] & _CORRECTS)
-    return corrects.count(0) / len(corrects) if any(corrects[:1]) else 0.0
+        kinds.append((file.read(1) or b"\0")[0] & _KIND)
+    return 1 - kinds.count(kinds[0]) / len(kinds) if kinds and kinds[0] & _CORRECTS else 0.0

@@ -25,6 +25,7 @@ class AviParts:
         promised_bytes: size of these parts, including those that only an index mentions.
         bytes_there: how many of these bytes the file holds.
         is_cut: the file ends before it should.
+        is_live: the file doesn't know its size.
         announced_frames: slots of the stream in its OpenDML index; 0 where there is none.
         indexed_frames: pictures of the stream in the plain index; 0 where there is none, or an OpenDML index as well.
         indexed_slots: the same, including slots that hold no picture.
@@ -33,6 +34,7 @@ class AviParts:
     promised_bytes: int
     bytes_there: int
     is_cut: bool
+    is_live: bool
     announced_frames: int
     indexed_frames: int
     indexed_slots: int
@@ -94,7 +96,9 @@ def look(file: BinaryIO, size_bytes: int, stream: int, data_end: int | None = No
                 slots += len(sizes)
     if announced:  # the plain index then covers only the first part
         indexed = slots = 0
-    return AviParts(promised, there, is_cut, announced, indexed, slots)
+    file.seek(4)
+    is_live = int.from_bytes(file.read(4), "little") in _UNKNOWN_SIZES
+    return AviParts(promised, there, is_cut, is_live, announced, indexed, slots)
 
 
 def count_slots(path: str, stream: int, shown: int) -> int:

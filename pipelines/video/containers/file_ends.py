@@ -9,16 +9,19 @@ MIN_ZEROS = 4096
 """At least this many zeros at the end of a file aren't part of its data."""
 _SILENCE_BYTES = 1 << 20
 """Uncompressed sound may end in up to this many zeros."""
+_LONGEST_PES = 1 << 16
+"""The packets of a program stream, which begin with other bytes than zeros, are at most this long."""
 _COMPACT = "h264 hevc vvc av1 vp7 vp8 vp9 mpeg4 msmpeg4v1 msmpeg4v2 msmpeg4v3 wmv1 wmv2 wmv3 vc1 flv1 h263 theora mjpeg"
-_NEVER_ZEROS = frozenset(_COMPACT.split())
+NEVER_ZEROS = frozenset(_COMPACT.split())
 """Codecs whose pictures don't end in many zeros. Pictures of other codecs may be padded with zeros, or be black."""
 _PIECE_BYTES = 1 << 20
 _FLV = b"FLV\x01"
+_FLV_TAGS = (8, 9, 18)
 _SOUND_BYTES = 1 << 20
 """At most this many bytes of sound follow the last picture of an FLV file."""
 _MAX_GIF_BYTES = 1 << 26
 _MIN_HOLE = 64
-"""At least this many zeros in place of a block of a GIF file are a hole, unless the file ends before."""
+"""Fewer zeros between two blocks of a GIF file are passed over."""
 _MXF_PACK = bytes.fromhex("060e2b34020501010d01020101")
 _MXF_RUN_IN = 1 << 16
 """Up to this many other bytes may precede the header."""
@@ -44,13 +47,20 @@ def data_end_of(
     file: BinaryIO, size_bytes: int, container: "av.container.InputContainer", stream: "av.VideoStream"
 ) -> int:
     """Where the data of a file end, if its last zeros can't belong to its pictures or its sound."""
-    if container.format.name == "mxf":  # always ends with a footer
+    if container.format.name in ("mxf", "mpegts"):  # a footer ends the one, and short packets make up the other
         return data_end(file, size_bytes)
-    if stream.codec_context.codec.canonical_name not in _NEVER_ZEROS:
+    if container.format.name == "mpeg":
+        return data_end(file, size_bytes, _LONGEST_PES)
+    if not is_compact(stream):
         return size_bytes
     contexts = [sound.codec_context for sound in container.streams.audio]
     is_raw = any(context is not None and context.name.startswith("pcm") for context in contexts)
     return data_end(file, size_bytes, _SILENCE_BYTES if is_raw else MIN_ZEROS)
+
+
+def is_compact(stream: "av.VideoStream") -> bool:
+    """Whether zeros in the place of a picture are never a picture."""
+    return stream.codec_context.codec.canonical_name in NEVER_ZEROS
 
 
 def mxf_footer(file: BinaryIO) -> int:
@@ -86,11 +96,24 @@ def second_flv(file: BinaryIO, end: int) -> int | None:
     return end + place if place >= 0 else None
 
 
+def last_flv_tag_s(file: BinaryIO, size_bytes: int) -> float:
+    """The time of the last tag of an FLV file, in seconds, as far as tags can be followed."""
+    file.seek(5)
+    place, time_ms = int.from_bytes(file.read(4), "big") + 4, 0
+    while place + 11 <= size_bytes:
+        file.seek(place)
+        kind, *rest = file.read(11)
+        if kind not in _FLV_TAGS:
+            break
+        place += 15 + int.from_bytes(rest[:3], "big")
+        time_ms = max(time_ms, int.from_bytes((rest[6], *rest[3:6]), "big"))
+    return time_ms / 1000
+
+
 def gif_break(file: BinaryIO) -> int | None:
     """The offset from which on the blocks of a GIF file, which should lead to its end mark, can't be followed.
 
-    None where they lead there, where something else than zeros is in the way, which decoders pass over, and where they
-    are too many.
+    None where they lead there, but for a few stray zeros, and where the file is too large.
     """
     file.seek(0)
     data = file.read(_MAX_GIF_BYTES + 1)
@@ -105,8 +128,11 @@ def gif_break(file: BinaryIO) -> int | None:
         elif data[place] == 0x21:
             place += 2
         else:
-            is_hole = data[place] == 0x2C or not any(data[place : place + _MIN_HOLE])  # zeros: not downloaded
-            return None if not is_hole else place if any(data[place:]) else len(data)
+            after = place + _MIN_HOLE - len(data[place : place + _MIN_HOLE].lstrip(b"\0"))
+            if data[place] or after >= min(place + _MIN_HOLE, len(data)):
+                return place if any(data[place:]) else len(data)
+            place = after
+            continue
         while place < len(data) and data[place]:
             place += 1 + data[place]
         place += 1

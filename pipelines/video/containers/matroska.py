@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 _EBML, _SEGMENT, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675
+_OF_CLUSTER = frozenset((0xE7, 0xA3, 0xA0, 0xA7, 0xAB, 0xAF, 0x5854, 0xEC, 0xBF))
 _OF_SEGMENT = frozenset((0x114D9B74, 0x1549A966, 0x1654AE6B, _CLUSTER, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367))
 
 
@@ -14,10 +15,12 @@ class MatroskaParts:
     Attributes:
         end: where the file should end; its size where it doesn't say.
         broken_at: the first offset at which an element should begin but none does; None if there is no such offset.
+        is_live: the file doesn't say where it should end.
     """
 
     end: int
     broken_at: int | None
+    is_live: bool = False
 
 
 class _Element(NamedTuple):
@@ -84,9 +87,11 @@ def look(file: BinaryIO, size_bytes: int) -> MatroskaParts:
             return MatroskaParts(end, begin)
         else:
             begin = found.end
-    return MatroskaParts(end, None)
+    return MatroskaParts(end, None, is_live=segment.end is None)
 
 
 def _should_end(found: _Element | None, limits: list[int]) -> int:
     """Where the file should end according to an element that is longer than what contains it."""
-    return found.end if found is not None and found.end is not None and len(limits) == 1 else 0
+    if found is None or found.name not in _OF_CLUSTER:  # something else may have been appended
+        return 0
+    return found.end if found.end is not None and len(limits) == 1 else 0

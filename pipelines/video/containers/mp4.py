@@ -51,6 +51,47 @@ def look(file: BinaryIO, size_bytes: int, track: int) -> Fragments | None:
     return Fragments(is_cut or end > min(size_bytes, begin), duration_s)
 
 
+def lacks_tables(file: BinaryIO, size_bytes: int) -> bool:
+    """Whether a file begins like an MP4 or MOV file and ends before the tables that describe its content."""
+    names = [box.name for box in boxes(file, 0, size_bytes, _NAMES)]
+    return names[:1] in ([b"ftyp"], [b"wide"], [b"mdat"]) and b"mdat" in names and b"moov" not in names
+
+
+def listed_pictures(file: BinaryIO, size_bytes: int, track: int) -> int:
+    """How many pictures of a track are listed in tables that the end of the file cuts off; 0 where none are.
+
+    Args:
+        file: the MP4 file.
+        size_bytes: its size, without zeros after the data.
+        track: id of the video track.
+    """
+    movie = next((box for box in boxes(file, 0, size_bytes, _NAMES) if box.name == b"moov"), None)
+    if movie is None or movie.end <= size_bytes:
+        return 0
+    for part in boxes(file, movie.data, size_bytes):
+        if part.name != b"trak" or track_id(file, part) != track:
+            continue
+        place: Box | None = part
+        for names in ((b"mdia",), (b"minf",), (b"stbl",), (b"stsz", b"stz2")):
+            inside = boxes(file, place.data, min(place.end, size_bytes)) if place else ()
+            place = next((box for box in inside if box.name in names), None)
+        if place is not None:
+            file.seek(place.data + 8)
+            return int.from_bytes(file.read(4), "big")
+    return 0
+
+
+def track_id(file: BinaryIO, track: "Box") -> int | None:
+    """The id of a track, from its header; None where it has none."""
+    header = next((box for box in boxes(file, track.data, track.end) if box.name == b"tkhd"), None)
+    if header is None:
+        return None
+    file.seek(header.data)
+    data = file.read(24)
+    place = 20 if data[:1] == b"\1" else 12
+    return int.from_bytes(data[place : place + 4], "big") if len(data) >= place + 4 else None
+
+
 def second_movie(file: BinaryIO, size_bytes: int) -> int | None:
     """Where another MP4 file begins that was joined to this one, and that decoders don't read; None if none was."""
     begins, movies = 0, 0

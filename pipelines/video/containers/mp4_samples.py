@@ -13,7 +13,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from pipelines.video.containers.mp4 import Box, boxes
+from pipelines.video.containers.mp4 import Box, boxes, track_id
 
 FORMAT = "mov,mp4,m4a,3gp,3g2,mj2"
 _MAX_OFFSET = 1 << 28
@@ -91,7 +91,7 @@ def _tables(file: BinaryIO, track: int) -> dict[bytes, bytes] | None:
     if movie is None:
         return None
     parts = list(_boxes(file, movie.data, movie.end))
-    tracks = [part for part in parts if part.name == b"trak" and _track_id(file, part) == track]
+    tracks = [part for part in parts if part.name == b"trak" and track_id(file, part) == track]
     if len(tracks) != 1 or any(part.name == b"mvex" for part in parts):
         return None
     place = tracks[0]
@@ -110,16 +110,6 @@ def _tables(file: BinaryIO, track: int) -> dict[bytes, bytes] | None:
     description = tables.get(b"stsd", b"")
     is_plain = len(description) == 16 and description[4:8] == b"\0\0\0\1" and description[12:] != b"encv"
     return tables if is_plain else None
-
-
-def _track_id(file: BinaryIO, track: Box) -> int | None:
-    header = next((box for box in _boxes(file, track.data, track.end) if box.name == b"tkhd"), None)
-    if header is None:
-        return None
-    file.seek(header.data)
-    data = file.read(24)
-    place = 20 if data[:1] == b"\1" else 12
-    return int.from_bytes(data[place : place + 4], "big") if len(data) >= place + 4 else None
 
 
 def _entries(table: bytes, kind: str) -> np.ndarray | None:

@@ -6,7 +6,7 @@ import av
 import numpy as np
 
 from pipelines.video import content
-from pipelines.video.containers import mp4_samples, promises
+from pipelines.video.containers import mp4_samples, promises, shortfalls
 from pipelines.video.containers.mp4_samples import Samples
 from pipelines.video.timing.packet_times import PacketTimes, StreamClock
 from pipelines.video.timing.times import Timeline, timeline
@@ -62,7 +62,7 @@ def list_frames(
         clock = StreamClock.of(container, stream)
         times = timeline(_packet_times(samples), clock)
         count = len(samples.pts)
-        found = promises.Found(count, 0, times.duration_s, times.frame_rate, count)
+        found = shortfalls.Found(count, 0, times.duration_s, times.frame_rate, count)
         if not times.trusted or promises.shortfall(container, stream, found) is not None:
             return None
         if codec.canonical_name in _PARSED and not _is_end_certain(samples, clock, times):

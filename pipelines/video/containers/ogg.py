@@ -1,0 +1,60 @@
+"""The pages of an Ogg file (RFC 3533): whether the pages of its pictures are all there."""
+
+import struct
+from typing import BinaryIO
+
+_PAGE = b"OggS"
+_HEAD = struct.Struct("<4sBBqIIIB")
+_BEGIN, _END = 2, 4
+_PICTURES = (b"\x80theora", b"OVP80", b"BBCD")
+"""How the first packets of streams of pictures begin: Theora, VP8 and Dirac."""
+_PIECE_BYTES = 1 << 20
+
+
+def fault(file: BinaryIO, size_bytes: int) -> str:
+    """Why pictures are missing, in words that follow "the frames are there, and"; empty where none seem to be.
+
+    The pages of a stream are numbered, and its last one is marked.
+
+    Args:
+        file: the Ogg file.
+        size_bytes: its size, without zeros after the data.
+    """
+    place: int | None = 0
+    numbers: dict[int, int] = {}  # of the last page of each stream of pictures that hasn't ended
+    while place is not None and place < size_bytes:
+        file.seek(place)
+        head = file.read(_HEAD.size)
+        if len(head) < _HEAD.size or head[:4] != _PAGE:
+            place = _next_page(file, place + 1 if head[:4] == _PAGE else place)
+            continue
+        _, _, flags, _, stream, number, _, count = _HEAD.unpack(head)
+        lengths = file.read(count)
+        end = place + _HEAD.size + count + sum(lengths)
+        if end > size_bytes:
+            place = _next_page(file, place + 1)
+            continue
+        if flags & _BEGIN and file.read(8).startswith(_PICTURES):
+            numbers[stream] = number
+        elif stream in numbers:
+            if number != numbers[stream] + 1:
+                return f"pages are missing or repeated before byte {place:,}"
+            numbers[stream] = number
+            if flags & _END:
+                del numbers[stream]
+        place = end
+    return "the file ends without its end mark" if numbers else ""
+
+
+def _next_page(file: BinaryIO, place: int) -> int | None:
+    """Where the next page begins at or after an offset; None where none does."""
+    file.seek(place)
+    while piece := file.read(_PIECE_BYTES):
+        found = piece.find(_PAGE)
+        if found >= 0:
+            return place + found
+        place += len(piece) - len(_PAGE) + 1
+        if len(piece) < _PIECE_BYTES:
+            return None
+        file.seek(place)
+    return None
