@@ -11,6 +11,16 @@ from av.sidedata.sidedata import Type
 _MATRIX = struct.Struct("=9i")
 
 
+def _unnamed(cls: type[Type], value: object) -> Type:
+    """A member for a kind of side data that PyAV has no name for, such as EXIF: without it, a frame's can't be read."""
+    member = object.__new__(cls)
+    member._name_, member._value_ = f"UNNAMED_{value}", value
+    return cls._value2member_map_.setdefault(value, member)  # type: ignore[return-value]
+
+
+Type._missing_ = classmethod(_unnamed)  # type: ignore[assignment, method-assign]
+
+
 class Turn(NamedTuple):
     """Whether to transpose a picture, then to flip it vertically, then to flip it horizontally."""
 
