@@ -31,8 +31,22 @@ _SUBTITLES_IN_AVI = "ass srt"
 _SOUND = "aac aiff ape caf dsf flac mp3 tta wav wv"
 """Sound files may have a cover and any name: they are opened in order to report that they hold no video."""
 
+_PICTURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"WEBP": "WebP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
+"""First bytes of still pictures, which are often renamed."""
+
 DEMUXERS = ",".join(" ".join((_CONTAINERS, _STREAMS, _ANIMATIONS, _CAMERAS, _GAMES, _SUBTITLES_IN_AVI, _SOUND)).split())
 """The value of FFmpeg's option `format_whitelist`."""
+
+
+def _picture_kind(path: str) -> str:
+    """The format of a still picture by its first bytes, as `JPEG`; empty for other files."""
+    try:
+        with content.open_content(path) as file:
+            begin = file.read(12)
+    except OSError:  # what is reported is why the file couldn't be opened
+        return ""
+    name = begin[8:] if begin[:4] == b"RIFF" else begin
+    return next((kind for mark, kind in _PICTURES.items() if name.startswith(mark)), "")
 
 
 def open_container(path: str) -> "av.container.InputContainer":
@@ -55,7 +69,9 @@ def open_container(path: str) -> "av.container.InputContainer":
         kind_of_error = VideoOpenError if error.errno == errno.EBUSY else VideoReadError
         raise kind_of_error(reason_of(error)) from error
     except av.ArgumentError as error:  # the format isn't on the whitelist
-        raise VideoOpenError("not a video format, or one that reads other files, as a playlist does") from error
+        kind = _picture_kind(path)
+        unknown = "not a video format, or one that reads other files, as a playlist does"
+        raise VideoOpenError(f"a {kind} picture, not a video" if kind else unknown) from error
     except (av.FFmpegError, ValueError) as error:
         raise VideoOpenError(reason_of(error)) from error
 
