@@ -11,10 +11,11 @@ from av.sidedata.sidedata import Type
 _MATRIX = struct.Struct("=9i")
 
 
-def _unnamed(cls: type[Type], value: object) -> Type:
+def _unnamed(cls: type[Type], value: int) -> Type:
     """A member for a kind of side data that PyAV has no name for, such as EXIF: without it, a frame's can't be read."""
-    member: Type = object.__new__(cls)
-    member._name_, member._value_ = f"UNNAMED_{value}", value
+    member = object.__new__(cls)
+    member._name_ = f"UNNAMED_{value}"
+    member._value_ = value  # type: ignore[assignment]
     return cls._value2member_map_.setdefault(value, member)  # type: ignore[return-value]
 
 
