@@ -32,6 +32,10 @@ _SIGNATURES = (
     (b"PAR1", "a Parquet file"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (b"\x93NUMPY", "a NumPy array"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x89PNG\r\n", "a PNG picture"),
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
 )
 _PICKLE = re.compile(rb"\x80[\x02-\x05][\x8c\x95}\](c]")
 _WEB_PAGE = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S)
@@ -98,6 +102,8 @@ def kind_of(data: bytes) -> str:
     """
     if _PICKLE.match(data):
         return "a pickle of Python"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "a WebP picture"
     return next((kind for mark, kind in _SIGNATURES if data.startswith(mark)), "")
 
 

@@ -9,7 +9,7 @@ from pipelines.dataset.duplicates import DUPLICATES, Copies, have_several_labels
 from pipelines.dataset.info import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.inputs.overlaps import without_overlaps
 from pipelines.reports.text import plural
-from pipelines.video.remarks import SINGLE_PICTURE
+from pipelines.video.remarks import is_single_picture
 
 _SHOWN = 3
 _DAMAGED = ("is damaged", "are damaged")
@@ -39,7 +39,7 @@ def _on_remarks(reports: Iterable[ShardReport]) -> list[Note]:
     found: dict[tuple[str, str], list[WrittenVideo]] = {kind: [] for kind in (_DAMAGED, _CORRECTED, _SINGLE)}
     said = (v for report in reports for v in report.written if v.remark and without_overlaps(v.remark))
     for video in sorted(said, key=lambda v: v.video_id):
-        kind = _DAMAGED if video.damaged else _SINGLE if SINGLE_PICTURE in video.remark else _CORRECTED
+        kind = _DAMAGED if video.damaged else _SINGLE if is_single_picture(video.remark) else _CORRECTED
         found[kind].append(video)
     notes = []
     for kind, videos in found.items():

@@ -23,6 +23,7 @@ from pipelines.inputs.class_notes import note_classes
 from pipelines.inputs.folders import in_usual_order
 from pipelines.inputs.label_unions import with_several_labels
 from pipelines.reports.text import by_count, human_bytes, human_seconds, plural, visible
+from pipelines.video.remarks import is_single_picture
 
 SECTION, ESTIMATE = "input", "estimate"
 _SHOWN = 3
@@ -162,7 +163,13 @@ def _damage(sample: Sample, max_failure_rate: float) -> Iterator[Finding]:
         reasons = _some(f"{video.video_id} ({clip.remark or 'damaged'})" for video, clip in damaged)
         remedy = "Fetch or record them again; a job takes what can be decoded, and lists them in remarks.jsonl"
         yield Finding(SECTION, "damaged", f"{len(damaged)} of {len(sample.results)}", reasons, remedy)
-    odd = [(video, clip) for video, clip in sample.clips if clip.remark and not clip.damaged]
+    single = [video.video_id for video, clip in sample.clips if is_single_picture(clip.remark)]
+    if single:
+        remedy = "Leave them out, for example with --min-frames 2"
+        yield Finding(
+            SECTION, "single pictures", f"{len(single)} of {len(sample.results)}", some(single, _SHOWN), remedy
+        )
+    odd = [(v, clip) for v, clip in sample.clips if clip.remark and not clip.damaged and v.video_id not in single]
     if odd:
         yield Finding(SECTION, "remarks", _some(f"{video.video_id} ({clip.remark})" for video, clip in odd))
     if not failed and not damaged:

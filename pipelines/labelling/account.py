@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pipelines.core.failure import Failure
 from pipelines.labelling.types import SCORE_BINS, Example, LabelledVideo, LabelReport, ListedSegment, covered_s
+from pipelines.video.remarks import is_single_picture
 
 MAX_UNCERTAIN = 48
 """Segments with film strips in a report."""
@@ -24,7 +25,10 @@ MAX_FAILURES = 200
 """Failure records in a report."""
 MAX_REMARKS = 200
 """Remarks in a report, of which the page and the summary show some."""
-_COUNTS = ("videos", "labelled", "failed", "damaged", "remarked", "unfamiliar", "unfamiliar_segments", "windows")
+_COUNTS = (
+    *("videos", "labelled", "failed", "damaged", "remarked", "single", "unfamiliar", "unfamiliar_segments"),
+    "windows",
+)
 _DIGITS = 3
 _SEGMENTS_AT_ONCE = 10_000
 
@@ -79,6 +83,7 @@ def summarise(
         failed=len(failed - {video.video for video in labelled}),
         damaged=sum(video.damaged for video in labelled),
         remarked=sum(bool(video.remark) for video in labelled),
+        single=sum(is_single_picture(video.remark) for video in labelled),
         unfamiliar=sum(video.is_unfamiliar for video in labelled),
         unfamiliar_segments=sum(bool(segment.is_unfamiliar) for segment in segments),
         windows=windows,

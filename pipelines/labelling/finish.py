@@ -68,6 +68,7 @@ def _summary(
             "skipped": listing.num_listed - report.videos,
             "damaged": report.damaged,
             "remarked": report.remarked,
+            "single_pictures": report.single,
             "windows": report.windows,
             "ignored": listing.num_ignored,
             "repeated": listing.num_repeated,

@@ -14,7 +14,7 @@ from pipelines.labelling.familiarity import note_on_page
 from pipelines.labelling.pages.links import NOWHERE, Places
 from pipelines.labelling.pages.segment_list import gallery, segment_list
 from pipelines.labelling.pages.timelines import choose_colors, time_range, timeline
-from pipelines.labelling.summary import OVERLAPS, labels_by_seconds, some_remarks, unknown_share
+from pipelines.labelling.summary import OVERLAPS, labels_by_seconds, singles_sentence, some_remarks, unknown_share
 from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.charts import histogram
 from pipelines.reports.page import asset, render_page
@@ -107,6 +107,8 @@ def _notes(report: LabelReport, min_score: float, labels: Sequence[str], cannot_
         items.append(f"{plural(failed, 'video')} of {listed:,} ({failed / max(listed, 1):.1%}) failed.")
     if report.damaged:
         items.append(f"{plural(report.damaged, 'labelled video')} could only be decoded in part.")
+    if report.single:
+        loud.append(f"{singles_sentence(report)}.")
     if report.remarked:
         items.append(f"{plural(report.remarked, 'video')} with a remark: {some_remarks(report)}.")
     if report.segments_by_label.get(UNKNOWN):

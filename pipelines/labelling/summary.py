@@ -11,6 +11,7 @@ from pipelines.labelling.folder import REPORT
 from pipelines.labelling.types import UNKNOWN, LabelReport
 from pipelines.reports.console import name_cell, open_console, print_facts, print_unbroken
 from pipelines.reports.text import human_seconds, plural, some_counts, visible
+from pipelines.video.remarks import is_single_picture
 
 OVERLAPS = "labels overlap: time with several of them counts for each, and once in the total"
 _SHOWN_REMARKS = 3
@@ -86,6 +87,8 @@ def _facts(report: LabelReport, seconds: float | None) -> list[tuple[str, str, s
         facts.append(("Failures", f"{some_counts(report.failures_by_reason)}; each is in {FAILURES}", "yellow"))
     if report.remarked:
         facts.append(("Remarks", visible(f"{some_remarks(report)}; the column remark has all"), "yellow"))
+    if report.single:
+        facts.append(("Warning", visible(singles_sentence(report)), "yellow"))
     if is_worth_a_warning(report):
         facts.append(("Warning", f"{share_sentence(report)}; the column is_unfamiliar tells which", "yellow"))
     if report.overlaps:
@@ -97,6 +100,14 @@ def _facts(report: LabelReport, seconds: float | None) -> list[tuple[str, str, s
         speed = f", {ratio:,.1f} times as fast as the videos play" if ratio else ""
         facts.append(("Time", human_seconds(seconds) + speed, ""))
     return facts
+
+
+def singles_sentence(report: LabelReport) -> str:
+    """How many labelled videos are a single picture, and some of them."""
+    known = [video for video, remark in report.remarks if is_single_picture(remark)][:_SHOWN_REMARKS]
+    more = f" and {report.single - len(known):,} more" if report.single > len(known) else ""
+    are = "is a single picture" if report.single == 1 else "are single pictures"
+    return f"{plural(report.single, 'labelled video')} {are}: {', '.join(known)}{more}"
 
 
 def some_remarks(report: LabelReport) -> str:

@@ -118,6 +118,7 @@ class LabelReport:
         failed: number of videos without segments.
         damaged: number of labelled videos of which only a part could be decoded.
         remarked: number of labelled videos with a remark.
+        single: number of labelled videos that are a single picture.
         unfamiliar: number of labelled videos that are unlike the clips of training.
         unfamiliar_segments: number of segments that are.
         windows: number of clips that were scored.
@@ -140,6 +141,7 @@ class LabelReport:
     failed: int = 0
     damaged: int = 0
     remarked: int = 0
+    single: int = 0
     unfamiliar: int = 0
     unfamiliar_segments: int = 0
     windows: int = 0

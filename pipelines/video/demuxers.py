@@ -7,9 +7,14 @@ follows references to other files only if asked to (`enable_drefs`).
 """
 
 import contextlib
+import errno
 from collections.abc import Iterator
 
 import av
+
+from pipelines.video import content
+from pipelines.video.containers import promises
+from pipelines.video.errors import VideoOpenError, VideoReadError, reason_of
 
 _CONTAINERS = "asf avi dhav flv gxf iv8 ivf kux lxf matroska mov mpeg mpegts mxf nsv nut ogg pva rm ty vividas vivo wtv"
 _STREAMS = (
@@ -29,6 +34,32 @@ _SOUND = "aac aiff ape caf dsf flac mp3 tta wav wv"
 
 DEMUXERS = ",".join(" ".join((_CONTAINERS, _STREAMS, _ANIMATIONS, _CAMERAS, _GAMES, _SUBTITLES_IN_AVI, _SOUND)).split())
 """The value of FFmpeg's option `format_whitelist`."""
+
+
+def open_container(path: str) -> "av.container.InputContainer":
+    """Opens a local file.
+
+    Raises:
+        VideoReadError: it is missing or can't be read.
+        VideoOpenError: it is empty, or not a video.
+    """
+    # These keep a file from reading others.
+    options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
+    try:
+        if kind := content.not_regular(path):
+            raise VideoReadError(f"not a regular file but {kind}")
+        return av.open(content.for_av(path), metadata_errors="replace", container_options=options)
+    except MemoryError:
+        raise
+    except OSError as error:
+        # FFmpeg reports a picture that is too large as EBUSY.
+        kind_of_error = VideoOpenError if error.errno == errno.EBUSY else VideoReadError
+        raise kind_of_error(reason_of(error)) from error
+    except av.ArgumentError as error:  # the format isn't on the whitelist
+        unknown = "not a video format, or one that reads other files, as a playlist does"
+        raise VideoOpenError(content.what_it_is(path) or unknown) from error
+    except (av.FFmpegError, ValueError) as error:
+        raise VideoOpenError(content.what_it_is(path) or promises.why_not_open(path) or reason_of(error)) from error
 
 
 def demux(container: "av.container.InputContainer", stream: "av.VideoStream") -> Iterator["av.Packet"]:

@@ -37,3 +37,8 @@ class VideoTooShort(Exception):
     def __init__(self, num_source_frames: int, min_frames: int) -> None:
         super().__init__(f"{num_source_frames} frames, fewer than {min_frames}")
         self.num_source_frames = num_source_frames
+
+
+def reason_of(error: Exception) -> str:
+    """The reason without the path, which failure records hold in a field of its own."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -8,14 +8,20 @@ from dataclasses import dataclass
 
 import av
 
-from pipelines.video import content
 from pipelines.video.containers import promises, shortfalls
 from pipelines.video.containers.payloads import flaw_test
-from pipelines.video.demuxers import DEMUXERS, demux
-from pipelines.video.errors import NoVideoStreamError, UnforeseenFrame, VideoDecodeError, VideoOpenError, VideoReadError
+from pipelines.video.demuxers import demux, open_container
+from pipelines.video.errors import (
+    NoVideoStreamError,
+    UnforeseenFrame,
+    VideoDecodeError,
+    VideoOpenError,
+    VideoReadError,
+    reason_of,
+)
 from pipelines.video.remarks import Shortfall
 from pipelines.video.skipping import drop_plan
-from pipelines.video.streams import gives_one_frame, numbered, pick_video, shows_picture
+from pipelines.video.streams import candidates, first_with_packets, gives_one_frame, numbered, shows_picture
 from pipelines.video.timing.packet_times import PacketTimes, StreamClock
 from pipelines.video.timing.times import Timeline, timeline
 
@@ -27,29 +33,19 @@ _PACKET_BYTES = 512
 
 @contextlib.contextmanager
 def open_video(path: str) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream"]]:
-    """Opens the video stream of a local file (see `streams.pick_video`) for decoding in this thread alone."""
-    # These keep a file from reading others.
-    options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
-    try:
-        if kind := content.not_regular(path):
-            raise VideoReadError(f"not a regular file but {kind}")
-        container = av.open(content.for_av(path), metadata_errors="replace", container_options=options)
-    except MemoryError:
-        raise
-    except OSError as error:
-        # FFmpeg reports a picture that is too large as EBUSY.
-        kind_of_error = VideoOpenError if error.errno == errno.EBUSY else VideoReadError
-        raise kind_of_error(_message(error)) from error
-    except av.ArgumentError as error:  # the format isn't on the whitelist
-        reason = "not a video format, or one that reads other files, as a playlist does"
-        raise VideoOpenError(content.what_it_is(path) or reason) from error
-    except (av.FFmpegError, ValueError) as error:
-        raise VideoOpenError(content.what_it_is(path) or promises.why_not_open(path) or _message(error)) from error
-    with container:
-        stream = pick_video(container.streams.video)
-        if stream is None:
+    """Opens the video stream of a local file (see `streams.first_with_packets`) for decoding in this thread alone."""
+    with contextlib.ExitStack() as stack:
+        container = stack.enter_context(open_container(path))
+        found = candidates(container)
+        if len(found) > 1:
+            index = first_with_packets(container, found)
+            container.close()
+            container = stack.enter_context(open_container(path))
+            found = [stream for stream in container.streams.video if stream.index == index]
+        if not found:
             attached = ", only an attached picture" if container.streams.video else ""
             raise NoVideoStreamError(f"the file has no video stream{attached}")
+        stream = found[0]
         if stream.codec_context is None:
             raise VideoOpenError("there is no decoder for the video's codec")
         # Videos are decoded in parallel: threads within one video would cost more CPU time for the same pictures.
@@ -107,7 +103,7 @@ def scan(
             else:
                 watch((packet,))
             if packet.is_discard:
-                shown.discarded = True
+                shown.hide(packet)
             elif not may_hide or shows_picture(packet, codec):
                 add(packet)
         end = packet.pos + packet.size if stored and packet.pos is not None else 0
@@ -120,7 +116,7 @@ def scan(
     try:
         missing = promises.shortfall(container, stream, found)
     except OSError as error:
-        raise VideoReadError(_message(error)) from error
+        raise VideoReadError(reason_of(error)) from error
     return Packets(len(shown.pts), broken, times, buffered, missing, shown.discarded)
 
 
@@ -199,14 +195,14 @@ def decode_packets(
             except av.FFmpegError as error:
                 if errors is None:
                     raise
-                errors.append(_message(error))
+                errors.append(reason_of(error))
         yield from context.decode(None)
     except MemoryError:
         raise
     except av.FFmpegError as error:  # from the demuxer, or from frames that the decoder still held
         if errors is None:
             raise
-        errors.append(_message(error))
+        errors.append(reason_of(error))
 
 
 def decode_all(
@@ -252,8 +248,3 @@ def decode_again(
         context = stream.codec_context
         packets = numbered(demux(container, stream), context.codec.canonical_name)
         yield from enumerate(decode_packets(context, packets, errors, is_enough))
-
-
-def _message(error: Exception) -> str:
-    """The reason without the path, which failure records hold in a field of its own."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""How a picture is turned upright: by its display matrix, in the eight orientations that FFmpeg distinguishes."""
+"""How a picture is turned upright: by its display matrix, in eight orientations."""
 
 import math
 import struct
@@ -9,6 +9,17 @@ import numpy as np
 from av.sidedata.sidedata import Type
 
 _MATRIX = struct.Struct("=9i")
+
+
+def _unnamed(cls: type[Type], value: int) -> Type:
+    """A member for a kind of side data that PyAV has no name for, such as EXIF: without it, a frame's can't be read."""
+    member = object.__new__(cls)
+    member._name_ = f"UNNAMED_{value}"
+    member._value_ = value  # type: ignore[assignment]
+    return cls._value2member_map_.setdefault(value, member)  # type: ignore[return-value]
+
+
+Type._missing_ = classmethod(_unnamed)  # type: ignore[assignment, method-assign]
 
 
 class Turn(NamedTuple):
@@ -26,7 +37,9 @@ class Turn(NamedTuple):
 
 
 def orientation(matrix: tuple[int, ...]) -> Turn:
-    """The turn that a display matrix asks for, to the nearest quarter, as FFmpeg's command line does it (autorotate).
+    """The turn that a display matrix asks for, as FFmpeg's command line does it (autorotate).
+
+    FFmpeg also turns by other angles and fills the corners; here, the nearest quarter counts.
 
     Args:
         matrix: its nine numbers, row by row.

@@ -21,6 +21,11 @@ def remark(damage: str, times: Sequence[str], num_frames: int) -> str:
     return "; ".join(part for part in (damage, *times, picture) if part)
 
 
+def is_single_picture(said: str) -> bool:
+    """Whether a video with this `remark` has one frame."""
+    return SINGLE_PICTURE in said.split("; ")
+
+
 @dataclass(frozen=True)
 class Shortfall:
     """What is missing from a video.

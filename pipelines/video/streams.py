@@ -1,5 +1,6 @@
 """Which of a file's streams is the video, and which of its packets show a picture."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 
 import av
@@ -7,28 +8,52 @@ from av.stream import Disposition
 
 from pipelines.video.skipping import mpeg4
 
-_DEFAULT_BONUS, _PACKETS_BONUS = 5_000_000, 100_000_000
-"""What the flag `default`, and having any packets, are worth in pixels when FFmpeg's command line picks a stream."""
+_DEFAULT_BONUS = 5_000_000
+"""What the flag `default` is worth in pixels when FFmpeg's command line picks a stream."""
+_PROBED_BYTES = 5_000_000
+_PROBED_S = 5.0
+"""FFmpeg looks for packets of a stream in the first of a file's bytes and seconds."""
 
 _ATTACHED = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
-def pick_video(streams: Iterable["av.VideoStream"]) -> "av.VideoStream | None":
-    """The video stream that FFmpeg's command line picks; None where there are none, or only attached pictures.
+def candidates(container: "av.container.InputContainer") -> "list[av.VideoStream]":
+    """The streams that may be the video, best first: those of the largest picture, after a default one.
 
-    It is the stream with the largest picture; a default stream comes before all others, and the first of equals wins. A
-    cover or a thumbnail that is attached to a film or a podcast is not a video.
+    A cover or a thumbnail that is attached to a film or a podcast is not a video.
     """
-    candidates = [stream for stream in streams if not stream.disposition & _ATTACHED]
-    counted = any(stream.frames for stream in candidates)
 
     def score(stream: "av.VideoStream") -> int:
         context = stream.codec_context
         pixels = 0 if context is None else context.width * context.height
-        is_default = bool(stream.disposition & Disposition.default)
-        return pixels + _DEFAULT_BONUS * is_default + _PACKETS_BONUS * (bool(stream.frames) or not counted)
+        return pixels + _DEFAULT_BONUS * bool(stream.disposition & Disposition.default)
 
-    return max(candidates, key=score, default=None)
+    return sorted((s for s in container.streams.video if not s.disposition & _ATTACHED), key=score, reverse=True)
+
+
+def first_with_packets(container: "av.container.InputContainer", best_first: "list[av.VideoStream]") -> int:
+    """Which of a file's streams FFmpeg's command line picks: the first, in this order, that begins soon, if any does.
+
+    Reads from the beginning of the file, which has to be opened again afterwards.
+
+    Returns:
+        The index of the stream in the file.
+    """
+    wanted = [stream.index for stream in best_first]
+    seen: set[int] = set()
+    began: dict[int, float] = {}
+    num_bytes = 0
+    with contextlib.suppress(av.FFmpegError, IndexError):  # whoever reads the file next meets the same error
+        for packet in container.demux():
+            if packet.size:  # at the end of the file, each stream has an empty one
+                seen.add(packet.stream_index)
+            num_bytes += packet.size
+            time_s = float((packet.dts or 0) * (packet.time_base or 0))
+            if wanted[0] in seen or num_bytes > _PROBED_BYTES:
+                break
+            if time_s - began.setdefault(packet.stream_index, time_s) > _PROBED_S:
+                break
+    return next((index for index in wanted if index in seen), wanted[0])
 
 
 def shows_picture(packet: "av.Packet", codec: str) -> bool:

@@ -81,6 +81,13 @@ def test_what_a_collection_holds(videos: Path, tmp_path: Path) -> None:
     assert problems == ["unusable", "damaged", "duplicates"]
 
 
+def test_single_pictures_are_counted_and_named(tmp_path: Path) -> None:
+    for name, count in (("a", 30), ("b", 1), ("c", 1)):
+        write_video(tmp_path / "Run" / f"{name}.mp4", count)
+    found = look(tmp_path, tmp_path)["single pictures"]
+    assert (found.value, found.problem) == ("2 of 3", "Run/b, Run/c") and "--min-frames 2" in found.remedy
+
+
 def test_the_estimated_size_is_that_of_the_dataset(tree: Path, tmp_path: Path) -> None:
     found = look(tree, tmp_path, num_frames=4, size="32x48")
     assert [name for name, finding in found.items() if finding.problem] == ["duplicates"]  # as many are as long

@@ -14,7 +14,7 @@ from tests.support.accounts import STRIP, account, failure, segments, times, vid
 
 
 def test_a_shard_is_summed_up() -> None:
-    cut = replace(video("b", (0, 1.0004, "Run", 0.5)), damaged=True)
+    cut = replace(video("b", (0, 1.0004, "Run", 0.5)), damaged=True, remark="some is missing; a single picture")
     videos = [
         video("a", (0, 2, "Run", 0.95), (2, 4.5, UNKNOWN, 0.2), duration_s=5),
         cut,
@@ -24,6 +24,7 @@ def test_a_shard_is_summed_up() -> None:
     failures = [failure("z"), failure("b", 8.0), failure("b", 4.0, "ScoreError"), failure("b")]
     report = account([*videos, empty], failures, listed=5)
     assert (report.videos, report.labelled, report.failed, report.damaged, report.windows) == (5, 3, 2, 1, 4)
+    assert (report.remarked, report.single, merge_reports([report, report]).single) == (1, 1, 2)
     assert report.duration_s == 9.0 and list(report.segments_by_label) == ["Run", "Sit", UNKNOWN]
     assert report.segments_by_label == {"Run": 2, "Sit": 1, UNKNOWN: 1}
     assert report.seconds_by_label == {"Run": 3.0, "Sit": 3.0, UNKNOWN: 2.5}

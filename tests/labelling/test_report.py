@@ -135,6 +135,9 @@ def test_the_page_says_what_is_in_the_report(hostile: LabelReport) -> None:
     assert sorted(row[0] for row in page.tables["Failures by reason"][1:]) == shown
 
 
+STILL = replace(video("s.mp4", (0, 1, "Run", 1)), remark="a single picture")
+
+
 @pytest.mark.parametrize(
     ("report", "said", "kind"),
     [
@@ -143,6 +146,8 @@ def test_the_page_says_what_is_in_the_report(hostile: LabelReport) -> None:
         (account([], [failure("b")]), "No video has labels.", "loud"),
         (account([video("a", (0, 1, "Run", 1))], listed=3), "3 videos listed, but 1 accounted for.", "loud"),
         (account([video("a", (0, 3, UNKNOWN, 0.1), (3, 4, "Run", 1))]), "75.0% of the labelled time is", "loud"),
+        (account([STILL]), "1 labelled video is a single picture: s.mp4.", "loud"),
+        (replace(account([STILL]), single=5), "5 labelled videos are single pictures: s.mp4 and 4 more.", "loud"),
         (replace(account([video("a", (0, 1, "Run", 1))]), damaged=1), "1 labelled video could only be decoded", None),
     ],
 )
@@ -210,7 +215,9 @@ def test_summary(hostile: LabelReport, monkeypatch: pytest.MonkeyPatch) -> None:
         [video("a", (0, 1800, "[red]Run", 0.9), (1800, 3600, UNKNOWN, 0.1)), video("b", (0, 3600, "Sit", 1))],
         [failure("c"), failure("d", 4.0, "ScoreError"), failure("d", 8.0, "ScoreError")],
     )
-    lines = printed(replace(report, damaged=1), "/data/my [bold]labels/", 3600)
+    lines = printed(
+        replace(report, damaged=1, single=1, remarks=(("b", "a single picture"),)), "/data/my [bold]labels/", 3600
+    )
     for line in (
         "Sit 1 50.0% 1.00",
         "[red]Run 1 25.0% 0.50",
@@ -218,6 +225,7 @@ def test_summary(hostile: LabelReport, monkeypatch: pytest.MonkeyPatch) -> None:
         "Total 3 100.0% 2.00",
         "Videos 4 listed = 2 labelled + 2 failed; 1 of the labelled are damaged",
         "Failures 2 ScoreError, 1 VideoDecodeError; each is in failures.jsonl",
+        "Warning 1 labelled video is a single picture: b",
         "Scored 3 windows in 2 h 00 min of video",
         "Time 1 h 00 min, 2.0 times as fast as the videos play",
         "Labels /data/my [bold]labels/",

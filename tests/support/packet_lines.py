@@ -11,7 +11,7 @@ def line(
     pts: list[int],
     dts: list[int] | None = None,
     durations: list[int] | int = 1,
-    discarded: bool = False,
+    hidden: list[int] | None = None,
     keys: list[int] | None = None,
     **clock: Any,
 ) -> Timeline:
@@ -21,6 +21,6 @@ def line(
     packets.dts = array("q", sorted(pts) if dts is None else dts)
     packets.durations = array("q", [durations] * len(pts) if isinstance(durations, int) else durations)
     packets.keys = keys or []
-    packets.discarded = discarded
+    packets.hidden = array("q", hidden or [])
     says = {"format": "mov", "time_base": 0.04, "frame_rate": 25.0, "end": None, "stream": 0, "path": "", **clock}
     return timeline(packets, StreamClock(**says))

@@ -1,7 +1,9 @@
 """Videos are upright: the eight orientations of the display matrix, for clips and windows."""
 
+import struct
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from pipelines.core.spec import INTERPOLATIONS, ClipSpec
 from pipelines.video.clip import read_clip
 from pipelines.video.long_video import read_windows
 from pipelines.video.orientation import Turn, orientation
+from pipelines.video.source import read_source
 from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
 from tests.support.films import write_film
@@ -30,13 +33,18 @@ ORIENTATIONS = [
 ]
 
 
-def write_turned(path: Path, matrix: tuple[int, int, int, int]) -> None:
+def draw() -> np.ndarray:
     picture = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     for place, colour in enumerate(CORNERS.values()):
         rows, columns = divmod(place, 2)
         picture[rows * HEIGHT // 2 :, columns * WIDTH // 2 :] = colour
         if columns == 0:
             picture[rows * HEIGHT // 2 :, : WIDTH // 2] = colour
+    return picture
+
+
+def write_turned(path: Path, matrix: tuple[int, int, int, int]) -> None:
+    picture = draw()
     a, b, c, d = (value * ONE for value in matrix)
     matrix_3x3 = (a, b, 0, c, d, 0, 0, 0, 1 << 30)
     write_film(path, [picture] * 40, "libx264", bit_rate=0, pix_fmt="yuv444p", matrix=matrix_3x3)
@@ -67,6 +75,23 @@ def test_clips_and_windows_are_upright(tmp_path: Path, matrix: tuple[int, int, i
         for window in read_windows(path, spec, piece):
             assert window.failure is None
             assert [corners(frame) for frame in window.frames] == 3 * [expected]
+
+
+# The values of EXIF's tag `Orientation`, in the order of ORIENTATIONS.
+EXIF = (1, 2, 4, 3, 5, 6, 8, 7)
+
+
+@pytest.mark.parametrize(("value", "expected"), zip(EXIF, (corners for _, corners in ORIENTATIONS), strict=True))
+def test_cameras_say_it_in_each_jpeg(tmp_path: Path, value: int, expected: str) -> None:
+    """EXIF data, for which PyAV has no name, must not keep a video from being read."""
+    entry = struct.pack("<HHIHH", 0x112, 3, 1, value, 0)
+    exif = b"Exif\0\0" + struct.pack("<2sHIH", b"II", 42, 8, 1) + entry + bytes(4)
+    jpeg = cv2.imencode(".jpg", draw()[..., ::-1])[1].tobytes()
+    path = tmp_path / "v.mjpeg"
+    path.write_bytes((jpeg[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(exif)) + exif + jpeg[2:]) * 3)
+    clip = read_clip(str(path), ClipSpec(3, 48, 48))
+    assert [corners(frame) for frame in clip.frames] == 3 * [expected]
+    assert read_source(str(path)).turned == (value != 1)
 
 
 def test_matrices_that_say_nothing() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from av.format import ContainerFormat
@@ -79,8 +80,15 @@ def test_a_file_that_names_others_is_refused(name: str, folder: Path, tmp_path: 
 
 @pytest.mark.parametrize("name", ["pic%03d.png", "pic001.png"])
 def test_a_picture_is_no_video_and_no_pattern(name: str, folder: Path) -> None:
-    with pytest.raises(VideoOpenError, match="not a video format, or one that reads other files"):
+    with pytest.raises(VideoOpenError, match="^not a video but a PNG picture$"):
         read_clip(str(folder / name), SPEC)
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("jpg", "JPEG"), ("webp", "WebP"), ("tiff", "TIFF"), ("png", "PNG")])
+def test_a_renamed_picture_is_called_one(suffix: str, kind: str, tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_bytes(cv2.imencode(f".{suffix}", np.zeros((32, 32, 3), np.uint8))[1].tobytes())
+    with pytest.raises(VideoOpenError, match=f"^not a video but a {kind} picture$"):
+        read_clip(str(tmp_path / "v.mp4"), SPEC)
 
 
 def test_a_pattern_of_pictures_is_no_file(folder: Path) -> None:

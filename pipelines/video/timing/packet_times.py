@@ -25,6 +25,7 @@ class StreamClock:
         stream: number of the stream.
         path: the file.
         remarks: what was wrong with it.
+        reordered: how many packets lie between the one of a frame and the one with which it comes out of the decoder.
     """
 
     format: str
@@ -34,6 +35,7 @@ class StreamClock:
     stream: int
     path: str
     remarks: tuple[str, ...] = ()
+    reordered: int = 0
 
     @classmethod
     def of(cls, container: "av.container.InputContainer", stream: "av.VideoStream") -> "StreamClock":
@@ -47,18 +49,28 @@ class StreamClock:
         end = None if stream.duration is None else (stream.start_time or 0) + stream.duration
         is_bare = Flags.no_timestamps in Flags(container.format.flags)  # FFmpeg makes the times up
         time_base = 0.0 if is_bare else float(stream.time_base or 0)
-        return cls(container.format.name, time_base, rate, end, stream.index, path, remarks)
+        reordered = stream.codec_context.reorder_depth
+        return cls(container.format.name, time_base, rate, end, stream.index, path, remarks, reordered)
 
 
 class PacketTimes:
-    """Records the times of the packets that are shown, in stored order."""
+    """Records the times of packets in stored order: of those that are shown, and `hidden` ones of an edit list."""
 
     def __init__(self) -> None:
         self.pts, self.dts, self.durations = array("q"), array("q"), array("q")
         self.keys: list[int] = []
-        self.discarded = False
+        self.hidden = array("q")
         # Called for each packet of each video: looking the methods up would take longer than running them.
         self._add_pts, self._add_dts, self._add_duration = self.pts.append, self.dts.append, self.durations.append
+
+    @property
+    def discarded(self) -> bool:
+        """Whether an edit list hides packets."""
+        return bool(self.hidden)
+
+    def hide(self, packet: "av.Packet") -> None:
+        """Records a packet that an edit list hides."""
+        self.hidden.append(NO_TIME if packet.pts is None else packet.pts)
 
     def add(self, packet: "av.Packet") -> None:
         """Records a packet that is shown."""

@@ -30,13 +30,15 @@ def corrected_times(
         last = _last(known)
         pts, decoded = pts[last], decoded[last]
     usual = usual_interval(decoded, clock)
-    longest = math.ceil(LONGEST_GAP_S / clock.time_base)
-    leap = math.ceil(_LEAP_S / clock.time_base) if clock.format in _RESETTABLE else math.inf
+    longest_s = LONGEST_GAP_S
+    if clock.format in _RESETTABLE:
+        longest_s = min(longest_s, max(_LEAP_S, 2 * usual * clock.time_base))
+    longest = math.ceil(longest_s / clock.time_base)
     steps = np.diff(decoded)
     # A recording begins with a key frame. Other frames may seem to go back where the container has no decoding times.
     is_key = np.isin(np.arange(1, len(pts)), packets.keys)
     starts_again = (steps < -MAX_REORDERED // 2 * usual) | (is_key & (steps < -2 * usual))
-    cuts = np.flatnonzero(starts_again | (steps > leap)) + 1
+    cuts = np.flatnonzero(starts_again) + 1
     remarks: list[str] = []
     runs: list[np.ndarray] = []
     repaired, end, told_end = False, 0, 0

@@ -25,6 +25,8 @@ from pipelines.video.containers.avi import count_slots
 from pipelines.video.timing.packet_times import LONGEST_GAP_S, NO_TIME, PacketTimes, StreamClock
 from pipelines.video.timing.repair import MIN_TIMED_SHARE, bounded, corrected_times, usual_interval
 
+_MOST_REORDERED = 4
+"""More than encoders use: FFmpeg doesn't know."""
 _MOST_USUAL = 2.0
 """The last frame is shown for at most this many usual intervals, unless its own packet says more."""
 
@@ -40,7 +42,8 @@ class Timeline:
         tick_s: length of a tick in seconds; None where a tick is a frame at `frame_rate`.
         frame_rate: frames per second.
         complete: each packet has a time or a slot.
-        trusted: the packets' own times are those of the frames: none is missing, repeated or corrected.
+        trusted: the packets' own times are those of the frames: none is missing, repeated or corrected, or lies among
+            those of other packets that are hidden.
         remarks: what was corrected, in words for people.
     """
 
@@ -109,9 +112,15 @@ def timeline(packets: PacketTimes, clock: StreamClock) -> Timeline:
             ticks = times[order]
             sound = complete and not repaired and not remarks
             hold = _hold(times, int(order[-1]), packets, clock, clock.end if sound else None)
-            trusted = sound and bool((np.diff(ticks) > 0).all())
+            trusted = sound and bool((np.diff(ticks) > 0).all()) and not _overlap(packets, ticks)
             return Timeline(times, ticks, hold, clock.time_base, clock.frame_rate, complete, trusted, remarks)
     return _counted(len(pts), clock, complete=False)
+
+
+def _overlap(packets: PacketTimes, ticks: np.ndarray) -> bool:
+    """Whether packets have times of frames but are hidden, as between the parts of an edit list that has several."""
+    hidden = np.frombuffer(packets.hidden, np.int64)
+    return bool(((hidden >= ticks[0]) & (hidden <= ticks[-1])).any())
 
 
 def _counted(count: int, clock: StreamClock, complete: bool) -> Timeline:
@@ -122,7 +131,8 @@ def _counted(count: int, clock: StreamClock, complete: bool) -> Timeline:
 def _of_slots(packets: PacketTimes, clock: StreamClock) -> Timeline:
     """AVI holds no times: pictures are shown slot by slot, and each stays through the empty slots after it.
 
-    FFmpeg makes up presentation times, which are wrong for packed B-frames; its decoding times are the slots.
+    FFmpeg makes up presentation times, which are wrong for packed B-frames; its decoding times are the slots. With
+    B-frames, a picture is shown when a later slot is decoded: this matters where there are empty slots.
     """
     slots = np.frombuffer(packets.dts, np.int64)
     if not len(slots) or slots.min() < 0 or (np.diff(slots) <= 0).any():
@@ -136,6 +146,11 @@ def _of_slots(packets: PacketTimes, clock: StreamClock) -> Timeline:
     if last + hold - slots[0] > longest:
         slots, more = bounded(np.append(slots, last + hold), longest, 1, 1 / clock.frame_rate)
         slots, hold, remarks = slots[:-1], int(slots[-1] - slots[-2]), (*remarks, *more)
+    late = min(clock.reordered, len(slots) - 1) if clock.reordered <= _MOST_REORDERED else 0
+    if late and len(slots) <= slots[-1] - slots[0]:
+        left = slots[late] - slots[0] + hold  # until the end; the last pictures come out there, in the usual intervals
+        hold = int(min(np.median(np.diff(slots)), left // (late + 1)))
+        slots = np.append(slots[late:], slots[-1] + left - hold * np.arange(late, 0, -1))
     return Timeline(slots, slots, hold, None, clock.frame_rate, True, trusted=False, remarks=remarks)
 
 
@@ -152,6 +167,8 @@ def _hold(stored: np.ndarray, last: int, packets: PacketTimes, clock: StreamCloc
     is_told = 0 < told <= _MOST_USUAL * usual
     is_usual = usual / _MOST_USUAL <= own <= _MOST_USUAL * usual
     is_own = last == len(stored) - 1 and 0 < own * clock.time_base <= LONGEST_GAP_S
+    if packets.discarded and 0 < told <= own:
+        return told
     if is_told and (packets.discarded or not (is_usual or (is_own and own > told))):
         return told
     return own if is_usual or is_own else usual

@@ -49,8 +49,16 @@ def test_the_last_frame_ends(pts: list[int], durations: Any, clock: dict[str, An
 
 
 def test_an_edit_list_ends_within_a_frame() -> None:
-    assert line([0, 2, 4], durations=2, end=7, discarded=True).duration_s == pytest.approx(0.28)
+    assert line([0, 2, 4], durations=2, end=7, hidden=[-1]).duration_s == pytest.approx(0.28)
     assert line([0, 2, 4], durations=2, end=7).duration_s == pytest.approx(0.24)
+    assert line([0, 1, 2], durations=[1, 1, 500], end=50, hidden=[-1]).duration_s == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("hidden", "trusted"), [([-2, -1, NO], True), ([9, 11], True), ([-1, 4], False)])
+def test_hidden_packets_among_the_frames_have_their_times_too(hidden: list[int], trusted: bool) -> None:
+    """Between the parts of an edit list are packets from the key frame before the next part on."""
+    found = line(list(range(9)), hidden=hidden)
+    assert (found.trusted, found.complete, found.ticks.tolist()) == (trusted, True, list(range(9)))
 
 
 def test_times_that_start_again_are_joined() -> None:
@@ -89,6 +97,16 @@ def test_leaps(format: str, leap: int, expected: list[int]) -> None:
     found = line([0, 1, 1 + leap, 2 + leap], format=format)
     assert (found.ticks - found.ticks[0]).tolist() == expected
     assert bool(found.remarks) == (expected[-1] == 3)
+
+
+def test_leaps_are_found_in_the_order_of_display() -> None:
+    """Where decoding times leap, pictures of both sides of the gap are stored."""
+    pts, dts = [2, 4, 3, 5, 905, 907, 906, 908], [0, 1, 2, 3, 4, 5, 905, 906]
+    found = line(pts, dts, keys=[0], format="mpegts")
+    assert seconds(found) == ([round(index / 25, 6) for index in range(8)], 0.32)
+    assert found.remarks == ("36 s between frames 3 and 4 count as 0.04 s",)
+    slow = line([0, 400, 800, 1200], format="mpegts")  # a frame every 16 s: nothing leaps
+    assert (slow.duration_s, slow.remarks) == (pytest.approx(48.04), ())
 
 
 def test_a_gap_that_only_presentation_times_have() -> None:
@@ -153,6 +171,11 @@ def test_slots_of_avi(tmp_path: Path) -> None:
         file.write(b"00dc\0\0\0\0" * 5)  # without an index, these are shown as well
     after = line(wrong, [0, 1, 2, 3], end=400, **{**slots, "path": str(tmp_path / "empty.avi")})
     assert after.duration_s == pytest.approx(0.36)
+    # With B-frames, a picture comes out with a later slot; steps that are all equal tell of no empty slots.
+    late = line(wrong, [0, 1, 7, 9], end=10, reordered=1, **slots)
+    assert seconds(late) == ([0, 0.24, 0.32, 0.36], 0.4)  # not a median step of two
+    assert seconds(line(wrong, [0, 2, 4, 6], end=8, reordered=2, **slots)) == ([0, 0.08, 0.16, 0.24], 0.32)
+    assert seconds(line([0], [3], reordered=2, **slots)) == ([0], 0.04)
     mad = line([0, 1, 2], [0, 1, 2 * HOUR], **slots)
     assert (seconds(mad), len(mad.remarks)) == (([0, 0.04, 0.08], 0.12), 1)
 
