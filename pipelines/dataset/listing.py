@@ -95,7 +95,7 @@ def _split_files(source: str) -> list[str]:
         return [uri for part in source.split(",") for uri in _split_files(part.strip())]
     if not files.is_local(uri):
         return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
-    raise UsageError(f"no such split file: {source}")
+    raise UsageError(f"no such split file: {source}{remedy(uri)}")
 
 
 def _read_split_file(uri: str) -> SplitFile:
