@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Sequence
+from itertools import zip_longest
 
 from pipelines.cli.near_flags import near_flag
 from pipelines.core.errors import UsageError
@@ -75,7 +76,7 @@ def refuse_odd_words(arguments: Sequence[str], known: Sequence[str], once: Colle
         UsageError: there is one of these.
     """
     given: dict[str, str] = {}
-    for argument, after in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, after in zip_longest(arguments, arguments[1:], fillvalue=""):
         flag, equals, value = argument.partition("=")
         if flag and flag[0] in _DASHES and (near := near_flag(f"--{flag.lstrip(_DASHES)}", known, cutoff=_NEAR)):
             raise UsageError(
