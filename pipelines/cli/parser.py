@@ -9,7 +9,8 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from pipelines.cli.commands import as_called
-from pipelines.cli.stray_words import refuse_odd_words, refuse_unknown_flags
+from pipelines.cli.stray_words import check_words, refuse_unknown_flags
+from pipelines.cli.tool import say
 from pipelines.core.errors import UsageError
 from pipelines.core.versions import SHOWN, versions
 
@@ -62,14 +63,15 @@ class Parser(argparse.ArgumentParser):
         return vars(given)
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
-        """Like `argparse.ArgumentParser.parse_known_args`, for command lines of which no word would be passed over.
+        """Like `argparse.ArgumentParser.parse_known_args`, but says which values of flags are overridden by later ones.
 
         Raises:
-            UsageError: a flag that takes one value is given twice, or follows a dash that isn't a hyphen.
+            UsageError: a flag follows a dash that isn't a hyphen.
         """
         plain = [a for a in self._actions if type(a) is argparse._StoreAction and a.nargs is None]
-        once = {flag for action in plain for flag in action.option_strings}
-        refuse_odd_words(sys.argv[1:] if args is None else args, self.flags, once)
+        single = {flag for action in plain for flag in action.option_strings}
+        for note in check_words(sys.argv[1:] if args is None else args, self.flags, single):
+            say(f"note: {note}")
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:

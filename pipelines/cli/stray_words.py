@@ -56,25 +56,28 @@ def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str], arguments
         return
     refuse_stray_values(arguments or unknown, unknown[:1])
     flag = unknown[0].partition("=")[0]
-    if flag.strip("-").replace("_", "-").lower() in _DRY and "--dry-run" not in known:
+    if flag.strip("-").replace("_", "-").lower() in _DRY and "--input" in known and "--dry-run" not in known:
         raise UsageError(
             f"unknown flag {flag}. To look at videos without writing: python -m pipelines.doctor --input PATH"
         )
     raise UsageError(f"unknown flag {flag}{near_flag(flag, known) or '.'} See --help")
 
 
-def refuse_odd_words(arguments: Sequence[str], known: Sequence[str], once: Collection[str]) -> None:
-    """Refuses what a parser would take for something else: a flag after a dash that isn't a hyphen, and a flag that is
-    given twice, of which only the last would count.
+def check_words(arguments: Sequence[str], known: Sequence[str], single: Collection[str]) -> list[str]:
+    """Refuses a flag after a dash that isn't a hyphen, which a parser would take for a value.
 
     Args:
         arguments: the command line.
         known: all flags of the tool.
-        once: those that take one value and may be given once.
+        single: those that take one value.
+
+    Returns:
+        a sentence for each of `single` that is given again with another value, of which only the last counts.
 
     Raises:
-        UsageError: there is one of these.
+        UsageError: there is such a dash.
     """
+    notes = []
     given: dict[str, str] = {}
     for argument, after in zip_longest(arguments, arguments[1:], fillvalue=""):
         flag, equals, value = argument.partition("=")
@@ -82,7 +85,9 @@ def refuse_odd_words(arguments: Sequence[str], known: Sequence[str], once: Colle
             raise UsageError(
                 f"unexpected argument {argument!r}: it begins with a dash of word processors, not a hyphen{near}"
             )
-        if flag in once:
+        if flag in single:
             value = value if equals else after
             if given.setdefault(flag, value) != value:
-                raise UsageError(f"{flag} is given twice, with {given[flag]!r} and with {value!r}. Give it once")
+                notes.append(f"{flag} is given twice, with {given[flag]!r} and with {value!r}: the last one counts")
+            given[flag] = value
+    return notes

@@ -165,8 +165,8 @@ def test_what_is_no_input(source: str, words: str, here: Path, tmp_path: Path) -
         (["--input", "UCF50", "--outptu", "o"], "unknown flag --outptu; did you mean --output? See --help"),
         (["--input", "UCF50", "-o", "o"], "unknown flag -o; did you mean --output? See --help"),
         (
-            ["--input", "UCF50", "--input", "clips"],
-            "--input is given twice, with 'UCF50' and with 'clips'. Give it once",
+            ["--input", "UCF50", "--dry-run"],
+            "unknown flag --dry-run. To look at videos without writing: python -m pipelines.doctor --input PATH",
         ),
         (["--input", "UCF50", "--size", "64x"], "--size must be a number or HEIGHTxWIDTH, not '64x'"),
         (["--input", "UCF50", "--size", "64,64"], "--size must be a number or HEIGHTxWIDTH, not '64,64'"),
