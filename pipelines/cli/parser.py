@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         refuse_unknown_flags(unknown, self.flags, arguments)
         return vars(given)
 
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Like `argparse.ArgumentParser.parse_known_args`, but says which values of flags are overridden by later ones.
 
         Raises:

@@ -104,8 +104,11 @@ def parse_split_file(text: str, name: str) -> SplitFile:
     if split_column:
         named = column or "group"
         rows = read_table(text, name, (named, split_column), ("start", "end")).rows
-        entries = (Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows)
-        return SplitFile(name, _NAMED[named], tuple(entries))
+        return SplitFile(
+            name,
+            _NAMED[named],
+            tuple(Entry(row[0], known_split(row[1], f"{name}, line {line}"), line) for line, row in rows),
+        )
     if of_file and column:
         rows = read_table(text, name, (column,)).rows
         return SplitFile(name, "path", tuple(Entry(path, of_file, line) for line, (path,) in rows))
