@@ -17,7 +17,7 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
 _MARK = re.compile("^\ufeff", re.MULTILINE)
 """Concatenated files have marks in the middle, too."""
 _SIGNATURES = (
-    (b"PK\x03\x04", "an archive or a spreadsheet (.xlsx, .ods)"),
+    (b"PK\x03\x04", "a spreadsheet (.xlsx, .ods) or an archive"),
     (b"PK\x05\x06", "an empty archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a spreadsheet (.xls)"),
     (b"\x1f\x8b", "a file compressed by gzip"),

@@ -58,7 +58,7 @@ def test_other_encodings_are_refused_with_line_and_byte(data: bytes, message: st
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"PK\3\4...", "m.csv is an archive or a spreadsheet (.xlsx, .ods), not text. Save it as CSV"),
+        (b"PK\3\4...", "m.csv is a spreadsheet (.xlsx, .ods) or an archive, not text. Save it as CSV"),
         (b"\x1f\x8b\x08\0", "m.csv is a file compressed by gzip, not text"),
         (b"SQLite format 3\0", "m.csv is an SQLite database, not text"),
         (b"%PDF-1.4\n", "m.csv is a PDF, not text"),

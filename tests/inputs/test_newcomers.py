@@ -97,7 +97,7 @@ SOURCES = [
     ("c.zip.001", "c.zip.001 is an archive. Unpack it"),
     ("c.part2.rar", "c.part2.rar is an archive. Unpack it"),
     ("c.r07", "c.r07 is an archive. Unpack it"),
-    ("download", "download is an archive or a spreadsheet (.xlsx, .ods). Unpack it, then give the folder"),
+    ("download", "download is a spreadsheet (.xlsx, .ods) or an archive. Unpack it, then give the folder"),
     ("20bn-00", "20bn-00 is a file compressed by gzip. Unpack it, then give the folder"),
     (
         "login.csv",
