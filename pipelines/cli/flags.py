@@ -77,6 +77,8 @@ def _reader(kind: type, about: Setting) -> Callable[[str], Any]:
 
     def read(text: str) -> Any:
         try:
+            if kind is tuple and not split_list(text):
+                raise argparse.ArgumentTypeError(f"{text!r} is an empty list. Leave the flag out for its default")
             return split_list(text) if kind is tuple else kind(text)
         except ValueError:
             raise argparse.ArgumentTypeError(f"must be {wanted(kind, about)}, not {text!r}") from None
@@ -175,6 +177,8 @@ def read_given(
             of_beam.append((file, _options_of_beam(found.pop(BEAM, {}), file)))
         layers.append((dict(_from_file(kind, found)), {name: f"{name} in {file}" for name in found}))
     layers.append((flags, {name: flag_of(name) for name in flags}))
+    if beam and rest and (beams := flags_of_beam()):
+        refuse_flags(rest, parser.flags, beams, _runner(of_beam, others))
     values: dict[str, Any] = {}
     places: dict[str, str] = {}
     for layer, where in layers:
@@ -185,28 +189,27 @@ def read_given(
     return Given(values, places, others, rest, of_beam)
 
 
-def read_beam(given: Given, own: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+def read_beam(given: Given) -> tuple[str, tuple[str, ...]]:
     """The runner, and the command line for Beam.
 
-    Args:
-        given: what was given.
-        own: all flags of the tool.
-
     Raises:
-        UsageError: neither the tool nor Beam knows a flag, or Beam doesn't know an option in a file.
+        UsageError: Beam doesn't know an option in a file.
     """
-    runner, rest = LOCAL_RUNNER, list(given.rest)
+    runner, rest = _runner(given.beam, given.others), list(given.rest)
     for _, options in given.beam:
-        runner = str(options.pop("runner", runner))
-    runner = given.others.get("runner", runner)
-    if rest and (of_beam := flags_of_beam()):
-        refuse_flags(rest, own, of_beam, runner)
+        options.pop("runner", None)
     for file, options in reversed(given.beam):
         if options:
             from pipelines.cli.beam_options import to_arguments
 
             rest = [*to_arguments(options, file, rest), *rest]
     return runner, tuple(rest)
+
+
+def _runner(of_beam: Sequence[tuple[str, dict[str, Any]]], others: Mapping[str, Any]) -> str:
+    """The name of the runner: that of the last file with one, unless its flag is given."""
+    named = [str(options["runner"]) for _, options in of_beam if "runner" in options]
+    return str(others.get("runner") or [LOCAL_RUNNER, *named][-1])
 
 
 def _from_file(kind: type, found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

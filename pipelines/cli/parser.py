@@ -3,12 +3,14 @@
 import argparse
 import platform
 import re
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, NoReturn
 
 from pipelines.cli.commands import as_called
-from pipelines.cli.stray_words import refuse_unknown_flags
+from pipelines.cli.stray_words import check_words, refuse_unknown_flags
+from pipelines.cli.tool import say
 from pipelines.core.errors import UsageError
 from pipelines.core.versions import SHOWN, versions
 
@@ -60,6 +62,18 @@ class Parser(argparse.ArgumentParser):
         refuse_unknown_flags(unknown, self.flags, arguments)
         return vars(given)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Like `argparse.ArgumentParser.parse_known_args`, but says which values of flags are overridden by later ones.
+
+        Raises:
+            UsageError: a flag follows a dash that isn't a hyphen.
+        """
+        plain = [a for a in self._actions if type(a) is argparse._StoreAction and a.nargs is None]
+        single = {flag for action in plain for flag in action.option_strings}
+        for note in check_words(sys.argv[1:] if args is None else args, self.flags, single):
+            say(f"note: {note}")
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Turns a message of argparse into an error of one line.
 
@@ -70,7 +84,9 @@ class Parser(argparse.ArgumentParser):
             message, found = re.subn(pattern, plainer, message, flags=re.DOTALL)
             if found:
                 break
-        raise UsageError(f"{message}. See --help")
+        spaced = re.search(r"not '(?:=.*)?'$", message)
+        remedy = "Write a flag and its value without spaces around the sign: --flag=value" if spaced else "See --help"
+        raise UsageError(f"{message}. {remedy}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

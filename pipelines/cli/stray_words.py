@@ -1,10 +1,15 @@
 """What is left over on a command line: unknown flags, and values that belong to no flag."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import zip_longest
 
 from pipelines.cli.near_flags import near_flag
 from pipelines.core.errors import UsageError
+
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_NEAR = 0.8
+_DRY = ("dry", "dry-run", "dryrun", "simulate", "plan")
 
 
 def refuse_stray_values(arguments: Sequence[str], unknown: Sequence[str]) -> None:
@@ -26,6 +31,8 @@ def refuse_stray_values(arguments: Sequence[str], unknown: Sequence[str]) -> Non
 
 def _why_stray(arguments: Sequence[str], value: str) -> str:
     position = list(arguments).index(value)
+    if value == "=":
+        return "write a flag and its value without spaces around the sign: --flag=value"
     before = arguments[position - 1] if position else ""
     if before.endswith(",") or value.startswith(","):
         return f"the shell splits lists at spaces; write the list without spaces ({before}{value}), or in quotes"
@@ -49,4 +56,38 @@ def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str], arguments
         return
     refuse_stray_values(arguments or unknown, unknown[:1])
     flag = unknown[0].partition("=")[0]
+    if flag.strip("-").replace("_", "-").lower() in _DRY and "--input" in known and "--dry-run" not in known:
+        raise UsageError(
+            f"unknown flag {flag}. To look at videos without writing: python -m pipelines.doctor --input PATH"
+        )
     raise UsageError(f"unknown flag {flag}{near_flag(flag, known) or '.'} See --help")
+
+
+def check_words(arguments: Sequence[str], known: Sequence[str], single: Collection[str]) -> list[str]:
+    """Refuses a flag after a dash that isn't a hyphen, which a parser would take for a value.
+
+    Args:
+        arguments: the command line.
+        known: all flags of the tool.
+        single: those that take one value.
+
+    Returns:
+        a sentence for each of `single` that is given again with another value, of which only the last counts.
+
+    Raises:
+        UsageError: there is such a dash.
+    """
+    notes = []
+    given: dict[str, str] = {}
+    for argument, after in zip_longest(arguments, arguments[1:], fillvalue=""):
+        flag, equals, value = argument.partition("=")
+        if flag and flag[0] in _DASHES and (near := near_flag(f"--{flag.lstrip(_DASHES)}", known, cutoff=_NEAR)):
+            raise UsageError(
+                f"unexpected argument {argument!r}: it begins with a dash of word processors, not a hyphen{near}"
+            )
+        if flag in single:
+            value = value if equals else after
+            if given.setdefault(flag, value) != value:
+                notes.append(f"{flag} is given twice, with {given[flag]!r} and with {value!r}: the last one counts")
+            given[flag] = value
+    return notes

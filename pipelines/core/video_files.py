@@ -1,6 +1,7 @@
 """Tells the videos in a listing from the files that are ignored, gives the reasons, and makes the ids of videos."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +22,32 @@ VIDEO_EXTENSIONS = frozenset(
 )
 BROKEN_LINK, LISTED_ALREADY = "broken link", "link to a folder listed already"
 PICTURES = frozenset((".bmp", ".heic", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
-ARCHIVES = frozenset((".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zip", ".zst"))
+ARCHIVES = frozenset(
+    f".{name}"
+    for name in (
+        *(
+            "7z",
+            "arj",
+            "bz2",
+            "cab",
+            "dmg",
+            "gz",
+            "iso",
+            "lz4",
+            "lzh",
+            "lzma",
+            "rar",
+            "tar",
+            "tbz",
+            "tbz2",
+            "tgz",
+            "txz",
+        ),
+        *("xz", "z", "zip", "zipx", "zst"),
+    )
+)
+_VOLUME = re.compile(r"\.(?:7z|gz|rar|tar|tgz|zip)[._](?:\d{2,4}|part\w+|part)$|\.[rz]\d\d$", re.IGNORECASE)
+"""One of the files into which a large archive is cut."""
 _UNFINISHED = frozenset((".!ut", ".aria2", ".crdownload", ".download", ".opdownload", ".part", ".partial", ".ytdl"))
 _STATES = ("_state/layout.json", "_state/label_layout.json")
 _SHOWN = 3
@@ -80,6 +106,11 @@ def extension(path: str) -> str:
     return f".{name.lower()}" if dot and stem and stem[-1] != "/" and "/" not in name else ""
 
 
+def is_archive(path: str) -> bool:
+    """Whether a file is an archive or a part of one, by its name."""
+    return extension(path) in ARCHIVES or _VOLUME.search(path) is not None
+
+
 def is_hidden(path: str) -> bool:
     """Whether a file, or a folder that it lies in, has a name that begins with a dot or is `__MACOSX`.
 
@@ -116,9 +147,11 @@ def sort_out(files: Iterable[FileInfo]) -> SortedFiles:
 
 def _why_no_video(path: str) -> str:
     found = extension(path)
-    for known, reason in ((PICTURES, "picture"), (ARCHIVES, "archive"), (_UNFINISHED, "unfinished download")):
+    for known, reason in ((PICTURES, "picture"), (_UNFINISHED, "unfinished download")):
         if found in known:
             return reason
+    if is_archive(path):
+        return "archive"
     return f"extension {found}" if found else "no extension"
 
 

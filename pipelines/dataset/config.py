@@ -245,8 +245,8 @@ def parse_size(text: str) -> tuple[int, int]:
     Raises:
         ValueError: the text has neither form.
     """
-    height, _, width = text.lower().partition("x")
+    height, sign, width = text.lower().replace("\u00d7", "x").partition("x")
     try:
-        return int(height), int(width or height)
+        return int(height), int(width if sign else height)
     except ValueError:
         raise ValueError(f"must be a number or HEIGHTxWIDTH, not {text!r}") from None

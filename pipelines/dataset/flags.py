@@ -71,5 +71,5 @@ def parse(arguments: Sequence[str]) -> Request:
         values["size"] = str(values["size"])  # YAML reads 64 as a number
     config = given.build(PreprocessConfig)
     check_outside(config.output, input=config.input)
-    runner, beam_arguments = read_beam(given, parser.flags)
+    runner, beam_arguments = read_beam(given)
     return Request(config, runner, beam_arguments, use_sample_data)

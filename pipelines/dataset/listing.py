@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pipelines import files
 from pipelines.cli import tool
+from pipelines.core.clip_ids import video_of
 from pipelines.core.errors import UsageError
 from pipelines.core.secrets import refuse_secrets
 from pipelines.core.video_files import FileInfo, is_video, sort_out
@@ -17,7 +18,7 @@ from pipelines.files.alike import AlikeFiles
 from pipelines.inputs import catalog
 from pipelines.inputs.absent import on_missing, on_other_names
 from pipelines.inputs.annotated import describe_filtered, is_annotated, manifest_of
-from pipelines.inputs.catalog import Catalog, VideoRecord
+from pipelines.inputs.catalog import Catalog, VideoRecord, group_in
 from pipelines.inputs.folder_kinds import ANNOTATIONS, LABEL_LAYOUT, LABELS_SUMMARY, no_tree
 from pipelines.inputs.manifest import parse_manifest
 from pipelines.inputs.manifest_catalog import from_manifest
@@ -96,7 +97,7 @@ def _split_files(source: str) -> list[str]:
         return [uri for part in source.split(",") for uri in _split_files(part.strip())]
     if not files.is_local(uri):
         return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
-    raise UsageError(f"no such split file: {source}")
+    raise UsageError(f"no such split file: {source}{remedy(uri)}")
 
 
 def _read_split_file(uri: str) -> SplitFile:
@@ -206,11 +207,15 @@ def say_start(catalog: Catalog, plan: Plan, num_pending: int, output: str, using
         tool.say(visible(note if note.startswith("WARNING") else f"note: {note}"))
     if catalog.num_ungrouped and not catalog.splits_from:
         count = catalog.num_ungrouped
+        alone = (v.video_id for v in catalog.videos if v.group == video_of(v.video_id))
+        how = "Give groups in a manifest, or write them as _gNN_ into the names"
+        if any(group_in(posixpath.basename(video_of(video_id))) for video_id in alone):
+            how = "A manifest names them in a column group; _gNN_ in names counts in folders alone"
         parts = "" if all(video.is_whole for video in catalog.videos) else ", with all its parts"
         tool.say(
             f"note: {plural(count, 'video')} name{'s' * (count == 1)} no group, so each is a group of its own{parts}. "
             "If some share a source (one recording cut up, one actor), scores on the test split will look too good. "
-            "Give groups in a manifest, or write them as _gNN_ into the names"
+            f"{how}"
         )
     say_ignored(catalog.ignored, output)
     kept = len(plan.shards) - num_pending

@@ -95,4 +95,4 @@ def parse(arguments: Sequence[str]) -> FeaturesRequest:
     given.normalise("data", "output", *(["appearance_weights"] if given.values.get("appearance_weights") else []))
     config = given.build(FeaturesConfig)
     check_outside(config.output, data=config.data)
-    return FeaturesRequest(config, *read_beam(given, parser.flags))
+    return FeaturesRequest(config, *read_beam(given))

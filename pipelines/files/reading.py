@@ -125,7 +125,7 @@ def stat_folder(uri: str) -> dict[str, FileInfo]:
     try:
         with os.scandir(uri) as entries:
             return {entry.name: local.look_at(entry, entry.name) for entry in entries if entry.is_file()}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
 
 

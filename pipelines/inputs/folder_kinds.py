@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import MODEL_INFO
-from pipelines.core.video_files import ARCHIVES, PICTURES, SortedFiles, describe_ignored, extension, is_video
+from pipelines.core.video_files import PICTURES, SortedFiles, describe_ignored, extension, is_archive, is_video
 
 LABELS, LABEL_LAYOUT, LABELS_SUMMARY = "labels", "_state/label_layout.json", "summary.json"
 """The kind of a folder of labels, the file that it is told by, and the one that it has when it is complete."""
@@ -30,7 +30,9 @@ ANNOTATIONS = (".json", ".jsonl", ".parquet", ".xml")
 """How names of files end that may hold annotations, besides tables."""
 _SHOWN = 3
 _SHOWN_EXTENSIONS = ".avi, .mkv, .mov, .mp4, .mpg, .webm, .wmv"
-_MODEL_FILES = (".h5", ".hdf5", ".keras")
+_SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+_KERAS_FILES = (".h5", ".hdf5", ".keras")
+_MODEL_FILES = (*_KERAS_FILES, ".ckpt", ".onnx", ".pb", ".pt", ".pth", ".tflite")
 
 
 def kind_of_folder(has: Callable[[str], bool]) -> str:
@@ -82,15 +84,46 @@ def no_model(source: str, kind: str) -> str:
     }.get(kind, "")
 
 
+def no_labels(source: str, kind: str) -> str:
+    """The message for a folder of some kind where labels are expected; empty if there is nothing to add."""
+    made = "Give the folder that pipelines.label has written"
+    return {
+        "dataset": f"{source} is a dataset, not a folder of labels. {made}",
+        FEATURES: f"{source} holds features, not labels. {made}",
+        "model": f"{source} is a model, not a folder of labels. {made} with it",
+        "run": f"{source} is the folder of a training run, not one of labels. {made} with its model",
+        "SavedModel": f"{source} is a SavedModel, not a folder of labels. {made}",
+    }.get(kind, "")
+
+
+def no_run(source: str, kind: str) -> str:
+    """The message for a folder of some kind where a training run is expected; empty if there is nothing to add."""
+    made = "Give the folder that a training run has written"
+    return {
+        "dataset": f"{source} is a dataset, not a run. {made}; to train on the dataset: python -m trainer.task --model "
+        f"lrcn --data {source}",
+        FEATURES: f"{source} holds features, not a run. {made}",
+        LABELS: f"{source} holds labels, not a run. {made}",
+        "model": f"{source} is a model, not a run. {made}, which has the model in its folder model",
+        "SavedModel": f"{source} is a SavedModel, not a run. {made}",
+    }.get(kind, "")
+
+
 def no_source(path: str) -> str:
     """The message for a file that can't be a source of videos, by its extension; empty if it may be one."""
     found = extension(path)
-    if found in ARCHIVES:
+    folder, name = posixpath.split(path)
+    if name in _MARKS and "/" not in name:
+        return no_input(folder, _MARKS[name])
+    if is_archive(path):
         return f"{path} is an archive. Unpack it, then give the folder with the videos"
     if found in PICTURES:
         return f"{path} is a picture, not a video"
     if found in _MODEL_FILES:
-        return f"{path} is a model. --input takes videos; python -m trainer.import_model --keras {path} imports it"
+        imports = f"; python -m trainer.import_model --keras {path} imports it" if found in _KERAS_FILES else ""
+        return f"{path} is a model. --input takes videos{imports}"
+    if found in _SPREADSHEETS:
+        return f"{path} is a spreadsheet. Save the table as CSV, in UTF-8, and give that file"
     if found == ".tfrecord":
         return f"{path} is part of a dataset. Give the folder of the videos, or train on the folder of the dataset"
     return ""

@@ -11,9 +11,23 @@ from pipelines.annotations.tables import check_address
 from pipelines.core.errors import UsageError
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import MODEL_INFO
-from pipelines.core.video_files import is_video, sort_out
+from pipelines.core.text_decoding import kind_of, stand_in_of
+from pipelines.core.video_files import VIDEO_EXTENSIONS, extension, is_video, sort_out
 from pipelines.files.output_folder import STATE
-from pipelines.inputs.folder_kinds import LABELS, LABELS_SUMMARY, kind_of_folder, no_data, no_input, no_model, no_source
+from pipelines.inputs.folder_kinds import (
+    ANNOTATIONS,
+    LABELS,
+    LABELS_SUMMARY,
+    kind_of_folder,
+    no_data,
+    no_input,
+    no_labels,
+    no_model,
+    no_run,
+    no_source,
+)
+
+_HEAD_BYTES = 1 << 12
 
 
 def check_source(source: str, with_labels: bool = False) -> None:
@@ -30,11 +44,30 @@ def check_source(source: str, with_labels: bool = False) -> None:
     is_folder = files.is_local(source) and os.path.isdir(source)
     if not is_folder and (message := no_source(source)) and (not files.is_local(source) or files.exists(source)):
         raise UsageError(message)
+    if files.is_local(source) and os.path.isfile(source) and extension(source) not in VIDEO_EXTENSIONS:
+        _check_content(source)
     kind = kind_of_folder(lambda name: files.exists(files.join(source, name))) if is_folder else ""
     if with_labels and kind == LABELS and files.exists(files.join(source, LABELS_SUMMARY)):
         return
     if kind and not sort_out(files.list_tree(source)[0]).videos:  # otherwise a file with such a name lies beside videos
         raise UsageError(no_input(source, kind))
+
+
+def _check_content(path: str) -> None:
+    """Refuses a local file that, whatever it is called, begins like an archive, a web page or the like.
+
+    Raises:
+        UsageError: it does; the message says what it is, and what to give instead.
+    """
+    if extension(path) in ANNOTATIONS:  # these may be ZIP or Parquet files
+        return
+    with open(path, "rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if stand_in := stand_in_of(head):
+        raise UsageError(f"{path} is {stand_in}")
+    kind = kind_of(head)
+    if "archive" in kind or "compressed" in kind:
+        raise UsageError(f"{path} is {kind}. Unpack it, then give the folder with the videos, or a table as CSV")
 
 
 def why_no_model(folder: str) -> str:
@@ -63,7 +96,9 @@ def why_no_dataset(folder: str) -> str:
         return f"{folder} is a file. Give the folder of a dataset, the one that holds {DATASET_INFO}"
     names = files.list_names(folder)
     if not names and not (files.is_local(folder) and files.exists(folder)):
-        return f"there is no folder {folder}{nearest(folder) or '.'} Correct the path, or make a dataset there: {again}"
+        near = nearest(folder)
+        near += "" if near.endswith("?") else "."
+        return f"there is no folder {folder}{near} Correct the path, or make a dataset there: {again}"
     if message := no_data(folder, kind_of_folder(lambda name: _holds(folder, names, name))):
         return message
     if STATE in names:
@@ -71,13 +106,41 @@ def why_no_dataset(folder: str) -> str:
             f"the dataset in {folder} is incomplete: preprocessing was interrupted or is still at work. Wait for it, "
             f"or run the same command again ({again}): it resumes where it stopped"
         )
-    inside = itertools.chain(names, *(files.list_names(files.join(folder, name)) for name in names[:3]))
-    if any(is_video(name) for name in inside):
+    if _has_videos(folder, names):
         return (
             f"{folder} is a folder of videos, not a dataset. Make a dataset of it first: "
             f"python -m pipelines.preprocess --input {folder} --output DATASET"
         )
-    return f"{folder} is not a dataset: it has no {DATASET_INFO}, which preprocessing writes last. Make one: {again}"
+    make = again.replace(folder, "DATASET") if names else again
+    return f"{folder} is not a dataset: it has no {DATASET_INFO}, which preprocessing writes last. Make one: {make}"
+
+
+def why_no_labels(folder: str) -> str:
+    """The message for a path where a complete folder of labels is expected and there is none."""
+    if files.is_local(folder) and not files.exists(folder):
+        return f"no complete labels in {folder}: there is no such folder{nearest(folder) or '. Correct the path'}"
+    if files.is_local(folder) and os.path.isfile(folder):
+        return f"{folder} is a file. Give the folder of labels, which pipelines.label has written"
+    kind = kind_of_folder(lambda name: files.exists(files.join(folder, name)))
+    if message := no_labels(folder, kind):
+        return message
+    if kind != LABELS and _has_videos(folder, files.list_names(folder)):
+        return (
+            f"{folder} is a folder of videos, not of labels. Label them first: "
+            f"python -m pipelines.label --model MODEL --input {folder} --output LABELS"
+        )
+    return f"no complete labels in {folder}: {LABELS_SUMMARY} is missing. Run har label until it is complete"
+
+
+def why_no_run(folder: str) -> str:
+    """The message for a local path where a finished run is expected and something else is; empty for any other."""
+    return no_run(folder, kind_of_folder(lambda name: files.exists(files.join(folder, name))))
+
+
+def _has_videos(folder: str, names: Sequence[str]) -> bool:
+    """Whether there are videos in a folder with these names, or in the first of its folders."""
+    inside = itertools.chain(names, *(files.list_names(files.join(folder, name)) for name in names[:3]))
+    return any(is_video(name) for name in inside)
 
 
 def _holds(folder: str, names: Sequence[str], path: str) -> bool:

@@ -63,4 +63,4 @@ def parse(arguments: Sequence[str]) -> LabelRequest:
     given.normalise("model", "input", "output")
     config = given.build(LabelConfig)
     check_outside(config.output, input=config.input, model=config.model)
-    return LabelRequest(config, *read_beam(given, parser.flags))
+    return LabelRequest(config, *read_beam(given))

@@ -63,6 +63,13 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
+def test_a_value_that_a_later_one_overrides_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert read("--name", "x", "--count", "2", "--count=2").count == 2
+    assert capsys.readouterr().err == ""
+    assert read("--name", "x", "--count", "2", "--count=3").count == 3
+    assert capsys.readouterr().err == "note: --count is given twice, with '2' and with '3': the last one counts\n"
+
+
 def test_help_shows_each_default_in_the_same_form() -> None:
     text = re.sub(r"\s+", " ", make_parser().format_help())
     for entry in (
@@ -87,6 +94,7 @@ def test_later_files_override_earlier_ones_and_flags_override_files(tmp_path: Pa
     assert read(*both) == Config("one", 5, kind="b", fast=True, classes=("C",))
     assert read(*both, "--count", "6", "--no-fast") == Config("one", 6, kind="b", classes=("C",))
     assert read(*both, "--files", "x", "y", "--files", "z").files == ("x", "y", "z")
+    assert read(*both, "--count", "6", "--count=6", "--classes", "\u2013, C").classes == ("\u2013", "C")
     assert read(*both, "--files", "x").classes == ()  # alternatives: the flag overrides both
     third = write(tmp_path / "3.yaml", "files: x\n")
     assert (read(*both, "--config", third).files, read(*both, "--config", third).classes) == (("x",), ())
@@ -108,6 +116,21 @@ def test_later_files_override_earlier_ones_and_flags_override_files(tmp_path: Pa
         (["--force"], "unknown flag --force. See --help"),  # this tool has no --overwrite
         (["stray"], "unexpected argument 'stray': every value must follow its flag, in quotes if it contains"),
         (["--count", "7"], "--count and --kind don't go together"),
+        (["--classes", ""], "--classes: '' is an empty list. Leave the flag out for its default. See --help"),
+        (["--classes", " , "], "--classes: ' , ' is an empty list."),
+        (
+            ["--count", "=", "3"],
+            "--count must be a whole number from 1 to 9, not '='. Write a flag and its value without",
+        ),
+        (["--count", "=3"], "--count must be a whole number from 1 to 9, not '=3'. Write a flag and its value without"),
+        (
+            ["\u2013count", "3"],
+            "unexpected argument '\u2013count': it begins with a dash of word processors, not a hyphen;",
+        ),
+        (
+            ["--classes", "\u2014fast"],
+            "unexpected argument '\u2014fast': it begins with a dash of word processors, not a",
+        ),
     ],
 )
 def test_mistakes_on_the_command_line_are_told_by_flag(arguments: list[str], message: str) -> None:

@@ -69,6 +69,13 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("here")
     make_tree(root / "UCF50", ("Run", "Wave"), groups=1, clips=2)
     touch(root, "UCF50.zip", "hmdb51_org.rar", "a.tar.gz", "b.7z", "packed/UCF50.rar", "one.mp4", "notes.txt", "m.h5")
+    touch(root, "c.zip.001", "c.part2.rar", "c.r07", "table.ods", "net.onnx")
+    (root / "download").write_bytes(b"PK\3\4")
+    (root / "20bn-00").write_bytes(b"\x1f\x8b\x08\0")
+    (root / "login.csv").write_text("<!DOCTYPE html><html><title>Sign in</title>")
+    (root / "lfs.csv").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n")
+    (root / "truth.csv").write_text("path,label,start,end\na.mp4,Run,0,1\n")
+    (root / "dead").symlink_to("nowhere")
     touch(root, "pictures/Run/1.jpg", "pictures/Run/2.png", "x.tfrecord", "p.jpg")
     touch(root, "dataset/dataset_info.json", "dataset/train-00000-of-00001.tfrecord", "unfinished/_state/layout.json")
     touch(root, "run/metrics.json", "run/model/model_info.json", "run/history.csv", "folds/crossval.json")
@@ -87,6 +94,20 @@ SOURCES = [
     ("hmdb51_org.rar", "hmdb51_org.rar is an archive. Unpack it"),
     ("a.tar.gz", "a.tar.gz is an archive. Unpack it"),
     ("b.7z", "b.7z is an archive. Unpack it"),
+    ("c.zip.001", "c.zip.001 is an archive. Unpack it"),
+    ("c.part2.rar", "c.part2.rar is an archive. Unpack it"),
+    ("c.r07", "c.r07 is an archive. Unpack it"),
+    ("download", "download is a spreadsheet (.xlsx, .ods) or an archive. Unpack it, then give the folder"),
+    ("20bn-00", "20bn-00 is a file compressed by gzip. Unpack it, then give the folder"),
+    (
+        "login.csv",
+        "login.csv is a web page, as a server sends it that asks to sign in or to confirm. Download the file",
+    ),
+    ("lfs.csv", "lfs.csv is a pointer of Git LFS, which stands for a file that was not fetched. Run: git lfs pull"),
+    ("table.ods", "table.ods is a spreadsheet. Save the table as CSV, in UTF-8, and give that file"),
+    ("net.onnx", "net.onnx is a model. --input takes videos"),
+    ("dataset/dataset_info.json", "dataset is a dataset, which pipelines.preprocess made from videos. Give the folder"),
+    ("model/model_info.json", "model is a model. Give the folder of the videos"),
     ("packed", "packed: found 1 other file: archive 1 (UCF50.rar). Unpack UCF50.rar"),
     ("pictures", "picture 2 (Run/1.jpg, Run/2.png). Pictures can't be read; make a video"),
     ("p.jpg", "p.jpg is a picture, not a video"),
@@ -141,6 +162,17 @@ def test_what_is_no_input(source: str, words: str, here: Path, tmp_path: Path) -
             "'drumming': every value must follow its flag, in",
         ),
         (["UCF50"], "unexpected argument 'UCF50': every value must follow its flag"),
+        (["--input", "UCF50", "--outptu", "o"], "unknown flag --outptu; did you mean --output? See --help"),
+        (["--input", "UCF50", "-o", "o"], "unknown flag -o; did you mean --output? See --help"),
+        (
+            ["--input", "UCF50", "--dry-run"],
+            "unknown flag --dry-run. To look at videos without writing: python -m pipelines.doctor --input PATH",
+        ),
+        (["--input", "UCF50", "--size", "64x"], "--size must be a number or HEIGHTxWIDTH, not '64x'"),
+        (["--input", "UCF50", "--size", "64,64"], "--size must be a number or HEIGHTxWIDTH, not '64,64'"),
+        (["--input", "UCF50", "--size", "64\u00d70"], "--size: width must be a whole number from 8 to 4096, not 0"),
+        (["--input", "UCF50", "--splits", "train=0.9,train=0.8,test=0.2"], "the split 'train' is named twice in"),
+        (["--input", "UCF50", "--split-file", "note.txt"], "no such split file: note.txt; did you mean {0}/notes.txt?"),
     ],
 )
 def test_what_preprocess_refuses(arguments: list[str], words: str, here: Path, tmp_path: Path) -> None:
@@ -200,6 +232,36 @@ def test_what_is_no_data(tool: list[str], data: list[str], words: str, here: Pat
         ("trainer.import_model", [*IMPORT, "--keras", "", "--labels", "notes.txt"], "--keras is empty"),
         ("trainer.import_model", [*IMPORT, "--keras", "m.h5", "--labels", ""], "--labels is empty"),
         ("trainer.compare", ["rum"], "no such run: rum; did you mean {0}/run?"),
+        ("trainer.compare", ["dataset"], "dataset is a dataset, not a run. Give the folder that a training run has"),
+        ("trainer.compare", ["model"], "model is a model, not a run. Give the folder that a training run has written"),
+        ("trainer.compare", ["labels"], "labels holds labels, not a run. Give the folder"),
+        ("trainer.compare", ["one.mp4"], "one.mp4 is a file: give the folder of the run, not a file"),
+        (
+            "pipelines.verify",
+            ["dead"],
+            "no folder {0}/dead, as {0}/dead is a link that leads nowhere. Correct the path",
+        ),
+        (
+            "pipelines.verify",
+            ["pictures"],
+            "pictures is not a dataset: it has no dataset_info.json, which preprocessing",
+        ),
+        *(
+            (f"pipelines.{tool}", ["--labels", labels, *more], words)
+            for tool, more in (
+                ("evaluate", ["--truth", "truth.csv"]),
+                ("select", ["--budget", "1", "--output", "s.csv"]),
+                ("export", ["--format", "csv", "--output", "e"]),
+            )
+            for labels, words in (
+                ("dataset", "dataset is a dataset, not a folder of labels. Give the folder that pipelines.label has"),
+                ("model", "model is a model, not a folder of labels. Give the folder that pipelines.label has written"),
+                ("run", "run is the folder of a training run, not one of labels. Give the folder"),
+                ("UCF50", "UCF50 is a folder of videos, not of labels. Label them first: python -m pipelines.label"),
+                ("UCF50.zip", "UCF50.zip is a file. Give the folder of labels, which pipelines.label has written"),
+                ("lables", "no complete labels in {0}/lables: there is no such folder; did you mean {0}/labels?"),
+            )
+        ),
     ],
 )
 def test_other_tools_name_what_is_nearest(module: str, arguments: list[str], words: str, here: Path) -> None:
@@ -241,7 +303,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "clips").mkdir()
     for number in (1, 2):
         shutil.copy(home / f"UCF50/Run/v_Run_g0{number}_c01.avi", home / f"clips/{number}.avi")
-    touch(home, "UCF50.rar", "UCF50.zip", "jump.avi", "notes.txt", "lrcn.keras", "videos.xlsx")
+    touch(home, "UCF50.rar", "UCF50.zip", "jump.avi", "notes.txt", "lrcn.keras", "videos.xlsx", "videos.txt")
     touch(home, "run/metrics.json", "run/model/saved_model/saved_model.pb")
     (home / "run/model/model_info.json").write_text(ModelInfo("lrcn", "default", ClipSpec(), ("Run", "Wave")).to_json())
     (home / "empty").mkdir()

@@ -169,7 +169,7 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
     assert not (labels / "out").exists()
     code, _, error = export(tmp_path / "label", tmp_path / "out")
     assert (code, error) == (
-        2, f"error: no complete labels in {tmp_path / 'label'}: there is no such folder. Correct the path\n"
+        2, f"error: no complete labels in {tmp_path / 'label'}: there is no such folder; did you mean {labels}?\n"
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     Path(cut, "labels-00000-of-00001.jsonl").write_text('{"video": "x.avi",\n')
     Path(lost, "labels-00000-of-00001.jsonl").unlink()
     for path, labels, said in (
-        (video, str(tmp_path), "no complete labels in .*: summary.json is missing"),
+        (video, str(tmp_path), "is a folder of videos, not of labels. Label them first"),
         (video, str(tmp_path / "none"), "no complete labels in .*none: there is no such folder"),
         (video, damaged, "summary.json is damaged"),
         (video, cut, "jsonl is damaged"),

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.interval import Interval
 from pipelines.core.stored.sealed import load_json
-from pipelines.inputs.source_hints import nearest
+from pipelines.inputs.source_hints import nearest, why_no_run
 from pipelines.reports.text import some
 from trainer.evaluation.intervals import worse_by
 from trainer.evaluation.matching.by_video import by_video, unit_of
@@ -210,10 +210,11 @@ def _what_is_missing(folder: str) -> str:
 def _what_else_is_there(folder: Path) -> str:
     """What is wrong with a local path that isn't a folder, or is a folder of runs; empty for any other folder."""
     if folder.is_file():
-        return f"{folder} is a file: give the folder of the run, {folder.parent}"
+        place = folder.parent if folder.name in (METRICS, CROSSVAL, HISTORY, REPORT) else "not a file"
+        return f"{folder} is a file: give the folder of the run, {place}"
     if not folder.is_dir():
         hint = nearest(str(folder.absolute())) or "."
         return f"no such run: {folder}{hint} Give the folder that a training run has written"
     if inside := sorted(str(file.parent) for file in folder.glob("*/*.json") if file.name in (METRICS, CROSSVAL)):
         return f"{folder} is not a run but holds some: give {some(inside, 3)}"
-    return ""
+    return why_no_run(str(folder))

@@ -117,6 +117,8 @@ def parse_fractions(text: str) -> dict[str, float]:
     fractions: dict[str, float] = {}
     for part in text.split(","):
         name, _, value = part.partition("=")
+        if name.strip() in fractions:
+            raise ValueError(f"the split {name.strip()!r} is named twice in {text!r}")
         try:
             fractions[name.strip()] = float(value)
         except ValueError:

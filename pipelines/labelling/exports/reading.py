@@ -17,6 +17,7 @@ from pipelines.core.file_names import FAILURES
 from pipelines.core.names import why_not_plain
 from pipelines.core.stored.sealed import load_json
 from pipelines.core.stored.typed_json import build
+from pipelines.inputs.source_hints import why_no_labels
 from pipelines.labelling.folder import SUMMARY
 from pipelines.labelling.rows import FORMATS, encodable
 from pipelines.labelling.types import UNKNOWN, Segment
@@ -115,14 +116,12 @@ def read_summary(folder: str) -> str:
     """The text of the summary, which exists where labels are complete.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none; the message says what is there instead.
         OSError: it can't be read.
     """
     text = files.read_text(files.join(folder, SUMMARY))
-    if text is None and files.is_local(folder) and not files.exists(folder):
-        raise UsageError(f"no complete labels in {folder}: there is no such folder. Correct the path")
     if text is None:
-        raise UsageError(f"no complete labels in {folder}: {SUMMARY} is missing. Run har label until it is complete")
+        raise UsageError(why_no_labels(folder))
     return text
 
 
