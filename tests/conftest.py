@@ -1,6 +1,7 @@
 """Videos whose frames carry their index, trees of such videos, and the real clips if they are available."""
 
 import contextlib
+import gc
 import importlib
 import io
 import os
@@ -66,6 +67,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in MARKED_FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARKED_FIXTURES[fixture])
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector, in every test, the objects of all that has been imported."""
+    gc.collect()
+    gc.freeze()
 
 
 def paint(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
