@@ -70,7 +70,7 @@ def best_accuracy(model: "keras.Model", clips: np.ndarray, labels: np.ndarray, e
     """The accuracy on clips that the model hasn't seen, after training on the others until it is enough."""
     optimizer = keras.optimizers.AdamW(1e-3)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(frames: tf.Tensor, targets: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             logits = model(frames, training=True)
