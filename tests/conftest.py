@@ -1,6 +1,7 @@
 """Videos whose frames carry their index, trees of such videos, and the real clips if they are available."""
 
 import contextlib
+import gc
 import importlib
 import io
 import os
@@ -39,8 +40,8 @@ LONGEST = (
     *("trainer/test_task", "engines/test_engines", "trainer/training/test_distribution", "test_dockerfile"),
     *("engines/test_dataflow", "trainer/test_manifests", "files/test_store_storm"),
     *("files/test_store_faults", "test_preprocess", "trainer/test_import_model", "test_resume"),
-    "test_notebook",
-    "labelling/test_resume",
+    *("test_notebook", "featurizing/test_features", "trainer/test_appearance", "test_label"),
+    *("trainer/export/conversion/test_export_model", "appearance/test_eyes", "labelling/test_resume"),
 )
 """Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
 MARKED_FIXTURES = {"real_data": "real_data", "dataset": "process", "place": "server", "server": "server"}
@@ -66,6 +67,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in MARKED_FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(MARKED_FIXTURES[fixture])
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector, in every test, the objects of all that has been imported."""
+    gc.collect()
+    gc.freeze()
 
 
 def paint(index: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:

@@ -11,7 +11,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -95,6 +97,21 @@ def _labels(folder: Path) -> None:
     make_labels(folder.parent)
 
 
+def _once(make: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Makes a folder, and whatever `make` puts beside it, for the first page that has it given; others get copies."""
+
+    @cache
+    def made(name: str) -> "tempfile.TemporaryDirectory[str]":
+        place = tempfile.TemporaryDirectory()  # until this process ends
+        make(Path(place.name) / name)
+        return place
+
+    def copy(folder: Path) -> None:
+        shutil.copytree(made(folder.name).name, folder.parent, dirs_exist_ok=True)
+
+    return copy
+
+
 GIVEN: dict[str, Callable[[Path], None]] = {
     "data/UCF50": _videos,
     "videos": _videos,
@@ -103,12 +120,12 @@ GIVEN: dict[str, Callable[[Path], None]] = {
     "jump.avi": _video,
     "labels-march": _label_run,
     "labels-april": _label_run,
-    "data/UCF50_dataset": _dataset,
-    "data/ucf50": _dataset,
+    "data/UCF50_dataset": _once(_dataset),
+    "data/ucf50": _once(_dataset),
     "labels": _labels,
     "new-labels": _labels_with_truth,
     "runs/lrcn": _run,
-    "runs/lrcn/model": _model,
+    "runs/lrcn/model": _once(_model),
 }
 """What a document may say that its reader has, and what makes a small version of it."""
 

@@ -62,8 +62,9 @@ for name, parts in networks.items():
     model = tf_keras.Sequential(parts)
     model.compile("adam", "categorical_crossentropy")
     model.optimizer.build(model.trainable_variables)
-    np.save(f"{folder}/{name}.npy", model(clips, training=False))
-    np.save(f"{folder}/{name}_films.npy", model.predict(films, verbose=0))
+    both = np.asarray(model(np.concatenate([clips, films]), training=False))  # `predict` compiles, for seconds
+    np.save(f"{folder}/{name}.npy", both[:len(clips)])
+    np.save(f"{folder}/{name}_films.npy", both[len(clips):])
     (model.save if name == "convlstm" else model.export)(f"{folder}/{name}")
     model.save(f"{folder}/{name}.h5")
 model.save_weights(f"{folder}/lrcn_weights.h5")

@@ -39,6 +39,7 @@ def export_model(
     check_clips: np.ndarray,
     gaussian: Gaussian | None = None,
     card: Callable[[ModelInfo, int], str] | None = None,
+    portable: keras.Model | None = None,
 ) -> ModelInfo:
     """Writes a model directory, after reading it back and comparing it with the network. Replaces an older model there.
 
@@ -53,6 +54,7 @@ def export_model(
         gaussian: where the features of training clips are; not needed if `info` says that the model can't tell
             unfamiliar clips.
         card: gives the text of the model card for `info` as written and the size of the SavedModel in bytes.
+        portable: its `portable_copy`, if there already is one: building it takes seconds.
 
     Returns:
         `info` as written to `model_info.json`.
@@ -66,7 +68,7 @@ def export_model(
     if tf.distribute.has_strategy():
         raise RuntimeError("export_model must be called outside of a strategy's scope")
     with exact_float32(), staged(folder) as built:
-        portable = portable_copy(model)
+        portable = portable or portable_copy(model)
         told = gaussian if info.unfamiliar.is_known else None
         info = replace(
             info,

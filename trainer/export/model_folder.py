@@ -69,7 +69,7 @@ def write_saved_model(
         squash = tf.nn.sigmoid if info.multi_label else tf.nn.softmax
         return {info.output_name: squash(named[_LOGITS] / info.temperature), **named}
 
-    module.serve = tf.function(serve, input_signature=[spec])
+    module.serve = tf.function(serve, input_signature=[spec], autograph=False)  # there is no Python to rewrite
     # Without the gradients of custom operations: a SavedModel isn't trained any more.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, folder, signatures=module.serve, options=options)

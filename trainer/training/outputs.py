@@ -171,8 +171,9 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
     if found := agreement(run, main, clips):
         metrics["features"] = found
     model = storage.join(config.output, results.MODEL)
+    portable = portable_copy(main.learner.average)
     with exact_float32():
-        learnt = learn(run, portable_copy(main.learner.average))
+        learnt = learn(run, portable)
     metrics["unfamiliar"] = learnt.metrics
     info = export_model(
         main.learner.average,
@@ -196,6 +197,7 @@ def write(run: Run, main: Trained, single: Trained | None, metrics: dict[str, An
         clips,
         learnt.gaussian,
         lambda info, size_bytes: render_card(info, metrics, size_bytes),
+        portable,
     )
     folder = storage.join(model, info.saved_model)
     metrics["model"] |= {

@@ -87,13 +87,17 @@ def test_a_worker_that_waits_for_others_can_be_stopped(
     command = [sys.executable, "-m", *f"trainer.{tool} --model lrcn --data {dataset} --output {tmp_path}".split()]
     worker = start_worker([*command, "--strategy", "multi_worker"], {"TF_CONFIG": json.dumps(task)})
     assert worker.stderr
-    assert f"worker {index + 1} of 2: waiting for the others" in worker.stderr.readline()
-    child = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()[0]
-    # From here on it waits in native code: TensorFlow takes over the signal before that.
-    while not int(re.findall(r"SigCgt:\s(\w+)", Path(f"/proc/{child}/status").read_text())[0], 16) & 1 << 14:
-        time.sleep(0.01)
-    worker.send_signal(number)
-    said = worker.communicate(timeout=20)[1].splitlines()
+    try:
+        assert f"worker {index + 1} of 2: waiting for the others" in worker.stderr.readline()
+        child = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()[0]
+        # From here on it waits in native code: TensorFlow takes over the signal before that.
+        while not int(re.findall(r"SigCgt:\s(\w+)", Path(f"/proc/{child}/status").read_text())[0], 16) & 1 << 14:
+            time.sleep(0.01)
+        worker.send_signal(number)
+        said = worker.communicate(timeout=120)[1].splitlines()
+    finally:
+        if worker.poll() is None:
+            worker.terminate()  # it stops its child; else both would wait for hours
     assert worker.returncode == code
     assert len(said) == 1 and "run the same command again" in said[0], said
     assert not Path(f"/proc/{child}").exists()
