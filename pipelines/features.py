@@ -70,7 +70,7 @@ def make_features(request: FeaturesRequest) -> tuple[FeaturesInfo, float | None]
     """
     extras.require("beam", "train")
     config = request.config
-    files.check_stores(config.data, config.output, config.appearance_weights)
+    files.check_stores(config.data, config.output)
     dataset = DatasetInfo.read(config.data)
     folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
     engine = _engine(request)
