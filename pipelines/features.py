@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pipelines import files
@@ -23,6 +24,7 @@ from pipelines.files.lock import exclusive
 from pipelines.files.shard_reports import finished_shards
 from pipelines.process import extras
 from pipelines.process.background import PATIENCE_S, leave
+from pipelines.process.callable_module import make_callable
 from pipelines.process.cores import num_cores
 from pipelines.reports.progress import LOCAL_PROGRESS, clips_done, watching
 from pipelines.reports.text import plural
@@ -201,3 +203,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+make_callable(__name__, lambda: import_module("pipelines.interface").features)  # `pipelines.features(...)`

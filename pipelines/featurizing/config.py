@@ -94,6 +94,15 @@ def parse(arguments: Sequence[str]) -> FeaturesRequest:
             raise UsageError(f"choose {what}")
     given.normalise("data", "output", *(["appearance_weights"] if given.values.get("appearance_weights") else []))
     config = given.build(FeaturesConfig)
+    check_places(config)
+    return FeaturesRequest(config, *read_beam(given, parser.flags))
+
+
+def check_places(config: FeaturesConfig) -> None:
+    """Refuses an output in the dataset, and weights that aren't on this machine.
+
+    Raises:
+        UsageError: see above.
+    """
     check_outside(config.output, data=config.data)
     check_here(config.appearance_weights, "--appearance-weights")
-    return FeaturesRequest(config, *read_beam(given, parser.flags))
