@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pipelines.dataset.info import DatasetInfo
     from pipelines.dataset.opened import Dataset, open_dataset
     from pipelines.evaluation.results import Evaluation
+    from pipelines.featurizing.info import FeaturesInfo
     from pipelines.inputs.video_folder import VideoFolder
-    from pipelines.interface import download, evaluate, label, preprocess, sample_data
+    from pipelines.interface import download, evaluate, features, label, preprocess, sample_data
     from pipelines.labelling.player import LabelPlayer, play
     from pipelines.labelling.types import LabelReport
     from pipelines.models.loaded import Model, load_model
@@ -37,6 +38,7 @@ _PLACES = {
     "Dataset": "dataset.opened",
     "DatasetInfo": "dataset.info",
     "Evaluation": "evaluation.results",
+    "FeaturesInfo": "featurizing.info",
     "LabelPlayer": "labelling.player",
     "LabelReport": "labelling.types",
     "LabelVideos": "transforms.label_videos",
@@ -49,6 +51,7 @@ _PLACES = {
     "VideoFolder": "inputs.video_folder",
     "download": "",
     "evaluate": "",
+    "features": "",
     "label": "",
     "load_model": "models.loaded",
     "open_dataset": "dataset.opened",
@@ -65,6 +68,7 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Evaluation",
+    "FeaturesInfo",
     "LabelPlayer",
     "LabelReport",
     "LabelVideos",
@@ -77,6 +81,7 @@ __all__ = [
     "VideoFolder",
     "download",
     "evaluate",
+    "features",
     "label",
     "load_model",
     "open_dataset",

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pipelines import files
@@ -23,6 +24,7 @@ from pipelines.files.lock import exclusive
 from pipelines.files.shard_reports import finished_shards
 from pipelines.process import extras
 from pipelines.process.background import PATIENCE_S, leave
+from pipelines.process.callable_module import make_callable
 from pipelines.process.cores import num_cores
 from pipelines.reports.progress import LOCAL_PROGRESS, clips_done, watching
 from pipelines.reports.text import plural
@@ -70,7 +72,7 @@ def make_features(request: FeaturesRequest) -> tuple[FeaturesInfo, float | None]
     """
     extras.require("beam", "train")
     config = request.config
-    files.check_stores(config.data, config.output, config.appearance_weights)
+    files.check_stores(config.data, config.output)
     dataset = DatasetInfo.read(config.data)
     folder.read_layout(config.output, config.overwrite)  # refuses a folder with other content before writing to it
     engine = _engine(request)
@@ -201,3 +203,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+make_callable(__name__, lambda: import_module("pipelines.interface").features)  # `pipelines.features(...)`

@@ -6,22 +6,21 @@ from typing import Any
 
 from pipelines import files
 from pipelines.cli.beam_flags import LOCAL_RUNNER
-from pipelines.core.errors import UsageError, UserError
+from pipelines.core.errors import UsageError
 from pipelines.core.settings.build import build
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.flags import Request
 from pipelines.dataset.info import DatasetInfo
 from pipelines.evaluation.results import Evaluation
-from pipelines.fetching.catalog import DATASETS, OTHER
-from pipelines.fetching.flags import make_request
+from pipelines.featurizing.config import FeaturesConfig, FeaturesRequest, check_places
+from pipelines.featurizing.info import FeaturesInfo
 from pipelines.files.addresses import check_outside
-from pipelines.inputs.video_folder import VideoFolder
+from pipelines.interface_of_videos import download as download
+from pipelines.interface_of_videos import sample_data as sample_data
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.flags import LabelRequest
 from pipelines.labelling.types import LabelReport
 from pipelines.process.embedding import as_library
-from pipelines.reports.text import plural, some
-from pipelines.samples.videos import SampleDataConfig
 
 
 def preprocess(
@@ -68,85 +67,6 @@ def preprocess(
         return make_dataset(Request(config, runner, tuple(beam_arguments), False))[0]
 
 
-def sample_data(output: str | PathLike[str], **settings: Any) -> VideoFolder:
-    """Makes videos of simple activities, as `python -m pipelines.sample_data` does.
-
-    Messages go to the logger `pipelines`, at the level INFO. Call it again after an error or a kill: finished videos
-    are kept.
-
-    Args:
-        output: a local folder for the videos.
-        settings: `groups=25`, `clips_per_group=3`, `tells="motion"`, `seed=0`, `workers=2`; see
-            `SampleDataConfig`.
-
-    Returns:
-        The folder with its videos.
-
-    Raises:
-        UsageError: a setting or the folder can't be used; nothing was made.
-        UserError: not all videos could be made; the message says why and what to do.
-
-    Example:
-        >>> videos = pipelines.sample_data("data/sample-videos", groups=5)
-        >>> videos.videos["ArmSwing"]
-    """
-    config = build(SampleDataConfig, {"output": files.normalise(output, "output"), **settings})
-    from pipelines.sample_data import make_videos
-
-    with as_library():
-        make_videos(config)
-    return VideoFolder.of(config.output, (video.path for video in config.list_videos()))
-
-
-def download(
-    output: str,
-    dataset: str = "",
-    *,
-    url: str = "",
-    archive: str = "",
-    classes: Sequence[str] = (),
-    insecure: bool = False,
-) -> VideoFolder:
-    """Downloads a dataset of videos, extracts and checks it, as `python -m pipelines.download` does.
-
-    Messages go to the logger `pipelines`, at the level INFO. Call it again after an error or a kill: the download
-    resumes, and extracted files are kept.
-
-    Args:
-        output: a local folder for the archive and, beside it, the folder of videos.
-        dataset: `ucf50` (the default), `ucf101`, `hmdb51`, or `other` for another archive.
-        url: downloads the archive from this address instead.
-        archive: an archive on this machine, instead of downloading one.
-        classes: the classes to extract; empty for all.
-        insecure: downloads without checking the site's certificate.
-
-    Returns:
-        The folder with its videos.
-
-    Raises:
-        UsageError: an argument can't be used; nothing was downloaded.
-        UserError: the videos aren't complete; the message says why and what to do.
-
-    Example:
-        >>> videos = pipelines.download("data", classes=["Swing", "TaiChi"])
-        >>> videos.path
-    """
-    if dataset not in ("", OTHER, *DATASETS):
-        raise UsageError(f"dataset must be one of {', '.join((*DATASETS, OTHER))}, not {dataset!r}")
-    given = {"dataset": dataset, "url": url, "archive": archive, "classes": ",".join(classes), "insecure": insecure}
-    request = make_request({"output": output, **{name: value for name, value in given.items() if value}})
-    from pipelines.download import get
-
-    with as_library():
-        got = get(request)
-    if got.missing:
-        raise UserError(
-            f"{got.videos.folder} has no videos of {plural(len(got.missing), 'class', 'classes')} that "
-            f"{request.dataset.title} should have: {some(list(got.missing))}. Check that the archive is the right one"
-        )
-    return VideoFolder.of(got.videos.folder, got.names)
-
-
 def label(
     model: str | PathLike[str],
     input: str | PathLike[str],
@@ -190,6 +110,55 @@ def label(
 
     with as_library():
         made = make_labels(LabelRequest(config, runner, tuple(beam_arguments)))
+    assert made is not None
+    return made[0]
+
+
+def features(
+    data: str | PathLike[str],
+    appearance: str,
+    output: str | PathLike[str],
+    *,
+    runner: str = LOCAL_RUNNER,
+    beam_arguments: Sequence[str] = (),
+    **settings: Any,
+) -> FeaturesInfo:
+    """Computes what a pretrained network says of a dataset's frames, as `python -m pipelines.features` does.
+
+    Messages go to the logger `pipelines`, at the level INFO. Call it again after an error or a kill: finished shards
+    are kept.
+
+    Args:
+        data: folder of a dataset; local or in a store.
+        appearance: the network, such as `efficientnet-lite0`.
+        output: folder of the features, to be given to `trainer.train` as `features`.
+        runner: the Beam runner that does the work.
+        beam_arguments: Beam options, as on a command line.
+        settings: all others: `appearance_weights`, `overwrite`; see `FeaturesConfig`, or `--help` of the tool.
+
+    Returns:
+        The description of the complete features.
+
+    Raises:
+        UsageError: a setting, the dataset or the output can't be used; nothing was started.
+        UserError: the features aren't complete; the message says why and what to do.
+
+    Example:
+        >>> info = pipelines.features("data/mine", "efficientnet-lite0", "data/mine-features")
+        >>> metrics = trainer.train("appearance", "data/mine", "runs/head", features="data/mine-features")
+    """
+    if settings.pop("dry_run", False):
+        raise UsageError("dry_run prints an estimate and is only available on the command line")
+    places = {"data": data, "output": output}
+    if settings.get("appearance_weights"):
+        places["appearance_weights"] = settings.pop("appearance_weights")
+    values = {name: files.normalise(value, name) for name, value in places.items()}
+    config = build(FeaturesConfig, {"appearance": appearance, **values, **settings})
+    check_places(config)
+    from pipelines.features import make_features
+
+    with as_library():
+        made = make_features(FeaturesRequest(config, runner, tuple(beam_arguments)))
     assert made is not None
     return made[0]
 

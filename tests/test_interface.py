@@ -35,9 +35,9 @@ from tests.support.packing import pack
 from trainer import interface as trainer_interface
 
 NAMES = [
-    "Clip", "ClipSpec", "Dataset", "DatasetInfo", "Evaluation", "LabelPlayer", "LabelReport", "LabelVideos", "Model",
-    "ModelInfo", "ReadClips", "UsageError", "UserError", "VideoClip", "VideoFolder", "download", "evaluate", "label",
-    "load_model", "open_dataset", "play", "preprocess", "read_clip", "sample_data",
+    "Clip", "ClipSpec", "Dataset", "DatasetInfo", "Evaluation", "FeaturesInfo", "LabelPlayer", "LabelReport",
+    "LabelVideos", "Model", "ModelInfo", "ReadClips", "UsageError", "UserError", "VideoClip", "VideoFolder", "download",
+    "evaluate", "features", "label", "load_model", "open_dataset", "play", "preprocess", "read_clip", "sample_data",
 ]  # fmt: skip
 NAMES_OF_TRAINER = ["Comparison", "Metrics", "compare", "train"]
 
@@ -59,6 +59,7 @@ def test_the_public_names() -> None:
     "value",
     [
         interface.preprocess, interface.label, interface.sample_data, interface.download, interface.evaluate,
+        interface.features,
         pipelines.open_dataset, pipelines.load_model, pipelines.Dataset, pipelines.Model, pipelines.ReadClips,
         pipelines.LabelVideos, pipelines.read_clip, pipelines.play, trainer.train, trainer_interface.compare,
     ],
@@ -155,6 +156,18 @@ def test_train_load_and_label(unchanged: Watch, tree: Path, dataset: Path, tmp_p
         assert player.labels.video == "Jump/v_Jump_g01_c01.avi" and player.labels.segments[0].label in model.info.labels
 
 
+@pytest.mark.training
+@pytest.mark.process
+def test_train_from_features(unchanged: Watch, dataset: Path, features: Path, tmp_path: Path) -> None:
+    with unchanged():
+        info = pipelines.features(dataset, "efficientnet-lite0", tmp_path / "seen")
+        assert info == pipelines.FeaturesInfo.read(str(tmp_path / "seen"))
+        assert info.fingerprint() == pipelines.FeaturesInfo.read(str(features)).fingerprint()
+        words = {"epochs": 1, "batch_size": 8, "baseline": False, "features": tmp_path / "seen"}
+        metrics = trainer.train("appearance", dataset, tmp_path / "run", **words)
+        assert metrics["features"]["fingerprint"] == info.fingerprint()
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -166,6 +179,10 @@ def test_train_load_and_label(unchanged: Watch, tree: Path, dataset: Path, tmp_p
         (lambda p: pipelines.load_model(str(p)), "model"),
         (lambda p: pipelines.label(model=str(p / "m"), input=str(p / "i"), output=str(p / "o")), "model"),
         (lambda p: pipelines.label(model="m", input="i", output="o", dry_run=True), "dry_run"),
+        (lambda p: pipelines.features(str(p / "none"), "efficientnet-lite0", str(p / "out")), "no folder .*none"),
+        (lambda p: pipelines.features(str(p), "efficientnet-lite0", p / "out"), "lies in"),
+        (lambda p: pipelines.features(p, "resnet", "/out"), "appearance must be one of .* not 'resnet'"),
+        (lambda p: pipelines.features(p, "efficientnet-lite0", "/out", dry_run=True), "dry_run"),
         (lambda p: trainer.train(model="lrcn", data=str(p), output=str(p / "run")), "dataset"),
         (lambda p: trainer.train(model="resnet", data=str(p)), "resnet"),
         (lambda p: trainer.train(model="lrcn", data=str(p), strategy="multi_worker"), "multi_worker"),

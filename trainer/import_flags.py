@@ -11,6 +11,7 @@ from pipelines.core.settings.common import Common
 from pipelines.core.settings.fields import Group, check_settings, naming, setting, setting_like
 from pipelines.core.spec import ClipSpec
 from pipelines.dataset.config import parse_size
+from pipelines.files.addresses import check_here
 from pipelines.files.local import refuse_special
 from pipelines.inputs.source_hints import nearest
 from trainer.files import storage
@@ -120,6 +121,7 @@ def parse(arguments: Sequence[str], description: str | None = None) -> Request:
     for name in ("saved_model", "keras", "labels"):
         if name in given.values and not given.values[name].strip():
             raise UsageError(f"{flag_of(name)} is empty. Give a path")
+        check_here(given.values.get(name, ""), flag_of(name))
     if len(given.values.keys() & {"saved_model", "keras"}) != 1:
         raise UsageError("give the model either as --saved-model FOLDER or as --keras FILE. See --help")
     config = given.build(ImportConfig)

@@ -21,7 +21,7 @@ def train(
     last checkpoint. With `deterministic=True`, TensorFlow's operations stay deterministic for the rest of the process.
 
     Args:
-        model: `convlstm` or `lrcn`.
+        model: `convlstm`, `lrcn` or `appearance`.
         data: folder of a dataset, local or in a store.
         output: folder of the run; `MODEL` in it stands for the network.
         settings: all other settings, see `TrainConfig` or `--help` of the tool: `epochs=20`, `batch_size=16`.

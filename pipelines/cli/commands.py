@@ -5,7 +5,7 @@ COMMANDS = {
     "download": ("pipelines.download", "download UCF50 or another dataset, extract and check it"),
     "sample-data": ("pipelines.sample_data", "make sample videos whose classes differ in motion, scene or both"),
     "preprocess": ("pipelines.preprocess", "turn videos into a dataset of TFRecord shards"),
-    "verify": ("pipelines.verify", "check a dataset, record by record"),
+    "verify": ("pipelines.verify", "check a dataset or features, record by record"),
     "features": ("pipelines.features", "compute once what a pretrained network sees in a dataset"),
     "train": ("trainer.task", "train, evaluate and export a network on a dataset"),
     "crossval": ("trainer.crossval", "cross-validate a network over folds of groups"),

@@ -3,7 +3,7 @@
 import gzip
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from sys import intern
 from typing import BinaryIO, cast
@@ -33,54 +33,77 @@ class ShardCheck:
     ids: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    several: bool = False  # whether a clip may have several labels, joined in `labels`
     problems: list[str] = field(default_factory=list)
 
 
 def check_shard(folder: str, split: str, shard: ShardInfo, info: DatasetInfo) -> ShardCheck:
     """Reads a whole shard and notes everything that differs from `dataset_info.json`."""
     check = ShardCheck(split, shard)
+    read_shard(
+        folder, info.compression, DATASET_INFO, check, lambda record: _check_example(decode(record), info, check)
+    )
+    return check
+
+
+def read_shard(
+    folder: str, compression: str, description: str, check: ShardCheck, check_record: Callable[[bytes], None]
+) -> None:
+    """Reads a whole shard and notes what differs from its description.
+
+    Args:
+        folder, compression: where the shard is, and how it is stored.
+        description: name of the file that describes it.
+        check: what is to be checked, and where problems are noted.
+        check_record: looks at a record, and raises a ValueError if it isn't right.
+    """
+    shard = check.info
     uri = files.join(folder, shard.name)
     try:
         if files.is_local(uri) and (kind := special_kind(uri)):
             check.problems.append(f"not a regular file but {kind}")
-            return check
+            return
         with files.open_read(uri) as file:
             reader = HashingReader(file)
-            _check_records(cast(BinaryIO, reader), info, check)
+            _check_records(cast(BinaryIO, reader), compression, check, check_record)
             while reader.read(1 << 20):  # the bytes after a damaged record still count for the file's checksum
                 pass
     except FileNotFoundError:
         check.problems.append("the file is missing")
-        return check
+        return
     except OSError as error:
         check.problems.append(f"can't be read: {error.strerror or error}")
-        return check
+        return
     if reader.size_bytes != shard.size_bytes:
         check.problems.append(f"{reader.size_bytes} bytes instead of {shard.size_bytes}")
     elif reader.sha256.hexdigest() != shard.sha256:
-        check.problems.append("the content differs from the checksum in dataset_info.json")
+        check.problems.append(f"the content differs from the checksum in {description}")
     if check.num_records != shard.num_examples:
         check.problems.append(f"{check.num_records} readable records instead of {shard.num_examples}")
-    return check
 
 
-def _check_records(file: BinaryIO, info: DatasetInfo, check: ShardCheck) -> None:
+def _check_records(file: BinaryIO, compression: str, check: ShardCheck, check_record: Callable[[bytes], None]) -> None:
     try:
-        for number, record in enumerate(read_records(unpacked(file, info.compression))):
+        for number, record in enumerate(read_records(unpacked(file, compression))):
             check.num_records += 1
             try:
-                example = decode(record)
-                _check_example(example, info, check)
+                check_record(record)
             except ValueError as error:
                 check.problems.append(f"record {number}: {error}")
     except (CorruptRecordError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         check.problems.append(str(error))
 
 
-def _check_example(example: Example, info: DatasetInfo, check: ShardCheck) -> None:
+def take(example: Example, check: ShardCheck) -> None:
+    """Notes which clip a record is."""
     check.ids.append(example.video_id)
     check.groups.append(intern(example.group))
     check.labels.append(intern(example.label_name))
+    check.several = check.several or bool(example.labels)
+
+
+def _check_example(example: Example, info: DatasetInfo, check: ShardCheck) -> None:
+    take(example, check)
     decode_frames(example.frames, info.clip_spec, info.encoding)
     _check_labels(example, info)
     if not _is_sampled(example, info.clip_spec):
@@ -117,10 +140,7 @@ def _is_sampled(example: Example, spec: ClipSpec) -> bool:
 
 def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) -> list[str]:
     """Problems that only show in all shards together: repeated videos, groups in several splits, counts."""
-    problems = []
-    ids = Counter(video_id for check in checks for video_id in check.ids)
-    if doubles := sorted(video_id for video_id, count in ids.items() if count > 1):
-        problems.append(f"{len(doubles)} videos occur more than once, for example {doubles[0]}")
+    problems = repeated(checks)
     splits_of: dict[str, set[str]] = {}
     for check in checks:
         for group in set(check.groups):
@@ -137,7 +157,7 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
             problems.append(f"{name}: the examples by class differ from {DATASET_INFO}")
         if not any(check.problems for check in mine) and set().union(*(c.groups for c in mine)) != set(split.groups):
             problems.append(f"{name}: the groups differ from {DATASET_INFO}")
-        if split.index and (problem := _check_index(folder, split, mine, info.multi_label)):
+        if split.index and (problem := check_index(folder, split, mine, info.multi_label)):
             problems.append(f"{split.index.name}: {problem}")
     counts = info.counts
     accounted = counts["written"] + counts["failed"] + counts["filtered"]
@@ -153,13 +173,26 @@ def check_whole(folder: str, info: DatasetInfo, checks: Sequence[ShardCheck]) ->
         text = files.read_text(files.join(folder, name))
         if text is None or text.count("\n") != number:
             problems.append(f"{name} doesn't hold the {number} {what}")
+    return [*problems, *strange_shards(folder, checks)]
+
+
+def repeated(checks: Sequence[ShardCheck]) -> list[str]:
+    """A problem where a clip occurs more than once."""
+    ids = Counter(video_id for check in checks for video_id in check.ids)
+    doubles = sorted(video_id for video_id, count in ids.items() if count > 1)
+    return [f"{len(doubles)} videos occur more than once, for example {doubles[0]}"] if doubles else []
+
+
+def strange_shards(folder: str, checks: Sequence[ShardCheck]) -> list[str]:
+    """A problem where there are more shards than were checked."""
     known = {check.info.name for check in checks}
-    if strange := sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known):
-        problems.append(f"{len(strange)} files belong to no split, for example {strange[0]}; readers may see them")
-    return problems
+    strange = sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known)
+    if not strange:
+        return []
+    return [f"{len(strange)} files belong to no split, for example {strange[0]}; readers may see them"]
 
 
-def _check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck], multi_label: bool) -> str:
+def check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck], multi_label: bool) -> str:
     """What is wrong with the index of a split, compared with its description and, if they are whole, its shards."""
     try:
         found = read_index(folder, split, multi_label)

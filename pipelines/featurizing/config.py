@@ -10,7 +10,7 @@ from pipelines.cli.parser import Parser
 from pipelines.core.errors import UsageError
 from pipelines.core.settings.common import INPUT_OUTPUT, RUNNING, Common
 from pipelines.core.settings.fields import check_settings, setting, setting_like
-from pipelines.files.addresses import check_outside
+from pipelines.files.addresses import check_here, check_outside
 
 _DESCRIPTION = """\
 Computes what a pretrained network says of each frame of a dataset, once, so that training need not run it.
@@ -45,7 +45,7 @@ class FeaturesConfig:
     )  # fmt: skip
     appearance_weights: str = setting(
         "", group=INPUT_OUTPUT, metavar="FILE", automatic="those of its package, or Keras' download",
-        help="file with the weights of that network",
+        help="local file with the weights of that network",
     )  # fmt: skip
     dry_run: bool = setting(
         False, group=INPUT_OUTPUT, help="show what would be done, with an estimate from some frames, and write nothing"
@@ -94,5 +94,15 @@ def parse(arguments: Sequence[str]) -> FeaturesRequest:
             raise UsageError(f"choose {what}")
     given.normalise("data", "output", *(["appearance_weights"] if given.values.get("appearance_weights") else []))
     config = given.build(FeaturesConfig)
-    check_outside(config.output, data=config.data)
+    check_places(config)
     return FeaturesRequest(config, *read_beam(given))
+
+
+def check_places(config: FeaturesConfig) -> None:
+    """Refuses an output in the dataset, and weights that aren't on this machine.
+
+    Raises:
+        UsageError: see above.
+    """
+    check_outside(config.output, data=config.data)
+    check_here(config.appearance_weights, "--appearance-weights")

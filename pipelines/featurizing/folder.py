@@ -13,7 +13,8 @@ from pipelines.files import shard_reports
 from pipelines.files.output_folder import STATE, clean_up, read_own, temporary_folder
 
 
-def _layout_uri(output: str) -> str:
+def layout_uri(output: str) -> str:
+    """Where the layout of the features in a folder is."""
     return files.join(output, STATE, "features_layout.json")
 
 
@@ -27,7 +28,7 @@ def read_layout(output: str, overwrite: bool = False) -> FeaturesLayout | None:
     Raises:
         UsageError: the folder holds something else, or can't be read.
     """
-    return read_own(output, _layout_uri(output), FeaturesLayout.from_json, "features", overwrite)
+    return read_own(output, layout_uri(output), FeaturesLayout.from_json, "features", overwrite)
 
 
 def remove_features(output: str) -> None:
@@ -39,7 +40,7 @@ def remove_features(output: str) -> None:
     try:
         files.delete([files.join(output, FEATURES_INFO)])
         files.delete(files.join(output, name) for name in filter(is_shard_name, files.list_folder(output)))
-        files.delete([_layout_uri(output), files.join(output, STATE, "plan.jsonl")])
+        files.delete([layout_uri(output), files.join(output, STATE, "plan.jsonl")])
         for name in ("shards", "problems"):
             files.delete_folder(files.join(output, STATE, name))
         files.delete_folder(temporary_folder(output))
@@ -94,7 +95,7 @@ def prepare(
         files.delete_folder(temporary_folder(output))
     except OSError as error:
         raise OutputError(f"cannot prepare the folder of features {output}: {files.reason(error)}") from error
-    files.write_text(_layout_uri(output), seal(plan.layout.to_json()), temporary_folder(output))
+    files.write_text(layout_uri(output), seal(plan.layout.to_json()), temporary_folder(output))
     return todo
 
 

@@ -102,11 +102,7 @@ def make_eye(name: str, height: int, width: int, weights: str, threads: int) -> 
     start(threads)
     from pipelines.appearance.eyes import build_eye
 
-    if not weights or files.is_local(weights):
-        eye = Eye(build_eye(name, height, width, weights), name)
-    else:
-        with files.local_copy(weights) as path:
-            eye = Eye(build_eye(name, height, width, path), name)
+    eye = Eye(build_eye(name, height, width, weights), name)
     _eyes[eye.sight] = eye
     return eye
 

@@ -76,6 +76,20 @@ def locate(root: str, path: str) -> str:
     return posixpath.join(root, path) if is_local(path) else path
 
 
+def check_here(path: str, what: str) -> None:
+    """Refuses an address in a store where only what is on this machine can be read.
+
+    Args:
+        path: as it was given.
+        what: what it was given as: `--keras`.
+
+    Raises:
+        UsageError: it isn't on this machine.
+    """
+    if not is_local(path):
+        raise UsageError(f"{what} {path} must be on this machine: copy it here first")
+
+
 def check_outside(output: str, **read: str) -> None:
     """Refuses an output that is the same as an input or lies below it, even through links or `..`.
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import pytest
 
 from pipelines.appearance.eyes import build_eye, eye_fingerprint
 from pipelines.core.errors import UserError
+from pipelines.core.stored.sealed import seal, unseal
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.opened import open_dataset
 from pipelines.dataset.tfrecord import read_records
@@ -179,6 +182,60 @@ def test_another_network_is_refused_or_replaces_all(dataset: Path, features: Pat
     assert {values.shape for values in all_features(output).values()} == {(4, 576)}
 
 
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+
+
+def rewrite(path: Path, name: str, value: str) -> None:
+    """Gives the first text with a name in a JSON file another value; a sealed file is sealed again."""
+    text = path.read_text()
+    sealed = path.parent.name == "_state"
+    changed = re.sub(rf'("{name}": )".*?"', rf'\1"{value}"', unseal(text.encode()) if sealed else text, count=1)
+    path.write_text(seal(changed) if sealed else changed)
+
+
+FIRST, LAST = "test-00000-of-00002.tfrecord", "val-00001-of-00002.tfrecord"
+AGAIN = "run the same pipelines.features command again"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda f: flip(f / FIRST), f"{FIRST}: wrong checksum of the record at byte"),
+        (lambda f: flip(f / FIRST), f"{FIRST}: the content differs from the checksum in features_info.json"),
+        (lambda f: os.truncate(f / LAST, 999), f"{LAST}: ends within the record at byte"),
+        (lambda f: (f / LAST).unlink(), f"{LAST}: the file is missing"),
+        (lambda f: shutil.copy(f / FIRST, f / LAST), "2 videos occur more than once"),
+        (lambda f: shutil.copy(f / FIRST, f / "a.tfrecord"), "1 files belong to no split, for example a.tfrecord"),
+        (lambda f: rewrite(f / "_state" / "features_layout.json", "weights", "0" * 16), "features_info.json describes"),
+        (lambda f: rewrite(f / FEATURES_INFO, "weights", "0" * 16), f"{FIRST}: made from another shard of the dataset"),
+        (lambda f: rewrite(f / FEATURES_INFO, "fingerprint", "0" * 16), ", not 0000000000000000 as features_info.json"),
+    ],
+)
+def test_verify_finds_what_is_wrong_with_features(
+    change: Callable[[Path], object], says: str, dataset: Path, features: Path, tmp_path: Path
+) -> None:
+    output = Path(shutil.copytree(features, tmp_path / "features"))
+    rewrite(output / FEATURES_INFO, "uri", os.path.relpath(dataset, output))
+    sound = run_here("pipelines.verify", output, code=0).stdout
+    assert f"All 30 records of {output} are intact, and of efficientnet-lite0 (" in sound and "note" not in sound
+    change(output)
+    done = run_here("pipelines.verify", output, code=1)
+    assert says in done.stderr
+    assert AGAIN in done.stderr and (FIRST not in says or "remove these" in done.stderr)
+
+
+def test_verify_tells_of_features_alone_and_of_unfinished_ones(features: Path, tmp_path: Path) -> None:
+    output = Path(shutil.copytree(features, tmp_path / "a" / "b", ignore=shutil.ignore_patterns("_state")))
+    done = run_here("pipelines.verify", output, code=0).stdout
+    assert "note: the features could not be compared with their dataset: there is no folder" in done
+    assert done.endswith(f"All 30 records of {output} are intact.\n")
+    output = Path(shutil.copytree(features, tmp_path / "unfinished", ignore=shutil.ignore_patterns(FEATURES_INFO)))
+    assert "which python -m pipelines.features writes last. Run" in run_here("pipelines.verify", output, code=2).stderr
+
+
 def test_a_dry_run_writes_nothing(dataset: Path, tmp_path: Path) -> None:
     done = compute(dataset, tmp_path / "features", "--dry-run")
     assert "WARNING: frames of 32x32 pixels are small" in done.stderr
@@ -192,6 +249,7 @@ def test_a_dry_run_writes_nothing(dataset: Path, tmp_path: Path) -> None:
         (("--appearance", "none"), "none"),
         (("--data", "/nowhere"), "/nowhere"),
         (("--appearance-weights", "/nowhere.pth"), "/nowhere.pth"),
+        (("--appearance-weights", "s3://b/x.h5"), "--appearance-weights s3://b/x.h5 must be on this machine: copy it"),
         (("--no-such-flag",), "--no-such-flag"),
     ],
 )

@@ -7,16 +7,29 @@ from pathlib import Path
 import pytest
 
 from pipelines import files
-from pipelines.core.errors import OutputError, UsageError
+from pipelines.core.errors import OutputError, UsageError, UserError
 from pipelines.core.video_files import FileInfo
 from pipelines.dataset.listing import read_split_files
 from tests.conftest import contents, run_here, run_tool
 from tests.support.fault_proxy import Fault
-from tests.support.store_tools import SIZE, Place, TheError, run_label, run_preprocess, store_model, with_place
+from tests.support.store_tools import (
+    SIZE,
+    Place,
+    TheError,
+    is_content,
+    lost_after,
+    run_label,
+    run_preprocess,
+    store_model,
+    with_place,
+)  # fmt: skip
 from tests.support.store_tools import greys as greys
 from tests.support.store_tools import here as here
 from tests.support.store_tools import place as place
 from tests.support.store_tools import the_error as the_error
+from trainer.config import TrainConfig
+from trainer.data.check import open_dataset
+from trainer.data.features import open_features
 
 pytestmark = [pytest.mark.server, pytest.mark.usefixtures("here")]
 LABELS = "labels-00000-of-00001.jsonl"
@@ -74,6 +87,41 @@ def test_labels_are_the_same_from_bucket_to_bucket(place: Place, model: Path, gr
     assert rows_of(listed) == ["greys/a/jump.mp4", f"{source}/c.mp4"]
     (failure,) = map(json.loads, place.server.get(f"{listed}/failures.jsonl").splitlines())
     assert (failure["video"], failure["type"]) == ("greys/none.mp4", "FileNotFoundError")
+
+
+@pytest.mark.training
+def test_features_are_the_same_from_bucket_to_bucket(place: Place, dataset: Path, features: Path) -> None:
+    """A job whose permission is lost resumes; the trainer has the same shards, or names those that it can't have."""
+    data, output = f"{place.root}/seen/dataset", f"{place.root}/seen/out"
+    place.server.put_tree(dataset, data)
+    words = ("--data", data, "--output", output)
+    with place.proxy.faulty(lost_after(6, "seen/out/")):
+        failed = run_here("pipelines.features", *words, code=4).stderr
+    assert f"error: cannot write {output}/" in failed and failed.endswith("again: finished shards are kept\n")
+    kept = [name for name in place.server.generations(output) if name.startswith("_state/shards/")]
+    assert kept and f"{len(kept)} of 8 shards already" in run_here("pipelines.features", *words, code=0).stderr
+    remote, local = place.server.contents(output), contents(features)
+    where = os.path.relpath(dataset, features).encode()
+    assert remote == {name: file.replace(where, data.encode()) for name, file in local.items()}
+    assert set(place.server.generations(output)) == {
+        path.relative_to(features).as_posix() for path in features.rglob("*") if path.is_file() and path.name != "lock"
+    }
+    verified = run_here("pipelines.verify", output, code=0).stdout
+    assert f"All 30 records of {output} are intact, and of efficientnet-lite0" in verified
+
+    config = TrainConfig("appearance", data, "run", appearance="efficientnet-lite0", features=output)
+    cut = Fault(cut=100)
+    with open_features(config, open_dataset(data)) as opened:
+        assert opened and opened.copies
+        for shard in opened.info.splits["train"].shards:
+            with opened.copies.held(f"{output}/{shard.name}") as path:
+                assert Path(path).read_bytes() == local[shard.name]
+    with (
+        place.proxy.faulty(lambda *request: cut if is_content(*request) and "out/val-00000" in request[1] else None),
+        pytest.raises(UserError, match=rf"1 of 8 shards of {output} does not match .*:\n  val-00000.*cannot read"),
+        open_features(config, open_dataset(data)),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(("tool", "flag"), [("preprocess", "input"), ("label", "output"), ("verify", "")])

@@ -40,6 +40,7 @@ CHANGED = {
     r"\bsize=64\b": "size=32",
     r"\bnum_frames=20, size\b": "num_frames=4, size",
     r"\bepochs=\d+": "epochs=1, variant='reference', baseline=False, batch_size=4",
+    r"(\btrain\((?:model=)?[\"']appearance[\"'][^)]*), variant='reference'": r"\1",  # it has no variants
 }
 """What is changed in Python, for the same reason."""
 CODES = {"pipelines.doctor": (0, 1), "pipelines.drift": (0, 1)}
@@ -235,7 +236,8 @@ def _added(module: str, arguments: Sequence[str]) -> Sequence[str]:
     if "--long" in arguments:
         return LONG
     added = list(ADDED.get(module, ()))
-    if "appearance" in arguments and "--variant" in added:  # the network that has no variants
+    alone = re.search(r"--model[= ]appearance( |$)", " ".join(arguments))
+    if alone and "--variant" in added:  # the network that has no variants
         at = added.index("--variant")
         del added[at : at + 2]
     return added

@@ -111,7 +111,7 @@ def test_a_network_of_one_stream_starts_from_one_of_two(run: Path, dataset: Path
         ("--model appearance --variant reference", "--model appearance has no --variant reference"),
         ("--model lrcn --appearance resnet", "resnet"),
         (f"--model lrcn --appearance {EYE} --appearance-weights gone.h5", "gone.h5 can't be read: No such file"),
-        (f"--model lrcn --appearance {EYE} --appearance-weights gs://b/x.h5", "must be a local file"),
+        (f"--model lrcn --appearance {EYE} --appearance-weights gs://b/x.h5", "must be on this machine: copy"),
     ],
 )
 def test_what_is_refused(words: str, message: str, dataset: Path, tmp_path: Path) -> None:

@@ -390,6 +390,8 @@ def test_wrong_labels(text: bytes, message: str, tmp_path: Path) -> None:
     [
         ({"--labels": "missing.txt"}, "cannot read the labels .*missing.txt: No such file"),
         ({"--saved-model": "missing"}, "no such SavedModel: .*missing"),
+        ({"--saved-model": "gs://b/m"}, "--saved-model gs://b/m must be on this machine: copy it here first"),
+        ({"--labels": "s3://b/l.txt"}, "--labels s3://b/l.txt must be on this machine"),
         ({"--saved-model": "labels.txt"}, "is a file, not the folder of a SavedModel"),
         ({"--saved-model": "empty"}, "is not a SavedModel; give the folder that holds saved_model.pb"),
         ({"--num-frames": "0"}, "--num-frames must be a whole number from 1"),

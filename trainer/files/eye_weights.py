@@ -4,7 +4,7 @@ import hashlib
 
 from pipelines.appearance.weights import packaged_weights
 from pipelines.core.errors import UsageError
-from trainer.files import storage
+from pipelines.files.addresses import check_here
 
 PACKAGED = "efficientnet-lite0"
 """The network whose weights come from an installed package."""
@@ -34,8 +34,7 @@ def weights_fingerprint(file: str) -> str:
     """
     if not file:
         return ""
-    if not storage.is_local(file):
-        raise UsageError(f"--appearance-weights {file} must be a local file: copy it here first")
+    check_here(file, "--appearance-weights")
     try:
         with open(file, "rb") as stream:
             return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=8)).hexdigest()

@@ -7,15 +7,11 @@ epoch is kept, unless its loss is higher than the lowest by more than chance exp
 """
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 
+from trainer.evaluation.intervals import quantile
 from trainer.training.checkpoint import State
-
-_NORMAL = NormalDist().inv_cdf(0.975)
-_FEW = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
-"""97.5 % quantiles of Student's t for 1 to 9 degrees of freedom, where the series for many isn't exact."""
 
 
 def end_epoch(state: State, losses: np.ndarray, groups: np.ndarray, patience: int, epochs: int) -> bool:
@@ -68,14 +64,3 @@ def is_clearly_higher(sums: np.ndarray, other: np.ndarray, counts: np.ndarray) -
     mean = differences.sum() / clips
     spread = math.sqrt(float(np.square(differences - mean * counts).sum()) * number / (number - 1)) / clips
     return bool(mean > quantile(number - 1) * spread)
-
-
-def quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t, to 0.003, for so many degrees of freedom.
-
-    From 10 on by the series of Fisher and Cornish (Abramowitz & Stegun 1964, 26.7.5).
-    """
-    if freedom <= len(_FEW):
-        return _FEW[freedom - 1]
-    z = _NORMAL
-    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

@@ -5,8 +5,9 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from trainer.evaluation.intervals import quantile
 from trainer.training.checkpoint import State
-from trainer.training.selection import end_epoch, is_clearly_higher, quantile
+from trainer.training.selection import end_epoch, is_clearly_higher
 
 GROUPS = np.repeat(np.arange(6), 4)
 NOISE = np.random.default_rng(0).normal(0, 0.2, len(GROUPS))

@@ -4,6 +4,10 @@ A stream is enough if, alone, it keeps at least `ENOUGH` of what both together g
 always naming the most frequent class if that scores more. Where one stream is enough, it does the work; where each is,
 either would; where none is, it takes both. A network that isn't clearly better than a guess has done no work.
 
+The answer is sure if for each stream its margin, which is what it gains alone minus `ENOUGH` of what both gain on the
+same clips, is clearly above or below 0 (`streams.margins.is_clear`). The interval of a share can't tell that: where few
+groups are all alike, it is wide by construction.
+
 Pure: knows neither files nor TensorFlow.
 """
 
@@ -24,7 +28,7 @@ class Work:
 
     Attributes:
         by: `motion`, `appearance`, `both`, `either` or `unknown`.
-        sure: whether the intervals leave no other answer.
+        sure: whether differences between groups leave no other answer.
         kept: for each stream, how much of what both gain over a guess it keeps alone; empty where that is unknown.
     """
 
@@ -55,7 +59,7 @@ class Work:
             EITHER: f"either stream would do: of the gain over a guess, motion alone keeps {motion}, appearance alone "
             f"{appearance}",
         }[self.by]
-        return said if self.sure else f"{said}; the intervals leave room for another answer"
+        return said if self.sure else f"{said}; differences between groups leave room for another answer"
 
 
 def named_network(model: Mapping[str, Any]) -> str:
@@ -64,13 +68,14 @@ def named_network(model: Mapping[str, Any]) -> str:
     return f"{model['name']} ({model['variant']}){appearance}"
 
 
-def who_works(together: Interval, guess: float, worse_by: Mapping[str, Interval]) -> Work:
+def who_works(together: Interval, guess: float, worse_by: Mapping[str, Interval], sure: bool) -> Work:
     """Who does the work, by the rule above.
 
     Args:
         together: accuracy, or mAP, of both streams.
         guess: that of the best guess.
         worse_by: for each stream, the figure of both minus its own alone, on the same clips.
+        sure: whether the margin of each is clear.
     """
     if together.low <= guess:
         return Work(UNKNOWN, False, {})
@@ -80,6 +85,5 @@ def who_works(together: Interval, guess: float, worse_by: Mapping[str, Interval]
         for name, worse in worse_by.items()
     }
     enough = {name for name, share in kept.items() if share.value >= ENOUGH}
-    sure = all(share.low >= ENOUGH or share.high < ENOUGH for share in kept.values())
     by = {0: BOTH, len(kept): EITHER}.get(len(enough)) or next(iter(enough))
     return Work(by, sure, kept)
