@@ -254,6 +254,20 @@ def test_too_many_failures_end_with_a_verdict(model: Path, videos: Path, tmp_pat
     assert len(labels_of(tmp_path / "out")) == 4
 
 
+def test_the_verdict_tells_broken_parts_from_broken_videos(model: Path, tmp_path: Path) -> None:
+    source, cut = tmp_path / "videos", tmp_path / "videos" / "cut.avi"
+    source.mkdir()
+    (source / "none.mp4").write_bytes(b"no video")
+    write_grey(cut, [90] * 100)
+    data = cut.read_bytes()
+    cut.write_bytes(data[: data.rindex(b"idx1") - 500])
+    arguments = ["--model", model, "--input", source, "--output", tmp_path / "out"]
+    with pytest.raises(TooManyFailuresError) as error:
+        label.run([str(argument) for argument in arguments])
+    assert "1 of 2 videos failed" in str(error.value) and " 1 VideoOpenError, for" in str(error.value)
+    assert " 1 VideoDecodeError in a part of a video, for example cut.avi" in str(error.value)
+
+
 def test_the_verdict_counts_all_failures(model: Path, tmp_path: Path) -> None:
     """There are more failures than a report holds."""
     for number in range(MAX_FAILURES + 5):

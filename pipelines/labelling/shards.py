@@ -116,8 +116,9 @@ def join_failures(output: str, num_shards: int, listed: Iterable[Failure] = ()) 
 
 
 def read_failures(output: str) -> Iterator[tuple[str, str, str]]:
-    """Type, address and message of all joined failures, including those of windows."""
+    """Type, address and message of all joined failures; the type says so where a range of a video is meant."""
     with files.open_read(files.join(output, FAILURES)) as lines:
         for line in lines:
             failure = json.loads(line)
-            yield failure["type"], failure["uri"], failure["message"]
+            kind = failure["type"] if failure["start_s"] is None else f"{failure['type']} in a part of a video"
+            yield kind, failure["uri"], failure["message"]

@@ -3,15 +3,16 @@
 A download that broke off has a header that describes the whole video. What is trusted: the sample tables of MP4 and
 MOV, including those of fragments; the index of an AVI, and its counts where the file ends within its pictures; where
 the segment of a Matroska file, the data of an ASF file or the indexed fragments of an MP4 file should end, and what the
-data of ASF and GIF files consist of; the numbers of Ogg pages; the counts of IVF and of finished MXF files. Durations
-and counts by themselves are often wrong even in intact files, and live recordings don't know their sizes: these promise
-nothing, and neither do MPEG streams. Zeros at the end of a file are space that a download allocated but never filled.
+data of ASF and GIF files consist of; the numbers of Ogg pages and of packets in transport streams; the counts of IVF
+and of finished MXF files. Durations and counts by themselves are often wrong even in intact files, and live recordings
+don't know their sizes: these promise nothing, and neither do MPEG streams otherwise. Zeros at the end of a file are
+space that a download allocated but never filled.
 """
 
 import av
 
 from pipelines.video import content
-from pipelines.video.containers import asf, avi, file_ends, matroska, mp4, ogg
+from pipelines.video.containers import asf, avi, file_ends, matroska, mp4, mpegts, ogg
 from pipelines.video.containers.shortfalls import (
     PLAUSIBLE,
     Found,
@@ -210,6 +211,13 @@ def _ogg(source: Source, found: Found) -> Shortfall | None:
     return some(found, why) if why else None
 
 
+def _mpegts(source: Source, found: Found) -> Shortfall | None:
+    missing = zeros(source, found)  # FFmpeg's marks don't tell loss from joints, and it doesn't mark every loss
+    if missing is None and mpegts.has_lost_packets(source.file, source.stream.id):
+        return some(found, "packets between them are lost")
+    return missing
+
+
 def _start_s(source: Source) -> float:
     return float((source.stream.start_time or 0) * (source.stream.time_base or 0))
 
@@ -228,5 +236,6 @@ _LOOK = {
     "ivf": _ivf,
     "gif": _gif,
     "ogg": _ogg,
+    "mpegts": _mpegts,
 }
 """Functions that look for what is missing, by FFmpeg's name of the format."""

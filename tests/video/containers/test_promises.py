@@ -13,7 +13,7 @@ import pytest
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import read_clip
-from pipelines.video.containers import asf, avi, file_ends, matroska, mp4, ogg
+from pipelines.video.containers import asf, avi, file_ends, matroska, mp4, mpegts, ogg
 from pipelines.video.containers.promises import MIN_SHARE
 from pipelines.video.containers.shortfalls import counted
 from pipelines.video.errors import NoVideoStreamError, VideoDecodeError, VideoError, VideoOpenError
@@ -119,6 +119,7 @@ def test_whole_and_cut(name: str, sources: dict[str, bytes], tmp_path: Path) -> 
         ("m.mxf", " of 100 frames"),
         ("g.gif", "can't be followed from byte"),
         ("v.ogv", "pages are missing or repeated"),
+        ("x.ts", "packets between them are lost"),
     ],
 )
 @pytest.mark.parametrize("filling", [b"\0", b"\xff"])
@@ -145,6 +146,46 @@ def test_blocks_that_are_left_out_or_repeated(name: str, taken: int, sources: di
     path.write_bytes(data[:middle] + data[middle - taken :])
     found = missing(path)
     assert found is not None and MIN_SHARE < found.share < 1
+
+
+def ts_packet(number: int, pid: int = 256, begins: bool = False, flags: int = 0, control: int = 1) -> bytes:
+    """A packet of a transport stream; `control` is 1 with a payload, 2 with an adaptation field, 3 with both."""
+    head = (0x47, pid >> 8 | begins << 6 | flags, pid & 255, control << 4 | number % 16)
+    return bytes((*head, 1, 0x80)).ljust(188, b"\xff")
+
+
+FOLLOWING = [ts_packet(number) for number in range(14, 24)]
+NEW_START = [ts_packet(3, pid=0), *(ts_packet(number, begins=not number) for number in range(10))]
+
+
+@pytest.mark.parametrize(
+    ("packets", "lost"),
+    [
+        ([*FOLLOWING, ts_packet(24)], False),
+        ([*FOLLOWING, ts_packet(25)], True),
+        ([*FOLLOWING, ts_packet(25, begins=True)], True),
+        ([*FOLLOWING, ts_packet(25, pid=257), ts_packet(24)], False),
+        ([*FOLLOWING, ts_packet(23), ts_packet(24)], False),  # sent twice
+        ([*FOLLOWING, ts_packet(23, control=2), ts_packet(24)], False),
+        ([*FOLLOWING, ts_packet(9, control=3)], False),  # the mark for a new start
+        ([*FOLLOWING, ts_packet(24, flags=0x80)], True),
+        ([*FOLLOWING, *NEW_START], False),
+        ([*FOLLOWING, NEW_START[0], *NEW_START[2:]], True),
+        ([bytes(100), *FOLLOWING, b"\x47 junk", *FOLLOWING[2:]], True),
+    ],
+)
+@pytest.mark.parametrize("around", [(0, 0), (4, 0), (0, 16)])
+def test_lost_packets(packets: list[bytes], lost: bool, around: tuple[int, int]) -> None:
+    others = [ts_packet(0, pid=8191)] * 6
+    data = b"".join(bytes(around[0]) + packet + bytes(around[1]) for packet in (*packets, *others))
+    assert mpegts.has_lost_packets(io.BytesIO(data), 256) == lost
+
+
+def test_joined_segments_are_whole(sources: dict[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / "x.ts"
+    path.write_bytes(2 * sources["x.ts"])
+    clip = read_clip(str(path), SPEC)
+    assert (clip.num_source_frames, clip.damaged, clip.missing) == (2 * NUM_FRAMES, False, None)
 
 
 @pytest.mark.parametrize("name", ["x.ts", "m.mpg", "live.mkv", "live.flv"])
@@ -523,6 +564,7 @@ def test_parsers_take_anything(sources: dict[str, bytes]) -> None:
         mp4.look(file, len(data), 1)
         asf.look(file)
         ogg.fault(file, len(data))
+        mpegts.has_lost_packets(file, 256)
         mp4.listed_pictures(file, len(data), 1)
         mp4.lacks_tables(file, len(data))
         file_ends.mxf_footer(file)
