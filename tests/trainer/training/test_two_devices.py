@@ -41,6 +41,10 @@ for part, file in zip(here.PARTS, files, strict=True):
 """
 
 
+def no_index(part: Any) -> Any:
+    raise AssertionError(f"the stored splits need no index of {part}")
+
+
 def losses(dataset: str, names: Sequence[str]) -> list[float]:
     """Of the first steps of a training of the default network."""
     from trainer.config import TrainConfig
@@ -54,7 +58,7 @@ def losses(dataset: str, names: Sequence[str]) -> list[float]:
 
     opened = open_dataset(dataset)
     info = opened.info
-    part = cut_parts(info, partial(join, opened.uri), TrainConfig("lrcn", "", ""), None).sides["train"]
+    part = cut_parts(info, partial(join, opened.uri), TrainConfig("lrcn", "", ""), no_index).sides["train"]
 
     def build() -> Any:
         model = build_model("lrcn", "default", info.clip_spec.shape, len(info.labels))
@@ -146,7 +150,7 @@ def write(part: str, dataset: str, file: str) -> None:
 @pytest.fixture(scope="module")
 def found(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     files = {part: tmp_path_factory.mktemp("found") / f"{part}.json" for part in PARTS}
-    command = [sys.executable, "-c", START, dataset, *files.values()]
+    command = [sys.executable, "-c", START, *map(str, [dataset, *files.values()])]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
     return {part: json.loads(file.read_text()) for part, file in files.items()}
