@@ -41,7 +41,12 @@ LONGEST = (
     *("engines/test_dataflow", "trainer/test_manifests", "files/test_store_storm"),
     *("files/test_store_faults", "test_preprocess", "trainer/test_import_model", "test_resume"),
     *("test_notebook", "featurizing/test_features", "trainer/test_appearance", "test_label"),
-    *("trainer/export/conversion/test_export_model", "appearance/test_eyes", "labelling/test_resume"),
+    *(
+        "trainer/training/test_two_devices",
+        "trainer/export/conversion/test_export_model",
+        "appearance/test_eyes",
+        "labelling/test_resume",
+    ),
 )
 """Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
 MARKED_FIXTURES = {"real_data": "real_data", "dataset": "process", "place": "server", "server": "server"}

@@ -12,6 +12,7 @@ from tests.conftest import run_here
 from tests.support.store_tools import run_label
 from trainer import flags
 from trainer.config import TrainConfig
+from trainer.files.initial import read_initial
 from trainer.training import checkpoint
 
 pytestmark = [pytest.mark.process, pytest.mark.training]
@@ -93,13 +94,18 @@ def test_a_finished_run_knows_its_weights_by_their_content(
     assert "train_appearance was 'last', now 'none'" in run_here("trainer.task", *words, weights, code=2).stderr
 
 
-def test_a_network_of_one_stream_starts_from_one_of_two(run: Path, dataset: Path, tmp_path: Path) -> None:
-    words = ("--model", "lrcn", "--variant", "reference", *TINY, "--data", dataset, "--init", run)
-    said = run_here("trainer.task", *words, "--output", tmp_path / "one", code=0).stderr
-    assert "starts from" in said and "all layers" in said
-    metrics = json.loads((tmp_path / "one" / "metrics.json").read_text())
-    assert "logits" in metrics["init"]["layers"] and not metrics["init"]["new_layers"]
-    assert "streams" not in metrics and "appearance" not in metrics
+def test_a_network_of_one_stream_starts_from_one_of_two(run: Path) -> None:
+    """As `--init` does it; that it trains then: test_task."""
+    from trainer.export.start import Start
+    from trainer.networks.build import build_model
+
+    initial = read_initial(str(run), "lrcn", "reference")
+    start = Start(initial, initial.info.labels, initial.info.clip_spec)
+    start.load()
+    shape, classes = initial.info.clip_spec.shape, len(initial.info.labels)
+    network = start.started(lambda: build_model("lrcn", "reference", shape, classes))()
+    assert network.count_params() < 100_000
+    assert "logits" in start.taken.layers and not start.taken.new_layers
 
 
 @pytest.mark.parametrize(

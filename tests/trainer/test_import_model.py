@@ -180,7 +180,8 @@ def test_models_say_what_they_said_in_a_notebook(name: str, keras_2: Path, films
     """Of made videos to the last digits, and of real ones, if they are available, nearly."""
     found = differences_to_notebook(name, "bilinear", keras_2, films, tmp_path)
     assert found[:NUM_MADE].max() < 1e-5 and found.max() < 1e-3
-    assert differences_to_notebook(name, "area", keras_2, films[:NUM_MADE], tmp_path).min() > 1e-3
+    if name == "lrcn":  # what is resized otherwise is noticed
+        assert differences_to_notebook(name, "area", keras_2, films[:NUM_MADE], tmp_path).min() > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -206,20 +207,17 @@ MEANS = np.array([51.0, 102.0, 204.0])  # 0.2, 0.4 and 0.8 of 255
 
 
 @pytest.mark.parametrize(
-    ("scale", "channels", "expected"),
+    ("scale", "channels", "labels", "expected"),
     [
-        ("0-1", "rgb", (0.2, 0.4, 0.8)),
-        ("0-1", "bgr", (0.8, 0.4, 0.2)),
-        ("-1-1", "rgb", (-0.6, -0.2, 0.6)),
-        ("0-255", "bgr", (204.0, 102.0, 51.0)),
-        ("imagenet", "rgb", ((0.2 - 0.485) / 0.229, (0.4 - 0.456) / 0.224, (0.8 - 0.406) / 0.225)),
-        ("imagenet", "bgr", ((0.8 - 0.406) / 0.225, (0.4 - 0.456) / 0.224, (0.2 - 0.485) / 0.229)),
+        ("0-1", "rgb", "ABC", (0.2, 0.4, 0.8)),
+        ("0-1", "bgr", "BCA", (0.8, 0.4, 0.2)),
+        ("-1-1", "rgb", "BCA", (-0.6, -0.2, 0.6)),
+        ("0-255", "bgr", "ABC", (204.0, 102.0, 51.0)),
+        ("imagenet", "rgb", "BCA", ((0.2 - 0.485) / 0.229, (0.4 - 0.456) / 0.224, (0.8 - 0.406) / 0.225)),
+        ("imagenet", "bgr", "ABC", ((0.8 - 0.406) / 0.225, (0.4 - 0.456) / 0.224, (0.2 - 0.485) / 0.229)),
     ],
 )
-@pytest.mark.parametrize("labels", [("A", "B", "C"), ("B", "C", "A")])
-def test_pixels_and_order(
-    scale: str, channels: str, expected: tuple[float, ...], labels: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_pixels_and_order(scale: str, channels: str, labels: str, expected: tuple[float, ...], tmp_path: Path) -> None:
     colours().save(tmp_path / "means.keras")
     (tmp_path / "labels.txt").write_text("\n".join(labels))
     arguments = ("--keras", tmp_path / "means.keras", "--scale", scale, "--channels", channels, "--outputs", "logits")

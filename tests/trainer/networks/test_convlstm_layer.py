@@ -1,7 +1,5 @@
-"""The fast ConvLSTM against Keras' own: outputs, gradients, dropout, saving, precision, replicas."""
+"""The fast ConvLSTM against Keras' own: outputs, gradients, dropout, saving, precision. Replicas: test_two_devices."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,6 @@ import pytest
 import tensorflow as tf
 
 from pipelines.process.tensorflow_start import exact_float32
-from tests import ROOT
 from trainer.networks import convlstm
 from trainer.networks.convlstm_layer import FastConvLSTM2D
 
@@ -212,37 +209,3 @@ def test_mixed_precision(dtype: str) -> None:
     assert y.dtype == tf.as_dtype(dtype).as_numpy_dtype
     assert all(gradient.dtype == np.float32 and np.isfinite(gradient).all() for gradient in gradients)
     assert np.abs(layer(clips()).numpy().astype(np.float32) - exact(clips()).numpy()).max() < 0.03
-
-
-_REPLICAS = """
-import sys
-import keras, numpy as np, tensorflow as tf
-from trainer.networks.convlstm_layer import FastConvLSTM2D
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-with strategy.scope():
-    layer = FastConvLSTM2D(4, 3, recurrent_dropout=0.2)
-    layer.build((2, 5, 9, 8, 3))
-    optimizer = keras.optimizers.SGD(0.1)
-    optimizer.build(layer.trainable_variables)
-before = [weight.copy() for weight in layer.get_weights()]
-@tf.function
-def step(x):
-    def replica(x):
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(layer(x, training=True))
-        optimizer.apply_gradients(zip(tape.gradient(loss, layer.trainable_variables), layer.trainable_variables))
-        return loss
-    return strategy.run(replica, args=(x,))
-losses = strategy.experimental_local_results(step(tf.ones((2, 5, 9, 8, 3))))
-assert len(losses) == 2 and all(np.isfinite(loss) for loss in losses)
-assert not any(np.array_equal(old, new) for old, new in zip(before, layer.get_weights()))
-print("two replicas")
-"""
-
-
-@pytest.mark.process
-def test_replicas() -> None:
-    done = subprocess.run([sys.executable, "-c", _REPLICAS], capture_output=True, text=True, cwd=ROOT, timeout=200)
-    assert done.stdout.split("\n")[-2:] == ["two replicas", ""], done.stderr[-2000:]

@@ -1,78 +1,19 @@
-"""Several devices lose as one does; several workers wait, stop, and sum up together. How they train: test_manifests."""
+"""Several workers wait, stop, and sum up together. How they train: test_manifests."""
 
 import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.conftest import run_tool
 from tests.support.workers import free_addresses, start_worker
 
 pytestmark = [pytest.mark.process, pytest.mark.training]
-
-LOSSES = """
-import json
-import sys
-from functools import partial
-from pipelines.process.tensorflow_start import start_tensorflow
-start_tensorflow()
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from trainer.config import TrainConfig
-from trainer.data.clips import Clips, Reading
-from trainer.data.check import open_dataset
-from trainer.training.learner import Learner, Learning
-from trainer.networks.build import build_model
-from trainer.data.parts import cut_parts
-from trainer.files.storage import join
-from trainer.training.devices import make_devices
-dataset, STEPS = open_dataset(sys.argv[1]), 8
-info = dataset.info
-part = cut_parts(info, partial(join, dataset.uri), TrainConfig("lrcn", "", ""), None).sides["train"]
-
-def build():
-    model = build_model("lrcn", "default", info.clip_spec.shape, len(info.labels))
-    for layer in model.layers:
-        if hasattr(layer, "rate"):
-            layer.rate = 0.0  # two devices would leave out others than one
-    return model
-
-def train(names):
-    devices = make_devices("cpu", "float32", names)
-    reading = Reading(devices.replica_batch(8), devices.local_replicas, augmentations=("flip", "crop", "color"))
-    clips = Clips(info, part, reading)
-    learner = Learner(devices, build, Learning(0.05, 0.1, 1.0, 0.99, (1.0,) * len(info.labels)), 0)
-    losses, epoch = [], 0
-    while len(losses) < STEPS:
-        batches = iter(devices.strategy.distribute_datasets_from_function(lambda _: clips.training(epoch)))
-        for _ in range(clips.training_steps(epoch)):
-            # A rate that rises, as at the start of a run: AdamW's steps are as large where a gradient is all rounding.
-            result = learner.train_step(batches, 5e-4 * len(losses) / STEPS).result()
-            losses.append(float(result.loss / result.clips))
-        epoch += 1
-    return losses[:STEPS]
-
-print(json.dumps([train(["CPU:0"]), train(["CPU:0", "CPU:1"])]))
-"""
-
-
-def test_two_devices_lose_as_one_does(dataset: Path) -> None:
-    """The last batch of an epoch is incomplete: it fills one device and leaves the other with only empty clips."""
-    command = [sys.executable, "-c", LOSSES, str(dataset)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    one, two = np.array(json.loads(done.stdout))
-    assert len(one) == 8
-    assert one.std() > 1e-3, "the losses must change, or their equality would say nothing"
-    np.testing.assert_allclose(two, one, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The loop when training goes wrong, and steps compiled by XLA, which change weights as other steps do."""
 
+import resource
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipelines.core.errors import DivergedError, UsageError, UserError
+from pipelines.core.errors import DivergedError, OutputError, UsageError, UserError
 from tests.support.damage import damages
 from trainer.config import TrainConfig
 from trainer.data.check import OpenDataset, open_dataset
@@ -92,6 +93,17 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(dataset: Path,
     assert (tmp_path / "last.npz").read_bytes() == good
     assert all(np.isfinite(array).all() for array in arrays)
     assert DivergedError.exit_code == 5
+    # Nor does a full disk lose it, or leave half of a file.
+    names = sorted(tmp_path.iterdir())
+    full = make_loop(opened, tmp_path, (1.0, 1.0, 1.0), epochs=4)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"(last|best)\.npz: .*\. Make room there or choose another place"):
+            full.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "last.npz").read_bytes() == good and sorted(tmp_path.iterdir()) == names
 
 
 @pytest.mark.parametrize("ahead", [0, 2])
@@ -112,13 +124,6 @@ def test_nan_in_bfloat16_goes_on(dataset: Path, tmp_path: Path, capsys: pytest.C
     assert again.run().float32_from == state.float32_from
     assert {layer.compute_dtype for layer in again.learner.model.layers} == {"float32"}, "it stays so when it goes on"
     assert keras.config.dtype_policy().name == "float32", "what is made elsewhere isn't touched"
-
-
-def test_a_checkpoint_of_other_settings_is_refused(dataset: Path, tmp_path: Path) -> None:
-    opened = open_dataset(str(dataset))
-    make_loop(opened, tmp_path, (1.0, 1.0, 1.0), epochs=1).run()
-    with pytest.raises(UsageError, match="epochs was 1, now 2"):
-        make_loop(opened, tmp_path, (1.0, 1.0, 1.0), epochs=2).run()
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
@@ -142,9 +147,13 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     assert checkpoint.load(str(tmp_path / "none.npz")) is None
 
 
-def test_damaged_best_weights_are_found_at_the_start_and_the_remedy_works(dataset: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_or_with_damaged_best_weights_is_refused_and_the_remedy_works(
+    dataset: Path, tmp_path: Path
+) -> None:
     opened, folder = open_dataset(str(dataset)), tmp_path / "checkpoints"
     make_loop(opened, folder, (1.0, 1.0, 1.0), epochs=1).run()
+    with pytest.raises(UsageError, match="epochs was 1, now 2"):
+        make_loop(opened, folder, (1.0, 1.0, 1.0), epochs=2).run()
     best = folder / "best.npz"
     whole = best.read_bytes()
     best.write_bytes(whole[: len(whole) // 2])

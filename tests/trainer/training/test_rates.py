@@ -1,8 +1,5 @@
 """Learning rates that differ from layer to layer: which rate each variable gets, and that its steps are as it says."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -166,31 +163,3 @@ def test_training_goes_on_from_its_variables_as_if_it_had_not_stopped() -> None:
         mine.assign(its)
     assert train(second, count=2) == expected
     assert second.fingerprint() == whole.fingerprint()
-
-
-DEVICES = """
-import json
-from pipelines.process.tensorflow_start import start_tensorflow
-start_tensorflow()
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tests.trainer.training.test_rates import learner, train
-found = []
-for names in (["CPU:0"], ["CPU:0", "CPU:1"]):
-    one = learner(names=names)
-    losses = train(one, names)
-    found.append([losses, [variable.numpy().tolist() for variable in one.model.trainable_variables]])
-print(json.dumps(found))
-"""
-
-
-@pytest.mark.process
-@pytest.mark.training
-def test_two_devices_change_weights_as_one_does() -> None:
-    done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    (losses, one), (others, two) = json.loads(done.stdout)
-    np.testing.assert_allclose(others, losses, atol=1e-4)
-    for mine, its in zip(two, one, strict=True):
-        np.testing.assert_allclose(mine, its, atol=1e-4)

@@ -1,8 +1,5 @@
-"""A network of two streams that learns: what is kept of it, that it resumes exactly, and several devices."""
+"""A network of two streams that learns: what is kept of it, that it resumes exactly. Two devices: test_two_devices."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -113,32 +110,3 @@ def test_each_stream_alone() -> None:
     np.testing.assert_allclose(together, both, atol=1e-6)
     np.testing.assert_allclose(motion + appearance - one.average.get_layer("logits").bias.numpy(), both, atol=1e-5)
     assert one.has_both and np.abs(motion - appearance).max() > 1e-3
-
-
-DEVICES = """
-import json
-from pipelines.process.tensorflow_start import start_tensorflow
-start_tensorflow()
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tests.trainer.training.test_stream_learner import clips, learner, train
-found = []
-for names in (["CPU:0"], ["CPU:0", "CPU:1"]):
-    one = learner(names, trained=True)
-    if len(names) == 1:
-        one.model.get_layer("stream_dropout").rate = 0.0
-    losses = train(one, 4, names=names)
-    found.append([losses, [variable.numpy().tolist() for variable in one.model.trainable_variables]])
-print(json.dumps(found))
-"""
-
-
-@pytest.mark.process
-def test_two_devices_learn_as_one_does() -> None:
-    done = subprocess.run([sys.executable, "-c", DEVICES], capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
-    (one, of_one), (two, of_two) = json.loads(done.stdout)
-    np.testing.assert_allclose(two, one, atol=1e-4)
-    for mine, its in zip(of_two, of_one, strict=True):
-        np.testing.assert_allclose(mine, its, atol=1e-4)

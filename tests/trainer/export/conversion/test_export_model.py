@@ -147,42 +147,48 @@ from trainer.evaluation import results
 from trainer.export.conversion import folder
 from trainer.export.conversion.forms import TFLITE
 from trainer.export.conversion.source import find_model
-source, after = find_model(sys.argv[1]), int(sys.argv[2])
 calls = 0
-def counted(function):
+def counted(function, last):
     def call(*arguments):
         global calls
         calls += 1
-        if calls == after:
+        if calls == last:
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*arguments)
     return call
-folder.storage.write_bytes = counted(folder.storage.write_bytes)
-folder.storage.delete = counted(folder.storage.delete)
-folder.put(source, TFLITE, b"new", {"kind": "tflite"})
-print(calls)
+for number, model in enumerate(sys.argv[1:], 1):
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    folder.storage.write_bytes = counted(folder.storage.write_bytes, number)
+    folder.storage.delete = counted(folder.storage.delete, number)
+    folder.put(find_model(model), TFLITE, b"new", {"kind": "tflite"})
+    os._exit(calls)
 """
+CALLS = 5
+"""That write or delete something."""
 
 
-@pytest.mark.parametrize("after", [1, 2, 3, 4, 5, 6])
-def test_killed_half_way(after: int, own: Path) -> None:
+def test_killed_half_way(model: Path, tmp_path: Path) -> None:
     """Wherever it is killed, the description tells of the old file, of the new one, or of none."""
-    run, info = own.parent, info_of(own)
-    (run / "metrics.json").write_text(json.dumps({"model": {"fingerprint": info.fingerprint}}))
+    models = [Path(shutil.copytree(model, tmp_path / str(number) / "model")) for number in range(1, CALLS + 2)]
+    info = info_of(model)
     old = {"file": TFLITE.file, "sha256": hashlib.sha256(b"old").hexdigest(), "size_bytes": 3}
-    (own / TFLITE.file).write_bytes(b"old")
-    (own / MODEL_INFO).write_text(replace(info, exports={"tflite": old}).to_json())
-    (run / "checkpoints").mkdir()
-    results.prove(str(run))
-    done = subprocess.run([sys.executable, "-c", KILLED, own, str(after)], capture_output=True, text=True, check=False)
-    assert done.returncode == (-9 if after < 6 else 0), done.stderr
-    assert (done.stdout.strip() == "5") == (after == 6)
-    found = info_of(own)
-    assert replace(found, exports={}) == info
-    if found.exports:
-        assert found.exports["tflite"]["sha256"] == hashlib.sha256((own / TFLITE.file).read_bytes()).hexdigest()
-    assert results.is_proven(str(run)) == (after in (1, 6))
-    assert not results.damaged_files(results._proof(str(run)), str(run))  # nothing to be made again
+    for own in models:
+        (own.parent / "metrics.json").write_text(json.dumps({"model": {"fingerprint": info.fingerprint}}))
+        (own / TFLITE.file).write_bytes(b"old")
+        (own / MODEL_INFO).write_text(replace(info, exports={"tflite": old}).to_json())
+        (own.parent / "checkpoints").mkdir()
+        results.prove(str(own.parent))
+    done = subprocess.run([sys.executable, "-c", KILLED, *models], capture_output=True, text=True, check=False)
+    assert list(map(int, done.stdout.split())) == [-9] * CALLS + [CALLS], done.stderr
+    for number, own in enumerate(models, 1):
+        found, run = info_of(own), str(own.parent)
+        assert replace(found, exports={}) == info, number
+        if found.exports:
+            assert found.exports["tflite"]["sha256"] == hashlib.sha256((own / TFLITE.file).read_bytes()).hexdigest()
+        assert results.is_proven(run) == (number in (1, CALLS + 1))
+        assert not results.damaged_files(results._proof(run), run)  # nothing to be made again
 
 
 def test_what_is_refused(own: Path, dataset: Path, tmp_path: Path) -> None:
