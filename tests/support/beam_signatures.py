@@ -26,4 +26,4 @@ def remember_signatures() -> None:
 
     found: dict[types.FunctionType, Signature] = {}
     remembered.remembered = True  # type: ignore[attr-defined]
-    core.get_function_args_defaults = remembered
+    vars(core)["get_function_args_defaults"] = remembered
