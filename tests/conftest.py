@@ -22,6 +22,7 @@ import pytest
 from pipelines.cli import tool
 from pipelines.process import tensorflow_start
 from tests import ROOT
+from tests.support.beam_signatures import remember_signatures
 from tests.support.films import write_film
 from tests.support.quick import Quick
 
@@ -51,6 +52,11 @@ LONGEST = (
 """Files whose tests take minutes, of work or of waiting: begun first, so that at the end nothing waits for one."""
 MARKED_FIXTURES = {"real_data": "real_data", "dataset": "process", "place": "server", "server": "server"}
 """Marks of all tests that use a fixture."""
+JOBS = ("pipelines.preprocess", "pipelines.label")
+"""Tools that start decoder processes, by default as many as this machine has cores."""
+ONE_DECODER = ("--workers", 1)
+"""Starting a decoder takes longer than decoding what most tests have. Results don't depend on how many there are, as
+`test_same_bytes_whatever_runs_it` shows."""
 BITS = 10
 WIDTH, HEIGHT = 160, 96
 
@@ -76,6 +82,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Spares the garbage collector, in every test, the objects of all that has been imported."""
+    remember_signatures()
     gc.collect()
     gc.freeze()
 
@@ -157,7 +164,11 @@ def run_tool(
 
 def run_here(module: str, *arguments: object, code: int | None = None) -> "subprocess.CompletedProcess[str]":
     """Runs a tool in this process, if a process of its own isn't needed: imports take longer than most jobs. It must
-    end with `code`, if that is given."""
+    end with `code`, if that is given.
+
+    A job that doesn't say how many decoder processes it wants gets `ONE_DECODER`."""
+    if module in JOBS and "--workers" not in arguments:
+        arguments = (*arguments, *ONE_DECODER)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests import ROOT
-from tests.support.document_runs import GIVEN, prepare, run_blocks
+from tests.support.document_runs import GIVEN, HELD, prepare, run_blocks
 from tests.support.documents import (
     CANNOT_RUN,
     KNOWN,
@@ -115,6 +115,14 @@ def test_a_block_that_fails_is_noticed(text: str, error: str, tmp_path: Path) ->
     with pytest.raises((AssertionError, ZeroDivisionError)) as raised:
         run_blocks(blocks, tmp_path)
     assert error in str(raised.getrepr())
+
+
+def test_trainings_that_are_not_repeated_are_those_of_a_test() -> None:
+    lines = [line for block in BLOCKS if block.language == "bash" and not block.not_run for line in block.commands]
+    for pattern, test in HELD.items():
+        file, _, name = test.partition("::")
+        assert len([line for line in lines if re.search(pattern, line)]) == 1, pattern
+        assert f"def {name}(" in (ROOT / file).read_text(), test
 
 
 def test_what_a_block_needs() -> None:

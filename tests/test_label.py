@@ -13,6 +13,7 @@ from pyarrow import parquet
 from pipelines import label
 from pipelines.core.errors import TooManyFailuresError, UsageError
 from pipelines.labelling.account import MAX_FAILURES
+from tests.conftest import ONE_DECODER
 from tests.support.label_model import CLIP_SPEC, DURATIONS, level_of, make_model, write_grey
 from tests.support.label_model import model as model
 
@@ -38,7 +39,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(model: Path, source: object, output: Path, *more: object) -> None:
-    arguments = ["--model", model, "--input", source, "--output", output, "--max-failure-rate", 1, *more]
+    arguments = ["--model", model, "--input", source, "--output", output, "--max-failure-rate", 1, *ONE_DECODER, *more]
     assert label.run([str(argument) for argument in arguments]) == 0
 
 
@@ -245,11 +246,10 @@ def test_poisoned_clips_are_dead_letters_and_take_no_others_along(tmp_path: Path
 
 
 def test_too_many_failures_end_with_a_verdict(model: Path, videos: Path, tmp_path: Path) -> None:
-    arguments = ["--model", model, "--input", videos, "--output", tmp_path / "out", "--max-failure-rate", 0.1]
     with pytest.raises(
         TooManyFailuresError, match=r"1 of 5 videos failed \(20\.0%\)(.|\n)*1 VideoOpenError, for example"
     ):
-        label.run([str(argument) for argument in arguments])
+        run(model, videos, tmp_path / "out", "--max-failure-rate", 0.1)
     assert not (tmp_path / "out" / "summary.json").exists()
     assert len(labels_of(tmp_path / "out")) == 4
 
@@ -273,7 +273,7 @@ def test_the_verdict_counts_all_failures(model: Path, tmp_path: Path) -> None:
     for number in range(MAX_FAILURES + 5):
         (tmp_path / "videos" / f"{number:03d}.mp4").parent.mkdir(exist_ok=True)
         (tmp_path / "videos" / f"{number:03d}.mp4").write_bytes(b"no video")
-    arguments = ["--model", model, "--input", tmp_path / "videos", "--output", tmp_path / "out"]
+    arguments = ["--model", model, "--input", tmp_path / "videos", "--output", tmp_path / "out", *ONE_DECODER]
     with pytest.raises(TooManyFailuresError, match=rf"\n +{MAX_FAILURES + 5} VideoOpenError, for example"):
         label.run([str(argument) for argument in arguments])
 

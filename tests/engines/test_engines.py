@@ -19,7 +19,7 @@ import pytest
 
 from pipelines import label
 from tests import ROOT
-from tests.conftest import contents, preprocess, write_video
+from tests.conftest import ONE_DECODER, contents, preprocess, write_video
 from tests.support.label_model import make_model
 
 SCRIPT = str(ROOT / "scripts" / "engines")
@@ -109,7 +109,7 @@ def labels(model: Path, videos: Path, tmp_path_factory: pytest.TempPathFactory) 
 def label_them(model: Path, videos: Path, output: Path, *flags: str) -> dict[str, bytes]:
     """Labels by file name, made in this process, which has TensorFlow loaded."""
     where = ["--model", str(model), "--input", str(videos), "--output", str(output)]
-    assert label.run([*where, "--range-s", "10", "--max-failure-rate", "0.1", *flags]) == 0
+    assert label.run([*where, "--range-s", "10", "--max-failure-rate", "0.1", *map(str, ONE_DECODER), *flags]) == 0
     return {name: data for name, data in contents(output).items() if name.startswith(("labels-", "failures"))}
 
 

@@ -31,10 +31,12 @@ ADDED = {
     "pipelines.preprocess": CLIP,
     "trainer.task": TRAINING,
     "trainer.crossval": (*TRAINING, "--folds", "2", "--seeds", "0"),
-    "pipelines.sample_data": ("--groups", "3", "--clips-per-group", "1"),
+    "pipelines.sample_data": ("--groups", "3", "--clips-per-group", "1", "--workers", "1"),
 }
 """Flags that a command gets in addition, so that it takes seconds: they override the same flags of the document."""
-LONG = ("--videos", "4", "--groups", "4")
+FEW = ("--groups", "1", "--clips-per-group", "1", "--workers", "1")
+"""Those of sample data that the document doesn't train on."""
+LONG = ("--videos", "4", "--groups", "4", "--workers", "1")
 """Those of sample data with `--long`, which has other flags."""
 CHANGED = {
     r"\bsize=64\b": "size=32",
@@ -43,6 +45,13 @@ CHANGED = {
     r"(\btrain\((?:model=)?[\"']appearance[\"'][^)]*), variant='reference'": r"\1",  # it has no variants
 }
 """What is changed in Python, for the same reason."""
+HELD = {
+    r"--model appearance .*--features ": "tests/trainer/test_features.py::test_folds_and_their_models",
+    r"--init .*--layer-decay ": "tests/trainer/test_task.py::"
+    "test_it_goes_on_from_a_model_with_other_classes_and_tests_by_video",
+}
+"""Trainings that a test runs with the same flags, to the exported model, and whose output the document doesn't use: of
+these the settings are checked, and that what they name is there."""
 CODES = {"pipelines.doctor": (0, 1), "pipelines.drift": (0, 1)}
 """Exit codes other than 0 alone: the doctor may find a problem of the machine that runs the tests, and the small
 versions of what a reader has differ from each other."""
@@ -197,6 +206,34 @@ def _run_python(block: Block, names: dict[str, object]) -> str:
         return out.getvalue()
 
 
+def _is_held(arguments: Sequence[str]) -> bool:
+    """Whether a test runs such a training; its settings are right then."""
+    if not any(re.search(pattern, f"{shlex.join(arguments)} ") for pattern in HELD):
+        return False
+    from trainer import flags, task
+
+    config = flags.make_config(flags.parse(task.make_parser(), arguments))
+    for path in filter(None, (config.data, config.init, config.features)):
+        assert Path(path).is_dir(), path
+    return True
+
+
+_SAMPLES: dict[tuple[str, ...], "tempfile.TemporaryDirectory[str]"] = {}
+"""Sample videos by the command that made them, for the next page with the same one."""
+
+
+def _make_samples(arguments: Sequence[str]) -> str:
+    """Runs the tool, which finds all videos there if another page's same command has made them."""
+    output = Path(arguments[arguments.index("--output") + 1])
+    if before := _SAMPLES.get((*arguments,)):
+        shutil.copytree(before.name, output)
+    said = _succeed("pipelines.sample_data", *arguments)
+    if not before:
+        _SAMPLES[(*arguments,)] = tempfile.TemporaryDirectory()  # until this process ends
+        shutil.copytree(output, _SAMPLES[(*arguments,)].name, dirs_exist_ok=True)
+    return said
+
+
 def _spare_training(arguments: Sequence[str], folds: dict[tuple[str, ...], str]) -> None:
     """Copies the folds of an earlier cross-validation of the page that had the same settings. The tool keeps them, if
     they were also trained on the same clips, as they are in these small versions of datasets."""
@@ -221,6 +258,10 @@ def _run_line(line: str, place: str, folds: dict[tuple[str, ...], str]) -> str:
         [(module, arguments)] = calls
         if module == "trainer.crossval":
             _spare_training(arguments, folds)
+        if module == "trainer.task" and _is_held(arguments):
+            return ""
+        if module == "pipelines.sample_data":
+            return _make_samples([*arguments, *_added(module, arguments)])
         return _succeed(module, *arguments, *_added(module, arguments))
     words = shlex.split(line, comments=True)
     if words[0] == "python" and words[1].endswith(".py"):
@@ -235,6 +276,8 @@ def _run_line(line: str, place: str, folds: dict[tuple[str, ...], str]) -> str:
 def _added(module: str, arguments: Sequence[str]) -> Sequence[str]:
     if "--long" in arguments:
         return LONG
+    if module == "pipelines.sample_data" and {"--tells", "--seed"} & {*arguments}:
+        return FEW
     added = list(ADDED.get(module, ()))
     alone = re.search(r"--model[= ]appearance( |$)", " ".join(arguments))
     if alone and "--variant" in added:  # the network that has no variants

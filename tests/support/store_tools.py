@@ -18,6 +18,7 @@ from pipelines.core.file_names import DATASET_INFO
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.readers.croissant import CROISSANT, croissant
 from pipelines.dataset.readers.datasheet import README, Provenance, datasheet
+from tests.conftest import ONE_DECODER
 from tests.support.fault_proxy import Decide, Fault, FaultProxy, fault_proxy
 from tests.support.gcs_server import GcsServer, gcs_server, google_environment, use_environment
 from tests.support.label_model import level_of, make_model, write_grey
@@ -53,12 +54,12 @@ def store_model(server: GcsServer | S3Server, folder: Path, uri: str) -> Path:
 
 
 def run_label(model: object, source: object, output: object, *more: object) -> None:
-    arguments = ["--model", model, "--input", source, "--output", output, "--max-failure-rate", 1, *more]
+    arguments = ["--model", model, "--input", source, "--output", output, "--max-failure-rate", 1, *ONE_DECODER, *more]
     assert label.run([str(argument) for argument in arguments]) == 0
 
 
 def run_preprocess(source: str, output: str) -> None:
-    arguments = ["--input", source, "--output", output, *SIZE]
+    arguments = ["--input", source, "--output", output, *SIZE, *ONE_DECODER]
     assert pipelines.preprocess.run([str(argument) for argument in arguments]) == 0
 
 

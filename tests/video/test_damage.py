@@ -23,7 +23,7 @@ from pipelines.video.resize import Resizer
 from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
 from tests import ROOT
-from tests.conftest import preprocess, write_video
+from tests.conftest import ONE_DECODER, preprocess, write_video
 from tests.support.films import write_film
 from tests.support.format_examples import check_like_the_example
 from tests.support.label_model import level_of, make_model, write_grey
@@ -203,7 +203,7 @@ def test_labels_go_up_to_where_a_video_breaks_off(tmp_path: Path) -> None:
     write_grey(videos / "whole.avi", levels[:40])
     output = tmp_path / "labels"
     words = ["--model", tmp_path / "model", "--input", videos, "--output", output, "--max-failure-rate", 1]
-    assert label.run([str(word) for word in words]) == 0
+    assert label.run([str(word) for word in (*words, *ONE_DECODER)]) == 0
     rows = [json.loads(line) for line in (output / "labels-00000-of-00001.jsonl").read_text().splitlines()]
     failures = [json.loads(line) for line in (output / "failures.jsonl").read_text().splitlines()]
     lost = {failure["video"]: failure for failure in failures}
