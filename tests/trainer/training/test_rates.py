@@ -1,6 +1,6 @@
 """Learning rates that differ from layer to layer: which rate each variable gets, and that its steps are as it says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -10,27 +10,12 @@ import pytest
 import tensorflow as tf
 
 from pipelines.core.settings.fields import SettingError
+from tests.support.rated_learners import learner, multipliers_of, network, train
 from trainer.config import TrainConfig
 from trainer.evaluation.results import differing
 from trainer.networks.build import build_model
 from trainer.networks.transfer import layer_decay, named_layers
-from trainer.training.devices import make_devices
-from trainer.training.learner import Learner, Learning
 from trainer.training.rates import LayerwiseAdamW, Rates, make_optimizer, multipliers
-
-SHAPE, CLASSES = (2, 4, 4, 3), 3
-
-
-def network(trainable: bool = True) -> keras.Model:
-    """A pretrained network called `eye`, a layer, and logits."""
-    frames = keras.Input(SHAPE[1:])
-    eye = keras.Model(frames, keras.layers.Dense(4)(keras.layers.Flatten()(frames)), name="eye")
-    eye.trainable = trainable
-    inputs = keras.Input(SHAPE, dtype="uint8")
-    x = keras.ops.reshape(keras.layers.Rescaling(1 / 255)(inputs), (-1, *SHAPE[1:]))
-    x = keras.ops.reshape(eye(x), (-1, SHAPE[0] * 4))
-    x = keras.layers.Dense(5, activation="relu")(x)
-    return keras.Model(inputs, keras.layers.Dense(CLASSES, dtype="float32", name="logits")(x))
 
 
 @pytest.mark.parametrize(
@@ -121,25 +106,6 @@ def test_a_multiplier_is_a_learning_rate() -> None:
     for index, variable in enumerate(mixed):
         np.testing.assert_array_equal(variable, (quarter if index < 2 else full)[index])
         assert np.abs(quarter[index] - full[index]).max() > 1e-3, "or the equality would say nothing"
-
-
-def multipliers_of(factors: Mapping[str, float], network: keras.Model) -> list[float]:
-    return multipliers(network, factors)
-
-
-def learner(precision: str = "float32", names: Sequence[str] = ("CPU:0",)) -> Learner:
-    learning = Learning(0.05, 0.1, 1.0, 0.9, (1.0,) * CLASSES, rates=partial(multipliers_of, {"eye": 1e-6}))
-    return Learner(make_devices("cpu", precision, names), network, learning, 0)
-
-
-def train(learner: Learner, names: Sequence[str] = ("CPU:0",), count: int = 4) -> list[float]:
-    """The losses of some steps on the same four clips, spread over the devices."""
-    rng = np.random.default_rng(0)
-    frames, labels = rng.integers(0, 256, (4, *SHAPE), np.uint8), np.array([0, 1, 2, 0])
-    each = tf.data.Dataset.from_tensor_slices((frames, labels, np.ones(4, np.float32)))
-    devices = make_devices("cpu", "float32", names)
-    batches = devices.batches(lambda: each.batch(len(frames) // len(names)).repeat())
-    return [learner.train_step(batches, 1e-2).result().loss for _ in range(count)]
 
 
 @pytest.mark.training

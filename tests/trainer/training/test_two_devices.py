@@ -85,7 +85,7 @@ def losses(dataset: str, names: Sequence[str]) -> list[float]:
 
 def of_streams(names: Sequence[str]) -> list[Any]:
     """Losses and weights of two streams."""
-    from tests.trainer.training.test_stream_learner import learner, train
+    from tests.support.stream_learners import learner, train
 
     one = learner(names, trained=True)
     if len(names) == 1:
@@ -95,7 +95,7 @@ def of_streams(names: Sequence[str]) -> list[Any]:
 
 def of_rates(names: Sequence[str]) -> list[Any]:
     """Losses and weights where layers learn at other rates."""
-    from tests.trainer.training.test_rates import learner, train
+    from tests.support.rated_learners import learner, train
 
     one = learner(names=names)
     return [train(one, names), weights(one)]
