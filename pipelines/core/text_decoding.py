@@ -14,8 +14,8 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_MARK = re.compile("^\ufeff", re.MULTILINE)
-"""Concatenated files have marks in the middle, too."""
+_SIGNS = re.compile("^\ufeff|\x1a\\Z", re.MULTILINE)
+"""What isn't part of the text: the mark, which concatenated files have in the middle, too, and how files of DOS end."""
 _SIGNATURES = (
     (b"PK\x03\x04", "a spreadsheet (.xlsx, .ods) or an archive"),
     (b"PK\x05\x06", "an empty archive"),
@@ -64,10 +64,9 @@ def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: Fa
         raise UsageError(f"{name} is {stand_in}")
     if kind := kind_of(data):
         raise UsageError(f"{name} is {kind}, not text. Save it as CSV, in UTF-8")
-    data = data.removesuffix(b"\x1a")  # how files of DOS end
     encoding = _encoding_of(data)
     try:
-        return _MARK.sub("", str(data, encoding))
+        return _SIGNS.sub("", str(data, encoding))
     except UnicodeDecodeError as error:
         if encoding in ("utf-16", "utf-32"):
             line = len(re.findall("\r\n|\r|\n", data[: error.start].decode(encoding, "ignore"))) + 1
@@ -75,7 +74,7 @@ def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: Fa
                 f"{name}, line {line}: byte {error.start + 1} of the file is not {encoding.upper()} ({error.reason}). "
                 "Was the file cut off? Save it as UTF-8"
             ) from error
-        text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+        text = _SIGNS.sub("", data.decode("utf-8", "surrogateescape"))
         if "\0" in text or all(_is_named(line, is_path) for line in text.splitlines() if _is_odd(line)):
             return text
         raise UsageError(_not_utf8(data, name, error)) from error

@@ -70,7 +70,7 @@ def _answers(results: Iterable[WindowClip], wanted: Range) -> Iterator[Answer]:
         of_window = {
             "window": (result.window.index, result.window.start_s, result.window.end_s),
             "damaged": failure is None and (result.damaged or missing is not None),
-            "remark": wanted.remark if failure is None else "",
+            "remark": "; ".join(filter(None, (wanted.remark, *result.remarks))) if failure is None else "",
             "failure": failure and failure.to_json(),
         }
         yield {**common, **of_window}, [result.frames.tobytes()]

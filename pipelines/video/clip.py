@@ -54,7 +54,7 @@ class Clip:
         num_source_frames: number of frames of the source.
         duration_s: length of the source in seconds.
         damaged: frames, or frames that they refer to, are missing or broken; the clip shows what could be decoded.
-        remarks: which of the source's times were wrong and have been corrected.
+        remarks: which of the source's times were wrong and have been corrected; at what angle its pictures stay.
         damage: what is damaged or missing, such as `390 of 720 frames are there`; empty where nothing is.
         missing: what the container promises but the file does not hold.
     """
@@ -255,6 +255,6 @@ def _collect(
         num_source_frames=len(times.ticks),
         duration_s=times.duration_s,
         damaged=bool(damage),
-        remarks=times.remarks,
+        remarks=(*times.remarks, *resize.remarks),
         damage=damage,
     )

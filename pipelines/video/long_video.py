@@ -36,6 +36,7 @@ class WindowClip:
             depends is damaged.
         failure: why there is no clip: less than half of its frames could be decoded.
         indices: T display indices, in the video, of the frames that the window takes; empty where it failed.
+        remarks: at what angle its pictures stay.
     """
 
     window: Window
@@ -43,6 +44,7 @@ class WindowClip:
     damaged: bool = False
     failure: Failure | None = None
     indices: tuple[int, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def lost_window(window: Window, message: str) -> WindowClip:
@@ -73,7 +75,9 @@ def read_windows(path: str, spec: ClipSpec, piece: Piece) -> Iterator[WindowClip
     resize = Resizer(spec)
     for index, frame, is_tainted in piece_frames(path, piece, assembly.needed):
         if not frame.is_corrupt and assembly.waits_for(index):
-            yield from assembly.add(index, resize(frame), is_tainted)
+            picture = resize(frame)
+            assembly.remarks = resize.remarks
+            yield from assembly.add(index, picture, is_tainted)
             if assembly.done:
                 return
     yield from assembly.finish()
@@ -87,6 +91,7 @@ class _Assembly:
     """
 
     def __init__(self, spec: ClipSpec, piece: Piece) -> None:
+        self.remarks: tuple[str, ...] = ()
         self._spec = spec
         self._piece = piece
         self._windows = piece.windows
@@ -151,7 +156,7 @@ class _Assembly:
         else:
             frames = np.stack([self._pictures[_nearest(index, here)] for index in indices])
             damaged = len(here) < len(needed) or not self._tainted.isdisjoint(here)
-            result = WindowClip(planned.window, frames, damaged, indices=tuple(indices))
+            result = WindowClip(planned.window, frames, damaged, indices=tuple(indices), remarks=self.remarks)
         self._next += 1
         self._pictures = {i: picture for i, picture in self._pictures.items() if self._last_use[i] >= self._next}
         return result

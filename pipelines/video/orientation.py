@@ -9,6 +9,9 @@ import numpy as np
 from av.sidedata.sidedata import Type
 
 _MATRIX = struct.Struct("=9i")
+_UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+_TOLERANCE_DEGREES = 1.0
+"""As FFmpeg's command line has it."""
 
 
 def _unnamed(cls: type[Type], value: int) -> Type:
@@ -44,22 +47,40 @@ def orientation(matrix: tuple[int, ...]) -> Turn:
     Args:
         matrix: its nine numbers, row by row.
     """
-    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
-    across, down = math.hypot(a, c), math.hypot(b, d)
-    if not (across and down):
-        return Turn()
-    clockwise = math.degrees(math.atan2(b / down, a / across))
-    quarter = round(clockwise / 90) % 4
+    a, c, d = matrix[0], matrix[3], matrix[4]
+    quarter = round(_clockwise(matrix) / 90) % 4
     if quarter == 1:
         return Turn(swap=True, mirror_columns=c <= 0)
     if quarter == 2:
         return Turn(mirror_rows=d < 0, mirror_columns=a < 0)
     if quarter == 3:
         return Turn(swap=True, mirror_rows=True, mirror_columns=c < 0)
-    return Turn(mirror_rows=d < 0)
+    return Turn(mirror_rows=a > 0 > d)
+
+
+def angle_remark(matrix: tuple[int, ...]) -> str:
+    """Says by how much a picture is turned in place of the angle that its display matrix asks for; empty where both are
+    the same."""
+    clockwise = _clockwise(matrix)
+    quarter = 90 * round(clockwise / 90)
+    if abs(clockwise - quarter) <= _TOLERANCE_DEGREES:
+        return ""
+    return f"turned by {quarter % 360}° in place of {clockwise % 360:.0f}°"
+
+
+def _clockwise(matrix: tuple[int, ...]) -> float:
+    """The angle of a display matrix in degrees; 0 for one that doesn't tell."""
+    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
+    across, down = math.hypot(a, c), math.hypot(b, d)
+    return math.degrees(math.atan2(b / down, a / across)) if across and down else 0.0
+
+
+def display_matrix(frame: "av.VideoFrame") -> tuple[int, ...]:
+    """The nine numbers of a frame's display matrix; without one, of that which changes nothing."""
+    data = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]
+    return _UPRIGHT if data is None else _MATRIX.unpack(bytes(data)[: _MATRIX.size])
 
 
 def frame_orientation(frame: "av.VideoFrame") -> Turn:
-    """The `orientation` of a frame; without a display matrix, the turn that changes nothing."""
-    data = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]
-    return Turn() if data is None else orientation(_MATRIX.unpack(bytes(data)[: _MATRIX.size]))
+    """The `orientation` of a frame."""
+    return orientation(display_matrix(frame))

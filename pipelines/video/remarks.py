@@ -9,16 +9,16 @@ _SHORTEST_S = 0.01
 SINGLE_PICTURE = "a single picture"
 
 
-def remark(damage: str, times: Sequence[str], num_frames: int) -> str:
+def remark(damage: str, corrected: Sequence[str], num_frames: int) -> str:
     """The remark on a video.
 
     Args:
         damage: what is damaged or missing.
-        times: which of its times were wrong and have been corrected.
+        corrected: which of its times were wrong and have been corrected; at what angle its pictures stay.
         num_frames: number of its frames.
     """
     picture = SINGLE_PICTURE if num_frames == 1 else ""
-    return "; ".join(part for part in (damage, *times, picture) if part)
+    return "; ".join(part for part in (damage, *corrected, picture) if part)
 
 
 def is_single_picture(said: str) -> bool:

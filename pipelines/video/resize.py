@@ -7,7 +7,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.opencv_pixels import opencv_pixels
-from pipelines.video.orientation import Turn, frame_orientation
+from pipelines.video.orientation import Turn, angle_remark, display_matrix, orientation
 
 AREA = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 """Area average with chroma at full resolution (without that flag, chroma has half the resolution of the *target*),
@@ -26,18 +26,26 @@ def scaled_size(spec: ClipSpec, width: int, height: int) -> tuple[int, int]:
 
 
 class Resizer:
-    """Turns decoded frames of one video into uint8 [H, W, 3] RGB, upright, by the interpolation of the clip spec."""
+    """Turns decoded frames of one video into uint8 [H, W, 3] RGB, upright, by the interpolation of the clip spec.
+
+    Attributes:
+        remarks: at what angle they stay, as they are turned by quarters only; usually empty.
+    """
 
     def __init__(self, spec: ClipSpec) -> None:
         self._spec = spec
         self._reformatter = VideoReformatter()  # keeps the filter tables from frame to frame
         # Cached by rotation, which is cheap to read; reading side data keeps a frame alive until garbage is collected.
         self._turns: dict[float, Turn] = {}
+        self.remarks: tuple[str, ...] = ()
 
     def __call__(self, frame: "av.VideoFrame") -> np.ndarray:
         turn = self._turns.get(frame.rotation)
         if turn is None:
-            turn = self._turns[frame.rotation] = frame_orientation(frame)
+            matrix = display_matrix(frame)
+            turn = self._turns[frame.rotation] = orientation(matrix)
+            if (said := angle_remark(matrix)) and not self.remarks:
+                self.remarks = (said,)
         if self._spec.interpolation == "bilinear":
             return self._like_opencv(frame, turn)
         width, height = frame.width, frame.height

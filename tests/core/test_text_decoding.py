@@ -35,9 +35,23 @@ def test_utf16_without_a_mark(encoding: str, text: str) -> None:
     assert decode(text.encode(encoding), "m.csv") == text
 
 
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+@given(st.text(st.characters(exclude_characters="\0\ufeff", exclude_categories=["Cs"])))
 def test_utf8_is_always_read_as_such(text: str) -> None:
-    assert decode(text.encode(), "m.csv") == text.removeprefix("\ufeff")
+    assert decode(text.encode(), "m.csv") == text.removesuffix("\x1a")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("a\n\x1a", "a\n"),  # how files of DOS end
+        ("a\x1ab\x1a\n", "a\x1ab\x1a\n"),
+        ("a\n\ufeffb\n", "a\nb\n"),  # two files, one after the other
+        ("\u1a20\u1a1a", "\u1a20\u1a1a"),  # Tai Tham, whose last byte in UTF-16 is that sign of DOS
+    ],
+)
+def test_signs_that_are_not_text(encoding: str, text: str, read: str) -> None:
+    assert decode(text.encode(encoding), "m.csv") == read
 
 
 @pytest.mark.parametrize(

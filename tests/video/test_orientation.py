@@ -1,6 +1,8 @@
 """Videos are upright: the eight orientations of the display matrix, for clips and windows."""
 
+import math
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -8,6 +10,8 @@ import numpy as np
 import pytest
 
 from pipelines.core.spec import INTERPOLATIONS, ClipSpec
+from pipelines.decoding.answers import answers
+from pipelines.decoding.messages import Request, WindowJob
 from pipelines.video.clip import read_clip
 from pipelines.video.long_video import read_windows
 from pipelines.video.orientation import Turn, orientation
@@ -43,9 +47,9 @@ def draw() -> np.ndarray:
     return picture
 
 
-def write_turned(path: Path, matrix: tuple[int, int, int, int]) -> None:
+def write_turned(path: Path, matrix: Sequence[float]) -> None:
     picture = draw()
-    a, b, c, d = (value * ONE for value in matrix)
+    a, b, c, d = (round(value * ONE) for value in matrix)
     matrix_3x3 = (a, b, 0, c, d, 0, 0, 0, 1 << 30)
     write_film(path, [picture] * 40, "libx264", bit_rate=0, pix_fmt="yuv444p", matrix=matrix_3x3)
 
@@ -92,6 +96,30 @@ def test_cameras_say_it_in_each_jpeg(tmp_path: Path, value: int, expected: str) 
     clip = read_clip(str(path), ClipSpec(3, 48, 48))
     assert [corners(frame) for frame in clip.frames] == 3 * [expected]
     assert read_source(str(path)).turned == (value != 1)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "mirrored", "expected", "remark"),
+    [
+        (45.5, False, "blue red yellow green", "turned by 90° in place of 46°"),
+        (30, False, "red green blue yellow", "turned by 0° in place of 30°"),
+        (-100, False, "green yellow red blue", "turned by 270° in place of 260°"),
+        (190, True, "blue yellow red green", "turned by 0° in place of 350°"),
+        (90.5, False, "blue red yellow green", ""),
+    ],
+)
+def test_other_angles_are_said(tmp_path: Path, degrees: float, mirrored: bool, expected: str, remark: str) -> None:
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    matrix = (cosine, sine, -sine, cosine)
+    if mirrored:
+        matrix = (-matrix[0], matrix[1], -matrix[2], matrix[3])
+    path = str(tmp_path / "v.mov")
+    write_turned(Path(path), matrix)
+    spec, remarks = ClipSpec(3, 48, 48), [remark] if remark else []
+    clip = read_clip(path, spec)
+    assert ([corners(frame) for frame in clip.frames], list(clip.remarks)) == (3 * [expected], remarks)
+    for bounds in (WindowSpec(9, 9, 9), WindowSpec(1, 0.5, 1)):  # one clip, windows
+        assert {header["remark"] for header, _ in answers(WindowJob(spec, bounds), Request(path))} == {remark}
 
 
 def test_matrices_that_say_nothing() -> None:

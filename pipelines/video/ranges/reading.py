@@ -60,7 +60,7 @@ def _clip(video: Survey, planned: PlannedWindow, result: WindowClip) -> Clip:
         num_source_frames=planned.end - first,
         duration_s=round(planned.window.end_s - planned.window.start_s, 6),
         damaged=bool(damage),
-        remarks=video.remarks,
+        remarks=(*video.remarks, *result.remarks),
         damage=damage,
         missing=video.missing,
     )
