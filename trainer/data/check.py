@@ -154,12 +154,12 @@ def check_shards(
         maker: the tool that makes them again.
 
     Raises:
-        UserError: shards are missing or damaged; one error names them all.
+        UserError: shards are missing, damaged or can't be read; one error names them all.
         WorkerError: there is no room for copies.
     """
     shards = _shards(dataset, splits)
     full = sum(shard.size_bytes for shard in shards) < FULL_CHECK_BYTES if full is None else full
-    stop = threading.Event()
+    stop, unread = threading.Event(), []
 
     def check(shard: ShardInfo) -> str | None:
         uri = storage.join(dataset.uri, shard.name)
@@ -182,7 +182,8 @@ def check_shards(
         except WorkerError:  # it is about this machine, not about the shard
             raise
         except UserError as error:
-            return str(error)
+            unread.append(f"{shard.name}: {error}")
+            return None
 
     with ThreadPoolExecutor(_LOCAL_THREADS if storage.is_local(dataset.uri) else _REMOTE_THREADS) as threads:
         try:
@@ -194,8 +195,12 @@ def check_shards(
             threads.shutdown(cancel_futures=True)
             raise
     bad = [f"{shard.name}: {problem}" for shard, problem in zip(shards, problems, strict=True) if problem]
-    if bad:
-        raise UserError(_describe(dataset.uri, len(shards), bad, description, maker))
+    if bad or unread:
+        of = f"of {len(shards)} shards of {dataset.uri}"
+        found = [f"{len(bad)} {of} {_describe(dataset.uri, bad, description, maker)}"] if bad else []
+        if unread:  # nothing says that they should be removed
+            found.append(f"{len(unread)} {of} can't be checked:{_lines(sorted(unread))}")
+        raise UserError("\n".join(found))
 
 
 def _check_content(uri: str, shard: ShardInfo, stop: threading.Event) -> str | None:
@@ -239,13 +244,16 @@ def _last_record(file: BinaryIO, size: int) -> tuple[int, int]:
     return last, count
 
 
-def _describe(uri: str, num_shards: int, bad: Sequence[str], description: str, maker: str) -> str:
-    more = [f"and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
-    listed = "".join(f"\n  {line}" for line in [*bad[:_SHOWN], *more])
+def _lines(problems: Sequence[str]) -> str:
+    more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
+    return "".join(f"\n  {line}" for line in [*problems[:_SHOWN], *more])
+
+
+def _describe(uri: str, bad: Sequence[str], description: str, maker: str) -> str:
     verb = "does" if len(bad) == 1 else "do"
     whole = f". `python -m pipelines.verify {uri}` checks the whole dataset" if description == DATASET_INFO else ""
     return (
-        f"{len(bad)} of {num_shards} shards of {uri} {verb} not match {description}:{listed}\n"
+        f"{verb} not match {description}:{_lines(bad)}\n"
         f"If {'the dataset was' if whole else 'they were'} copied there, copy these files again. If "
         f"{'it was' if whole else 'they were'} made there, remove them and run the same {maker} command again: it "
         f"writes only the missing ones{whole}"
