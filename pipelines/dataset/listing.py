@@ -81,12 +81,14 @@ def read_split_files(sources: Sequence[str]) -> list[SplitFile]:
 
 def _split_files(source: str) -> list[str]:
     uri = files.normalise(source, "--split-file")
-    is_plain = not any(sign in source for sign in f"{patterns.MAGIC},")
-    if posixpath.splitext(uri)[1] if is_plain and not files.is_local(uri) else files.exists(uri):
-        if files.is_local(uri) and posixpath.isdir(uri):
-            return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
+    is_local, is_pattern = files.is_local(uri), any(sign in source for sign in patterns.MAGIC)
+    if is_local and posixpath.isdir(uri):
+        return _of_folder(uri)
+    # A store isn't asked about a plain name, whose extension tells whether it is that of a file or of a folder.
+    may_ask = is_local or is_pattern or "," in source
+    if files.exists(uri) if may_ask else posixpath.splitext(uri)[1]:
         return [uri]
-    if any(sign in source for sign in patterns.MAGIC):
+    if is_pattern:
         folder, pattern = posixpath.split(uri)
         names = fnmatch.filter(files.list_names(folder), pattern)
         found = [files.join(folder, name) for name in names if name.lower() not in UNUSED_FILES]
@@ -95,9 +97,13 @@ def _split_files(source: str) -> list[str]:
         return found
     if "," in source:
         return [uri for part in source.split(",") for uri in _split_files(part.strip())]
-    if not files.is_local(uri):
-        return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
+    if not is_local:
+        return _of_folder(uri)
     raise UsageError(f"no such split file: {source}{remedy(uri)}")
+
+
+def _of_folder(uri: str) -> list[str]:
+    return [files.join(uri, name) for name in choose_files(uri, files.list_names(uri))]
 
 
 def _read_split_file(uri: str) -> SplitFile:
