@@ -8,6 +8,8 @@ then the table of programmes comes first, as at the beginning of any stream, and
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
+
 _SYNC = 0x47
 _SIZES = (188, 192, 204)
 """Sizes of packets: plain, with a time in front (M2TS), with error correction behind."""
@@ -16,6 +18,7 @@ _PROGRAMMES = 0
 _CHECKED = 4
 """So many packets in a row that begin as packets do show where packets lie."""
 _BLOCK_BYTES = 1 << 20
+_HEAD_BYTES = 6
 
 
 def has_lost_packets(file: BinaryIO, pid: int) -> bool:
@@ -28,40 +31,71 @@ def has_lost_packets(file: BinaryIO, pid: int) -> bool:
     Raises:
         OSError: the file can't be read.
     """
-    last: int | None = None
-    last_table, may_be_joint = -1, False
-    for header in _headers(file):
-        number_of_stream = (header[1] & 0x1F) << 8 | header[2]
-        number, begins = header[3] & 0x0F, header[1] & 0x40
-        if number_of_stream == _PROGRAMMES:
-            # Its numbers start anew too; by chance, they seem to go on where they start at 0.
-            may_be_joint = number != (last_table + 1) % 16 or number == 0
-            last_table = number
-        if number_of_stream != pid:
-            continue
-        if header[1] & 0x80:
-            return True
-        if not header[3] & 0x10:  # no payload: such packets aren't counted
-            continue
-        starts_anew = header[3] & 0x20 and header[4] and header[5] & 0x80  # it says so itself
-        follows = last is None or number in (last, (last + 1) % 16)
-        if not follows and not starts_anew and not (begins and may_be_joint):
-            return True
-        last, may_be_joint = number, False
-    return False
+    numbers = _Numbers(pid)
+    return any(numbers.miss_some(heads) for heads in _heads(file))
 
 
-def _headers(file: BinaryIO) -> Iterator[bytes]:
-    """The first 6 bytes of each packet; what lies between packets is passed over."""
+class _Numbers:
+    """Follows the numbers of the packets of one stream through a file."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._last: int | None = None
+        self._last_table = -1
+        self._may_be_joint = False
+        """Since the last packet with data, a table of programmes came that doesn't follow the one before."""
+
+    def miss_some(self, heads: np.ndarray) -> bool:
+        """Whether packets are missing, or damaged, among those that begin with `heads`, uint8 [N, 6]."""
+        streams = (heads[:, 1] & 0x1F).astype(np.int32) << 8 | heads[:, 2]
+        counts = (heads[:, 3] & 0x0F).astype(np.int32)
+        ours, tables = streams == self._pid, np.flatnonzero(streams == _PROGRAMMES)
+        if (heads[ours, 1] & 0x80).any():
+            return True
+        # By chance, the numbers of tables seem to go on where they start at 0.
+        starts = (counts[tables] != (np.append(self._last_table, counts[tables[:-1]]) + 1) % 16) | (counts[tables] == 0)
+        places = np.flatnonzero(ours & (heads[:, 3] & 0x10 != 0))  # packets without data aren't counted
+        if len(places):
+            before = np.append(counts[places[0]] if self._last is None else self._last, counts[places[:-1]])
+            for odd in np.flatnonzero((counts[places] - before) % 16 > 1):
+                head, since = heads[places[odd]], places[odd - 1] if odd else -1
+                starts_anew = head[3] & 0x20 and head[4] and head[5] & 0x80  # it says so itself
+                begins = head[1] & 0x40 and self._joint_between(since, places[odd], tables, starts)
+                if not starts_anew and not begins:
+                    return True
+            self._last = int(counts[places[-1]])
+        self._may_be_joint = self._joint_between(places[-1] if len(places) else -1, len(heads), tables, starts)
+        self._last_table = int(counts[tables[-1]]) if len(tables) else self._last_table
+        return False
+
+    def _joint_between(self, since: int, place: int, tables: np.ndarray, starts: np.ndarray) -> bool:
+        """Whether the last table of programmes after one packet and before another starts anew; -1 for the packets that
+        came before these."""
+        last = int(np.searchsorted(tables, place)) - 1
+        if last >= 0 and tables[last] > since:
+            return bool(starts[last])
+        return since < 0 and self._may_be_joint
+
+
+def _heads(file: BinaryIO) -> Iterator[np.ndarray]:
+    """The first bytes of each packet, uint8 [N, 6], of many packets at a time; what lies between is passed over."""
     file.seek(0)
     data, size = b"", 0
     while block := file.read(_BLOCK_BYTES):
         data, at = data + block, 0
-        while 0 <= at <= len(data) - (_CHECKED + 1) * _SIZES[-1]:
-            if data[at] != _SYNC or not size or data[at + size] != _SYNC:
-                size = _size_at(data, at)
+        octets, end = np.frombuffer(data, np.uint8), len(data) - (_CHECKED + 1) * _SIZES[-1]
+        while 0 <= at <= end:
             if size:
-                yield data[at : at + 6]
+                begins = octets[at : end + size + 1 : size] == _SYNC
+                follows = begins[:-1] & begins[1:]
+                count = len(follows) if follows.all() else int(follows.argmin())
+                yield octets[at + size * np.arange(count)[:, None] + np.arange(_HEAD_BYTES)]
+                at += count * size
+                if at > end:
+                    break
+            size = _size_at(data, at)
+            if size:
+                yield octets[None, at : at + _HEAD_BYTES]
                 at += size
             else:
                 at = data.find(_SYNC, at + 1)

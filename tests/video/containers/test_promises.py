@@ -175,7 +175,11 @@ NEW_START = [ts_packet(3, pid=0), *(ts_packet(number, begins=not number) for num
     ],
 )
 @pytest.mark.parametrize("around", [(0, 0), (4, 0), (0, 16)])
-def test_lost_packets(packets: list[bytes], lost: bool, around: tuple[int, int]) -> None:
+@pytest.mark.parametrize("block_bytes", [500, 1 << 20])
+def test_lost_packets(
+    packets: list[bytes], lost: bool, around: tuple[int, int], block_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mpegts, "_BLOCK_BYTES", block_bytes)
     others = [ts_packet(0, pid=8191)] * 6
     data = b"".join(bytes(around[0]) + packet + bytes(around[1]) for packet in (*packets, *others))
     assert mpegts.has_lost_packets(io.BytesIO(data), 256) == lost
