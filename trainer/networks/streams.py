@@ -26,7 +26,7 @@ CLIP = "clip"
 _JOIN = "streams"
 STREAMS = (MOTION, APPEARANCE)
 FUSION = "late"
-"""The streams meet in the logits alone."""
+"""The streams meet in the logits alone: joined earlier, motions are learnt less well (docs/explanation/results.md)."""
 OWN = "appearance_"
 """What the names of the appearance stream's own layers begin with."""
 LEFT_OUT = 0.25
