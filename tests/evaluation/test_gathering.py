@@ -70,8 +70,8 @@ def test_events_that_cannot_be_right_are_named_by_line() -> None:
         (found.videos[v].video, found.labels[c], s, e)
         for v, c, s, e in zip(events.video, events.label, events.start_s, events.end_s, strict=True)
     ] == [
-        ("failed.mp4", "Run", 0, 7.25), ("x/a.mp4", "Run", 0, 4), ("x/a.mp4", "Walk", 0, 9.5), ("x/a.mp4", "Jump", 4, 10), ("x/a.mp4", "Jump", 4, 30),
-        ("x/b.mp4", "Jump", 0, 1), ("x/b.mp4", "Run", 0, 1),
+        ("failed.mp4", "Run", 0, 7.25), ("x/a.mp4", "Run", 0, 4), ("x/a.mp4", "Walk", 0, 9.5),
+        ("x/a.mp4", "Jump", 4, 10), ("x/a.mp4", "Jump", 4, 30), ("x/b.mp4", "Jump", 0, 1), ("x/b.mp4", "Run", 0, 1),
     ]  # fmt: skip
     assert found.lengths_s.tolist() == [7.25, 30.0, 5.0]
     result = assemble(found, draws=1)
