@@ -9,11 +9,11 @@ import numpy as np
 
 from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.wording import some
 from pipelines.evaluation.events import Events
 from pipelines.evaluation.pairing import pair_videos
 from pipelines.labelling.exports.reading import VideoLabels
-from pipelines.labelling.types import UNKNOWN
 
 _SOME_S = 1.0
 """Assumed of a video that failed, if the length of none is known."""
