@@ -12,6 +12,7 @@ from pipelines import files
 from pipelines.annotations.tables import check_address
 from pipelines.cli import tool
 from pipelines.core.errors import EXIT_OK, UsageError
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import folder
 from pipelines.decoding.messages import WindowJob
@@ -221,6 +222,11 @@ def _log_start(work: Work, listing: Listing, engine: Engine) -> None:
         tool.say(f"note: {plural(count, 'entry', 'entries')} of the list repeat{'s' * (count == 1)} an earlier one")
     if listing.unused:
         tool.say(f"note: columns of the manifest that are not used: {visible(', '.join(listing.unused))}")
+    if UNKNOWN in work.info.labels:
+        tool.say(
+            f"WARNING: the model has a class called {UNKNOWN}, which is also the label of time for which no class is "
+            "certain enough: measures and exports leave it out. Give that class another name"
+        )
     if not work.info.durations_s and not work.config.window_s:
         tool.say(
             "note: the model doesn't say how long its training videos were, so windows are "

@@ -223,14 +223,18 @@ def test_overwriting_labels_all_anew_but_resumes_what_is_unfinished(
     assert len(list(output.glob("labels-*-of-00002.jsonl"))) == 2
 
 
-def test_poisoned_clips_are_dead_letters_and_take_no_others_along(tmp_path: Path) -> None:
-    """Ten of a hundred videos make the model fail, and some windows in the middle of a long one."""
+def test_poisoned_clips_are_dead_letters_and_take_no_others_along(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten of a hundred videos make the model fail, and some windows in the middle of a long one. One of its classes has
+    a name that means something else in labels."""
     folder, source, output = tmp_path / "model", tmp_path / "videos", tmp_path / "out"
-    make_model(folder, durations_s=DURATIONS, poison=(200, 256), nan=(100, 110))
+    make_model(folder, ("Jump", "Run", "unknown"), durations_s=DURATIONS, poison=(200, 256), nan=(100, 110))
     for i in range(100):
         write_grey(source / f"{i:03d}.mp4", [230 if i % 20 == 7 else 105 if i % 20 == 11 else 60] * 6)
     write_grey(source / "long.mp4", [60] * 100 + [230] * 50 + [60] * 100, options={"g": "25"})
     run(folder, source, output)
+    assert "WARNING: the model has a class called unknown, which is also the label of time" in capsys.readouterr().err
     failures = [json.loads(line) for line in (output / "failures.jsonl").open()]
     whole = [f["video"] for f in failures if f["video"] != "long.mp4"]
     assert whole == [f"{i:03d}.mp4" for i in range(100) if i % 20 in (7, 11)]

@@ -218,6 +218,7 @@ def test_official_splits_of_a_manifest_with_a_group_in_two_of_them(tree: Path, t
         (["--runner=FlinkRunner", "--ouput=x"], "unknown flag --ouput; did you mean --output?"),
         (["--classes", "Jmp"], "no class 'Jmp'; did you mean Jump? There are 3: Jump, Run, Wave"),
         (["--shards", "2"], "2 shards are too few for 3 splits"),
+        (["--shards", "1"], "1 shard is too few for 3 splits"),
         (["--runner=DirectRuner"], "DirectRuner"),
         (["--runner=DataflowRunner"], "project"),
     ],

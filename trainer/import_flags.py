@@ -1,5 +1,6 @@
 """The command line of `trainer.import_model`: its settings, and the model and labels that they name."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from pipelines.cli.flags import add_flags, flag_of, read_given
 from pipelines.cli.parser import Parser
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import check_label
 from pipelines.core.settings.common import Common
 from pipelines.core.settings.fields import Group, check_settings, naming, setting, setting_like
 from pipelines.core.spec import ClipSpec
@@ -19,6 +21,8 @@ from trainer.files import storage
 SCALES = ("0-1", "-1-1", "0-255", "imagenet")
 CHANNELS = ("rgb", "bgr")
 OUTPUTS = ("auto", "probabilities", "logits")
+_NUMBERED = re.compile(r"(\d{1,6})(?:[.):]\s*|\s*[,;\t]\s*|\s+)(\S.*)", re.ASCII)
+"""A number before a name: `1 Archery`, `0,Archery`, `1. Archery`."""
 _MODEL, _CLIPS, _OUTPUT = Group("the model"), Group("the clips that it was trained on"), Group("output")
 _EPILOG = """\
 exit codes: 0 the model was imported; 1 unexpected error; 2 wrong usage or model, nothing was written; 4 the output
@@ -89,12 +93,14 @@ class ImportConfig:
 
 @dataclass(frozen=True)
 class Request:
-    """What a command line asks for; `labels` are in the order of the model's outputs."""
+    """What a command line asks for; `labels` are in the order of the model's outputs, `numbered` tells whether their
+    file has numbers before them."""
 
     source: Path
     is_keras: bool
     signature: str
     labels: tuple[str, ...]
+    numbered: bool
     clip_spec: ClipSpec
     scale: str
     channels: str
@@ -135,9 +141,10 @@ def parse(arguments: Sequence[str], description: str | None = None) -> Request:
     output = storage.normalise(config.output, "--output")
     if storage.is_local(output) and Path(output).resolve() in (source.resolve(), *source.resolve().parents):
         raise UsageError(f"--output {config.output} would replace the model to import, {source}; choose another")
+    labels, numbered = read_labels(Path(config.labels).expanduser())
     return Request(
-        source, is_keras, config.signature, read_labels(Path(config.labels).expanduser()), config.clip_spec,
-        config.scale, config.channels, config.outputs, config.name or source.resolve().stem, output, config.trust_model,
+        source, is_keras, config.signature, labels, numbered, config.clip_spec, config.scale, config.channels,
+        config.outputs, config.name or source.resolve().stem, output, config.trust_model,
     )  # fmt: skip
 
 
@@ -173,11 +180,15 @@ def check_source(source: Path, is_keras: bool) -> None:
         raise UsageError(f"{source} is not a SavedModel{hint}")
 
 
-def read_labels(path: Path) -> tuple[str, ...]:
+def read_labels(path: Path) -> tuple[tuple[str, ...], bool]:
     """Names of classes in the order of their lines; blank lines are skipped.
 
+    Returns:
+        The names, and whether all lines had numbers before them, as in UCF101's `classInd.txt`, which are left out.
+
     Raises:
-        UsageError: the file can't be read, holds no names, or holds one twice.
+        UsageError: the file can't be read, holds no names, or holds one twice; or its lines have such numbers, but
+            aren't in their order.
     """
     try:
         refuse_special(str(path))
@@ -186,11 +197,23 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise UsageError(f"cannot read the labels {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text: {error}") from error
+    names = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip()}
+    found = [match for name in names.values() if (match := _NUMBERED.fullmatch(name))]
+    numbers = [int(match[1]) for match in found]
+    is_numbered = len(found) == len(names) > 1 and sorted(numbers) in (
+        [*range(len(names))],
+        [*range(1, len(names) + 1)],
+    )
+    if is_numbered:
+        if numbers != sorted(numbers):
+            shown = ", ".join(map(str, numbers[:5]))
+            raise UsageError(f"{path}: the lines aren't in the order of their numbers, which begin {shown}. Sort them")
+        names = {number: match[2] for number, match in zip(names, found, strict=True)}
     seen: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
-        name = line.strip()
-        if name and seen.setdefault(name, number) != number:
+    for number, name in names.items():
+        check_label(name, f"{path}, line {number}")
+        if seen.setdefault(name, number) != number:
             raise UsageError(f"{path}, line {number}: {name!r} is already in line {seen[name]}")
     if not seen:
         raise UsageError(f"{path} holds no class names; write one per line, in the order of the model's outputs")
-    return tuple(seen)
+    return tuple(seen), is_numbered

@@ -91,7 +91,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _summary(request: Request, description: str, adapter: "Adapter", info: ModelInfo) -> str:
     found = " (found out from sample clips)" if request.outputs == "auto" else ""
-    order = "" if request.labels == info.labels else ", sorted, together with the outputs"
+    order = ", without the numbers before them" if request.numbered else ""
+    order += "" if request.labels == info.labels else ", sorted, together with the outputs"
     spec = info.clip_spec
     pixels = f"{spec.num_frames} frames of {spec.height}x{spec.width}, {adapter.channels}, scaled to {adapter.scale}"
     return (

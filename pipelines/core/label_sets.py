@@ -1,9 +1,11 @@
-"""Several labels of one clip as one text: `Swing|Walk`, sorted by code point and each once."""
+"""Names of classes, and several labels of one clip as one text: `Swing|Walk`, sorted by code point and each once."""
 
 from collections.abc import Iterable, Sequence
 
 from pipelines.core.errors import UsageError
 
+UNKNOWN = "unknown"
+"""The label of a segment whose best score is below the threshold."""
 SEPARATOR = "|"
 _LONGEST = 500
 

@@ -21,11 +21,7 @@ _PATHS = ("input", "split_file", "video_pattern")
 
 
 _OF_BACKGROUND = ("background_label", "background_margin_s")
-
-
 DEFAULT_SPLITS = "train=0.8,val=0.1,test=0.1"
-
-
 OFFICIAL_SPLITS = "official"
 """In place of fractions: the splits that the input itself gives its videos."""
 
@@ -157,6 +153,10 @@ class PreprocessConfig:
         for name in ("stride_s", "clips_per_video"):
             if getattr(self, name) and not self.clip_s and not (self.background_label and name != "stride_s"):
                 raise SettingError("{} needs {}, the length of the clips", Name(name), Name("clip_s"))
+        if self.jpeg_quality != type(self).jpeg_quality and self.encoding != "jpeg":
+            raise SettingError("{} needs {} jpeg", Name("jpeg_quality"), Name("encoding"))
+        if self.background_margin_s != type(self).background_margin_s and not self.background_label:
+            raise SettingError("{} needs {}", Name("background_margin_s"), Name("background_label"))
         if self.clip_s and self.stride_s > self.clip_s:
             given_s = f"{self.clip_s:g}"
             raise SettingError(

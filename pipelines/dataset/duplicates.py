@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
@@ -23,13 +23,16 @@ Stretch = tuple[float, float] | None
 """Start and end of a part in seconds; None for a whole video."""
 
 
-def find_copies(reports: Iterable[ShardReport]) -> list[Copies]:
+def find_copies(reports: Sequence[ShardReport]) -> list[Copies]:
     """The written videos of which there is more than one with the same content, in the order of the first one's id.
 
-    Parts of one video are never copies of each other; the same part of two files with the same content is.
+    Parts of one video are never copies of each other; the same part of two files with the same content is. Of files
+    with the same content that only have other parts, the first part of each counts if these lie in different splits.
     """
     first: dict[tuple[int, int, Stretch], tuple[str, WrittenVideo]] = {}
     found: dict[tuple[int, int, Stretch], Copies] = {}
+    file_of: dict[int, str] = {}
+    several_files: set[int] = set()
     for report in reports:
         for video in report.written:
             key = video.content, video.num_source_frames, range_of(video.video_id)
@@ -37,8 +40,30 @@ def find_copies(reports: Iterable[ShardReport]) -> list[Copies]:
                 found.setdefault(key, [first[key]]).append((report.split, video))
             elif video.content:
                 first[key] = report.split, video
-    copies = [sorted(videos, key=lambda item: item[1].video_id) for videos in found.values()]
-    return sorted(copies, key=lambda videos: videos[0][1].video_id)
+            if file_of.setdefault(video.content, file := video_of(video.video_id)) != file:
+                several_files.add(video.content)
+    told = {content for (content, *_), videos in found.items() if in_several_splits(videos)}
+    copies = [*found.values(), *filter(in_several_splits, _first_parts(reports, several_files - told - {0}))]
+    in_order = [sorted(videos, key=lambda item: item[1].video_id) for videos in copies]
+    return sorted(in_order, key=lambda videos: videos[0][1].video_id)
+
+
+def _first_parts(reports: Iterable[ShardReport], contents: Container[int]) -> Iterator[Copies]:
+    """For each of some contents, the first part, by its split and id, of each file."""
+    found: dict[int, dict[tuple[str, str], tuple[str, WrittenVideo]]] = {}
+    for report in reports:
+        for video in report.written:
+            if video.content in contents:
+                parts = found.setdefault(video.content, {})
+                place = video_of(video.video_id), report.split
+                if place not in parts or video.video_id < parts[place][1].video_id:
+                    parts[place] = report.split, video
+    return ([*parts.values()] for parts in found.values())
+
+
+def are_other_parts(copies: Copies) -> bool:
+    """Whether they are of files with the same content, but not the same parts of them."""
+    return len({range_of(video.video_id) for _, video in copies}) > 1
 
 
 def in_several_splits(copies: Copies) -> bool:
@@ -48,7 +73,7 @@ def in_several_splits(copies: Copies) -> bool:
 
 def have_several_labels(copies: Copies) -> bool:
     """Whether the same content has different labels."""
-    return len({video.label for _, video in copies}) > 1
+    return not are_other_parts(copies) and len({video.label for _, video in copies}) > 1
 
 
 def duplicate_lines(found: Iterable[Copies], dropped: Iterable[Sequence[VideoRecord]] = ()) -> Iterator[str]:

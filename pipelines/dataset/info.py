@@ -46,7 +46,7 @@ class WrittenVideo:
     """A video that became a record; `remark` is what a person should know about it (`remarks.remark`).
 
     `label` joins several labels, as `label_sets.join_labels` does.
-    `content` is the `content.content_mark` of the file, or a mark of the part of it; 0 in reports of earlier versions.
+    `content` is the `content.content_mark` of the file; 0 where it isn't known.
     `row` is the id of what was listed where that became several clips with ids of their own; otherwise it is empty.
     """
 

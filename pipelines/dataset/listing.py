@@ -214,7 +214,7 @@ def say_start(catalog: Catalog, plan: Plan, num_pending: int, output: str, using
     if catalog.num_ungrouped and not catalog.splits_from:
         count = catalog.num_ungrouped
         alone = (v.video_id for v in catalog.videos if v.group == video_of(v.video_id))
-        how = "Give groups in a manifest, or write them as _gNN_ into the names"
+        how = "Give groups in the column group of a manifest or, for folders, write them as _gNN_ into the names"
         if any(group_in(posixpath.basename(video_of(video_id))) for video_id in alone):
             how = "A manifest names them in a column group; _gNN_ in names counts in folders alone"
         parts = "" if all(video.is_whole for video in catalog.videos) else ", with all its parts"

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from pipelines.core.clip_ids import range_of
 from pipelines.core.label_sets import split_labels
 from pipelines.core.video_files import IGNORED, IgnoredFile, describe_ignored
 from pipelines.core.wording import some
-from pipelines.dataset.duplicates import DUPLICATES, Copies, have_several_labels, in_several_splits
+from pipelines.dataset.duplicates import DUPLICATES, Copies, are_other_parts, have_several_labels, in_several_splits
 from pipelines.dataset.info import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.inputs.overlaps import without_overlaps
 from pipelines.reports.text import plural
@@ -15,10 +16,11 @@ _SHOWN = 3
 _DAMAGED = ("is damaged", "are damaged")
 _CORRECTED = ("has corrected times", "have corrected times")
 _SINGLE = ("is a single picture", "are single pictures")
+_SINGLE_PARTS = ("shows a single picture", "show a single picture")
 
 
 def notes_on(
-    info: DatasetInfo, reports: Iterable[ShardReport], found: Sequence[Copies], ignored: Sequence[IgnoredFile] = ()
+    info: DatasetInfo, reports: Sequence[ShardReport], found: Sequence[Copies], ignored: Sequence[IgnoredFile] = ()
 ) -> list[Note]:
     """The notes on a dataset, in addition to those from its listing.
 
@@ -45,24 +47,29 @@ def _on_remarks(reports: Iterable[ShardReport]) -> list[Note]:
     for kind, videos in found.items():
         if videos:
             names = some([f"{video.video_id} ({video.remark})" for video in videos], _SHOWN, "; ")
-            text = f"{plural(len(videos), 'video')} {kind[len(videos) > 1]}: {names}; all remarks are in {REMARKS}"
+            are_parts = any(range_of(video.video_id) for video in videos)
+            are = (_SINGLE_PARTS if are_parts and kind == _SINGLE else kind)[len(videos) > 1]
+            what = plural(len(videos), "clip" if are_parts else "video")
+            text = f"{what} {are}: {names}; all remarks are in {REMARKS}"
             notes.append(Note(text, is_warning=kind == _SINGLE))
     return notes
 
 
-def _on_short_videos(info: DatasetInfo, reports: Iterable[ShardReport]) -> list[Note]:
+def _on_short_videos(info: DatasetInfo, reports: Sequence[ShardReport]) -> list[Note]:
     wanted = info.clip_spec.num_frames
     lengths = [video.num_source_frames for report in reports for video in report.written]
     short = sum(length < wanted for length in lengths)
     if not short:
         return []
     most = 2 * short > len(lengths)
+    are_parts = any(range_of(video.video_id) for report in reports for video in report.written)
+    sources = "parts of videos" if are_parts else "videos"
     text = (
-        f"frames repeat in {short:,} of {len(lengths):,} clips, whose videos have fewer than the {wanted:,} frames of "
-        "--num-frames"
+        f"frames repeat in {short:,} of {len(lengths):,} clips, whose {sources} have fewer than the {wanted:,} frames "
+        "of --num-frames"
     )
     if most:
-        text += f": choose fewer, half of the videos have {sorted(lengths)[len(lengths) // 2]:,} at most"
+        text += f": choose fewer, half of the {sources} have {sorted(lengths)[len(lengths) // 2]:,} at most"
     return [Note(text, most)]
 
 
@@ -81,14 +88,19 @@ def _on_labels(info: DatasetInfo, reports: Iterable[ShardReport]) -> list[Note]:
 
 def _on_copies(found: Sequence[Copies]) -> list[Note]:
     notes = []
+    split = [copies for copies in found if in_several_splits(copies)]
+    too_good, drop = "Scores will be too good", "--drop-duplicates leaves the later ones out"
     for text, chosen, part, remedy in (
-        ("in different splits", [c for c in found if in_several_splits(c)], 0, "Scores will be too good"),
-        ("with different labels", [c for c in found if have_several_labels(c)], 1, "One of them is wrong"),
-    ):
+        ("videos of the same content in different splits", [c for c in split if not are_other_parts(c)], 0,
+         f"{too_good}; {drop}"),
+        ("parts of videos of the same content in different splits", [c for c in split if are_other_parts(c)], 0,
+         f"{too_good}; give such videos one group and one split"),
+        ("videos of the same content with different labels", [c for c in found if have_several_labels(c)], 1,
+         f"One of them is wrong; {drop}"),
+    ):  # fmt: skip
         if chosen:
             names = some([_names(copies, part) for copies in chosen], _SHOWN, "; ", f"more, all in {DUPLICATES}")
-            end = f"{remedy}; --drop-duplicates leaves the later ones out"
-            notes.append(Note(f"videos of the same content {text}: {names}. {end}"))
+            notes.append(Note(f"{text}: {names}. {remedy}"))
     others = sum(len(copies) - 1 for copies in found if not in_several_splits(copies))
     if others:
         what = "1 video has" if others == 1 else f"{others:,} videos have"

@@ -25,6 +25,7 @@ from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.folders import in_usual_order
 from pipelines.inputs.splits.assign import assign_by_fractions
 from pipelines.process.gc_pause import no_collection
+from pipelines.reports.text import plural
 
 STRIPS_PER_CLASS = 4
 """Number of clips of each class with a film strip in the preview."""
@@ -210,7 +211,8 @@ def _num_shards(counts: Mapping[str, int], config: PreprocessConfig, beam_worker
         clips = rows * (config.clips_per_video or _USUAL_CLIPS) if config.dense else rows
         total = max(used, min(rows, sharding.shard_count(clips, record_bytes, beam_workers)))
     if total < used:
-        raise UsageError(f"{total} shards are too few for {used} splits with videos; give at least {used}")
+        too_few = f"{plural(total, 'shard')} {'is' if total == 1 else 'are'} too few"
+        raise UsageError(f"{too_few} for {used} splits with videos; give at least {used}")
     return sharding.apportion(total, counts)
 
 

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pipelines.core.errors import UsageError
@@ -14,6 +14,7 @@ from pipelines.inputs.folders import describe_splits
 from pipelines.inputs.splits.assign import parse_groups
 from pipelines.inputs.splits.lists import Entry, SplitFile
 from pipelines.inputs.splits.matching import Placed, describe_absent, match_paths, same_groups
+from pipelines.reports.text import plural
 
 _SHOWN_GROUPS = 30
 _LEFT_OUT = "left out"
@@ -51,11 +52,13 @@ def choose_splits(
     elif config.splits == OFFICIAL_SPLITS and not own:
         raise UsageError(f"--splits {OFFICIAL_SPLITS}: neither folders nor a column split of {config.input} name any")
     elif own and config.splits and config.splits != OFFICIAL_SPLITS:
-        note = f"--splits overrides the splits that {own} would give"
+        notes = [f"--splits overrides the splits that {own} would give", *_without(config.fractions)]
         videos = tuple(replace(video, split="") for video in catalog.videos)
-        return replace(catalog, videos=videos, splits_from="", notes=(*catalog.notes, note)), config
+        return replace(catalog, videos=videos, splits_from="", notes=(*catalog.notes, *notes)), config
     elif own:
         config = replace(config, splits=OFFICIAL_SPLITS)
+    else:
+        catalog = replace(catalog, notes=(*catalog.notes, *_without(config.fractions)))
     if catalog.splits_from and config.split_seed:
         note = "--split-seed is not used, as the split of each group is given"
         catalog = replace(catalog, notes=(*catalog.notes, note))
@@ -79,15 +82,20 @@ def note_splits(catalog: Catalog) -> Catalog:
         notes = [f"{kept}--splits {DEFAULT_SPLITS} overrides them"]
     else:
         notes = [f"splits from {catalog.splits_from}: {describe_splits(counts)}"]
-    for name, what in _WITHOUT.items():
-        if name not in counts and not (name == "val" and "train" not in counts):
-            notes.append(f"no videos are in the split {name}: {what}")
+    notes += _without(counts)
     if shared := _shared_groups(catalog.videos):
         notes.append(
             f"WARNING: groups with videos in more than one split: {len(shared):,} ({some(shared)}). Videos that share "
             "a source are on both sides, so scores may look too good; the splits are kept as they were given"
         )
     return replace(catalog, notes=(*catalog.notes, *notes))
+
+
+def _without(splits: Container[str]) -> Iterator[str]:
+    """What it means that some of the usual splits aren't among those that there are."""
+    for name, what in _WITHOUT.items():
+        if name not in splits and not (name == "val" and "train" not in splits):
+            yield f"no videos are in the split {name}: {what}"
 
 
 def _by_groups(catalog: Catalog, groups: Mapping[str, str]) -> Catalog:
@@ -146,6 +154,8 @@ def _by_files(catalog: Catalog, split_files: Sequence[SplitFile]) -> Catalog:
         notes.append(f"videos without a split in {where}, left out: {unused:,}")
     if not videos:
         raise UsageError(f"{where} leaves out all {len(catalog.videos):,} videos")
+    if gone := sorted({*catalog.labels} - {*replace(catalog, videos=tuple(videos)).labels}):
+        notes.append(f"WARNING: {where} leaves out all videos of {plural(len(gone), 'class', 'classes')}: {some(gone)}")
     if unnamed and {video.split for video in videos} == {_REST}:
         raise UsageError(
             f"{where}: all videos would be in {_REST}, and {len(unnamed):,} are not named. Give the list of the test "

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from pipelines.core.failure import Failure
-from pipelines.core.hashing import stable_hash
 from pipelines.decoding.messages import DecodeJob, Request
 from pipelines.video.clip import Clip, read_clip
 from pipelines.video.content import content_mark
@@ -16,7 +15,7 @@ from pipelines.video.ranges.reading import range_clips, times_of
 from pipelines.video.remarks import remark
 from pipelines.video.source import read_source
 from pipelines.video.survey import clip_or_survey
-from pipelines.video.windows import PlannedWindow, Window, refuse_endless
+from pipelines.video.windows import PlannedWindow, refuse_endless
 
 Answer = tuple[dict[str, Any], list[bytes]]
 """A header with the key `status`, and binary parts."""
@@ -95,7 +94,7 @@ def _of_ranges(job: DecodeJob, request: Request) -> Iterator[Answer]:
             continue
         about = _Answers(job, request, content, number in request.strips)
         if isinstance(found, PlannedWindow):
-            yield _part(about.about(next(clips), found.window))
+            yield _part(about.about(next(clips)))
         else:
             yield from _of_windows(about, found, clips)
 
@@ -127,16 +126,14 @@ class _Answers:
     def __init__(self, job: DecodeJob, request: Request, content: int, strip: bool) -> None:
         self._job, self._request, self._content, self._strip = job, request, content, strip
 
-    def about(self, found: Clip | Failure, window: Window) -> Answer:
-        """The answer about a clip of a window: that it failed or is too short, or the clip as it is stored."""
+    def about(self, found: Clip | Failure) -> Answer:
+        """The answer about a clip: that it failed or is too short, or the clip as it is stored."""
         if isinstance(found, Failure):
             return failed(found)
         if found.num_source_frames < self._job.min_frames:
             return _filtered(str(VideoTooShort(found.num_source_frames, self._job.min_frames)))
         strip, self._strip = self._strip, False
-        # Two clips of a video are not copies of each other.
-        parts = (str(self._content), str(window.start_s), str(window.end_s))
-        return _encoded(self._job, self._request, found, strip, stable_hash(*parts) if self._content else 0)
+        return _encoded(self._job, self._request, found, strip, self._content)
 
 
 def _of_windows(about: _Answers, planned: list[PlannedWindow], clips: Iterator[Clip | Failure]) -> Iterator[Answer]:
@@ -146,7 +143,7 @@ def _of_windows(about: _Answers, planned: list[PlannedWindow], clips: Iterator[C
         yield _part(_filtered("too little lies between its annotated parts"), more=True)
     others: dict[str, list[dict[str, Any]]] = {"failed": [], "filtered": []}
     for one in planned:
-        header, parts = about.about(next(clips), one.window)
+        header, parts = about.about(next(clips))
         if header["status"] in others:
             others[header["status"]].append(header)
         else:

@@ -9,6 +9,7 @@ import numpy as np
 from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.core.interval import Interval
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.relative import name_of
 from pipelines.core.versions import installed
 from pipelines.evaluation.detection import precision_recall
@@ -18,7 +19,6 @@ from pipelines.evaluation.notes import make_notes
 from pipelines.evaluation.resampling import NUM_DRAWS, intervals
 from pipelines.evaluation.results import Bar, ClassResult, Confusion, Evaluation, Lost, Timeline, VideoResult
 from pipelines.labelling.exports.reading import read_labels
-from pipelines.labelling.types import UNKNOWN
 
 NONE = "(none)"
 """What stands for no label in the confusion."""

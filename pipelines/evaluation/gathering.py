@@ -3,17 +3,20 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 
 from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.wording import some
 from pipelines.evaluation.events import Events
 from pipelines.evaluation.pairing import pair_videos
 from pipelines.labelling.exports.reading import VideoLabels
-from pipelines.labelling.types import UNKNOWN
 
+_SOME_S = 1.0
+"""Assumed of a video that failed, if the length of none is known."""
 _BEYOND_S = 0.5
 """People round the ends of events; one that is further beyond the end of its video is told."""
 LabelledRow = tuple[str, float, float, float]
@@ -104,7 +107,8 @@ def gather(annotations: Iterable[Annotation], labels: Sequence[Labelled], backgr
     paired = {*pairs.values()}
     names = sorted(pairs, key=lambda name: labels[pairs[name]].video)
     videos = [labels[pairs[name]] for name in names]
-    sorter = _Sorter(frozenset(background))
+    known_s = [labels[number].length_s for number in pairs.values() if labels[number].length_s]
+    sorter = _Sorter(frozenset(background), median(known_s) if known_s else _SOME_S)
     # In the order of the truth, so that its problems are.
     events_of = {name: [*sorter.events(by_name[name], labels[number])] for name, number in pairs.items()}
     group_of = {name: sorter.group(by_name[name]) for name in pairs}
@@ -137,9 +141,16 @@ def gather(annotations: Iterable[Annotation], labels: Sequence[Labelled], backgr
 
 @dataclass
 class _Sorter:
-    """Sorts out what can't be used of the truth, and says why."""
+    """Sorts out what can't be used of the truth, and says why.
+
+    Attributes:
+        background: labels that mean that nothing happens.
+        usual_s: the length that a video is taken to have of which nothing is known, as it failed.
+        problems: what is said.
+    """
 
     background: frozenset[str]
+    usual_s: float
     problems: list[str] = field(default_factory=list)
 
     def events(self, annotations: Sequence[Annotation], video: Labelled) -> Iterator[LabelledRow]:
@@ -148,8 +159,13 @@ class _Sorter:
         for annotation in annotations:
             start_s, end_s = annotation.start_s, annotation.end_s
             if start_s is None or end_s is None:
-                start_s, end_s = 0.0, video.length_s
-            if why := _why_unusable(annotation, start_s, end_s, video):
+                start_s, end_s = 0.0, video.length_s or self.usual_s
+                if annotation.labels and not video.length_s:
+                    self.problems.append(
+                        f"{annotation.place}: how long {video.video} is isn't known, as it has no labels; it counts as "
+                        f"missed, for {self.usual_s:g} s, as long as others are"
+                    )
+            if why := _why_unusable(start_s, end_s):
                 self.problems.append(f"{annotation.place}: {why}; it is left out")
                 continue
             if annotation.labels and video.length_s and end_s > video.length_s + _BEYOND_S:
@@ -176,9 +192,7 @@ class _Sorter:
         return given[0].group if given else ""
 
 
-def _why_unusable(annotation: Annotation, start_s: float, end_s: float, video: Labelled) -> str:
-    if annotation.start_s is None and not video.length_s:
-        return f"how long {video.video} is isn't known, as it has no labels" if annotation.labels else ""
+def _why_unusable(start_s: float, end_s: float) -> str:
     if start_s < 0:
         return f"its start {start_s:g} s is before the video's"
     if start_s >= end_s:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pipelines.core.clip_ids import video_of
-from pipelines.core.label_sets import split_labels
+from pipelines.core.label_sets import SEPARATOR, UNKNOWN, split_labels
 from pipelines.core.names import alike
 from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 
 
 def note_classes(catalog: Catalog) -> Catalog:
-    """The catalogue with warnings about classes and groups whose names look alike, and about a single class.
+    """The catalogue with warnings about names of classes and groups that look alike or mean something else, and about a
+    single class.
 
     Args:
         catalog: the videos that become a dataset.
@@ -26,6 +27,16 @@ def note_classes(catalog: Catalog) -> Catalog:
     if len(counts) == 1:
         (label,) = counts
         notes.append(f"WARNING: all videos are of one class ({label}): there is nothing to tell apart")
+    if UNKNOWN in counts:
+        notes.append(
+            f"WARNING: a class is called {UNKNOWN}, which is what labels say where no class is certain enough: "
+            "measures and exports of labels leave it out. Give it another name"
+        )
+    if not catalog.multi_label and (joined := [label for label in sorted(counts) if SEPARATOR in label]):
+        notes.append(
+            f"WARNING: classes with a {SEPARATOR} in their names are one class each: {some(joined)}. With "
+            "--multi-label, their clips have several labels; if that isn't meant, rename them"
+        )
     looks = defaultdict(list)
     for label in sorted(counts):
         looks[_look(label)].append(label)
@@ -56,9 +67,11 @@ def _alike_groups(catalog: Catalog) -> list[str]:
 
 def _look(label: str) -> str:
     """A key that is equal for names that differ only in case, in spaces, `_` and `-`, in invisible signs, or in
-    Unicode normalisation."""
+    Unicode normalisation, and for those that are the same whole number: `01` and, as spreadsheets write it, `1.0`."""
     label = "".join(sign for sign in label if unicodedata.category(sign) != "Cf")
-    return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", label).casefold())
+    look = re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", label).casefold())
+    number = re.fullmatch(r"0*(\d+)(?:\.0*)?", look)
+    return number[1] if number else look
 
 
 def _told_apart(labels: Sequence[str]) -> list[str]:

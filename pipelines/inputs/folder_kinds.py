@@ -1,6 +1,7 @@
 """Recognises folders that this software writes, and single files, so that messages can name one given by mistake."""
 
 import posixpath
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -28,6 +29,7 @@ _MARKS = {
 }
 ANNOTATIONS = (".json", ".jsonl", ".parquet", ".xml")
 """How names of files end that may hold annotations, besides tables."""
+_TAR_SHARD = re.compile(r"[-_]\d{4,}\.tar$")
 _SHOWN = 3
 _SHOWN_EXTENSIONS = ".avi, .mkv, .mov, .mp4, .mpg, .webm, .wmv"
 _SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
@@ -160,6 +162,11 @@ def no_videos(source: str, found: SortedFiles, expected: str = "") -> str:
     if found.lost:
         return f"{message}Give permission, or fix the link, then run the same command again"
     reasons = Counter(file.reason for file in found.ignored)
+    if any(_TAR_SHARD.search(file.path) for file in found.ignored):
+        return (
+            f"{message}They seem to be shards of a WebDataset, which are not read: unpack the videos in them, and name "
+            "them with their classes in a manifest (path,label)"
+        )
     if archives := [file.path for file in found.ignored if file.reason == "archive"]:
         return f"{message}Unpack {archives[0]}, then give the folder with the videos"
     if reasons["picture"] > len(found.ignored) // 2:

@@ -49,8 +49,11 @@ def check_source(source: str, with_labels: bool = False) -> None:
     kind = kind_of_folder(lambda name: files.exists(files.join(source, name))) if is_folder else ""
     if with_labels and kind == LABELS and files.exists(files.join(source, LABELS_SUMMARY)):
         return
+    above = posixpath.dirname(source)
+    if is_part := is_folder and not kind and files.exists(files.join(above, DATASET_INFO)):
+        kind = "dataset"  # as its folder webdataset is
     if kind and not sort_out(files.list_tree(source)[0]).videos:  # otherwise a file with such a name lies beside videos
-        raise UsageError(no_input(source, kind))
+        raise UsageError(no_input(above if is_part else source, kind))
 
 
 def _check_content(path: str) -> None:

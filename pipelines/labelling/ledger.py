@@ -101,11 +101,17 @@ class Entry:
             probabilities=flat.reshape(len(windows), -1) if windows else flat.reshape(0, 0),
             failures=tuple(map(Failure.from_json, value.pop("failures"))),
             parts=tuple(value.pop("parts")),
-            strips={int(index): strip for index, strip in value.pop("strips").items()},
+            strips={int(index): strip for index, strip in _object(value.pop("strips")).items()},
             unfamiliar=told,
             embeddings=vectors,
             **value,
         )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is not an object")
+    return value
 
 
 def _dump(values: np.ndarray) -> str:
@@ -158,7 +164,7 @@ class Outline:
             raise ValueError("windows and distances don't fit")
         if _EMBEDDINGS in value:
             _load_half(value[_EMBEDDINGS], len(windows))
-        _ = [int(index) for index in value["strips"]]
+        _ = [int(index) for index in _object(value["strips"])]
         transient = any(Failure.from_json(item).transient for item in value["failures"])
         return cls(
             video=value["video"],

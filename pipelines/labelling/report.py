@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.spec import STRIP_FRAMES
 from pipelines.labelling.account import merge_reports
 from pipelines.labelling.familiarity import note_on_page
@@ -15,7 +16,7 @@ from pipelines.labelling.pages.links import NOWHERE, Places
 from pipelines.labelling.pages.segment_list import gallery, segment_list
 from pipelines.labelling.pages.timelines import choose_colors, time_range, timeline
 from pipelines.labelling.summary import OVERLAPS, labels_by_seconds, singles_sentence, some_remarks, unknown_share
-from pipelines.labelling.types import UNKNOWN, LabelReport
+from pipelines.labelling.types import LabelReport
 from pipelines.reports.charts import histogram
 from pipelines.reports.page import asset, render_page
 from pipelines.reports.parts import STACKED, Measure, SmallShare, folded, key, notes, soft, table, tile

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.settings.fields import Name, SettingError, check_settings, setting
 from pipelines.labelling.segmentation.runs import DIGITS, absorb_short, check, ms, owned, runs_of, segment_of, smooth
-from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.labelling.types import Segment
 from pipelines.video.windows import Window
 
 

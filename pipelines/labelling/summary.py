@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.core.file_names import FAILURES
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.familiarity import is_worth_a_warning, share_sentence
 from pipelines.labelling.folder import REPORT
-from pipelines.labelling.types import UNKNOWN, LabelReport
+from pipelines.labelling.types import LabelReport
 from pipelines.reports.console import name_cell, open_console, print_facts, print_unbroken
 from pipelines.reports.text import human_seconds, plural, some_counts, visible
 from pipelines.video.remarks import is_single_picture

@@ -8,8 +8,6 @@ from typing import Any, Self
 
 from pipelines.core.failure import Failure
 
-UNKNOWN = "unknown"
-"""The label of a segment whose best score is below the threshold."""
 SCORE_BINS = 20
 """Number of bins of equal width from 0 to 1 in histograms of scores."""
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from pipelines import files
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.stored.sealed import load_json
 from pipelines.labelling import folder as label_folder
 from pipelines.labelling.exports.reading import read_labels, read_summary
-from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.labelling.types import Segment
 from pipelines.reports.text import plural
 from pipelines.selection.choice import REASONS, Chosen, choose
 from pipelines.selection.known import Known

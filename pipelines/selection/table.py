@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from pipelines import files
 from pipelines.core.errors import UsageError
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.rows import encodable
-from pipelines.labelling.types import UNKNOWN
 from pipelines.selection.job import Selection
 
 COLUMNS = ("path", "label", "start", "end", "score", "reason")

@@ -126,11 +126,12 @@ def refuse_stump(packets: Packets) -> None:
     Raises:
         VideoDecodeError: there is no frame, or less than half of the frames that the container promises.
     """
-    if not packets.count:
-        hidden, none = "its edit list shows no frame", "the file ends before the first picture"
-        raise VideoDecodeError(hidden if packets.discarded else none)
+    if not packets.count and not packets.discarded:
+        raise VideoDecodeError("the file ends before the first picture")
     if packets.missing and packets.missing.share < promises.MIN_SHARE:
         raise VideoDecodeError(f"only {packets.missing.message}")
+    if not packets.count:
+        raise VideoDecodeError("its edit list shows no frame")
 
 
 @contextlib.contextmanager

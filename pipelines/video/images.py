@@ -14,6 +14,7 @@ from pipelines.core.spec import STRIP_FRAMES, ClipSpec, FrameEncoding
 
 _STRIP_HEIGHT = 64
 _STRIP_QUALITY = 80
+_WIDEST_JPEG = 65_500
 _SHOWN_HEIGHT = 128
 _MOST_SHOWN, _MOST_WIDTH = 60, 1024
 
@@ -43,7 +44,7 @@ def film_strip(frames: np.ndarray) -> bytes:
         cv2.error: the film strip could not be encoded.
     """
     picks = [(2 * i + 1) * len(frames) // (2 * STRIP_FRAMES) for i in range(STRIP_FRAMES)]
-    width = max(1, frames.shape[2] * _STRIP_HEIGHT // frames.shape[1])
+    width = max(1, min(frames.shape[2] * _STRIP_HEIGHT // frames.shape[1], _WIDEST_JPEG // STRIP_FRAMES))
     small = [cv2.resize(frames[i], (width, _STRIP_HEIGHT), interpolation=cv2.INTER_AREA) for i in sorted(set(picks))]
     return _encode_image(np.concatenate(small, axis=1), ".jpg", [cv2.IMWRITE_JPEG_QUALITY, _STRIP_QUALITY])
 

@@ -24,6 +24,8 @@ _WHOLE_TOLERANCE_S = 0.001
 _RANGE_S = 600.0
 _MAX_WINDOWS, _MAX_WINDOWS_PER_FRAME = 20_000, 10
 """Slides may stay for minutes, but far more windows than frames are a sign of damaged times."""
+_LONG_FRAME_S = 60.0
+"""Where frames last longer than this on average, it's their times that are wrong rather than the windows."""
 _US = 1_000_000
 
 
@@ -122,9 +124,11 @@ def refuse_endless(num_frames: int, duration_s: float, spec: WindowSpec) -> None
     """Refuses a video that would have far more windows than frames.
 
     Raises:
-        VideoDecodeError: the video claims to be so long that its times must be damaged.
+        VideoDecodeError: the video claims to be so long that its times must be damaged, or windows are too short.
     """
     if count_windows(duration_s, spec) > _MAX_WINDOWS + _MAX_WINDOWS_PER_FRAME * num_frames:
+        if duration_s < _LONG_FRAME_S * num_frames:
+            raise VideoDecodeError(f"windows of {spec.window_s:g} s are too short for so few frames: {num_frames:,}")
         reason = f"{num_frames} frames can't last {duration_s:.0f} s"
         raise VideoDecodeError(f"{reason}; if they do, choose longer windows")
 

@@ -222,6 +222,8 @@ def test_shards_are_made_again_if_their_windows_change() -> None:
         (("--stride-s", 1), "--stride-s needs --clip-s"),
         (("--clips-per-video", 3), "--clips-per-video needs --clip-s"),
         (("--clip-s", 2, "--stride-s", 3), "--stride-s must be at most --clip-s (2), not 3"),
+        (("--jpeg-quality", 50), "--jpeg-quality needs --encoding jpeg"),
+        (("--background-margin-s", 3), "--background-margin-s needs --background-label"),
         (("--clip-s", 1e-9), "--clip-s: window_s must be a positive number of seconds, not 1e-09"),
     ],
 )

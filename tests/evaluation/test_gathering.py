@@ -60,7 +60,8 @@ def test_events_that_cannot_be_right_are_named_by_line() -> None:
         "line 4: its start 6 s is not before its end 2 s; it is left out",
         "line 5: it repeats line 2; it is left out",
         "line 7: it ends at 30 s, but the labels of x/a.mp4 at 9.5 s; it counts as it is",
-        "line 12: how long failed.mp4 is isn't known, as it has no labels; it is left out",
+        "line 12: how long failed.mp4 is isn't known, as it has no labels; it counts as missed, for 7.25 s, as long as "
+        "others are",
         "line 11: b is in the group g by line 10, not in h; the first counts",
     ]
     events = found.truth
@@ -69,13 +70,23 @@ def test_events_that_cannot_be_right_are_named_by_line() -> None:
         (found.videos[v].video, found.labels[c], s, e)
         for v, c, s, e in zip(events.video, events.label, events.start_s, events.end_s, strict=True)
     ] == [
-        ("x/a.mp4", "Run", 0, 4), ("x/a.mp4", "Walk", 0, 9.5), ("x/a.mp4", "Jump", 4, 10), ("x/a.mp4", "Jump", 4, 30),
-        ("x/b.mp4", "Jump", 0, 1), ("x/b.mp4", "Run", 0, 1),
+        ("failed.mp4", "Run", 0, 7.25), ("x/a.mp4", "Run", 0, 4), ("x/a.mp4", "Walk", 0, 9.5),
+        ("x/a.mp4", "Jump", 4, 10), ("x/a.mp4", "Jump", 4, 30), ("x/b.mp4", "Jump", 0, 1), ("x/b.mp4", "Run", 0, 1),
     ]  # fmt: skip
-    assert found.lengths_s.tolist() == [0.0, 30.0, 5.0]
+    assert found.lengths_s.tolist() == [7.25, 30.0, 5.0]
     result = assemble(found, draws=1)
     assert result.counts["problems"] == 6 and result.counts["failed"] == 1 and result.problems == found.problems
     assert "1 video failed and has no labels, so that everything in it counts as missed: failed.mp4." in result.notes
+
+
+def test_a_video_that_failed_is_not_right_about_what_happens_in_the_whole_of_it() -> None:
+    truth = [*annotations({"a": [("Run", 0, 4)]}), Annotation("failed", None, None, ("Run",), place="line 2")]
+    failed = Labelled("failed.mp4", "failed.mp4", "", 0.0, (), (), "VideoOpenError")
+    found = assemble(gather(truth, [*detections({"a.mp4": [("Run", 0.0, 4.0, 0.9)]}), failed]), draws=1).measures
+    values = {name: found[name].value for name in ("recall@0.5", "mAP@0.5", "edit", "accuracy") if found[name]}
+    assert values == dict.fromkeys(values, 0.5) and len(values) == 4
+    alone = gather(truth[1:], [failed])
+    assert alone.lengths_s.tolist() == [1.0] and "for 1 s" in alone.problems[0]
 
 
 def test_groups() -> None:

@@ -166,6 +166,25 @@ def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:
     assert note_classes(hidden).notes[0].startswith(f"{begin}'Sit' (1) and 'Sit\\u200b' (1). If")
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (
+            ("01", "1", "1.0", "10", "v1.0"),
+            "classes whose names look alike are kept apart: '01' (1) and '1' (1) and '1.0'",
+        ),
+        (("00", "0", "a0"), "classes whose names look alike are kept apart: '0' (1) and '00' (1)."),
+        (("1", "2", "1.5", "10"), ""),
+        (("unknown", "Run"), "a class is called unknown, which is what labels say where no class is certain enough"),
+        (("Unknown", "Run"), ""),
+        (("A|B", "B"), "classes with a | in their names are one class each: A|B. With --multi-label, their clips"),
+    ],
+)
+def test_names_of_classes_that_may_mean_something_else(labels: tuple[str, ...], said: str) -> None:
+    notes = note_classes(from_tree("/r", files(*(f"{label}/{n}.avi" for n, label in enumerate(labels))))).notes
+    assert [note[: len(said) + 9] for note in notes] == [f"WARNING: {said}"] * bool(said)
+
+
 def test_groups_whose_names_differ_in_case_alone_are_told() -> None:
     paths = ("A/Ann/1.mp4", "A/Bob/2.mp4", "B/ann/3.mp4", "B/\u00e9va/4.mp4", "B/e\u0301va/5.mp4", "B/X.mp4", "B/x.mp4")
     (note,) = note_classes(from_tree("/r", [FileInfo(path, 1, "1") for path in paths])).notes[1:]

@@ -1,5 +1,6 @@
 """What the folders of a tree mean: official splits, classes, groups, outer folders; ambiguous ones are refused."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -217,6 +218,25 @@ def test_splits_are_dealt_anew_if_asked_for() -> None:
         ("s3", "train"),
     }
     assert "the splits that its folders would give are not used" in catalog.notes
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        (DEFAULT_SPLITS, []),
+        ("train=0.8,val=0.2", ["no videos are in the split test: a network that is trained on this"]),
+        (
+            "train=1",
+            ["no videos are in the split val: the trainer", "no videos are in the split test: a network"],
+        ),
+        ("a=0.5,test=0.5", ["no videos are in the split train: a network can't be trained on this dataset"]),
+    ],
+)
+@pytest.mark.parametrize("paths", [OFFICIAL, ("A/1.mp4",)])
+def test_splits_that_lack_by_their_fractions_are_told(splits: str, said: list[str], paths: Sequence[str]) -> None:
+    notes = choose_splits(tree(*paths), PreprocessConfig("/r", "/o", splits=splits))[0].notes
+    lacking = [note for note in notes if note.startswith("no videos")]
+    assert [note[: len(text)] for note, text in zip(lacking, said, strict=True)] == said
 
 
 def test_a_seed_without_a_draw_is_told() -> None:

@@ -69,7 +69,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("here")
     make_tree(root / "UCF50", ("Run", "Wave"), groups=1, clips=2)
     touch(root, "UCF50.zip", "hmdb51_org.rar", "a.tar.gz", "b.7z", "packed/UCF50.rar", "one.mp4", "notes.txt", "m.h5")
-    touch(root, "c.zip.001", "c.part2.rar", "c.r07", "table.ods", "net.onnx")
+    touch(root, "c.zip.001", "c.part2.rar", "c.r07", "table.ods", "net.onnx", "shards/train-000000.tar")
     (root / "download").write_bytes(b"PK\3\4")
     (root / "20bn-00").write_bytes(b"\x1f\x8b\x08\0")
     (root / "login.csv").write_text("<!DOCTYPE html><html><title>Sign in</title>")
@@ -78,6 +78,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "dead").symlink_to("nowhere")
     touch(root, "pictures/Run/1.jpg", "pictures/Run/2.png", "x.tfrecord", "p.jpg")
     touch(root, "dataset/dataset_info.json", "dataset/train-00000-of-00001.tfrecord", "unfinished/_state/layout.json")
+    touch(root, "dataset/webdataset/train-00000.tar")
     touch(root, "run/metrics.json", "run/model/model_info.json", "run/history.csv", "folds/crossval.json")
     touch(root, "saved/saved_model.pb", "labels/_state/label_layout.json", "labels/labels-00000-of-00001.jsonl")
     make_model(root / "model")
@@ -109,6 +110,8 @@ SOURCES = [
     ("dataset/dataset_info.json", "dataset is a dataset, which pipelines.preprocess made from videos. Give the folder"),
     ("model/model_info.json", "model is a model. Give the folder of the videos"),
     ("packed", "packed: found 1 other file: archive 1 (UCF50.rar). Unpack UCF50.rar"),
+    ("shards", "archive 1 (train-000000.tar). They seem to be shards of a WebDataset, which are not read: unpack the"),
+    ("dataset/webdataset", "dataset is a dataset, which pipelines.preprocess made from videos. Give the folder of"),
     ("pictures", "picture 2 (Run/1.jpg, Run/2.png). Pictures can't be read; make a video"),
     ("p.jpg", "p.jpg is a picture, not a video"),
     ("m.h5", "m.h5 is a model. --input takes videos; python -m trainer.import_model --keras"),

@@ -18,7 +18,7 @@ from pipelines.core.video_files import FileInfo
 from pipelines.dataset import folder
 from pipelines.dataset.account import check_all_accounted, name_lines
 from pipelines.dataset.config import PreprocessConfig
-from pipelines.dataset.duplicates import find_copies
+from pipelines.dataset.duplicates import are_other_parts, find_copies, have_several_labels, in_several_splits
 from pipelines.dataset.info import ShardReport, WrittenVideo
 from pipelines.dataset.listing import read_catalog
 from pipelines.dataset.plan import ShardTask, make_plan
@@ -245,3 +245,25 @@ def test_parts_of_one_file_are_no_copies() -> None:
     written = [WrittenVideo(name, "A", "g", 10, 1.0, False, "", 7) for name in ("a@0-1", "a@1-2", "b@1-2", "c", "d")]
     report = ShardReport("t", "train-00000-of-00001.tfrecord", "train", 0, "", written=tuple(written))
     assert [[v.video_id for _, v in copies] for copies in find_copies([report])] == [["a@1-2", "b@1-2"], ["c", "d"]]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "found"),
+    [
+        (["a@0-1", "a@1-2"], ["b@0.5-1.5", "b@2-3"], ["a@0-1", "b@0.5-1.5"]),
+        (["a", "c@0-1"], ["b@0-1"], ["b@0-1", "c@0-1"]),
+        (["a@0-1", "b@2-3"], ["b@0-1"], ["a@0-1", "b@0-1"]),
+        (["a@0-1", "b@2-3"], [], []),
+        (["a@0-1"], ["a@1-2"], []),
+    ],
+)
+def test_other_parts_of_a_copy_in_another_split(train: list[str], test: list[str], found: list[str]) -> None:
+    reports = [
+        ShardReport("t", f"{split}-00000-of-00001.tfrecord", split, 0, "", written=tuple(written))
+        for split, names in (("train", train), ("test", test))
+        for written in [[WrittenVideo(name, name, "g", 10, 1.0, False, "", 7) for name in names]]
+    ]
+    copies = find_copies(reports)
+    assert sorted(v.video_id for of_content in copies for _, v in of_content if in_several_splits(of_content)) == found
+    for of_content in copies:
+        assert have_several_labels(of_content) == (not are_other_parts(of_content))

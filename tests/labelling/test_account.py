@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.account import MAX_FAILURES, MAX_TIMELINES, MAX_UNCERTAIN, merge_reports, score_bin, summarise
-from pipelines.labelling.types import SCORE_BINS, UNKNOWN, LabelledVideo, LabelReport, Segment
+from pipelines.labelling.types import SCORE_BINS, LabelledVideo, LabelReport, Segment
 from tests.support.accounts import STRIP, account, failure, segments, times, video
 
 

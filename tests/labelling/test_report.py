@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling import familiarity
 from pipelines.labelling.account import MAX_UNCERTAIN
 from pipelines.labelling.familiarity import MARK
@@ -19,7 +20,7 @@ from pipelines.labelling.pages import timelines
 from pipelines.labelling.pages.links import Places
 from pipelines.labelling.report import MAX_LABELS, render_label_report
 from pipelines.labelling.summary import print_label_summary
-from pipelines.labelling.types import UNKNOWN, LabelReport
+from pipelines.labelling.types import LabelReport
 from pipelines.reports import text as summary
 from tests.support.accounts import account, failure, video
 from tests.support.pages import HOSTILE, Page

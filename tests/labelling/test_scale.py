@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipelines import files
@@ -120,6 +120,7 @@ OTHER = PLAIN | st.lists(PLAIN, max_size=3) | st.dictionaries(TEXT, PLAIN, max_s
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
+@example(entry(), "strips", "", 1)
 @given(entries(), st.sampled_from(sorted(json.loads(entry().to_json()))), OTHER, st.integers(0, 3))
 def test_an_outline_is_taken_from_the_lines_that_are_entries(made: Entry, name: str, other: Any, kind: int) -> None:
     """Whatever became of a field, it is left out, or is another: what no entry can be read from must be done again."""

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.segments import SegmentSpec, make_segments
-from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.labelling.types import Segment
 from pipelines.video.windows import Window
 
 LABELS = ("Jump", "Run", "Walk")

@@ -3,8 +3,9 @@
 from hypothesis import strategies as st
 
 from pipelines.core.failure import Failure
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.account import summarise
-from pipelines.labelling.types import UNKNOWN, LabelledVideo, LabelReport, Segment
+from pipelines.labelling.types import LabelledVideo, LabelReport, Segment
 from tests.support.pages import strip
 
 STRIP = strip(120)

@@ -375,12 +375,34 @@ def test_damaged_saved_model(tmp_path: Path) -> None:
         (b" \n\n", "holds no class names"),
         (b"A\nB\n\nA\n", "line 4: 'A' is already in line 1"),
         (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"A\n\x1b[31mB\n", "line 2: the label .* contains a line break or control character"),
+        (b"2 B\n1 A\n3 C\n", "the lines aren't in the order of their numbers, which begin 2, 1, 3. Sort them"),
+        (b"0,A\n1,B\n2,A\n", "line 3: 'A' is already in line 1"),
     ],
 )
 def test_wrong_labels(text: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "l").write_bytes(text)
     with pytest.raises(UsageError, match=message):
         import_flags.read_labels(tmp_path / "l")
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "numbered"),
+    [
+        ("1 ApplyEyeMakeup\r\n2 Archery\r\n", ("ApplyEyeMakeup", "Archery"), True),  # UCF101's classInd.txt
+        ("0\tshake hands\n1\tkick\n", ("shake hands", "kick"), True),
+        ("0,A\n\n1,B\n", ("A", "B"), True),
+        ("1. A\n2. B\n", ("A", "B"), True),
+        ("100 m\n200 m\n", ("100 m", "200 m"), False),
+        ("1 hand\nboth hands\n", ("1 hand", "both hands"), False),
+        ("1 hand\n", ("1 hand",), False),
+        ("0\n1\n2\n", ("0", "1", "2"), False),
+        ("1st\n2nd\n", ("1st", "2nd"), False),
+    ],
+)
+def test_numbers_before_labels(text: str, labels: tuple[str, ...], numbered: bool, tmp_path: Path) -> None:
+    (tmp_path / "l").write_text(text)
+    assert import_flags.read_labels(tmp_path / "l") == (labels, numbered)
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import pipelines
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.model_info import ModelInfo
 from pipelines.dataset import example
 from pipelines.dataset.info import DatasetInfo
 from pipelines.dataset.tfrecord import read_records
 from pipelines.dataset.verification import _check_labels
 from pipelines.labelling.exports.reading import read_labels
-from pipelines.labelling.types import UNKNOWN, covered_s
+from pipelines.labelling.types import covered_s
 from tests.conftest import preprocess, run_here
 from tests.support.store_tools import run_label
 from trainer.evaluation.multilabel.metrics import LabelEvaluation, evaluate_labels

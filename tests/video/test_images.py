@@ -1,10 +1,11 @@
 """Clips as moving pictures."""
 
+import cv2
 import numpy as np
 import pytest
 
 from pipelines.video.clip import Clip
-from pipelines.video.images import animation
+from pipelines.video.images import animation, film_strip
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,14 @@ def test_an_animation_is_small_and_takes_the_time_of_the_clip(
         # Equal neighbours may be merged into one frame that is shown for longer.
         assert len(durations_ms) <= count and sum(durations_ms) == pytest.approx(2000, abs=2 * count)
         assert len(durations_ms) > count / 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((20, 64, 48), (384, 64)), ((8, 8, 4096), (65496, 64)), ((1, 4096, 8), (1, 64))]
+)
+def test_a_film_strip_is_as_wide_as_a_jpeg_may_be(shape: tuple[int, int, int], size: tuple[int, int]) -> None:
+    strip = cv2.imdecode(np.frombuffer(film_strip(np.zeros((*shape, 3), np.uint8)), np.uint8), cv2.IMREAD_COLOR)
+    assert strip.shape[1::-1] == size
 
 
 def test_a_clip_in_a_notebook() -> None:

@@ -46,15 +46,22 @@ def test_a_file_that_ends_before_the_first_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("duration_s", "num_frames", "fails"),
-    [(72000.0, 4, True), (3600.0, 4, False), (7200.0, 7200, False), (1e12, 7200, True)],
+    ("duration_s", "num_frames", "stride_s", "fails"),
+    [
+        (72000.0, 4, 1.0, "4 frames can't last 72000 s"),
+        (3600.0, 4, 1.0, ""),
+        (7200.0, 7200, 1.0, ""),
+        (1e12, 7200, 1.0, "7200 frames can't last"),
+        (1.0, 25, 1e-5, "windows of 1e-05 s are too short for so few frames: 25"),  # of a plain video
+    ],
 )
-def test_a_video_that_claims_to_be_endless(duration_s: float, num_frames: int, fails: bool) -> None:
+def test_far_more_windows_than_frames(duration_s: float, num_frames: int, stride_s: float, fails: str) -> None:
+    window_s = 2 * stride_s if stride_s == 1 else stride_s
     times_s = np.linspace(0, duration_s, num_frames, endpoint=False)
     video = Survey(times_s, None, duration_s, np.empty(0, np.int64), False)
     if fails:
-        with pytest.raises(VideoDecodeError, match=f"{num_frames} frames can't last"):
-            video.pieces(WindowSpec(2.0, 1.0, 2.0))
+        with pytest.raises(VideoDecodeError, match=fails):
+            video.pieces(WindowSpec(window_s, stride_s, window_s))
     else:
         assert len(video.pieces(WindowSpec(2.0, 1.0, 2.0))) == 1
 

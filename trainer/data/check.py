@@ -19,10 +19,8 @@ from trainer.files.copies import Copies
 
 FULL_CHECK_BYTES = 8 * 10**9
 """Below this size every byte is read before training starts: that takes two seconds per GB on two cores."""
-
 _CHUNK_BYTES = 1 << 20
-_LOCAL_THREADS = 4
-_REMOTE_THREADS = 16
+_LOCAL_THREADS, _REMOTE_THREADS = 4, 16
 _SHOWN = 10
 _LENGTH = struct.Struct("<Q")
 _FRAMING_BYTES = 16
@@ -102,14 +100,16 @@ def check_several(dataset: OpenDataset, multi_label: bool) -> None:
     if dataset.info.multi_label and not multi_label:
         raise UsageError(f"clips of {dataset.uri} may have several labels: train with --multi-label")
     if multi_label and not dataset.info.multi_label:
-        raise UsageError(
-            f"each clip of {dataset.uri} has one label: train without --multi-label, or preprocess with --multi-label"
-        )
+        how = "train without --multi-label, or preprocess with --multi-label"
+        raise UsageError(f"each clip of {dataset.uri} has one label: {how}")
 
 
 def _require(dataset: OpenDataset, split: str) -> None:
     sizes = ", ".join(f"{name} {num_clips(dataset, name)}" for name in dataset.info.splits)
     remedy = "Preprocess again with other --splits or --split-groups, and into another --output or with --overwrite"
+    if not any(num_clips(dataset, name) for name in dataset.info.splits):
+        counts = ", ".join(f"{name} {dataset.info.counts.get(name, 0):,}" for name in ("listed", "failed", "filtered"))
+        raise UsageError(f"{dataset.uri} has no clips at all (videos: {counts}). Its preview.html says why")
     if not num_clips(dataset, split):
         raise UsageError(f"{dataset.uri} has no clips in the split {split!r} (clips: {sizes}). {remedy}")
     present = [label for label, count in class_counts(dataset, split).items() if count]

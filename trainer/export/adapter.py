@@ -10,6 +10,7 @@ import tensorflow as tf
 from pipelines.core.errors import UsageError
 from pipelines.core.reasons import first_line
 from pipelines.core.spec import ClipSpec
+from pipelines.reports.text import plural
 from trainer.export.foreign import Foreign, show_shape
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -143,7 +144,8 @@ def _check_outputs(source: str, values: np.ndarray, singly: np.ndarray, num_labe
     if values.ndim != 2 or values.shape[0] != 3:
         raise UsageError(f"{source} gives {show_shape(values.shape)} for 3 clips, not a row of values for each clip")
     if values.shape[1] != num_labels:
-        raise UsageError(f"{source} has {values.shape[1]} outputs, but there are {num_labels} labels")
+        outputs, labels = plural(values.shape[1], "output"), plural(num_labels, "label")
+        raise UsageError(f"{source} has {outputs}, but there {'is' if num_labels == 1 else 'are'} {labels}")
     if not (np.isfinite(values).all() and np.isfinite(singly).all()):
         raise UsageError(f"{source} gives values that aren't finite on sample clips; its weights or --scale are wrong")
     difference = float(np.max(np.abs(values - singly[:3])))

@@ -167,5 +167,7 @@ def wanted(kind: type, about: Setting) -> str:
 
 
 def shown(value: Any, kind: type) -> str:
-    """A setting's value as messages show it: `'2'` for a text, `2` for the float 2.0."""
+    """A setting's value as messages show it: `'2'` for a text, `2` for the float 2.0, `'a', 'b'` for a list."""
+    if kind is tuple and isinstance(value, tuple):
+        return ", ".join(map(repr, value))
     return repr(value).removesuffix(".0") if kind is float and isinstance(value, float) else repr(value)

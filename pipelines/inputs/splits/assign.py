@@ -21,6 +21,7 @@ def validate_fractions(fractions: Mapping[str, float]) -> None:
     for name, fraction in fractions.items():
         if not name.isidentifier():
             raise ValueError(f"{name!r} is not a valid name for a split; use letters, digits and _")
+        _refuse_other_name(name)
         if not 0 < fraction <= 1:
             raise ValueError(f"the fraction of a split must be above 0 and at most 1: {shown}")
     if abs(sum(fractions.values()) - 1) > 1e-6:
@@ -140,9 +141,17 @@ def parse_groups(texts: Sequence[str]) -> dict[str, str]:
             raise ValueError(f"groups of a split must look like test=g01,g02, not {text!r}")
         if not split_name(split) and (near := near_split(split)):
             raise ValueError(f"unknown split {split.strip()!r} in {text!r}; did you mean {near}?")
+        _refuse_other_name(split)
         for group in names.split(","):
             _add_group(result, group.strip(), split.strip())
     return result
+
+
+def _refuse_other_name(split: str) -> None:
+    """Refuses `Valid` for `val`: the trainer, which looks for that split, would not find it."""
+    usual = split_name(split)
+    if usual and usual != split.strip():
+        raise ValueError(f"the split {split.strip()!r} must be called {usual}")
 
 
 def _add_group(result: dict[str, str], group: str, split: str) -> None:

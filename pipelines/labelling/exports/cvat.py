@@ -12,11 +12,12 @@ from xml.sax.saxutils import escape, quoteattr
 from pipelines.annotations.cvat import FPS
 from pipelines.annotations.labels import split_labels
 from pipelines.annotations.times import frame_at
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.exports.media import Media, Videos
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.rows import encodable
 from pipelines.labelling.subtitles import path_of_video
-from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.labelling.types import Segment
 
 LABELS = "labels.json"
 _ATTRIBUTES = ("score", "model", "unfamiliar", FPS)

@@ -14,11 +14,12 @@ from xml.sax.saxutils import quoteattr
 from pipelines.annotations.label_studio import ADDRESS
 from pipelines.annotations.labels import split_labels
 from pipelines.annotations.times import frame_at
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.files.addresses import is_local
 from pipelines.labelling.exports.media import Videos
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.rows import encodable
-from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.labelling.types import Segment
 
 CONFIG = "config.xml"
 _TASKS_IN_FILE = 1_000

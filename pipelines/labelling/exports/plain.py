@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipelines.annotations.times import time_text
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.exports.media import Videos
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.rows import encodable
 from pipelines.labelling.subtitles import path_of_video, webvtt
-from pipelines.labelling.types import UNKNOWN, LabelledVideo, Segment
+from pipelines.labelling.types import LabelledVideo, Segment
 
 TABLE, RESULTS = "segments.csv", "activitynet.json"
 COLUMNS = ("path", "label", "start", "end", "score", "model", "unfamiliar", "is_unfamiliar")

@@ -14,13 +14,14 @@ from pipelines.annotations.labels import split_labels
 from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.file_names import FAILURES
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.names import why_not_plain
 from pipelines.core.stored.sealed import load_json
 from pipelines.core.stored.typed_json import build
 from pipelines.inputs.source_hints import why_no_labels
 from pipelines.labelling.folder import SUMMARY
 from pipelines.labelling.rows import FORMATS, encodable
-from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.labelling.types import Segment
 
 _T = TypeVar("_T")
 _BATCH_ROWS = 10_000

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipelines.core.failure import Failure
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.exports.media import Videos
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.rows import encodable
 from pipelines.labelling.subtitles import path_of_video
-from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.labelling.types import Segment
 
 _INVALID_ARGUMENT, _INTERNAL, _UNAVAILABLE = 3, 13, 14
 _CODES = {"read": _UNAVAILABLE, "decode": _INVALID_ARGUMENT}

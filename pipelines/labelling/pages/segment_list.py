@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.familiarity import MARK, mark
 from pipelines.labelling.pages.links import Places, can_play, group_of
 from pipelines.labelling.pages.timelines import time_range
-from pipelines.labelling.types import UNKNOWN, Example, ListedSegment
+from pipelines.labelling.types import Example, ListedSegment
 from pipelines.reports.choices import Item, choices
 from pipelines.reports.film import film, how_to_play
 from pipelines.reports.parts import soft, text

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.familiarity import MARK
 from pipelines.labelling.pages.links import NOWHERE, Places
-from pipelines.labelling.types import UNKNOWN, LabelledVideo, Segment
+from pipelines.labelling.types import LabelledVideo, Segment
 from pipelines.reports.charts import scale
 from pipelines.reports.parts import Link, Measure, key, svg, table, text
 from pipelines.reports.text import plural

@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.core.label_sets import UNKNOWN
+from pipelines.labelling.types import Segment
 from pipelines.video.windows import Window
 
 DIGITS = 6

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.segmentation.runs import (
     DIGITS,
     Run,
@@ -16,7 +17,7 @@ from pipelines.labelling.segmentation.runs import (
     smooth,
 )  # fmt: skip
 from pipelines.labelling.segments import SegmentSpec
-from pipelines.labelling.types import UNKNOWN, Segment
+from pipelines.labelling.types import Segment
 from pipelines.video.windows import Window
 
 _NONE, _SOME = -1, 0

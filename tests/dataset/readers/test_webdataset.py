@@ -204,4 +204,4 @@ def test_the_package_reads_them(name: str, kind: Callable[[str], Path]) -> None:
 
 def test_only_known_forms(tree: Path, tmp_path: Path) -> None:
     done = preprocess("--input", tree, "--output", tmp_path / "out", "--also", "zip", code=2)
-    assert "--also must be one of webdataset, not ('zip',)" in done.stderr
+    assert "--also must be one of webdataset, not 'zip'" in done.stderr

@@ -93,6 +93,8 @@ def test_another_seed_is_another_draw() -> None:
         ("train=1.2,test=-0.2", "above 0"),
         ("train", "must look like"),
         ("my split=1", "not a valid name for a split"),
+        ("train=0.8,Valid=0.2", "the split 'Valid' must be called val"),
+        ("TRAIN=0.8,test=0.2", "the split 'TRAIN' must be called train"),
     ],
 )
 def test_wrong_fractions(text: str, message: str) -> None:
@@ -108,3 +110,5 @@ def test_parsing() -> None:
             parse_groups(wrong)
     with pytest.raises(ValueError, match="unknown split 'tset' .* did you mean test"):
         parse_groups(["tset=g01"])
+    with pytest.raises(ValueError, match="the split 'testing' must be called test"):
+        parse_groups(["testing=g01"])

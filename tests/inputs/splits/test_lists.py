@@ -258,3 +258,10 @@ def test_names_that_differ_in_case_or_form_alone(text: str) -> None:
 def test_groups_that_differ_in_case_alone() -> None:
     assert splits(chosen(UCF, ("s.csv", "group,split\nG01,test\n"))) == splits(chosen(UCF, ("s.csv", "g01,test")))
     assert splits(chosen(UCF, ("s.csv", "G01,test\n"))) == splits(chosen(UCF, ("s.csv", "g01,test")))
+
+
+def test_a_class_that_no_file_names_is_told() -> None:
+    """HMDB51's files for some of the classes, beside the videos of all."""
+    file = ("pick_test_split1.txt", "#122_Cleaning_Up_(1).avi 1\nRATRACE_pick_37.avi 2\n")
+    assert "WARNING: pick_test_split1.txt leaves out all videos of 1 class: wave" in chosen(HMDB, file).notes
+    assert not any("leaves out all" in note for note in chosen(HMDB[:2], file).notes)

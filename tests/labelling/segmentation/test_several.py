@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.core.label_sets import UNKNOWN
 from pipelines.labelling.account import summarise
 from pipelines.labelling.segmentation.several import make_overlapping_segments
 from pipelines.labelling.segments import SegmentSpec
 from pipelines.labelling.summary import unknown_share
-from pipelines.labelling.types import UNKNOWN, LabelledVideo, LabelReport, Segment, covered_s
+from pipelines.labelling.types import LabelledVideo, LabelReport, Segment, covered_s
 from pipelines.video.windows import Window
 
 LABELS = ("Jump", "Run")

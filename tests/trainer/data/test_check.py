@@ -100,6 +100,17 @@ def test_datasets_that_are_no_use(copy: Path, edit: Callable[[dict[str, Any]], o
     assert str(caught.value).startswith(f"{copy} {message}") and "reprocess" in str(caught.value)
 
 
+def test_a_dataset_without_any_clip(copy: Path) -> None:
+    def empty(info: dict[str, Any]) -> None:
+        for split in info["splits"].values():
+            split.update(shards=[], num_examples_by_class={})
+        info["counts"].update(written=0, filtered=4)
+
+    change(copy, empty)
+    with pytest.raises(UsageError, match=r"has no clips at all \(videos: listed .*filtered 4\)"):
+        open_dataset(str(copy), ("train", "val"))
+
+
 def test_only_the_splits_that_are_asked_for_matter(copy: Path) -> None:
     change(copy, lambda v: v["splits"].pop("val"))
     assert num_clips(open_dataset(str(copy)), "val") == 0

@@ -1,0 +1,42 @@
+"""What is said about the remarks of a dataset's clips: in the right numbers of the right things."""
+
+import pytest
+
+from pipelines.core.spec import ClipSpec, FrameEncoding
+from pipelines.dataset.info import DatasetInfo, ShardReport, WrittenVideo
+from pipelines.dataset.notes import notes_on
+
+INFO = DatasetInfo(ClipSpec(4), FrameEncoding(), "none", ("A",), {}, {}, {}, {}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (
+            ("a", "b", "c"),
+            [
+                "1 video is damaged: a (half is there)",
+                "1 video is a single picture: b (a single picture)",
+                "frames repeat in 1 of 3 clips, whose videos have fewer than the 4 frames of --num-frames",
+            ],
+        ),
+        # All are of the video `a`, which is not a single picture: one of its windows has no more.
+        (
+            ("a@0-1", "a@1-2", "a@2-3"),
+            [
+                "1 clip is damaged: a@0-1 (half is there)",
+                "1 clip shows a single picture: a@1-2 (a single picture)",
+                "frames repeat in 1 of 3 clips, whose parts of videos have fewer than the 4 frames of --num-frames",
+            ],
+        ),
+    ],
+)
+def test_remarks_are_counted_by_clip_where_a_video_has_several(ids: tuple[str, ...], said: list[str]) -> None:
+    facts = [(20, True, "half is there"), (1, False, "a single picture"), (9, False, "")]
+    written = tuple(
+        WrittenVideo(name, "A", "g", frames, 1.0, damaged, remark)
+        for name, (frames, damaged, remark) in zip(ids, facts, strict=True)
+    )
+    report = ShardReport("t", "train-00000-of-00001.tfrecord", "train", 0, "", written=written)
+    notes = [note.text.removesuffix("; all remarks are in remarks.jsonl") for note in notes_on(INFO, [report], [])]
+    assert notes == said
