@@ -10,6 +10,7 @@ from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
 from pipelines.core.wording import some
 from pipelines.evaluation.events import Events
+from pipelines.evaluation.lost import without_labels
 from pipelines.evaluation.pairing import pair_videos
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.types import UNKNOWN
@@ -30,7 +31,7 @@ class Labelled:
         model: fingerprint of the model; empty where the video has no labels.
         length_s: the end of what was labelled or failed; 0 where the whole video failed.
         rows: label, start, end and score of each segment with a label of interest.
-        lost: start and end of the parts that failed.
+        lost: start and end of the parts that failed and have no labels, in order and apart.
         why_none: why the whole video has no labels; empty if it has.
     """
 
@@ -46,8 +47,9 @@ class Labelled:
 def labelled(video: VideoLabels, without: Collection[str] = (UNKNOWN,)) -> Labelled:
     """What is needed of the labels of a video; segments with a label of `without` don't count as detections."""
     rows = tuple((s.label, s.start_s, s.end_s, s.score) for s in video.segments if s.label not in without)
-    lost = tuple((f.start_s, f.end_s) for f in video.failures if f.start_s is not None and f.end_s is not None)
-    length_s = max([0.0, *(s.end_s for s in video.segments), *(end for _, end in lost)])
+    failed = [(f.start_s, f.end_s) for f in video.failures if f.start_s is not None and f.end_s is not None]
+    lost = without_labels(failed, [(s.start_s, s.end_s) for s in video.segments])
+    length_s = max([0.0, *(s.end_s for s in video.segments), *(end for _, end in failed)])
     why_none = "" if video.segments or not video.failures else video.failures[0].type
     return Labelled(video.video, video.uri, video.model, length_s, rows, lost, why_none)
 

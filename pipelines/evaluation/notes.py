@@ -31,7 +31,7 @@ def make_notes(gathered: Gathered, parts: Parts) -> tuple[list[str], list[str]]:
             f"{plural(len(failed), 'video')} failed and {_have(failed)} no labels, so that everything in "
             f"{'it' if len(failed) == 1 else 'them'} counts as missed: {some(failed)}."
         )
-    if lost := [video for video in gathered.videos if video.lost]:
+    if lost := [video for video in gathered.videos if video.lost and not video.why_none]:
         seconds = sum(end - start for video in lost for start, end in video.lost)
         loud.append(
             f"{seconds:,.1f} s of {plural(len(lost), 'video')} failed and have no labels; what happens there counts as "

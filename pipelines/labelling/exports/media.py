@@ -4,6 +4,8 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.files.output_folder import STATE
@@ -13,18 +15,21 @@ from pipelines.video.errors import VideoError
 
 _UNEVEN = 0.01
 """By how much the mean frame rate may differ from the usual one before the frame rate counts as variable."""
+_MOST_OFF = 1.0
+"""By how many frames the number of a frame, at a constant rate, may differ from its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a container says about a video.
+    """What a file says about a video.
 
     Attributes:
         fps: frames per second, the mean.
-        num_frames: number of frames; 0 if the container doesn't say.
+        num_frames: number of frames that are shown.
         width: width of the stored pictures, in pixels.
         height: their height.
-        is_uneven: whether its frame rate seems to be variable, so that a frame's number doesn't tell its time.
+        is_uneven: whether its frame rate is variable or frames are missing, so that a frame's number doesn't tell its
+            time.
     """
 
     fps: float
@@ -101,12 +106,13 @@ def find_videos(labels: str, folder: str = "", url: str = "") -> Videos:
 
 
 def read_media(path: str) -> Media:
-    """What the container of a local video says.
+    """What a local video says about its frames, by its container and its packets.
 
     Raises:
         VideoError: the file can't be read as a video.
     """
     from pipelines.video.frames import open_video
+    from pipelines.video.survey import survey
 
     with open_video(path) as (_, stream):
         mean, usual = stream.average_rate, stream.base_rate
@@ -115,4 +121,7 @@ def read_media(path: str) -> Media:
             raise VideoError("the file gives no frame rate")
         uneven = bool(mean and usual and abs(float(usual) / float(mean) - 1) > _UNEVEN)
         size = stream.codec_context.width, stream.codec_context.height
-        return Media(round(rate, 6), stream.frames, *size, uneven)
+    # The container says nothing of AVI's empty slots, of gaps, and of frames that an edit list hides.
+    times_s = survey(path).times_s
+    uneven = uneven or bool((np.abs(times_s * rate - np.arange(len(times_s))) > _MOST_OFF).any())
+    return Media(round(rate, 6), len(times_s), *size, uneven)
