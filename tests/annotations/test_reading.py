@@ -183,6 +183,8 @@ def test_cvat_for_video_and_for_images(tmp_path: Path) -> None:
         (video, 1.56, 1.8, "Swim", "", "track 2"), (video, 3, 4, "Swim", "", "track 2"),
     ]  # fmt: skip
     assert found(DATA / "cvat-video.xml") == expected
+    for name in ("cvat-video.xml", "label-studio.json"):
+        assert {round(item.frame_s, 3) for item in read_annotations(str(DATA / name)) if item.end_s} == {0.04}
     with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:
         archive.write(DATA / "cvat-video.xml", "annotations.xml")
     assert found(tmp_path / "task.zip") == expected
