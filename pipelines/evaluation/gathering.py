@@ -69,6 +69,7 @@ class Gathered:
         only_in_truth: videos that the labels lack.
         only_in_labels: videos that the truth lacks.
         problems: what is wrong with single events of the truth.
+        unmet: labels that mean that nothing happens, but that neither side has.
     """
 
     labels: tuple[str, ...]
@@ -81,6 +82,7 @@ class Gathered:
     only_in_truth: tuple[str, ...]
     only_in_labels: tuple[str, ...]
     problems: tuple[str, ...]
+    unmet: tuple[str, ...] = ()
 
 
 def gather(annotations: Iterable[Annotation], labels: Sequence[Labelled], background: Collection[str] = ()) -> Gathered:

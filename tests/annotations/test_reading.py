@@ -54,6 +54,7 @@ def task(*annotations: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         (HEAD + "a.mp4,Run,1:75,2\n", "file, line 2: '1:75' is not a time"),
         (HEAD + "a.mp4,Run,1,\n", "file, line 2: there is no end"),
         (HEAD + "a.mp4,Run,,1\n", "file, line 2: there is no start"),
+        ("path,label,start_frame,end_frame\na.mp4,Run,1,2\n", "Call times of a part, in seconds, start and end"),
         (HEAD + "a.mp4,Run|,0,1\n", "file, line 2: 'Run|' has an empty label"),
         (HEAD + ",Run,0,1\n", "file, line 2: no path"),
         ("path,label,start\na.mp4,Run,1\n", "the columns path,label,start are not those of annotations"),

@@ -66,7 +66,7 @@ def test_only_videos_in_both_are_measured() -> None:
     assert (found.only_in_truth, found.only_in_labels) == (("none.mp4",), ("x/b.mp4",))
     notes = " ".join(assemble(found, draws=1).notes)
     assert "1 video of the truth is not in the labels and counts in no measure: none.mp4." in notes
-    assert "1 labelled video is not in the truth and counts in no measure: x/b.mp4." in notes
+    assert "1 video of the labels is not in the truth and counts in no measure: x/b.mp4." in notes
     with pytest.raises(UsageError, match=r"no video in common: the truth has c, the labels have x/a.mp4, x/b.mp4"):
         gathered({"c": [("Run", 0, 4)]}, FOUND)
 
