@@ -93,6 +93,7 @@ DOUBTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "few groups": (make_metrics(num_groups=3), "Limitations", "only 3 groups"),
     "few clips": (make_metrics(per_group=4), "Limitations", "6 classes have fewer than 10 test clips"),
     "missing": (changed(dataset={"missing_classes": {"train": ["Jump"]}}), "", r"Warning:\*\* Train has no clip of 1"),
+    "warnings": (changed(dataset={"warnings": ["same <b>"]}), "", r"Warning:\*\* Same &lt;b&gt;\.|Same \\<b"),
     "one class": (
         changed(baselines={"majority": {"label": "Jump", "top1": {"value": 0.7, "low": 0.6, "high": 0.8}}}),
         "Limitations", "70.0% of the test clips are of Jump",
