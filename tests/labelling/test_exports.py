@@ -7,7 +7,7 @@ import pytest
 from google.cloud.videointelligence_v1 import AnnotateVideoResponse
 
 from pipelines.core.failure import Failure
-from pipelines.labelling.exports.media import read_media
+from pipelines.labelling.exports.media import Videos, read_media
 from pipelines.labelling.exports.reading import VideoLabels, read_labels
 from pipelines.labelling.exports.video_intelligence import response
 from pipelines.labelling.rows import FORMATS, rows, write_rows
@@ -72,6 +72,18 @@ def test_videos_unlike_training_are_told_where_the_form_cannot(tmp_path: Path) -
 def test_frames_whose_numbers_do_not_tell_their_times_are_found(name: str, shown: int, is_uneven: bool) -> None:
     found = read_media(str(Path(__file__).parents[1] / "data" / "field" / name))
     assert (found.fps, found.num_frames, found.is_uneven) == (25.0, shown, is_uneven)
+
+
+@pytest.mark.parametrize("folder", ["", "moved"])
+def test_names_that_are_not_utf8_are_found_again(folder: str, tmp_path: Path) -> None:
+    raw, spelled = BYTES.video, "caf\\udce9.mp4"
+    root = tmp_path / folder
+    places = Videos({} if folder else {raw: str(root / raw)}, str(root) if folder else "")
+    assert {places.address_of(name, name) for name in (raw, spelled)} == {str(root / raw)}
+    if folder:  # a file that is really called so
+        root.mkdir()
+        (root / spelled).write_bytes(b"")
+        assert places.address_of(spelled, spelled) == str(root / spelled)
 
 
 def test_a_response_by_hand() -> None:

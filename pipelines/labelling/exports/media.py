@@ -11,6 +11,7 @@ from pipelines.core.errors import UsageError
 from pipelines.files.output_folder import STATE
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.folder import read_listing
+from pipelines.labelling.rows import unspelled
 from pipelines.video.errors import VideoError
 
 _UNEVEN = 0.01
@@ -63,9 +64,12 @@ class Videos:
         """The same for the video of this id, which was read from there."""
         if not files.is_local(uri):
             return uri
-        if self.folder:
-            return posixpath.normpath(files.join(self.folder, uri))
-        return posixpath.normpath(self.addresses.get(name, uri))
+        if not self.folder:
+            return posixpath.normpath(self.addresses.get(name) or self.addresses.get(unspelled(name), uri))
+        path = files.join(self.folder, uri)
+        if unspelled(uri) != uri and not files.exists(path):
+            path = files.join(self.folder, unspelled(uri))
+        return posixpath.normpath(path)
 
     def media(self, video: VideoLabels) -> Media:
         """What the file of a video says about its frames. One in a store is fetched for that.
