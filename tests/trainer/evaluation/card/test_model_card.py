@@ -128,9 +128,10 @@ def test_what_the_model_is() -> None:
         "fingerprint": "f00d",
         "uri": "/home/me/run",
         "new_layers": ["logits"],
+        "other_clips": {"height": [32, 48]},
     }
     started = render_card(replace(INFO, init=init), make_metrics())
-    assert "lrcn (default), fingerprint f00d; new layers: logits" in section(started, "Model")
+    assert "lrcn (default), fingerprint f00d; new layers: logits; height was 32, now 48" in section(started, "Model")
     assert "/home" not in started and "learnt everything" not in started
 
 
