@@ -86,7 +86,9 @@ def run(arguments: Sequence[str]) -> int:
         )
     number = len(selection.chosen)
     if number < budget:
-        tool.say(f"note: only {number:,} of {budget:,} are chosen: all others are of the same moments as these")
+        are_left = number < len(selection.segments)
+        why = "all others are of the same moments as these" if are_left else "there are no others"
+        tool.say(f"note: only {number:,} of {budget:,} are chosen: {why}")
     classes = {segment.label for segments in found.values() for segment, _ in segments}
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in selection.by_reason.items() if count)
     print(

@@ -92,6 +92,18 @@ def test_from_python(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_background_that_is_not_named_counts(folder: Path) -> None:
     out, _ = evaluate(folder)
     assert "The truth has no event of 1 class in the labels: Still." in out and "4 detections" in out
+    out, _ = evaluate(folder, "--background", "still")
+    assert "WARNING   Neither truth nor labels have the background still: is it spelled alike?" in out
+
+
+def test_what_failed_is_not_right_where_nothing_happens(folder: Path) -> None:
+    truth = "path,label,start,end\nb.mp4,Jump,0,5\nb.mp4,Still,5,9\nd.mp4,,,\n"  # nothing after 9 s, nor in d.mp4
+    (folder / "quiet.csv").write_text(truth)
+    result = pipelines.evaluate(folder / "labels", folder / "quiet.csv")
+    assert [(video.video, video.right_s, video.length_s, video.edit) for video in result.videos] == [
+        ("gym/b.mp4", 9.0, 12.0, 1.0), ("gym/d.mp4", 0.0, 0.0, 0.0),
+    ]  # fmt: skip
+    assert (result.measures["accuracy"].value, result.measures["edit"].value) == (0.75, 0.5)
 
 
 def test_activitynet_and_other_labels_as_truth(folder: Path) -> None:
@@ -102,7 +114,7 @@ def test_activitynet_and_other_labels_as_truth(folder: Path) -> None:
     (folder / "anet.json").write_text(json.dumps({"version": "1.3", "taxonomy": [], "database": database}))
     out, _ = evaluate(folder, "--background", "Still", "--video-pattern", "{id}.mp4", truth="anet.json")
     assert "2 videos, 2 events of 2 classes in anet.json, 2 detections." in out
-    assert "3.0 s of 1 video failed" in out and "2 labelled videos are not in the truth" in out
+    assert "3.0 s of 1 video failed" in out and "2 videos of the labels are not in the truth" in out
     out, _ = evaluate(folder, truth="labels")
     assert "│ mAP@0.5       │ 100.0% │" in out
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pipelines.annotations.types import Annotation
 
 TOLERANCE_S = 0.05
-"""By how much a start or an end may differ and still be the same: programs that count frames round times to them."""
+"""By how much a start or an end may differ and still be the same: programs that count frames round times to them.
+Half a frame counts where that is longer."""
+_ROUNDED_S = 0.002
+"""Files have times to the millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ def by_video(annotations: Iterable[Annotation]) -> dict[str, list[Annotation]]:
 def compare(before: Mapping[str, Sequence[Annotation]], after: Mapping[str, Sequence[Annotation]]) -> Changes:
     """What became of the segments of the videos in `after`.
 
-    A segment is confirmed if one with the same labels has the same times, to `TOLERANCE_S`. What is left is paired by
-    overlap, the pairs with the greatest first, and counts as changed. The rest is new or removed.
+    A segment is confirmed if one with the same labels has the same times, to `TOLERANCE_S` or half a frame. What
+    is left is paired by overlap, the pairs with the greatest first, and counts as changed. The rest is new or removed.
     """
     return sum((_of_video(before.get(video, ()), items) for video, items in after.items()), Changes())
 
@@ -88,7 +91,8 @@ def _is_same(first: Annotation, second: Annotation) -> bool:
     if set(first.labels) != set(second.labels):
         return False
     (start, end), (other_start, other_end) = span(first), span(second)
-    return abs(start - other_start) <= TOLERANCE_S and (end == other_end or abs(end - other_end) <= TOLERANCE_S)
+    near_s = max(TOLERANCE_S, 0.5 * max(first.frame_s, second.frame_s) + _ROUNDED_S)
+    return abs(start - other_start) <= near_s and (end == other_end or abs(end - other_end) <= near_s)
 
 
 def _share(first: Annotation, second: Annotation) -> float:

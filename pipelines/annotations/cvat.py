@@ -8,7 +8,7 @@ attribute `fps` of tracks or tags, as tasks have that this software made, or els
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -98,7 +98,7 @@ def _annotations(
     fps = source.frames_per_second(known[0] if known else None, "meta.task")
     for found in stretches:
         times = frame_time(found.start, fps), frame_time(found.end, fps)
-        yield source.annotation(found.place, video, times, found.label)
+        yield replace(source.annotation(found.place, video, times, found.label), frame_s=1 / fps)
 
 
 def _task(meta: Element, source: Source) -> _Task:

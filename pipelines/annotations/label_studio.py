@@ -6,6 +6,7 @@ ranges are counted from 1, and a range has its last frame: https://labelstud.io/
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -122,9 +123,9 @@ def _result(
     elif isinstance(value.get("timelinelabels"), list) and isinstance(value.get("ranges"), list):
         fps = source.frames_per_second(data.get("fps"), place)
         for times in value["ranges"]:
-            yield source.annotation(
-                place, video, _seconds(times, fps, place, source), value["timelinelabels"], score=score
-            )
+            seconds = _seconds(times, fps, place, source)
+            found = source.annotation(place, video, seconds, value["timelinelabels"], score=score)
+            yield replace(found, frame_s=1 / fps)
     elif kind == "labels" and "start" in value and "end" in value and isinstance(value.get("labels"), list):
         yield source.annotation(place, video, (value["start"], value["end"]), value["labels"], score=score)
     else:

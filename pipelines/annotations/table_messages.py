@@ -65,9 +65,10 @@ def meaningful_columns(name: str, columns: Sequence[str], has_parts: bool) -> st
         has_parts: whether a line may name a part of a video.
     """
     s = len(columns) > 1
-    remedy = "Call times of a part start and end" if has_parts else "Cut videos (ffmpeg -ss START -to END)"
+    remedy = "Call times of a part, in seconds, start and end" if has_parts else "Cut videos (ffmpeg -ss START -to END)"
+    means = "the whole video or a part of it" if has_parts else "the whole video"
     return (
-        f"{name}: column{'s' * s} {shortened(', '.join(columns))}: not supported. Each line means the whole video, "
+        f"{name}: column{'s' * s} {shortened(', '.join(columns))}: not supported. Each line means {means}, "
         f"uncropped and at its own speed, and counts as much as any other. {remedy}, leave out lines that should not "
         f"count, or remove {'these columns' if s else 'this column'}"
     )

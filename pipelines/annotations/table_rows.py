@@ -36,14 +36,14 @@ def plain_rows(text: str, columns: Sequence[str], source: Source) -> Iterator[An
             f"{source.name}: the columns {','.join(columns)} are not those of annotations. Expected {ACCEPTED}"
         )
     video, label = chosen[:2]
-    times = [name for name in chosen[2:] if name]
+    times = [name for name in chosen[2:] if name] or ["start", "end"]
     optional = (label, *_OPTIONAL, *times)
     for line, values in read_table(text, source.name, (video,), optional).rows:
         path, names, group, split, score, *given = values
         place = f"line {line}"
         if source.pattern:
             path = source.video(path, dict(zip((video, *optional), values, strict=True)), place)
-        start, end = given or ("", "")
+        start, end = given
         yield source.annotation(place, path, (start, end), names, group, split, score)
 
 

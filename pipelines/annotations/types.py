@@ -1,6 +1,6 @@
 """An annotated stretch of a video, whatever file it was read from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Annotation:
         place: where it stands, such as `line 12` or `database.v_7.annotations[3]`, for messages.
         is_unfamiliar: whether it is a model's, which found it unlike what it was trained on: the label isn't to be
             trusted, however high its score.
+        frame_s: how long a frame of the video is, where the file counts times in frames; 0 where it doesn't.
     """
 
     video: str
@@ -29,3 +30,4 @@ class Annotation:
     score: float | None = None
     place: str = ""
     is_unfamiliar: bool = False
+    frame_s: float = field(default=0.0, compare=False)

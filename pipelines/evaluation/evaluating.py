@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -49,8 +50,12 @@ def evaluate_labels(
     with _readable(truth):
         annotations = [*read_annotations(truth, video_pattern, fps)]
     with _readable(labels):
-        found = [labelled(video, {UNKNOWN, *background}) for video in read_labels(labels)]
-    gathered = gather(annotations, found, background)
+        found = []
+        known = {label for annotation in annotations for label in annotation.labels}
+        for video in read_labels(labels):
+            known |= video.classes
+            found.append(labelled(video, {UNKNOWN, *background}))
+    gathered = replace(gather(annotations, found, background), unmet=tuple(sorted({*background} - known)))
     return assemble(gathered, name_of(labels), name_of(truth), background)
 
 
@@ -75,7 +80,8 @@ def assemble(
         labels, truth, background: what they are called.
         draws: number of draws of the intervals.
     """
-    parts = take_apart(gathered.truth, gathered.found, gathered.lengths_s, max(len(gathered.labels), 1))
+    lost = [None if video.why_none else video.lost for video in gathered.videos]
+    parts = take_apart(gathered.truth, gathered.found, gathered.lengths_s, max(len(gathered.labels), 1), lost)
     found = intervals(parts.statistics, gathered.groups, draws)
     loud, others = make_notes(gathered, parts)
     videos = _videos(gathered, parts)

@@ -12,6 +12,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.label_sets import UNKNOWN
 from pipelines.core.wording import some
 from pipelines.evaluation.events import Events
+from pipelines.evaluation.lost import without_labels
 from pipelines.evaluation.pairing import pair_videos
 from pipelines.labelling.exports.reading import VideoLabels
 
@@ -33,7 +34,7 @@ class Labelled:
         model: fingerprint of the model; empty where the video has no labels.
         length_s: the end of what was labelled or failed; 0 where the whole video failed.
         rows: label, start, end and score of each segment with a label of interest.
-        lost: start and end of the parts that failed.
+        lost: start and end of the parts that failed and have no labels, in order and apart.
         why_none: why the whole video has no labels; empty if it has.
     """
 
@@ -49,8 +50,9 @@ class Labelled:
 def labelled(video: VideoLabels, without: Collection[str] = (UNKNOWN,)) -> Labelled:
     """What is needed of the labels of a video; segments with a label of `without` don't count as detections."""
     rows = tuple((s.label, s.start_s, s.end_s, s.score) for s in video.segments if s.label not in without)
-    lost = tuple((f.start_s, f.end_s) for f in video.failures if f.start_s is not None and f.end_s is not None)
-    length_s = max([0.0, *(s.end_s for s in video.segments), *(end for _, end in lost)])
+    failed = [(f.start_s, f.end_s) for f in video.failures if f.start_s is not None and f.end_s is not None]
+    lost = without_labels(failed, [(s.start_s, s.end_s) for s in video.segments])
+    length_s = max([0.0, *(s.end_s for s in video.segments), *(end for _, end in failed)])
     why_none = "" if video.segments or not video.failures else video.failures[0].type
     return Labelled(video.video, video.uri, video.model, length_s, rows, lost, why_none)
 
@@ -70,6 +72,7 @@ class Gathered:
         only_in_truth: videos that the labels lack.
         only_in_labels: videos that the truth lacks.
         problems: what is wrong with single events of the truth.
+        unmet: labels that mean that nothing happens, but that neither side has.
     """
 
     labels: tuple[str, ...]
@@ -82,6 +85,7 @@ class Gathered:
     only_in_truth: tuple[str, ...]
     only_in_labels: tuple[str, ...]
     problems: tuple[str, ...]
+    unmet: tuple[str, ...] = ()
 
 
 def gather(annotations: Iterable[Annotation], labels: Sequence[Labelled], background: Collection[str] = ()) -> Gathered:

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipelines.evaluation.detection import THRESHOLDS, Ranking, average_precision, match, rank
 from pipelines.evaluation.events import Events
+from pipelines.evaluation.lost import Stretch, without_labels
 from pipelines.evaluation.segmentation import (
     OVERLAPS,
     edit_score,
@@ -90,7 +91,13 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
 
 
-def take_apart(truth: Events, found: Events, lengths_s: np.ndarray, num_labels: int) -> Parts:
+def take_apart(
+    truth: Events,
+    found: Events,
+    lengths_s: np.ndarray,
+    num_labels: int,
+    lost: Sequence[Sequence[Stretch] | None] | None = None,
+) -> Parts:
     """The parts of all measures.
 
     Args:
@@ -98,6 +105,8 @@ def take_apart(truth: Events, found: Events, lengths_s: np.ndarray, num_labels: 
         found: what the labels say.
         lengths_s: float64 [V], lengths of the videos; no event ends later.
         num_labels: the number of classes C, at least 1.
+        lost: the time of each video that failed and has no labels, None for all of it: that nothing is said of it
+            isn't right even if nothing happens there. None if nothing failed.
     """
     num_videos = len(lengths_s)
     matched = match(truth, found)
@@ -108,11 +117,14 @@ def take_apart(truth: Events, found: Events, lengths_s: np.ndarray, num_labels: 
     for video, sides in enumerate(zip(truth.by_video(num_videos), found.by_video(num_videos), strict=True)):
         mine = seconds_by_pair(*sides, float(lengths_s[video]), num_labels)
         seconds += mine
-        right_s[video] = np.trace(mine)
+        failed: Sequence[Stretch] | None = () if lost is None else lost[video]
+        if failed is not None:
+            happens = zip(sides[0].start_s.tolist(), sides[0].end_s.tolist(), strict=True)
+            right_s[video] = np.trace(mine) - sum(end_s - start_s for start_s, end_s in without_labels(failed, happens))
         overlapping[:, video] = [overlaps_itself(side) for side in sides]
         if not overlapping[:, video].any():
             true, given = map(joined, sides)
-            edit[video] = edit_score(true.label, given.label)
+            edit[video] = 0.0 if failed is None else edit_score(true.label, given.label)
             segments[video] = [len(true), len(given), *segment_hits(true, given)]
     return Parts(
         matched=matched,

@@ -21,6 +21,8 @@ def make_notes(gathered: Gathered, parts: Parts) -> tuple[list[str], list[str]]:
         loud.append("Nothing happens in the truth of these videos: there is nothing to find.")
     elif not {*gathered.truth.label.tolist()} & {*gathered.found.label.tolist()} and len(gathered.found):
         loud.append("Truth and labels have no label in common: are their names spelled alike?")
+    if gathered.unmet:
+        loud.append(f"Neither truth nor labels have the background {some(gathered.unmet)}: is it spelled alike?")
     if gathered.only_in_truth:
         loud.append(
             f"{plural(len(gathered.only_in_truth), 'video')} of the truth {_are(gathered.only_in_truth)} not in the "
@@ -31,7 +33,7 @@ def make_notes(gathered: Gathered, parts: Parts) -> tuple[list[str], list[str]]:
             f"{plural(len(failed), 'video')} failed and {_have(failed)} no labels, so that everything in "
             f"{'it' if len(failed) == 1 else 'them'} counts as missed: {some(failed)}."
         )
-    if lost := [video for video in gathered.videos if video.lost]:
+    if lost := [video for video in gathered.videos if video.lost and not video.why_none]:
         seconds = sum(end - start for video in lost for start, end in video.lost)
         loud.append(
             f"{seconds:,.1f} s of {plural(len(lost), 'video')} failed and have no labels; what happens there counts as "
@@ -52,7 +54,7 @@ def make_notes(gathered: Gathered, parts: Parts) -> tuple[list[str], list[str]]:
         )
     if gathered.only_in_labels:
         others.append(
-            f"{plural(len(gathered.only_in_labels), 'labelled video')} {_are(gathered.only_in_labels)} not in the "
+            f"{plural(len(gathered.only_in_labels), 'video')} of the labels {_are(gathered.only_in_labels)} not in the "
             f"truth and count{_s(gathered.only_in_labels)} in no measure: {some(gathered.only_in_labels)}."
         )
     truth, found = (counts.sum(axis=0) for counts in (parts.truth, parts.found))

@@ -5,12 +5,13 @@ from os import PathLike
 
 from pipelines import files
 from pipelines.core.errors import UsageError, UserError
+from pipelines.core.failure import Failure
 from pipelines.core.spec import UNIFORM_TIME, ClipSpec
 from pipelines.labelling.exports.reading import read_labels
 from pipelines.labelling.pages.timelines import marked, time_range
 from pipelines.labelling.subtitles import webvtt
 from pipelines.labelling.types import LabelledVideo
-from pipelines.reports.parts import Measure, table
+from pipelines.reports.parts import Measure, soft, table
 from pipelines.video.clip import read_clip
 from pipelines.video.images import data_uri, encode_video
 from pipelines.video.source import read_source
@@ -29,18 +30,27 @@ class LabelPlayer:
     Attributes:
         labels: the video's segments, in order.
         webm: the video as it is played, 240 pixels high, with at most 15 pictures a second and 600 in all.
+        failures: why parts of it have no labels.
     """
 
     labels: LabelledVideo
     webm: bytes = field(repr=False)
+    failures: tuple[Failure, ...] = ()
 
     def _repr_html_(self) -> str:
         rows = [(time_range(s.start_s, s.end_s), marked(s), Measure(f"{s.score:.1%}")) for s in self.labels.segments]
+        doubts = [self.labels.remark] if self.labels.remark else []
+        doubts += [
+            f"failed from {time_range(failure.start_s, failure.end_s)}: {failure.message}"
+            for failure in self.failures
+            if failure.start_s is not None and failure.end_s is not None
+        ]
         track = data_uri(webvtt(self.labels).encode(), "text/vtt")
         return (
             f'<video controls loop muted autoplay playsinline height="{_HEIGHT_PX}" '
             f'src="{data_uri(self.webm, "video/webm")}"><track default kind="subtitles" label="labels" srclang="en" '
             f'src="{track}"></video>{table(self.labels.video, ("time", "label", "score"), rows)}'
+            f"{''.join(map(soft, doubts))}"
         )
 
 
@@ -88,4 +98,6 @@ def play(video: str | PathLike[str], labels: str | PathLike[str]) -> LabelPlayer
     times_s = [index * duration_s / count for index in range(count)]
     # VP8 plays in every browser, and in the notebooks of editors, which lack codecs that need a licence.
     webm = encode_video(clip.frames, times_s, "webm", "libvpx", {"deadline": "good", "cpu-used": "5", "b": "500k"})
-    return LabelPlayer(LabelledVideo(name, path, duration_s, clip.damaged, segments, found.remark), webm)
+    return LabelPlayer(
+        LabelledVideo(name, path, duration_s, clip.damaged, segments, found.remark), webm, found.failures
+    )

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, BinaryIO
@@ -19,6 +20,8 @@ _FLAG = "is_unfamiliar"
 _MAY_BE_NULL = ("unfamiliar", "is_unfamiliar")
 _ROW_GROUP = 10_000
 """Number of rows of a Parquet file that are in memory at a time."""
+
+_SPELLED = re.compile(r"\\(udc[89a-f][0-9a-f])")
 
 Row = dict[str, Any]
 
@@ -61,6 +64,11 @@ def encodable(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: encodable(item) for key, item in value.items()}
     return [encodable(item) for item in value] if isinstance(value, list) else value
+
+
+def unspelled(text: str) -> str:
+    """The name of a file that `encodable` has spelled out."""
+    return _SPELLED.sub(lambda match: chr(int(match[1][1:], 16)), text)
 
 
 def write_rows(file: BinaryIO, rows: Iterable[Row], format: str) -> int:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from pipelines.annotations.changes import Changes, by_video, compare
@@ -17,6 +19,9 @@ RUN, WALK = row(0, 2, "Run"), row(2, 4, "Walk")
         ([RUN, WALK], [RUN, WALK], Changes(confirmed=2)),
         ([RUN, WALK], [row(0.04, 2.05, "Run"), WALK], Changes(confirmed=2)),
         ([RUN, WALK], [row(0.06, 2, "Run"), WALK], Changes(confirmed=1, changed=1)),
+        ([RUN, WALK], [replace(row(0, 2.1, "Run"), frame_s=0.2), WALK], Changes(confirmed=2)),  # 5 frames a second
+        ([RUN, WALK], [replace(row(0, 2.2, "Run"), frame_s=0.2), WALK], Changes(confirmed=1, changed=1)),
+        ([RUN, WALK], [replace(row(0, 2.06, "Run"), frame_s=0.04), WALK], Changes(confirmed=1, changed=1)),
         ([RUN, WALK], [row(0, 2, "Hop"), WALK], Changes(confirmed=1, changed=1)),
         ([RUN, WALK], [RUN], Changes(confirmed=1, removed=1)),
         ([RUN], [RUN, row(5, 6, "Hop")], Changes(confirmed=1, new=1)),

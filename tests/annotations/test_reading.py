@@ -54,6 +54,7 @@ def task(*annotations: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         (HEAD + "a.mp4,Run,1:75,2\n", "file, line 2: '1:75' is not a time"),
         (HEAD + "a.mp4,Run,1,\n", "file, line 2: there is no end"),
         (HEAD + "a.mp4,Run,,1\n", "file, line 2: there is no start"),
+        ("path,label,start_frame,end_frame\na.mp4,Run,1,2\n", "Call times of a part, in seconds, start and end"),
         (HEAD + "a.mp4,Run|,0,1\n", "file, line 2: 'Run|' has an empty label"),
         (HEAD + ",Run,0,1\n", "file, line 2: no path"),
         ("path,label,start\na.mp4,Run,1\n", "the columns path,label,start are not those of annotations"),
@@ -183,6 +184,8 @@ def test_cvat_for_video_and_for_images(tmp_path: Path) -> None:
         (video, 1.56, 1.8, "Swim", "", "track 2"), (video, 3, 4, "Swim", "", "track 2"),
     ]  # fmt: skip
     assert found(DATA / "cvat-video.xml") == expected
+    for name in ("cvat-video.xml", "label-studio.json"):
+        assert {round(item.frame_s, 3) for item in read_annotations(str(DATA / name)) if item.end_s} == {0.04}
     with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:
         archive.write(DATA / "cvat-video.xml", "annotations.xml")
     assert found(tmp_path / "task.zip") == expected

@@ -29,6 +29,36 @@ def test_unknown_and_background_are_no_detections() -> None:
     assert (failed.length_s, failed.rows, failed.why_none) == (0.0, (), "VideoReadError")
 
 
+@pytest.mark.parametrize(
+    "failed, segments, lost",
+    [
+        ([(3, 4)], [(0, 3.5), (3.5, 6)], ()),  # one window, whose neighbours overlap it
+        ([(3, 4), (3.5, 4.5)], [(0, 3.5), (4, 6)], ((3.5, 4),)),
+        ([(0, 1), (0.5, 1.5), (1, 2)], [], ((0, 2),)),
+        ([(9, 12), (2, 3)], [(0, 2), (3, 9)], ((2, 3), (9, 12))),
+        ([(0, 10)], [(2, 4), (3, 5), (6, 7)], ((0, 2), (5, 6), (7, 10))),
+        ([(1, 2), (2, 3)], [], ((1, 3),)),
+        ([(5, 5)], [], ()),
+        ([], [(0, 1)], ()),
+    ],
+)
+def test_time_that_failed_counts_once_and_only_where_there_are_no_labels(
+    failed: list[tuple[float, float]], segments: list[tuple[float, float]], lost: tuple[tuple[float, float], ...]
+) -> None:
+    failures = tuple(Failure("decode", "VideoDecodeError", "no", start_s=start, end_s=end) for start, end in failed)
+    video = VideoLabels("a.mp4", "a.mp4", "00ff", "", tuple(segment("Run", *times) for times in segments), failures)
+    found = labelled(video)
+    assert found.lost == lost
+    assert found.length_s == max([0, *(end for _, end in [*failed, *segments])])
+    notes = " ".join(assemble(gather([Annotation("a.mp4", 0.0, 1.0, ("Run",))], [found]), draws=1).notes)
+    seconds = sum(end - start for start, end in lost)
+    if segments:
+        assert (f"{seconds:,.1f} s of 1 video failed" in notes) == bool(lost)
+        assert "failed" in notes or not lost
+    else:
+        assert "1 video failed" in notes and "s of 1 video failed" not in notes  # told once
+
+
 def test_only_videos_in_both_are_measured() -> None:
     truth = {"a": [("Run", 0, 4)], "none.mp4": [("Run", 0, 1)]}
     found = gathered(truth, FOUND)
@@ -36,7 +66,7 @@ def test_only_videos_in_both_are_measured() -> None:
     assert (found.only_in_truth, found.only_in_labels) == (("none.mp4",), ("x/b.mp4",))
     notes = " ".join(assemble(found, draws=1).notes)
     assert "1 video of the truth is not in the labels and counts in no measure: none.mp4." in notes
-    assert "1 labelled video is not in the truth and counts in no measure: x/b.mp4." in notes
+    assert "1 video of the labels is not in the truth and counts in no measure: x/b.mp4." in notes
     with pytest.raises(UsageError, match=r"no video in common: the truth has c, the labels have x/a.mp4, x/b.mp4"):
         gathered({"c": [("Run", 0, 4)]}, FOUND)
 

@@ -7,6 +7,7 @@ import pytest
 from google.cloud.videointelligence_v1 import AnnotateVideoResponse
 
 from pipelines.core.failure import Failure
+from pipelines.labelling.exports.media import Videos, read_media
 from pipelines.labelling.exports.reading import VideoLabels, read_labels
 from pipelines.labelling.exports.video_intelligence import response
 from pipelines.labelling.rows import FORMATS, rows, write_rows
@@ -58,6 +59,31 @@ def test_videos_unlike_training_are_told_where_the_form_cannot(tmp_path: Path) -
     summary = json.loads((labels / "summary.json").read_text())
     (labels / "summary.json").write_text(json.dumps({**summary, "unfamiliar": {"videos": 2, "segments": 3}}))
     assert "2 of these videos are unlike what the model has seen" in export(labels, tmp_path / "b")[2]
+
+
+@pytest.mark.parametrize(
+    "name, shown, is_uneven",
+    [
+        ("nullframes.avi", 50, True),  # 410 slots, most of them empty
+        ("trim_8_to_9.5.mp4", 40, True),  # with a gap after its first frames
+        ("cut_editlist.mp4", 37, False),  # of 50, of which an edit list hides some
+    ],
+)
+def test_frames_whose_numbers_do_not_tell_their_times_are_found(name: str, shown: int, is_uneven: bool) -> None:
+    found = read_media(str(Path(__file__).parents[1] / "data" / "field" / name))
+    assert (found.fps, found.num_frames, found.is_uneven) == (25.0, shown, is_uneven)
+
+
+@pytest.mark.parametrize("folder", ["", "moved"])
+def test_names_that_are_not_utf8_are_found_again(folder: str, tmp_path: Path) -> None:
+    raw, spelled = BYTES.video, "caf\\udce9.mp4"
+    root = tmp_path / folder
+    places = Videos({} if folder else {raw: str(root / raw)}, str(root) if folder else "")
+    assert {places.address_of(name, name) for name in (raw, spelled)} == {str(root / raw)}
+    if folder:  # a file that is really called so
+        root.mkdir()
+        (root / spelled).write_bytes(b"")
+        assert places.address_of(spelled, spelled) == str(root / spelled)
 
 
 def test_a_response_by_hand() -> None:

@@ -22,11 +22,12 @@ def write_labels(
     videos: dict[str, list[tuple[float, float, str]]],
     form: str = "jsonl",
     unfamiliar: float | None = None,
+    remark: str = "",
 ) -> str:
     """A folder of labels, from video to its segments; one without any has failed."""
     folder.mkdir()
     labelled = [
-        LabelledVideo(name, name, 0.0, False, tuple(Segment(*part, 0.875, (), unfamiliar) for part in parts))
+        LabelledVideo(name, name, 0.0, False, tuple(Segment(*part, 0.875, (), unfamiliar) for part in parts), remark)
         for name, parts in videos.items()
     ]
     name = f"labels-00000-of-00001.{form}"
@@ -65,6 +66,16 @@ def test_labels_of_any_format_say_what_is_unlike_training(form: str, unfamiliar:
     player = pipelines.play(str(video), labels)
     assert player.labels.segments[0].unfamiliar == unfamiliar
     assert (">Run (unlike training)<" in player._repr_html_()) == (unfamiliar == 1.5)
+
+
+def test_what_has_no_labels_is_said(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "x.avi", 50, size=(32, 32))
+    labels = write_labels(tmp_path / "labels", {"x.avi": [(0, 1, "Run")]}, remark="25 of 50 frames <b>")
+    lost = Failure("decode", "VideoDecodeError", "the rest <b> is missing", video_id="x.avi", start_s=1.0, end_s=2.0)
+    (tmp_path / "labels" / "failures.jsonl").write_text(lost.to_line())
+    shown = pipelines.play(str(video), labels)._repr_html_()
+    assert "failed from 0:01.0 to 0:02.0: the rest &lt;b&gt; is missing<" in shown
+    assert "25 of 50 frames &lt;b&gt;<" in shown and "<b>" not in shown
 
 
 def test_a_long_video_has_no_more_pictures(tmp_path: Path) -> None:

@@ -113,6 +113,8 @@ def test_what_is_not_known_is_said(videos: list[VideoLabels], tmp_path: Path) ->
     assert {row["path"] for row in rows_of(tmp_path / "a.csv")} == {f"gym/{number}.avi" for number in range(6)}
     select(labels, tmp_path / "b.csv", "--budget", 1, "--videos", tmp_path / "moved")
     assert [row["path"] for row in rows_of(tmp_path / "b.csv")] == ["moved/gym/0.avi"]
+    few = write_labels(tmp_path / "few", [video_labels("a.avi", [segment(0, 4, {"Jump": 0.9, "Run": 0.1})])])
+    assert "only 1 of 2 are chosen: there are no others" in select(few, tmp_path / "c.csv", "--budget", 2)[1]
 
 
 def test_an_export_has_the_chosen_segments_alone(videos: list[VideoLabels], tmp_path: Path) -> None:

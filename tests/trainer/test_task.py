@@ -366,6 +366,12 @@ def test_official_splits_without_val_are_kept_and_train(tree: Path, tmp_path: Pa
     assert set(metrics["groups"]["train"] + metrics["groups"]["val"]) == {"g01", "g02", "g03", "g04"}
     assert metrics["note"].startswith("the dataset has no split val: 6 of the 24 clips of train, of 1 of its 4 groups,")
     assert f"note: {metrics['note']}" in done.stderr
+    assert metrics["warnings"] == [note[9:] for note in info["notes"] if note.startswith("WARNING: ")]
+    assert metrics["warnings"][0].startswith("videos of the same content with different labels: ")
+    for warning in metrics["warnings"]:
+        assert f"WARNING: {warning}\n" in done.stderr and f"{warning}\n" in done.stdout
+    for name in ("report.html", "model/README.md"):
+        assert "ideos of the same content with different labels" in (run / name).read_text()
     assert (metrics["leaky"], metrics["missing_classes"]) == (False, {})
 
 

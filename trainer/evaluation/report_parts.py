@@ -100,7 +100,7 @@ def said_of_leaks(metrics: Mapping[str, Any]) -> list[str]:
 
 def said_of_clips(metrics: Mapping[str, Any], test: Evaluation | LabelEvaluation) -> tuple[list[str], list[str]]:
     """What the clips of the sides lack: what spoils the model, and what else a reader should know."""
-    loud: list[str] = []
+    loud = [f"{said[:1].upper()}{said[1:]}." for said in metrics["dataset"].get("warnings", ())]
     others: list[str] = []
     if test.num_groups < MIN_GROUPS:
         few = f"Test has only {plural(test.num_groups, 'group')}: the intervals, which are over groups, are rough."

@@ -63,6 +63,7 @@ def describe(run: Run, main: Trained, single: Trained | None) -> dict[str, Any]:
             "protocol": parts.protocol,
             "leaky": parts.leaky,
             "note": parts.note,
+            "warnings": run.warnings,
             "missing_classes": missing_classes(parts, labels),
             "num_clips": {name: part.num_clips for name, part in parts.sides.items()},
             "groups": {name: list(part.groups) for name, part in parts.sides.items()},

@@ -8,7 +8,7 @@ import keras
 
 from pipelines.cli import tool
 from pipelines.core.errors import UsageError
-from pipelines.dataset.info import DatasetInfo
+from pipelines.dataset.info import DatasetInfo, Note
 from pipelines.reports.text import plural, some
 from trainer.config import TrainConfig
 from trainer.data.augment import choose
@@ -135,10 +135,15 @@ class Run:
             tool.say("note: which groups the model of --init has learnt from is not known: none should be in test")
         for side, names in missing_classes(parts, self.info.labels).items():
             tool.say(f"WARNING: {side} has no clip of {plural(len(names), 'class', 'classes')}: {some(names)}")
-        if parts.note:
-            tool.say(f"note: {parts.note}")
-        for note in filter(None, (self.note, self.windows.note)):
+        for warning in self.warnings:
+            tool.say(f"WARNING: {warning}")
+        for note in filter(None, (parts.note, self.note, self.windows.note)):
             tool.say(f"note: {note}")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What preprocessing has said of the dataset that may make the scores misleading."""
+        return [note.text for note in map(Note.parse, self.dataset.info.notes) if note.is_warning]
 
     @property
     def _with_appearance(self) -> str:

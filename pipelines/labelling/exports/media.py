@@ -4,27 +4,33 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.files.output_folder import STATE
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.folder import read_listing
+from pipelines.labelling.rows import unspelled
 from pipelines.video.errors import VideoError
 
 _UNEVEN = 0.01
 """By how much the mean frame rate may differ from the usual one before the frame rate counts as variable."""
+_MOST_OFF = 1.0
+"""By how many frames the number of a frame, at a constant rate, may differ from its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a container says about a video.
+    """What a file says about a video.
 
     Attributes:
         fps: frames per second, the mean.
-        num_frames: number of frames; 0 if the container doesn't say.
+        num_frames: number of frames that are shown.
         width: width of the stored pictures, in pixels.
         height: their height.
-        is_uneven: whether its frame rate seems to be variable, so that a frame's number doesn't tell its time.
+        is_uneven: whether its frame rate is variable or frames are missing, so that a frame's number doesn't tell its
+            time.
     """
 
     fps: float
@@ -58,9 +64,12 @@ class Videos:
         """The same for the video of this id, which was read from there."""
         if not files.is_local(uri):
             return uri
-        if self.folder:
-            return posixpath.normpath(files.join(self.folder, uri))
-        return posixpath.normpath(self.addresses.get(name, uri))
+        if not self.folder:
+            return posixpath.normpath(self.addresses.get(name) or self.addresses.get(unspelled(name), uri))
+        path = files.join(self.folder, uri)
+        if unspelled(uri) != uri and not files.exists(path):
+            path = files.join(self.folder, unspelled(uri))
+        return posixpath.normpath(path)
 
     def media(self, video: VideoLabels) -> Media:
         """What the file of a video says about its frames. One in a store is fetched for that.
@@ -101,12 +110,13 @@ def find_videos(labels: str, folder: str = "", url: str = "") -> Videos:
 
 
 def read_media(path: str) -> Media:
-    """What the container of a local video says.
+    """What a local video says about its frames, by its container and its packets.
 
     Raises:
         VideoError: the file can't be read as a video.
     """
     from pipelines.video.frames import open_video
+    from pipelines.video.survey import survey
 
     with open_video(path) as (_, stream):
         mean, usual = stream.average_rate, stream.base_rate
@@ -115,4 +125,7 @@ def read_media(path: str) -> Media:
             raise VideoError("the file gives no frame rate")
         uneven = bool(mean and usual and abs(float(usual) / float(mean) - 1) > _UNEVEN)
         size = stream.codec_context.width, stream.codec_context.height
-        return Media(round(rate, 6), stream.frames, *size, uneven)
+    # The container says nothing of AVI's empty slots, of gaps, and of frames that an edit list hides.
+    times_s = survey(path).times_s
+    uneven = uneven or bool((np.abs(times_s * rate - np.arange(len(times_s))) > _MOST_OFF).any())
+    return Media(round(rate, 6), len(times_s), *size, uneven)

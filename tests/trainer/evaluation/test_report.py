@@ -124,6 +124,7 @@ def test_names_do_not_become_markup_and_nothing_is_loaded() -> None:
     ("change", "said", "kind"),
     [
         ({"leaky": True, "protocol": "random"}, "Random split: clips of one group are on both sides", "loud"),
+        ({"warnings": ["videos of the same content"]}, "Videos of the same content.", "loud"),
         ({"single": interval(0.9)}, "A single frame is as good: the labels may be readable from the", "loud"),
         ({"single": interval(0.6, 0.4)}, "A single frame may be as good", "loud"),
         ({"majority": interval(0.9)}, "is not clearly better than always predicting Jump", "loud"),
@@ -134,7 +135,7 @@ def test_names_do_not_become_markup_and_nothing_is_loaded() -> None:
 )
 def test_warnings(change: dict[str, Any], said: str, kind: str | None) -> None:
     metrics = make_metrics()
-    metrics["dataset"].update({key: change[key] for key in ("leaky", "protocol") if key in change})
+    metrics["dataset"].update({key: change[key] for key in ("leaky", "protocol", "warnings") if key in change})
     if "single" in change:
         metrics["baselines"]["single_frame"] = {"top1": change["single"]} if change["single"] else None
     if "majority" in change:
@@ -173,9 +174,11 @@ def test_one_class_is_the_first_thing_that_is_printed(capsys: pytest.CaptureFixt
     for scores in metrics["test"]["per_class"]:
         scores["support"] *= scores["label"] == "Walk"
     metrics["dataset"]["note"] = "the dataset has no split val"
+    metrics["dataset"]["warnings"] = ["frames repeat in 3 of 4 clips"]
     terminal.print_result(metrics, "/run")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split(maxsplit=1) == ["WARNING", "all test clips are of one class, Walk: these scores mean nothing"]
+    assert lines[1].split(maxsplit=1) == ["WARNING", "frames repeat in 3 of 4 clips"]
     assert lines[-1].split(maxsplit=1) == ["Note", "the dataset has no split val"]
 
 

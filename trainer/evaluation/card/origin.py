@@ -58,7 +58,8 @@ def _started(info: ModelInfo, metrics: Mapping[str, Any] | None) -> list[tuple[s
     if not init:
         return [("Started from", "random weights")] if metrics and not _is_pretrained(info, metrics) else []
     new = f"; new layers: {', '.join(init['new_layers'])}" if init.get("new_layers") else ""
-    return [("Started from", f"{init['name']} ({init['variant']}), fingerprint {init['fingerprint']}{new}")]
+    clips = "".join(f"; {name} was {before}, now {now}" for name, (before, now) in init.get("other_clips", {}).items())
+    return [("Started from", f"{init['name']} ({init['variant']}), fingerprint {init['fingerprint']}{new}{clips}")]
 
 
 def _is_pretrained(info: ModelInfo, metrics: Mapping[str, Any]) -> bool:

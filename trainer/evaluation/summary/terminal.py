@@ -116,6 +116,7 @@ def print_result(metrics: Mapping[str, Any], output: str) -> None:
     ]
     if data.get("note"):
         rows.append(("Note", data["note"]))
+    rows[:0] = [("WARNING", said) for said in data.get("warnings", ())]
     if said := said_of_init(metrics):
         rows.insert(0, ("WARNING" if metrics["init"]["in_test"] else "Note", said))
     if (only := only_class(test["per_class"])) and not several:

@@ -93,6 +93,7 @@ DOUBTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "few groups": (make_metrics(num_groups=3), "Limitations", "only 3 groups"),
     "few clips": (make_metrics(per_group=4), "Limitations", "6 classes have fewer than 10 test clips"),
     "missing": (changed(dataset={"missing_classes": {"train": ["Jump"]}}), "", r"Warning:\*\* Train has no clip of 1"),
+    "warnings": (changed(dataset={"warnings": ["same <b>"]}), "", r"Warning:\*\* Same &lt;b&gt;\.|Same \\<b"),
     "one class": (
         changed(baselines={"majority": {"label": "Jump", "top1": {"value": 0.7, "low": 0.6, "high": 0.8}}}),
         "Limitations", "70.0% of the test clips are of Jump",
@@ -127,9 +128,10 @@ def test_what_the_model_is() -> None:
         "fingerprint": "f00d",
         "uri": "/home/me/run",
         "new_layers": ["logits"],
+        "other_clips": {"height": [32, 48]},
     }
     started = render_card(replace(INFO, init=init), make_metrics())
-    assert "lrcn (default), fingerprint f00d; new layers: logits" in section(started, "Model")
+    assert "lrcn (default), fingerprint f00d; new layers: logits; height was 32, now 48" in section(started, "Model")
     assert "/home" not in started and "learnt everything" not in started
 
 
