@@ -10,11 +10,12 @@ from pipelines.dataset.duplicates import DUPLICATES, Copies, are_other_parts, ha
 from pipelines.dataset.info import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.inputs.overlaps import without_overlaps
 from pipelines.reports.text import plural
-from pipelines.video.remarks import is_single_picture
+from pipelines.video.remarks import is_at_an_angle, is_single_picture
 
 _SHOWN = 3
 _DAMAGED = ("is damaged", "are damaged")
 _CORRECTED = ("has corrected times", "have corrected times")
+_TURNED = ("isn't turned as it asks for", "aren't turned as they ask for")
 _SINGLE = ("is a single picture", "are single pictures")
 _SINGLE_PARTS = ("shows a single picture", "show a single picture")
 
@@ -36,13 +37,20 @@ def notes_on(
     return notes
 
 
-def _on_remarks(reports: Iterable[ShardReport]) -> list[Note]:
+def _kind_of(video: WrittenVideo) -> tuple[str, str]:
+    if video.damaged:
+        return _DAMAGED
+    if is_single_picture(video.remark):
+        return _SINGLE
+    return _TURNED if is_at_an_angle(video.remark) else _CORRECTED
+
+
+def _on_remarks(reports: Sequence[ShardReport]) -> list[Note]:
     """How many videos have each kind of remark, with a few names; all are in a file. Overlaps have a note already."""
-    found: dict[tuple[str, str], list[WrittenVideo]] = {kind: [] for kind in (_DAMAGED, _CORRECTED, _SINGLE)}
+    found: dict[tuple[str, str], list[WrittenVideo]] = {kind: [] for kind in (_DAMAGED, _CORRECTED, _TURNED, _SINGLE)}
     said = (v for report in reports for v in report.written if v.remark and without_overlaps(v.remark))
     for video in sorted(said, key=lambda v: v.video_id):
-        kind = _DAMAGED if video.damaged else _SINGLE if is_single_picture(video.remark) else _CORRECTED
-        found[kind].append(video)
+        found[_kind_of(video)].append(video)
     notes = []
     for kind, videos in found.items():
         if videos:
@@ -51,7 +59,8 @@ def _on_remarks(reports: Iterable[ShardReport]) -> list[Note]:
             are = (_SINGLE_PARTS if are_parts and kind == _SINGLE else kind)[len(videos) > 1]
             what = plural(len(videos), "clip" if are_parts else "video")
             text = f"{what} {are}: {names}; all remarks are in {REMARKS}"
-            notes.append(Note(text, is_warning=kind == _SINGLE))
+            most = 2 * len(videos) > sum(len(report.written) for report in reports)
+            notes.append(Note(text, is_warning=kind == _SINGLE or (kind == _DAMAGED and most)))
     return notes
 
 

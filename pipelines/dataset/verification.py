@@ -180,7 +180,8 @@ def repeated(checks: Sequence[ShardCheck]) -> list[str]:
     """A problem where a clip occurs more than once."""
     ids = Counter(video_id for check in checks for video_id in check.ids)
     doubles = sorted(video_id for video_id, count in ids.items() if count > 1)
-    return [f"{len(doubles)} videos occur more than once, for example {doubles[0]}"] if doubles else []
+    occur = "1 video occurs" if len(doubles) == 1 else f"{len(doubles)} videos occur"
+    return [f"{occur} more than once, for example {doubles[0]}"] if doubles else []
 
 
 def strange_shards(folder: str, checks: Sequence[ShardCheck]) -> list[str]:
@@ -189,7 +190,8 @@ def strange_shards(folder: str, checks: Sequence[ShardCheck]) -> list[str]:
     strange = sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known)
     if not strange:
         return []
-    return [f"{len(strange)} files belong to no split, for example {strange[0]}; readers may see them"]
+    belong = "1 file belongs" if len(strange) == 1 else f"{len(strange)} files belong"
+    return [f"{belong} to no split, for example {strange[0]}; readers may see them"]
 
 
 def check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck], multi_label: bool) -> str:

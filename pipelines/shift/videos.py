@@ -135,14 +135,22 @@ def _stream(
     pool: DecoderPool, videos: Sequence[Readable], job: WindowJob, seed: int
 ) -> Iterator[tuple[Readable, bytes | Failure | CutVideo]]:
     """The same, before videos that can be decoded from several places are told where to start."""
-    for item, result, _ in pool.stream(videos, job, _open, lambda item: item.range):
+    nearest: dict[str, bytes | Failure] = {}
+    for item, result, is_last in pool.stream(videos, job, _open, lambda item: item.range):
         if isinstance(result, DecodedWindow):
-            # A video that can't be cut, and a range that is long for want of key frames, come with all windows.
-            first = item.range.first if item.range else 0
-            if result.window.index == first + _number(item, seed, "window") % result.num_windows:
-                yield item, result.failure or result.frames
-        elif result is not None:
-            yield item, result
+            # A video that can't be cut, and a range that is long for want of key frames, come with all windows. Where
+            # the drawn one failed, as the missing end of a video does, the nearest that didn't is taken.
+            number = result.window.index - (item.range.first if item.range else 0)
+            is_before = number <= _number(item, seed, "window") % result.num_windows
+            if result.failure is None and (is_before or not isinstance(nearest.get(item.video), bytes)):
+                nearest[item.video] = result.frames
+            elif result.failure is not None:
+                nearest.setdefault(item.video, result.failure)
+        if is_last:
+            found = nearest.pop(item.video, None)
+            chosen = found if isinstance(found, bytes) or result is None else result
+            assert chosen is not None and not isinstance(chosen, DecodedWindow), "videos end with another result"
+            yield item, chosen
 
 
 def _number(item: Readable, seed: int, what: str) -> int:

@@ -8,6 +8,8 @@ import av
 import numpy as np
 from av.sidedata.sidedata import Type
 
+from pipelines.video.remarks import TURNED
+
 _MATRIX = struct.Struct("=9i")
 _UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 _TOLERANCE_DEGREES = 1.0
@@ -65,7 +67,7 @@ def angle_remark(matrix: tuple[int, ...]) -> str:
     quarter = 90 * round(clockwise / 90)
     if abs(clockwise - quarter) <= _TOLERANCE_DEGREES:
         return ""
-    return f"turned by {quarter % 360}° in place of {clockwise % 360:.0f}°"
+    return f"{TURNED}{quarter % 360}° in place of {clockwise % 360:.0f}°"
 
 
 def _clockwise(matrix: tuple[int, ...]) -> float:

@@ -7,6 +7,7 @@ _SHORTEST_S = 0.01
 """What is missing after a video's end is reported if it is at least this long."""
 
 SINGLE_PICTURE = "a single picture"
+TURNED = "turned by "
 
 
 def remark(damage: str, corrected: Sequence[str], num_frames: int) -> str:
@@ -24,6 +25,11 @@ def remark(damage: str, corrected: Sequence[str], num_frames: int) -> str:
 def is_single_picture(said: str) -> bool:
     """Whether a video with this `remark` has one frame."""
     return SINGLE_PICTURE in said.split("; ")
+
+
+def is_at_an_angle(said: str) -> bool:
+    """Whether the pictures of a video with this `remark` aren't turned as it asks for."""
+    return said.startswith(TURNED) or f"; {TURNED}" in said
 
 
 @dataclass(frozen=True)

@@ -40,3 +40,31 @@ def test_remarks_are_counted_by_clip_where_a_video_has_several(ids: tuple[str, .
     report = ShardReport("t", "train-00000-of-00001.tfrecord", "train", 0, "", written=written)
     notes = [note.text.removesuffix("; all remarks are in remarks.jsonl") for note in notes_on(INFO, [report], [])]
     assert notes == said
+
+
+@pytest.mark.parametrize(
+    ("remarks", "said"),
+    [
+        (["half is there", "half is there"], [("2 videos are damaged: 0 (half is there); 1 (half is there)", True)]),
+        (["half is there", ""], [("1 video is damaged: 0 (half is there)", False)]),
+        (
+            ["turned by 90° in place of 46°", "times go back: joined; turned by 0° in place of 30°"],
+            [
+                (
+                    "2 videos aren't turned as they ask for: 0 (turned by 90° in place of 46°); "
+                    "1 (times go back: joined; turned by 0° in place of 30°)",
+                    False,
+                )
+            ],
+        ),
+        (["times go back: joined", ""], [("1 video has corrected times: 0 (times go back: joined)", False)]),
+    ],
+)
+def test_kinds_of_remarks(remarks: list[str], said: list[tuple[str, bool]]) -> None:
+    written = tuple(
+        WrittenVideo(str(number), "A", "g", 20, 1.0, remark.startswith("half"), remark)
+        for number, remark in enumerate(remarks)
+    )
+    report = ShardReport("t", "train-00000-of-00001.tfrecord", "train", 0, "", written=written)
+    notes = notes_on(INFO, [report], [])
+    assert [(note.text.removesuffix("; all remarks are in remarks.jsonl"), note.is_warning) for note in notes] == said

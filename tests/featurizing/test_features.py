@@ -203,7 +203,7 @@ AGAIN = "run the same pipelines.features command again"
         (lambda f: os.truncate(f / LAST, 999), f"{LAST}: ends within the record at byte"),
         (lambda f: (f / LAST).unlink(), f"{LAST}: the file is missing"),
         (lambda f: shutil.copy(f / FIRST, f / LAST), "2 videos occur more than once"),
-        (lambda f: shutil.copy(f / FIRST, f / "a.tfrecord"), "1 files belong to no split, for example a.tfrecord"),
+        (lambda f: shutil.copy(f / FIRST, f / "a.tfrecord"), "1 file belongs to no split, for example a.tfrecord"),
         (lambda f: rewrite(f / "_state" / "features_layout.json", "weights", "0" * 16), "features_info.json describes"),
         (lambda f: rewrite(f / FEATURES_INFO, "weights", "0" * 16), f"{FIRST}: made from another shard of the dataset"),
         (lambda f: rewrite(f / FEATURES_INFO, "fingerprint", "0" * 16), ", not 0000000000000000 as features_info.json"),

@@ -103,6 +103,17 @@ def test_a_window_that_chance_chooses_is_measured_of_a_longer_video(name: str, t
     assert {pixels.resolution for pixels in found.values()} == {32.0}
 
 
+def test_a_video_that_breaks_off_is_measured_where_it_is_there(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "v.avi", [np.full((32, 32, 3), 50 + index, np.uint8) for index in range(150)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    videos = [Readable(str(number), str(path)) for number in range(12)]
+    with decoders() as pool:
+        windows = WindowSpec(1.0, 1.0, 2.0, 9.0)
+        found, failed = measure_videos(pool, videos, ClipSpec(4, 32, 32), FrameEncoding(), windows, seed=1)
+    assert (len(found), failed) == (12, [])
+    assert max(pixels.brightness for pixels in found.values()) < 150
+
+
 def test_videos_that_cannot_be_read_are_counted(films: Mapping[str, list[Path]], tmp_path: Path) -> None:
     good = [labelled(path.name, path) for path in films["dark"]]
     broken = tmp_path / "broken.avi"

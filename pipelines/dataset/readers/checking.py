@@ -61,7 +61,8 @@ def other_problems(folder: str, info: DatasetInfo) -> Iterator[str]:
     known = {tar.name for tars in info.webdataset.values() for tar in tars}
     found = files.list_folder(files.join(folder, WEBDATASET))
     if strange := sorted(name for name in found if is_tar_name(name) and name not in known):
-        yield f"{WEBDATASET}: {len(strange)} files belong to no split, for example {strange[0]}; readers may see them"
+        belong = "1 file belongs" if len(strange) == 1 else f"{len(strange)} files belong"
+        yield f"{WEBDATASET}: {belong} to no split, for example {strange[0]}; readers may see them"
     yield from _problems_of(folder, CROISSANT, lambda text: _wrong_sums(text, info))
     there = set(filter(is_tfds_name, files.list_folder(files.join(folder, TFDS))))
     if there and (lost := sorted(tfds_files(info).keys() - there)):

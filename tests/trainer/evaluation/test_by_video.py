@@ -99,7 +99,7 @@ def test_folds_are_pooled_by_video(tmp_path: Path) -> None:
         metrics = make_metrics(labels, num_groups=2)
         metrics["test"] = evaluate(test, labels, num_resamples=10).to_json()
         metrics["baselines"]["majority"]["label"] = "A"
-        metrics["init"] = {"groups": ["g"], "in_test": ["g"] if seed else []}
+        metrics["init"] = {"groups": ["g"], "in_test": ["g"] if seed else [], "other_clips": {"height": [64, 32]}}
         for name in ("predictions.jsonl", "predictions_single_frame.jsonl"):
             (folder / name).write_text(MIXED.to_jsonl(labels))
         configs.append(config)
@@ -113,3 +113,4 @@ def test_folds_are_pooled_by_video(tmp_path: Path) -> None:
     page = render_crossval(summary, [Fold("Fold 1", "x", metrics) for metrics in runs], "folds")
     assert "Test is by video: 6 videos" in page and "10 tests of videos or segments of" in page
     assert "has learnt from 1 group of test, g: these scores are too good" in page
+    assert "model that training started from were made otherwise: height 64, now 32" in page

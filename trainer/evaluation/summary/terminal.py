@@ -66,18 +66,22 @@ def by_clip(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def said_of_init(metrics: Mapping[str, Any]) -> str:
-    """Whether the model that training started from has learnt from groups of test; empty where it has not."""
+    """Whether the model that training started from has learnt from groups of test, or from clips that were made
+    otherwise; empty where it has not."""
     init = metrics.get("init")
     if not init:
         return ""
+    said = []
     if init["groups"] is None:
-        return "training started from a model of which it isn't known whether it has learnt from groups of test"
-    if init["in_test"]:
-        return (
+        said.append("training started from a model of which it isn't known whether it has learnt from groups of test")
+    elif init["in_test"]:
+        said.append(
             f"training started from a model that has learnt from {plural(len(init['in_test']), 'group')} of test, "
             f"{some(init['in_test'])}: these scores are too good"
         )
-    return ""
+    if others := [f"{name} {before}, now {now}" for name, (before, now) in init.get("other_clips", {}).items()]:
+        said.append(f"the clips of the model that training started from were made otherwise: {', '.join(others)}")
+    return "; ".join(said)
 
 
 def said_of_rates(metrics: Mapping[str, Any]) -> str:
