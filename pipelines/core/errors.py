@@ -62,6 +62,10 @@ class WorkerError(IncompleteError):
     That is not the fault of any video, and may pass: the work is tried again, and left over if that doesn't help."""
 
 
+class ChangedFileError(UserError):
+    """A file isn't the one that a description names: it is damaged, or was changed."""
+
+
 class DivergedError(UserError):
     """The loss became NaN or infinite, and did so again after a restart from the last good checkpoint."""
 

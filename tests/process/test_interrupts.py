@@ -79,6 +79,7 @@ def test_twice_while_a_job_decodes(tmp_path: Path, mode: str) -> None:
     while not list(output.glob("_state/tmp/all-*")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     *before, last = ctrl_c(process, times=2)
-    news = ("; using ", "no group", "of one class", "Preprocessing: ")  # progress, where starting takes its time
+    # With progress, where starting takes its time.
+    news = ("; using ", "no group", "of one class", "in the split ", "Preprocessing: ")
     assert last == LINE and all(any(word in line for word in news) for line in before), before
     assert mode == "multi_processing" or not list((output / "_state" / "tmp").iterdir())

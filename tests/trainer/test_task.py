@@ -271,7 +271,10 @@ def test_it_goes_on_from_a_model_with_other_classes_and_tests_by_video(
     assert metrics["init"]["groups"] == sorted(
         before["dataset"]["groups"]["train"] + before["dataset"]["groups"]["val"]
     )
-    assert metrics["init"]["in_test"] == [] and "WARNING" not in done.stderr
+    warnings = [line for line in done.stderr.splitlines() if "WARNING" in line]
+    assert metrics["init"]["in_test"] == [] and len(warnings) == 1
+    assert warnings[0].startswith("WARNING: videos of the same content with different labels: ")
+    assert metrics["dataset"]["warnings"] == [warnings[0].removeprefix("WARNING: ")]
     assert metrics["init"]["layer_decay"] == model["init"]["layer_decay"] == 0.5
     assert list(metrics["init"]["rates"].values()) == [0.5**5, 0.5**4, 0.5**3, 0.25, 0.5, 1]
     report = (output / "report.html").read_text()

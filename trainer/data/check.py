@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from pipelines.core.errors import UsageError, UserError, WorkerError
+from pipelines.core.errors import ChangedFileError, UsageError, UserError, WorkerError
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.names import special_kind
 from pipelines.dataset.description_check import dataset_fingerprint
@@ -177,8 +177,8 @@ def check_shards(
             if full:
                 return _check_content(uri, shard, stop)
             return _check_framing(uri, shard, dataset.info.compression)
-        except CorruptRecordError as error:
-            return f"damaged, {error}"
+        except (CorruptRecordError, ChangedFileError) as error:
+            return str(error) if isinstance(error, UserError) else f"damaged, {error}"
         except WorkerError:  # it is about this machine, not about the shard
             raise
         except UserError as error:
@@ -197,10 +197,9 @@ def check_shards(
     bad = [f"{shard.name}: {problem}" for shard, problem in zip(shards, problems, strict=True) if problem]
     if bad or unread:
         of = f"of {len(shards)} shards of {dataset.uri}"
-        found = [f"{len(bad)} {of} {_describe(dataset.uri, bad, description, maker)}"] if bad else []
-        if unread:  # nothing says that they should be removed
-            found.append(f"{len(unread)} {of} can't be checked:{_lines(sorted(unread))}")
-        raise UserError("\n".join(found))
+        mismatch = f"{len(bad)} {of} {_describe(dataset.uri, bad, description, maker)}" if bad else ""
+        no_answer = f"{len(unread)} {of} can't be checked:{_lines(sorted(unread))}" if unread else ""
+        raise UserError("\n".join(filter(None, (mismatch, no_answer))))
 
 
 def _check_content(uri: str, shard: ShardInfo, stop: threading.Event) -> str | None:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, Protocol, cast
 
-from pipelines.core.errors import UserError, WorkerError
+from pipelines.core.errors import ChangedFileError, UserError, WorkerError
 from pipelines.core.file_names import DATASET_INFO
 from pipelines.dataset.info import ShardInfo
 from pipelines.files import is_local, join, remote
@@ -172,7 +172,7 @@ class Copies:
                     "another folder in TMPDIR"
                 ) from error
         if copy.sha256.hexdigest() != self._shards[uri].sha256:
-            raise UserError(
+            raise ChangedFileError(
                 f"{uri} is damaged or has been changed: its checksum differs from the one in {self._description}. "
                 "Copy the shard there again"
             )
