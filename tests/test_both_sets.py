@@ -39,7 +39,9 @@ def run_well(python: Path, *arguments: object, env: dict[str, str] | None = None
     command = [str(python), "-m", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=240, env=env)
     assert done.returncode == 0, done.stderr
-    assert "warning" not in done.stderr.lower(), done.stderr
+    # Many of these videos show the same pictures, which training says; libraries have nothing to say.
+    ours = "WARNING: videos of the same content "
+    assert not [line for line in done.stderr.splitlines() if "warning" in line.lower() and not line.startswith(ours)]
 
 
 @pytest.fixture(scope="module")
