@@ -188,10 +188,13 @@ def strange_shards(folder: str, checks: Sequence[ShardCheck]) -> list[str]:
     """A problem where there are more shards than were checked."""
     known = {check.info.name for check in checks}
     strange = sorted(n for n in files.list_folder(folder) if n.endswith(".tfrecord") and n not in known)
-    if not strange:
-        return []
-    belong = "1 file belongs" if len(strange) == 1 else f"{len(strange)} files belong"
-    return [f"{belong} to no split, for example {strange[0]}; readers may see them"]
+    return [of_no_split(strange)] if strange else []
+
+
+def of_no_split(names: Sequence[str]) -> str:
+    """Says of files that they are none of the dataset's."""
+    belong = "1 file belongs" if len(names) == 1 else f"{len(names)} files belong"
+    return f"{belong} to no split, for example {names[0]}; readers may see them"
 
 
 def check_index(folder: str, split: SplitInfo, checks: Sequence[ShardCheck], multi_label: bool) -> str:

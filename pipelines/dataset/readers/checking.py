@@ -12,6 +12,7 @@ from pipelines.dataset.readers.croissant import CROISSANT, checksums, file_sums
 from pipelines.dataset.readers.tfds import INFO, TFDS, is_tfds_name, shard_lengths, tfds_files
 from pipelines.dataset.readers.webdataset import WEBDATASET, TarSettings, is_tar_name, write_tar
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records, unpacked
+from pipelines.dataset.verification import of_no_split
 
 
 class _Nowhere:
@@ -61,8 +62,7 @@ def other_problems(folder: str, info: DatasetInfo) -> Iterator[str]:
     known = {tar.name for tars in info.webdataset.values() for tar in tars}
     found = files.list_folder(files.join(folder, WEBDATASET))
     if strange := sorted(name for name in found if is_tar_name(name) and name not in known):
-        belong = "1 file belongs" if len(strange) == 1 else f"{len(strange)} files belong"
-        yield f"{WEBDATASET}: {belong} to no split, for example {strange[0]}; readers may see them"
+        yield f"{WEBDATASET}: {of_no_split(strange)}"
     yield from _problems_of(folder, CROISSANT, lambda text: _wrong_sums(text, info))
     there = set(filter(is_tfds_name, files.list_folder(files.join(folder, TFDS))))
     if there and (lost := sorted(tfds_files(info).keys() - there)):

@@ -52,8 +52,8 @@ def annotations(video: VideoLabels, media: Media) -> str:
     known = [(segment, name) for segment in video.segments if segment.label != UNKNOWN
              for name in split_labels(segment.label)]  # fmt: skip
     parts = [_track(number, segment, name, video.model, media) for number, (segment, name) in enumerate(known)]
-    name, size = escape(_plain(video.video)), media.num_frames
-    head = f"<task><name>{name}</name>{f'<size>{size}</size>' if size else ''}<mode>interpolation</mode>"
+    name = escape(_plain(video.video))
+    head = f"<task><name>{name}</name><size>{media.num_frames}</size><mode>interpolation</mode>"
     head += f"<original_size><width>{media.width}</width><height>{media.height}</height></original_size></task>"
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
@@ -67,7 +67,7 @@ def _track(number: int, segment: Segment, label: str, model: str, media: Media) 
     unfamiliar = "" if segment.unfamiliar is None else f"{segment.unfamiliar:g}"
     values = dict(zip(_ATTRIBUTES, (f"{segment.score:g}", model, unfamiliar, f"{media.fps:.9g}"), strict=True))
     shapes = [_box(start, False, media, values)]
-    if not media.num_frames or end < media.num_frames:
+    if end < media.num_frames:
         shapes.append(_box(end, True, media, values))
     return f'  <track id="{number}" label={quoteattr(_plain(label))} source="auto">\n{"".join(shapes)}  </track>\n'
 
