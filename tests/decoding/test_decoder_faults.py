@@ -3,13 +3,11 @@
 import contextlib
 import errno
 import os
-import random
 import signal
 import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -115,34 +113,28 @@ def test_no_memory_limit_is_told_once(
     assert message.startswith("decoders have no memory limit on this machine (/proc/self/statm: No such file")
 
 
-def test_killed_while_they_start(videos: list[Path]) -> None:
-    """Others are started, and no video is lost."""
-    chance = random.Random(1)
-    for left in range(KILLS, 0, -3):
-        with pool_of(1) as pool, killed_at_start(min(left, 3), chance):
+def test_killed_while_they_start(videos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are started, and no video is lost. Moments are counted in CPU time, as other processes may be slow."""
+    code = (
+        "import os, random, runpy, signal\n"
+        f"os.chdir({os.fspath(tmp_path)!r})\n"
+        "number = sum(name.startswith('start-') for name in os.listdir())\n"
+        "open(f'start-{number}', 'x').close()\n"
+        "os.chdir('/')\n"
+        "if number % 4 < 3:\n"
+        "    signal.signal(signal.SIGPROF, lambda *_: os.kill(os.getpid(), signal.SIGKILL))\n"
+        "    signal.setitimer(signal.ITIMER_PROF, random.Random(number).uniform(0.001, 0.05))\n"  # it takes longer
+        "runpy.run_module('pipelines.decoding.child_main', run_name='__main__', alter_sys=True)\n"
+    )
+    (tmp_path / "killed.py").write_text(code)
+    monkeypatch.setattr(
+        "sys.executable", python_that(tmp_path, f'shift 3; exec {sys.executable} {tmp_path}/killed.py "$@"')
+    )
+    for _ in range(0, KILLS, 3):
+        with pool_of(1) as pool:
             results = [result for _, result in pool.map(videos[:2], job(), same_path)]
         assert [type(result) for result in results] == [DecodedClip] * 2
-
-
-@contextlib.contextmanager
-def killed_at_start(count: int, chance: random.Random) -> Iterator[None]:
-    """Kills the first decoders that are started from here on, soon after their start."""
-    this, others = psutil.Process(), {process.pid for process in psutil.Process().children()}
-
-    def kill() -> None:
-        for _ in range(count):
-            while not (found := [process for process in this.children() if process.pid not in others]):
-                time.sleep(0.005)
-            time.sleep(chance.uniform(0, 0.02))  # starting takes much longer
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found[0].kill()
-            others.add(found[0].pid)
-
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    yield
-    killer.join(1)
-    assert not killer.is_alive(), "fewer decoders were started"
+    assert len(list(tmp_path.glob("start-*"))) == -(-KILLS // 3) * 4
 
 
 @pytest.mark.usefixtures("no_pauses")
