@@ -180,9 +180,9 @@ class Slow:
 @pytest.mark.process
 def test_waiting_for_a_store_is_not_a_hung_decoder(each_container: list[Path]) -> None:
     path = next(path for path in each_container if path.suffix == ".avi")
-    pauses = iter([0.0, 1.3])
+    pauses = iter([0.0, 2.6])
     slow = Slow(path, lambda: time.sleep(next(pauses, 0.0)))
-    limits = replace(LIMITS, time_s=1.0)
+    limits = replace(LIMITS, time_s=2.0)
     with pool_of(1, limits) as pool:
         ((_, result),) = pool.map([path], DecodeJob(SPEC, FrameEncoding(), limits=limits), slow.opened)
     assert isinstance(result, DecodedClip) and next(pauses, None) is None

@@ -102,13 +102,17 @@ def test_what_is_missing_or_damaged_is_made_again(dataset: Path, features: Path,
 def test_a_killed_job_resumes_to_the_same_bytes(dataset: Path, features: Path, tmp_path: Path) -> None:
     output = tmp_path / "features"
     command = [sys.executable, "-m", "pipelines.features", "--data", str(dataset), "--output", str(output)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
-    while not list(output.glob("*.tfrecord")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (output / FEATURES_INFO).exists()
+    for _ in range(5):  # on a busy machine, this process may look too late
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 200
+        while not list(output.glob("*.tfrecord")) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        if not (output / FEATURES_INFO).exists():
+            break
+        shutil.rmtree(output)
+    assert list(output.glob("*.tfrecord")) and not (output / FEATURES_INFO).exists()
     kept = len(list(output.glob("_state/shards/*.json")))
     done = compute(dataset, output)
     assert not kept or f"{kept} of " in done.stderr
