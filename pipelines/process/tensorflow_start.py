@@ -15,7 +15,8 @@ from pipelines.process.embedding import is_library
 from pipelines.process.lean_imports import OF_TENSORFLOW, import_lean
 
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
-"""Newer versions of TensorFlow print these lines during their import, before they read TF_CPP_MIN_LOG_LEVEL."""
+"""TensorFlow prints these lines where TF_CPP_MIN_LOG_LEVEL has no effect yet: newer versions during their import, all of
+them when workers meet."""
 
 
 def prefer_onednn() -> None:
@@ -116,7 +117,7 @@ def _is_quiet() -> bool:
 def _lines_left_out(pattern: str) -> Iterator[None]:
     """Drops matching lines that native code writes to stderr. Another process does it, so that the last lines of a
     crash aren't lost."""
-    grep = subprocess.Popen(["grep", "-vE", pattern], stdin=subprocess.PIPE, stdout=2)
+    grep = subprocess.Popen(["grep", "-vE", "--line-buffered", pattern], stdin=subprocess.PIPE, stdout=2)
     assert grep.stdin is not None
     stderr = os.dup(2)
     os.dup2(grep.stdin.fileno(), 2)

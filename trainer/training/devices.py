@@ -102,7 +102,8 @@ def make_devices(strategy: str, precision: str, cpu_devices: Sequence[str] = ("C
     if strategy == "multi_worker":
         if num_workers > 1:
             tool.say(f"worker {worker + 1} of {num_workers}: waiting for the others")
-        made: tf.distribute.Strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        with without_announcements():
+            made: tf.distribute.Strategy = tf.distribute.MultiWorkerMirroredStrategy()
         attended.all_are_there()
     elif len(names) > 1:
         made = tf.distribute.MirroredStrategy(names)
