@@ -15,8 +15,8 @@ from pipelines.process.embedding import is_library
 from pipelines.process.lean_imports import OF_TENSORFLOW, import_lean
 
 _BEFORE_IT_LISTENS = "^WARNING: All log messages before absl::InitializeLog|^[IW][0-9]{4} [0-9:.]+ "
-"""TensorFlow prints these lines where TF_CPP_MIN_LOG_LEVEL has no effect yet: newer versions during their import, all of
-them when workers meet."""
+"""TensorFlow prints these lines where TF_CPP_MIN_LOG_LEVEL has no effect yet: newer versions during their import, and
+all of them when workers meet."""
 
 
 def prefer_onednn() -> None:
