@@ -56,8 +56,10 @@ def _refuse_other_systems(path: str, what: str) -> None:
     """Refuses what would be a strange name here, and was meant for another system.
 
     Raises:
-        UsageError: it is a path with a drive letter, or an address that lacks a slash.
+        UsageError: it is a path with a drive letter, a network share, or an address that lacks a slash.
     """
+    if path.startswith("\\\\"):
+        raise UsageError(f"{what} is a network share of Windows: {path}. Mount it, and give the folder")
     if match := _DRIVE.match(path):
         drive, rest = match[1].lower(), path[match.end() :].replace("\\", "/")
         raise UsageError(f"{what} is a path of Windows: {path}. In WSL it is /mnt/{drive}/{rest}")

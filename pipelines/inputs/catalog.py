@@ -18,7 +18,7 @@ from pipelines.core.label_sets import only, split_labels
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
-from pipelines.inputs.folder_notes import describe_above, describe_levels
+from pipelines.inputs.folder_notes import describe_above, describe_levels, describe_systems
 from pipelines.inputs.folders import find_levels
 from pipelines.inputs.records import Filtered, LeftOut
 
@@ -161,7 +161,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         version = file.version or "missing"
         records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
     found_as = describe_above(levels, used) if class_level else describe_levels(levels, used, by_folder)
-    notes = [*found_as, *_empty(folders, paths)]
+    notes = [*found_as, *describe_systems(used), *_empty(folders, paths)]
     splits_from = "" if levels.split is None else INPUTS[0]
     left_out = LeftOut(unreadable(root, found.lost))
     return Catalog(checked(records, root), found.ignored, left_out, splits_from, tuple(notes))

@@ -12,6 +12,9 @@ from pipelines.core.names import alike
 from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 
+_MISSING = re.compile(r"(?i:nan|nat|<na>|#?n/a|undefined)|NA|NULL|None")
+"""What programs write for a missing value. A class in which nothing happens is often called `null` or `none`."""
+
 
 def note_classes(catalog: Catalog) -> Catalog:
     """The catalogue with warnings about names of classes and groups that look alike or mean something else, and about a
@@ -31,6 +34,16 @@ def note_classes(catalog: Catalog) -> Catalog:
         notes.append(
             f"WARNING: a class is called {UNKNOWN}, which is what labels say where no class is certain enough: "
             "measures and exports of labels leave it out. Give it another name"
+        )
+    if missing := [label for label in sorted(counts) if _MISSING.fullmatch(label)]:
+        notes.append(
+            f"WARNING: programs write {some(missing)} where a value is missing, and here it is a class, with "
+            f"{sum(counts[label] for label in missing):,} of the videos. Leave them out if they have no label"
+        )
+    if missing := [group for group in sorted({video.group for video in catalog.videos}) if _MISSING.fullmatch(group)]:
+        notes.append(
+            f"WARNING: programs write {some(missing)} where a value is missing, and here it is a group, whose videos "
+            "all go into one split. Leave the group of a video empty if it isn't known"
         )
     if not catalog.multi_label and (joined := [label for label in sorted(counts) if SEPARATOR in label]):
         notes.append(

@@ -3,9 +3,18 @@
 import re
 from collections.abc import Collection
 
+from pipelines.core.names import alike
 from pipelines.core.split_names import SPLIT_HELP
 from pipelines.core.wording import some
 from pipelines.inputs.folders import Folder, Levels, names_at, shown, split_in
+
+_OF_SYSTEMS = frozenset(
+    (
+        *("$recycle.bin", "recycler", "system volume information", "found.000", "lost+found"),
+        *("#recycle", "#snapshot", "@eadir", "@recycle", "@recently-snapshot", "@snapshot", "@tmp"),
+    )
+)
+"""Folders of Windows, Linux and network storage, in lower case. Those that begin with a dot are hidden anyway."""
 
 
 def describe_levels(levels: Levels, folders: Collection[Folder], num_below: int) -> list[str]:
@@ -33,7 +42,32 @@ def describe_levels(levels: Levels, folders: Collection[Folder], num_below: int)
     if len({split_in(name) for name in classes} - {""}) > 1:
         named = some([name for name in classes if split_in(name)])
         notes.append(f"WARNING: {named} are taken for classes, although they are named like splits. {SPLIT_HELP}")
+    names = {alike(name) for name in classes if not name.isdigit()}
+    nested = {
+        folder[: level + 1]
+        for folder in folders
+        for level in range(levels.label + 1, len(folder))
+        if alike(folder[level]) in names - {alike(folder[levels.label])}
+    }
+    if nested:
+        notes.append(
+            f"WARNING: folders called like one class lie in that of another, whose videos theirs are taken for: "
+            f"{shown(nested)}. Move them if they belong to the class that they are called after"
+        )
     return notes
+
+
+def describe_systems(folders: Collection[Folder]) -> list[str]:
+    """A sentence about folders that a system makes, for what was deleted or its own copies; none if there are none."""
+    found = {
+        folder[: level + 1] for folder in folders for level, name in enumerate(folder) if alike(name) in _OF_SYSTEMS
+    }
+    if not found:
+        return []
+    return [
+        f"WARNING: systems make such folders for deleted files or copies of their own, and the videos in them are used "
+        f"like any others: {shown(found)}. Move or remove these folders, unless that is meant"
+    ]
 
 
 def _likelier_classes(levels: Levels, folders: Collection[Folder], below: int) -> list[str]:

@@ -47,7 +47,7 @@ def parse_manifest(
     for line, (path, label, group, split, start, end) in table.rows:
         if "\\" in path or path[1:3] == ":/":
             path = find(path)
-        if not label.isprintable() or len(label) > 99:
+        if not label.isprintable() or len(label) > 99 or label[0] in "[({":
             check_label(label, f"{name}, line {line}")
         if split:
             split, with_split = known_split(split, f"{name}, line {line}"), line

@@ -177,6 +177,11 @@ def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:
         (("1", "2", "1.5", "10"), ""),
         (("unknown", "Run"), "a class is called unknown, which is what labels say where no class is certain enough"),
         (("Unknown", "Run"), ""),
+        (
+            ("NaN", "Run", "None"),
+            "programs write NaN, None where a value is missing, and here it is a class, with 2 of",
+        ),
+        (("null", "none", "Nana", "na"), ""),
         (("A|B", "B"), "classes with a | in their names are one class each: A|B. With --multi-label, their clips"),
     ],
 )
@@ -192,6 +197,14 @@ def test_groups_whose_names_differ_in_case_alone_are_told() -> None:
     assert note.startswith(
         f"WARNING: groups whose names differ only in case or in Unicode form are kept apart: {pairs}. If"
     )
+
+
+def test_groups_that_stand_for_none_are_told() -> None:
+    rows = tuple(
+        VideoRecord(str(n), f"/r/{n}.avi", "AB"[n % 2], group, "1") for n, group in enumerate(("nan", "g1", "2"))
+    )
+    (note,) = note_classes(Catalog(rows)).notes
+    assert note.startswith("WARNING: programs write nan where a value is missing, and here it is a group, whose videos")
 
 
 def test_copies_that_contradict_what_stays_are_warned_of() -> None:

@@ -1,5 +1,6 @@
 """What the folders of a tree mean: official splits, classes, groups, outer folders; ambiguous ones are refused."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -150,6 +151,28 @@ def test_what_is_likelier_to_be_the_classes_is_a_warning(paths: list[str], level
     (found,) = (text for text in tree(*paths).notes if "in folders below that of their class" in text)
     assert f"--class-level {level} makes them the classes" in found
     assert found.startswith("WARNING") == bool(note) and found.endswith(note)
+
+
+@pytest.mark.parametrize(
+    ("paths", "named"),
+    [
+        (
+            ["run/1.mp4", "walk/2.mp4", "walk/Run/3.mp4", "walk/s1/4.mp4"],
+            "folders called like one class .*: walk/Run. ",
+        ),
+        (["a b/Real/Yes/1.mp4", "a b/Real/No/1.mp4", "Real/Yes/1.mp4", "Real/No/1.mp4"], ".* for: a b/Real. Move"),
+        (["train/run/x/1.mp4", "test/walk/run/1.mp4", "test/run/2.mp4"], ".* for: test/walk/run. Move"),
+        (["1/1/1.mp4", "1/2/1.mp4", "2/1/1.mp4"], ""),
+        (["run/run/1.mp4", "walk/Walk/1.mp4", "walk/x/1.mp4"], ""),
+        (
+            ["run/1.mp4", "$RECYCLE.BIN/S-1/$R1.mp4", "run/@eaDir/1.mp4/x.mp4"],
+            r"systems .*: \$RECYCLE.BIN, run/@eaDir. ",
+        ),
+    ],
+)
+def test_folders_that_are_where_they_are_by_mistake_are_a_warning(paths: list[str], named: str) -> None:
+    notes = [note for note in tree(*paths).notes if note.startswith(("WARNING: folders", "WARNING: systems"))]
+    assert len(notes) == bool(named) and all(re.match(f"WARNING: {named}", note) for note in notes)
 
 
 def test_classes_that_are_named_like_splits_are_a_warning() -> None:

@@ -85,6 +85,16 @@ def test_the_same_videos_however_they_are_written(text: str) -> None:
         ('path,label\n"a.mp4,x"\n', "m.csv, line 2: no label: the line as a whole is in quotation marks. Remove them"),
         ('path,label\na.mp4,"x" y\n', "m.csv, line 2: text follows a closing quotation mark. Put the whole value"),
         ('path,label\na.mp4,"x\ny"\n', "m.csv, line 3: the label 'x\\ny' contains a line break or control character."),
+        (
+            "path,label\na.mp4,\"['x', 'y']\"\n",
+            "m.csv, line 2: the label \"['x', 'y']\" is a list as",
+        ),
+        (
+            'path,label\na.mp4,"[""x""]"\n',
+            "m.csv, line 2: the label '[\"x\"]' is a list as programs write it. Write the",
+        ),
+        ("path,label\na.mp4,\"{'x',}\"\n", "m.csv, line 2: the label \"{'x',}\" is a list as programs write it."),
+        ("path,label\na.mp4,[0 1]\n", "m.csv, line 2: the label '[0 1]' is a list as programs write it."),
         (f"path,label\na.mp4,{'x' * 501}\n", "m.csv, line 2: a label of 501 characters ('xxx"),
         (f"path,label\n{'a' * 5000},x\n", "m.csv, line 2: a path of 5,000 characters ('aaa"),
         (
@@ -150,6 +160,7 @@ def test_another_first_line_is_named_with_the_remedy(first: str, remedy: str) ->
             "START time-start t.start Start[ms] startFrameIdx start_idx endtimestamp in_point cutOut \uff53tart dur",
             True,
         ),
+        ("d\u00e9but fin debut_s Anfang_s dauer dure\u0301e inicio", True),
         ("length video_length len_s t2 seconds time_s window time_range temporal-end from_frame toFrame seek", True),
         (
             "x y x1 y2 xmin y_max left bottom w h crop_x BBoxX bounding-box roi mirrored is_flipped vflip rot rotated",
@@ -165,6 +176,7 @@ def test_another_first_line_is_named_with_the_remedy(first: str, remedy: str) ->
             "num_frames frame_count nframes frame_width weekend gender attendance camera notes id video_id recorded",
             False,
         ),
+        ("defined final fine endemic end\u00e9mique caf\u00e9 debutant", False),
         ("label2 person height_cm tender vendor token subset storage heart_rate bitrate user house time_of_day", False),
         (
             "created_at datetime timezone author topic size resolution codec quality score confidence md5 width url",
