@@ -138,9 +138,11 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         expected = "Expected a folder for each class with videos in it, or a CSV manifest. "
         raise UsageError(no_videos(root, found, expected))
     if loose := [file.path for file in videos if "/" not in file.path]:
+        tables = [file.path for file in found.ignored if re.fullmatch(r"[^/]+\.[ct]sv", file.path, re.IGNORECASE)]
+        this = f": --input {posixpath.join(root, tables[0])}, if that is one" if tables else ""
         raise UsageError(
             f"{some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
-            "Move it into a class folder, or give a CSV manifest (path,label,group)"
+            f"Move it into a class folder, or give a CSV manifest (path,label,group){this}"
         )
     paths = {folder: tuple(folder.split("/")) for folder in {file.path.rpartition("/")[0] for file in videos}}
     used = paths.values()

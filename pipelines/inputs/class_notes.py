@@ -15,6 +15,13 @@ from pipelines.inputs.catalog import Catalog
 _MISSING = re.compile(r"(?i:nan|nat|<na>|#?n/a|undefined)|NA|NULL|None")
 """What programs write for a missing value. A class in which nothing happens is often called `null` or `none`."""
 
+_COPY = re.compile(
+    r"^(?:copy of|kopie von|copie de|copia de|copia di) +|(?: +-)? +(?:copy|kopie|copie|copia)(?: +\d+| +\(\d+\))?$"
+    r"| *\(\d+\)$",
+    re.IGNORECASE,
+)
+"""What systems and browsers add to the name of a copy, or of what is downloaded again."""
+
 
 def note_classes(catalog: Catalog) -> Catalog:
     """The catalogue with warnings about names of classes and groups that look alike or mean something else, and about a
@@ -79,9 +86,11 @@ def _alike_groups(catalog: Catalog) -> list[str]:
 
 
 def _look(label: str) -> str:
-    """A key that is equal for names that differ only in case, in spaces, `_` and `-`, in invisible signs, or in
-    Unicode normalisation, and for those that are the same whole number: `01` and, as spreadsheets write it, `1.0`."""
+    """A key that is equal for names that differ only in case, in spaces, `_` and `-`, in invisible signs, in Unicode
+    normalisation, or in what systems add to the names of copies, and for those that are the same whole number: `01`
+    and, as spreadsheets write it, `1.0`."""
     label = "".join(sign for sign in label if unicodedata.category(sign) != "Cf")
+    label = _COPY.sub("", label) or label
     look = re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", label).casefold())
     number = re.fullmatch(r"0*(\d+)(?:\.0*)?", look)
     return number[1] if number else look

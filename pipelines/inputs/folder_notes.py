@@ -16,6 +16,15 @@ _OF_SYSTEMS = frozenset(
 )
 """Folders of Windows, Linux and network storage, in lower case. Those that begin with a dot are hidden anyway."""
 
+_VIEWS = frozenset(
+    (
+        *("rgb", "color", "colour", "gray", "depth", "ir", "infrared", "thermal", "flow", "optical_flow", "skeleton"),
+        *("raw", "original", "originals", "cropped", "resized", "processed", "augmented", "augmentation"),
+        *("front", "back", "rear", "side", "top", "day", "night", "indoor", "outdoor", "indoors", "outdoors"),
+    )
+)
+"""Names of folders that tell how something was filmed or made, in lower case."""
+
 
 def describe_levels(levels: Levels, folders: Collection[Folder], num_below: int) -> list[str]:
     """Sentences on how the folders were understood, where that isn't obvious.
@@ -37,7 +46,7 @@ def describe_levels(levels: Levels, folders: Collection[Folder], num_below: int)
         text = f"videos in folders below that of their class: {num_below:,}, as in {'/'.join(example)}. These folders "
         text += f"are their groups; --class-level {below} makes them the classes"
         if inner := _likelier_classes(levels, folders, below - 1):
-            text = f"WARNING: {text}, which they seem to be: {some(inner)} are in several of {some(classes)}"
+            text = f"WARNING: {text}, which they seem to be: {inner}"
         notes.append(text)
     if len({split_in(name) for name in classes} - {""}) > 1:
         named = some([name for name in classes if split_in(name)])
@@ -47,7 +56,7 @@ def describe_levels(levels: Levels, folders: Collection[Folder], num_below: int)
         folder[: level + 1]
         for folder in folders
         for level in range(levels.label + 1, len(folder))
-        if alike(folder[level]) in names - {alike(folder[levels.label])}
+        if (name := alike(folder[level])) in names and name != alike(folder[levels.label])
     }
     if nested:
         notes.append(
@@ -70,16 +79,27 @@ def describe_systems(folders: Collection[Folder]) -> list[str]:
     ]
 
 
-def _likelier_classes(levels: Levels, folders: Collection[Folder], below: int) -> list[str]:
-    """The names of folders below those of the classes, where it is more likely that they are the classes: they repeat,
-    and what was taken for classes is numbered (`S01`, `S02`) or divided into splits itself, as several datasets are."""
+def _likelier_classes(levels: Levels, folders: Collection[Folder], below: int) -> str:
+    """Which folders below those of the classes are more likely to be the classes, and why; empty if none are: they
+    repeat, and what was taken for classes is numbered (`S01`, `S02`), named like views of a scene (`rgb`, `depth`), or
+    divided into splits itself; or each is alone in a folder called after it, as downloads in parts are unpacked."""
     outer = names_at(folders, levels.label)
-    numbered = len({re.sub(r"\d+", "0", name) for name in outer}) == 1
     inner = {folder[levels.label] + "/" + folder[below]: folder[below] for folder in folders if len(folder) > below}
     names = sorted(set(inner.values()))
+    numbered = len({re.sub(r"\d+", "0", name) for name in outer}) == 1
+    views = {alike(name) for name in outer} <= _VIEWS
     repeat = len(outer) > 1 and len(names) > 1 and len(inner) > len(names)
     is_plain = not any(sign.isdigit() for name in names for sign in name)
-    return names if repeat and is_plain and (numbered or levels.split == levels.label + 1) else []
+    if repeat and is_plain and (numbered or views or levels.split == levels.label + 1):
+        return f"{some(names)} are in several of {some(sorted(outer))}"
+    if (
+        len(inner) == len(outer) > 1
+        and all(len(folder) > below for folder in folders)
+        and all(alike(path).startswith(alike(name)) for path, name in inner.items())
+        and any(alike(path) != f"{alike(name)}/{alike(name)}" for path, name in inner.items())
+    ):
+        return f"each is alone in a folder called after it, as {min(inner)}"
+    return ""
 
 
 def describe_above(levels: Levels, folders: Collection[Folder]) -> list[str]:

@@ -109,7 +109,7 @@ def _list_paths(text: str, name: str, root: str) -> tuple[list[str], int]:
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if re.split("[,;\t]", lines[0].strip().lower())[:2] in (["path", "label"], ["label", "path"]):
         raise UsageError(f"{name}: this is a manifest. Give it a name that ends in .csv")
-    if lines[0][:1] in ("[", "{") and not files.exists(files.join(root, lines[0])):
+    if re.match(r"[\[{](?![\w ]+\]$)", lines[0]) and not files.exists(files.join(root, lines[0])):
         raise UsageError(f"{name}: this is JSON, not a list of paths. Give one path on each line")
     paths = [
         check_address(path, f"{name}, line {number}") if ":/" in path or len(path) > LONGEST_PATH else path

@@ -44,7 +44,12 @@ def test_tree_in_the_layout_of_ucf50() -> None:
     [
         ([], [], "no videos in /r: found nothing"),
         (["A/readme.txt"], ["A"], "no videos in /r: found 1 other file"),
-        (["v.avi", "A/w.avi"], ["A"], "v.avi in /r: the class of a video is the name of its folder"),
+        (["v.avi", "A/w.avi"], ["A"], "v.avi in /r: the class of a video is the name of its folder.*,group\\)$"),
+        (
+            ["v.avi", "x/n.csv", "tags.CSV"],
+            ["x"],
+            r"or give a CSV manifest \(path,label,group\): --input /r/tags.CSV, if",
+        ),
         (["A/v.avi", "A/v.avi"], ["A"], "two videos have the id 'A/v.avi'"),
     ],
 )
@@ -175,6 +180,12 @@ def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:
         ),
         (("00", "0", "a0"), "classes whose names look alike are kept apart: '0' (1) and '00' (1)."),
         (("1", "2", "1.5", "10"), ""),
+        (
+            ("walk", "walk (1)", "walk - Copy", "Kopie von Walk", "Walk copy 2", "(1)"),
+            "classes whose names look alike are kept apart: 'Kopie von Walk' (1) and 'Walk copy 2' (1) and 'walk' (1) "
+            "and 'walk (1)' (1) and 'walk - Copy' (1). If",
+        ),
+        (("Copy", "copy that", "walk 2", "walk", "phase (a)", "phase"), ""),
         (("unknown", "Run"), "a class is called unknown, which is what labels say where no class is certain enough"),
         (("Unknown", "Run"), ""),
         (

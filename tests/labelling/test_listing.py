@@ -193,6 +193,7 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
         (b"a" * 200_000, "list", "{0}, line 1: a path of 200,000 characters ('aaa"),
         (b"\0" * 9 + b"path\r\xff\n", "m.csv", "{0}, line 1: a zero byte, which text can't contain"),
         (b"path,label\na.mp4,Run\n", "list", "{0}: this is a manifest. Give it a name that ends in .csv"),
+        (b"[playlist]\nFile1=a.mp4\n", "list", "{0}: none of its 2 videos exists, for example "),
         (b'["a.mp4"]', "list", "{0}: this is JSON, not a list of paths"),
         (b"<!DOCTYPE html>\n<p>Sign in", "list", "{0} is a web page, as a server sends it that asks to sign in"),
         (b"gone.mp4\nlost.mp4\n", "list", "{0}: none of its 2 videos exists, for example "),
