@@ -104,7 +104,8 @@ def check_outside(output: str, **read: str) -> None:
     """
     for flag, folder in read.items():
         if is_local(output) and is_local(folder):
-            lies_within = Path(output).resolve().is_relative_to(Path(folder).resolve())
+            # `Path.resolve` fails where links lead in a circle.
+            lies_within = Path(os.path.realpath(output)).is_relative_to(os.path.realpath(folder))
         else:
             lies_within = f"{output}/".startswith(f"{folder}/")
         if lies_within:

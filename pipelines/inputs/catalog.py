@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -205,6 +206,8 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
     if not classes and not limit:
         return catalog
     known = catalog.labels
+    forms = {unicodedata.normalize("NFC", label): label for label in known}
+    classes = [name if name in known else forms.get(unicodedata.normalize("NFC", name), name) for name in classes]
     for name in classes:
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)

@@ -12,8 +12,8 @@ from pipelines.core.names import alike
 from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 
-_MISSING = re.compile(r"(?i:nan|nat|<na>|#?n/a|undefined)|NA|NULL|None")
-"""What programs write for a missing value. A class in which nothing happens is often called `null` or `none`."""
+_MISSING = re.compile(r"(?i:nan|nat|<na>|n/a|undefined)|NA|NULL|None|#(?:N/A|[A-Z/0]+[!?])")
+"""What programs write for a missing value, or spreadsheets for a wrong one. A class in which nothing happens is often called `null` or `none`."""
 
 _COPY = re.compile(
     r"^(?:copy of|kopie von|copie de|copia de|copia di) +|(?: +-)? +(?:copy|kopie|copie|copia)(?: +\d+| +\(\d+\))?$"
@@ -89,11 +89,12 @@ def _look(label: str) -> str:
     """A key that is equal for names that differ only in case, in spaces, `_` and `-`, in invisible signs, in Unicode
     normalisation, or in what systems add to the names of copies, and for those that are the same whole number: `01`
     and, as spreadsheets write it, `1.0`."""
-    label = "".join(sign for sign in label if unicodedata.category(sign) != "Cf")
+    label = "".join(sign for sign in label if unicodedata.category(sign) != "Cf" and sign not in "\ufe0e\ufe0f")
     label = _COPY.sub("", label) or label
     look = re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", label).casefold())
-    number = re.fullmatch(r"0*(\d+)(?:\.0*)?", look)
-    return number[1] if number else look
+    number = re.fullmatch(r"0*(\d+)(?:[.,]0*)?", look)
+    sign = "-" * bool(re.match(r"-\d", label))
+    return sign + number[1] if number else look
 
 
 def _told_apart(labels: Sequence[str]) -> list[str]:

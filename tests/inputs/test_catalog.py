@@ -124,6 +124,8 @@ def test_select_classes_and_limit() -> None:
     assert all(fewer < more for fewer, more in pairwise(by_limit))
     assert select(CATALOG, ("Run",), 10_000) == select(CATALOG, ("Run",))
     assert select(CATALOG) == CATALOG
+    listed = from_tree("/r", files("caf\u00e9/1.avi", "walk/1.avi"))
+    assert select(listed, ("cafe\u0301",)).labels == ("caf\u00e9",)
 
 
 def test_a_limit_is_spread_over_classes_and_official_splits() -> None:
@@ -179,7 +181,10 @@ def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:
             "classes whose names look alike are kept apart: '01' (1) and '1' (1) and '1.0'",
         ),
         (("00", "0", "a0"), "classes whose names look alike are kept apart: '0' (1) and '00' (1)."),
-        (("1", "2", "1.5", "10"), ""),
+        (("1", "2", "1.5", "10", "-1", "-2"), ""),
+        (("1,0", "1"), "classes whose names look alike are kept apart: '1' (1) and '1,0'"),
+        (("\u2764", "\u2764\ufe0f"), "classes whose names look alike are kept apart: '\u2764' (1) and '\u2764\ufe0f'"),
+        (("#REF!", "Run", "#1!"), "programs write #REF! where a value is missing"),
         (
             ("walk", "walk (1)", "walk - Copy", "Kopie von Walk", "Walk copy 2", "(1)"),
             "classes whose names look alike are kept apart: 'Kopie von Walk' (1) and 'Walk copy 2' (1) and 'walk' (1) "

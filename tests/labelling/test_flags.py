@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.core.errors import UsageError
+from pipelines.dataset.listing import read_catalog
+from pipelines.files.addresses import check_outside
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.flags import make_parser, parse
 
@@ -175,3 +177,7 @@ def test_output_that_a_link_leads_into_the_input_is_refused(tmp_path: Path) -> N
     (tmp_path / "link").symlink_to(tmp_path / "videos")
     message = message_of(*PATHS, "--input", f"{tmp_path}/videos", "--output", f"{tmp_path}/link/labels")
     assert message.startswith(f"--output {tmp_path}/link/labels lies in --input {tmp_path}/videos")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")  # what lists or writes says what is wrong
+    check_outside(f"{tmp_path}/circle/labels", input=f"{tmp_path}/videos", model=f"{tmp_path}/circle/model")
+    with pytest.raises(UsageError, match="is a link that leads nowhere"):
+        read_catalog(f"{tmp_path}/circle")
