@@ -13,7 +13,8 @@ from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 
 _MISSING = re.compile(r"(?i:nan|nat|<na>|n/a|undefined)|NA|NULL|None|#(?:N/A|[A-Z/0]+[!?])")
-"""What programs write for a missing value, or spreadsheets for a wrong one. A class in which nothing happens is often called `null` or `none`."""
+"""What programs write for a missing value, or spreadsheets for a wrong one. Classes in which
+nothing happens are often called `null` or `none`."""
 
 _COPY = re.compile(
     r"^(?:copy of|kopie von|copie de|copia de|copia di) +|(?: +-)? +(?:copy|kopie|copie|copia)(?: +\d+| +\(\d+\))?$"
