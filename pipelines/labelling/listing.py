@@ -174,5 +174,8 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
         else _listed(path, uri, file)
         for (uri, path), file in zip(items, found, strict=True)
     )
-    once = tuple({video.uri: video for video in reversed(videos)}.values())[::-1] if names.found else videos
-    return Listing(once, num_repeated=count - len(once))
+    if names.found:  # a file keeps its own name, if the list has that, too
+        own = {video.uri for video, (uri, _) in zip(videos, items, strict=True) if video.uri == uri}
+        kept = [v for v, (uri, _) in zip(videos, items, strict=True) if v.uri == uri or v.uri not in own]
+        videos = tuple({video.uri: video for video in reversed(kept)}.values())[::-1]
+    return Listing(videos, num_repeated=count - len(videos))

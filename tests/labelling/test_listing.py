@@ -107,6 +107,7 @@ def test_a_folder_called_like_a_video_is_a_folder(tmp_path: Path) -> None:
         "\ufeffa.mp4\r\nsub/b.mp4",
         "# which\n\n  a.mp4  \n\n#x.mp4\nsub/b.mp4\n\n",
         "a.mp4\n./a.mp4\nsub/../a.mp4\nsub/b.mp4\nsub//b.mp4\n",
+        "A.MP4\na.mp4\n./a.mp4\nSUB/b.mp4\nsub/b.mp4\n",
     ],
 )
 def test_a_list_names_videos(tmp_path: Path, text: str) -> None:
