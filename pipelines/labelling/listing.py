@@ -12,7 +12,7 @@ from pipelines.annotations.tables import LONGEST_PATH, check_address, read_table
 from pipelines.core.errors import UsageError
 from pipelines.core.relative import path_below
 from pipelines.core.secrets import refuse_secrets
-from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
+from pipelines.core.video_files import FileInfo, is_video_name, sort_out
 from pipelines.files import patterns
 from pipelines.files.alike import AlikeFiles
 from pipelines.inputs.absent import on_missing
@@ -48,7 +48,7 @@ def list_videos(source: str) -> Listing:
             return replace(listing, unused=table.unused, num_repeated=listing.num_repeated + len(table.headers))
         if _is_folder(source):
             return _found(source, source, files.list_tree(source)[0])
-        if extension(source) in VIDEO_EXTENSIONS:  # even a hidden one, as it was asked for by name
+        if is_video_name(source):  # even a hidden one, as it was asked for by name
             return _named(source, [posixpath.basename(source)])
         paths, num_comments = _list_paths(_text(source), source, posixpath.dirname(source))
         return replace(_existing(source, _named(source, paths)), num_comments=num_comments)
@@ -135,7 +135,7 @@ def _existing(source: str, listing: Listing) -> Listing:
 
 def _path_in(line: str, root: str) -> str:
     """The path on a line of a list. Names may begin with `#`, as in HMDB51, and begin or end with spaces. Quotation
-    marks around it are left out, and a number behind it, as in UCF101's lists, where only the rest names a file."""
+    marks around it are left out, and a number behind it, as in UCF101's lists, where only the rest names a video."""
     path = line.strip()
     if path != line and path and files.is_local(path) and files.exists(files.join(root, line)):
         return line
@@ -143,7 +143,8 @@ def _path_in(line: str, root: str) -> str:
         if _is_there(files.locate(root, path)):
             return path
         plain = _ADDED.sub("", path)
-        if plain != path and _is_there(files.locate(root, plain)):
+        is_video = is_video_name(plain) and not is_video_name(path) and not path.startswith("#")
+        if plain != path and (is_video or _is_there(files.locate(root, plain))):
             return plain
     return "" if path.startswith("#") else path
 
