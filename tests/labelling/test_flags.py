@@ -81,6 +81,7 @@ def test_flags_become_settings(arguments: list[str], values: dict[str, Any]) -> 
         (["--memory-limit-mb", "63"], "--memory-limit-mb must be a whole number, 64 or more, not 63"),
         (["--max-failure-rate", "5"], "--max-failure-rate must be a number from 0 to 1, not 5"),
         (["--output", "/in"], "--output /in lies in --input /in; choose another folder"),
+        (["--input", "\\\\nas\\v"], "--input is a network share of Windows: \\\\nas\\v. Mount it, and give the folder"),
         (["--output", "/in/labels"], "--output /in/labels lies in --input /in; choose another folder"),
         (["--output", "/else/../in/labels"], "--output /else/../in/labels lies in --input /in; choose another folder"),
         (["--output", "/m/labels"], "--output /m/labels lies in --model /m; choose another folder"),
