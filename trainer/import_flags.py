@@ -1,5 +1,6 @@
 """The command line of `trainer.import_model`: its settings, and the model and labels that they name."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass
@@ -139,7 +140,7 @@ def parse(arguments: Sequence[str], description: str | None = None) -> Request:
     if is_keras and config.signature:
         raise UsageError("--signature is for a SavedModel; a Keras file has one function only")
     output = storage.normalise(config.output, "--output")
-    if storage.is_local(output) and Path(output).resolve() in (source.resolve(), *source.resolve().parents):
+    if storage.is_local(output) and Path(os.path.realpath(output)) in (source.resolve(), *source.resolve().parents):
         raise UsageError(f"--output {config.output} would replace the model to import, {source}; choose another")
     labels, numbered = read_labels(Path(config.labels).expanduser())
     return Request(

@@ -11,6 +11,7 @@ _MEANING = frozenset(
         *("offset", "duration", "durations", "dur", "length", "lengths", "len", "segment", "segments", "interval"),
         *("intervals", "range", "span", "trim", "trimmed", "timestamp", "timestamps", "timecode", "timecodes", "seek"),
         *("window", "windows", "inpoint", "outpoint"),
+        *("debut", "fin", "duree", "anfang", "beginn", "ende", "dauer", "inicio", "inizio", "duracion", "durata"),
         # which part of its pictures, and which way round
         *("bbox", "bboxes", "box", "boxes", "roi", "rois", "crop", "crops", "cropped", "rotate", "rotated", "rotation"),
         *("rot", "mirror", "mirrored", "flip", "flipped", "hflip", "vflip", "transpose", "transposed", "zoom"),
@@ -66,7 +67,7 @@ def plain_name(column: str) -> str:
 def changes_meaning(column: str) -> bool:
     """Whether the name of a column says that a line means something other than the whole video, as one of many equals:
     a part of it or of its pictures, another speed, another weight, or that the line doesn't count."""
-    column = unicodedata.normalize("NFKC", column)
+    column = "".join(sign for sign in unicodedata.normalize("NFKD", column) if not unicodedata.combining(sign))
     words = {word.lower() for word in _WORD.findall(column)}
     if words & _MEANING or (words & _FRAMES and not words & _COUNTS):
         return True

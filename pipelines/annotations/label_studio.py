@@ -14,7 +14,7 @@ from pipelines.annotations.entries import Source
 from pipelines.annotations.times import frame_time
 from pipelines.annotations.types import Annotation
 from pipelines.core.errors import UsageError
-from pipelines.core.video_files import is_video
+from pipelines.core.video_files import is_video_name
 
 _PASSED_OVER = ("textarea", "number", "rating", "datetime", "relation")
 """Remarks of people, which aren't labels."""
@@ -149,7 +149,7 @@ def _video(data: Mapping[str, Any]) -> str:
     if data.get(ADDRESS):
         return str(data[ADDRESS])
     texts = [value for value in data.values() if isinstance(value, str)]
-    given = data.get("video") or next((text for text in texts if is_video(urlsplit(text).path)), "")
+    given = data.get("video") or next((text for text in texts if is_video_name(urlsplit(text).path)), "")
     address = urlsplit(str(given))
     if address.path == "/data/local-files/" and (path := parse_qs(address.query).get("d")):
         return path[0]

@@ -127,7 +127,8 @@ def _check_head(head: _Head, rows: "csv._reader") -> None:  # type: ignore[name-
     for place, column in others:
         values = {row[place] for row in sample if place < len(row)} - {""}
         known_splits = set(map(split_name, values))
-        if gives_splits(column) or ("" not in known_splits and known_splits & {"train", "test"}):
+        told = known_splits & {"train", "test"}
+        if gives_splits(column) or len(told) > 1 or (told and "" not in known_splits):
             raise UsageError(table_messages.splitting_column(name, column))
 
 

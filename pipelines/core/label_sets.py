@@ -1,5 +1,6 @@
 """Names of classes, and several labels of one clip as one text: `Swing|Walk`, sorted by code point and each once."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from pipelines.core.errors import UsageError
@@ -8,6 +9,8 @@ UNKNOWN = "unknown"
 """The label of a segment whose best score is below the threshold."""
 SEPARATOR = "|"
 _LONGEST = 500
+_CODE = re.compile(r"""[\[({]\s*(?:(["']).*\1\s*,?\s*)?[\])}]|\[[\d\s.,]*\]""")
+"""A list, tuple, set or object as programs write them; the template `[something] falling` is none."""
 
 
 def check_label(label: str, where: str) -> None:
@@ -18,7 +21,8 @@ def check_label(label: str, where: str) -> None:
         where: the file and the line, for messages.
 
     Raises:
-        UsageError: it contains a line break or another control character, or is as long as a text.
+        UsageError: it contains a line break or another control character, is as long as a text, or is several labels as
+            a program writes them.
     """
     if len(label) > _LONGEST:
         raise UsageError(
@@ -26,6 +30,11 @@ def check_label(label: str, where: str) -> None:
         )
     if not label.isprintable() and any(sign < " " or "\x7f" <= sign < "\xa0" for sign in label):
         raise UsageError(f"{where}: the label {label!r} contains a line break or control character. Remove it")
+    if label[:1] in "[({" and _CODE.fullmatch(label):
+        raise UsageError(
+            f"{where}: the label {label[:99]!r} is a list as programs write it. Write the name of one class alone; or "
+            f"several as Walk{SEPARATOR}Swing, and preprocess with --multi-label"
+        )
 
 
 def split_labels(text: str) -> tuple[str, ...]:

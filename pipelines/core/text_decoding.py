@@ -63,7 +63,10 @@ def decode(data: bytes, name: str, is_path: Callable[[str], bool] = lambda _: Fa
     if stand_in := stand_in_of(data):
         raise UsageError(f"{name} is {stand_in}")
     if kind := kind_of(data):
-        raise UsageError(f"{name} is {kind}, not text. Save it as CSV, in UTF-8")
+        is_packed = kind.endswith("archive") or "compressed" in kind
+        remedies = ["Save it as CSV, in UTF-8"] * (not is_packed or "spreadsheet" in kind) + ["unpack it"] * is_packed
+        remedy = ", or ".join(remedies)
+        raise UsageError(f"{name} is {kind}, not text. {remedy[0].upper()}{remedy[1:]}")
     encoding = _encoding_of(data)
     try:
         return _SIGNS.sub("", str(data, encoding))

@@ -48,7 +48,10 @@ ARCHIVES = frozenset(
 )
 _VOLUME = re.compile(r"\.(?:7z|gz|rar|tar|tgz|zip)[._](?:\d{2,4}|part\w+|part)$|\.[rz]\d\d$", re.IGNORECASE)
 """One of the files into which a large archive is cut."""
-_UNFINISHED = frozenset((".!ut", ".aria2", ".crdownload", ".download", ".opdownload", ".part", ".partial", ".ytdl"))
+_UNFINISHED = frozenset(
+    f".{name}"
+    for name in ("!qb", "!ut", "aria2", "crdownload", "download", "filepart", "opdownload", "part", "partial", "ytdl")
+)
 _STATES = ("_state/layout.json", "_state/label_layout.json")
 _SHOWN = 3
 _SHOWN_REASONS = 6
@@ -96,8 +99,13 @@ class SortedFiles:
 
 
 def is_video(path: str) -> bool:
-    """Whether a file is taken for a video, by its extension; hidden files never are."""
-    return extension(path) in VIDEO_EXTENSIONS and not is_hidden(path)
+    """Whether a file of a listing is taken for a video, by its extension; hidden files never are."""
+    return is_video_name(path) and not is_hidden(path)
+
+
+def is_video_name(path: str) -> bool:
+    """Whether a path as somebody wrote it, such as `./a.mp4` or `/home/me/.cache/a.mp4`, ends like that of a video."""
+    return extension(path) in VIDEO_EXTENSIONS
 
 
 def extension(path: str) -> str:

@@ -56,8 +56,10 @@ def _refuse_other_systems(path: str, what: str) -> None:
     """Refuses what would be a strange name here, and was meant for another system.
 
     Raises:
-        UsageError: it is a path with a drive letter, or an address that lacks a slash.
+        UsageError: it is a path with a drive letter, a network share, or an address that lacks a slash.
     """
+    if path.startswith("\\\\"):
+        raise UsageError(f"{what} is a network share of Windows: {path}. Mount it, and give the folder")
     if match := _DRIVE.match(path):
         drive, rest = match[1].lower(), path[match.end() :].replace("\\", "/")
         raise UsageError(f"{what} is a path of Windows: {path}. In WSL it is /mnt/{drive}/{rest}")
@@ -102,7 +104,8 @@ def check_outside(output: str, **read: str) -> None:
     """
     for flag, folder in read.items():
         if is_local(output) and is_local(folder):
-            lies_within = Path(output).resolve().is_relative_to(Path(folder).resolve())
+            # `Path.resolve` fails where links lead in a circle.
+            lies_within = Path(os.path.realpath(output)).is_relative_to(os.path.realpath(folder))
         else:
             lies_within = f"{output}/".startswith(f"{folder}/")
         if lies_within:

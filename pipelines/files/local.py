@@ -130,7 +130,7 @@ def _lost(path: str, error: OSError) -> FileInfo:
 def _above(uri: str) -> set[tuple[int, int]]:
     """The folders above a folder: links to them would be circular."""
     found = set()
-    for parent in Path(uri).resolve().parents:
+    for parent in Path(os.path.realpath(uri)).parents:
         with contextlib.suppress(OSError):
             status = os.stat(parent)
             found.add((status.st_dev, status.st_ino))

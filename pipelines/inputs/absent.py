@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from pipelines import files
 from pipelines.core.clip_ids import video_of
 from pipelines.core.errors import UsageError
-from pipelines.core.video_files import is_video
+from pipelines.core.video_files import is_video, is_video_name
 from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 from pipelines.inputs.source_hints import nearest
@@ -39,13 +39,13 @@ def why_absent(root: str, path: str) -> str:
         return ""
     meant = next((other for other in _other_forms(path) if os.path.isfile(files.locate(root, other))), "")
     if not meant:
-        folder, stem = posixpath.split(posixpath.splitext(path)[0] if is_video(path) else path)
+        folder, stem = posixpath.split(posixpath.splitext(path)[0] if is_video_name(path) else path)
         names = files.list_names(files.locate(root, folder))
         same = [name for name in names if is_video(name) and posixpath.splitext(name)[0] == stem]
         meant = posixpath.join(folder, same[0]) if same else ""
     if meant:
         return f"; did you mean {meant}?"
-    if not is_video(path) and re.fullmatch(r"[\w-]{11}", path):
+    if not is_video_name(path) and re.fullmatch(r"[\w-]{11}", path):
         return ", which looks like a video's id on YouTube: download it and give the file's path"
     if os.path.isdir(files.locate(root, path)):
         return ", which is a folder"

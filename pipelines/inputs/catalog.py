@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from pipelines.core.label_sets import only, split_labels
 from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
-from pipelines.inputs.folder_notes import describe_above, describe_levels
+from pipelines.inputs.folder_notes import describe_above, describe_levels, describe_systems
 from pipelines.inputs.folders import find_levels
 from pipelines.inputs.records import Filtered, LeftOut
 
@@ -138,9 +139,11 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         expected = "Expected a folder for each class with videos in it, or a CSV manifest. "
         raise UsageError(no_videos(root, found, expected))
     if loose := [file.path for file in videos if "/" not in file.path]:
+        tables = [file.path for file in found.ignored if re.fullmatch(r"[^/]+\.[ct]sv", file.path, re.IGNORECASE)]
+        this = f": --input {posixpath.join(root, tables[0])}, if that is one" if tables else ""
         raise UsageError(
             f"{some(loose)} in {root}: the class of a video is the name of its folder, and there is none. "
-            "Move it into a class folder, or give a CSV manifest (path,label,group)"
+            f"Move it into a class folder, or give a CSV manifest (path,label,group){this}"
         )
     paths = {folder: tuple(folder.split("/")) for folder in {file.path.rpartition("/")[0] for file in videos}}
     used = paths.values()
@@ -161,7 +164,7 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
         version = file.version or "missing"
         records.append(VideoRecord(video_id, prefix + file.path, meaning.label, group, version, meaning.split))
     found_as = describe_above(levels, used) if class_level else describe_levels(levels, used, by_folder)
-    notes = [*found_as, *_empty(folders, paths)]
+    notes = [*found_as, *describe_systems(used), *_empty(folders, paths)]
     splits_from = "" if levels.split is None else INPUTS[0]
     left_out = LeftOut(unreadable(root, found.lost))
     return Catalog(checked(records, root), found.ignored, left_out, splits_from, tuple(notes))
@@ -203,6 +206,8 @@ def select(catalog: Catalog, classes: Sequence[str] = (), limit: int = 0) -> Cat
     if not classes and not limit:
         return catalog
     known = catalog.labels
+    forms = {unicodedata.normalize("NFC", label): label for label in known}
+    classes = [name if name in known else forms.get(unicodedata.normalize("NFC", name), name) for name in classes]
     for name in classes:
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.5)

@@ -12,6 +12,17 @@ from pipelines.core.names import alike
 from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 
+_MISSING = re.compile(r"(?i:nan|nat|<na>|n/a|undefined)|NA|NULL|None|#(?:N/A|[A-Z/0]+[!?])")
+"""What programs write for a missing value, or spreadsheets for a wrong one. Classes in which
+nothing happens are often called `null` or `none`."""
+
+_COPY = re.compile(
+    r"^(?:copy of|kopie von|copie de|copia de|copia di) +|(?: +-)? +(?:copy|kopie|copie|copia)(?: +\d+| +\(\d+\))?$"
+    r"| *\(\d+\)$",
+    re.IGNORECASE,
+)
+"""What systems and browsers add to the name of a copy, or of what is downloaded again."""
+
 
 def note_classes(catalog: Catalog) -> Catalog:
     """The catalogue with warnings about names of classes and groups that look alike or mean something else, and about a
@@ -31,6 +42,16 @@ def note_classes(catalog: Catalog) -> Catalog:
         notes.append(
             f"WARNING: a class is called {UNKNOWN}, which is what labels say where no class is certain enough: "
             "measures and exports of labels leave it out. Give it another name"
+        )
+    if missing := [label for label in sorted(counts) if _MISSING.fullmatch(label)]:
+        notes.append(
+            f"WARNING: programs write {some(missing)} where a value is missing, and here it is a class, with "
+            f"{sum(counts[label] for label in missing):,} of the videos. Leave them out if they have no label"
+        )
+    if missing := [group for group in sorted({video.group for video in catalog.videos}) if _MISSING.fullmatch(group)]:
+        notes.append(
+            f"WARNING: programs write {some(missing)} where a value is missing, and here it is a group, whose videos "
+            "all go into one split. Leave the group of a video empty if it isn't known"
         )
     if not catalog.multi_label and (joined := [label for label in sorted(counts) if SEPARATOR in label]):
         notes.append(
@@ -66,12 +87,15 @@ def _alike_groups(catalog: Catalog) -> list[str]:
 
 
 def _look(label: str) -> str:
-    """A key that is equal for names that differ only in case, in spaces, `_` and `-`, in invisible signs, or in
-    Unicode normalisation, and for those that are the same whole number: `01` and, as spreadsheets write it, `1.0`."""
-    label = "".join(sign for sign in label if unicodedata.category(sign) != "Cf")
+    """A key that is equal for names that differ only in case, in spaces, `_` and `-`, in invisible signs, in Unicode
+    normalisation, or in what systems add to the names of copies, and for those that are the same whole number: `01`
+    and, as spreadsheets write it, `1.0`."""
+    label = "".join(sign for sign in label if unicodedata.category(sign) != "Cf" and sign not in "\ufe0e\ufe0f")
+    label = _COPY.sub("", label) or label
     look = re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", label).casefold())
-    number = re.fullmatch(r"0*(\d+)(?:\.0*)?", look)
-    return number[1] if number else look
+    number = re.fullmatch(r"0*(\d+)(?:[.,]0*)?", look)
+    sign = "-" * bool(re.match(r"-\d", label))
+    return sign + number[1] if number else look
 
 
 def _told_apart(labels: Sequence[str]) -> list[str]:

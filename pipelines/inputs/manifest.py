@@ -9,10 +9,11 @@ from operator import attrgetter, eq
 from sys import intern
 
 from pipelines.annotations.table_text import read_head
-from pipelines.annotations.tables import read_table
+from pipelines.annotations.tables import check_address, read_table
 from pipelines.core.errors import UsageError
 from pipelines.core.label_sets import SEPARATOR, check_label, join_labels, split_labels
 from pipelines.core.split_names import known_split, split_name
+from pipelines.core.video_files import is_video_name
 from pipelines.inputs.parts import RANGE_ERROR, parse_range, plain_path, settle, with_all_labels
 from pipelines.inputs.rows import BadRow, Manifest, ManifestRow
 
@@ -46,8 +47,14 @@ def parse_manifest(
     with_split = without_split = 0
     for line, (path, label, group, split, start, end) in table.rows:
         if "\\" in path or path[1:3] == ":/":
-            path = find(path)
-        if not label.isprintable() or len(label) > 99:
+            path = _slashed(path, find, f"{name}, line {line}")
+        if "." in label and is_video_name(label) and not is_video_name(path):
+            raise UsageError(
+                f"{name}, line {line}: the label {label!r} is the name of a video, and the path {path!r} isn't. If "
+                'a path has a comma in it, put it in quotation marks ("a, b.mp4"); if these are the wrong columns, '
+                "name them in their order"
+            )
+        if not label.isprintable() or len(label) > 99 or label[0] in "[({":
             check_label(label, f"{name}, line {line}")
         if split:
             split, with_split = known_split(split, f"{name}, line {line}"), line
@@ -84,6 +91,19 @@ def parse_manifest(
     if any(map(eq, map(plain, rows), map(plain, islice(rows, 1, None)))):
         rows = list(_unique(rows, plain, lambda row: _two_values(text, name, find, plain, row, multi_label)))
     return Manifest(rows, table.unused, total - len(rows), num_comments=len(table.comments))
+
+
+def _slashed(path: str, find: Callable[[str], str], where: str) -> str:
+    """The path that is meant by one with backslashes or a drive letter.
+
+    Raises:
+        UsageError: it isn't one here; the message begins with `where`.
+    """
+    try:
+        return check_address(find(path), where)
+    except UsageError as error:
+        text = str(error)
+        raise UsageError(text if text.startswith(where) else f"{where}: {text}") from error
 
 
 def _several(label: str, multi_label: bool, place: str) -> str:

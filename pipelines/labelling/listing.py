@@ -12,7 +12,7 @@ from pipelines.annotations.tables import LONGEST_PATH, check_address, read_table
 from pipelines.core.errors import UsageError
 from pipelines.core.relative import path_below
 from pipelines.core.secrets import refuse_secrets
-from pipelines.core.video_files import VIDEO_EXTENSIONS, FileInfo, extension, sort_out
+from pipelines.core.video_files import FileInfo, is_video_name, sort_out
 from pipelines.files import patterns
 from pipelines.files.alike import AlikeFiles
 from pipelines.inputs.absent import on_missing
@@ -48,7 +48,7 @@ def list_videos(source: str) -> Listing:
             return replace(listing, unused=table.unused, num_repeated=listing.num_repeated + len(table.headers))
         if _is_folder(source):
             return _found(source, source, files.list_tree(source)[0])
-        if extension(source) in VIDEO_EXTENSIONS:  # even a hidden one, as it was asked for by name
+        if is_video_name(source):  # even a hidden one, as it was asked for by name
             return _named(source, [posixpath.basename(source)])
         paths, num_comments = _list_paths(_text(source), source, posixpath.dirname(source))
         return replace(_existing(source, _named(source, paths)), num_comments=num_comments)
@@ -109,7 +109,7 @@ def _list_paths(text: str, name: str, root: str) -> tuple[list[str], int]:
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if re.split("[,;\t]", lines[0].strip().lower())[:2] in (["path", "label"], ["label", "path"]):
         raise UsageError(f"{name}: this is a manifest. Give it a name that ends in .csv")
-    if lines[0][:1] in ("[", "{") and not files.exists(files.join(root, lines[0])):
+    if re.match(r"[\[{](?![\w ]+\]$)", lines[0]) and not files.exists(files.join(root, lines[0])):
         raise UsageError(f"{name}: this is JSON, not a list of paths. Give one path on each line")
     paths = [
         check_address(path, f"{name}, line {number}") if ":/" in path or len(path) > LONGEST_PATH else path
@@ -135,7 +135,7 @@ def _existing(source: str, listing: Listing) -> Listing:
 
 def _path_in(line: str, root: str) -> str:
     """The path on a line of a list. Names may begin with `#`, as in HMDB51, and begin or end with spaces. Quotation
-    marks around it are left out, and a number behind it, as in UCF101's lists, where only the rest names a file."""
+    marks around it are left out, and a number behind it, as in UCF101's lists, where only the rest names a video."""
     path = line.strip()
     if path != line and path and files.is_local(path) and files.exists(files.join(root, line)):
         return line
@@ -143,7 +143,8 @@ def _path_in(line: str, root: str) -> str:
         if _is_there(files.locate(root, path)):
             return path
         plain = _ADDED.sub("", path)
-        if plain != path and _is_there(files.locate(root, plain)):
+        is_video = is_video_name(plain) and not is_video_name(path) and not path.startswith("#")
+        if plain != path and (is_video or _is_there(files.locate(root, plain))):
             return plain
     return "" if path.startswith("#") else path
 
@@ -174,5 +175,8 @@ def _named(source: str, paths: Iterable[str]) -> Listing:
         else _listed(path, uri, file)
         for (uri, path), file in zip(items, found, strict=True)
     )
-    once = tuple({video.uri: video for video in reversed(videos)}.values())[::-1] if names.found else videos
-    return Listing(once, num_repeated=count - len(once))
+    if names.found:  # a file keeps its own name, if the list has that, too
+        own = {video.uri for video, (uri, _) in zip(videos, items, strict=True) if video.uri == uri}
+        kept = [v for v, (uri, _) in zip(videos, items, strict=True) if v.uri == uri or v.uri not in own]
+        videos = tuple({video.uri: video for video in reversed(kept)}.values())[::-1]
+    return Listing(videos, num_repeated=count - len(videos))

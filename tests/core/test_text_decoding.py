@@ -72,7 +72,12 @@ def test_other_encodings_are_refused_with_line_and_byte(data: bytes, message: st
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"PK\3\4...", "m.csv is a spreadsheet (.xlsx, .ods) or an archive, not text. Save it as CSV"),
+        (
+            b"PK\3\4...",
+            "m.csv is a spreadsheet (.xlsx, .ods) or an archive, not text. Save it as CSV, in UTF-8, or unpack",
+        ),
+        (b"Rar!\x1a\7...", "m.csv is an archive, not text. Unpack it"),
+        (b"\x1f\x8b...", "m.csv is a file compressed by gzip, not text. Unpack it"),
         (b"\x1f\x8b\x08\0", "m.csv is a file compressed by gzip, not text"),
         (b"SQLite format 3\0", "m.csv is an SQLite database, not text"),
         (b"%PDF-1.4\n", "m.csv is a PDF, not text"),

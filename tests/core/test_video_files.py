@@ -99,7 +99,17 @@ def listed(*paths: str) -> list[FileInfo]:
 def test_what_is_passed_over_is_told_by_reason() -> None:
     found = sort_out(
         [
-            *listed("A/v.mp4", "Thumbs.db", "A/b.txt", "A/a.TXT", "A/README", "A/x.jpg", "u.zip", "A/v.mp4.part"),
+            *listed(
+                "A/v.mp4",
+                "Thumbs.db",
+                "A/b.txt",
+                "A/a.TXT",
+                "A/README",
+                "A/x.jpg",
+                "u.zip",
+                "A/v.mp4.part",
+                "A/w.mp4.filepart",
+            ),
             *listed(".DS_Store", "A/._v.mp4"),
             FileInfo("A/pipe", 0, None, "pipe"),
             FileInfo("A/up", 0, None, LISTED_ALREADY),
@@ -116,6 +126,7 @@ def test_what_is_passed_over_is_told_by_reason() -> None:
     assert reasons == {
         "Thumbs.db": "extension .db", "A/b.txt": "extension .txt", "A/a.TXT": "extension .txt",
         "A/README": "no extension", "A/x.jpg": "picture", "u.zip": "archive", "A/v.mp4.part": "unfinished download",
+        "A/w.mp4.filepart": "unfinished download",
         ".DS_Store": "hidden", "A/._v.mp4": "hidden", "A/pipe": "pipe", "A/up": LISTED_ALREADY,
         "A/up.mp4": LISTED_ALREADY, "A/.closed": "hidden",
     }  # fmt: skip

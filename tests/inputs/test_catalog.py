@@ -44,7 +44,12 @@ def test_tree_in_the_layout_of_ucf50() -> None:
     [
         ([], [], "no videos in /r: found nothing"),
         (["A/readme.txt"], ["A"], "no videos in /r: found 1 other file"),
-        (["v.avi", "A/w.avi"], ["A"], "v.avi in /r: the class of a video is the name of its folder"),
+        (["v.avi", "A/w.avi"], ["A"], "v.avi in /r: the class of a video is the name of its folder.*,group\\)$"),
+        (
+            ["v.avi", "x/n.csv", "tags.CSV"],
+            ["x"],
+            r"or give a CSV manifest \(path,label,group\): --input /r/tags.CSV, if",
+        ),
         (["A/v.avi", "A/v.avi"], ["A"], "two videos have the id 'A/v.avi'"),
     ],
 )
@@ -119,6 +124,8 @@ def test_select_classes_and_limit() -> None:
     assert all(fewer < more for fewer, more in pairwise(by_limit))
     assert select(CATALOG, ("Run",), 10_000) == select(CATALOG, ("Run",))
     assert select(CATALOG) == CATALOG
+    listed = from_tree("/r", files("caf\u00e9/1.avi", "walk/1.avi"))
+    assert select(listed, ("cafe\u0301",)).labels == ("caf\u00e9",)
 
 
 def test_a_limit_is_spread_over_classes_and_official_splits() -> None:
@@ -174,9 +181,23 @@ def test_classes_that_look_alike_or_are_alone_are_warned_of() -> None:
             "classes whose names look alike are kept apart: '01' (1) and '1' (1) and '1.0'",
         ),
         (("00", "0", "a0"), "classes whose names look alike are kept apart: '0' (1) and '00' (1)."),
-        (("1", "2", "1.5", "10"), ""),
+        (("1", "2", "1.5", "10", "-1", "-2"), ""),
+        (("1,0", "1"), "classes whose names look alike are kept apart: '1' (1) and '1,0'"),
+        (("\u2764", "\u2764\ufe0f"), "classes whose names look alike are kept apart: '\u2764' (1) and '\u2764\ufe0f'"),
+        (("#REF!", "Run", "#1!"), "programs write #REF! where a value is missing"),
+        (
+            ("walk", "walk (1)", "walk - Copy", "Kopie von Walk", "Walk copy 2", "(1)"),
+            "classes whose names look alike are kept apart: 'Kopie von Walk' (1) and 'Walk copy 2' (1) and 'walk' (1) "
+            "and 'walk (1)' (1) and 'walk - Copy' (1). If",
+        ),
+        (("Copy", "copy that", "walk 2", "walk", "phase (a)", "phase"), ""),
         (("unknown", "Run"), "a class is called unknown, which is what labels say where no class is certain enough"),
         (("Unknown", "Run"), ""),
+        (
+            ("NaN", "Run", "None"),
+            "programs write NaN, None where a value is missing, and here it is a class, with 2 of",
+        ),
+        (("null", "none", "Nana", "na"), ""),
         (("A|B", "B"), "classes with a | in their names are one class each: A|B. With --multi-label, their clips"),
     ],
 )
@@ -192,6 +213,14 @@ def test_groups_whose_names_differ_in_case_alone_are_told() -> None:
     assert note.startswith(
         f"WARNING: groups whose names differ only in case or in Unicode form are kept apart: {pairs}. If"
     )
+
+
+def test_groups_that_stand_for_none_are_told() -> None:
+    rows = tuple(
+        VideoRecord(str(n), f"/r/{n}.avi", "AB"[n % 2], group, "1") for n, group in enumerate(("nan", "g1", "2"))
+    )
+    (note,) = note_classes(Catalog(rows)).notes
+    assert note.startswith("WARNING: programs write nan where a value is missing, and here it is a group, whose videos")
 
 
 def test_copies_that_contradict_what_stays_are_warned_of() -> None:

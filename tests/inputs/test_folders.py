@@ -1,5 +1,6 @@
 """What the folders of a tree mean: official splits, classes, groups, outer folders; ambiguous ones are refused."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -141,7 +142,23 @@ def test_how_the_folders_were_taken_is_told() -> None:
         (["S1/run/1.mp4", "S1/walk/2.mp4", "S2/run/3.mp4"], 2, "run, walk are in several of S1, S2"),
         (["m/1/Fight/1.mp4", "m/1/No/2.mp4", "m/22/No/3.mp4"], 3, "Fight, No are in several of 1, 22"),
         (["x/test/A/1.mp4", "x/test/B/1.mp4", "y/train/A/2.mp4"], 3, "A, B are in several of x, y"),
+        (["rgb/run/1.mp4", "rgb/walk/2.mp4", "Depth/run/3.mp4"], 2, "run, walk are in several of Depth, rgb"),
+        (
+            [
+                "train/front/run/1.mp4",
+                "train/front/sit/2.mp4",
+                "test/side/run/3.mp4",
+                "test/side/sit/3.mp4",
+                "test/top/run/1.mp4",
+            ],
+            3,
+            "run, sit are in several of front, side, top",
+        ),
+        (["Run-2024Z-001/Run/1.mp4", "Sit-2024Z-001/Sit/2.mp4", "Sit-2024Z-002/Sit/3.mp4"], 2, "as Run-2024Z-001/Run"),
+        (["run (1)/run/1.mp4", "sit/sit/2.mp4"], 2, "each is alone in a folder called after it, as run (1)/run"),
         (["A/s1/1.mp4", "A/s2/2.mp4", "B/s1/3.mp4"], 2, ""),
+        (["ann/an/1.mp4", "bob/x/2.mp4"], 2, ""),
+        (["rgb/ann/1.mp4", "walk/ann/2.mp4", "walk/bob/2.mp4"], 2, ""),
         (["bow/ann/1.mp4", "bow/bob/2.mp4", "sit/ann/3.mp4"], 2, ""),
         (["run1/ann/1.mp4", "run2/bob/2.mp4"], 2, ""),
     ],
@@ -150,6 +167,28 @@ def test_what_is_likelier_to_be_the_classes_is_a_warning(paths: list[str], level
     (found,) = (text for text in tree(*paths).notes if "in folders below that of their class" in text)
     assert f"--class-level {level} makes them the classes" in found
     assert found.startswith("WARNING") == bool(note) and found.endswith(note)
+
+
+@pytest.mark.parametrize(
+    ("paths", "named"),
+    [
+        (
+            ["run/1.mp4", "walk/2.mp4", "walk/Run/3.mp4", "walk/s1/4.mp4"],
+            "folders called like one class .*: walk/Run. ",
+        ),
+        (["a b/Real/Yes/1.mp4", "a b/Real/No/1.mp4", "Real/Yes/1.mp4", "Real/No/1.mp4"], ".* for: a b/Real. Move"),
+        (["train/run/x/1.mp4", "test/walk/run/1.mp4", "test/run/2.mp4"], ".* for: test/walk/run. Move"),
+        (["1/1/1.mp4", "1/2/1.mp4", "2/1/1.mp4"], ""),
+        (["run/run/1.mp4", "walk/Walk/1.mp4", "walk/x/1.mp4"], ""),
+        (
+            ["run/1.mp4", "$RECYCLE.BIN/S-1/$R1.mp4", "run/@eaDir/1.mp4/x.mp4"],
+            r"systems .*: \$RECYCLE.BIN, run/@eaDir. ",
+        ),
+    ],
+)
+def test_folders_that_are_where_they_are_by_mistake_are_a_warning(paths: list[str], named: str) -> None:
+    notes = [note for note in tree(*paths).notes if note.startswith(("WARNING: folders", "WARNING: systems"))]
+    assert len(notes) == bool(named) and all(re.match(f"WARNING: {named}", note) for note in notes)
 
 
 def test_classes_that_are_named_like_splits_are_a_warning() -> None:

@@ -85,6 +85,16 @@ def test_the_same_videos_however_they_are_written(text: str) -> None:
         ('path,label\n"a.mp4,x"\n', "m.csv, line 2: no label: the line as a whole is in quotation marks. Remove them"),
         ('path,label\na.mp4,"x" y\n', "m.csv, line 2: text follows a closing quotation mark. Put the whole value"),
         ('path,label\na.mp4,"x\ny"\n', "m.csv, line 3: the label 'x\\ny' contains a line break or control character."),
+        (
+            "path,label\na.mp4,\"['x', 'y']\"\n",
+            "m.csv, line 2: the label \"['x', 'y']\" is a list as",
+        ),
+        (
+            'path,label\na.mp4,"[""x""]"\n',
+            "m.csv, line 2: the label '[\"x\"]' is a list as programs write it. Write the",
+        ),
+        ("path,label\na.mp4,\"{'x',}\"\n", "m.csv, line 2: the label \"{'x',}\" is a list as programs write it."),
+        ("path,label\na.mp4,[0 1]\n", "m.csv, line 2: the label '[0 1]' is a list as programs write it."),
         (f"path,label\na.mp4,{'x' * 501}\n", "m.csv, line 2: a label of 501 characters ('xxx"),
         (f"path,label\n{'a' * 5000},x\n", "m.csv, line 2: a path of 5,000 characters ('aaa"),
         (
@@ -98,6 +108,15 @@ def test_the_same_videos_however_they_are_written(text: str) -> None:
         (
             "path,label,group\na.mp4,x,1\npath,label\n",
             "m.csv, line 3: this line names columns, 'path,label', which are",
+        ),
+        ("path,label\nhttps:\\\\a.b\\c,x\n", "m.csv, line 2: https://a.b/c: videos are not fetched from the web"),
+        (
+            "path,label,group\na, b.mp4,x\n",
+            "m.csv, line 2: the label 'b.mp4' is the name of a video, and the path 'a' isn't.",
+        ),
+        (
+            "path,label\nx,a.mp4\n",
+            "m.csv, line 2: the label 'a.mp4' is the name of a video, and the path 'x' isn't. If",
         ),
         ("path,label\ns3:/b/a.mp4,x\n", "m.csv, line 2: s3:/b/a.mp4 lacks a slash; did you mean s3://b/a.mp4?"),
         ("path,label\nHTTP:/b/a.mp4,x\n", "m.csv, line 2: HTTP:/b/a.mp4: videos are not fetched from the web"),
@@ -150,6 +169,7 @@ def test_another_first_line_is_named_with_the_remedy(first: str, remedy: str) ->
             "START time-start t.start Start[ms] startFrameIdx start_idx endtimestamp in_point cutOut \uff53tart dur",
             True,
         ),
+        ("d\u00e9but fin debut_s Anfang_s dauer dure\u0301e inicio", True),
         ("length video_length len_s t2 seconds time_s window time_range temporal-end from_frame toFrame seek", True),
         (
             "x y x1 y2 xmin y_max left bottom w h crop_x BBoxX bounding-box roi mirrored is_flipped vflip rot rotated",
@@ -165,6 +185,7 @@ def test_another_first_line_is_named_with_the_remedy(first: str, remedy: str) ->
             "num_frames frame_count nframes frame_width weekend gender attendance camera notes id video_id recorded",
             False,
         ),
+        ("defined final fine endemic end\u00e9mique caf\u00e9 debutant", False),
         ("label2 person height_cm tender vendor token subset storage heart_rate bitrate user house time_of_day", False),
         (
             "created_at datetime timezone author topic size resolution codec quality score confidence md5 width url",
@@ -213,10 +234,13 @@ def test_splits_under_another_name_are_refused(column: str) -> None:
     assert read_table(text, "m.csv", ("path",)).unused == (column,)  # a list of videos to be labelled
 
 
-@pytest.mark.parametrize("values", [("train", "TEST"), ("Training", ""), ("test", "Validation")])
-def test_a_column_of_splits_is_known_by_its_values(values: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "values", [("train", "TEST"), ("Training", ""), ("test", "Validation"), ("train", "test", "unused")]
+)
+def test_a_column_of_splits_is_known_by_its_values(values: tuple[str, ...]) -> None:
+    text = "usage,path,label\n" + "".join(f"{value},{n}.mp4,x\n" for n, value in enumerate(values))
     with pytest.raises(UsageError, match="^m.csv: column usage: seems to say which .* Call it split"):
-        parse_manifest(f"usage,path,label\n{values[0]},a.mp4,x\n{values[1]},b.mp4,y\n", "m.csv")
+        parse_manifest(text, "m.csv")
     other = "usage,path,label\ntrain,a.mp4,x\nbus,b.mp4,y\n"
     assert parse_manifest(other, "m.csv").unused == ("usage",)
 
@@ -240,7 +264,7 @@ def test_backslashes_of_windows(tmp_path: Path) -> None:
     videos = read_catalog(str(tmp_path / "m.csv")).videos
     assert [(v.video_id, v.version != "missing") for v in videos] == [("v/1", True), ("v/3", False), ("v\\2", True)]
     (tmp_path / "m.csv").write_text("path,label\nC:\\videos\\1.mp4,x\n")
-    with pytest.raises(UsageError, match=re.escape("C:\\videos\\1.mp4 is a path on a Windows machine")):
+    with pytest.raises(UsageError, match=re.escape("m.csv, line 2: C:\\videos\\1.mp4 is a path on a Windows machine")):
         read_catalog(str(tmp_path / "m.csv"))
 
 

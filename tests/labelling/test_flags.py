@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.core.errors import UsageError
+from pipelines.dataset.listing import read_catalog
+from pipelines.files.addresses import check_outside
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.flags import make_parser, parse
 
@@ -79,6 +81,7 @@ def test_flags_become_settings(arguments: list[str], values: dict[str, Any]) -> 
         (["--memory-limit-mb", "63"], "--memory-limit-mb must be a whole number, 64 or more, not 63"),
         (["--max-failure-rate", "5"], "--max-failure-rate must be a number from 0 to 1, not 5"),
         (["--output", "/in"], "--output /in lies in --input /in; choose another folder"),
+        (["--input", "\\\\nas\\v"], "--input is a network share of Windows: \\\\nas\\v. Mount it, and give the folder"),
         (["--output", "/in/labels"], "--output /in/labels lies in --input /in; choose another folder"),
         (["--output", "/else/../in/labels"], "--output /else/../in/labels lies in --input /in; choose another folder"),
         (["--output", "/m/labels"], "--output /m/labels lies in --model /m; choose another folder"),
@@ -175,3 +178,7 @@ def test_output_that_a_link_leads_into_the_input_is_refused(tmp_path: Path) -> N
     (tmp_path / "link").symlink_to(tmp_path / "videos")
     message = message_of(*PATHS, "--input", f"{tmp_path}/videos", "--output", f"{tmp_path}/link/labels")
     assert message.startswith(f"--output {tmp_path}/link/labels lies in --input {tmp_path}/videos")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")  # what lists or writes says what is wrong
+    check_outside(f"{tmp_path}/circle/labels", input=f"{tmp_path}/videos", model=f"{tmp_path}/circle/model")
+    with pytest.raises(UsageError, match="is a link that leads nowhere"):
+        read_catalog(f"{tmp_path}/circle")

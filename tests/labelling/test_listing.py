@@ -105,8 +105,9 @@ def test_a_folder_called_like_a_video_is_a_folder(tmp_path: Path) -> None:
     [
         "a.mp4\nsub/b.mp4\n",
         "\ufeffa.mp4\r\nsub/b.mp4",
-        "# which\n\n  a.mp4  \n\n#x.mp4\nsub/b.mp4\n\n",
+        "# which, or c.mp4 7\n\n  a.mp4  \n\n#x.mp4\nsub/b.mp4\n\n",
         "a.mp4\n./a.mp4\nsub/../a.mp4\nsub/b.mp4\nsub//b.mp4\n",
+        "A.MP4\na.mp4\n./a.mp4\nSUB/b.mp4\nsub/b.mp4\n",
     ],
 )
 def test_a_list_names_videos(tmp_path: Path, text: str) -> None:
@@ -122,7 +123,7 @@ def test_a_list_takes_absolute_paths_odd_names_and_what_is_not_there(tmp_path: P
     names = ["../videos/gone.mp4", "../videos/no extension", f"{tmp_path}/videos/a.mp4", "../videos/a.mp4"]
     names += [f"../videos/{name}" for name in ODD if "\n" not in name]
     (tmp_path / "lists").mkdir()
-    listing = listed(write_list(tmp_path / "lists" / "which", "\n".join(names)))
+    listing = listed(write_list(tmp_path / "lists" / "which", "\n".join([f"{names[0]} 7", *names[1:]])))
     assert [v.video_id for v in listing.videos] == sorted(set(names) - {"../videos/a.mp4"})
     assert listing.num_repeated == 1
     assert [v.video_id for v in listing.videos if v.version == "missing"] == ["../videos/gone.mp4"]
@@ -193,6 +194,7 @@ def test_a_manifest_may_name_what_is_not_there_and_any_name(tmp_path: Path) -> N
         (b"a" * 200_000, "list", "{0}, line 1: a path of 200,000 characters ('aaa"),
         (b"\0" * 9 + b"path\r\xff\n", "m.csv", "{0}, line 1: a zero byte, which text can't contain"),
         (b"path,label\na.mp4,Run\n", "list", "{0}: this is a manifest. Give it a name that ends in .csv"),
+        (b"[playlist]\nFile1=a.mp4\n", "list", "{0}: none of its 2 videos exists, for example "),
         (b'["a.mp4"]', "list", "{0}: this is JSON, not a list of paths"),
         (b"<!DOCTYPE html>\n<p>Sign in", "list", "{0} is a web page, as a server sends it that asks to sign in"),
         (b"gone.mp4\nlost.mp4\n", "list", "{0}: none of its 2 videos exists, for example "),

@@ -11,6 +11,7 @@ distance from the clips of training over the threshold |
 """
 
 import contextlib
+import os
 import shutil
 import tempfile
 import uuid
@@ -148,7 +149,7 @@ def _staged(folder: str) -> Iterator[str]:
         with _uploaded(folder) as built:
             yield built
         return
-    target = Path(folder).resolve()
+    target = Path(os.path.realpath(folder))
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.new")
     try:
         temporary.mkdir(parents=True)

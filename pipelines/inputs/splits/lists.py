@@ -19,7 +19,7 @@ from pipelines.annotations.table_text import DELIMITERS, lines_of
 from pipelines.annotations.tables import read_table
 from pipelines.core.errors import UsageError
 from pipelines.core.split_names import SPLIT_HELP, known_split, split_name
-from pipelines.core.video_files import is_video
+from pipelines.core.video_files import is_video_name
 from pipelines.inputs.folders import near_split, split_in
 
 _SPLIT_COLUMNS = ("split", "subset", "set", "partition")
@@ -143,7 +143,7 @@ def _listed(lines: Iterable[tuple[int, str]], split: str) -> Iterator[Entry]:
         # There may be hundreds of thousands, most of them a path alone or one with a number.
         before, _, last = line.rpartition(" ")
         path = before.rstrip() if last.isdigit() else line
-        path, others = (path, ()) if is_video(path) else _readings(line)
+        path, others = (path, ()) if is_video_name(path) else _readings(line)
         yield Entry(path, split, number, line.startswith("#"), others)
 
 
@@ -152,7 +152,7 @@ def _readings(line: str) -> tuple[str, tuple[str, ...]]:
     a name without an extension may contain what separates it from a class."""
     ends = [match.start() for match in _NEXT_VALUE.finditer(line)]
     names = [_unquoted(line), *(_unquoted(line[:end]) for end in reversed(ends))]
-    video = next(filter(is_video, names), "")
+    video = next(filter(is_video_name, names), "")
     return (video, ()) if video else (_before_class(line), tuple(filter(None, names)))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 
 from pipelines.core.errors import UsageError
 from pipelines.core.names import alike
-from pipelines.core.video_files import is_video
+from pipelines.core.video_files import is_video_name
 from pipelines.core.wording import some
 from pipelines.inputs.catalog import Catalog
 from pipelines.inputs.splits.lists import Entry, SplitFile
@@ -88,7 +88,7 @@ def _other_names(
 
 
 def _stem(name: str) -> str:
-    return posixpath.splitext(name)[0] if is_video(name) else name
+    return posixpath.splitext(name)[0] if is_video_name(name) else name
 
 
 def same_groups(by_group: Mapping[str, Placed], groups: Iterable[str]) -> dict[str, Placed]:

@@ -91,6 +91,8 @@ def test_ucf101_as_published() -> None:
         ("", "{3}/{2} 120 7\n"),
         ("", "{2}.avi  {1}  165  240  -1  -1  \n"),
         ("", "{3}\\{2}\\\n"),
+        ("", "./{0} 7\n"),
+        ("", "/data/.cache/../r/{0} 7\n"),
     ],
 )
 def test_lists_with_labels(head: str, form: str) -> None:
