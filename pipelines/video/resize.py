@@ -11,6 +11,7 @@ from pipelines.core.spec import ClipSpec
 from pipelines.video.errors import VideoDecodeError
 from pipelines.video.opencv_pixels import opencv_pixels
 from pipelines.video.orientation import Turn, angle_remark, display_matrix, orientation
+from pipelines.video.remarks import RECOLOURED
 
 AREA = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 """Area average with chroma at full resolution (without that flag, chroma has half the resolution of the *target*),
@@ -85,7 +86,7 @@ class Resizer:
         except OSError as error:
             raise VideoDecodeError(f"pictures of the format {frame.format.name} can't be converted to RGB") from error
         if matrix in _UNSUPPORTED:
-            said = f"colours coded as {_UNSUPPORTED[matrix]} are read as {name}"
+            said = f"{RECOLOURED}{_UNSUPPORTED[matrix]} are read as {name}"
             self.remarks = self.remarks if said in self.remarks else (*self.remarks, said)
         return picture
 
