@@ -1,12 +1,12 @@
 """What a container promises, compared with what the file holds.
 
 A download that broke off has a header that describes the whole video. What is trusted: the sample tables of MP4 and
-MOV, including those of fragments; the index of an AVI, and its counts where the file ends within its pictures; where
-the segment of a Matroska file, the data of an ASF file or the indexed fragments of an MP4 file should end, and what the
-data of ASF and GIF files consist of; the numbers and checksums of Ogg pages, the numbers of packets in transport streams; the counts of IVF
-and of finished MXF files. Durations and counts by themselves are often wrong even in intact files, and live recordings
-don't know their sizes: these promise nothing, and neither do MPEG streams otherwise. Zeros at the end of a file are
-space that a download allocated but never filled.
+MOV, including those of fragments; the index of an AVI, and its counts where the file ends within its pictures or leads
+to something else; where the segment of a Matroska file, the data of an ASF file or the indexed fragments of an MP4 file
+should end, and what the data of ASF and GIF files consist of; the numbers and checksums of Ogg pages; the numbers of
+packets in transport streams; the counts of IVF and of finished MXF files. Durations and counts by themselves are often
+wrong even in intact files, and live recordings don't know their sizes: these promise nothing, and neither do MPEG
+streams otherwise. Zeros at the end of a file are space that a download allocated but never filled.
 """
 
 import av
