@@ -10,12 +10,13 @@ from pipelines.dataset.duplicates import DUPLICATES, Copies, are_other_parts, ha
 from pipelines.dataset.info import REMARKS, DatasetInfo, Note, ShardReport, WrittenVideo
 from pipelines.inputs.overlaps import without_overlaps
 from pipelines.reports.text import plural
-from pipelines.video.remarks import is_at_an_angle, is_single_picture
+from pipelines.video.remarks import is_at_an_angle, is_recoloured, is_single_picture
 
 _SHOWN = 3
 _DAMAGED = ("is damaged", "are damaged")
 _CORRECTED = ("has corrected times", "have corrected times")
 _TURNED = ("isn't turned as it asks for", "aren't turned as they ask for")
+_RECOLOURED = ("has colours that are read as others", "have colours that are read as others")
 _SINGLE = ("is a single picture", "are single pictures")
 _SINGLE_PARTS = ("shows a single picture", "show a single picture")
 
@@ -42,12 +43,15 @@ def _kind_of(video: WrittenVideo) -> tuple[str, str]:
         return _DAMAGED
     if is_single_picture(video.remark):
         return _SINGLE
-    return _TURNED if is_at_an_angle(video.remark) else _CORRECTED
+    if is_at_an_angle(video.remark):
+        return _TURNED
+    return _RECOLOURED if is_recoloured(video.remark) else _CORRECTED
 
 
 def _on_remarks(reports: Sequence[ShardReport]) -> list[Note]:
     """How many videos have each kind of remark, with a few names; all are in a file. Overlaps have a note already."""
-    found: dict[tuple[str, str], list[WrittenVideo]] = {kind: [] for kind in (_DAMAGED, _CORRECTED, _TURNED, _SINGLE)}
+    kinds = (_DAMAGED, _CORRECTED, _TURNED, _RECOLOURED, _SINGLE)
+    found: dict[tuple[str, str], list[WrittenVideo]] = {kind: [] for kind in kinds}
     said = (v for report in reports for v in report.written if v.remark and without_overlaps(v.remark))
     for video in sorted(said, key=lambda v: v.video_id):
         found[_kind_of(video)].append(video)

@@ -5,6 +5,7 @@ are left out. In the others, only what the needed frames depend on is decoded, w
 otherwise, all is decoded, in one go through all such stretches in a row.
 """
 
+import bisect
 import itertools
 from collections.abc import Collection, Iterable, Iterator
 
@@ -86,7 +87,28 @@ def _is_behind(packet: "av.Packet", pts: int) -> bool:
 
 
 def _decoded_frames(context: "av.VideoCodecContext", packets: Iterable["av.Packet"]) -> Iterator[IndexedFrame]:
-    """All frames, numbered as they come out of the decoder."""
-    named = numbered(packets, context.codec.canonical_name)
-    for index, (frame, is_tainted) in enumerate(decode_watched(context, named)):
+    """All frames, numbered as by `numbered_frames`."""
+    for index, _, frame, is_tainted in numbered_frames(context, packets, []):
         yield index, frame, is_tainted
+
+
+def numbered_frames(
+    context: "av.VideoCodecContext", packets: Iterable["av.Packet"], lost: list[int]
+) -> Iterator[tuple[int, int, "av.VideoFrame", bool]]:
+    """All frames in display order: index, number of the packet, frame, and whether it may show damage.
+
+    Indices count frames as they come out of the decoder, and packets that can't be decoded, which aren't placeholders.
+    Those before the first frame don't count: a recording may begin within a group of pictures.
+
+    Args:
+        context: the decoder.
+        packets: all packets of the video.
+        lost: an empty list; gets the numbers of the packets that can't be decoded.
+    """
+    before = None
+    named = numbered(packets, context.codec.canonical_name)
+    for index, (frame, is_tainted) in enumerate(decode_watched(context, named, lost)):
+        number = index if frame.pts is None else frame.pts
+        if before is None:
+            before = bisect.bisect_left(lost, number)
+        yield index + bisect.bisect_left(lost, number) - before, number, frame, is_tainted

@@ -8,6 +8,7 @@ _SHORTEST_S = 0.01
 
 SINGLE_PICTURE = "a single picture"
 TURNED = "turned by "
+RECOLOURED = "colours coded as "
 
 
 def remark(damage: str, corrected: Sequence[str], num_frames: int) -> str:
@@ -29,7 +30,16 @@ def is_single_picture(said: str) -> bool:
 
 def is_at_an_angle(said: str) -> bool:
     """Whether the pictures of a video with this `remark` aren't turned as it asks for."""
-    return said.startswith(TURNED) or f"; {TURNED}" in said
+    return _has(TURNED, said)
+
+
+def is_recoloured(said: str) -> bool:
+    """Whether the colours of a video with this `remark` aren't read as it asks for."""
+    return _has(RECOLOURED, said)
+
+
+def _has(beginning: str, said: str) -> bool:
+    return said.startswith(beginning) or f"; {beginning}" in said
 
 
 @dataclass(frozen=True)

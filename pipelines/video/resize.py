@@ -1,18 +1,36 @@
 """From a decoded frame to a picture of the clip's size: upright, RGB, averaged over areas or scaled as by OpenCV."""
 
+import errno
+
 import av
 import cv2
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from pipelines.core.spec import ClipSpec
+from pipelines.video.errors import VideoDecodeError
 from pipelines.video.opencv_pixels import opencv_pixels
 from pipelines.video.orientation import Turn, angle_remark, display_matrix, orientation
+from pipelines.video.remarks import RECOLOURED
 
 AREA = Interpolation.AREA | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 """Area average with chroma at full resolution (without that flag, chroma has half the resolution of the *target*),
 rounded the same way on every processor. benchmarks/README.md compares it with OpenCV: the mean error is smaller, and it
 is faster."""
+
+_UNSPECIFIED, _BT2020, _BT2020_CONSTANT = 2, 9, 10
+_UNSUPPORTED = {
+    8: "YCgCo",
+    _BT2020_CONSTANT: "BT.2020 with constant luminance",
+    11: "SMPTE ST 2085",
+    12: "chromaticity-derived",
+    13: "chromaticity-derived with constant luminance",
+    14: "ICtCp",
+    15: "IPT-PQ-C2",
+    16: "YCgCo-Re",
+    17: "YCgCo-Ro",
+}
+"""Colour matrices (ITU-T H.273, 8.3) that swscale refuses. Others that it refuses have no meaning."""
 
 
 def scaled_size(spec: ClipSpec, width: int, height: int) -> tuple[int, int]:
@@ -29,7 +47,8 @@ class Resizer:
     """Turns decoded frames of one video into uint8 [H, W, 3] RGB, upright, by the interpolation of the clip spec.
 
     Attributes:
-        remarks: at what angle they stay, as they are turned by quarters only; usually empty.
+        remarks: at what angle they stay, as they are turned by quarters only, and by what matrix their colours are read
+            in place of an unsupported one; usually empty.
     """
 
     def __init__(self, spec: ClipSpec) -> None:
@@ -40,12 +59,38 @@ class Resizer:
         self.remarks: tuple[str, ...] = ()
 
     def __call__(self, frame: "av.VideoFrame") -> np.ndarray:
+        """The picture of a frame.
+
+        Raises:
+            VideoDecodeError: its pixel format can't be converted.
+        """
         turn = self._turns.get(frame.rotation)
         if turn is None:
             matrix = display_matrix(frame)
             turn = self._turns[frame.rotation] = orientation(matrix)
             if (said := angle_remark(matrix)) and not self.remarks:
                 self.remarks = (said,)
+        try:
+            return self._resized(frame, turn)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            return self._resized_by_another_matrix(frame, turn)
+
+    def _resized_by_another_matrix(self, frame: "av.VideoFrame", turn: Turn) -> np.ndarray:
+        """The picture of a frame that swscale refuses, by the matrix that FFmpeg took before it refused."""
+        matrix = int(frame.colorspace)
+        frame.colorspace, name = (_BT2020, "BT.2020") if matrix == _BT2020_CONSTANT else (_UNSPECIFIED, "BT.601")
+        try:
+            picture = self._resized(frame, turn)
+        except OSError as error:
+            raise VideoDecodeError(f"pictures of the format {frame.format.name} can't be converted to RGB") from error
+        if matrix in _UNSUPPORTED:
+            said = f"{RECOLOURED}{_UNSUPPORTED[matrix]} are read as {name}"
+            self.remarks = self.remarks if said in self.remarks else (*self.remarks, said)
+        return picture
+
+    def _resized(self, frame: "av.VideoFrame", turn: Turn) -> np.ndarray:
         if self._spec.interpolation == "bilinear":
             return self._like_opencv(frame, turn)
         width, height = frame.width, frame.height

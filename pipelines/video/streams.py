@@ -20,15 +20,23 @@ _ATTACHED = Disposition.attached_pic | Disposition.timed_thumbnails
 def candidates(container: "av.container.InputContainer") -> "list[av.VideoStream]":
     """The streams that may be the video, best first: those of the largest picture, after a default one.
 
-    A cover or a thumbnail that is attached to a film or a podcast is not a video.
+    A cover or a thumbnail that is attached to a film or a podcast is not a video, and the still picture of an image
+    sequence (HEIF, AVIF) only if there is nothing else.
     """
 
     def score(stream: "av.VideoStream") -> int:
+        if _is_item(stream):
+            return 0
         context = stream.codec_context
         pixels = 0 if context is None else context.width * context.height
         return pixels + _DEFAULT_BONUS * bool(stream.disposition & Disposition.default)
 
     return sorted((s for s in container.streams.video if not s.disposition & _ATTACHED), key=score, reverse=True)
+
+
+def _is_item(stream: "av.VideoStream") -> bool:
+    """Whether a stream is one of the pictures that HEIF stores outside of tracks, and so without times."""
+    return stream.duration is None and stream.frames == 1 and stream.time_base == 1
 
 
 def first_with_packets(container: "av.container.InputContainer", best_first: "list[av.VideoStream]") -> int:

@@ -1,5 +1,6 @@
 """What the packets tell about a long video: when each frame is shown, and where its decoding can start."""
 
+import bisect
 import contextlib
 import itertools
 from collections.abc import Generator, Iterable, Sequence
@@ -11,8 +12,10 @@ import numpy as np
 
 from pipelines.core.spec import ClipSpec
 from pipelines.video.clip import Clip, clip_of, clip_of_listed
+from pipelines.video.demuxers import demux
 from pipelines.video.errors import VideoDecodeError
 from pipelines.video.frames import decode_again, open_video, refuse_stump, scan
+from pipelines.video.piece_frames import numbered_frames
 from pipelines.video.pieces import Piece, Range
 from pipelines.video.remarks import Shortfall, remark
 from pipelines.video.skipping.entry_points import start_test
@@ -39,7 +42,7 @@ class Survey:
         key_frames: int64 [k], ascending display indices of frames at which decoding can start; empty where `pts` is
             None.
         broken: reading the packets broke off.
-        by_decoding: the frames are those that came out of the decoder, not those that packets announce.
+        by_decoding: the frames are those that came out of the decoder or were lost there, not those of all packets.
         remarks: which times were wrong and have been corrected.
         missing: what the container promises beyond these frames.
         timeline: the times in the file's own units.
@@ -190,15 +193,16 @@ def _of_listing(
 
 
 def _decoded_numbers(path: str, step: _Step) -> Generator[_Step, None, list[int]]:
-    """For each frame that comes out of the decoder, the number of its packet among those that show a picture."""
-    numbers: list[int] = []
-    for index, frame in decode_again(path, errors=[]):
-        numbers.append(index if frame.pts is None else frame.pts)
-        if index % _FRAMES_A_STEP == 0:
-            yield step
+    """The numbers, among those that show a picture, of packets that give a frame or that can't be decoded."""
+    numbers, lost = list[int](), list[int]()
+    with open_video(path) as (container, stream):
+        for _, number, _, _ in numbered_frames(stream.codec_context, demux(container, stream), lost):
+            numbers.append(number)
+            if len(numbers) % _FRAMES_A_STEP == 1:
+                yield step
     if not numbers:
         raise VideoDecodeError("no frame could be decoded")
-    return numbers
+    return numbers + lost[bisect.bisect_left(lost, numbers[0]) :]
 
 
 class _Log:

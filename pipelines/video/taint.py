@@ -21,7 +21,7 @@ _REMEMBERED = 64
 
 
 def decode_watched(
-    context: "av.VideoCodecContext", packets: Iterable["av.Packet"]
+    context: "av.VideoCodecContext", packets: Iterable["av.Packet"], lost: list[int] | None = None
 ) -> Iterator[tuple["av.VideoFrame", bool]]:
     """Yields the frames of packets in display order, and whether a picture that they may depend on is damaged.
 
@@ -30,8 +30,9 @@ def decode_watched(
     Args:
         context: the decoder.
         packets: packets with distinct times, which identify their frames.
+        lost: gets the times of packets that can't be decoded, before a frame of a later packet is yielded.
     """
-    watch = _Watch(context)
+    watch = _Watch(context, [] if lost is None else lost)
     held: deque[av.VideoFrame] = deque()
     for frame in decode_packets(context, watch.noted(packets), watch.errors):
         watch.see(frame)
@@ -65,8 +66,9 @@ def count_gaps(path: str, context: "av.VideoCodecContext", packets: Packets) -> 
 class _Watch:
     """Records where pictures are stored, and which are damaged."""
 
-    def __init__(self, context: "av.VideoCodecContext") -> None:
+    def __init__(self, context: "av.VideoCodecContext", lost: list[int]) -> None:
         self.errors: list[str] = []
+        self._lost = lost
         self._is_start = start_test(context)
         is_h264 = context.codec.canonical_name == "h264"
         self._numbers = h264.FrameNumbers(context.extradata or b"") if is_h264 else None
@@ -98,6 +100,8 @@ class _Watch:
             if self.errors:
                 self.errors.clear()
                 self._note(place, packet.pts)
+                if packet.pts is not None:
+                    self._lost.append(packet.pts)
 
     def see(self, frame: "av.VideoFrame") -> None:
         """Records whether a frame is damaged."""

@@ -57,6 +57,10 @@ def test_remarks_are_counted_by_clip_where_a_video_has_several(ids: tuple[str, .
                 )
             ],
         ),
+        (
+            ["colours coded as ICtCp are read as BT.601", ""],
+            [("1 video has colours that are read as others: 0 (colours coded as ICtCp are read as BT.601)", False)],
+        ),
         (["times go back: joined", ""], [("1 video has corrected times: 0 (times go back: joined)", False)]),
     ],
 )

@@ -15,10 +15,10 @@ from pipelines.video import piece_frames
 from pipelines.video.demuxers import demux
 from pipelines.video.errors import VideoError
 from pipelines.video.frames import decode_packets, open_video
-from pipelines.video.long_video import _Assembly
+from pipelines.video.long_video import _Assembly, read_windows
 from pipelines.video.pieces import Piece
 from pipelines.video.survey import survey
-from pipelines.video.windows import PlannedWindow, Window, plan_windows
+from pipelines.video.windows import PlannedWindow, Window, WindowSpec, plan_windows
 from tests.conftest import read_index
 from tests.support.films import write_film
 from tests.support.long_videos import (
@@ -34,6 +34,7 @@ from tests.support.long_videos import (
     x264,
 )
 from tests.support.mutation import KINDS, write_mutated
+from tests.support.sweep_videos import sweep
 
 DAMAGED_FRAMES = range(45, 62)
 """All frames that can depend on key frame 48; in an open group these include three frames before and after it."""
@@ -103,6 +104,25 @@ def test_bytes_in_the_middle(
         for plan, one, other in zip(frames_of, cut, results, strict=True):
             if plan.end <= touched.start or plan.first >= touched.stop:
                 assert same(one, other)
+
+
+@pytest.mark.parametrize("lost", [range(13, 26), range(26, 44)])
+@pytest.mark.parametrize("suffix", ["avi", "mp4"])
+def test_what_is_lost_is_no_placeholder(suffix: str, lost: range, tmp_path: Path) -> None:
+    """During placeholders, which packed B-frames have, a picture stays; but not while others can't be decoded."""
+    ((_, path),) = sweep(tmp_path, [], lambda case: case.name == f"mpeg4_packed1.{suffix}")
+    spec = WindowSpec(0.2, 0.2, 0.2)
+    sound = [result for piece in survey(str(path)).pieces(spec) for result in read_windows(str(path), SPEC, piece)]
+    overwrite(path, places(path)[lost.start : lost.stop])
+    video = survey(str(path))
+    found = [result for piece in video.pieces(spec) for result in read_windows(str(path), SPEC, piece)]
+    assert video.by_decoding and video.duration_s == pytest.approx(44 / 25)
+    for result, whole in zip(found, sound, strict=True):
+        start, end = round(result.window.start_s * 25), round(result.window.end_s * 25)
+        if end < lost.start:
+            assert same(result, whole)
+        elif start > lost.start and end < lost.stop:
+            assert result.failure is not None
 
 
 def test_neighbours_stand_for_what_cannot_be_decoded(pictures: list[np.ndarray], tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec, default_windows
 from tests import ROOT
 from tests.conftest import paint, read_index, write_video
+from tests.support.films import write_film
 from tests.support.sweep_videos import number
 
 FIELD = ROOT / "tests" / "data" / "field"
@@ -108,6 +109,15 @@ def test_of_several_streams_the_one_that_ffmpeg_picks(
             container.mux(stream.encode())
     clip = read_clip(str(path), ClipSpec(5, 48, 80))
     assert [read_index(frame) - 100 * expected for frame in clip.frames] == list(range(5))
+
+
+def test_the_still_picture_of_an_image_sequence_is_not_picked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SVT_LOG", "1")  # errors only
+    options = {"preset": "12"}
+    path = write_film(tmp_path / "v.avif", [paint(index) for index in range(5)], "libsvtav1", options, bit_rate=0)
+    clip = read_clip(str(path), ClipSpec(5, 48, 80))
+    assert [read_index(frame) for frame in clip.frames] == list(range(5))
+    assert (clip.num_source_frames, clip.duration_s) == (5, pytest.approx(0.2))
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "nut"])

@@ -11,10 +11,12 @@ from av.codec.context import Flags
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
-from pipelines.core.spec import ClipSpec
+from pipelines.core.spec import INTERPOLATIONS, ClipSpec
 from pipelines.video.clip import read_clip
+from pipelines.video.errors import VideoDecodeError
 from pipelines.video.long_video import read_windows
 from pipelines.video.opencv_pixels import opencv_pixels
+from pipelines.video.resize import Resizer
 from pipelines.video.survey import survey
 from pipelines.video.windows import WindowSpec
 from tests.conftest import write_video
@@ -106,6 +108,34 @@ def check_same_as_opencv(path: str) -> int:
 )
 def test_every_kind_of_pixel(name: str, codec: str, pix_fmt: str, size: tuple[int, int], tmp_path: Path) -> None:
     assert check_same_as_opencv(write(tmp_path / name, codec, pix_fmt, size)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "matrix", "read_as", "remark"),
+    [
+        ("reserved.webm", "libvpx-vp9", 3, 2, ""),
+        ("ycgco.mp4", "libx264", 8, 2, "colours coded as YCgCo are read as BT.601"),
+        ("cl.mp4", "libx264", 10, BT2020, "colours coded as BT.2020 with constant luminance are read as BT.2020"),
+    ],
+)
+def test_matrices_that_swscale_refuses(
+    name: str, codec: str, matrix: int, read_as: int, remark: str, tmp_path: Path
+) -> None:
+    paths = [write(tmp_path / f"{number}{name}", codec, "yuv420p", colorspace=number) for number in (matrix, read_as)]
+    spec, remarks = ClipSpec(3, 32, 32), (remark,) if remark else ()
+    clip, expected = (read_clip(path, spec) for path in paths)
+    assert (clip.damaged, clip.remarks) == (False, remarks)
+    np.testing.assert_array_equal(clip.frames, expected.frames)
+    (piece,) = survey(paths[0]).pieces(WindowSpec(9, 9, 9))
+    (window,) = read_windows(paths[0], spec, piece)
+    assert (window.failure, window.remarks) == (None, remarks)
+    np.testing.assert_array_equal(window.frames, expected.frames)
+
+
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_formats_that_swscale_refuses(interpolation: str) -> None:
+    with pytest.raises(VideoDecodeError, match="the format gray32le can't be converted"):
+        Resizer(ClipSpec(3, 32, 32, interpolation=interpolation))(VideoFrame(64, 48, "gray32le"))
 
 
 @heeds_marks

@@ -71,3 +71,17 @@ def test_sweep(tmp_path: Path) -> None:
     found = {name: differences(path) for name, path in sweep(tmp_path, skipped)}
     assert len(found) >= 290, skipped
     assert not {name: what for name, what in found.items() if what}
+
+
+def test_a_palette_for_the_whole_file(tmp_path: Path) -> None:
+    """In MOV, it comes with the first packet that is read."""
+    path = tmp_path / "v.mov"
+    palette = np.random.default_rng(0).integers(0, 256, (256, 4), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "pal8"
+        for number in range(40):
+            picture = np.full((48, 64), number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray((picture, palette), format="pal8")))
+    assert not differences(path)

@@ -101,6 +101,16 @@ def look(file: BinaryIO, size_bytes: int, stream: int, data_end: int | None = No
     return AviParts(promised, there, is_cut, is_live, announced, indexed, slots)
 
 
+def is_broken(file: BinaryIO, size_bytes: int) -> bool:
+    """Whether the chunks of a file lead to something else before its pictures should end."""
+    for riff in _chunks(file, 0, size_bytes):
+        for movi in _chunks(file, riff.begin, min(riff.end, size_bytes)) if riff.name == b"RIFF" else ():
+            if movi.kind == b"movi":
+                parts = _chunks(file, movi.begin, movi.end)
+                return any(part.end > movi.end and not part.name[:2].isdigit() and not part.kind for part in parts)
+    return False
+
+
 def count_slots(path: str, stream: int, shown: int) -> int:
     """Counts the slots of a stream, including empty ones, by the file's index or, without one, by its chunks.
 

@@ -1,11 +1,14 @@
 """The pages of an Ogg file (RFC 3533): whether the pages of its pictures are all there."""
 
 import struct
+import zlib
 from typing import BinaryIO
 
 _PAGE = b"OggS"
 _HEAD = struct.Struct("<4sBBqIIIB")
 _BEGIN, _END = 2, 4
+_CHECKSUM = 22
+_BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _PICTURES = (b"\x80theora", b"OVP80", b"BBCD")
 """How the first packets of streams of pictures begin: Theora, VP8 and Dirac."""
 _PIECE_BYTES = 1 << 20
@@ -14,7 +17,7 @@ _PIECE_BYTES = 1 << 20
 def fault(file: BinaryIO, size_bytes: int) -> str:
     """Why pictures are missing, in words that follow "the frames are there, and"; empty where none seem to be.
 
-    The pages of a stream are numbered, and its last one is marked.
+    The pages of a stream are numbered and have checksums, and its last one is marked.
 
     Args:
         file: the Ogg file.
@@ -39,11 +42,21 @@ def fault(file: BinaryIO, size_bytes: int) -> str:
         elif stream in numbers:
             if number != numbers[stream] + 1:
                 return f"pages are missing or repeated before byte {place:,}"
+            file.seek(place + _HEAD.size + count)
+            if not _is_intact(head, lengths + file.read(sum(lengths))):
+                return f"the page at byte {place:,} is damaged"
             numbers[stream] = number
             if flags & _END:
                 del numbers[stream]
         place = end
     return "the file ends without its end mark" if numbers else ""
+
+
+def _is_intact(head: bytes, rest: bytes) -> bool:
+    """Whether the checksum of a page is right: a CRC-32 of the page without it, whose bits zlib takes the other way."""
+    page = (head[:_CHECKSUM] + bytes(4) + head[_CHECKSUM + 4 :] + rest).translate(_BITS_REVERSED)
+    backwards = zlib.crc32(page, 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return head[_CHECKSUM : _CHECKSUM + 4] == backwards.to_bytes(4, "big").translate(_BITS_REVERSED)
 
 
 def _next_page(file: BinaryIO, place: int) -> int | None:

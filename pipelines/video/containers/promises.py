@@ -1,12 +1,12 @@
 """What a container promises, compared with what the file holds.
 
 A download that broke off has a header that describes the whole video. What is trusted: the sample tables of MP4 and
-MOV, including those of fragments; the index of an AVI, and its counts where the file ends within its pictures; where
-the segment of a Matroska file, the data of an ASF file or the indexed fragments of an MP4 file should end, and what the
-data of ASF and GIF files consist of; the numbers of Ogg pages and of packets in transport streams; the counts of IVF
-and of finished MXF files. Durations and counts by themselves are often wrong even in intact files, and live recordings
-don't know their sizes: these promise nothing, and neither do MPEG streams otherwise. Zeros at the end of a file are
-space that a download allocated but never filled.
+MOV, including those of fragments; the index of an AVI, and its counts where the file ends within its pictures or leads
+to something else; where the segment of a Matroska file, the data of an ASF file or the indexed fragments of an MP4 file
+should end, and what the data of ASF and GIF files consist of; the numbers and checksums of Ogg pages; the numbers of
+packets in transport streams; the counts of IVF and of finished MXF files. Durations and counts by themselves are often
+wrong even in intact files, and live recordings don't know their sizes: these promise nothing, and neither do MPEG
+streams otherwise. Zeros at the end of a file are space that a download allocated but never filled.
 """
 
 import av
@@ -82,7 +82,11 @@ def _avi(source: Source, found: Found) -> Shortfall | None:
     parts = avi.look(source.file, source.size_bytes, number, source.end)
     if not parts.is_cut:
         end_s = max(found.duration_s, parts.indexed_slots / found.frame_rate)
-        missing = counted(found.packets, parts.indexed_frames, end_s)
+        promised, there = parts.indexed_frames, found.packets
+        if not promised and not parts.is_live and announced > there + 1 and avi.is_broken(source.file, source.end):
+            there += avi.count_empty(source.file, source.end, number)
+            promised, end_s = announced, announced / found.frame_rate
+        missing = counted(there, promised, end_s)
         return missing or (zeros(source, found) if parts.is_live else None)
     slots = found.packets + avi.count_empty(source.file, source.end, number)
     promised = max(parts.announced_frames, announced)

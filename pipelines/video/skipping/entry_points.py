@@ -26,6 +26,8 @@ IsStart = Callable[["av.Packet"], bool]
 def start_test(context: "av.VideoCodecContext") -> IsStart:
     """The test whether a packet's picture and all that are shown later can be decoded from this packet on."""
     codec = context.codec.canonical_name
+    if context.pix_fmt == "pal8":  # the palette may have come with an earlier packet
+        return lambda packet: False
     if codec in _RESET_BY_KEY_FRAMES or (context.codec.intra_only and codec not in _TESTED):
         return lambda packet: packet.is_keyframe
     try:

@@ -118,7 +118,7 @@ def test_whole_and_cut(name: str, sources: dict[str, bytes], tmp_path: Path) -> 
         ("w.wmv", " of 100 frames"),
         ("m.mxf", " of 100 frames"),
         ("g.gif", "can't be followed from byte"),
-        ("v.ogv", "pages are missing or repeated"),
+        ("v.ogv", "the page at byte"),
         ("x.ts", "packets between them are lost"),
     ],
 )
@@ -137,6 +137,22 @@ def test_holes_in_the_structure(
     assert found is not None and message in found.message
     assert name != "m.avi" or (found.share < 1 and found.end_s == pytest.approx(4)), "the hole is not behind it"
     assert read_clip(str(path), SPEC).damaged
+
+
+@pytest.mark.parametrize(
+    ("name", "length", "message"),
+    [("m.avi", None, " of 100 frames are there"), ("v.ogv", 64, "is damaged")],  # to the end; within a page
+)
+def test_other_bytes_that_keep_the_length(
+    name: str, length: int | None, message: str, sources: dict[str, bytes], tmp_path: Path
+) -> None:
+    data, path = bytearray(sources[name]), tmp_path / name
+    begin = 6 * len(data) // 10
+    end = len(data) if length is None else begin + length
+    data[begin:end] = bytes([0xFF]) * (end - begin)
+    path.write_bytes(data)
+    found = missing(path)
+    assert found is not None and message in found.message and MIN_SHARE < found.share < 1
 
 
 @pytest.mark.parametrize(("name", "taken"), [("g.gif", -9000), ("v.ogv", -9000), ("g.gif", 9000), ("v.ogv", 9000)])
