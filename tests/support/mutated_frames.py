@@ -114,12 +114,12 @@ def _silent_damage(clip: Clip, plain: Plain) -> str:
 def _difference(clip: Clip | None, whole: Clip | None, plain: Plain) -> str:
     """How a clip differs from one for which no packet is left out, and from plain decoding, which found no damage.
 
-    Decoders may drop a damaged picture without a word. If nothing that the clip shows depends on it, the clip is that
-    of the undamaged video, and only its pictures are compared.
+    Decoders may drop a damaged picture without a word, or show one whose packet is seen to be damaged. If nothing that
+    the clip shows depends on it, the clip is that of the undamaged video, and only its pictures are compared.
     """
     if clip is None or whole is None:
         return "" if clip is whole else "a failure only with or only without all packets"
-    if not clip.damaged and clip.num_source_frames > len(plain.order):
+    if not clip.damaged and (whole.damaged or clip.num_source_frames > len(plain.order)):
         return _difference_of_pictures(clip, plain)
     for name in ("frame_indices", "timestamps_s", "num_source_frames", "duration_s", "damaged", "remarks"):
         if getattr(clip, name) != getattr(whole, name):
