@@ -64,7 +64,7 @@ def preprocess(
     from pipelines.preprocess import make_dataset
 
     with as_library():
-        return make_dataset(Request(config, runner, tuple(beam_arguments), False))[0]
+        return make_dataset(Request(config, runner, _arguments(beam_arguments), False))[0]
 
 
 def label(
@@ -109,7 +109,7 @@ def label(
     from pipelines.label import make_labels
 
     with as_library():
-        made = make_labels(LabelRequest(config, runner, tuple(beam_arguments)))
+        made = make_labels(LabelRequest(config, runner, _arguments(beam_arguments)))
     assert made is not None
     return made[0]
 
@@ -158,7 +158,7 @@ def features(
     from pipelines.features import make_features
 
     with as_library():
-        made = make_features(FeaturesRequest(config, runner, tuple(beam_arguments)))
+        made = make_features(FeaturesRequest(config, runner, _arguments(beam_arguments)))
     assert made is not None
     return made[0]
 
@@ -206,3 +206,10 @@ def evaluate(
         if folder:
             write_evaluation(result, folder)
     return result
+
+
+def _arguments(given: Sequence[str]) -> tuple[str, ...]:
+    """Options of Beam as a program gave them; a single text would be taken for a list of letters."""
+    if isinstance(given, str):
+        raise UsageError(f"beam_arguments must be a list of texts, not {given!r}")
+    return tuple(given)

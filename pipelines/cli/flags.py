@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
+from os import PathLike
 from typing import Any, TypeVar
 
 from pipelines import files
@@ -142,7 +143,7 @@ class Given:
             UsageError: a path is empty, names a store without a bucket, or contains a secret.
         """
         for name in names:
-            if isinstance(self.values.get(name), str):
+            if isinstance(self.values.get(name), str | PathLike):
                 self.values[name] = files.normalise(self.values[name], self.place(name))
 
 

@@ -13,6 +13,7 @@ from pipelines.labelling.subtitles import webvtt
 from pipelines.labelling.types import LabelledVideo
 from pipelines.reports.parts import Measure, soft, table
 from pipelines.video.clip import read_clip
+from pipelines.video.errors import naming_video
 from pipelines.video.images import data_uri, encode_video
 from pipelines.video.source import read_source
 
@@ -83,10 +84,11 @@ def play(video: str | PathLike[str], labels: str | PathLike[str]) -> LabelPlayer
     if not found.segments:
         raise UsageError(f"{found.video} has no labels in {folder}, as it failed: {found.failures[0].message}")
     name, segments = found.video, found.segments
-    source = read_source(path)
+    with naming_video(video):
+        source = read_source(path)
+        duration_s = read_clip(path, ClipSpec(1, 8, 8)).duration_s
     width = 2 * round(source.width * _HEIGHT_PX / source.height / 2)  # even, as the encoder needs
     width = min(max(width, _WIDTHS_PX[0]), _WIDTHS_PX[1])
-    duration_s = read_clip(path, ClipSpec(1, 8, 8)).duration_s
     end_s = max(segment.end_s for segment in segments)
     if end_s > duration_s + _TOLERANCE_S:
         raise UsageError(

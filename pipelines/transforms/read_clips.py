@@ -8,7 +8,7 @@ import apache_beam as beam
 import numpy as np
 
 from pipelines import files
-from pipelines.core.errors import UserError
+from pipelines.core.errors import UsageError, UserError
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.decoding.lent_file import Opened
@@ -74,6 +74,7 @@ class ReadClips(beam.PTransform):
         disk_limit_mb: megabytes of temporary disk space of each worker process for parts of videos in stores.
 
     Raises:
+        UsageError: `clip_spec` is something else; raised when the transform is applied.
         UserError: a video has no clip; raised in the running job. `with_failures()` gives these as a second output
             instead.
 
@@ -94,6 +95,8 @@ class ReadClips(beam.PTransform):
         return replace(self, _apart=True)
 
     def expand(self, uris: beam.PCollection) -> Any:
+        if not isinstance(self.clip_spec, ClipSpec):
+            raise UsageError(f"ReadClips takes a ClipSpec, not {type(self.clip_spec).__name__}")
         limits = DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
         job = DecodeJob(self.clip_spec, FrameEncoding(), 1, limits)
         read = beam.ParDo(_ReadFn(job, self.workers, self._apart)).with_outputs(FAILURES, main="clips")

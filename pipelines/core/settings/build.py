@@ -30,11 +30,14 @@ def read_yaml(text: str, name: str, known: Sequence[str]) -> dict[str, Any]:
     for key, item in value.items():
         plain = str(key).replace("-", "_")
         if plain not in known:
-            near = get_close_matches(plain, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "."
-            raise UsageError(f"{name}: unknown key {key!r}{hint} Known keys: {', '.join(known)}")
+            raise UsageError(f"{name}: unknown key {key!r}{_near(plain, known)} Known keys: {', '.join(known)}")
         result[plain] = tuple(map(str, item)) if isinstance(item, list) else item
     return result
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 def build(cls: type[_C], values: Mapping[str, Any], place: Callable[[str], str] = str) -> _C:
@@ -46,8 +49,12 @@ def build(cls: type[_C], values: Mapping[str, Any], place: Callable[[str], str] 
         place: gives the name of a setting where its value was given, for messages.
 
     Raises:
-        UsageError: a value is out of range, or a required one is missing.
+        UsageError: a value is out of range, a required one is missing, or there is no such setting.
     """
+    known = [item.name for item in fields(cls) if item.init]  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise UsageError(f"unknown setting {name!r}{_near(name, known)} Settings: {', '.join(known)}")
     for item in fields(cls):  # type: ignore[arg-type]
         if item.default is MISSING and item.default_factory is MISSING and item.name not in values:
             raise UsageError(f"{place(item.name)} is missing. See --help")
