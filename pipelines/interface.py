@@ -1,6 +1,8 @@
 """The jobs as functions: they return objects, raise `UserError`, print nothing, and leave the process as it was."""
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 from os import PathLike
 from typing import Any
 
@@ -196,6 +198,10 @@ def evaluate(
     """
     places = {"labels": files.normalise(labels, "labels"), "truth": files.normalise(truth, "truth")}
     folder = files.normalise(output, "output") if output else ""
+    if isinstance(background, str):  # it would be taken for a list of letters
+        raise UsageError(f"background must be a list of texts, not {background!r}")
+    if not isinstance(fps, Real) or not 0 <= fps < math.inf:
+        raise UsageError(f"fps must be a number, 0 or more, not {fps!r}")
     if folder:
         check_outside(folder, labels=places["labels"])
     from pipelines.evaluate import write_evaluation

@@ -197,6 +197,8 @@ def test_train_from_features(unchanged: Watch, dataset: Path, features: Path, tm
         (lambda p: trainer.compare(str(p / "none")), "no such run"),
         (lambda p: trainer.compare(), "at least one run"),
         (lambda p: trainer.compare([p]), "a run must be a path, .* not list"),
+        (lambda p: pipelines.evaluate(p, p, background="Rest"), "background must be a list of texts, not 'Rest'"),
+        (lambda p: pipelines.evaluate(p, p, fps="25"), "fps must be a number, 0 or more, not '25'"),
         (lambda p: pipelines.sample_data("gs://bucket/videos"), "local folder"),
         (lambda p: pipelines.sample_data(str(p), groups=0), "groups"),
         (lambda p: pipelines.download(str(p), "ucf51"), "one of ucf50, .* not 'ucf51'"),
@@ -207,6 +209,10 @@ def test_train_from_features(unchanged: Watch, dataset: Path, features: Path, tm
         (lambda p: pipelines.read_clip(p, pipelines.ClipSpec(), 1.5), "min_frames must be a whole number, not 1.5"),
         (lambda p: pipelines.read_clip("gs://bucket/a.mp4", pipelines.ClipSpec()), "must be on this machine"),
         (lambda p: [str(p)] | pipelines.ReadClips(None), "ReadClips takes a ClipSpec, not NoneType"),
+        (lambda p: [str(p)] | pipelines.ReadClips(pipelines.ClipSpec(), -1), "workers must be .* not -1"),
+        (lambda p: [str(p)] | pipelines.LabelVideos(None), "the model must be a path"),
+        (lambda p: [str(p)] | pipelines.LabelVideos(str(p), window_s="2"), "window_s must be a number, 0 .* not '2'"),
+        (lambda p: [str(p)] | pipelines.LabelVideos(str(p), workers=-1), "workers must be .* not -1"),
     ],
 )
 def test_mistakes_are_usage_errors(

@@ -9,6 +9,7 @@ from pipelines.core.failure import Failure
 from pipelines.core.spec import UNIFORM_TIME, ClipSpec
 from pipelines.labelling.exports.reading import read_labels
 from pipelines.labelling.pages.timelines import marked, time_range
+from pipelines.labelling.rows import encodable
 from pipelines.labelling.subtitles import webvtt
 from pipelines.labelling.types import LabelledVideo
 from pipelines.reports.parts import Measure, soft, table
@@ -75,7 +76,8 @@ def play(video: str | PathLike[str], labels: str | PathLike[str]) -> LabelPlayer
     if not files.is_local(path):
         raise UsageError(f"{video} is in a store. Download it to play it")
     try:
-        ours = [found for found in read_labels(folder) if f"/{path}".endswith(f"/{found.video}")]
+        ends = f"/{path}", encodable(f"/{path}")  # tables spell bytes out that are not UTF-8
+        ours = [found for found in read_labels(folder) if any(end.endswith(f"/{found.video}") for end in ends)]
     except OSError as error:
         raise UserError(f"cannot read the labels in {folder}: {files.reason(error)}") from error
     if not ours:

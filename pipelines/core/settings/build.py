@@ -13,15 +13,29 @@ from pipelines.core.settings.fields import SettingError
 _C = TypeVar("_C")
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is given twice, of which YAML keeps the last one without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value.replace("-", "_") in seen:
+                raise UsageError(f"line {key.start_mark.line + 1}: {key.value} is given twice. Remove one of the lines")
+            seen.add(str(key.value).replace("-", "_"))
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(text: str, name: str, known: Sequence[str]) -> dict[str, Any]:
     """The settings in a YAML file, by name. Hyphens in names count as underscores; lists become tuples.
 
     Raises:
-        UsageError: the file isn't a YAML mapping, or has an unknown key; the message suggests the nearest key and lists
-            all.
+        UsageError: the file isn't a YAML mapping, or has a key twice or an unknown key; the message suggests the
+            nearest key and lists all.
     """
     try:
-        value = yaml.safe_load(text) or {}
+        value = yaml.load(text, _Loader) or {}
+    except UsageError as error:
+        raise UsageError(f"{name}, {error}") from error
     except yaml.YAMLError as error:
         raise UsageError(f"{name} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):
