@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from pipelines.featurizing.info import FeaturesInfo
     from pipelines.inputs.video_folder import VideoFolder
     from pipelines.interface import download, evaluate, features, label, preprocess, sample_data
+    from pipelines.interface_of_videos import read_clip
     from pipelines.labelling.player import LabelPlayer, play
     from pipelines.labelling.types import LabelReport
     from pipelines.models.loaded import Model, load_model
     from pipelines.transforms.label_videos import LabelVideos
     from pipelines.transforms.read_clips import ReadClips, VideoClip
-    from pipelines.video.clip import Clip, read_clip
+    from pipelines.video.clip import Clip
 
 _PLACES = {
     "Clip": "video.clip",
@@ -57,7 +58,7 @@ _PLACES = {
     "open_dataset": "dataset.opened",
     "play": "labelling.player",
     "preprocess": "",
-    "read_clip": "video.clip",
+    "read_clip": "interface_of_videos",
     "sample_data": "",
 }
 """Public name to the module below this package that defines it; empty where the name is that of a tool's module."""

@@ -1,6 +1,8 @@
 """The jobs as functions: they return objects, raise `UserError`, print nothing, and leave the process as it was."""
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 from os import PathLike
 from typing import Any
 
@@ -64,7 +66,7 @@ def preprocess(
     from pipelines.preprocess import make_dataset
 
     with as_library():
-        return make_dataset(Request(config, runner, tuple(beam_arguments), False))[0]
+        return make_dataset(Request(config, runner, _arguments(beam_arguments), False))[0]
 
 
 def label(
@@ -109,7 +111,7 @@ def label(
     from pipelines.label import make_labels
 
     with as_library():
-        made = make_labels(LabelRequest(config, runner, tuple(beam_arguments)))
+        made = make_labels(LabelRequest(config, runner, _arguments(beam_arguments)))
     assert made is not None
     return made[0]
 
@@ -158,7 +160,7 @@ def features(
     from pipelines.features import make_features
 
     with as_library():
-        made = make_features(FeaturesRequest(config, runner, tuple(beam_arguments)))
+        made = make_features(FeaturesRequest(config, runner, _arguments(beam_arguments)))
     assert made is not None
     return made[0]
 
@@ -196,6 +198,10 @@ def evaluate(
     """
     places = {"labels": files.normalise(labels, "labels"), "truth": files.normalise(truth, "truth")}
     folder = files.normalise(output, "output") if output else ""
+    if isinstance(background, str):  # it would be taken for a list of letters
+        raise UsageError(f"background must be a list of texts, not {background!r}")
+    if not isinstance(fps, Real) or not 0 <= fps < math.inf:
+        raise UsageError(f"fps must be a number, 0 or more, not {fps!r}")
     if folder:
         check_outside(folder, labels=places["labels"])
     from pipelines.evaluate import write_evaluation
@@ -206,3 +212,10 @@ def evaluate(
         if folder:
             write_evaluation(result, folder)
     return result
+
+
+def _arguments(given: Sequence[str]) -> tuple[str, ...]:
+    """Options of Beam as a program gave them; a single text would be taken for a list of letters."""
+    if isinstance(given, str):
+        raise UsageError(f"beam_arguments must be a list of texts, not {given!r}")
+    return tuple(given)

@@ -1,18 +1,23 @@
-"""The jobs that get videos as functions, as those of `interface` are."""
+"""What gets and reads videos as functions, as those of `interface` are."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines import files
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.settings.build import build
+from pipelines.core.spec import ClipSpec
 from pipelines.fetching.catalog import DATASETS, OTHER
 from pipelines.fetching.flags import make_request
 from pipelines.inputs.video_folder import VideoFolder
 from pipelines.process.embedding import as_library
 from pipelines.reports.text import plural, some
 from pipelines.samples.videos import SampleDataConfig
+
+if TYPE_CHECKING:
+    from pipelines.video.clip import Clip
 
 
 def sample_data(output: str | PathLike[str], **settings: Any) -> VideoFolder:
@@ -46,11 +51,11 @@ def sample_data(output: str | PathLike[str], **settings: Any) -> VideoFolder:
 
 
 def download(
-    output: str,
+    output: str | PathLike[str],
     dataset: str = "",
     *,
     url: str = "",
-    archive: str = "",
+    archive: str | PathLike[str] = "",
     classes: Sequence[str] = (),
     insecure: bool = False,
 ) -> VideoFolder:
@@ -80,8 +85,11 @@ def download(
     """
     if dataset not in ("", OTHER, *DATASETS):
         raise UsageError(f"dataset must be one of {', '.join((*DATASETS, OTHER))}, not {dataset!r}")
-    given = {"dataset": dataset, "url": url, "archive": archive, "classes": ",".join(classes), "insecure": insecure}
-    request = make_request({"output": output, **{name: value for name, value in given.items() if value}})
+    if isinstance(classes, str):
+        raise UsageError(f"classes must be a list of texts, not {classes!r}")
+    places = {"output": files.path_text(output, "output"), "archive": files.path_text(archive, "archive")}
+    given = {**places, "dataset": dataset, "url": url, "classes": ",".join(classes), "insecure": insecure}
+    request = make_request({**{name: value for name, value in given.items() if value}})
     from pipelines.download import get
 
     with as_library():
@@ -92,3 +100,39 @@ def download(
             f"{request.dataset.title} should have: {some(list(got.missing))}. Check that the archive is the right one"
         )
     return VideoFolder.of(got.videos.folder, got.names)
+
+
+def read_clip(path: str | PathLike[str], spec: ClipSpec, min_frames: int = 1) -> "Clip":
+    """Makes the clip that `spec` describes from a local video file.
+
+    Args:
+        path: a local file.
+        spec: how many frames to take, which ones, and their size.
+        min_frames: a video with fewer frames is refused with `VideoTooShort`.
+
+    Raises:
+        UsageError: an argument is of another kind, or the video is in a store.
+        VideoReadError: the file is missing or can't be read.
+        VideoOpenError: the file is empty or not a video.
+        NoVideoStreamError: the file has no video stream.
+        VideoDecodeError: less than half of the frames that the container promises are there or could be decoded.
+        VideoTooShort: the video has fewer than `min_frames` frames.
+
+    All but the first are `UserError`s whose messages name the file.
+
+    Example:
+        >>> clip = pipelines.read_clip("jump.avi", pipelines.ClipSpec(num_frames=20, height=64, width=64))
+        >>> clip.frames.shape
+        (20, 64, 64, 3)
+    """
+    local = files.normalise(path, "the video")
+    files.check_here(local, "the video")
+    if not isinstance(spec, ClipSpec):
+        raise UsageError(f"spec must be a ClipSpec, not {type(spec).__name__}")
+    if not isinstance(min_frames, Integral):
+        raise UsageError(f"min_frames must be a whole number, not {min_frames!r}")
+    from pipelines.video import clip
+    from pipelines.video.errors import naming_video
+
+    with naming_video(path):
+        return clip.read_clip(local, spec, int(min_frames))

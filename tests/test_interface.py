@@ -175,7 +175,13 @@ def test_train_from_features(unchanged: Watch, dataset: Path, features: Path, tm
         (lambda p: pipelines.preprocess(input=str(p), output=str(p / "out")), "lies in"),
         (lambda p: pipelines.preprocess(input=str(p), output="/out", num_frames=0), "frames"),
         (lambda p: pipelines.preprocess(input=str(p), output="/out", num_frame=4), "num_frame"),
+        (lambda p: pipelines.preprocess(p, "/out", numframes=4), "setting 'numframes'; did you mean num_frames"),
+        (lambda p: pipelines.preprocess(p, "/out", beam_arguments="--x=1"), "beam_arguments must be a list of texts"),
+        (lambda p: pipelines.preprocess([str(p)], "/out"), "input must be a path, .* not list"),
+        (lambda p: pipelines.preprocess(str(p) + "\0", "/out"), "input has a zero byte"),
+        (lambda p: pipelines.label(None, p, "/out"), "model must be a path, .* not NoneType"),
         (lambda p: pipelines.open_dataset(str(p)), "not a dataset"),
+        (lambda p: pipelines.open_dataset(bytes(p)), "the dataset must be a path, .* not bytes"),
         (lambda p: pipelines.load_model(str(p)), "model"),
         (lambda p: pipelines.label(model=str(p / "m"), input=str(p / "i"), output=str(p / "o")), "model"),
         (lambda p: pipelines.label(model="m", input="i", output="o", dry_run=True), "dry_run"),
@@ -185,14 +191,28 @@ def test_train_from_features(unchanged: Watch, dataset: Path, features: Path, tm
         (lambda p: pipelines.features(p, "efficientnet-lite0", "/out", dry_run=True), "dry_run"),
         (lambda p: trainer.train(model="lrcn", data=str(p), output=str(p / "run")), "dataset"),
         (lambda p: trainer.train(model="resnet", data=str(p)), "resnet"),
+        (lambda p: trainer.train(None, p), "model must be one of .* not None"),
+        (lambda p: trainer.train("lrcn", None), "data must be a path"),
         (lambda p: trainer.train(model="lrcn", data=str(p), strategy="multi_worker"), "multi_worker"),
         (lambda p: trainer.compare(str(p / "none")), "no such run"),
         (lambda p: trainer.compare(), "at least one run"),
+        (lambda p: trainer.compare([p]), "a run must be a path, .* not list"),
+        (lambda p: pipelines.evaluate(p, p, background="Rest"), "background must be a list of texts, not 'Rest'"),
+        (lambda p: pipelines.evaluate(p, p, fps="25"), "fps must be a number, 0 or more, not '25'"),
         (lambda p: pipelines.sample_data("gs://bucket/videos"), "local folder"),
         (lambda p: pipelines.sample_data(str(p), groups=0), "groups"),
         (lambda p: pipelines.download(str(p), "ucf51"), "one of ucf50, .* not 'ucf51'"),
         (lambda p: pipelines.download(str(p), archive=str(p / "mine.zip")), "no such file"),
         (lambda p: pipelines.download(str(p), classes=["Swinging"]), "no class 'Swinging'"),
+        (lambda p: pipelines.download(p, classes="Swing"), "classes must be a list of texts, not 'Swing'"),
+        (lambda p: pipelines.read_clip(p, (4, 32, 32)), "spec must be a ClipSpec, not tuple"),
+        (lambda p: pipelines.read_clip(p, pipelines.ClipSpec(), 1.5), "min_frames must be a whole number, not 1.5"),
+        (lambda p: pipelines.read_clip("gs://bucket/a.mp4", pipelines.ClipSpec()), "must be on this machine"),
+        (lambda p: [str(p)] | pipelines.ReadClips(None), "ReadClips takes a ClipSpec, not NoneType"),
+        (lambda p: [str(p)] | pipelines.ReadClips(pipelines.ClipSpec(), -1), "workers must be .* not -1"),
+        (lambda p: [str(p)] | pipelines.LabelVideos(None), "the model must be a path"),
+        (lambda p: [str(p)] | pipelines.LabelVideos(str(p), window_s="2"), "window_s must be a number, 0 .* not '2'"),
+        (lambda p: [str(p)] | pipelines.LabelVideos(str(p), workers=-1), "workers must be .* not -1"),
     ],
 )
 def test_mistakes_are_usage_errors(
@@ -202,6 +222,16 @@ def test_mistakes_are_usage_errors(
         with pytest.raises(pipelines.UsageError, match=message) as refused:
             call(tmp_path)
         assert isinstance(refused.value, ValueError) and isinstance(refused.value, pipelines.UserError)
+
+
+def test_errors_of_a_video_name_it(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "short.avi", 9)
+    spec = pipelines.ClipSpec(np.int64(4), 32, 32)
+    assert type(spec.num_frames) is int
+    assert pipelines.read_clip(video, spec, np.int64(9)).num_source_frames == 9
+    for path, min_frames, message in ((tmp_path / "none.avi", 1, "No such file"), (video, 10, "9 frames, fewer")):
+        with pytest.raises(pipelines.UserError, match=re.escape(f"{path}: {message}")):
+            pipelines.read_clip(path, spec, min_frames)
 
 
 def test_videos_are_made_and_unpacked(unchanged: Watch, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from pipelines import files
 from pipelines.cli.flags import Given
 from pipelines.core.errors import UsageError
 from pipelines.process.embedding import as_library
@@ -38,9 +39,8 @@ def train(
         >>> metrics = trainer.train(model="lrcn", data="data/mine", output="runs/lrcn", epochs=20)
         >>> metrics["test"]["top1"]["value"]
     """
-    places = {"data": os.fspath(data), "output": os.fspath(output).replace("MODEL", model)}
-    plain = {name: os.fspath(value) if isinstance(value, os.PathLike) else value for name, value in settings.items()}
-    values = {"model": model, **places, **plain}
+    folder = files.path_text(output, "output").replace("MODEL", str(model))
+    values = {"model": model, "data": files.path_text(data, "data"), "output": folder, **settings}
     config = make_config(Given(values, {name: name for name in values}, {}, (), ()))
     if config.strategy == "multi_worker":
         raise UsageError("strategy multi_worker needs a process of its own: python -m trainer.task")
@@ -64,7 +64,7 @@ def compare(*runs: str | os.PathLike[str]) -> Comparison:
         The runs and how they differ. A notebook shows the page of the comparison.
 
     Raises:
-        UsageError: a run is missing, unfinished or damaged, or none is given.
+        UsageError: a run is missing, unfinished or damaged, or none is given, or a list of them in place of each.
 
     Example:
         >>> comparison = trainer.compare("runs/convlstm", "runs/lrcn")
@@ -73,4 +73,4 @@ def compare(*runs: str | os.PathLike[str]) -> Comparison:
     if not runs:
         raise UsageError("compare needs the folder of at least one run")
     with as_library():
-        return Comparison.of([os.fspath(run) for run in runs])
+        return Comparison.of([files.path_text(run, "a run") for run in runs])

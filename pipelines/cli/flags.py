@@ -1,8 +1,10 @@
 """Makes flags from the settings of a dataclass, and reads their values from command lines and `--config` files."""
 
 import argparse
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
+from os import PathLike
 from typing import Any, TypeVar
 
 from pipelines import files
@@ -14,6 +16,7 @@ from pipelines.core.settings import build as configuration
 from pipelines.core.settings.fields import Group, Setting, settings_of, type_of, wanted
 
 _C = TypeVar("_C")
+_EXPONENT = re.compile(r"[-+]?\d+(?:\.\d*)?[eE][-+]?\d+")
 BEAM = "beam"
 """Key of Beam's options in a configuration file."""
 
@@ -142,7 +145,7 @@ class Given:
             UsageError: a path is empty, names a store without a bucket, or contains a secret.
         """
         for name in names:
-            if isinstance(self.values.get(name), str):
+            if isinstance(self.values.get(name), str | PathLike):
                 self.values[name] = files.normalise(self.values[name], self.place(name))
 
 
@@ -219,12 +222,14 @@ def _from_file(kind: type, found: Mapping[str, Any]) -> Iterator[tuple[str, Any]
         of_type, about = settings[name]
         if of_type is tuple and isinstance(value, str):
             value = (value,) if about.repeated else split_list(value)
+        elif of_type is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
+            value = float(value)  # YAML takes 1e-3 for text
         yield name, value
 
 
 def _read_file(name: str, known: Sequence[str]) -> dict[str, Any]:
     try:
-        text = files.read_text(files.normalise(name, "--config"))
+        text = files.read_written(files.normalise(name, "--config"))
     except OSError as error:
         raise UsageError(f"cannot read the configuration file {name}: {error.strerror}") from error
     if text is None:

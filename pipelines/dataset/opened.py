@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -92,11 +93,14 @@ class Dataset:
             seed: makes the order reproducible. Another one for each epoch gives another order.
 
         Raises:
-            UsageError: there is no such split, or no such part.
+            UsageError: there is no such split, or no such part, or a number is out of range.
             CorruptRecordError: a shard is damaged; `python -m pipelines.verify` names all that are.
             OSError: a shard can't be read.
         """
-        if not 0 <= part < parts:
+        _check_number("parts", parts, 1)
+        _check_number("part", part, 0)
+        _check_number("shuffle_buffer", shuffle_buffer, 0)
+        if part >= parts:
             raise UsageError(f"part must be a number from 0 to {parts - 1}, one less than parts, not {part}")
         records = self._part(self._shards(split), part, parts)
         draws = random.Random(None if seed is None else f"{seed} {part}")
@@ -118,8 +122,10 @@ class Dataset:
             seed: makes the order reproducible.
 
         Raises:
-            UsageError: there is no such split.
+            UsageError: there is no such split, or a number is out of range.
         """
+        _check_number("batch_size", batch_size, 1)
+        _check_number("shuffle_buffer", shuffle_buffer, 0)
         import tensorflow as tf
 
         shards = self._shards(split)
@@ -168,6 +174,11 @@ class Dataset:
         frames = decode_frames(found["frames"], self.info.clip_spec, self.info.encoding)
         times, indices = tuple(found["timestamps_s"]), tuple(found["frame_indices"])
         return StoredClip(**{**found, "frames": frames, "timestamps_s": times, "frame_indices": indices})
+
+
+def _check_number(name: str, value: int, low: int) -> None:
+    if not isinstance(value, Integral) or value < low:
+        raise UsageError(f"{name} must be a whole number, {low} or more, not {value!r}")
 
 
 def _shuffled(items: Iterator[bytes], size: int, draws: random.Random) -> Iterator[bytes]:

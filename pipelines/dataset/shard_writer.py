@@ -3,7 +3,7 @@
 import base64
 import contextlib
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import BinaryIO, cast
@@ -69,7 +69,9 @@ def write_shard(
             zipped = gzip.GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=records, mtime=0)
             records = cast(BinaryIO, stack.enter_context(zipped))
         # If the file can't be written, decoders must not wait for room for clips that nobody takes.
-        results = stack.enter_context(contextlib.closing(pool.map_ranges(_requests(task), settings.job, open_local)))
+        results = stack.enter_context(
+            contextlib.closing(pool.map_ranges(requests(task.videos, task.strips), settings.job, open_local))
+        )
         for video, part in results:
             if example := found.take(video, part):
                 data = encode(example)
@@ -92,11 +94,16 @@ def write_shard(
     )
 
 
-def _requests(task: ShardTask) -> Iterator[tuple[list[VideoRecord], Request]]:
-    """The videos of a shard, parts of the same video together, with what their decoder is asked for."""
-    for (_, whole_id), videos in groupby(task.videos, lambda video: (video.uri, video.is_whole and video.video_id)):
-        parts = list(videos)
-        strips = frozenset(number for number, video in enumerate(parts) if video.video_id in task.strips)
+def requests(videos: Sequence[VideoRecord], wanted: Container[str] = ()) -> Iterator[tuple[list[VideoRecord], Request]]:
+    """Videos, neighbouring parts of the same one together, with what their decoder is asked for.
+
+    Args:
+        videos: whole videos and parts of some.
+        wanted: ids of those of which a film strip is wanted.
+    """
+    for (_, whole_id), same in groupby(videos, lambda video: (video.uri, video.is_whole and video.video_id)):
+        parts = list(same)
+        strips = frozenset(number for number, video in enumerate(parts) if video.video_id in wanted)
         if whole_id:
             yield parts, Request(strip=bool(strips), strips=strips)
         else:

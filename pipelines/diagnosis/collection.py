@@ -16,12 +16,13 @@ from pipelines.dataset.listing import read_catalog
 from pipelines.dataset.split_choice import note_splits
 from pipelines.decoding.messages import DecodeFiltered
 from pipelines.diagnosis.finding import Finding, split_remedy
-from pipelines.diagnosis.sample import Sample, decode_sample, draw, record_bytes, with_copies
+from pipelines.diagnosis.sample import Sample, decode_sample, draw, record_bytes, with_copies, with_parts
 from pipelines.diagnosis.system import usable_memory
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.inputs.class_notes import note_classes
 from pipelines.inputs.folders import in_usual_order
 from pipelines.inputs.label_unions import with_several_labels
+from pipelines.inputs.overlaps import remark_overlaps
 from pipelines.reports.text import by_count, human_bytes, human_seconds, plural, visible
 from pipelines.video.remarks import is_single_picture
 
@@ -40,27 +41,26 @@ def check_input(config: PreprocessConfig, output: str) -> Iterator[Finding]:
     try:
         files.check_stores(config.input)
         catalog = read_catalog(config.input, config.class_level, config.video_pattern, config.multi_label)
-        if config.multi_label:
-            catalog = with_several_labels(catalog)
+        catalog = with_several_labels(catalog) if config.multi_label else remark_overlaps(catalog)
         yield from describe_listing(catalog, config.input)
         yield from describe_notes(note_classes(note_splits(catalog)))
         videos = list({video.uri: video for video in reversed(catalog.videos)}.values())  # each once, if it has parts
         drawn = draw(videos)
-        sample = decode_sample(drawn, config)
+        sample = decode_sample(with_parts(drawn, catalog.videos), config)
         copies = with_copies(catalog, drawn)
     except (UserError, OSError) as error:
         problem, remedy = split_remedy(str(getattr(error, "strerror", None) or error))
         yield Finding(SECTION, "input", config.input, problem, remedy or "Correct --input")
         return
-    yield from describe_sample(sample, len(videos), config.max_failure_rate)
+    yield from describe_sample(sample, catalog.videos, config.max_failure_rate)
     yield describe_copies(copies, len(drawn))
-    yield from estimate(sample, len(videos), output, usable_memory(), len(catalog.videos) / len(videos))
+    yield from estimate(sample, len(catalog.videos), output, usable_memory())
 
 
 def describe_listing(catalog: Catalog, source: str) -> Iterator[Finding]:
     """Classes, groups, files that aren't videos, and what can't be listed."""
     groups = len({video.group for video in catalog.videos})
-    num_videos = len({video.uri for video in catalog.videos})
+    num_videos = _count_videos(catalog.videos)
     parts = (
         *([plural(len(catalog.videos), "clip")] if num_videos < len(catalog.videos) else []),
         plural(num_videos, "video"),
@@ -116,10 +116,13 @@ def describe_notes(catalog: Catalog) -> Iterator[Finding]:
             yield Finding(SECTION, "split", split, problem, "Give it videos of every class, or other splits")
 
 
-def describe_sample(sample: Sample, num_videos: int, max_failure_rate: float) -> Iterator[Finding]:
-    """Codecs, sizes, durations, frame rates, orientation and damage of the videos that were drawn."""
+def describe_sample(sample: Sample, everything: Sequence[VideoRecord], max_failure_rate: float) -> Iterator[Finding]:
+    """Codecs, sizes, durations, frame rates, orientation and damage of the videos and parts that were drawn."""
     looked = len(sample.results)
-    value = f"{looked} of {plural(num_videos, 'video')}"
+    value = f"{looked} of {plural(len(everything), 'video')}"
+    if not all(video.is_whole for video in everything):
+        value = f"{looked} of {plural(len(everything), 'clip')}, from {_count_videos(v for v, _ in sample.results)}"
+        value += f" of {plural(_count_videos(everything), 'video')}"
     if looked < sample.num_drawn:
         value += f"; {sample.num_drawn - looked} more were drawn, and left out to save time"
     yield Finding(SECTION, "probed", value)
@@ -145,6 +148,10 @@ def describe_sample(sample: Sample, num_videos: int, max_failure_rate: float) ->
         less = f"; {short} with fewer than {sample.spec.num_frames}, which are repeated" * bool(short)
         yield Finding(SECTION, "frames", frames + less)
     yield from _damage(sample, max_failure_rate)
+
+
+def _count_videos(videos: Iterable[VideoRecord]) -> int:
+    return len({video.uri for video in videos})
 
 
 def _damage(sample: Sample, max_failure_rate: float) -> Iterator[Finding]:
@@ -191,28 +198,25 @@ def describe_copies(copies: Sequence[tuple[VideoRecord, ...]], num_drawn: int) -
     return Finding(SECTION, "duplicates", plural(number, "copy", "copies"), problem, remedy)
 
 
-def estimate(
-    sample: Sample, num_videos: int, output: str, memory_left: int | None, clips_each: float = 1.0
-) -> Iterator[Finding]:
+def estimate(sample: Sample, num_clips: int, output: str, memory_left: int | None) -> Iterator[Finding]:
     """Time, disk and memory for all videos, assuming that they are like those of the sample.
 
     Args:
         sample: the videos that were decoded.
-        num_videos: number of videos of the input.
+        num_clips: number of videos of the input, or of parts of them.
         output: a local folder whose disk the dataset would have to fit on.
         memory_left: bytes that may be used; None if unknown.
-        clips_each: clips of a video, which is decoded once for all of them.
     """
     spec = sample.spec
     yield Finding(ESTIMATE, "clips", f"{spec.num_frames} frames of {spec.height}x{spec.width}, uncompressed")
     if not sample.clips or sample.seconds_each is None:
         yield Finding(ESTIMATE, "time", "none: no video of the sample could be decoded")
         return
-    time = human_seconds(sample.seconds_each * num_videos)
+    time = human_seconds(sample.seconds_each * num_clips)
     decoders = plural(sample.workers, "decoder")
     yield Finding(ESTIMATE, "time", f"about {time} with {decoders} on this machine, and some seconds to start")
     mean = statistics.fmean(record_bytes(video, clip) for video, clip in sample.clips)
-    size = mean * num_videos * clips_each * len(sample.clips) / len(sample.results)
+    size = mean * num_clips * len(sample.clips) / len(sample.results)
     yield _fits(output, size)
     if sample.memory_bytes is not None:
         value = f"about {human_bytes(sample.memory_bytes)} for preprocessing"

@@ -1,8 +1,9 @@
 """Some videos of an input, drawn by their names alone, and what decoding them says about all of the input."""
 
+import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from pipelines.core.spec import ClipSpec
 from pipelines.dataset.config import PreprocessConfig
 from pipelines.dataset.example import Example, encode
 from pipelines.dataset.listing import without_duplicates
-from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeJob
+from pipelines.dataset.shard_writer import requests
+from pipelines.decoding.messages import ClipResult, DecodedClip, DecodeJob, Request
 from pipelines.decoding.pool import DecoderPool
 from pipelines.inputs.catalog import Catalog, VideoRecord
 from pipelines.process.cores import num_cores
@@ -31,9 +33,9 @@ class Sample:
     """The results for the drawn videos.
 
     Attributes:
-        results: each video that was decoded, with its clip or the failure.
-        num_drawn: number of videos that were drawn.
-        seconds_each: time per video with all decoders busy; None if there were too few to tell.
+        results: each video or part of one that was decoded, with its clip or the failure.
+        num_drawn: number of videos and parts that were drawn.
+        seconds_each: time per clip with all decoders busy; None if there were too few to tell.
         memory_bytes: peak memory of this process and its decoders; None if the system doesn't tell.
         workers: number of decoder processes.
         spec: how the clips were made.
@@ -62,8 +64,20 @@ def draw(videos: Sequence[VideoRecord], number: int = NUM_DRAWN) -> list[VideoRe
     return sorted(videos, key=lambda video: (stable_hash("doctor", video.video_id), video.video_id))[:number]
 
 
+def with_parts(drawn: Sequence[VideoRecord], videos: Iterable[VideoRecord]) -> list[VideoRecord]:
+    """All clips of the drawn videos, those of one video in the order of their times.
+
+    Args:
+        drawn: a record of each drawn video.
+        videos: all records.
+    """
+    place = {video.uri: number for number, video in enumerate(drawn)}
+    found = [video for video in videos if video.uri in place]
+    return sorted(found, key=lambda video: (place[video.uri], video.is_whole, video.start_s, video.video_id))
+
+
 def decode_sample(drawn: Sequence[VideoRecord], config: PreprocessConfig) -> Sample:
-    """Makes the clips of some videos as preprocessing does, in decoder processes.
+    """Makes the clips of some videos and parts of videos as preprocessing does, in decoder processes.
 
     Raises:
         WorkerError: decoder processes can't be started, or this machine is short of something.
@@ -73,22 +87,28 @@ def decode_sample(drawn: Sequence[VideoRecord], config: PreprocessConfig) -> Sam
     results: list[tuple[VideoRecord, ClipResult]] = []
     pool = DecoderPool(workers, config.limits)
 
-    def look_at(part: Sequence[VideoRecord], until_s: float) -> float:
-        """Seconds for each of some videos."""
+    wanted = list(requests(drawn))
+
+    def look_at(asked: Sequence[tuple[list[VideoRecord], Request]], until_s: float) -> float:
+        """Seconds for each of some clips."""
         start, before = time.monotonic(), len(results)
-        for found in pool.map(part, job, lambda video: files.borrowed(video.uri, config.limits.disk_mb)):
-            results.append(found)
-            if time.monotonic() > until_s:
-                break
+        with contextlib.closing(
+            pool.map_ranges(asked, job, lambda video: files.borrowed(video.uri, config.limits.disk_mb))
+        ) as found:
+            for video, part in found:
+                assert part.result is not None, "without dense windows, each has one result"
+                results.append((video, part.result))
+                if time.monotonic() > until_s:
+                    break
         return (time.monotonic() - start) / max(1, len(results) - before)
 
     try:
         with watching("Probing", len(drawn), lambda: len(results), POLL_S, videos_done(len(drawn))):
             end_s = time.monotonic() + _PATIENCE_S
             # The time to start the decoders doesn't count, unless there are no other videos.
-            each_s = look_at(drawn[:workers], end_s)
-            if drawn[workers:] and time.monotonic() < end_s:
-                each_s = look_at(drawn[workers:], end_s)
+            each_s = look_at(wanted[:workers], end_s)
+            if wanted[workers:] and time.monotonic() < end_s:
+                each_s = look_at(wanted[workers:], end_s)
         memory = peak_memory()
     finally:
         pool.close()

@@ -29,9 +29,9 @@ def normalise(uri: str | os.PathLike[str], what: str = "a path") -> str:
         what: what it was given as, for messages: `--input`.
 
     Raises:
-        UsageError: the path is empty, names a store without a bucket, or contains a secret.
+        UsageError: it is no path, is empty, names a store without a bucket, or contains a secret.
     """
-    uri = os.fspath(uri)
+    uri = path_text(uri, what)
     refuse_secrets(uri)
     plain = file_path(uri)
     if not plain.strip():
@@ -44,6 +44,24 @@ def normalise(uri: str | os.PathLike[str], what: str = "a path") -> str:
             f"{what} names no bucket: {uri}. An address looks like {uri.partition(':')[0]}://BUCKET/FOLDER"
         )
     return address
+
+
+def path_text(path: str | os.PathLike[str], what: str = "a path") -> str:
+    """A path as text, as it was given.
+
+    Args:
+        path: a text or a `pathlib.Path`; a program may have given anything else.
+        what: what it was given as, for messages: `input`.
+
+    Raises:
+        UsageError: it is something else, or has a zero byte, which no name can have.
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise UsageError(f"{what} must be a path, a text or a pathlib.Path, not {type(path).__name__}")
+    if "\0" in text:
+        raise UsageError(f"{what} has a zero byte: {text!r}. Correct the path")
+    return text
 
 
 def file_path(uri: str) -> str:

@@ -9,10 +9,12 @@ from pipelines.core.failure import Failure
 from pipelines.core.spec import UNIFORM_TIME, ClipSpec
 from pipelines.labelling.exports.reading import read_labels
 from pipelines.labelling.pages.timelines import marked, time_range
+from pipelines.labelling.rows import encodable
 from pipelines.labelling.subtitles import webvtt
 from pipelines.labelling.types import LabelledVideo
 from pipelines.reports.parts import Measure, soft, table
 from pipelines.video.clip import read_clip
+from pipelines.video.errors import naming_video
 from pipelines.video.images import data_uri, encode_video
 from pipelines.video.source import read_source
 
@@ -74,7 +76,8 @@ def play(video: str | PathLike[str], labels: str | PathLike[str]) -> LabelPlayer
     if not files.is_local(path):
         raise UsageError(f"{video} is in a store. Download it to play it")
     try:
-        ours = [found for found in read_labels(folder) if f"/{path}".endswith(f"/{found.video}")]
+        ends = f"/{path}", encodable(f"/{path}")  # tables spell bytes out that are not UTF-8
+        ours = [found for found in read_labels(folder) if any(end.endswith(f"/{found.video}") for end in ends)]
     except OSError as error:
         raise UserError(f"cannot read the labels in {folder}: {files.reason(error)}") from error
     if not ours:
@@ -83,10 +86,11 @@ def play(video: str | PathLike[str], labels: str | PathLike[str]) -> LabelPlayer
     if not found.segments:
         raise UsageError(f"{found.video} has no labels in {folder}, as it failed: {found.failures[0].message}")
     name, segments = found.video, found.segments
-    source = read_source(path)
+    with naming_video(video):
+        source = read_source(path)
+        duration_s = read_clip(path, ClipSpec(1, 8, 8)).duration_s
     width = 2 * round(source.width * _HEIGHT_PX / source.height / 2)  # even, as the encoder needs
     width = min(max(width, _WIDTHS_PX[0]), _WIDTHS_PX[1])
-    duration_s = read_clip(path, ClipSpec(1, 8, 8)).duration_s
     end_s = max(segment.end_s for segment in segments)
     if end_s > duration_s + _TOLERANCE_S:
         raise UsageError(

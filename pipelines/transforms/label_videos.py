@@ -1,7 +1,7 @@
 """`LabelVideos`: from addresses of videos to rows of labels, for use in any pipeline."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -9,7 +9,8 @@ import apache_beam as beam
 from pipelines import files
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.model_info import ModelInfo
-from pipelines.decoding.messages import DecodeLimits, WindowJob
+from pipelines.core.settings.build import build
+from pipelines.decoding.messages import WindowJob
 from pipelines.labelling.assembly import assemble
 from pipelines.labelling.config import LabelConfig
 from pipelines.labelling.ledger import Entry
@@ -97,14 +98,15 @@ class LabelVideos(beam.PTransform):
 
     def expand(self, uris: beam.PCollection) -> Any:
         model = files.normalise(self.model, "the model")
+        names = {item.name for item in fields(LabelConfig)} - {"model"}
+        given = {name: value for name, value in vars(self).items() if name in names}
+        config = build(LabelConfig, {"input": "", "output": "", "model": model, **given})
         info = read_model_info(model)
         try:
-            windows = default_windows(info.durations_s, self.window_s, self.stride_s, self.range_s)
-            segments = SegmentSpec(self.min_score, self.min_duration_s, self.smooth, self.top_k)
-            limits = DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
+            windows = default_windows(info.durations_s, config.window_s, config.stride_s, config.range_s)
         except ValueError as error:
             raise UsageError(str(error)) from error
-        job, workers = WindowJob(info.clip_spec, windows, limits), self.workers or num_cores()
+        job, workers = WindowJob(info.clip_spec, windows, config.limits), config.workers or num_cores()
         videos = (
             uris
             | beam.Distinct()
@@ -112,14 +114,14 @@ class LabelVideos(beam.PTransform):
             | "Tasks" >> beam.Map(_task)
             | "DecodeVideos" >> DecodeVideos(job, workers)
         )
-        of_videos = videos.windows | "ScoreVideos" >> ScoreClips(model, info, 0, self.trust_model)
+        of_videos = videos.windows | "ScoreVideos" >> ScoreClips(model, info, 0, config.trust_model)
         ranges = videos[RANGES] | "DecodeRanges" >> DecodeRanges(job, workers)
-        of_ranges = ranges | "ScoreRanges" >> ScoreClips(model, info, 0, self.trust_model)
+        of_ranges = ranges | "ScoreRanges" >> ScoreClips(model, info, 0, config.trust_model)
         entries = (
             of_videos | "CollectVideos" >> beam.ParDo(_EntriesFn(_KEY)),
             of_ranges | "CollectRanges" >> beam.ParDo(_EntriesFn(_KEY)),
         )
-        assembled = beam.ParDo(_AssembleFn(info, segments, self._apart)).with_outputs(FAILURES, main="rows")
+        assembled = beam.ParDo(_AssembleFn(info, config.segments, self._apart)).with_outputs(FAILURES, main="rows")
         found = entries | beam.Flatten() | beam.GroupByKey() | "Assemble" >> assembled
         return RowsAndFailures(found.rows, found[FAILURES]) if self._apart else found.rows
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
 
 from pipelines import files
-from pipelines.core.errors import UserError
+from pipelines.core.errors import UsageError, UserError
 from pipelines.core.failure import Failure
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.decoding.lent_file import Opened
@@ -74,6 +75,7 @@ class ReadClips(beam.PTransform):
         disk_limit_mb: megabytes of temporary disk space of each worker process for parts of videos in stores.
 
     Raises:
+        UsageError: `clip_spec` is something else, or a number is out of range; raised when the transform is applied.
         UserError: a video has no clip; raised in the running job. `with_failures()` gives these as a second output
             instead.
 
@@ -94,6 +96,10 @@ class ReadClips(beam.PTransform):
         return replace(self, _apart=True)
 
     def expand(self, uris: beam.PCollection) -> Any:
+        if not isinstance(self.clip_spec, ClipSpec):
+            raise UsageError(f"ReadClips takes a ClipSpec, not {type(self.clip_spec).__name__}")
+        if not isinstance(self.workers, Integral) or self.workers < 0:
+            raise UsageError(f"workers must be a whole number, 0 or more, not {self.workers!r}")
         limits = DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
         job = DecodeJob(self.clip_spec, FrameEncoding(), 1, limits)
         read = beam.ParDo(_ReadFn(job, self.workers, self._apart)).with_outputs(FAILURES, main="clips")

@@ -32,6 +32,7 @@ from pipelines.video.frames import (
 from pipelines.video.images import clip_html
 from pipelines.video.remarks import Shortfall
 from pipelines.video.resize import Resizer
+from pipelines.video.skipping import h264
 from pipelines.video.sparse.decoding import decode_listed
 from pipelines.video.sparse.listing import Listing, list_frames
 from pipelines.video.taint import count_gaps
@@ -40,7 +41,7 @@ from pipelines.video.timing.times import Timeline
 MIN_DECODABLE_SHARE = MIN_SHARE
 """A damaged video still yields a clip if at least this share of its frames could be decoded."""
 _GIVES_EACH = frozenset(("hevc", "vp9", "av1"))
-"""Codecs whose decoders give a frame for each packet that shows one, unless they lose it, perhaps without an error."""
+"""Codecs (and H.264 without fields) whose decoders lose a frame, maybe without an error, if a packet gives none."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Clip:
 
 
 def read_clip(path: str, spec: ClipSpec, min_frames: int = 1) -> Clip:
-    """Makes the clip that `spec` describes from a local video file.
+    """Makes the clip that `spec` describes from a local video file. Errors don't name it, as records do that.
 
     Args:
         path: a local file.
@@ -89,11 +90,6 @@ def read_clip(path: str, spec: ClipSpec, min_frames: int = 1) -> Clip:
         NoVideoStreamError: the file has no video stream.
         VideoDecodeError: less than half of the frames that the container promises are there or could be decoded.
         VideoTooShort: the video has fewer than `min_frames` frames.
-
-    Example:
-        >>> clip = pipelines.read_clip("jump.avi", pipelines.ClipSpec(num_frames=20, height=64, width=64))
-        >>> clip.frames.shape
-        (20, 64, 64, 3)
     """
     with open_video(path) as (container, stream):
         listing = list_frames(container, stream)
@@ -170,7 +166,7 @@ def _read_damaged_clip(
     if num_frames < min_frames:
         raise VideoTooShort(num_frames, min_frames)
     num_gaps = count_gaps(path, context, packets)
-    num_lost = _count_lost(packets.times, numbers) if context.codec.canonical_name in _GIVES_EACH else 0
+    num_lost = _count_lost(context, packets.times, numbers)
     damage = _describe_damage(packets, num_frames, num_intact, errors, num_gaps, num_lost)
     clip = _collect(lambda _: decode_again(path, errors), packets.times.of_packets(numbers), spec, damage)
     if clip is None:
@@ -178,13 +174,17 @@ def _read_damaged_clip(
     return replace(clip, missing=packets.missing)
 
 
-def _count_lost(times: Timeline, numbers: Sequence[int]) -> int:
+def _count_lost(context: "av.VideoCodecContext", times: Timeline, numbers: Sequence[int]) -> int:
     """How many packets gave no frame, except the first to be shown: recordings may begin within a group of pictures.
 
     Args:
+        context: the decoder.
         times: those of all packets.
         numbers: the numbers of the packets that gave a frame.
     """
+    name = context.codec.canonical_name
+    if name not in _GIVES_EACH and not (name == "h264" and h264.FrameNumbers(context.extradata or b"").are_known):
+        return 0
     lost = np.setdiff1d(np.arange(len(times.stored)), numbers)
     return int((times.stored[lost] > times.stored[numbers].min()).sum())
 

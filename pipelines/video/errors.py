@@ -1,5 +1,8 @@
 """What can be wrong with a video."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pipelines.core.errors import UserError
 
 
@@ -31,12 +34,22 @@ class UnforeseenFrame(Exception):
     """The decoder's frames differ from the plan."""
 
 
-class VideoTooShort(Exception):
+class VideoTooShort(UserError):
     """The video has fewer frames than required: it is filtered out, which is not a failure."""
 
     def __init__(self, num_source_frames: int, min_frames: int) -> None:
         super().__init__(f"{num_source_frames} frames, fewer than {min_frames}")
         self.num_source_frames = num_source_frames
+
+
+@contextmanager
+def naming_video(name: object) -> Iterator[None]:
+    """Puts the name of a video in front of the messages of its errors, where no record has it beside them."""
+    try:
+        yield
+    except (VideoError, VideoTooShort) as error:
+        error.args = (f"{name}: {error}",)
+        raise
 
 
 def reason_of(error: Exception) -> str:

@@ -96,6 +96,8 @@ def test_later_files_override_earlier_ones_and_flags_override_files(tmp_path: Pa
     assert read(*both, "--files", "x", "y", "--files", "z").files == ("x", "y", "z")
     assert read(*both, "--count", "6", "--count=6", "--classes", "\u2013, C").classes == ("\u2013", "C")
     assert read(*both, "--files", "x").classes == ()  # alternatives: the flag overrides both
+    small = write(tmp_path / "small.yaml", "name: one\nshare: 1e-3\n")  # a text, to YAML
+    assert read("--config", small).share == 0.001
     third = write(tmp_path / "3.yaml", "files: x\n")
     assert (read(*both, "--config", third).files, read(*both, "--config", third).classes) == (("x",), ())
 
@@ -149,10 +151,14 @@ def test_mistakes_on_the_command_line_are_told_by_flag(arguments: list[str], mes
         ("count: 7", "count in {0} and --kind don't go together"),
         ("counts: 7", "{0}: unknown key 'counts'; did you mean count? Known keys: name, count, share"),
         ("count: [", "{0} is not valid YAML: "),
+        ("count: 1\ncount: 2", "{0}, line 2: count is given twice. Remove one of the lines"),
+        ("no-such: 1\nno_such: 2", "{0}, line 2: no_such is given twice"),
+        ("name: caf\udce9", "{0}, line 1: byte 0xe9 (byte 10 of the file) is not UTF-8"),
     ],
 )
 def test_mistakes_in_a_file_are_told_by_file_and_key(tmp_path: Path, text: str, message: str) -> None:
-    name = write(tmp_path / "c.yaml", text)
+    name = str(tmp_path / "c.yaml")
+    Path(name).write_text(text, errors="surrogateescape")
     assert message_of("--config", name).startswith(message.format(name))
 
 

@@ -46,9 +46,14 @@ def test_a_shuffled_order_holds_each_clip_once(dataset: Path, size: int) -> None
 
 def test_wrong_parts_are_refused(dataset: Path) -> None:
     data = pipelines.open_dataset(dataset)
-    for part, parts in ((2, 2), (-1, 2)):
-        with pytest.raises(pipelines.UsageError, match=f"part must be a number from 0 to 1, .* not {part}"):
-            data.clips("train", part, parts)
+    with pytest.raises(pipelines.UsageError, match="part must be a number from 0 to 1, .* not 2"):
+        data.clips("train", 2, 2)
+    for part, parts in ((-1, 2), (None, 2)):
+        with pytest.raises(pipelines.UsageError, match=f"part must be a whole number, 0 or more, not {part}"):
+            data.clips("train", part, parts)  # type: ignore[arg-type]
+    for batch_size in (0, None, 1.5):
+        with pytest.raises(pipelines.UsageError, match=f"batch_size must be a whole number, 1 .* not {batch_size}"):
+            data.as_tf("train", batch_size)  # type: ignore[arg-type]
     with pytest.raises(pipelines.UsageError, match="has no split 'tran'"):
         data.clips("tran")
 

@@ -184,8 +184,15 @@ def test_the_source_of_a_turned_video(videos: Path) -> None:
 def test_a_manifest_of_parts(videos: Path, tmp_path: Path) -> None:
     manifest = tmp_path / "parts.csv"
     rows = [f"{videos}/Run/v_Run_g0{k % 3 + 1}_c01.avi,Run,0.{k:02},1" for k in range(60)]
-    manifest.write_text("\n".join(["path,label,start,end", *rows, f"{videos}/Run/v_Run_g01_c01.avi,Run,3,1"]))
+    late = [f"{videos}/Run/v_Run_g01_c01.avi,Run,{times}" for times in ("3,1", "50,51", "0.5,0.51")]
+    late.append(f"{videos}/Run/v_Run_g01_c01.avi,Jump,0.9,1")
+    manifest.write_text("\n".join(["path,label,start,end", *rows, *late]))
     found = look(manifest, tmp_path)
-    assert found["listed"].value == f"60 clips, 3 videos, 1 class, 3 groups in {manifest}"
+    assert found["listed"].value == f"63 clips, 3 videos, 2 classes, 3 groups in {manifest}"
     assert found["rows"].value == "1 row" and "parts.csv, line 62: start 3 is not" in found["rows"].problem
-    assert found["probed"].value == "3 of 3 videos" and found["duplicates"].value == "none of the 3 probed"
+    assert found["probed"].value == "63 of 63 clips, from 3 of 3 videos"
+    assert found["duplicates"].value == "none of the 3 probed"
+    assert found["unusable"].value == "2 of 63"
+    assert "Run/v_Run_g01_c01@50-51 (the range 50 to 51 s ends after the video" in found["unusable"].problem
+    assert found["durations"].value.endswith(" to 1.0 s, median 0.7 s")
+    assert "rows that overlap a row of another label: 21 (" in found["warning"].problem

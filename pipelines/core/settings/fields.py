@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from numbers import Number
+from os import PathLike, fspath
 from typing import Any, get_origin
 
 from pipelines.core.errors import UsageError
@@ -117,20 +119,35 @@ def naming(name: str) -> Iterator[None]:
 
 
 def check_settings(config: Any) -> None:
-    """Checks all settings of a dataclass: types, ranges, choices. Lists become tuples; a float may be given as an int.
+    """Checks all settings of a dataclass: types, ranges, choices. Lists become tuples, paths texts, and NumPy's numbers
+    those of Python; a float may be given as an int.
 
     Raises:
         SettingError: a value is of the wrong type or out of range; the message gives the setting and the value.
     """
     for item, about in settings_of(config):
-        value = getattr(config, item.name)
-        if isinstance(value, list) and type_of(item) is tuple:
-            value = tuple(value)
+        given = getattr(config, item.name)
+        value = _plain(given, type_of(item))
+        if value is not given:
             object.__setattr__(config, item.name, value)
         if not _is_allowed(value, type_of(item), about):
             raise SettingError(
                 "{} must be {}, not {}", Name(item.name), wanted(type_of(item), about), shown(value, type_of(item))
             )
+
+
+def _plain(value: Any, kind: type) -> Any:
+    """A value as the type that its setting has, where it says the same in another one."""
+    if kind is tuple and isinstance(value, list | tuple):
+        plain = tuple(_plain(part, str) for part in value)
+        return value if plain == value else plain
+    if kind is str and isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, int | float | str):
+        return value
+    if isinstance(value, Number) and hasattr(value, "item"):  # a number of NumPy's, which isn't imported for this
+        return value.item()
+    return value
 
 
 def _is_allowed(value: Any, kind: type, about: Setting) -> bool:

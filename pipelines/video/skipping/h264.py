@@ -116,6 +116,11 @@ class FrameNumbers:
         except NoPlan:
             pass
 
+    @property
+    def are_known(self) -> bool:
+        """Whether the parameters are supported, of which one is that no picture is a field."""
+        return self._sps is not None
+
     def is_gap(self, packet: "av.Packet") -> bool:
         """Whether reference pictures are missing before the picture of the next packet."""
         if self._sps is None:
