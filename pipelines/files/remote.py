@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any, BinaryIO, cast
 
 from pipelines.core.names import why_not_below
@@ -19,6 +20,7 @@ from pipelines.core.video_files import FileInfo
 from pipelines.files.addresses import STORES, UNKNOWN_STORE
 from pipelines.files.errors import lacking
 from pipelines.files.gcs import objects as gcs_objects
+from pipelines.files.patterns import address_expression
 from pipelines.files.ranged_reader import StoredObject, fetch_whole
 from pipelines.files.s3 import objects as s3_objects
 
@@ -130,8 +132,7 @@ def stalled(uri: str) -> TimeoutError:
 
 def exists(uri: str) -> bool:
     """Whether a file exists. A bucket is not a file."""
-    with _explained(uri):
-        return _store(uri).stat(uri) is not None
+    return stat(uri).version is not None
 
 
 @contextlib.contextmanager
@@ -162,6 +163,8 @@ def delete(uris: Iterable[str]) -> None:
 
 def stat(uri: str) -> FileInfo:
     """Size and version of a file; the version is None if there is no such file."""
+    if not uri.isascii() and any("\ud800" <= sign <= "\udfff" for sign in uri):  # bytes that aren't UTF-8, as names are
+        return FileInfo(uri, 0, None)
     with _explained(uri):
         found = _store(uri).stat(uri)
     return FileInfo(uri, *found) if found else FileInfo(uri, 0, None)
@@ -169,9 +172,7 @@ def stat(uri: str) -> FileInfo:
 
 def match(root: str, pattern: str) -> list[FileInfo]:
     """The files that match a pattern, by path relative to `root`: `*` stops at a slash, `**` doesn't."""
-    from apache_beam.io.filesystem import FileSystem
-
-    wanted = re.compile(FileSystem.translate_pattern(pattern))
+    wanted = address_expression(pattern)
     prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
     with _explained(pattern, needs_bucket=True):
         found = _below(root, (file for file in _store(pattern).list_files(prefix) if wanted.match(file[0])))
@@ -192,14 +193,14 @@ def list_folder(folder: str) -> list[FileInfo]:
     return _inside(folder, found)
 
 
-def list_names(folder: str) -> list[str]:
-    """Sorted names of the files and folders directly in a folder."""
+def list_names(folder: str, most: int | None = None) -> list[str]:
+    """Sorted names of the files and folders directly in a folder; at most so many of them if a number is given."""
     with _explained(folder, needs_bucket=True):
-        return sorted(set(_store(folder).list_names(folder + "/")) - {""})
+        return sorted(set(islice(_store(folder).list_names(folder + "/"), most)) - {""})
 
 
 def is_folder(uri: str) -> bool:
-    """Whether there are files below an address."""
+    """Whether there are files below an address, even an empty one that stands for a folder."""
     with _explained(uri, needs_bucket=True):
         return next(iter(_store(uri).list_files(uri + "/")), None) is not None
 
