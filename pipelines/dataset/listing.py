@@ -60,7 +60,7 @@ def read_catalog(source: str, class_level: int = 0, video_pattern: str = "", mul
             raise UsageError(f"--video-pattern is for annotations; {source} is a folder of videos")
         if not files.is_local(source) and is_video(posixpath.basename(source)) and files.exists(source):
             raise UsageError(no_tree(source))
-        listed = files.list_tree(source)
+        listed = files.list_tree(source, strict=False)
         if not any(listed) and not files.is_folder(source):  # it is in a store
             raise UsageError(_no_source(source))
         return catalog.from_tree(source, *listed, class_level)
@@ -145,7 +145,7 @@ def _holds_labels(source: str) -> bool:
     """Whether a folder holds labels and not videos."""
     if not all(files.exists(files.join(source, name)) for name in (LABEL_LAYOUT, LABELS_SUMMARY)):
         return False
-    return not files.is_local(source) or not sort_out(files.list_tree(source)[0]).videos
+    return not files.is_local(source) or not sort_out(files.list_tree(source, strict=False)[0]).videos
 
 
 def _read_rows(source: str, video_pattern: str, multi_label: bool) -> Catalog:

@@ -142,15 +142,16 @@ def list_names(uri: str, most: int | None = None) -> list[str]:
     return remote.list_names(uri, most)
 
 
-def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
+def list_tree(uri: str, strict: bool = True) -> tuple[list[FileInfo], list[str]]:
     """All files below a folder and, if it is local, its folders, which may be empty, by path relative to it.
 
-    Links to folders are followed, each real folder once.
+    Links to folders are followed, each real folder once. In stores, names may lead out of the folder or be invalid; if
+    not `strict`, such videos are lost, with their problem.
 
     Raises:
-        OSError: the folder can't be listed.
+        OSError: the folder can't be listed; or, if `strict`, such a name is in it.
     """
-    return local.list_tree(uri) if is_local(uri) else (remote.list_tree(uri), [])
+    return local.list_tree(uri) if is_local(uri) else (remote.list_tree(uri, strict), [])
 
 
 def stat_file(root: str, path: str) -> FileInfo:

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, BinaryIO, cast
 
 from pipelines.core.names import why_not_below
-from pipelines.core.video_files import FileInfo
+from pipelines.core.video_files import FileInfo, is_video_name
 from pipelines.files.addresses import STORES, UNKNOWN_STORE
 from pipelines.files.errors import lacking
 from pipelines.files.gcs import objects as gcs_objects
@@ -176,14 +176,15 @@ def match(root: str, pattern: str) -> list[FileInfo]:
     prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
     with _explained(pattern, needs_bucket=True):
         found = _below(root, (file for file in _store(pattern).list_files(prefix) if wanted.match(file[0])))
-    return _inside(root, found)
+    return list(map(_lost_if_outside, found))
 
 
-def list_tree(folder: str) -> list[FileInfo]:
-    """All files below a folder, by path relative to it."""
+def list_tree(folder: str, strict: bool = True) -> list[FileInfo]:
+    """All files below a folder, by path relative to it. An invalid name is an error if `strict`; else the file is lost,
+    with that problem, if it is a video."""
     with _explained(folder, needs_bucket=True):
         found = _below(folder, _store(folder).list_files(folder + "/"))
-    return _inside(folder, found)
+    return _inside(folder, found) if strict else list(map(_lost_if_outside, found))
 
 
 def list_folder(folder: str) -> list[FileInfo]:
@@ -209,7 +210,7 @@ def _below(root: str, found: Iterable[tuple[str, int, str]]) -> list[FileInfo]:
     files = (
         FileInfo(path.removeprefix(root + "/"), size, version)
         for path, size, version in found
-        if not path.endswith("/")  # an empty object that some tools make as a folder
+        if not path.endswith("/")  # an object that some tools make as a folder
     )
     return sorted(files, key=lambda file: file.path)
 
@@ -222,9 +223,19 @@ def _inside(root: str, found: list[FileInfo]) -> list[FileInfo]:
     """
     for file in found:
         if problem := why_not_below(file.path):
-            what = f"the name {file.path!r} leads out of its folder or is invalid: it {problem}. Rename or remove it"
-            raise OSError(errno.EINVAL, what, root)
+            raise OSError(errno.EINVAL, f"{_invalid(file.path, problem)}. Rename or remove it", root)
     return found
+
+
+def _lost_if_outside(file: FileInfo) -> FileInfo:
+    problem = why_not_below(file.path)
+    if not problem or not is_video_name(file.path.rstrip("/")):
+        return file  # other files are only named
+    return replace(file, version=None, problem=f"{_invalid(file.path, problem)}. Rename or copy it", lost=True)
+
+
+def _invalid(name: str, problem: str) -> str:
+    return f"the name {name!r} leads out of its folder or is invalid: it {problem}"
 
 
 class _Explaining:

@@ -77,7 +77,7 @@ def _check_content(path: str) -> None:
 
 def why_no_model(folder: str) -> str:
     """The message for a path where a model is expected and there is none."""
-    if files.is_local(folder) and not files.exists(folder):
+    if not files.is_folder(folder) and not files.exists(folder):
         return f"no model in {folder}: there is no such folder{remedy(folder)}"
     if files.is_local(folder) and os.path.isfile(folder):
         return (
@@ -122,7 +122,7 @@ def why_no_dataset(folder: str) -> str:
 
 def why_no_labels(folder: str) -> str:
     """The message for a path where a complete folder of labels is expected and there is none."""
-    if files.is_local(folder) and not files.exists(folder):
+    if not files.is_folder(folder) and not files.exists(folder):
         return f"no complete labels in {folder}: there is no such folder{nearest(folder) or '. Correct the path'}"
     if files.is_local(folder) and os.path.isfile(folder):
         return f"{folder} is a file. Give the folder of labels, which pipelines.label has written"

@@ -47,7 +47,7 @@ def list_videos(source: str) -> Listing:
             listing = _existing(source, _named(source, [path for _, (path,) in table.rows]))
             return replace(listing, unused=table.unused, num_repeated=listing.num_repeated + len(table.headers))
         if _is_folder(source):
-            listed = files.list_tree(source)[0]
+            listed = files.list_tree(source, strict=False)[0]
             if not listed and not files.is_folder(source):  # it is in a store
                 raise UsageError(f"no such folder, video, list or manifest: {source}{remedy(source)}")
             return _found(source, source, listed)

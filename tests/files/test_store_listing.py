@@ -5,6 +5,7 @@ import pytest
 from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.dataset.listing import read_catalog, read_split_files
+from pipelines.inputs.source_hints import why_no_dataset, why_no_labels, why_no_model
 from pipelines.labelling.listing import list_videos
 from tests.support.store_tools import Place
 from tests.support.store_tools import here as here
@@ -102,9 +103,29 @@ def test_what_does_not_exist_is_said_with_the_nearest_name(both: tuple[str, str]
         read_catalog(f"{root}/v/*")
     with pytest.raises(UsageError, match=r"no videos in .*/hollow: found nothing"):
         list_videos(f"{root}/hollow")
+    for why in (why_no_model, why_no_labels, why_no_dataset):
+        assert f"there is no such folder; did you mean {root}/hollow?" in why(f"{root}/hollo").replace(
+            f"there is no folder {root}/hollo;", "there is no such folder;"
+        )
     for read in (lambda uri: read_catalog(uri), lambda uri: read_split_files([uri])):
         with pytest.raises(UsageError, match=r"no such (manifest|split file): .*\. Correct the address"):
             read(f"{root}/gone.csv")
+
+
+def test_an_invalid_name_costs_a_record_and_not_the_job(place: Place) -> None:
+    root = f"{place.root}/invalid"
+    names = ("/lead.mp4", "A//x.mp4", "C:/x.mp4", "A\\x.mp4")
+    for name in (*names, "A//notes.txt", "A/a.mp4", "B/b.mp4"):
+        place.server.put(f"{root}/{name}", b"x")
+    tree, found, matched = read_catalog(root), list_videos(root), list_videos(f"{root}/**")
+    assert [video.video_id for video in tree.videos] == ["A/a", "B/b"]
+    for failed in (tree.left_out.failed, found.failed, matched.failed):
+        assert {(f.stage, f.type, f.video_id, f.uri) for f in failed} == {
+            ("list", "UnreadableError", name, f"{root}/{name}") for name in names
+        }
+        assert "leads out of its folder or is invalid: it begins with a slash. Rename or copy it" in failed[0].message
+    for listing in (tree, found, matched):
+        assert [(file.path, file.reason) for file in listing.ignored] == [("A//notes.txt", "extension .txt")]
 
 
 def test_rows_of_a_manifest(both: tuple[str, str], place: Place) -> None:
