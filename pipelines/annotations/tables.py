@@ -193,8 +193,8 @@ def check_address(path: str, where: str) -> str:
     """A path or an address without `file://`.
 
     Raises:
-        UsageError: the address is one of the web or of an unknown store, lacks a slash, or is far too long; the message
-            begins with `where`.
+        UsageError: the address is one of the web or of an unknown store, lacks a slash or a bucket, or is far too long;
+            the message begins with `where`.
     """
     if len(path) > LONGEST_PATH:
         start = table_messages.shortened(path)
@@ -211,4 +211,6 @@ def check_address(path: str, where: str) -> str:
         raise UsageError(f"{where}: {path} lacks a slash; did you mean {scheme}://{rest}?")
     if rest.startswith("/") and scheme not in STORES:
         raise UsageError(f"{where}: {path}: {UNKNOWN_STORE}")
-    return path
+    if scheme in STORES and not rest.strip("/").startswith(rest[1:2] or "/"):
+        raise UsageError(f"{where}: {path} names no bucket; an address looks like {scheme}://BUCKET/FOLDER/VIDEO.mp4")
+    return f"{scheme}:/{rest}" if scheme in STORES else path

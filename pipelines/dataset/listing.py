@@ -60,7 +60,10 @@ def read_catalog(source: str, class_level: int = 0, video_pattern: str = "", mul
             raise UsageError(f"--video-pattern is for annotations; {source} is a folder of videos")
         if not files.is_local(source) and is_video(posixpath.basename(source)) and files.exists(source):
             raise UsageError(no_tree(source))
-        return catalog.from_tree(source, *files.list_tree(source), class_level)
+        listed = files.list_tree(source, strict=False)
+        if not any(listed) and not files.is_folder(source):  # it is in a store
+            raise UsageError(_no_source(source))
+        return catalog.from_tree(source, *listed, class_level)
     except OSError as error:
         raise UsageError(f"cannot list {source}: {error.strerror or error}") from error
 
@@ -112,7 +115,7 @@ def _read_split_file(uri: str) -> SplitFile:
     except OSError as error:
         raise UsageError(f"cannot read the split file {uri}: {error.strerror or error}") from error
     if text is None:
-        raise UsageError(f"no such split file: {uri}")
+        raise UsageError(f"no such split file: {uri}{remedy(uri)}")
     return parse_split_file(text, uri)
 
 
@@ -126,18 +129,23 @@ def check_input(source: str) -> None:
     if not files.is_local(source) or posixpath.isdir(source):
         return
     if not files.exists(source):
-        pattern = any(sign in source for sign in patterns.MAGIC)
-        hint = ". A pattern can't be the input: give the folder, or a CSV manifest" if pattern else remedy(source)
-        raise UsageError(f"no such folder or manifest: {source}{hint}")
+        raise UsageError(_no_source(source))
     if not source.lower().endswith(_FILES):
         raise UsageError(no_tree(source))
+
+
+def _no_source(source: str) -> str:
+    """The message for an input that doesn't exist."""
+    pattern = any(sign in source for sign in patterns.MAGIC)
+    hint = ". A pattern can't be the input: give the folder, or a CSV manifest" if pattern else remedy(source)
+    return f"no such folder or manifest: {source}{hint}"
 
 
 def _holds_labels(source: str) -> bool:
     """Whether a folder holds labels and not videos."""
     if not all(files.exists(files.join(source, name)) for name in (LABEL_LAYOUT, LABELS_SUMMARY)):
         return False
-    return not files.is_local(source) or not sort_out(files.list_tree(source)[0]).videos
+    return not files.is_local(source) or not sort_out(files.list_tree(source, strict=False)[0]).videos
 
 
 def _read_rows(source: str, video_pattern: str, multi_label: bool) -> Catalog:
@@ -145,7 +153,7 @@ def _read_rows(source: str, video_pattern: str, multi_label: bool) -> Catalog:
     is_table = source.lower().endswith((".csv", ".tsv"))
     text = files.read_written(source) if is_table else None
     if is_table and text is None:
-        raise UsageError(f"no such manifest: {source}")
+        raise UsageError(f"no such manifest: {source}{remedy(source)}")
     if text is None or video_pattern or is_annotated(text, source):
         from pipelines.annotations.reading import read_annotations  # with parsers that a refusal need not wait for
 

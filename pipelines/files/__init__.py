@@ -12,6 +12,7 @@ from pipelines.files.reading import (
     each_at,
     exists,
     find_slashed,
+    is_folder,
     list_folder,
     list_names,
     list_tree,
@@ -30,7 +31,7 @@ from pipelines.files.writing import delete, delete_folder, write_atomically, wri
 
 __all__ = [
     "borrowed", "check_here", "check_stores", "copy_tree", "delete", "delete_folder", "each_at", "exists",
-    "find_slashed", "in_parallel", "is_local", "join", "list_folder", "list_names", "list_tree", "local_copy", "locate",
-    "match", "normalise", "open_read", "path_text", "read_bytes", "read_text", "read_written", "reason", "stat_file",
-    "stat_files", "stat_folder", "write_atomically", "write_text",
+    "find_slashed", "in_parallel", "is_folder", "is_local", "join", "list_folder", "list_names", "list_tree",
+    "local_copy", "locate", "match", "normalise", "open_read", "path_text", "read_bytes", "read_text", "read_written",
+    "reason", "stat_file", "stat_files", "stat_folder", "write_atomically", "write_text",
 ]  # fmt: skip

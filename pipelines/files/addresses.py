@@ -43,7 +43,19 @@ def normalise(uri: str | os.PathLike[str], what: str = "a path") -> str:
         raise UsageError(
             f"{what} names no bucket: {uri}. An address looks like {uri.partition(':')[0]}://BUCKET/FOLDER"
         )
-    return address
+    return _without_dots(address)
+
+
+def _without_dots(address: str) -> str:
+    """An address in a store without parts `.` and `..`, which mean nothing there: they are resolved as in a path. One
+    that leads out of its bucket is returned as it is."""
+    if "/." not in address:
+        return address
+    scheme, _, place = address.partition("://")
+    bucket, _, _ = place.partition("/")
+    if {".", ".."}.isdisjoint(place.split("/")) or not (plain := posixpath.normpath(place)).startswith(f"{bucket}/"):
+        return address
+    return f"{scheme}://{plain}"
 
 
 def path_text(path: str | os.PathLike[str], what: str = "a path") -> str:
@@ -93,7 +105,10 @@ def join(folder: str, *names: str) -> str:
 
 def locate(root: str, path: str) -> str:
     """The address of a path in a file that lies in the folder `root`: relative to it, absolute, or in a store."""
-    return posixpath.join(root, path) if is_local(path) else path
+    if not is_local(path):
+        return path
+    place = posixpath.join(root, path)
+    return place if is_local(place) else _without_dots(place)
 
 
 def check_here(path: str, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Patterns of files on this machine. Python's `glob` follows circular links, and silently skips unreadable folders."""
+"""Patterns of files. Python's `glob` follows circular links, and silently skips unreadable folders."""
 
 import os
 import posixpath
@@ -12,11 +12,30 @@ from pipelines.files import local
 
 MAGIC = "*?["
 _ANY = "**"
+_SIGNS = re.compile(
+    r"(?P<any>(?<![^/])\*{2,}/)|(?P<deep>\*{2,})|(?P<flat>\*)|(?P<one>\?)|(?P<set>\[!?\]?[^\]]*\])|.", re.S
+)
 
 
 def root_of(pattern: str) -> str:
     """The folder before the first part with a wildcard: paths are relative to it."""
     return posixpath.dirname(pattern[: min(pattern.index(sign) for sign in MAGIC if sign in pattern)])
+
+
+def address_expression(pattern: str) -> "re.Pattern[str]":
+    """A regular expression for the whole addresses in a store that match a pattern.
+
+    As on this machine, `**/` also stands for no folder at all, and only `**` goes beyond a slash. As in stores' own
+    tools, it does so anywhere in a name.
+    """
+
+    def expression(sign: "re.Match[str]") -> str:
+        known = {"any": "(?:.*/)?", "deep": ".*", "flat": "[^/]*", "one": "[^/]"}
+        if sign.lastgroup == "set":
+            return "(?!/)" + translate(sign[0]).removeprefix("(?s:").removesuffix(r")\Z")
+        return known.get(sign.lastgroup or "") or re.escape(sign[0])
+
+    return re.compile(f"{_SIGNS.sub(expression, pattern)}\\Z", re.DOTALL)
 
 
 def match(pattern: str) -> list[FileInfo]:

@@ -14,6 +14,7 @@ _PIECE_BYTES = 8 << 20
 _ATTEMPTS = 4
 """Attempts at a request whose answer ends early; together they last a few seconds."""
 
+_CHECK_PROXY = "Check the network and any proxy between here and the store"
 CHANGED = "the file was changed while it was read. Wait until nothing writes to it"
 
 
@@ -85,7 +86,30 @@ def fetch_whole(uri: str, fetch: Callable[[int, int], bytes], first: int, count:
         if attempt < _ATTEMPTS - 1:
             time.sleep(random.uniform(0, 0.5 * 2**attempt))
     reason = f"the store sent {len(data):,} bytes instead of {count:,} (from byte {first:,} on)"
-    raise OSError(errno.EIO, f"{reason}. Check the network and any proxy between here and the store", uri)
+    raise OSError(errno.EIO, f"{reason}. {_CHECK_PROXY}", uri)
+
+
+def check_extent(uri: str | None, first: int, count: int, content_range: str, length: int) -> None:
+    """Checks by its headers that an answer has the bytes that were asked for, before they are read.
+
+    Args:
+        uri: the file's address, for the error, if it is known.
+        first: position of the first one.
+        count: their number.
+        content_range: the header `Content-Range`; empty if there is none.
+        length: the header `Content-Length`.
+
+    Raises:
+        OSError: the answer begins elsewhere, or is the whole file: the store, or a proxy, ignores ranges.
+    """
+    if content_range and not content_range.startswith(f"bytes {first}-"):
+        found = content_range.removeprefix("bytes ")
+        reason = f"the store sent bytes {found} instead of those from {first:,} on"
+    elif not content_range and length > count:
+        reason = f"the store sent {length:,} bytes instead of {count:,} (from byte {first:,} on): it ignores ranges"
+    else:
+        return
+    raise OSError(errno.EIO, f"{reason}. {_CHECK_PROXY}", uri)
 
 
 class _PieceReader(io.RawIOBase):

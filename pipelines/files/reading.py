@@ -113,6 +113,11 @@ def exists(uri: str) -> bool:
     return os.path.exists(uri) if is_local(uri) else remote.exists(uri)
 
 
+def is_folder(uri: str) -> bool:
+    """Whether a folder exists; in a store, whether there is anything below it."""
+    return os.path.isdir(uri) if is_local(uri) else remote.is_folder(uri)
+
+
 def list_folder(uri: str) -> dict[str, int]:
     """Names and sizes in bytes of the files directly in a folder; empty if it doesn't exist."""
     return {name: file.size_bytes for name, file in stat_folder(uri).items()}
@@ -129,22 +134,24 @@ def stat_folder(uri: str) -> dict[str, FileInfo]:
         return {}
 
 
-def list_names(uri: str) -> list[str]:
-    """Names of the files and folders directly in a folder, sorted; empty if it doesn't exist."""
+def list_names(uri: str, most: int | None = None) -> list[str]:
+    """Names of the files and folders directly in a folder, sorted; empty if it doesn't exist. If a number is given, no
+    more than so many are asked from a store."""
     if is_local(uri):
         return sorted(os.listdir(uri)) if os.path.isdir(uri) else []
-    return remote.list_names(uri)
+    return remote.list_names(uri, most)
 
 
-def list_tree(uri: str) -> tuple[list[FileInfo], list[str]]:
+def list_tree(uri: str, strict: bool = True) -> tuple[list[FileInfo], list[str]]:
     """All files below a folder and, if it is local, its folders, which may be empty, by path relative to it.
 
-    Links to folders are followed, each real folder once.
+    Links to folders are followed, each real folder once. In stores, names may lead out of the folder or be invalid; if
+    not `strict`, such videos are lost, with their problem.
 
     Raises:
-        OSError: the folder can't be listed.
+        OSError: the folder can't be listed; or, if `strict`, such a name is in it.
     """
-    return local.list_tree(uri) if is_local(uri) else (remote.list_tree(uri), [])
+    return local.list_tree(uri) if is_local(uri) else (remote.list_tree(uri, strict), [])
 
 
 def stat_file(root: str, path: str) -> FileInfo:

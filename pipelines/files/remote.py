@@ -12,13 +12,15 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any, BinaryIO, cast
 
 from pipelines.core.names import why_not_below
-from pipelines.core.video_files import FileInfo
+from pipelines.core.video_files import FileInfo, is_video_name
 from pipelines.files.addresses import STORES, UNKNOWN_STORE
 from pipelines.files.errors import lacking
 from pipelines.files.gcs import objects as gcs_objects
+from pipelines.files.patterns import address_expression
 from pipelines.files.ranged_reader import StoredObject, fetch_whole
 from pipelines.files.s3 import objects as s3_objects
 
@@ -130,8 +132,7 @@ def stalled(uri: str) -> TimeoutError:
 
 def exists(uri: str) -> bool:
     """Whether a file exists. A bucket is not a file."""
-    with _explained(uri):
-        return _store(uri).stat(uri) is not None
+    return stat(uri).version is not None
 
 
 @contextlib.contextmanager
@@ -162,6 +163,8 @@ def delete(uris: Iterable[str]) -> None:
 
 def stat(uri: str) -> FileInfo:
     """Size and version of a file; the version is None if there is no such file."""
+    if not uri.isascii() and any("\ud800" <= sign <= "\udfff" for sign in uri):  # bytes that aren't UTF-8, as names are
+        return FileInfo(uri, 0, None)
     with _explained(uri):
         found = _store(uri).stat(uri)
     return FileInfo(uri, *found) if found else FileInfo(uri, 0, None)
@@ -169,20 +172,19 @@ def stat(uri: str) -> FileInfo:
 
 def match(root: str, pattern: str) -> list[FileInfo]:
     """The files that match a pattern, by path relative to `root`: `*` stops at a slash, `**` doesn't."""
-    from apache_beam.io.filesystem import FileSystem
-
-    wanted = re.compile(FileSystem.translate_pattern(pattern))
+    wanted = address_expression(pattern)
     prefix = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
     with _explained(pattern, needs_bucket=True):
         found = _below(root, (file for file in _store(pattern).list_files(prefix) if wanted.match(file[0])))
-    return _inside(root, found)
+    return list(map(_lost_if_outside, found))
 
 
-def list_tree(folder: str) -> list[FileInfo]:
-    """All files below a folder, by path relative to it."""
+def list_tree(folder: str, strict: bool = True) -> list[FileInfo]:
+    """All files below a folder, by path relative to it. An invalid name is an error if `strict`; else the file is lost,
+    with that problem, if it is a video."""
     with _explained(folder, needs_bucket=True):
         found = _below(folder, _store(folder).list_files(folder + "/"))
-    return _inside(folder, found)
+    return _inside(folder, found) if strict else list(map(_lost_if_outside, found))
 
 
 def list_folder(folder: str) -> list[FileInfo]:
@@ -192,14 +194,14 @@ def list_folder(folder: str) -> list[FileInfo]:
     return _inside(folder, found)
 
 
-def list_names(folder: str) -> list[str]:
-    """Sorted names of the files and folders directly in a folder."""
+def list_names(folder: str, most: int | None = None) -> list[str]:
+    """Sorted names of the files and folders directly in a folder; at most so many of them if a number is given."""
     with _explained(folder, needs_bucket=True):
-        return sorted(set(_store(folder).list_names(folder + "/")) - {""})
+        return sorted(set(islice(_store(folder).list_names(folder + "/"), most)) - {""})
 
 
 def is_folder(uri: str) -> bool:
-    """Whether there are files below an address."""
+    """Whether there are files below an address, even an empty one that stands for a folder."""
     with _explained(uri, needs_bucket=True):
         return next(iter(_store(uri).list_files(uri + "/")), None) is not None
 
@@ -208,7 +210,7 @@ def _below(root: str, found: Iterable[tuple[str, int, str]]) -> list[FileInfo]:
     files = (
         FileInfo(path.removeprefix(root + "/"), size, version)
         for path, size, version in found
-        if not path.endswith("/")  # an empty object that some tools make as a folder
+        if not path.endswith("/")  # an object that some tools make as a folder
     )
     return sorted(files, key=lambda file: file.path)
 
@@ -221,9 +223,19 @@ def _inside(root: str, found: list[FileInfo]) -> list[FileInfo]:
     """
     for file in found:
         if problem := why_not_below(file.path):
-            what = f"the name {file.path!r} leads out of its folder or is invalid: it {problem}. Rename or remove it"
-            raise OSError(errno.EINVAL, what, root)
+            raise OSError(errno.EINVAL, f"{_invalid(file.path, problem)}. Rename or remove it", root)
     return found
+
+
+def _lost_if_outside(file: FileInfo) -> FileInfo:
+    problem = why_not_below(file.path)
+    if not problem or not is_video_name(file.path.rstrip("/")):
+        return file  # other files are only named
+    return replace(file, version=None, problem=f"{_invalid(file.path, problem)}. Rename or copy it", lost=True)
+
+
+def _invalid(name: str, problem: str) -> str:
+    return f"the name {name!r} leads out of its folder or is invalid: it {problem}"
 
 
 class _Explaining:

@@ -35,8 +35,8 @@ def why_absent(root: str, path: str) -> str:
         return ": videos are not fetched from the web. Download it and give the file's path"
     if "*" in path:
         return ": patterns mean nothing in a file; name each video"
-    if not files.is_local(root) or not files.is_local(path):
-        return ""
+    if not files.is_local(where := files.locate(root, path)):
+        return nearest(where).replace(f"{root}/", "")
     meant = next((other for other in _other_forms(path) if os.path.isfile(files.locate(root, other))), "")
     if not meant:
         folder, stem = posixpath.split(posixpath.splitext(path)[0] if is_video_name(path) else path)

@@ -16,7 +16,7 @@ from pipelines.core.errors import UsageError
 from pipelines.core.failure import Failure
 from pipelines.core.hashing import stable_hash
 from pipelines.core.label_sets import only, split_labels
-from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, sort_out, unique_ids
+from pipelines.core.video_files import FileInfo, IgnoredFile, is_hidden, is_video_name, sort_out, unique_ids
 from pipelines.core.wording import some
 from pipelines.inputs.folder_kinds import no_videos
 from pipelines.inputs.folder_notes import describe_above, describe_levels, describe_systems
@@ -171,12 +171,13 @@ def from_tree(root: str, files: Iterable[FileInfo], folders: Iterable[str] = (),
 
 
 def unreadable(root: str, lost: Iterable[FileInfo]) -> tuple[Failure, ...]:
-    """Failures for what can't be listed: it is unknown which videos, if any, lie there, and of which class."""
+    """Failures for what can't be listed: it is unknown which videos, if any, lie there, and of which class; or a video
+    in a store has a name that can't be that of a file below the folder."""
+    above = posixpath.join(root, "")
+    paths = ((file, file.path if is_video_name(file.path) else f"{file.path}/") for file in lost)
     return tuple(
-        Failure(
-            "list", "UnreadableError", file.problem, False, f"{file.path}/", posixpath.join(root, file.path), label=""
-        )
-        for file in lost
+        Failure("list", "UnreadableError", file.problem, False, path, above + file.path, label="")
+        for file, path in paths
     )
 
 

@@ -3,7 +3,7 @@
 import itertools
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from pipelines import files
@@ -28,6 +28,8 @@ from pipelines.inputs.folder_kinds import (
 )
 
 _HEAD_BYTES = 1 << 12
+_MOST_NAMES = 5000
+"""How many names at one level of a store are looked at to find the nearest one: a few requests."""
 
 
 def check_source(source: str, with_labels: bool = False) -> None:
@@ -75,7 +77,7 @@ def _check_content(path: str) -> None:
 
 def why_no_model(folder: str) -> str:
     """The message for a path where a model is expected and there is none."""
-    if files.is_local(folder) and not files.exists(folder):
+    if not files.is_folder(folder) and not files.exists(folder):
         return f"no model in {folder}: there is no such folder{remedy(folder)}"
     if files.is_local(folder) and os.path.isfile(folder):
         return (
@@ -120,7 +122,7 @@ def why_no_dataset(folder: str) -> str:
 
 def why_no_labels(folder: str) -> str:
     """The message for a path where a complete folder of labels is expected and there is none."""
-    if files.is_local(folder) and not files.exists(folder):
+    if not files.is_folder(folder) and not files.exists(folder):
         return f"no complete labels in {folder}: there is no such folder{nearest(folder) or '. Correct the path'}"
     if files.is_local(folder) and os.path.isfile(folder):
         return f"{folder} is a file. Give the folder of labels, which pipelines.label has written"
@@ -152,12 +154,12 @@ def _holds(folder: str, names: Sequence[str], path: str) -> bool:
 
 
 def nearest(path: str) -> str:
-    """`; did you mean X?`, with the local file or folder whose path is most like a missing one; empty if there is none.
+    """`; did you mean X?`, with the file or folder whose path is most like a missing one; empty if there is none.
 
     For a broken link, it says that instead.
     """
     if not files.is_local(path):
-        return ""
+        return _nearest_stored(path)
     found = "/"
     for name in filter(None, posixpath.normpath(path).split("/")):
         if not os.path.exists(posixpath.join(found, name)):
@@ -170,10 +172,27 @@ def nearest(path: str) -> str:
     return f"; did you mean {found}?"
 
 
+def _nearest_stored(uri: str) -> str:
+    """The same in a store: the first name that doesn't exist there is replaced, if one like it does."""
+    scheme, _, place = uri.partition("://")
+    bucket, *names = place.split("/")
+    found = f"{scheme}://{bucket}"
+    try:
+        for name in names:
+            known = {other.lower(): other for other in files.list_names(found, _MOST_NAMES)}
+            near = name if name in known.values() else _like(name, known)
+            if not near:
+                return ""
+            found = files.join(found, near)
+    except OSError:  # who may not list there gets no hint
+        return ""
+    return f"; did you mean {found}?" if found != uri else ""
+
+
 def remedy(path: str) -> str:
     """The end of a message about a missing path: the nearest one that exists, or where the path leaves what exists."""
     if (near := nearest(path)) or not files.is_local(path):
-        return near
+        return near or ". Correct the address"
     found = os.path.abspath(path)
     while not os.path.lexists(found):
         missing, found = found, posixpath.dirname(found)
@@ -183,7 +202,11 @@ def remedy(path: str) -> str:
 def _most_like(folder: str, name: str) -> str:
     """The name in a folder that is most like a missing one; empty if none is."""
     try:
-        names = {other.lower(): other for other in sorted(os.listdir(folder)) if not other.startswith(".")}
+        return _like(name, {other.lower(): other for other in sorted(os.listdir(folder)) if not other.startswith(".")})
     except OSError:
         return ""
+
+
+def _like(name: str, names: Mapping[str, str]) -> str:
+    """The most similar of some names, each given by its form in small letters; empty if none is."""
     return next((names[near] for near in get_close_matches(name.lower(), names, n=1)), "")

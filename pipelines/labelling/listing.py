@@ -38,7 +38,7 @@ def list_videos(source: str) -> Listing:
     """
     try:
         check_source(source)
-        if any(sign in source for sign in patterns.MAGIC) and not (files.is_local(source) and files.exists(source)):
+        if any(sign in source for sign in patterns.MAGIC) and not (files.exists(source) or files.is_folder(source)):
             return _found(source, *_match(source))
         if files.is_local(source) and not files.exists(source):
             raise UsageError(f"no such folder, video, list or manifest: {source}{remedy(source)}")
@@ -47,7 +47,10 @@ def list_videos(source: str) -> Listing:
             listing = _existing(source, _named(source, [path for _, (path,) in table.rows]))
             return replace(listing, unused=table.unused, num_repeated=listing.num_repeated + len(table.headers))
         if _is_folder(source):
-            return _found(source, source, files.list_tree(source)[0])
+            listed = files.list_tree(source, strict=False)[0]
+            if not listed and not files.is_folder(source):  # it is in a store
+                raise UsageError(f"no such folder, video, list or manifest: {source}{remedy(source)}")
+            return _found(source, source, listed)
         if is_video_name(source):  # even a hidden one, as it was asked for by name
             return _named(source, [posixpath.basename(source)])
         paths, num_comments = _list_paths(_text(source), source, posixpath.dirname(source))
@@ -67,13 +70,13 @@ def root_of(source: str) -> str:
 def _is_folder(source: str) -> bool:
     if files.is_local(source):
         return posixpath.isdir(source)
-    return not posixpath.splitext(source)[1] or not files.exists(source)
+    return (not posixpath.splitext(source)[1] and files.is_folder(source)) or not files.exists(source)
 
 
 def _text(source: str) -> str:
     text = files.read_written(source)
     if text is None:
-        raise UsageError(f"no such file: {source}")
+        raise UsageError(f"no such file: {source}{remedy(source)}")
     return text
 
 

@@ -278,7 +278,7 @@ def test_the_nearest_name(tmp_path: Path) -> None:
     assert nearest(f"{tmp_path}/videos/train/b.mp4") == f"; did you mean {tmp_path}/videos/train/a.mp4?"
     (tmp_path / "link").symlink_to("link")
     assert nearest(f"{tmp_path}/link/a") == f", as {tmp_path}/link is a link that leads nowhere"
-    assert nearest(f"{tmp_path}/xyz") == nearest("gs://bucket/videos") == ""
+    assert nearest(f"{tmp_path}/xyz") == ""
 
 
 def test_what_a_file_names_may_be_in_a_store() -> None:
@@ -286,6 +286,14 @@ def test_what_a_file_names_may_be_in_a_store() -> None:
         assert files.locate(root, "a/b.mp4") == f"{root}/a/b.mp4"
         assert files.locate(root, "gs://other/a.mp4") == "gs://other/a.mp4"
         assert files.locate(root, "/a.mp4") == "/a.mp4"
+    for path, place in (
+        ("./a.mp4", "lists/a.mp4"),
+        ("../v/./b/../a.mp4", "v/a.mp4"),
+        ("../../a.mp4", "lists/../../a.mp4"),  # out of the bucket
+        (".a/..b/c...mp4", "lists/.a/..b/c...mp4"),
+        ("a//b.mp4", "lists/a//b.mp4"),
+    ):
+        assert files.locate("gs://bucket/lists", path) == f"gs://bucket/{place}"
 
 
 @pytest.mark.parametrize("mark", ["dataset_info.json", "metrics.json"])

@@ -17,6 +17,7 @@ from tests.support.gcs_server import denial as google_denial
 _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length")
 
 _STEP_BYTES = 1 << 16
+_PAGE = b"<!DOCTYPE html><html><head><title>Wi-Fi</title></head><body>Please sign in</body></html>"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Fault:
     stall_after: int | None = None  # after this many bytes of the body nothing comes for `stall_s`, then the end
     stall_s: float = 0.0  # see `stall_after`
     cut: int = 0  # this many bytes are missing at the end of the answer's body, and its headers agree
+    shift: int = 0  # the answer's header says that its body begins so many bytes later
+    whole: bool = False  # the store isn't told which range is asked for, and sends everything
+    page: bool = False  # a page to sign in comes in place of the store's answer; the store has not seen the request
     bytes_per_s: float = 0.0  # how fast the body comes on each connection; 0 for as fast as possible
     stale: bool = False  # a listing is answered as it was last time, whatever has been written or removed since
 
@@ -94,6 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.status:
             is_google = path.startswith(("/storage/", "/upload/", "/download/", "/batch/"))
             self._answer(fault.status, {}, denial(is_google, fault.status), Fault())
+        elif fault.page:
+            self._answer(200, {"Content-Type": "text/html; charset=utf-8"}, _PAGE, Fault())
         elif fault.stale and path in self.proxy.listings:
             self._answer(*self.proxy.listings[path], Fault())
         else:
@@ -119,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.closing(connection):
             connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
             for name, value in self.headers.items():
-                if name.lower() not in (*_HOP, "expect"):
+                if name.lower() not in (*_HOP, "expect", *(["range"] if fault.whole else [])):
                     connection.putheader(name, value)
             if body or self.command in ("PUT", "POST"):
                 connection.putheader("Content-Length", str(len(body)))
@@ -143,6 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
             first = headers.get("Content-Range", "bytes 0-").partition("-")[0]
             end = int(first.partition(" ")[2]) + len(body)
             headers = {**headers, "Content-Range": f"{first}-{end - 1}/{end}"}
+        if fault.shift:
+            begin = {"Content-Range": f"bytes {fault.shift}-{fault.shift + len(body) - 1}/{fault.shift + len(body)}"}
+            headers = {name: value for name, value in headers.items() if name.lower() != "content-range"} | begin
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import re
 from typing import Any
 
 from pipelines.files import ranged_reader
@@ -72,7 +73,21 @@ def _make_client(options: _Same, _: tuple[str | None, ...]) -> Any:
         client = Client(project or "none", credentials)
     for scheme in ("https://", "http://"):
         client._http.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    client._http.hooks["response"].append(_check_extent)
     return client
+
+
+def _check_extent(answer: Any, **_: Any) -> None:
+    """Checks an answer to a request for a range. Google's library itself writes down whatever comes.
+
+    Raises:
+        OSError: it has other bytes.
+    """
+    asked = re.fullmatch(r"bytes=(\d+)-(\d+)", answer.request.headers.get("Range", ""))
+    if asked and answer.ok and not answer.is_redirect:
+        first, last = map(int, asked.groups())
+        length = int(answer.headers.get("Content-Length", 0))
+        ranged_reader.check_extent(None, first, last - first + 1, answer.headers.get("Content-Range", ""), length)
 
 
 def spare_beam() -> None:

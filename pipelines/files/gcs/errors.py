@@ -28,13 +28,15 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
         return no_bucket(uri) if needs_bucket else no_file(uri)
     if status in (401, 403):
         return PermissionError(errno.EACCES, f"permission denied{_said(cause)}. {_remedy(uri, 'Ask for it')}", uri)
+    if isinstance(cause, requests.JSONDecodeError):  # as networks send pages that ask to sign in
+        return OSError(errno.EHOSTUNREACH, f"what answered is no store. {_remedy(uri, 'Check the network')}", uri)
     if isinstance(cause, requests.RequestException | TransportError | ConnectionError | TimeoutError):
         reason = f"the store does not answer ({why_unreachable(cause)}). {_remedy(uri, 'Check the network')}"
         return OSError(errno.EHOSTUNREACH, reason, uri)
     if isinstance(cause, GoogleAuthError):
         return PermissionError(errno.EACCES, f"{first_line(cause)}. {_remedy(uri, 'Log in again')}", uri)
     if isinstance(cause, OSError) and cause.strerror:
-        return cause
+        return cause if cause.filename else OSError(cause.errno, cause.strerror, uri)
     return something_else(uri, cause)
 
 

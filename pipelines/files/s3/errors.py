@@ -53,6 +53,8 @@ def as_os_error(uri: str, error: Exception, needs_bucket: bool = False) -> OSErr
         return no_bucket(uri)
     if status == 404 or code == "NoSuchKey":
         return no_file(uri)
+    if code == "InvalidObjectState":
+        return OSError(errno.EBUSY, "it lies in an archive (a storage class such as GLACIER). Restore it first", uri)
     if status in (401, 403) or code in (*_REFUSALS, *_BAD_CREDENTIALS):
         words = str(_said(error).get("Error", {}).get("Message", "")).rstrip(".")
         reason = "permission denied" + (f": {words}" if words and words != "Forbidden" else "")

@@ -30,6 +30,15 @@ _ATTEMPTS = 8
 """
 _CONNECTIONS = 64
 _BATCH = 1000
+_ALWAYS_SENT = {
+    "ListObjectsV2": "IsTruncated",
+    "HeadObject": "ETag",
+    "GetObject": "ETag",
+    "PutObject": "ETag",
+    "UploadPart": "ETag",
+    "CompleteMultipartUpload": "ETag",
+}
+"""What is in each answer of a store, by the request."""
 _OPTIONS = {
     "s3_access_key_id": "aws_access_key_id",
     "s3_secret_access_key": "aws_secret_access_key",
@@ -82,7 +91,22 @@ def _make_client(patient: bool, options: tuple[tuple[str, str], ...], _: tuple[t
     if not patient or not (os.environ.get("AWS_MAX_ATTEMPTS") or os.environ.get("AWS_RETRY_MODE")):
         attempts = _ATTEMPTS if patient else 2
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
-    return boto3.session.Session().client("s3", config=config, **dict(options))
+    client = boto3.session.Session().client("s3", config=config, **dict(options))
+    client.meta.events.register("after-call.s3", _refuse_strangers)
+    return client
+
+
+def _refuse_strangers(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: Any) -> None:
+    """Refuses answers without what a store always sends. boto3 takes any page, as networks send it that ask to sign in,
+    for an empty listing, or for the end of one.
+
+    Raises:
+        ConnectionError: it is one.
+    """
+    needed = _ALWAYS_SENT.get(model.name)
+    if needed and http_response.status_code < 300 and needed not in parsed:
+        kind = http_response.headers.get("Content-Type", "").partition(";")[0]
+        raise ConnectionError(f"what answered {model.name} is no store; it sent {kind or 'something else'}")
 
 
 def check(uri: str) -> None:
@@ -106,7 +130,7 @@ def look(uri: str) -> StoredObject:
     place["IfMatch"] = found["ETag"]  # pieces of two versions must not be mixed
 
     def fetch(first: int, count: int) -> bytes:
-        return _repeated(lambda: _content(client, place, f"bytes={first}-{first + count - 1}"))
+        return _repeated(lambda: _content(client, place, first, count))
 
     version = _version(found)
     return StoredObject(found["ContentLength"], version, version, fetch)
@@ -125,12 +149,15 @@ def _head(client: Any, place: Mapping[str, str]) -> Any:
     try:
         return client.head_object(**place)
     except ClientError:
-        _content(client, place, "bytes=0-0")  # unlike the answer to HEAD, its error contains the store's message
+        _content(client, place, 0, 1)  # unlike the answer to HEAD, its error contains the store's message
         raise
 
 
-def _content(client: Any, place: Mapping[str, str], extent: str) -> bytes:
-    with contextlib.closing(client.get_object(**place, Range=extent)["Body"]) as body:
+def _content(client: Any, place: Mapping[str, str], first: int, count: int) -> bytes:
+    answer = client.get_object(**place, Range=f"bytes={first}-{first + count - 1}")
+    with contextlib.closing(answer["Body"]) as body:
+        uri, length = f"s3://{place['Bucket']}/{place['Key']}", answer.get("ContentLength", 0)
+        ranged_reader.check_extent(uri, first, count, answer.get("ContentRange", ""), length)
         data: bytes = body.read()
     return data
 
