@@ -150,8 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             end = int(first.partition(" ")[2]) + len(body)
             headers = {**headers, "Content-Range": f"{first}-{end - 1}/{end}"}
         if fault.shift:
-            begin = {"Content-Range": f"bytes {fault.shift}-{fault.shift + len(body) - 1}/{fault.shift + len(body)}"}
-            headers = {name: value for name, value in headers.items() if name.lower() != "content-range"} | begin
+            other = {"Content-Range": f"bytes {fault.shift}-{fault.shift + len(body) - 1}/{fault.shift + len(body)}"}
+            headers = {name: value for name, value in headers.items() if name.lower() != "content-range"} | other
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
