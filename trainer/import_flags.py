@@ -16,7 +16,7 @@ from pipelines.core.spec import ClipSpec
 from pipelines.dataset.config import parse_size
 from pipelines.files.addresses import check_here
 from pipelines.files.local import refuse_special
-from pipelines.inputs.source_hints import nearest
+from trainer.export.model_files import check_source
 from trainer.files import storage
 
 SCALES = ("0-1", "-1-1", "0-255", "imagenet")
@@ -158,27 +158,6 @@ def _join_scale(arguments: Sequence[str]) -> list[str]:
         else:
             joined.append(argument)
     return joined
-
-
-def check_source(source: Path, is_keras: bool) -> None:
-    """Refuses a model that doesn't exist or is of the other kind.
-
-    Raises:
-        UsageError: there is no such model, or it is of the other kind.
-    """
-    if is_keras:
-        if source.is_dir():
-            raise UsageError(f"{source} is a folder; if it is a SavedModel, use --saved-model {source}")
-        if not source.is_file():
-            raise UsageError(f"no such Keras file: {source}{nearest(str(source.absolute()))}")
-    elif source.is_file():
-        raise UsageError(f"{source} is a file, not the folder of a SavedModel; if Keras wrote it, use --keras {source}")
-    elif not source.is_dir():
-        raise UsageError(f"no such SavedModel: {source}{nearest(str(source.absolute()))}")
-    elif not any((source / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
-        inner = next((path.parent for path in sorted(source.glob("*/saved_model.pb"))), None)
-        hint = f"; did you mean {inner}?" if inner else "; give the folder that holds saved_model.pb"
-        raise UsageError(f"{source} is not a SavedModel{hint}")
 
 
 def read_labels(path: Path) -> tuple[tuple[str, ...], bool]:
