@@ -13,6 +13,7 @@ from pipelines.core.label_sets import check_label
 from pipelines.core.settings.common import Common
 from pipelines.core.settings.fields import Group, check_settings, naming, setting, setting_like
 from pipelines.core.spec import ClipSpec
+from pipelines.core.text_decoding import decode
 from pipelines.dataset.config import parse_size
 from pipelines.files.addresses import check_here
 from pipelines.files.local import refuse_special
@@ -172,11 +173,9 @@ def read_labels(path: Path) -> tuple[tuple[str, ...], bool]:
     """
     try:
         refuse_special(str(path))
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = decode(path.read_bytes(), str(path)).splitlines()
     except OSError as error:
         raise UsageError(f"cannot read the labels {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text: {error}") from error
     names = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip()}
     found = [match for name in names.values() if (match := _NUMBERED.fullmatch(name))]
     numbers = [int(match[1]) for match in found]

@@ -411,7 +411,9 @@ def test_damaged_saved_model(tmp_path: Path) -> None:
         (b"", "holds no class names"),
         (b" \n\n", "holds no class names"),
         (b"A\nB\n\nA\n", "line 4: 'A' is already in line 1"),
-        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"\xff\xfe\x00", "line 1: byte 3 of the file is not UTF-16"),
+        (b"Caf\xe9\n", "line 1: byte 0xe9 .* is not UTF-8; in Windows-1252 this line reads 'Café'"),
+        (b"PK\x03\x04", "is a spreadsheet .*, not text"),
         (b"A\n\x1b[31mB\n", "line 2: the label .* contains a line break or control character"),
         (b"2 B\n1 A\n3 C\n", "the lines aren't in the order of their numbers, which begin 2, 1, 3. Sort them"),
         (b"0,A\n1,B\n2,A\n", "line 3: 'A' is already in line 1"),
@@ -438,8 +440,9 @@ def test_wrong_labels(text: bytes, message: str, tmp_path: Path) -> None:
     ],
 )
 def test_numbers_before_labels(text: str, labels: tuple[str, ...], numbered: bool, tmp_path: Path) -> None:
-    (tmp_path / "l").write_text(text)
-    assert import_flags.read_labels(tmp_path / "l") == (labels, numbered)
+    for encoding in ("utf-8", "utf-16"):
+        (tmp_path / "l").write_text(text, encoding)
+        assert import_flags.read_labels(tmp_path / "l") == (labels, numbered)
 
 
 @pytest.mark.parametrize(
