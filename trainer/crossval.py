@@ -205,6 +205,8 @@ def _print(summary: Mapping[str, Any], output: str) -> None:
     top1, mean, macro_f1 = map(Interval.from_json, (pooled[headline], summary["mean"], pooled["macro_f1"]))
     if said := said_of_init(summary):
         print(f"{'WARNING' if summary['init']['in_test'] else 'Note'.ljust(7)}      {said}")
+    for warning in summary["dataset"]["warnings"]:
+        print(f"WARNING      {warning}")
     _, units = unit_of(summary)
     name = f"All {units}".ljust(12)
     shown = f"mAP {top1}" if headline == "mean_ap" else str(top1)

@@ -13,10 +13,11 @@ from pipelines.core.label_sets import check_label
 from pipelines.core.settings.common import Common
 from pipelines.core.settings.fields import Group, check_settings, naming, setting, setting_like
 from pipelines.core.spec import ClipSpec
+from pipelines.core.text_decoding import decode
 from pipelines.dataset.config import parse_size
 from pipelines.files.addresses import check_here
 from pipelines.files.local import refuse_special
-from pipelines.inputs.source_hints import nearest
+from trainer.export.model_files import check_source
 from trainer.files import storage
 
 SCALES = ("0-1", "-1-1", "0-255", "imagenet")
@@ -160,27 +161,6 @@ def _join_scale(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def check_source(source: Path, is_keras: bool) -> None:
-    """Refuses a model that doesn't exist or is of the other kind.
-
-    Raises:
-        UsageError: there is no such model, or it is of the other kind.
-    """
-    if is_keras:
-        if source.is_dir():
-            raise UsageError(f"{source} is a folder; if it is a SavedModel, use --saved-model {source}")
-        if not source.is_file():
-            raise UsageError(f"no such Keras file: {source}{nearest(str(source.absolute()))}")
-    elif source.is_file():
-        raise UsageError(f"{source} is a file, not the folder of a SavedModel; if Keras wrote it, use --keras {source}")
-    elif not source.is_dir():
-        raise UsageError(f"no such SavedModel: {source}{nearest(str(source.absolute()))}")
-    elif not any((source / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
-        inner = next((path.parent for path in sorted(source.glob("*/saved_model.pb"))), None)
-        hint = f"; did you mean {inner}?" if inner else "; give the folder that holds saved_model.pb"
-        raise UsageError(f"{source} is not a SavedModel{hint}")
-
-
 def read_labels(path: Path) -> tuple[tuple[str, ...], bool]:
     """Names of classes in the order of their lines; blank lines are skipped.
 
@@ -193,11 +173,9 @@ def read_labels(path: Path) -> tuple[tuple[str, ...], bool]:
     """
     try:
         refuse_special(str(path))
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = decode(path.read_bytes(), str(path)).splitlines()
     except OSError as error:
         raise UsageError(f"cannot read the labels {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text: {error}") from error
     names = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip()}
     found = [match for name in names.values() if (match := _NUMBERED.fullmatch(name))]
     numbers = [int(match[1]) for match in found]

@@ -85,19 +85,27 @@ def run(arguments: Sequence[str]) -> int:
             card = render_card(info, None, storage.size_of_tree(folder), foreign.keeps_file)
             Path(built, CARD).write_text(sealed(card), encoding="utf-8")
             Path(built, MODEL_INFO).write_text(info.to_json())
-    print(_summary(request, foreign.description, adapter, info))
+    print(_summary(request, adapter, info))
     return EXIT_OK
 
 
-def _summary(request: Request, description: str, adapter: "Adapter", info: ModelInfo) -> str:
+def _summary(request: Request, adapter: "Adapter", info: ModelInfo) -> str:
+    foreign = adapter.foreign
     found = " (found out from sample clips)" if request.outputs == "auto" else ""
     order = ", without the numbers before them" if request.numbered else ""
     order += "" if request.labels == info.labels else ", sorted, together with the outputs"
     spec = info.clip_spec
     pixels = f"{spec.num_frames} frames of {spec.height}x{spec.width}, {adapter.channels}, scaled to {adapter.scale}"
+    twice = ""
+    if foreign.rescales and adapter.scale != "0-255":
+        twice = (
+            f"note: the model scales values in {foreign.rescales}. If these are pixels, it was trained on 0-255: give "
+            f"--scale 0-255, unless its makers scaled them to {adapter.scale} before\n"
+        )
     return (
-        f"found: {description}; {info.parameters:,} parameters\n"
+        f"found: {foreign.description}; {info.parameters:,} parameters\n"
         f"input: {pixels}; sampling {spec.sampling}, resize {spec.resize}, interpolation {spec.interpolation}\n"
+        f"{twice}"
         f"outputs: {adapter.outputs}{found}, {len(info.labels)} labels{order}\n"
         f"{request.output}: model {info.name}, fingerprint {info.fingerprint}"
     )

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,7 @@ def test_models_say_what_they_said_in_a_notebook(name: str, keras_2: Path, films
     [
         ("lrcn.keras", "Keras 3.* cannot load .*lrcn.keras: .*batch_input_shape.*model.save.DIR. with Keras 2"),
         ("lrcn_weights.h5", "holds weights only"),
-        ("labels.txt", "cannot load .*labels.txt: .*--saved-model DIR"),
+        ("labels.txt", "labels.txt is neither a Keras file .*--saved-model DIR"),
     ],
 )
 def test_files_that_keras_cannot_load(name: str, message: str, keras_2: Path, tmp_path: Path) -> None:
@@ -271,6 +272,8 @@ def classifier(*parts: layers.Layer, shape: tuple[int | None, ...] = SHAPE, **op
         (colours, ["--num-frames", "5"], "takes .any, 4, 32, 40, 3. .* --num-frames 5 and --size 32x40 make .any, 5, "),
         (colours, ["--size", "32"], "takes .any, 4, 32, 40, 3. .* --size 32x32 make"),
         (lambda: classifier(layers.Dense(4)), [], "has 4 outputs, but there are 3 labels"),
+        (lambda: classifier(layers.Dense(1, activation="softmax")), [], "one output, but an output is needed for each"),
+        (lambda: classifier(Batch()), [], "cannot load .*: Could not locate class 'Batch'"),
         (lambda: classifier(shape=(4, 32, 40, 1)), [], "takes .any, 4, 32, 40, 1."),
         (lambda: keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten()]), [], "takes .any, 8, 8, 3. .clips, fra"),
         (lambda: colours(batch_size=2), [], "takes batches of 2 clips only"),
@@ -291,6 +294,26 @@ def test_models_not_as_said(make: Callable[[], keras.Model], flags: list[str], m
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "named.h5", "named.keras", "named"])
+def test_files_are_what_they_hold(
+    name: str, clips: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model whose ends go by names, in files that are called otherwise than Keras calls them."""
+    ends = {"clip": (clip := keras.Input(SHAPE, name="clip"))}, {"scores": classifier(layers.Rescaling(3.0))(clip)}
+    form = "m.keras" if name in ("named.h5", "named") else "m.h5"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        (model := keras.Model(*ends)).save(tmp_path / (name if name.startswith("m.") else form))
+    if not name.startswith("m."):
+        (tmp_path / form).rename(tmp_path / name)
+    run("--keras", tmp_path / name, "--scale", "0-1", "--outputs", "logits", folder=tmp_path)
+    expected = tf.nn.softmax(model({"clip": clips / 255})["scores"]).numpy()[:, ::-1]
+    np.testing.assert_allclose(answer(tmp_path / "out", clips), expected, atol=1e-5)
+    assert (tmp_path / "out" / "model.keras").exists() == (name in ("m.keras", "named.h5", "named"))
+    assert re.search("note: the model scales values in rescaling.* give --scale 0-255", capsys.readouterr().out)
+
+
 def test_model_that_mixes_the_clips_of_a_batch(tmp_path: Path) -> None:
     classifier(Batch()).export(str(tmp_path / "m"), verbose=False)
     with pytest.raises(UsageError, match="gives other values for a clip alone than .* in a batch of 3"):
@@ -299,6 +322,20 @@ def test_model_that_mixes_the_clips_of_a_batch(tmp_path: Path) -> None:
 
 CLIP = tf.TensorSpec([None, *SHAPE], tf.float32, name="clip")
 FLOW = tf.TensorSpec([None, 2], tf.float32, name="flow")
+
+
+class Squeezed(tf.Module):
+    """Loses the axis of clips where there is one clip."""
+
+    @tf.function(input_signature=[CLIP])
+    def means(self, clip: tf.Tensor) -> tf.Tensor:
+        return tf.squeeze(tf.reduce_mean(clip, axis=[1, 2, 3]))
+
+
+def test_model_that_loses_the_axis_of_clips(tmp_path: Path) -> None:
+    tf.saved_model.save(module := Squeezed(), str(tmp_path / "m"), signatures=module.means)
+    with pytest.raises(UsageError, match="gives .3. for one clip, not a row of values for each clip"):
+        run("--saved-model", tmp_path / "m", "--scale", "0-1", folder=tmp_path)
 
 
 class Two(tf.Module):
@@ -374,7 +411,9 @@ def test_damaged_saved_model(tmp_path: Path) -> None:
         (b"", "holds no class names"),
         (b" \n\n", "holds no class names"),
         (b"A\nB\n\nA\n", "line 4: 'A' is already in line 1"),
-        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b"\xff\xfe\x00", "line 1: byte 3 of the file is not UTF-16"),
+        (b"Caf\xe9\n", "line 1: byte 0xe9 .* is not UTF-8; in Windows-1252 this line reads 'Café'"),
+        (b"PK\x03\x04", "is a spreadsheet .*, not text"),
         (b"A\n\x1b[31mB\n", "line 2: the label .* contains a line break or control character"),
         (b"2 B\n1 A\n3 C\n", "the lines aren't in the order of their numbers, which begin 2, 1, 3. Sort them"),
         (b"0,A\n1,B\n2,A\n", "line 3: 'A' is already in line 1"),
@@ -401,8 +440,9 @@ def test_wrong_labels(text: bytes, message: str, tmp_path: Path) -> None:
     ],
 )
 def test_numbers_before_labels(text: str, labels: tuple[str, ...], numbered: bool, tmp_path: Path) -> None:
-    (tmp_path / "l").write_text(text)
-    assert import_flags.read_labels(tmp_path / "l") == (labels, numbered)
+    for encoding in ("utf-8", "utf-16"):
+        (tmp_path / "l").write_text(text, encoding)
+        assert import_flags.read_labels(tmp_path / "l") == (labels, numbered)
 
 
 @pytest.mark.parametrize(
@@ -412,7 +452,7 @@ def test_numbers_before_labels(text: str, labels: tuple[str, ...], numbered: boo
         ({"--saved-model": "missing"}, "no such SavedModel: .*missing"),
         ({"--saved-model": "gs://b/m"}, "--saved-model gs://b/m must be on this machine: copy it here first"),
         ({"--labels": "s3://b/l.txt"}, "--labels s3://b/l.txt must be on this machine"),
-        ({"--saved-model": "labels.txt"}, "is a file, not the folder of a SavedModel"),
+        ({"--saved-model": "labels.txt"}, "is neither a Keras file .* nor the folder of a SavedModel"),
         ({"--saved-model": "empty"}, "is not a SavedModel; give the folder that holds saved_model.pb"),
         ({"--num-frames": "0"}, "--num-frames must be a whole number from 1"),
         ({"--size": "big"}, "--size must be a number or HEIGHTxWIDTH, not 'big'"),

@@ -110,6 +110,8 @@ def _require(dataset: OpenDataset, split: str) -> None:
     if not any(num_clips(dataset, name) for name in dataset.info.splits):
         counts = ", ".join(f"{name} {dataset.info.counts.get(name, 0):,}" for name in ("listed", "failed", "filtered"))
         raise UsageError(f"{dataset.uri} has no clips at all (videos: {counts}). Its preview.html says why")
+    if len(set().union(*(part.groups for part in dataset.info.splits.values()))) == 1:
+        remedy = "All clips are of one group, which is never divided. Preprocess videos of others, too"
     if not num_clips(dataset, split):
         raise UsageError(f"{dataset.uri} has no clips in the split {split!r} (clips: {sizes}). {remedy}")
     present = [label for label, count in class_counts(dataset, split).items() if count]
@@ -119,8 +121,7 @@ def _require(dataset: OpenDataset, split: str) -> None:
 
 def num_clips(dataset: OpenDataset, split: str) -> int:
     """Number of clips in a split; 0 where the dataset has no such split."""
-    found = dataset.info.splits.get(split)
-    return found.num_examples if found else 0
+    return found.num_examples if (found := dataset.info.splits.get(split)) else 0
 
 
 def class_counts(dataset: OpenDataset, split: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What a folder holds, and whether a run may be written there. Doesn't load TensorFlow."""
 
+import os
 import re
 
 from pipelines.core.errors import UsageError
@@ -70,11 +71,15 @@ def refuse_other_folder(folder: str) -> None:
     """Refuses to put a model where something else is.
 
     Raises:
-        UsageError: there is a file, or a folder that holds files but no model. Model cards alone are not in the way.
+        UsageError: there is a file, a device or the like, or a folder that holds files but no model. Model cards alone
+            are not in the way.
         UserError: the folder can't be listed.
     """
-    names = [] if storage.is_file(folder) else [name for name in storage.list_names(folder) if not is_card(name)]
-    if storage.is_file(folder) or (names and MODEL_INFO not in names):
+    is_other = storage.is_file(folder) or (
+        storage.is_local(folder) and os.path.exists(folder) and not os.path.isdir(folder)
+    )
+    names = [] if is_other else [name for name in storage.list_names(folder) if not is_card(name)]
+    if is_other or (names and MODEL_INFO not in names):
         raise UsageError(
             f"{folder} already exists and is not a model (no {MODEL_INFO} in it); choose another output folder"
         )

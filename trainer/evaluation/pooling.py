@@ -10,6 +10,7 @@ import numpy as np
 from pipelines.core.errors import UserError
 from pipelines.core.interval import Interval
 from pipelines.core.relative import relative_to
+from pipelines.reports.text import plural, some
 from trainer.config import TrainConfig
 from trainer.evaluation.intervals import bootstrap_over_groups
 from trainer.evaluation.matching.by_video import by_video, evaluate_side, with_suffix
@@ -110,6 +111,7 @@ def summary_of(
             "protocol": f"{folds} folds of groups",
             "note": "",
             "missing_classes": {},
+            "warnings": [*runs[0]["dataset"].get("warnings", ()), *said_of_folds(runs)],
         },
         **figures,
         "speed": runs[0]["speed"],
@@ -120,6 +122,26 @@ def summary_of(
         "configuration": {**runs[0]["configuration"], "data": place["uri"]},
         "versions": runs[0]["versions"],
     }
+
+
+def said_of_folds(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What their classes say against the scores of folds, from their metrics.json, in sentences."""
+    said, unseen, alone = [], [], 0
+    for metrics in runs:
+        tested = {scores["label"] for scores in metrics["test"]["per_class"] if scores["support"]}
+        unseen.append(tested & set(metrics["dataset"].get("missing_classes", {}).get("train", ())))
+        alone += len(tested) == 1 and not metrics.get("multi_label")
+    if names := sorted(set().union(*unseen)):
+        said.append(
+            f"in {sum(map(bool, unseen))} of {plural(len(runs), 'run')}, the network was tested on classes of which "
+            f"its train has no clip, and can't be right about them: {some(names)}"
+        )
+    if alone:
+        said.append(
+            f"in {alone} of {plural(len(runs), 'run')}, all test clips are of one class: the scores of these folds, "
+            "and the mean of the folds, mean nothing"
+        )
+    return said
 
 
 def _start(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Adapts a classifier that was trained on other clips to those that this project makes."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,6 +11,7 @@ import tensorflow as tf
 from pipelines.core.errors import UsageError
 from pipelines.core.reasons import first_line
 from pipelines.core.spec import ClipSpec
+from pipelines.process.tensorflow_start import without_announcements
 from pipelines.reports.text import plural
 from trainer.export.foreign import Foreign, show_shape
 
@@ -82,14 +84,17 @@ class Adapter:
         order = sorted_order(labels)
         adapter = cls(foreign, scale, channels, outputs, order)
         try:
-            values = adapter._values(tf.constant(clips[:3])).numpy()
-            singly = np.concatenate([adapter._values(tf.constant(clips[i : i + 1])).numpy() for i in range(len(clips))])
+            with without_announcements(), warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of layers about other layers
+                values = adapter._values(tf.constant(clips[:3])).numpy()
+                single = [adapter._values(tf.constant(clips[i : i + 1])).numpy() for i in range(len(clips))]
         except (tf.errors.OpError, ValueError, TypeError) as error:
             raise UsageError(
                 f"{source} doesn't take clips {show_shape((None, *spec.shape))} of {foreign.input_dtype.name}: "
                 f"{first_line(error)}"
             ) from error
-        _check_outputs(source, values, singly, len(labels))
+        _check_outputs(source, values, single, len(labels))
+        singly = np.concatenate(single)
         found = _find_out(source, singly, outputs)
         return cls(foreign, scale, channels, found, order)
 
@@ -140,12 +145,20 @@ def _check_input(foreign: Foreign, source: str, spec: ClipSpec, scale: str) -> N
         raise UsageError(f"{source} takes batches of {shape[0]} clips only; export it with a variable batch size")
 
 
-def _check_outputs(source: str, values: np.ndarray, singly: np.ndarray, num_labels: int) -> None:
+def _check_outputs(source: str, values: np.ndarray, single: Sequence[np.ndarray], num_labels: int) -> None:
     if values.ndim != 2 or values.shape[0] != 3:
         raise UsageError(f"{source} gives {show_shape(values.shape)} for 3 clips, not a row of values for each clip")
+    if odd := next((one.shape for one in single if one.shape != (1, values.shape[1])), None):
+        raise UsageError(f"{source} gives {show_shape(odd)} for one clip, not a row of values for each clip")
+    if values.shape[1] == 1:
+        raise UsageError(
+            f"{source} has one output, but an output is needed for each class. Where the model was made, turn a "
+            "sigmoid p that tells two classes apart into the two outputs 1 - p and p"
+        )
     if values.shape[1] != num_labels:
         outputs, labels = plural(values.shape[1], "output"), plural(num_labels, "label")
         raise UsageError(f"{source} has {outputs}, but there {'is' if num_labels == 1 else 'are'} {labels}")
+    singly = np.concatenate(single)
     if not (np.isfinite(values).all() and np.isfinite(singly).all()):
         raise UsageError(f"{source} gives values that aren't finite on sample clips; its weights or --scale are wrong")
     difference = float(np.max(np.abs(values - singly[:3])))

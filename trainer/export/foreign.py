@@ -21,11 +21,10 @@ from pipelines.core.errors import UsageError, UserError
 from pipelines.core.reasons import first_line
 from pipelines.models.safety import refuse_unsafe
 from trainer.export.keras_model import configuration, serving_parts
+from trainer.export.model_files import AGAIN, BETTER_FORM, HDF5, KERAS, keras_form
 
-_BETTER_FORM = (
-    "Where the model was made, write it as a SavedModel, model.export(DIR) with Keras 3 or model.save(DIR) with "
-    "Keras 2, and import that with --saved-model DIR"
-)
+_CAUSE = "Exception encountered: "
+"""What Keras' longest messages end with."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class Foreign:
         architecture: text that differs between two models that differ in more than their weights.
         description: for people.
         keeps_file: whether Keras 3 reads the same model from its file.
+        rescales: the layers that scale values, perhaps pixels; only of a Keras file, where they are known.
     """
 
     call: Callable[[tf.Tensor], tf.Tensor]
@@ -51,6 +51,7 @@ class Foreign:
     architecture: str
     description: str
     keeps_file: bool = False
+    rescales: str = ""
 
 
 def open_saved_model(folder: str, signature: str, num_labels: int, trust: bool = False) -> Foreign:
@@ -76,7 +77,7 @@ def open_saved_model(folder: str, signature: str, num_labels: int, trust: bool =
     except Exception as error:  # of any class, depending on what is wrong with the files
         raise UsageError(f"cannot load the SavedModel {folder}: {first_line(error)}") from error
     if not signatures:
-        raise UsageError(f"the SavedModel {folder} has no signatures, so nothing says how to call it. {_BETTER_FORM}")
+        raise UsageError(f"the SavedModel {folder} has no signatures, so nothing says how to call it. {BETTER_FORM}")
     name = signature or ("serving_default" if "serving_default" in signatures else "")
     if not name and len(signatures) == 1:
         (name,) = signatures
@@ -152,20 +153,24 @@ def open_keras(path: str, change: Callable[[keras.Model], keras.Model] = lambda 
     Raises:
         UsageError: Keras can't load it, or it doesn't have one input and one output.
     """
+    form = keras_form(Path(path))
     try:
         version = _keras_version(path)
-        with _readable_file(path, version) as readable, warnings.catch_warnings():
+        with _readable_file(path, form, version) as readable, warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about how the layers were written
             model = keras.models.load_model(readable, compile=False, safe_mode=True)
             old = version.startswith("2")
             if old:
                 _restore_hard_sigmoid(model)
     except Exception as error:  # of any class, depending on the file and on the layers
-        raise UsageError(
-            f"Keras {keras.__version__} cannot load {path}: {first_line(error)}. {_BETTER_FORM}"
-        ) from error
+        remedy = AGAIN if isinstance(error, OSError) and "truncated" in str(error) else BETTER_FORM
+        raise UsageError(f"Keras {keras.__version__} cannot load {path}: {_why(error)}. {remedy}") from error
     if not isinstance(model, keras.Model) or not model.inputs or len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise UsageError(f"{path} is not a Keras model with one input and one output. {_BETTER_FORM}")
+        raise UsageError(f"{path} is not a Keras model with one input and one output. {BETTER_FORM}")
+    if any(
+        isinstance(getattr(model, end, None), dict) for end in ("input", "output")
+    ):  # by names, which nobody here knows
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     model = change(model)
     call, variables = serving_parts(model)
     shape = tuple(model.inputs[0].shape)
@@ -178,8 +183,19 @@ def open_keras(path: str, change: Callable[[keras.Model], keras.Model] = lambda 
         architecture=configuration(model) + (" of Keras 2" if old else ""),
         description=f"Keras {version or '(version unknown)'} model {model.name}, {len(model.layers)} layers, "
         f"{model.inputs[0].dtype} {show_shape(shape)} -> {show_shape(tuple(model.outputs[0].shape))}",
-        keeps_file=path.endswith(".keras") and not old,
+        keeps_file=form == KERAS and not old,
+        rescales=", ".join(
+            layer.name
+            for layer in model._flatten_layers()
+            if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
+        ),
     )
+
+
+def _why(error: Exception) -> str:
+    """The reason why Keras can't load a file: its own first line is about how to write layers."""
+    _, _, cause = str(error).rpartition(_CAUSE)
+    return first_line(ValueError(cause.partition(" Full object config: ")[0]))
 
 
 def _keras_version(path: str) -> str:
@@ -194,15 +210,22 @@ def _keras_version(path: str) -> str:
 
 
 @contextlib.contextmanager
-def _readable_file(path: str, version: str) -> Iterator[str]:
-    """The file, or for a legacy file of Keras 2 a copy without the setting that Keras 3 rejects.
+def _readable_file(path: str, form: str, version: str) -> Iterator[str]:
+    """The file, by a name that Keras takes for its form; or for a legacy file of Keras 2 a copy without the setting
+    that Keras 3 rejects.
 
     Keras 2 writes `time_major: false` into each recurrent layer; Keras 3 has no other order and no such setting.
     """
-    if not (version.startswith("2") and h5py.is_hdf5(path)):
+    is_old = version.startswith("2") and form == HDF5
+    if not is_old and path.endswith((form, ".hdf5") if form == HDF5 else form):
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
+        if not is_old:
+            named = Path(folder, f"model{form}")
+            named.symlink_to(Path(path).absolute())
+            yield str(named)
+            return
         copy = shutil.copy(path, f"{folder}/model.h5")
         Path(copy).chmod(0o600)
         with h5py.File(copy, "r+") as file:

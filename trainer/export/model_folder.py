@@ -11,6 +11,7 @@ distance from the clips of training over the threshold |
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -37,6 +38,8 @@ TOLERANCE = 1e-5
 _DISTANCES = 1e-3
 """The same for distances, whose features are sums over a clip, which are rounded differently in another order."""
 _LOGITS = "logits"
+_NUMBERS = {os.strerror(number): number for number in errno.errorcode}
+"""Of the errors of the operating system, by what TensorFlow says."""
 
 
 def write_saved_model(
@@ -55,6 +58,9 @@ def write_saved_model(
         resources: the variables, or what holds them, on which `outputs` depends.
         info: shapes, names and temperature.
         batch: number of clips that it takes; None for any.
+
+    Raises:
+        OSError: the folder can't be written.
     """
     module = tf.Module()
     module.resources = list(resources)
@@ -73,7 +79,13 @@ def write_saved_model(
     module.serve = tf.function(serve, input_signature=[spec], autograph=False)  # there is no Python to rewrite
     # Without the gradients of custom operations: a SavedModel isn't trained any more.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(module, folder, signatures=module.serve, options=options)
+    try:
+        tf.saved_model.save(module, folder, signatures=module.serve, options=options)
+    except tf.errors.OpError as error:
+        said = error.message.rpartition("; ")[2].partition(" [Op:")[0]  # after the path
+        if (number := _NUMBERS.get(said)) is None:
+            raise
+        raise OSError(number, said, folder) from error
 
 
 def check_saved_model(

@@ -83,6 +83,11 @@ def test_fingerprint_is_that_of_the_content(dataset: Path, copy: Path) -> None:
     assert open_dataset(str(copy)).fingerprint not in (original, changed)
 
 
+def one_group(value: dict[str, Any]) -> None:
+    """Leaves the split train alone, and one group in it."""
+    value["splits"] = {"train": {**value["splits"]["train"], "groups": ["g"]}}
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
@@ -91,6 +96,7 @@ def test_fingerprint_is_that_of_the_content(dataset: Path, copy: Path) -> None:
         (lambda v: v["splits"].pop("val"), "has no clips in the split 'val' (clips: train "),
         (lambda v: v["splits"]["val"].update(shards=[]), "has no clips in the split 'val' (clips: train "),
         (lambda v: v["splits"].pop("train"), "has no clips in the split 'train' (clips: val "),
+        (one_group, "has no clips in the split 'val' (clips: train 18). All clips are of one group,"),
     ],
 )  # fmt: skip
 def test_datasets_that_are_no_use(copy: Path, edit: Callable[[dict[str, Any]], object], message: str) -> None:

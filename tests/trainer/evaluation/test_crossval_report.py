@@ -1,5 +1,6 @@
 """The page of a cross-validation: all folds together and each of them, with links to their reports."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from tests.support.metrics import LABELS, interval, make_metrics, predictions
 from tests.support.pages import HOSTILE, Page
 from trainer.evaluation.crossval_report import Fold, render_crossval
 from trainer.evaluation.metrics import evaluate
+from trainer.evaluation.pooling import said_of_folds
 
 
 def made(labels: tuple[str, ...] = LABELS, num_folds: int = 3) -> tuple[dict[str, Any], list[Fold]]:
@@ -55,6 +57,36 @@ def test_all_folds_and_each() -> None:
     named = {name for name in page.tables if name in ("Dataset", "Training")}
     assert named == {"Dataset", "Training"}
     assert not any("groups" in row[0] or "clips" in row[0] for row in page.tables["Dataset"]), "of one fold alone"
+
+
+@pytest.mark.parametrize(
+    ("missing", "tested", "several", "expected"),
+    [
+        ([[], []], [LABELS, LABELS], False, []),
+        ([["b"], []], [LABELS, LABELS], False, []),  # it isn't tested in that fold either
+        ([["Run"], ["Run", "Wave"]], [LABELS, ("Jump",)], False, ["in 1 of 2 runs, the network .*: Run$", "in 1 of 2"]),
+        ([[], []], [("Run",), ("Jump",)], False, ["in 2 of 2 runs, all test clips are of one class: .* mean nothing"]),
+        ([[], []], [("Run",), ("Jump",)], True, []),
+    ],
+)
+def test_what_classes_say_against_folds(
+    missing: list[list[str]], tested: list[tuple[str, ...]], several: bool, expected: list[str]
+) -> None:
+    runs: list[dict[str, Any]] = [
+        {
+            "dataset": {"missing_classes": {"train": lacking}},
+            "test": {"per_class": [{"label": name, "support": int(name in of)} for name in (*LABELS, "b")]},
+            **({"multi_label": True} if several else {}),
+        }
+        for lacking, of in zip(missing, tested, strict=True)
+    ]
+    found = said_of_folds(runs)
+    assert len(found) == len(expected)
+    assert all(re.search(pattern, said) for pattern, said in zip(expected, found, strict=True)), found
+    summary, folds = made()
+    summary["dataset"]["warnings"] = found
+    notes = Page(render_crossval(summary, folds, "title")).texts["li"]
+    assert all(f"{said[:1].upper()}{said[1:]}." in notes for said in found)
 
 
 @pytest.mark.parametrize("every", [1, 5])

@@ -1,5 +1,6 @@
 """What a folder holds, and where a run may be written."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from pipelines.core.errors import UsageError
 from tests.conftest import run_here
-from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_output, kind_of
+from trainer.evaluation.places import CROSS_VALIDATION, RUN, check_output, kind_of, refuse_other_folder
 
 EVENTS = "events.out.tfevents.1795909429019217.5056.v2"
 FOLDERS = {
@@ -66,6 +67,17 @@ def test_other_folders_are_refused_before_anything_is_trained(dataset: Path, tmp
     assert crossval.returncode == 2
     assert "holds a training run, so a cross-validation can't be written there" in crossval.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "model"]
+
+
+def test_a_model_never_takes_the_place_of_a_file_or_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    for place in ("pipe", "file", "/dev/null"):
+        with pytest.raises(UsageError, match="already exists and is not a model"):
+            refuse_other_folder(str(tmp_path / place))
+    for place in ("empty", "missing"):
+        refuse_other_folder(str(tmp_path / place))
 
 
 @pytest.mark.process

@@ -1,6 +1,7 @@
 """An exported network gives the same outputs as the network, wherever and however it was trained."""
 
 import re
+import resource
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.core.errors import UsageError, UserError
+from pipelines.core.errors import OutputError, UsageError, UserError
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
 from pipelines.process.tensorflow_start import start_tensorflow
@@ -52,6 +53,20 @@ def clips() -> np.ndarray:
 def softmax(logits: np.ndarray) -> np.ndarray:
     shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    """A limit for the size of a file stands for the disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    parts = keras_model.serving_parts(make_model())
+    with pytest.raises(OutputError, match="cannot write .*/m: File too large. Make room"):  # noqa: SIM117
+        with model_folder.staged(f"{tmp_path}/m") as built:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+            try:
+                model_folder.write_saved_model(f"{built}/saved_model", *parts, INFO)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
 
 
 def test_everything_in_the_folder_gives_what_the_network_gives(tmp_path: Path, clips: np.ndarray) -> None:
