@@ -16,7 +16,7 @@ from pipelines.core.spec import ClipSpec
 from pipelines.dataset.config import parse_size
 from pipelines.files.addresses import check_here
 from pipelines.files.local import refuse_special
-from pipelines.inputs.source_hints import nearest
+from pipelines.files.nearest import nearest
 from trainer.files import storage
 
 SCALES = ("0-1", "-1-1", "0-255", "imagenet")
