@@ -64,7 +64,8 @@ def read_label_run(
     notes = note_on_groups(videos)
     missing: dict[str, str] = {}
     if counts["failed"]:
-        notes.append(f"{counts['failed']} videos without labels are left out")
+        are = "video without labels is" if counts["failed"] == 1 else "videos without labels are"
+        notes.append(f"{counts['failed']:,} {are} left out")
     if len(readable) < len(drawn):
         notes.append(f"pixels of {len(readable)} of {counts['videos']} videos")
     if reasons:
