@@ -1,6 +1,7 @@
 """Tells whether two collections of videos differ: `python -m pipelines.drift`, see `--help`."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class DriftConfig:
     sample: int = setting(
         200, metavar="N", low=1, high=5000, help="number of videos of each side whose pixels are looked at"
     )
-    seed: int = setting(0, metavar="N", help="random seed; chooses videos and permutations")
+    seed: int = setting(0, metavar="N", low=0, help="random seed; chooses videos and permutations")
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -91,6 +92,8 @@ def run(arguments: Sequence[str]) -> int:
     output = files.normalise(config.output, "--output") if config.output else ""
     groups = files.normalise(config.groups, "--groups") if config.groups else ""
     files.check_stores(*datasets, *labels, *filter(None, (output, groups)))
+    if len({os.path.realpath(place) if files.is_local(place) else place for place in (*datasets, *labels)}) == 1:
+        raise UsageError(f"both sides are {(*datasets, *labels)[0]}, which can't differ from itself. Give two folders")
     if output:
         for place in datasets:
             check_outside(output, dataset=place)

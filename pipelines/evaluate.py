@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pipelines import files
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
-from pipelines.core.errors import EXIT_INVALID, EXIT_OK, OutputError
-from pipelines.files.addresses import check_outside
+from pipelines.core.errors import EXIT_INVALID, EXIT_OK, OutputError, UsageError
+from pipelines.files.addresses import check_may_be_folder, check_outside, is_within
 from pipelines.process.callable_module import make_callable
 
 if TYPE_CHECKING:
@@ -97,6 +97,11 @@ def run(arguments: Sequence[str]) -> int:
     files.check_stores(labels, truth, *([output] if output else []))
     if output:
         check_outside(output, labels=labels)
+        check_may_be_folder(output)
+    if is_within(truth, labels):
+        raise UsageError(
+            f"--truth {truth} is of --labels {labels} itself, which is always right about itself. Give what people say"
+        )
     from pipelines.evaluation.evaluating import evaluate_labels
     from pipelines.evaluation.measuring import AT_HALF
     from pipelines.evaluation.pages.terminal import print_evaluation

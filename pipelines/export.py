@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pipelines import files
 from pipelines.cli import tool
 from pipelines.cli.parser import Parser
-from pipelines.core.errors import EXIT_OK
+from pipelines.core.errors import EXIT_OK, UsageError
 from pipelines.core.wording import some
 from pipelines.files.addresses import check_outside
 
@@ -58,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     from pipelines.labelling.exports.media import find_videos
     from pipelines.labelling.exports.reading import count_unfamiliar
-    from pipelines.labelling.exports.writing import WITHOUT_UNFAMILIAR, write_export
+    from pipelines.labelling.exports.writing import WITHOUT_PLACES, WITHOUT_UNFAMILIAR, write_export
     from pipelines.reports.text import plural, visible
 
     given = make_parser().parse_own(arguments)
@@ -67,6 +67,10 @@ def run(arguments: Sequence[str]) -> int:
     check_outside(output, labels=labels)
     moved = files.normalise(given["videos"], "--videos") if given["videos"] else ""
     form = given["format"]
+    if given["video_url"] and form != "label-studio":
+        raise UsageError(f"--video-url is for --format label-studio; {form} has no addresses of a web server")
+    if moved and form in WITHOUT_PLACES:
+        tool.say(f"note: --videos changes nothing: {form} doesn't say where the videos are")
     places = find_videos(labels, moved, given["video_url"])
     videos, failed, written = write_export(labels, form, output, places)
     told = f"{plural(videos, 'video')}, {failed} with failures" if failed else plural(videos, "video")

@@ -1,6 +1,7 @@
 """`pipelines.evaluate`: from folders of labels and files of annotations to tables, a result and a page."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -115,8 +116,11 @@ def test_activitynet_and_other_labels_as_truth(folder: Path) -> None:
     out, _ = evaluate(folder, "--background", "Still", "--video-pattern", "{id}.mp4", truth="anet.json")
     assert "2 videos, 2 events of 2 classes in anet.json, 2 detections." in out
     assert "3.0 s of 1 video failed" in out and "2 videos of the labels are not in the truth" in out
-    out, _ = evaluate(folder, truth="labels")
+    shutil.copytree(folder / "labels", folder / "others")
+    out, _ = evaluate(folder, truth="others")
     assert "│ mAP@0.5       │ 100.0% │" in out
+    for itself in ("labels", "others/../labels/labels-00000-of-00001.jsonl"):
+        assert "which is always right about itself" in evaluate(folder, truth=itself, code=2)[1]
 
 
 def test_exit_code_by_a_share(folder: Path) -> None:
@@ -152,6 +156,7 @@ def test_files_that_this_machine_does_not_read(folder: Path) -> None:
 
 def test_labels_that_are_not_complete_or_hold_the_output(folder: Path) -> None:
     assert "lies in --labels" in evaluate(folder, "--output", folder / "labels" / "out", code=2)[1]
+    assert "truth.csv is a file. Give a folder" in evaluate(folder, "--output", folder / "truth.csv", code=2)[1]
     (folder / "labels" / "summary.json").unlink()
     assert "summary.json is missing" in evaluate(folder, code=2)[1]
 

@@ -32,17 +32,27 @@ def label_folder(summary: str, folder: str, source: Source) -> Iterator[Annotati
         source: the same, for messages.
 
     Raises:
-        UsageError: the summary names no files of labels, or a file is missing or damaged.
+        UsageError: the summary names no files of labels, or a file is missing or damaged, or isn't whole.
     """
     try:
-        names = [str(name) for name in load_json(summary)["files"]["labels"]]
-    except (ValueError, TypeError, KeyError) as error:
+        about = load_json(summary)
+        names = [str(name) for name in about["files"]["labels"]]
+        counted = sum(about["segments_by_label"].values()) if "segments_by_label" in about else None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"{source.where(SUMMARY)}: it isn't a summary of labels that har label wrote") from error
+    found = 0
     for name in names:
         kind = name.rpartition(".")[2]
         if "/" in name or kind not in READERS:
             raise UsageError(f"{source.where(SUMMARY)}: {name} is not a file of labels")
-        yield from label_file(files.join(folder, name), kind, source, f"{name}, ")
+        for annotation in label_file(files.join(folder, name), kind, source, f"{name}, "):
+            found += 1
+            yield annotation
+    if counted not in (None, found):
+        raise UsageError(
+            f"{source.where(SUMMARY)}: it counts {counted:,} segments, but the files of labels have {found:,}: they "
+            "aren't whole, or were changed. Copy them again, or run the same har label command again"
+        )
 
 
 def label_file(uri: str, kind: str, source: Source, prefix: str = "") -> Iterator[Annotation]:

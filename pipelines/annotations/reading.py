@@ -1,7 +1,7 @@
 """Reads annotations from any of the files in which people and programs keep them, told apart by their content."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from pipelines import files
@@ -17,6 +17,7 @@ from pipelines.annotations.video_pattern import VideoPattern
 from pipelines.core.errors import UsageError
 from pipelines.core.stored.sealed import load_json
 from pipelines.core.text_decoding import decode, stand_in_of
+from pipelines.files.nearest import nearest
 
 ACCEPTED = (
     "Accepted are tables (CSV, TSV) with the columns path,label,start,end; Kinetics' CSV; ActivityNet's JSON; Label "
@@ -103,9 +104,11 @@ def _head(uri: str) -> bytes:
         with files.open_read(uri, _HEAD_BYTES) as file:
             head = file.read(_HEAD_BYTES)
     except FileNotFoundError as error:
-        raise UsageError(f"no such file: {uri}") from error
+        if not files.is_local(uri) and files.list_names(uri, 1):
+            raise _no_labels(uri) from error
+        raise _no_such(uri) from error
     except IsADirectoryError as error:
-        raise UsageError(f"{uri} is a folder without {SUMMARY}, so not one of labels. {ACCEPTED}") from error
+        raise _no_labels(uri) from error
     if stand_in := stand_in_of(head):
         raise UsageError(f"{uri} is {stand_in}")
     if not head.strip():
@@ -116,13 +119,23 @@ def _head(uri: str) -> bytes:
 def _content(uri: str) -> bytes:
     data = files.read_bytes(uri)
     if data is None:
-        raise UsageError(f"no such file: {uri}")
+        raise _no_such(uri)
     return data
 
 
+def _no_such(uri: str) -> UsageError:
+    return UsageError(f"no such file: {uri}{nearest(uri)}")
+
+
+def _no_labels(uri: str) -> UsageError:
+    return UsageError(f"{uri} is a folder without {SUMMARY}, so not one of labels. {ACCEPTED}")
+
+
 def _json(uri: str, head: bytes, source: Source) -> tuple[str, Iterator[Annotation]]:
-    if _is_label_row(head):
+    if _first_line(head).keys() >= KEYS:
         return "labels", label_file(uri, "jsonl", source)
+    if (line := _first_line(head)) and head.partition(b"\n")[2].lstrip()[:1] == b"{":
+        raise UsageError(f"{uri}: unknown kind of JSON Lines, with {_some_keys(line)}. {ACCEPTED}")
     value = read_json(uri)
     if isinstance(value, dict) and ("database" in value or "results" in value):
         return "activitynet", activitynet(value, source)
@@ -131,15 +144,20 @@ def _json(uri: str, head: bytes, source: Source) -> tuple[str, Iterator[Annotati
     if isinstance(value, list) and value and isinstance(value[0], dict) and "annotator" in value[0]:
         raise UsageError(f"{uri}: this is Label Studio's export as JSON_MIN or CSV. Export as JSON")
     keys = value if isinstance(value, dict) else value[0] if value and isinstance(value[0], dict) else {}
-    raise UsageError(f"{uri}: unknown kind of JSON, with {', '.join(map(str, [*keys][:5])) or 'nothing'}. {ACCEPTED}")
+    raise UsageError(f"{uri}: unknown kind of JSON, with {_some_keys(keys)}. {ACCEPTED}")
 
 
-def _is_label_row(head: bytes) -> bool:
+def _some_keys(value: Mapping[str, Any]) -> str:
+    return ", ".join([*value][:5]) or "nothing"
+
+
+def _first_line(head: bytes) -> dict[str, Any]:
+    """The object that is the first line; nothing if it isn't one."""
     try:
         row = load_json(head.partition(b"\n")[0])
     except ValueError:
-        return False
-    return isinstance(row, dict) and row.keys() >= KEYS
+        return {}
+    return row if isinstance(row, dict) else {}
 
 
 def _xml(uri: str, head: bytes, source: Source) -> Iterator[Annotation]:
@@ -183,5 +201,7 @@ def _table(uri: str, source: Source) -> tuple[str, Iterator[Annotation]]:
         return "labels", label_file(uri, "csv", source)
     if "label" not in columns:
         shown = ",".join(columns)
+        if "\0" in shown:
+            raise UsageError(f"{uri} isn't a text but a binary file, such as a video. {ACCEPTED}")
         raise UsageError(f"{uri}: unknown kind of file; its first line is {shown[:100]!r}. {ACCEPTED}")
     return "csv", plain_rows(text, columns, source)

@@ -23,6 +23,7 @@ _PLAINER = (
     (r"^the following arguments are required: ", "these are missing: "),
 )
 """Messages of argparse, and how we word them."""
+_PATHS = ("DIR", "FILE", "FILE|-", "FOLDER", "PATH", "URI", "URL")
 
 
 class Parser(argparse.ArgumentParser):
@@ -70,7 +71,8 @@ class Parser(argparse.ArgumentParser):
         """
         plain = [a for a in self._actions if type(a) is argparse._StoreAction and a.nargs is None]
         single = {flag for action in plain for flag in action.option_strings}
-        for note in check_words(sys.argv[1:] if args is None else args, self.flags, single):
+        paths = {flag for a in self._actions if a.metavar in _PATHS and not a.required for flag in a.option_strings}
+        for note in check_words(sys.argv[1:] if args is None else args, self.flags, single, paths):
             say(f"note: {note}")
         return super().parse_known_args(args, namespace)
 

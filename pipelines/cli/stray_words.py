@@ -63,30 +63,37 @@ def refuse_unknown_flags(unknown: Sequence[str], known: Sequence[str], arguments
     raise UsageError(f"unknown flag {flag}{near_flag(flag, known) or '.'} See --help")
 
 
-def check_words(arguments: Sequence[str], known: Sequence[str], single: Collection[str]) -> list[str]:
-    """Refuses a flag after a dash that isn't a hyphen, which a parser would take for a value.
+def check_words(
+    arguments: Sequence[str], known: Sequence[str], single: Collection[str], paths: Collection[str] = ()
+) -> list[str]:
+    """Refuses a flag after a dash that isn't a hyphen, which a parser would take for a value, and an empty path, as an
+    unset variable of the shell leaves it: it would be taken for no path at all.
 
     Args:
         arguments: the command line.
         known: all flags of the tool.
         single: those that take one value.
+        paths: those that take a path and may be left out.
 
     Returns:
         a sentence for each of `single` that is given again with another value, of which only the last counts.
 
     Raises:
-        UsageError: there is such a dash.
+        UsageError: there is such a dash, or such a path.
     """
     notes = []
     given: dict[str, str] = {}
-    for argument, after in zip_longest(arguments, arguments[1:], fillvalue=""):
+    for argument, after in zip_longest(arguments, arguments[1:]):
         flag, equals, value = argument.partition("=")
         if flag and flag[0] in _DASHES and (near := near_flag(f"--{flag.lstrip(_DASHES)}", known, cutoff=_NEAR)):
             raise UsageError(
                 f"unexpected argument {argument!r}: it begins with a dash of word processors, not a hyphen{near}"
             )
+        value = value if equals else after
+        if flag in paths and value is not None and not value.strip():
+            raise UsageError(f"{flag} is empty ({value!r}). Give a path, or leave the flag out")
         if flag in single:
-            value = value if equals else after
+            value = value or ""
             if given.setdefault(flag, value) != value:
                 notes.append(f"{flag} is given twice, with {given[flag]!r} and with {value!r}: the last one counts")
             given[flag] = value

@@ -14,7 +14,7 @@ from pipelines import files
 from pipelines.core.errors import UsageError
 from pipelines.dataset import example
 from pipelines.dataset.info import PREVIEW, DatasetInfo, ShardInfo
-from pipelines.dataset.tfrecord import read_records, unpacked
+from pipelines.dataset.tfrecord import CorruptRecordError, read_records, unpacked
 from pipelines.reports.embed import framed
 from pipelines.reports.text import visible
 from pipelines.video.images import clip_html, decode_frames
@@ -123,12 +123,14 @@ class Dataset:
 
         Raises:
             UsageError: there is no such split, or a number is out of range.
+            CorruptRecordError: a shard is missing or isn't as long as it was written, which TensorFlow wouldn't notice.
         """
         _check_number("batch_size", batch_size, 1)
         _check_number("shuffle_buffer", shuffle_buffer, 0)
+        shards = self._shards(split)
+        self._check_sizes(shards)
         import tensorflow as tf
 
-        shards = self._shards(split)
         names = [files.join(self.uri, shard.name) for shard in shards]
         if files.is_local(self.uri):
             compression = "GZIP" if self.info.compression == "gzip" else ""
@@ -157,6 +159,13 @@ class Dataset:
             raise UsageError(f"{self.uri} has no split {split!r}; there are {', '.join(self.info.splits)}")
         return self.info.splits[split].shards
 
+    def _check_sizes(self, shards: Sequence[ShardInfo]) -> None:
+        sizes = files.list_folder(self.uri)
+        for shard in shards:
+            if (size := sizes.get(shard.name)) != shard.size_bytes:
+                found = "is missing" if size is None else f"has {size:,} bytes instead of {shard.size_bytes:,}"
+                raise CorruptRecordError(f"{files.join(self.uri, shard.name)} {found}")
+
     def _part(self, shards: Sequence[ShardInfo], part: int, parts: int) -> Iterator[bytes]:
         total = sum(shard.num_examples for shard in shards)
         begin, end = total * part // parts, total * (part + 1) // parts
@@ -166,8 +175,13 @@ class Dataset:
             begin, end = begin - shard.num_examples, end - shard.num_examples
 
     def _records(self, shard: ShardInfo) -> Iterator[bytes]:
+        number = 0
         with files.open_read(files.join(self.uri, shard.name)) as file:
-            yield from read_records(unpacked(file, self.info.compression))
+            for record in read_records(unpacked(file, self.info.compression)):
+                number += 1
+                yield record
+        if number != shard.num_examples:  # it was cut between two records, or is another one
+            raise CorruptRecordError(f"{shard.name} has {number:,} records instead of {shard.num_examples:,}")
 
     def _clip(self, record: bytes) -> StoredClip:
         found = vars(example.decode(record))

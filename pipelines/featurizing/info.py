@@ -15,6 +15,7 @@ from pipelines.core.stored.sealed import load_json
 from pipelines.core.stored.typed_json import Count, PlainName, Positive, build
 from pipelines.dataset.description_check import take_stated
 from pipelines.dataset.info import ShardInfo
+from pipelines.inputs.source_hints import why_no_features
 
 FEATURES_INFO = "features_info.json"
 SCHEMA_VERSION = 1
@@ -117,10 +118,7 @@ class FeaturesInfo:
         except OSError as error:
             raise UsageError(f"cannot read {uri}: {error.strerror or error}") from error
         if text is None:
-            raise UsageError(
-                f"no features in {folder}: there is no {FEATURES_INFO}, which python -m pipelines.features writes "
-                "last. Run it, or run it again to the end"
-            )
+            raise UsageError(why_no_features(folder, FEATURES_INFO))
         return cls.from_json(text, uri)
 
     @classmethod

@@ -13,7 +13,7 @@ from pipelines.fetching import catalog, kinds
 from pipelines.fetching.catalog import DATASETS, OTHER, Dataset, Source
 from pipelines.fetching.connection import check_url
 from pipelines.fetching.entries import suggestion
-from pipelines.inputs.source_hints import nearest
+from pipelines.files.nearest import nearest
 
 _DESCRIPTION = """\
 Downloads a dataset of videos, extracts it, and checks that it is complete.

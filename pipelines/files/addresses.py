@@ -125,6 +125,24 @@ def check_here(path: str, what: str) -> None:
         raise UsageError(f"{what} {path} must be on this machine: copy it here first")
 
 
+def is_within(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies below it, even through links or `..`."""
+    if is_local(path) and is_local(folder):
+        # `Path.resolve` fails where links lead in a circle.
+        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    return f"{path}/".startswith(f"{folder}/")
+
+
+def check_may_be_folder(output: str) -> None:
+    """Refuses an output on this machine that is a file, before anything is computed for it.
+
+    Raises:
+        UsageError: there is a file with this name.
+    """
+    if is_local(output) and os.path.lexists(output) and not os.path.isdir(output):
+        raise UsageError(f"--output {output} is a file. Give a folder, which may be new")
+
+
 def check_outside(output: str, **read: str) -> None:
     """Refuses an output that is the same as an input or lies below it, even through links or `..`.
 
@@ -136,10 +154,5 @@ def check_outside(output: str, **read: str) -> None:
         UsageError: the output lies in an input; the message names both.
     """
     for flag, folder in read.items():
-        if is_local(output) and is_local(folder):
-            # `Path.resolve` fails where links lead in a circle.
-            lies_within = Path(os.path.realpath(output)).is_relative_to(os.path.realpath(folder))
-        else:
-            lies_within = f"{output}/".startswith(f"{folder}/")
-        if lies_within:
+        if is_within(output, folder):
             raise UsageError(f"--output {output} lies in --{flag} {folder}; choose another folder")

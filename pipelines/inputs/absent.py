@@ -12,8 +12,8 @@ from pipelines.core.clip_ids import video_of
 from pipelines.core.errors import UsageError
 from pipelines.core.video_files import is_video, is_video_name
 from pipelines.core.wording import some
+from pipelines.files.nearest import nearest
 from pipelines.inputs.catalog import Catalog
-from pipelines.inputs.source_hints import nearest
 
 QUOTES = "\"'\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb`"
 """What people and word processors put around paths."""

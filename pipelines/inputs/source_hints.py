@@ -3,8 +3,7 @@
 import itertools
 import os
 import posixpath
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
 
 from pipelines import files
 from pipelines.annotations.tables import check_address
@@ -13,9 +12,11 @@ from pipelines.core.file_names import DATASET_INFO
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.core.text_decoding import kind_of, stand_in_of
 from pipelines.core.video_files import VIDEO_EXTENSIONS, extension, is_video, sort_out
+from pipelines.files.nearest import nearest
 from pipelines.files.output_folder import STATE
 from pipelines.inputs.folder_kinds import (
     ANNOTATIONS,
+    FEATURES,
     LABELS,
     LABELS_SUMMARY,
     kind_of_folder,
@@ -28,7 +29,6 @@ from pipelines.inputs.folder_kinds import (
 )
 
 _HEAD_BYTES = 1 << 12
-_MOST_NAMES = 5000
 """How many names at one level of a store are looked at to find the nearest one: a few requests."""
 
 
@@ -137,6 +137,19 @@ def why_no_labels(folder: str) -> str:
     return f"no complete labels in {folder}: {LABELS_SUMMARY} is missing. Run har label until it is complete"
 
 
+def why_no_features(folder: str, description: str) -> str:
+    """The message for a path where complete features, with this file, are expected and there are none."""
+    tool = "python -m pipelines.features"
+    if not files.is_folder(folder) and not files.exists(folder):
+        return f"no features in {folder}: there is no such folder{nearest(folder) or '.'} {tool} makes features"
+    kind = kind_of_folder(lambda name: files.exists(files.join(folder, name)))
+    if kind and kind != FEATURES:
+        what = {"run": "the folder of a training run", LABELS: "a folder of labels"}.get(kind, f"a {kind}")
+        return f"{folder} is {what}, not one of features. Give the folder that {tool} has written"
+    ran = "Run it, or run it again to the end"
+    return f"no features in {folder}: there is no {description}, which {tool} writes last. {ran}"
+
+
 def why_no_run(folder: str) -> str:
     """The message for a local path where a finished run is expected and something else is; empty for any other."""
     return no_run(folder, kind_of_folder(lambda name: files.exists(files.join(folder, name))))
@@ -153,42 +166,6 @@ def _holds(folder: str, names: Sequence[str], path: str) -> bool:
     return path in names or ("/" in path and files.exists(files.join(folder, path)))
 
 
-def nearest(path: str) -> str:
-    """`; did you mean X?`, with the file or folder whose path is most like a missing one; empty if there is none.
-
-    For a broken link, it says that instead.
-    """
-    if not files.is_local(path):
-        return _nearest_stored(path)
-    found = "/"
-    for name in filter(None, posixpath.normpath(path).split("/")):
-        if not os.path.exists(posixpath.join(found, name)):
-            if os.path.islink(posixpath.join(found, name)):
-                return f", as {posixpath.join(found, name)} is a link that leads nowhere"
-            name = _most_like(found, name)
-        if not name:
-            return ""
-        found = posixpath.join(found, name)
-    return f"; did you mean {found}?"
-
-
-def _nearest_stored(uri: str) -> str:
-    """The same in a store: the first name that doesn't exist there is replaced, if one like it does."""
-    scheme, _, place = uri.partition("://")
-    bucket, *names = place.split("/")
-    found = f"{scheme}://{bucket}"
-    try:
-        for name in names:
-            known = {other.lower(): other for other in files.list_names(found, _MOST_NAMES)}
-            near = name if name in known.values() else _like(name, known)
-            if not near:
-                return ""
-            found = files.join(found, near)
-    except OSError:  # who may not list there gets no hint
-        return ""
-    return f"; did you mean {found}?" if found != uri else ""
-
-
 def remedy(path: str) -> str:
     """The end of a message about a missing path: the nearest one that exists, or where the path leaves what exists."""
     if (near := nearest(path)) or not files.is_local(path):
@@ -197,16 +174,3 @@ def remedy(path: str) -> str:
     while not os.path.lexists(found):
         missing, found = found, posixpath.dirname(found)
     return f". Correct the path: {found} has no {posixpath.basename(missing)}"
-
-
-def _most_like(folder: str, name: str) -> str:
-    """The name in a folder that is most like a missing one; empty if none is."""
-    try:
-        return _like(name, {other.lower(): other for other in sorted(os.listdir(folder)) if not other.startswith(".")})
-    except OSError:
-        return ""
-
-
-def _like(name: str, names: Mapping[str, str]) -> str:
-    """The most similar of some names, each given by its form in small letters; empty if none is."""
-    return next((names[near] for near in get_close_matches(name.lower(), names, n=1)), "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pipelines import files
 from pipelines.annotations.tables import read_table
 from pipelines.core.errors import UsageError
+from pipelines.files.nearest import nearest
 from pipelines.inputs.catalog import group_in
 
 _ALSO = ("label", "split", "start", "end")
@@ -32,12 +33,15 @@ def read_groups(uri: str) -> Groups:
     Raises:
         UsageError: the table can't be read, or isn't one; the message names the line.
     """
+    wanted = "Give --groups a table with the columns path,group"
     try:
         text = files.read_text(uri)
+    except IsADirectoryError as error:
+        raise UsageError(f"{uri} is a folder. {wanted}") from error
     except OSError as error:
         raise UsageError(f"cannot read {uri}: {files.reason(error)}") from error
     if text is None:
-        raise UsageError(f"{uri}: there is no such file; give --groups a table with the columns path,group")
+        raise UsageError(f"{uri}: there is no such file{nearest(uri) or '.'} {wanted}")
     found: dict[str, str] = {}
     folder = uri.rpartition("/")[0]
     for _, (path, group, *_rest) in read_table(text, uri, ("path", "group"), _ALSO).rows:

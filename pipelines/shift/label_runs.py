@@ -12,9 +12,8 @@ from pipelines.core.hashing import stable_hash
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.core.stored.sealed import load_json
 from pipelines.decoding.pool import DecoderPool
-from pipelines.files.output_folder import STATE
+from pipelines.labelling.exports.media import find_videos
 from pipelines.labelling.exports.reading import VideoLabels, read_labels, read_summary
-from pipelines.labelling.folder import read_layout, read_listing
 from pipelines.labelling.rows import encodable
 from pipelines.shift.datasets import MOST_VIDEOS, note_on_groups
 from pipelines.shift.embeddings import read_embeddings
@@ -65,7 +64,8 @@ def read_label_run(
     notes = note_on_groups(videos)
     missing: dict[str, str] = {}
     if counts["failed"]:
-        notes.append(f"{counts['failed']} videos without labels are left out")
+        are = "video without labels is" if counts["failed"] == 1 else "videos without labels are"
+        notes.append(f"{counts['failed']:,} {are} left out")
     if len(readable) < len(drawn):
         notes.append(f"pixels of {len(readable)} of {counts['videos']} videos")
     if reasons:
@@ -111,15 +111,10 @@ def _measure(video: VideoLabels) -> Measured:
 
 def _places(folder: str, wanted: Collection[str]) -> dict[str, str]:
     """Where videos of a run on this machine were, which only its `_state/` records; none if that wasn't kept."""
-    if not files.exists(files.join(folder, STATE)):
-        return {}
-    layout = read_layout(folder)
-    shards = range(layout.num_shards) if layout else ()
-    listed = (video for shard in shards for video in read_listing(folder, shard))
     return {
-        name: video.uri
-        for video in listed
-        for name in (video.video_id, encodable(video.video_id))  # some formats can't hold every name as it is
+        name: uri
+        for video, uri in find_videos(folder).addresses.items()
+        for name in (video, encodable(video))  # some formats can't hold every name as it is
         if name in wanted
     }
 

@@ -224,6 +224,8 @@ def test_cvat_for_video_and_for_images(tmp_path: Path) -> None:
         ("WEBVTT\n\n00:00.000 --> 00:01.000\nRun\n", "subtitles are not read"),
         ("hello\n", "unknown kind of file; its first line is 'hello'"),
         (b"caf\xe9,label\n", "is not UTF-8"),
+        (b"RIFF\xf0e\0\0AVI LIST\xec", "isn't a text but a binary file"),
+        ('{"video_id": "a", "logits": [1]}\n{"video_id": "b"}\n', "unknown kind of JSON Lines, with video_id, logits"),
     ],
 )  # fmt: skip
 def test_what_is_not_a_file_of_annotations(text: str | bytes, said: str, tmp_path: Path) -> None:
@@ -237,8 +239,8 @@ def test_an_archive_of_something_else_and_places_without_a_file(tmp_path: Path) 
         archive.writestr("labels.txt", "x")
     with pytest.raises(UsageError, match=r"a ZIP file without annotations.xml"):
         found(tmp_path / "a.zip")
-    with pytest.raises(UsageError, match="no such file"):
-        found(tmp_path / "none")
+    with pytest.raises(UsageError, match=rf"no such file: \S+b.zip; did you mean {tmp_path}/a.zip\?"):
+        found(tmp_path / "b.zip")
     with pytest.raises(UsageError, match="is a folder without summary.json") as caught:
         found(tmp_path)
     assert ACCEPTED in str(caught.value)
@@ -264,6 +266,11 @@ def test_labels_of_the_job(format: str, tmp_path: Path) -> None:
         ("{}", "", "it isn't a summary of labels"),
         ('{"files": {"labels": ["../a.jsonl"]}}', "", "../a.jsonl is not a file of labels"),
         ('{"files": {"labels": ["b.jsonl"]}}', "", "b.jsonl is missing"),
+        (
+            '{"files": {"labels": ["a.jsonl"]}, "segments_by_label": {"x": 2}}',
+            "",
+            "counts 2 segments, but",
+        ),
         ('{"files": {"labels": ["a.jsonl"]}}', "{\n", "a.jsonl, after row 0: it is damaged"),
         ('{"files": {"labels": ["a.jsonl"]}}', "{}\n", "a.jsonl, line 1: it isn't a row of labels"),
     ],

@@ -121,6 +121,11 @@ def test_later_files_override_earlier_ones_and_flags_override_files(tmp_path: Pa
         (["--classes", ""], "--classes: '' is an empty list. Leave the flag out for its default. See --help"),
         (["--classes", " , "], "--classes: ' , ' is an empty list."),
         (
+            ["--files", ""],
+            "--files is empty (''). Give a path, or leave the flag out",
+        ),
+        (["--files= "], "--files is empty (' '). Give a path, or leave the flag out"),
+        (
             ["--count", "=", "3"],
             "--count must be a whole number from 1 to 9, not '='. Write a flag and its value without",
         ),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import pipelines
+from pipelines.dataset.tfrecord import CorruptRecordError, frame_record, read_records
 from tests import ROOT
 
 
@@ -33,6 +34,22 @@ def test_only_the_shards_of_a_part_are_read(copy: Path) -> None:
     (copy / last.name).unlink()
     with pytest.raises(FileNotFoundError):
         ids(data, 3, 4)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_shard_that_is_cut_between_two_records_is_not_taken_for_a_whole_one(copy: Path, left: int) -> None:
+    data = pipelines.open_dataset(copy)
+    shard = data.info.splits["train"].shards[-1]
+    with open(copy / shard.name, "rb") as file:
+        records = [record.join(frame_record(record)) for record in read_records(file)]
+    (copy / shard.name).write_bytes(b"".join(records[:left]))
+    with pytest.raises(CorruptRecordError, match=f"{shard.name} has {left} records instead of {len(records)}"):
+        ids(data)
+    with pytest.raises(CorruptRecordError, match=f"{shard.name} has .* bytes instead of "):
+        data.as_tf("train", 4)
+    (copy / shard.name).unlink()
+    with pytest.raises(CorruptRecordError, match=f"{shard.name} is missing"):
+        data.as_tf("train", 4)
 
 
 @pytest.mark.parametrize("size", [1, 4, 18, 100])

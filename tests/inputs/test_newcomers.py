@@ -17,7 +17,7 @@ from pipelines.cli import commands
 from pipelines.cli.commands import COMMANDS
 from pipelines.core.model_info import ModelInfo
 from pipelines.core.spec import ClipSpec
-from pipelines.inputs.source_hints import nearest
+from pipelines.files.nearest import nearest
 from tests import ROOT
 from tests.conftest import make_tree, preprocess, run_here
 from tests.support.label_model import make_model

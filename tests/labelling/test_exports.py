@@ -34,6 +34,9 @@ FAILURES = (
     Failure("read", "VideoReadError", "no permission", video_id="none.mp4", uri="none.mp4"),
     Failure("score", "NotANumber", "a score is NaN", video_id="caf\udce9.mp4", uri="caf\udce9.mp4"),
 )
+OTHERS_ROW = '{"video": "a", "uri": "a", "start_s": 0, "end_s": 1, "label": "Run", "score": 1, "top_k": [], ' + (
+    '"model": "beef", "remark": ""}\n'
+)
 
 
 def make_labels(folder: Path, format: str = "jsonl") -> Path:
@@ -72,6 +75,31 @@ def test_videos_unlike_training_are_told_where_the_form_cannot(tmp_path: Path) -
 def test_frames_whose_numbers_do_not_tell_their_times_are_found(name: str, shown: int, is_uneven: bool) -> None:
     found = read_media(str(Path(__file__).parents[1] / "data" / "field" / name))
     assert (found.fps, found.num_frames, found.is_uneven) == (25.0, shown, is_uneven)
+
+
+def test_videos_that_were_moved_to_a_store_have_addresses_there() -> None:
+    assert Videos(folder="gs://bucket/v").address_of("a.mp4", "sub/../a.mp4") == "gs://bucket/v/a.mp4"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (
+            ("csv", "--videos", "{}/label"),
+            2,
+            "--videos: there is no folder {0}/label; did you mean {0}/labels?\n",
+        ),
+        (("cvat", "--videos", "{}"), 2, "--videos must be the folder that was labelled, in which ../short.mp4 is"),
+        (("webvtt", "--videos", "{}"), 0, "note: --videos changes nothing: webvtt doesn't say where the videos are\n"),
+        (("csv", "--video-url", "https://a/b"), 2, "--video-url is for --format label-studio; csv has no addresses"),
+    ],
+)
+def test_places_of_videos_are_used_or_told(arguments: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
+    labels = make_labels(tmp_path / "labels")
+    (labels / "labels-00000-of-00002.jsonl").write_text(OTHERS_ROW.replace('"a"', '"../short.mp4"'))
+    own = [argument.format(tmp_path) for argument in arguments]
+    done = run_here("pipelines.export", "--labels", labels, "--output", tmp_path / "out", "--format", *own)
+    assert done.returncode == code and said.format(tmp_path) in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("folder", ["", "moved"])
@@ -210,10 +238,21 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
         ("labels-00000-of-00002.jsonl", None, "labels-00000-of-00002.jsonl is missing"),
         ("labels-00000-of-00002.jsonl", '{"video": "a"}\n', "labels-00000-of-00002.jsonl is damaged ("),
         ("labels-00000-of-00002.jsonl", "[]\n", "labels-00000-of-00002.jsonl is damaged ("),
+        ("labels-00000-of-00002.jsonl", "", "have 2 segments, but summary.json counts 7"),  # cut at the end of a line
+        (
+            "labels-00000-of-00002.jsonl",
+            OTHERS_ROW,
+            "(its labels are of model beef, summary.json is of 00ff)",
+        ),
+        ("failures.jsonl", "", "have 0 failures, but summary.json counts 4"),
     ],
 )
 def test_labels_that_cannot_be_read(name: str, text: str | None, said: str, tmp_path: Path) -> None:
     labels = make_labels(tmp_path / "labels")
+    summary = json.loads((labels / "summary.json").read_text())
+    counts = {"counts": {"listed": 5}, "segments_by_label": {"Run": 4, "Jump, high": 3}}
+    counts |= {"failures_by_reason": {"VideoDecodeError": 4}, "model": {"fingerprint": "00ff"}}
+    (labels / "summary.json").write_text(json.dumps({**summary, **counts}))
     (labels / name).unlink() if text is None else (labels / name).write_text(text)
     code, _, error = export(labels, tmp_path / "out")
     assert code == 2 and said in error and error.count("\n") == 1

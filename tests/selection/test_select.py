@@ -111,6 +111,7 @@ def test_what_is_not_known_is_said(videos: list[VideoLabels], tmp_path: Path) ->
     ):
         assert text in err
     assert {row["path"] for row in rows_of(tmp_path / "a.csv")} == {f"gym/{number}.avi" for number in range(6)}
+    (tmp_path / "moved").mkdir()
     select(labels, tmp_path / "b.csv", "--budget", 1, "--videos", tmp_path / "moved")
     assert [row["path"] for row in rows_of(tmp_path / "b.csv")] == ["moved/gym/0.avi"]
     few = write_labels(tmp_path / "few", [video_labels("a.avi", [segment(0, 4, {"Jump": 0.9, "Run": 0.1})])])

@@ -81,7 +81,7 @@ def test_a_dataset_and_labels_of_its_own_videos_are_equal(dataset: Path, tree: P
     assert {item["statistic"] for item in found.values()} == {0.0}
     assert {tuple(item["groups"]) for item in found.values()} == {(5, 5)}
     assert "resolution: " in out and "a dataset holds frames that were resized" in out
-    assert drift("--dataset", dataset, dataset)[0] == 0
+    assert drift("--dataset", dataset, shutil.copytree(dataset, tmp_path / "copy"))[0] == 0
 
 
 @pytest.mark.parametrize("name", ["counted.avi", "timed.mp4"])
@@ -149,8 +149,8 @@ def test_groups_of_labelled_videos_come_from_a_table_or_their_names(tmp_path: Pa
         table.write_text(text)
         code, _, err = drift("--labels", first, second, "--groups", table)
         assert code == 2 and said in err and err.count("\n") == 1
-    code, _, err = drift("--labels", first, second, "--groups", tmp_path / "none.csv")
-    assert code == 2 and "there is no such file" in err
+    code, _, err = drift("--labels", first, second, "--groups", tmp_path / "camera.csv")
+    assert code == 2 and f"there is no such file; did you mean {table}?" in err
 
 
 def test_embeddings_are_compared_where_both_have_them(tmp_path: Path) -> None:
@@ -190,10 +190,13 @@ def test_what_cannot_be_compared_is_one_line(copy: Path, tmp_path: Path) -> None
         (("--labels", run, empty), "no video has labels"),
         (("--labels", run, "--dataset", tmp_path), "is not a dataset"),
         (("--labels", run, "--dataset", copy), "is damaged"),
-        (("--labels", run, run, "--output", other), "is not empty (found notes.txt)"),
+        (("--labels", run, empty, "--output", other), "is not empty (found notes.txt)"),
         (("--labels", run, run, "--threshold", 2), "--threshold must be a number from 0 to 1, not 2"),
+        (("--labels", run, empty, "--seed", -1), "--seed must be a whole number, 0 or more, not -1"),
+        (("--labels", run, tmp_path / "other" / ".." / "run"), "which can't differ from itself"),
+        (("--labels", run, empty, "--groups", run), "run is a folder. Give --groups a table"),
     ):
         code, _, err = drift(*arguments)
         assert code == 2 and said in err and err.count("\n") == 1, err
     (copy / "dataset_info.json").write_text("{}")
-    assert drift("--dataset", copy, copy)[0] == 2, "a damaged dataset isn't drift"
+    assert drift("--dataset", copy, "--labels", run)[0] == 2, "a damaged dataset isn't drift"

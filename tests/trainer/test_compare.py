@@ -130,8 +130,9 @@ def test_flagged_runs_are_never_best(runs: Callable[..., Path], capsys: pytest.C
     assert below[0].startswith("leaky (leaky): clips of one group")
     assert below[1] == "other dataset (elsewhere): trained on a different dataset from plain"
     assert below[2].startswith("other test clips (resplit): the same dataset as plain")
-    assert len(below) == 5 and below[3].startswith("plain2 is better than plain by 11.1 points")
-    assert below[4].endswith("on the 72 clips that both have in test (of 72 of elsewhere and 72 of plain2)")
+    assert below[3] == "resplit: its predictions.jsonl is missing, so that it can't be compared clip by clip"
+    assert len(below) == 6 and below[4].startswith("plain2 is better than plain by 11.1 points")
+    assert below[5].endswith("on the 72 clips that both have in test (of 72 of elsewhere and 72 of plain2)")
 
 
 def test_same_clips_are_told_by_their_ids(runs: Callable[..., Path]) -> None:
@@ -142,7 +143,7 @@ def test_same_clips_are_told_by_their_ids(runs: Callable[..., Path]) -> None:
     assert find_flags(found) == ["", "", "other test clips"]
     assert [(best.name, other.name) for best, other, _ in paired_differences(found)] == [("b", "a"), ("b", "c")]
     # A leaky run never competes, whatever its clips.
-    metrics = make_metrics(every=1)
+    metrics = make_metrics(every=8)
     set_leaky(metrics)
     (folders[1] / "metrics.json").write_text(json.dumps(metrics))
     found = paired_differences(read_runs([str(folder) for folder in folders]))
@@ -165,7 +166,10 @@ def test_cross_validation(runs: Callable[..., Path], tmp_path: Path, capsys: pyt
     )
     again = crossval(tmp_path / "again", predictions(LABELS, num_groups=25, every=6))
     assert find_flags(read_runs([str(folder), str(again)])) == ["", ""]
-    assert below[1:] == ["five: mean top-1 of 5 folds 81.0% (79.0 to 83.0%)"]
+    assert below[1:] == [
+        "five: mean top-1 of 5 folds 81.0% (79.0 to 83.0%)",
+        "five: its predictions.jsonl is missing, so that it can't be compared clip by clip",
+    ]
 
 
 def test_single_frame_that_is_as_good(runs: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
@@ -339,6 +343,11 @@ def test_markdown_of_hostile_names(runs: Callable[..., Path], capsys: pytest.Cap
     assert row["Dataset"].startswith(r"a\|b\\u000a\\u000a# \`c\` \[d\](e) \_f\_ g_h, 6 classes")
 
 
+def shorten(file: Path) -> None:
+    """Leaves half of the lines."""
+    file.write_text("".join(file.read_text().splitlines(True)[1::2]))
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -365,6 +374,10 @@ def test_markdown_of_hostile_names(runs: Callable[..., Path], capsys: pytest.Cap
         (
             lambda run: (run / "predictions.jsonl").write_text("{}\n"),
             "predictions.jsonl is damaged: line 1 .*Remove it",
+        ),
+        (
+            lambda run: shorten(run / "predictions.jsonl"),
+            r"damaged: 36 clips, 75.0% of them right, aren't the 72, 87.5% of them right, of metrics.json",
         ),
         (lambda run: ((run / "metrics.json").unlink(), (run / "metrics.json").mkdir()), "cannot read .*metrics.json"),
     ],
@@ -410,6 +423,7 @@ def test_any_part_may_be_missing_or_of_another_kind(runs: Callable[..., Path]) -
         (["{run}", "--markdown", "{run}/metrics.json/x.md"], r"cannot write .*x\.md: .*another --markdown"),
         (["{run}", "--markdown", "{run}"], "cannot write .*another --markdown"),
         (["{run}", "--markdown"], "--markdown needs a value"),
+        ([""], "the folder of a run is empty"),
     ],
 )
 def test_other_mistakes(runs: Callable[..., Path], arguments: list[str], said: str) -> None:

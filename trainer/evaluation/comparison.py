@@ -8,6 +8,7 @@ from pipelines.reports.text import human_seconds, plural, short_count, some
 from trainer.evaluation.finished_runs import Run
 from trainer.evaluation.intervals import is_clearly_worse
 from trainer.evaluation.matching.runs import common_clips, same_test
+from trainer.evaluation.results import PREDICTIONS
 
 _FLAGS = {
     "leaky": "clips of one group are in training and in test, so the scores are too good",
@@ -70,6 +71,8 @@ def find_notes(runs: Sequence[Run], flags: Sequence[str]) -> list[str]:
             notes.append(f"{run.name}: {run.work.sentence}")
         if run.fold_mean:
             notes.append(f"{run.name}: mean top-1 of {plural(run.folds, 'fold')} {run.fold_mean}")
+        if not run.predictions and len(runs) > 1:
+            notes.append(f"{run.name}: its {PREDICTIONS} is missing, so that it can't be compared clip by clip")
     return notes
 
 

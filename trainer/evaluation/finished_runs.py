@@ -9,7 +9,8 @@ from typing import Any, Self
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.interval import Interval
 from pipelines.core.stored.sealed import load_json
-from pipelines.inputs.source_hints import nearest, why_no_run
+from pipelines.files.nearest import nearest
+from pipelines.inputs.source_hints import why_no_run
 from pipelines.reports.text import some
 from trainer.evaluation.intervals import worse_by
 from trainer.evaluation.matching.by_video import by_video, unit_of
@@ -29,6 +30,7 @@ from trainer.evaluation.streams.work import Work
 from trainer.files import storage
 
 SCHEMA_VERSION = 1
+_ROUNDING = 1e-6
 _TRACES = (CHECKPOINTS, HISTORY, OLD_EVENTS)
 """Files and folders in the folder of a run that has begun."""
 
@@ -152,6 +154,8 @@ def read_runs(folders: Sequence[str]) -> list[Run]:
 
 
 def _read_run(folder: str, name: str) -> Run:
+    if not folder.strip():
+        raise UsageError("the folder of a run is empty (''). Give a path; the current folder is called .")
     files = (storage.join(folder, file) for file in (METRICS, CROSSVAL))
     source = next(filter(storage.exists, files), None)
     if source is None:
@@ -182,7 +186,14 @@ def _read_run(folder: str, name: str) -> Run:
         predictions = Predictions.from_jsonl(_read_text(file), run.labels)
         # Those of a cross-validation are divided by the temperatures of its folds.
         temperature = 1.0 if run.folds else float(value.get("calibration", {}).get("temperature", 1.0))
-        return replace(run, predictions=by_video(predictions, temperature)[0])
+        predictions = by_video(predictions, temperature)[0]
+        told, found = ((run.test.num_clips, run.test.top1.value), (len(predictions.labels), predictions.correct.mean()))
+        if told[0] != found[0] or abs(told[1] - found[1]) > _ROUNDING:
+            raise ValueError(
+                f"{found[0]} {run.unit[1]}, {found[1]:.1%} of them right, aren't the {told[0]}, {told[1]:.1%} of them "
+                f"right, of {storage.base_name(source)}"
+            )
+        return replace(run, predictions=predictions)
     except UserError:
         raise
     except (ValueError, TypeError) as error:
@@ -203,6 +214,8 @@ def _what_is_missing(folder: str) -> str:
     names = storage.list_names(folder)
     if any(name in _TRACES or is_event_file(name) for name in names):
         return f"the run in {folder} isn't finished: {METRICS} is missing. Run its training command again to resume it"
+    if not names and (hint := nearest(folder)):
+        return f"no such run: {folder}{hint} Give the folder that a training run has written"
     found = "" if storage.is_local(folder) else f" (found {some(names, 3) if names else 'nothing'})"
     return f"no run in {folder}: {METRICS} is missing{found}. Give the folder that a training run has written"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipelines.core.errors import UsageError
 from pipelines.core.model_info import MODEL_INFO
 from pipelines.core.text_decoding import kind_of, stand_in_of
-from pipelines.inputs.source_hints import nearest
+from pipelines.files.nearest import nearest
 
 KERAS, HDF5 = ".keras", ".h5"
 BETTER_FORM = (

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines import files
 from pipelines.core.errors import UsageError
+from pipelines.files.nearest import nearest
 from pipelines.files.output_folder import STATE
 from pipelines.labelling.exports.reading import VideoLabels
 from pipelines.labelling.folder import read_listing
@@ -69,7 +70,7 @@ class Videos:
         path = files.join(self.folder, uri)
         if unspelled(uri) != uri and not files.exists(path):
             path = files.join(self.folder, unspelled(uri))
-        return posixpath.normpath(path)
+        return files.normalise(path) if not files.is_local(path) else posixpath.normpath(path)
 
     def media(self, video: VideoLabels) -> Media:
         """What the file of a video says about its frames. One in a store is fetched for that.
@@ -83,8 +84,12 @@ class Videos:
                 found = read_media(path)
         except (VideoError, OSError) as error:
             raise UsageError(
-                f"cannot count the frames of {uri}: {files.reason(error)}. If the videos were moved, give their folder "
-                "with --videos"
+                f"cannot count the frames of {uri}: {files.reason(error)}. "
+                + (
+                    f"--videos must be the folder that was labelled, in which {video.uri} is"
+                    if self.folder
+                    else "If the videos were moved, give their folder with --videos"
+                )
             ) from error
         if found.is_uneven:
             self.uneven.append(video.video)
@@ -100,8 +105,11 @@ def find_videos(labels: str, folder: str = "", url: str = "") -> Videos:
         url: see `Videos`.
 
     Raises:
+        UsageError: there is no such folder of videos.
         OutputError: what the run kept about its videos is damaged.
     """
+    if folder and not files.is_folder(folder):
+        raise UsageError(f"--videos: there is no folder {folder}{nearest(folder)}")
     addresses: dict[str, str] = {}
     for name in [] if folder else files.list_folder(files.join(labels, STATE, "listing")):
         for video in read_listing(labels, int(name.partition(".")[0])):

@@ -93,18 +93,34 @@ def read_labels(folder: str) -> Iterator[VideoLabels]:
         folder: the output of `pipelines.label`.
 
     Raises:
-        UsageError: the labels aren't complete, or a file is damaged or missing.
+        UsageError: the labels aren't complete, or a file is damaged, missing, or not the one that the summary counts:
+            half of a file, for example, or that of another run. What is missing shows at the end.
         OSError: a file can't be read.
     """
-    names = _label_files(folder)
+    summary, names = _summary(folder)
     failures = _failures(folder, names[0].endswith(".jsonl"))
+    num_failures = sum(map(len, failures.values()))
+    num_rows, model = 0, _of(summary, "model").get("fingerprint")
     for name in names:
         uri = files.join(folder, name)
         rows = _checked(uri, _Row, map(_needed, _READERS[name.rpartition(".")[2]](uri)))
         for video, found in groupby(rows, key=attrgetter("video")):
             first = next(found)
             segments = tuple(row.segment() for row in (first, *found))
+            if model not in (None, first.model):
+                raise _damaged(uri, ValueError(f"its labels are of model {first.model}, {SUMMARY} is of {model}"))
+            num_rows += len(segments)
             yield VideoLabels(video, first.uri, first.model, first.remark, segments, tuple(failures.pop(video, ())))
+    for what, number, counts in (
+        ("segments", num_rows, _of(summary, "segments_by_label")),
+        ("failures", num_failures, _of(summary, "failures_by_reason")),
+    ):
+        if "counts" in summary and number != (counted := sum(counts.values())):
+            raise UsageError(
+                f"the files of {folder} have {number:,} {what}, but {SUMMARY} counts {counted:,}: they aren't whole, "
+                "or were changed. If they were copied, copy them again; or run the same har label command again: it "
+                "makes them again. What people correct becomes a manifest with har corrections"
+            )
     for video, failed in failures.items():
         yield VideoLabels(video, failed[0].uri, "", "", (), tuple(failed))
 
@@ -136,19 +152,25 @@ def count_unfamiliar(folder: str) -> int:
     return told.get("videos") or 0
 
 
-def _label_files(folder: str) -> list[str]:
-    """The names of the label files, which the summary has, so that nothing else in the folder is taken for one."""
-    uri = files.join(folder, SUMMARY)
+def _of(summary: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """An object of the summary; without anything if it isn't there."""
+    found = summary.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _summary(folder: str) -> tuple[Mapping[str, Any], list[str]]:
+    """The summary, and the names of the label files, which it has, so that nothing else in the folder is taken for
+    one."""
+    uri, text = files.join(folder, SUMMARY), read_summary(folder)
     try:
-        names: list[str] = load_json(read_summary(folder))["files"]["labels"]
+        summary = load_json(text)
+        names: list[str] = summary["files"]["labels"]
         wrong = [name for name in names if why_not_plain(name) or name.rpartition(".")[2] not in FORMATS]
         if wrong or not names:
             raise ValueError(f"files.labels is {names}")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        if isinstance(error, UsageError):
-            raise
         raise _damaged(uri, error) from error
-    return names
+    return summary, names
 
 
 def _failures(folder: str, raw_names: bool) -> dict[str, list[Failure]]:

@@ -28,6 +28,8 @@ output, and their text, whole or in parts. It gets the videos one at a time; a f
 parts one at a time, too."""
 WITHOUT_UNFAMILIAR = frozenset(("activitynet", "webvtt", "video-intelligence"))
 """Forms that can't say that a label is unlike the training data."""
+WITHOUT_PLACES = frozenset(("activitynet", "webvtt", "video-intelligence"))
+"""Forms that don't need to know where the videos are."""
 _AT_ONCE = 256
 """Files that are written at the same time, which helps in stores."""
 _UNFINISHED = "_unfinished"

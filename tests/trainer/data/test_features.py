@@ -142,6 +142,11 @@ def test_features_that_do_not_fit_are_refused(dataset: Path, features: Path, tmp
         check_features(config_of(dataset, features), replace(opened, fingerprint="0" * 16))
     with pytest.raises(UsageError, match=f"no features in {tmp_path}: there is no {FEATURES_INFO}"):
         check_features(config_of(dataset, tmp_path), opened)
+    near = f"{features}s"
+    with pytest.raises(UsageError, match=rf"no features in {near}: there is no such folder; did you mean {features}\?"):
+        check_features(config_of(dataset, Path(near)), opened)
+    with pytest.raises(UsageError, match=f"{dataset} is a dataset, not one of features"):
+        check_features(config_of(dataset, dataset), opened)
 
 
 @pytest.mark.parametrize(
