@@ -91,7 +91,7 @@ def check_words(
             )
         value = value if equals else after
         if flag in paths and value is not None and not value.strip():
-            raise UsageError(f"{flag} is empty ({value!r}). Give a path, or leave the flag out")
+            raise UsageError(f"{flag} is empty ({value!r}). Give a path, or leave out a flag that you don't need")
         if flag in single:
             value = value or ""
             if given.setdefault(flag, value) != value:

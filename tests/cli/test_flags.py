@@ -122,9 +122,9 @@ def test_later_files_override_earlier_ones_and_flags_override_files(tmp_path: Pa
         (["--classes", " , "], "--classes: ' , ' is an empty list."),
         (
             ["--files", ""],
-            "--files is empty (''). Give a path, or leave the flag out",
+            "--files is empty (''). Give a path, or leave out a flag that you don't need",
         ),
-        (["--files= "], "--files is empty (' '). Give a path, or leave the flag out"),
+        (["--files= "], "--files is empty (' '). Give a path, or leave out a flag that you don't need"),
         (
             ["--count", "=", "3"],
             "--count must be a whole number from 1 to 9, not '='. Write a flag and its value without",
