@@ -132,9 +132,10 @@ def _no_labels(uri: str) -> UsageError:
 
 
 def _json(uri: str, head: bytes, source: Source) -> tuple[str, Iterator[Annotation]]:
-    if _first_line(head).keys() >= KEYS:
+    line = _first_line(head)
+    if line.keys() >= KEYS:
         return "labels", label_file(uri, "jsonl", source)
-    if (line := _first_line(head)) and head.partition(b"\n")[2].lstrip()[:1] == b"{":
+    if line and head.partition(b"\n")[2].lstrip()[:1] == b"{":
         raise UsageError(f"{uri}: unknown kind of JSON Lines, with {_some_keys(line)}. {ACCEPTED}")
     value = read_json(uri)
     if isinstance(value, dict) and ("database" in value or "results" in value):

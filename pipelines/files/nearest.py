@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pipelines import files
 
 _MOST_NAMES = 5000
+"""How many names at one level of a store are looked at to find the nearest one: a few requests."""
 
 
 def nearest(path: str) -> str:

@@ -29,7 +29,6 @@ from pipelines.inputs.folder_kinds import (
 )
 
 _HEAD_BYTES = 1 << 12
-"""How many names at one level of a store are looked at to find the nearest one: a few requests."""
 
 
 def check_source(source: str, with_labels: bool = False) -> None:
