@@ -4,7 +4,6 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from pipelines import files
 from pipelines.core.errors import UsageError
+from pipelines.core.settings.fields import check_whole
 from pipelines.dataset import example
 from pipelines.dataset.info import PREVIEW, DatasetInfo, ShardInfo
 from pipelines.dataset.tfrecord import CorruptRecordError, read_records, unpacked
@@ -97,9 +97,9 @@ class Dataset:
             CorruptRecordError: a shard is damaged; `python -m pipelines.verify` names all that are.
             OSError: a shard can't be read.
         """
-        _check_number("parts", parts, 1)
-        _check_number("part", part, 0)
-        _check_number("shuffle_buffer", shuffle_buffer, 0)
+        check_whole("parts", parts, 1)
+        check_whole("part", part, 0)
+        check_whole("shuffle_buffer", shuffle_buffer, 0)
         if part >= parts:
             raise UsageError(f"part must be a number from 0 to {parts - 1}, one less than parts, not {part}")
         records = self._part(self._shards(split), part, parts)
@@ -125,8 +125,8 @@ class Dataset:
             UsageError: there is no such split, or a number is out of range.
             CorruptRecordError: a shard is missing or isn't as long as it was written, which TensorFlow wouldn't notice.
         """
-        _check_number("batch_size", batch_size, 1)
-        _check_number("shuffle_buffer", shuffle_buffer, 0)
+        check_whole("batch_size", batch_size, 1)
+        check_whole("shuffle_buffer", shuffle_buffer, 0)
         shards = self._shards(split)
         self._check_sizes(shards)
         import tensorflow as tf
@@ -188,11 +188,6 @@ class Dataset:
         frames = decode_frames(found["frames"], self.info.clip_spec, self.info.encoding)
         times, indices = tuple(found["timestamps_s"]), tuple(found["frame_indices"])
         return StoredClip(**{**found, "frames": frames, "timestamps_s": times, "frame_indices": indices})
-
-
-def _check_number(name: str, value: int, low: int) -> None:
-    if not isinstance(value, Integral) or value < low:
-        raise UsageError(f"{name} must be a whole number, {low} or more, not {value!r}")
 
 
 def _shuffled(items: Iterator[bytes], size: int, draws: random.Random) -> Iterator[bytes]:

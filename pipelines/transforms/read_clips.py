@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -11,6 +10,7 @@ import numpy as np
 from pipelines import files
 from pipelines.core.errors import UsageError, UserError
 from pipelines.core.failure import Failure
+from pipelines.core.settings.fields import check_whole
 from pipelines.core.spec import ClipSpec, FrameEncoding
 from pipelines.decoding.lent_file import Opened
 from pipelines.decoding.messages import DecodedClip, DecodeJob, DecodeLimits
@@ -98,8 +98,7 @@ class ReadClips(beam.PTransform):
     def expand(self, uris: beam.PCollection) -> Any:
         if not isinstance(self.clip_spec, ClipSpec):
             raise UsageError(f"ReadClips takes a ClipSpec, not {type(self.clip_spec).__name__}")
-        if not isinstance(self.workers, Integral) or self.workers < 0:
-            raise UsageError(f"workers must be a whole number, 0 or more, not {self.workers!r}")
+        check_whole("workers", self.workers, 0)
         limits = DecodeLimits(self.time_limit_s, self.memory_limit_mb, self.disk_limit_mb)
         job = DecodeJob(self.clip_spec, FrameEncoding(), 1, limits)
         read = beam.ParDo(_ReadFn(job, self.workers, self._apart)).with_outputs(FAILURES, main="clips")

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from numbers import Number
+from numbers import Integral, Number
 from os import PathLike, fspath
 from typing import Any, get_origin
 
@@ -134,6 +134,16 @@ def check_settings(config: Any) -> None:
             raise SettingError(
                 "{} must be {}, not {}", Name(item.name), wanted(type_of(item), about), shown(value, type_of(item))
             )
+
+
+def check_whole(name: str, value: Any, low: int) -> None:
+    """Checks an argument that is no setting of a dataclass.
+
+    Raises:
+        UsageError: it isn't a whole number of at least `low`.
+    """
+    if not isinstance(value, Integral) or int(value) < low:
+        raise UsageError(f"{name} must be a whole number, {low} or more, not {value!r}")
 
 
 def _plain(value: Any, kind: type) -> Any:
